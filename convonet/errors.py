@@ -1,0 +1,179 @@
+"""Every error that the product raises on purpose, in one tree.
+
+    ConvonetError
+    ├── SettingsError            the operator must change a setting
+    ├── ProtocolError            the client sent something that the wire contract does not allow
+    ├── AuthError
+    │   ├── AuthRefused          wrong or unknown PIN, token or session: all look alike
+    │   └── AuthThrottled        too many attempts: wait
+    ├── CapacityError            no room for this caller now
+    ├── SpeechError
+    │   ├── NoSpeech             the utterance holds no speech: ask the caller again
+    │   ├── BadAudio             the utterance can't be decoded
+    │   └── SpeechUnavailable    the provider failed: another one may work
+    ├── AgentError               the agent could not answer
+    ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
+    │   └── NotFound
+    └── StorageError             a database or checkpoint store failed
+        └── Fenced               a newer copy of this session exists: this one must stop
+
+Each error knows its wire code, whether a retry can help, and what a caller hears.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The closed list of codes in an `error` message (docs/protocol.md says when each is sent)."""
+
+    BAD_JSON = "bad_json"
+    UNKNOWN_TYPE = "unknown_type"
+    BAD_FIELD = "bad_field"
+    BAD_BASE64 = "bad_base64"
+    MESSAGE_TOO_LARGE = "message_too_large"
+    RATE_LIMITED = "rate_limited"
+    AUTH_REQUIRED = "auth_required"
+    AUTH_FAILED = "auth_failed"
+    AUTH_THROTTLED = "auth_throttled"
+    RESUME_FAILED = "resume_failed"
+    INVALID_MODE = "invalid_mode"
+    BUSY = "busy"
+    RECORDING_TOO_SHORT = "recording_too_short"
+    UTTERANCE_TOO_LONG = "utterance_too_long"
+    BAD_AUDIO = "bad_audio"
+    NO_SPEECH = "no_speech"
+    STT_FAILED = "stt_failed"
+    AGENT_FAILED = "agent_failed"
+    TTS_FAILED = "tts_failed"
+    TRANSFER_UNAVAILABLE = "transfer_unavailable"
+    OVERLOADED = "overloaded"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    SESSION_ENDED = "session_ended"
+    INTERNAL_ERROR = "internal_error"
+
+
+class ConvonetError(Exception):
+    """Base of the tree. `str(error)` is for logs; `spoken` is what a caller hears or reads."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
+    retryable: ClassVar[bool] = False
+    spoken: str = "Sorry, something went wrong on our side. Please try again."
+
+    def __init__(self, detail: str = "", *, spoken: str | None = None) -> None:
+        super().__init__(detail or self.__class__.__name__)
+        if spoken is not None:
+            self.spoken = spoken
+
+
+class SettingsError(ConvonetError):
+    """A setting is unknown, malformed or contradicts another; the text names it."""
+
+
+class ProtocolError(ConvonetError):
+    """The client broke the wire contract; the socket stays open."""
+
+    def __init__(self, code: ErrorCode, spoken: str) -> None:
+        super().__init__(f"{code}: {spoken}", spoken=spoken)
+        self.wire_code = code
+
+
+class AuthError(ConvonetError):
+    """The caller's identity is not established."""
+
+    code = ErrorCode.AUTH_FAILED
+
+
+class AuthRefused(AuthError):
+    """Wrong PIN, unknown PIN, inactive user: the caller can't tell which."""
+
+    spoken = "That PIN was not accepted. Please try again."
+
+
+class AuthThrottled(AuthError):
+    """Too many attempts from this session, this address, or everywhere."""
+
+    code = ErrorCode.AUTH_THROTTLED
+    retryable = True
+    spoken = "Too many attempts. Please wait a moment and try again."
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(f"throttled for {retry_after_ms} ms")
+        self.retry_after_ms = retry_after_ms
+
+
+class CapacityError(ConvonetError):
+    """No room for another session; the client may come back after `retry_after_ms`."""
+
+    code = ErrorCode.OVERLOADED
+    retryable = True
+    spoken = "All lines are busy right now. Please try again in a moment."
+
+    def __init__(self, detail: str = "", *, retry_after_ms: int = 5_000) -> None:
+        super().__init__(detail)
+        self.retry_after_ms = retry_after_ms
+
+
+class SpeechError(ConvonetError):
+    """Speech could not be recognised or made."""
+
+    code = ErrorCode.STT_FAILED
+
+
+class NoSpeech(SpeechError):
+    """Silence, noise, or a recording with no words in it."""
+
+    code = ErrorCode.NO_SPEECH
+    spoken = "I didn't catch that. Please say it again."
+
+
+class BadAudio(SpeechError):
+    """The bytes are not audio that can be decoded."""
+
+    code = ErrorCode.BAD_AUDIO
+    spoken = "I couldn't read that recording. Please try again."
+
+
+class SpeechUnavailable(SpeechError):
+    """A provider is down, hangs, refuses our key or is over its limit.
+
+    `retry_same` says whether the same provider may succeed at once (a 5xx or a broken connection);
+    otherwise the turn goes on with the next provider.
+    """
+
+    retryable = True
+    spoken = "Sorry, I'm having trouble hearing you right now. Please try again."
+
+    def __init__(self, detail: str = "", *, retry_same: bool = False) -> None:
+        super().__init__(detail)
+        self.retry_same = retry_same
+
+
+class AgentError(ConvonetError):
+    """The agent could not answer this turn."""
+
+    code = ErrorCode.AGENT_FAILED
+    retryable = True
+    spoken = "Sorry, I couldn't finish that. Please try again."
+
+
+class DomainError(ConvonetError):
+    """A domain rule forbids what a tool was asked; `spoken` tells the caller why."""
+
+
+class NotFound(DomainError):
+    """The thing does not exist, or belongs to somebody else: both look alike."""
+
+
+class StorageError(ConvonetError):
+    """A database or a checkpoint store did not answer."""
+
+    retryable = True
+
+
+class Fenced(StorageError):
+    """A newer epoch of this session was restored elsewhere; this copy must stop and write nothing."""
+
+    retryable = False

@@ -1,0 +1,20 @@
+"""The identifiers that cross module borders, as distinct types so that they can't be swapped by mistake."""
+
+from __future__ import annotations
+
+import secrets
+from typing import NewType
+
+SessionId = NewType("SessionId", str)
+TurnId = NewType("TurnId", str)
+UserId = NewType("UserId", str)
+
+
+def new_session_id() -> SessionId:
+    """A session id nobody can guess: 128 random bits, made by the server only."""
+    return SessionId(f"s-{secrets.token_hex(16)}")
+
+
+def new_turn_id() -> TurnId:
+    """A turn id: unique over all sessions, also the base of its tool calls' idempotency keys."""
+    return TurnId(f"t-{secrets.token_hex(12)}")

@@ -1,0 +1,265 @@
+"""All settings of the product, read from the environment once and validated at start.
+
+Nobody else reads the environment. Each field's alias is the variable's name, its description is the line in
+docs/settings.md (generated from here).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from convonet.errors import SettingsError
+
+OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_")
+"""A variable that starts like this is ours; one that no field knows is a typing error of the operator."""
+
+NEAR_MISS = 0.88
+"""Similarity (difflib ratio) from which another variable counts as a misspelt setting: `REDIS_ULR`, `VIOCE_PIN`."""
+
+Milliseconds = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The product's settings; `Settings.load()` is the way to get them."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", frozen=True)
+
+    # -- where it lives
+    host: str = Field("127.0.0.1", alias="CONVONET_HOST", description="Address that `make run` serves on.")
+    port: int = Field(8000, alias="CONVONET_PORT", ge=1, le=65535, description="Port that `make run` serves on.")
+    data_dir: Path = Field(
+        Path(".convonet"),
+        alias="CONVONET_DATA_DIR",
+        description="Folder of the embedded database, the signing key and the demo PIN.",
+    )
+    public_origins: str = Field(
+        "",
+        alias="CONVONET_ORIGINS",
+        description="Comma-separated origins whose pages may open the WebSocket, besides the one that serves it.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="CONVONET_LOG_LEVEL", description="Lowest level that is logged."
+    )
+    tools_url: AnyHttpUrl | None = Field(
+        None,
+        alias="CONVONET_TOOLS_URL",
+        description="Base URL of the MCP servers; default: `/mcp` on this machine's own port.",
+    )
+    signing_key: SecretStr | None = Field(
+        None,
+        alias="CONVONET_SIGNING_KEY",
+        description="Key of all signed tokens, at least 32 characters; default: made once, kept in the data folder. "
+        "Set it on a cluster, where the nodes share no folder.",
+    )
+
+    # -- stores
+    db_uri: SecretStr | None = Field(
+        None, alias="DB_URI", description="PostgreSQL database; default: an embedded SQLite file."
+    )
+    redis_url: SecretStr | None = Field(
+        None, alias="REDIS_URL", description="Redis for checkpoints; default: a Ray actor of our own."
+    )
+
+    # -- callers
+    enable_voice_pin: bool = Field(True, alias="ENABLE_VOICE_PIN", description="Whether callers must give a PIN.")
+    voice_pin: SecretStr | None = Field(
+        None, alias="VOICE_PIN", description="The PIN when there is no DB_URI; default: a random one that is printed."
+    )
+    caller_timezone: str = Field(
+        "UTC", alias="CONVONET_TIMEZONE", description="IANA time zone of callers of whom none is known."
+    )
+    pin_attempts_per_session: int = Field(
+        5, alias="CONVONET_PIN_ATTEMPTS_PER_SESSION", ge=1, description="Wrong PINs before a session is closed."
+    )
+    pin_attempts_per_address: int = Field(
+        10, alias="CONVONET_PIN_ATTEMPTS_PER_ADDRESS", ge=1, description="Wrong PINs an address may give in 15 minutes."
+    )
+    pin_attempts_overall: int = Field(
+        300, alias="CONVONET_PIN_ATTEMPTS_OVERALL", ge=1, description="Wrong PINs all may give in 15 minutes."
+    )
+
+    # -- sessions
+    session_hosts: int = Field(1, alias="CONVONET_SESSION_HOSTS", ge=1, description="Session host replicas.")
+    voice_replicas: int = Field(1, alias="CONVONET_VOICE_REPLICAS", ge=1, description="Voice replicas (fixed number).")
+    sessions_per_host: int = Field(
+        400, alias="CONVONET_SESSIONS_PER_HOST", ge=1, description="Sessions that one host holds before it refuses."
+    )
+    sessions_per_address: int = Field(
+        50, alias="CONVONET_SESSIONS_PER_ADDRESS", ge=1, description="Open sockets one address may hold per replica."
+    )
+    idle_timeout_s: Seconds = Field(
+        900.0, alias="CONVONET_IDLE_TIMEOUT_S", description="A session nobody uses for this long ends."
+    )
+    resume_grace_s: Seconds = Field(
+        120.0, alias="CONVONET_RESUME_GRACE_S", description="How long a session waits for a lost caller to come back."
+    )
+    max_message_bytes: int = Field(
+        262_144, alias="CONVONET_MAX_MESSAGE_BYTES", ge=1024, description="Largest WebSocket message."
+    )
+    max_utterance_bytes: int = Field(
+        3_000_000, alias="CONVONET_MAX_UTTERANCE_BYTES", ge=10_000, description="Largest recording."
+    )
+    min_utterance_bytes: int = Field(
+        600, alias="CONVONET_MIN_UTTERANCE_BYTES", ge=1, description="Shorter recordings are refused as too short."
+    )
+    max_messages_per_s: int = Field(
+        100, alias="CONVONET_MAX_MESSAGES_PER_S", ge=1, description="Messages a second one socket may send (burst: 4x)."
+    )
+
+    # -- speech
+    stt_provider: Literal["deepgram", "local"] | None = Field(
+        None, alias="VOICE_STT_PROVIDER", description="Who hears; default: deepgram when its key is set, else local."
+    )
+    tts_provider: Literal["deepgram", "local"] | None = Field(
+        None, alias="VOICE_TTS_PROVIDER", description="Who speaks; default: deepgram when its key is set, else local."
+    )
+    deepgram_api_key: SecretStr | None = Field(None, alias="DEEPGRAM_API_KEY", description="Key of a Deepgram account.")
+    deepgram_model: str = Field("nova-3", alias="DEEPGRAM_MODEL", description="Deepgram recognition model.")
+    deepgram_voice_id: str = Field("aura-2-thalia-en", alias="DEEPGRAM_VOICE_ID", description="Deepgram voice.")
+    deepgram_base_url: AnyHttpUrl | None = Field(
+        None, alias="DEEPGRAM_BASE_URL", description="Another address of Deepgram's API (self-hosted, tests)."
+    )
+    stt_timeout_s: Seconds = Field(
+        8.0, alias="CONVONET_STT_TIMEOUT_S", description="Longest wait for a hosted recogniser, retries included."
+    )
+    tts_timeout_s: Seconds = Field(
+        8.0, alias="CONVONET_TTS_TIMEOUT_S", description="Longest wait for a hosted voice, retries included."
+    )
+    local_voice: str = Field("en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech.")
+    max_utterance_s: Seconds = Field(
+        30.0, alias="CONVONET_MAX_UTTERANCE_S", description="Local recognition refuses longer speech."
+    )
+
+    # -- agent
+    llm_provider: Literal["offline"] = Field(
+        "offline", alias="LLM_PROVIDER", description="The model that thinks; `offline` is our own, without a key."
+    )
+    turn_timeout_s: Seconds = Field(30.0, alias="CONVONET_TURN_TIMEOUT_S", description="Longest time an answer may take.")
+    tool_timeout_s: Seconds = Field(6.0, alias="CONVONET_TOOL_TIMEOUT_S", description="Longest time one tool may take.")
+
+    @classmethod
+    def load(cls) -> Settings:
+        """Read and validate the environment. Raises `SettingsError` naming each setting at fault."""
+        _refuse_unknown(cls)
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [f"{'.'.join(str(p) for p in e['loc']) or 'settings'}: {e['msg']}" for e in error.errors()]
+            raise SettingsError("; ".join(lines)) from None
+
+    @field_validator("db_uri")
+    @classmethod
+    def _only_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme = urlsplit(value.get_secret_value()).scheme
+        if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+            raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
+        return value
+
+    @field_validator("voice_pin")
+    @classmethod
+    def _pin_is_digits(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not (value.get_secret_value().isdecimal() and 4 <= len(value.get_secret_value()) <= 10):
+            raise ValueError("must be 4 to 10 digits")
+        return value
+
+    @field_validator("signing_key")
+    @classmethod
+    def _key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters")
+        return value
+
+    @model_validator(mode="after")
+    def _no_contradiction(self) -> Settings:
+        if self.db_uri is not None and self.voice_pin is not None:
+            raise ValueError("VOICE_PIN contradicts DB_URI: with a database, PINs come from users_anthropic.voice_pin")
+        if not self.enable_voice_pin and self.voice_pin is not None:
+            raise ValueError("VOICE_PIN contradicts ENABLE_VOICE_PIN=false")
+        for name, provider in (("VOICE_STT_PROVIDER", self.stt_provider), ("VOICE_TTS_PROVIDER", self.tts_provider)):
+            if provider == "deepgram" and self.deepgram_api_key is None:
+                raise ValueError(f"{name}=deepgram needs DEEPGRAM_API_KEY")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the database: asyncpg for DB_URI, else aiosqlite on the embedded file."""
+        if self.db_uri is None:
+            return f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'convonet.db'}"
+        return "postgresql+asyncpg://" + self.db_uri.get_secret_value().split("://", 1)[1]
+
+    @property
+    def mcp_base_url(self) -> str:
+        """Base URL of the MCP servers, without a trailing slash; a domain's server is `<base>/<domain>`."""
+        return str(self.tools_url).rstrip("/") if self.tools_url else f"http://127.0.0.1:{self.port}/mcp"
+
+    @property
+    def hears_with(self) -> Literal["deepgram", "local"]:
+        return self.stt_provider or ("deepgram" if self.deepgram_api_key else "local")
+
+    @property
+    def speaks_with(self) -> Literal["deepgram", "local"]:
+        return self.tts_provider or ("deepgram" if self.deepgram_api_key else "local")
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        return frozenset(o.strip().rstrip("/") for o in self.public_origins.split(",") if o.strip())
+
+    @cached_property
+    def signing_secret(self) -> bytes:
+        """The key of all signed tokens; made on first use and kept in the data folder when none is set."""
+        if self.signing_key is not None:
+            return self.signing_key.get_secret_value().encode()
+        return _kept_secret(self.data_dir / "signing-key", secrets.token_urlsafe(48)).encode()
+
+    @cached_property
+    def demo_pin(self) -> str | None:
+        """The PIN of the embedded setup: VOICE_PIN, else a random one kept in the data folder; None with DB_URI."""
+        if self.db_uri is not None or not self.enable_voice_pin:
+            return None
+        if self.voice_pin is not None:
+            return self.voice_pin.get_secret_value()
+        return _kept_secret(self.data_dir / "voice-pin", f"{secrets.randbelow(1_000_000):06d}")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings; the environment is read once."""
+    return Settings.load()
+
+
+def _refuse_unknown(model: type[Settings]) -> None:
+    known = {field.alias for field in model.model_fields.values() if field.alias}
+    faults = []
+    for name in os.environ:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR_MISS)
+        if name.startswith(OWN_PREFIXES) or near:
+            hint = f", did you mean {near[0]}?" if near else " (docs/settings.md lists them all)"
+            faults.append(f"unknown setting {name}{hint}")
+    if faults:
+        raise SettingsError("; ".join(sorted(faults)))
+
+
+def _kept_secret(path: Path, fresh: str) -> str:
+    """The secret in `path`; `fresh` is written there first if the file does not exist, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(fresh)
+    return fresh
