@@ -135,7 +135,9 @@ class Settings(BaseSettings):
     tts_timeout_s: Seconds = Field(
         8.0, alias="CONVONET_TTS_TIMEOUT_S", description="Longest wait for a hosted voice, retries included."
     )
-    local_voice: str = Field("en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech.")
+    local_voice: str = Field(
+        "en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech."
+    )
     max_utterance_s: Seconds = Field(
         30.0, alias="CONVONET_MAX_UTTERANCE_S", description="Local recognition refuses longer speech."
     )
@@ -144,7 +146,9 @@ class Settings(BaseSettings):
     llm_provider: Literal["offline"] = Field(
         "offline", alias="LLM_PROVIDER", description="The model that thinks; `offline` is our own, without a key."
     )
-    turn_timeout_s: Seconds = Field(30.0, alias="CONVONET_TURN_TIMEOUT_S", description="Longest time an answer may take.")
+    turn_timeout_s: Seconds = Field(
+        30.0, alias="CONVONET_TURN_TIMEOUT_S", description="Longest time an answer may take."
+    )
     tool_timeout_s: Seconds = Field(6.0, alias="CONVONET_TOOL_TIMEOUT_S", description="Longest time one tool may take.")
 
     @classmethod
@@ -170,7 +174,9 @@ class Settings(BaseSettings):
     @field_validator("voice_pin")
     @classmethod
     def _pin_is_digits(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not (value.get_secret_value().isdecimal() and 4 <= len(value.get_secret_value()) <= 10):
+        if value is not None and not (
+            value.get_secret_value().isdecimal() and 4 <= len(value.get_secret_value()) <= 10
+        ):
             raise ValueError("must be 4 to 10 digits")
         return value
 

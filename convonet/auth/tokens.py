@@ -1,0 +1,76 @@
+"""Short-lived signed tokens (JWT, HS256): who a tool call is for, and who may take up a session again.
+
+A token has one purpose, its audience, so that one kind can never be passed off as the other.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import jwt
+
+from convonet.errors import AuthRefused
+from convonet.ids import SessionId, TurnId, UserId
+
+_ALGORITHM = "HS256"
+_TOOLS = "convonet-tools"
+_RESUME = "convonet-resume"
+
+CALLER_TOKEN_LIFETIME_S = 120.0
+"""A tool call happens within one turn; the longest turn is well below this."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerClaims:
+    """Whom a tool call acts for; `turn_id` is the base of its idempotency key."""
+
+    user_id: UserId
+    user_name: str
+    timezone: str
+    turn_id: TurnId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeClaims:
+    """Which session its bearer may take up again, and the host replica that held it when the token was made."""
+
+    session_id: SessionId
+    host: str
+
+
+def mint_caller_token(claims: CallerClaims, *, secret: bytes, lifetime_s: float = CALLER_TOKEN_LIFETIME_S) -> str:
+    """Sign the identity that tools act for."""
+    body = {"sub": claims.user_id, "name": claims.user_name, "tz": claims.timezone, "turn": claims.turn_id}
+    return _sign(body, _TOOLS, secret, lifetime_s)
+
+
+def read_caller_token(token: str, *, secret: bytes) -> CallerClaims:
+    """Raises `AuthRefused` when the token is forged, expired or of another kind."""
+    body = _verify(token, _TOOLS, secret)
+    return CallerClaims(UserId(body["sub"]), body["name"], body["tz"], TurnId(body["turn"]))
+
+
+def mint_resume_token(claims: ResumeClaims, *, secret: bytes, lifetime_s: float) -> str:
+    """Sign the right to take up a session again."""
+    return _sign({"sub": claims.session_id, "host": claims.host}, _RESUME, secret, lifetime_s)
+
+
+def read_resume_token(token: str, *, secret: bytes) -> ResumeClaims:
+    """Raises `AuthRefused` when the token is forged, expired or of another kind."""
+    body = _verify(token, _RESUME, secret)
+    return ResumeClaims(SessionId(body["sub"]), body["host"])
+
+
+def _sign(body: dict[str, str], audience: str, secret: bytes, lifetime_s: float) -> str:
+    return jwt.encode({**body, "aud": audience, "exp": int(time.time() + lifetime_s)}, secret, _ALGORITHM)
+
+
+def _verify(token: str, audience: str, secret: bytes) -> dict[str, str]:
+    try:
+        body: dict[str, str] = jwt.decode(
+            token, secret, [_ALGORITHM], audience=audience, options={"require": ["exp", "sub", "aud"]}
+        )
+    except jwt.InvalidTokenError as error:
+        raise AuthRefused(type(error).__name__) from None
+    return body
