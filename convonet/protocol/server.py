@@ -46,7 +46,7 @@ class AuthOk(ServerMessage):
     resume_token: str
     resumed: bool = False
     pending_utterance_id: str | None = None
-    """After a resume: the utterance the server has and works on, or answered last; the client need not send it again."""
+    """After a resume: the utterance the server works on or answered last; the client need not send it again."""
     offline: list[Literal["stt", "tts", "agent", "database", "checkpoints"]] = []
 
 
