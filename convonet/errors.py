@@ -4,7 +4,8 @@
     ├── SettingsError            the operator must change a setting
     ├── ProtocolError            the client sent something that the wire contract does not allow
     ├── AuthError
-    │   ├── AuthRefused          wrong or unknown PIN, token or session: all look alike
+    │   ├── AuthRefused          wrong or unknown PIN or token: all look alike
+    │   ├── SessionGone          the session to be resumed is over
     │   └── AuthThrottled        too many attempts: wait
     ├── CapacityError            no room for this caller now
     ├── SpeechError
@@ -35,6 +36,7 @@ class ErrorCode(StrEnum):
     BAD_BASE64 = "bad_base64"
     MESSAGE_TOO_LARGE = "message_too_large"
     RATE_LIMITED = "rate_limited"
+    ORIGIN_REFUSED = "origin_refused"
     AUTH_REQUIRED = "auth_required"
     AUTH_FAILED = "auth_failed"
     AUTH_THROTTLED = "auth_throttled"
@@ -90,6 +92,13 @@ class AuthRefused(AuthError):
     """Wrong PIN, unknown PIN, inactive user: the caller can't tell which."""
 
     spoken = "That PIN was not accepted. Please try again."
+
+
+class SessionGone(AuthError):
+    """The session ended or was never there; the caller must give the PIN again."""
+
+    code = ErrorCode.RESUME_FAILED
+    spoken = "Your last call has ended. Please enter your PIN to start again."
 
 
 class AuthThrottled(AuthError):

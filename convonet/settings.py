@@ -89,8 +89,6 @@ class Settings(BaseSettings):
     )
 
     # -- sessions
-    session_hosts: int = Field(1, alias="CONVONET_SESSION_HOSTS", ge=1, description="Session host replicas.")
-    voice_replicas: int = Field(1, alias="CONVONET_VOICE_REPLICAS", ge=1, description="Voice replicas (fixed number).")
     sessions_per_host: int = Field(
         400, alias="CONVONET_SESSIONS_PER_HOST", ge=1, description="Sessions that one host holds before it refuses."
     )

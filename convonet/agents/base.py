@@ -6,7 +6,7 @@ The agent is stateless: history, domain so far and caller come with the request,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -102,9 +102,9 @@ AgentEvent = DomainChosen | TextDelta | ToolStarted | ToolFinished | Final
 class Agent(Protocol):
     """Answers one turn."""
 
-    def turn(self, request: TurnRequest) -> AsyncIterator[AgentEvent]:
+    def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """Stream the turn's events; the last one is `Final`.
 
-        Raises `AgentError` when no answer can be given. Closing the iterator cancels the turn.
+        Raises `AgentError` when no answer can be given. Closing the generator cancels the turn.
         """
         ...

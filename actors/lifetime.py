@@ -1,0 +1,57 @@
+"""How long a session lives when nobody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Seconds: `grace` without a socket, `idle` with one but without a word."""
+
+    idle: float
+    grace: float
+
+    @property
+    def checkpoint(self) -> float:
+        """How long a checkpoint may be claimed: as long as the session could live on after it was written."""
+        return self.idle + self.grace
+
+
+class Patience:
+    """The moving deadline of a session: idle time while the caller is connected, grace time while not."""
+
+    def __init__(self, lifetimes: Lifetimes) -> None:
+        self.lifetimes = lifetimes
+        self._connected = False
+        self._timeout: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def limit(self) -> AsyncGenerator[None, None]:
+        """Bound what happens inside; raises `TimeoutError` when patience ends."""
+        try:
+            async with asyncio.timeout(self._span()) as self._timeout:
+                yield
+        finally:
+            self._timeout = None
+
+    def caller_is_here(self) -> None:
+        """A socket is attached."""
+        self._connected = True
+        self.renew()
+
+    def caller_is_gone(self) -> None:
+        """No socket is attached any more."""
+        self._connected = False
+        self.renew()
+
+    def renew(self) -> None:
+        """The session is in use: wait the whole time again."""
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._span())
+
+    def _span(self) -> float:
+        return self.lifetimes.idle if self._connected else self.lifetimes.grace

@@ -1,0 +1,52 @@
+"""The speech and agent deployments, seen through the same protocols as a local object.
+
+A session host holds one of each; a call is one hop to whichever replica is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import cast
+
+from ray.serve.handle import DeploymentHandle
+
+from actors.failures import remote_errors
+from convonet.agents.base import AgentEvent, TurnRequest
+from convonet.errors import AgentError, SpeechUnavailable
+from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+
+
+class RemoteSpeech:
+    """`SpeechToText` and `TextToSpeech` on the speech deployment."""
+
+    name = "local"
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
+        """See `SpeechToText.transcribe`."""
+        with remote_errors(SpeechUnavailable, "speech deployment"):
+            return cast("Transcript", await self._handle.transcribe.remote(utterance, language))
+
+    async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
+        """See `TextToSpeech.synthesize`."""
+        with remote_errors(SpeechUnavailable, "speech deployment"):
+            return cast("SpokenAudio", await self._handle.synthesize.remote(text, language))
+
+
+class RemoteAgent:
+    """`Agent` on the AgentRouter deployment."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle.options(stream=True)
+
+    async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
+        """See `Agent.turn`."""
+        stream = self._handle.turn.remote(request)
+        with remote_errors(AgentError, "agent deployment"):
+            try:
+                async for event in stream:
+                    yield event
+            finally:
+                stream.cancel()

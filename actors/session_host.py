@@ -1,0 +1,189 @@
+"""SessionHost: the Serve deployment whose replicas each hold many SessionActors.
+
+A voice replica opens one `attach` stream per socket and sends commands with `deliver`. Credentials are checked here,
+before a session exists, so that an unauthenticated socket costs nothing that lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+import structlog
+from ray import serve
+
+from actors.lifetime import Lifetimes
+from actors.services import build_services
+from actors.session import SessionActor
+from actors.store import checkpoint_store, pin_throttle
+from convonet.agents.base import Caller
+from convonet.auth.pin import pin_verifier
+from convonet.auth.tokens import ResumeClaims, mint_resume_token
+from convonet.errors import AuthRefused, CapacityError, ConvonetError, SessionGone
+from convonet.ids import SessionId, new_session_id
+from convonet.logs import configure
+from convonet.protocol.server import AuthOk
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import (
+    Attach,
+    Attached,
+    Command,
+    Credentials,
+    HostEvent,
+    OpenSession,
+    Refused,
+    ResumeSession,
+    ToClient,
+)
+from convonet.settings import Settings, get_settings
+
+log = structlog.get_logger(__name__)
+
+
+class SessionHost:
+    """Creates, restores, finds and forgets sessions; what happens inside one is the SessionActor's business."""
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        configure(settings.log_level)
+        self._settings = settings
+        self._host = serve.get_replica_context().replica_id.unique_id
+        self._pins = pin_verifier(settings)
+        self._throttle = pin_throttle(settings)
+        self._checkpoints = checkpoint_store(settings)
+        self._services = build_services(settings)
+        self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
+        self._sessions: dict[SessionId, SessionActor] = {}
+        self._lives: set[asyncio.Task[None]] = set()
+        self._restoring: dict[SessionId, asyncio.Lock] = {}
+
+    async def attach(self, request: Attach) -> AsyncGenerator[HostEvent, None]:
+        """Let a socket in: `Attached`, `auth_ok`, what the client missed, then all that comes.
+
+        Ends with `Refused`, `Superseded` or `Ended`; closing the stream detaches the socket and leaves the session.
+        """
+        last_seq = request.last_seq if isinstance(request, ResumeSession) else 0
+        try:
+            session = await self._let_in(request)
+        except ConvonetError as error:
+            yield _refusal(error)
+            return
+        conversation = session.conversation
+        yield Attached(conversation.session_id, self._host)
+        yield ToClient(0, self._auth_ok(session, resumed=isinstance(request, ResumeSession)))
+        async with contextlib.aclosing(session.attach(last_seq)) as events:
+            async for event in events:
+                yield event
+
+    async def deliver(self, session_id: SessionId, command: Command) -> bool:
+        """Give a session a command; False when it does not live here or takes no more, so attach first."""
+        session = self._sessions.get(session_id)
+        return session is not None and session.post(command)
+
+    async def check_health(self) -> None:
+        """Serve calls this; an event loop that is stuck never answers it."""
+
+    # -- letting in
+
+    async def _let_in(self, request: Attach) -> SessionActor:
+        if isinstance(request, OpenSession):
+            return await self._open(request)
+        return await self._resume(request)
+
+    async def _open(self, request: OpenSession) -> SessionActor:
+        self._require_room()
+        caller = await self._identify(request.credentials)
+        conversation = Conversation(session_id=new_session_id(), caller=caller)
+        conversation.choose(request.preferences)
+        session = self._start(conversation, epoch=1)
+        session.greet()
+        return session
+
+    async def _identify(self, credentials: Credentials) -> Caller:
+        if not self._settings.enable_voice_pin:
+            return await self._pins.verify(credentials.pin)
+        await self._throttle.check(credentials.connection_id, credentials.address)
+        try:
+            caller = await self._pins.verify(credentials.pin)
+        except AuthRefused:
+            await self._throttle.failed(credentials.connection_id, credentials.address)
+            raise
+        await self._throttle.succeeded(credentials.connection_id, credentials.address)
+        return caller
+
+    async def _resume(self, request: ResumeSession) -> SessionActor:
+        lock = self._restoring.setdefault(request.session_id, asyncio.Lock())
+        try:
+            async with lock:
+                return self._sessions.get(request.session_id) or await self._restore(request)
+        finally:
+            if not lock.locked():
+                self._restoring.pop(request.session_id, None)
+
+    async def _restore(self, request: ResumeSession) -> SessionActor:
+        self._require_room()
+        checkpoint = await self._checkpoints.claim(request.session_id)
+        if checkpoint is None:
+            raise SessionGone
+        conversation = Conversation.from_checkpoint(checkpoint.body)
+        session = self._start(conversation, checkpoint.epoch)
+        session.repeat_last_turn(request.last_seq)
+        log.info("session_restored", session_id=conversation.session_id, epoch=checkpoint.epoch)
+        return session
+
+    def _require_room(self) -> None:
+        if len(self._sessions) >= self._settings.sessions_per_host:
+            raise CapacityError("session host is full")
+
+    def _start(self, conversation: Conversation, epoch: int) -> SessionActor:
+        session = SessionActor(
+            conversation,
+            epoch,
+            services=self._services,
+            checkpoints=self._checkpoints,
+            lifetimes=self._lifetimes,
+            on_end=self._forget,
+        )
+        self._sessions[conversation.session_id] = session
+        life = asyncio.create_task(session.run(), name=f"session {conversation.session_id}")
+        self._lives.add(life)
+        life.add_done_callback(self._lives.discard)
+        return session
+
+    def _forget(self, session: SessionActor) -> None:
+        session_id = session.conversation.session_id
+        if self._sessions.get(session_id) is session:
+            del self._sessions[session_id]
+
+    def _auth_ok(self, session: SessionActor, *, resumed: bool) -> str:
+        conversation = session.conversation
+        claims = ResumeClaims(conversation.session_id, self._host)
+        lifetime = self._lifetimes.checkpoint
+        message = AuthOk(
+            session_id=conversation.session_id,
+            user_id=conversation.caller.user_id,
+            user_name=conversation.caller.user_name,
+            resume_token=mint_resume_token(claims, secret=self._settings.signing_secret, lifetime_s=lifetime),
+            resumed=resumed,
+            pending_utterance_id=session.utterance_at_work,
+            offline=embedded_parts(self._settings),
+        )
+        return message.model_dump_json(exclude_none=True)
+
+
+def embedded_parts(settings: Settings) -> list[str]:
+    """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
+    parts = {
+        "stt": settings.hears_with == "local",
+        "tts": settings.speaks_with == "local",
+        "agent": settings.llm_provider == "offline",
+        "database": settings.db_uri is None,
+        "checkpoints": settings.redis_url is None,
+    }
+    return [name for name, embedded in parts.items() if embedded]
+
+
+def _refusal(error: ConvonetError) -> Refused:
+    log.info("caller_refused", kind=type(error).__name__)
+    return Refused(error.code, error.spoken, getattr(error, "retry_after_ms", None))

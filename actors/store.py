@@ -1,0 +1,107 @@
+"""The store of a cluster without Redis: one named Ray actor that keeps checkpoints and counts PIN attempts.
+
+It outlives the session hosts and so the loss of any of them; it does not outlive the loss of its own node, which is
+what REDIS_URL is for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+
+from actors.failures import remote_errors
+from convonet.auth.throttle import LocalThrottle, PinThrottle, RedisThrottle
+from convonet.errors import StorageError
+from convonet.ids import SessionId
+from convonet.settings import Settings
+from convonet.storage.checkpoints import Checkpoint, CheckpointStore, MemoryCheckpoints, RedisCheckpoints
+
+_NAME = "convonet-store"
+_NAMESPACE = "convonet"
+
+
+class _Store:
+    """Runs inside the actor process; all methods are quick, so one event loop serves the cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._checkpoints = MemoryCheckpoints()
+        self._throttle = LocalThrottle(settings)
+
+    async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
+        await self._checkpoints.save(session_id, epoch, body, ttl_s)
+
+    async def claim(self, session_id: SessionId) -> Checkpoint | None:
+        return await self._checkpoints.claim(session_id)
+
+    async def delete(self, session_id: SessionId, epoch: int) -> None:
+        await self._checkpoints.delete(session_id, epoch)
+
+    async def check(self, session_id: str, address: str) -> None:
+        await self._throttle.check(session_id, address)
+
+    async def failed(self, session_id: str, address: str) -> None:
+        await self._throttle.failed(session_id, address)
+
+    async def succeeded(self, session_id: str, address: str) -> None:
+        await self._throttle.succeeded(session_id, address)
+
+
+class RemoteStore:
+    """`CheckpointStore` and `PinThrottle` on the store actor."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._actor = self._find()
+
+    async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
+        """See `CheckpointStore.save`."""
+        await self._call("save", session_id, epoch, body, ttl_s)
+
+    async def claim(self, session_id: SessionId) -> Checkpoint | None:
+        """See `CheckpointStore.claim`."""
+        checkpoint: Checkpoint | None = await self._call("claim", session_id)
+        return checkpoint
+
+    async def delete(self, session_id: SessionId, epoch: int) -> None:
+        """See `CheckpointStore.delete`."""
+        await self._call("delete", session_id, epoch)
+
+    async def check(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.check`."""
+        await self._call("check", session_id, address)
+
+    async def failed(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.failed`."""
+        await self._call("failed", session_id, address)
+
+    async def succeeded(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.succeeded`."""
+        await self._call("succeeded", session_id, address)
+
+    async def _call(self, method: str, *args: object) -> Any:
+        with remote_errors(StorageError, "store actor"):
+            try:
+                return await getattr(self._actor, method).remote(*args)
+            except RayActorError:
+                self._actor = self._find()
+                raise
+
+    def _find(self) -> ray.actor.ActorHandle[_Store]:
+        actor = ray.remote(_Store).options(
+            name=_NAME, namespace=_NAMESPACE, lifetime="detached", get_if_exists=True, num_cpus=0, max_restarts=-1
+        )
+        return actor.remote(self._settings)
+
+
+def checkpoint_store(settings: Settings) -> CheckpointStore:
+    """Redis when REDIS_URL is set, else the store actor."""
+    return RedisCheckpoints(settings.redis_url.get_secret_value()) if settings.redis_url else RemoteStore(settings)
+
+
+def pin_throttle(settings: Settings) -> PinThrottle:
+    """Redis when REDIS_URL is set, else the store actor."""
+    if settings.redis_url:
+        return RedisThrottle(settings.redis_url.get_secret_value(), settings)
+    return RemoteStore(settings)

@@ -1,0 +1,39 @@
+"""From a WebSocket frame to a client message, or to the error that tells the client what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from convonet.errors import ErrorCode, ProtocolError
+from convonet.protocol.client import AnyClientMessage, client_messages
+
+
+def parse(text: str, *, most_bytes: int) -> AnyClientMessage:
+    """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field."""
+    if len(text) > most_bytes:
+        raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most_bytes} bytes at most.")
+    try:
+        return client_messages.validate_json(text)
+    except ValidationError as error:
+        raise _explain(error, text) from None
+
+
+def _explain(error: ValidationError, text: str) -> ProtocolError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    kind = first["type"]
+    if kind == "json_invalid":
+        return ProtocolError(ErrorCode.BAD_JSON, "The message is not JSON.")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return ProtocolError(ErrorCode.UNKNOWN_TYPE, f"Unknown message type {_type_of(text)}.")
+    if not first["loc"]:
+        return ProtocolError(ErrorCode.BAD_JSON, "The message is not a JSON object.")
+    field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return ProtocolError(ErrorCode.BAD_FIELD, f"Field {field[:64]}: {first['msg']}.")
+
+
+def _type_of(text: str) -> str:
+    body: Any = json.loads(text)
+    return repr(str(body.get("type"))[:32]) if isinstance(body, dict) else "(none)"

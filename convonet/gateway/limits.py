@@ -1,0 +1,61 @@
+"""Bounds on what one socket and one address may do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from convonet.errors import CapacityError, ErrorCode
+
+BURST = 4
+"""A socket may save up this many seconds' worth of messages: a browser that was frozen sends its slices at once."""
+
+
+class MessageRate:
+    """Token bucket: `per_s` messages a second, with a burst of `BURST` seconds."""
+
+    def __init__(self, per_s: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s = per_s
+        self._clock = clock
+        self._tokens = float(per_s * BURST)
+        self._then = clock()
+
+    def allow(self) -> bool:
+        """Whether one more message may come now."""
+        now = self._clock()
+        self._tokens = min(self._per_s * BURST, self._tokens + (now - self._then) * self._per_s)
+        self._then = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class TooManySockets(CapacityError):
+    """One address holds too many sockets."""
+
+    code = ErrorCode.TOO_MANY_SESSIONS
+    spoken = "Too many calls are open from your address. Please close one and try again."
+
+
+class SocketsPerAddress:
+    """Counts the open sockets of each address."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def hold(self, address: str) -> Generator[None, None, None]:
+        """Count one socket in while the block runs. Raises `TooManySockets`."""
+        if self._open[address] >= self._most:
+            raise TooManySockets(f"{self._most} sockets")
+        self._open[address] += 1
+        try:
+            yield
+        finally:
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]

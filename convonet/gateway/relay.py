@@ -1,0 +1,267 @@
+"""One WebSocket of /webrtc/ws: validates what the client sends and relays it to the caller's session and back.
+
+It holds nothing that must survive: a session lives in a session host, and whoever has its resume token finds it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+
+import structlog
+
+from convonet.auth.tokens import read_resume_token
+from convonet.errors import AuthRefused, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.gateway.frames import parse
+from convonet.gateway.limits import MessageRate
+from convonet.gateway.link import ADMISSION_TIMEOUT_S, Link, Verdict
+from convonet.gateway.ports import ClientGone, ClientSocket, HostLost, SessionHosts
+from convonet.gateway.recording import Recording
+from convonet.protocol.client import (
+    AnyClientMessage,
+    AudioChunk,
+    Authenticate,
+    Cancel,
+    Hangup,
+    Heartbeat,
+    StartRecording,
+    StopRecording,
+    StreamReset,
+    TextInput,
+    TransferRequest,
+    VoiceProviders,
+)
+from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, Reconnect, ServerMessage, Status
+from convonet.sessions.messages import (
+    AnyUtterance,
+    Attach,
+    CancelTurn,
+    Choose,
+    Command,
+    Credentials,
+    Ended,
+    HangUp,
+    OpenSession,
+    Preferences,
+    Refused,
+    ResumeSession,
+    StillThere,
+    TypedUtterance,
+)
+from convonet.settings import Settings
+from convonet.speech.base import Language
+
+log = structlog.get_logger(__name__)
+
+UNAUTHENTICATED_S = 300.0
+"""How long a page may show its PIN form before the socket is closed; the page then connects again when needed."""
+
+CLOSE_NORMAL = 1000
+CLOSE_POLICY = 1008
+CLOSE_TRY_LATER = 1013
+CLOSE_REPLACED = 4001
+"""Another socket took up this session."""
+
+
+class Relay:
+    """The life of one socket. `run` returns when the socket is closed."""
+
+    def __init__(self, socket: ClientSocket, hosts: SessionHosts, settings: Settings, *, address: str) -> None:
+        self._socket = socket
+        self._hosts = hosts
+        self._settings = settings
+        self._address = address
+        self._connection_id = secrets.token_hex(8)
+        self._rate = MessageRate(settings.max_messages_per_s)
+        self._rate_told_at = 0.0
+        self._link: Link | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._recording: Recording | None = None
+        self._acknowledged = 0
+
+    async def run(self) -> None:
+        """Relay until either side closes."""
+        try:
+            await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+            while True:
+                frame = await self._next_frame()
+                try:
+                    await self._handle_frame(frame)
+                except ProtocolError as error:
+                    await self._send_error(error.wire_code, error.spoken)
+                except ConvonetError as error:
+                    await self._send_error(error.code, error.spoken)
+        except ClientGone:
+            pass
+        except TimeoutError:
+            await self._socket.close(CLOSE_POLICY)
+        finally:
+            await self._let_go()
+
+    async def ask_to_reconnect(self) -> None:
+        """This process is about to stop: the client should resume elsewhere."""
+        with contextlib.suppress(ClientGone):
+            await self._send(Reconnect())
+
+    # -- from the client
+
+    async def _next_frame(self) -> str | bytes:
+        if self._link is not None:
+            return await self._socket.receive()
+        async with asyncio.timeout(UNAUTHENTICATED_S):
+            return await self._socket.receive()
+
+    async def _handle_frame(self, frame: str | bytes) -> None:
+        if not self._rate.allow():
+            await self._tell_rate()
+        elif isinstance(frame, bytes):
+            self._add_binary(frame)
+        else:
+            await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+
+    async def _handle(self, message: AnyClientMessage) -> None:
+        match message:
+            case Authenticate():
+                await self._authenticate(message)
+            case Heartbeat(ts_ms=ts_ms, last_seq=last_seq):
+                await self._send(HeartbeatAck(ts_ms=ts_ms))
+                await self._acknowledge(last_seq)
+            case StartRecording():
+                self._require_link()
+                await self._start_recording(message)
+            case AudioChunk():
+                self._require_recording().add_chunk(message)
+            case StreamReset():
+                self._require_recording().clear()
+            case StopRecording():
+                recording, self._recording = self._require_recording(), None
+                await self._say(recording.finish(time.time()))
+            case TextInput(text=text, utterance_id=utterance_id):
+                await self._say(TypedUtterance(utterance_id or secrets.token_hex(8), text, time.time()))
+            case Cancel():
+                self._recording = None
+                await self._tell(CancelTurn())
+            case VoiceProviders():
+                await self._tell(Choose(_preferences(message)))
+            case TransferRequest():
+                self._require_link()
+                raise ProtocolError(ErrorCode.TRANSFER_UNAVAILABLE, "Nobody can take your call right now.")
+            case Hangup():
+                await self._tell(HangUp())
+
+    def _add_binary(self, audio: bytes) -> None:
+        if len(audio) > self._settings.max_message_bytes:
+            most = self._settings.max_message_bytes
+            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
+        self._require_recording().add_bytes(audio)
+
+    async def _start_recording(self, message: StartRecording) -> None:
+        self._recording = Recording(
+            message, most_bytes=self._settings.max_utterance_bytes, least_bytes=self._settings.min_utterance_bytes
+        )
+        await self._send(Status(message="Recording…"))
+
+    async def _say(self, utterance: AnyUtterance) -> None:
+        if not await self._require_link().say(utterance):
+            raise ProtocolError(ErrorCode.BUSY, "One moment, I'm still working on what you said.")
+
+    async def _tell(self, command: Command) -> None:
+        if not await self._require_link().tell(command):
+            raise ProtocolError(ErrorCode.BUSY, "One moment, I'm still working on what you said.")
+
+    async def _acknowledge(self, last_seq: int | None) -> None:
+        if self._link is not None and last_seq is not None and last_seq > self._acknowledged:
+            self._acknowledged = last_seq
+            await self._link.tell(StillThere(last_seq))
+
+    async def _tell_rate(self) -> None:
+        if time.monotonic() - self._rate_told_at > 1:
+            self._rate_told_at = time.monotonic()
+            raise ProtocolError(ErrorCode.RATE_LIMITED, "Too many messages; some were dropped.")
+
+    def _require_link(self) -> Link:
+        if self._link is None:
+            raise ProtocolError(ErrorCode.AUTH_REQUIRED, "Please enter your PIN first.")
+        return self._link
+
+    def _require_recording(self) -> Recording:
+        self._require_link()
+        if self._recording is None:
+            raise ProtocolError(ErrorCode.INVALID_MODE, "No recording is in progress; send start_recording first.")
+        return self._recording
+
+    # -- letting in
+
+    async def _authenticate(self, message: Authenticate) -> None:
+        if self._link is not None:
+            raise ProtocolError(ErrorCode.INVALID_MODE, "This connection is authenticated already.")
+        request, host = self._attach_request(message)
+        link = Link(self._hosts, self._forward)
+        self._following = asyncio.create_task(self._follow(link, request, host))
+        admitted = asyncio.create_task(link.admitted())
+        try:
+            async with asyncio.timeout(ADMISSION_TIMEOUT_S):
+                await asyncio.wait((admitted, self._following), return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            self._following.cancel()
+            raise HostLost("admission took too long") from None
+        finally:
+            if not admitted.done():
+                admitted.cancel()
+        if admitted.done() and not admitted.cancelled():
+            self._link = link
+
+    def _attach_request(self, message: Authenticate) -> tuple[Attach, str]:
+        if message.resume_token is not None:
+            try:
+                claims = read_resume_token(message.resume_token, secret=self._settings.signing_secret)
+            except AuthRefused:
+                raise SessionGone("bad resume token") from None
+            return ResumeSession(claims.session_id, message.last_seq or 0), claims.host
+        credentials = Credentials(message.pin or "", self._address, self._connection_id)
+        return OpenSession(credentials, _preferences(message)), ""
+
+    async def _follow(self, link: Link, request: Attach, host: str) -> None:
+        try:
+            verdict = await link.follow(request, host=host)
+            await self._conclude(verdict)
+        except HostLost as error:
+            log.error("session_lost", session_id=link.session_id)
+            with contextlib.suppress(ClientGone):
+                await self._send_error(error.code, error.spoken)
+                await self._socket.close(CLOSE_TRY_LATER)
+        except ClientGone:
+            pass
+
+    async def _conclude(self, verdict: Verdict) -> None:
+        if isinstance(verdict, Refused):
+            await self._send(
+                ErrorMessage(code=verdict.code, message=verdict.message, retry_after_ms=verdict.retry_after_ms)
+            )
+        else:
+            await self._socket.close(CLOSE_NORMAL if isinstance(verdict, Ended) else CLOSE_REPLACED)
+
+    # -- to the client
+
+    async def _forward(self, text: str) -> None:
+        await self._socket.send(text)
+
+    async def _send(self, message: ServerMessage) -> None:
+        message.session_id = self._link.session_id if self._link else ""
+        await self._socket.send(message.model_dump_json(exclude_none=True))
+
+    async def _send_error(self, code: ErrorCode, message: str) -> None:
+        await self._send(ErrorMessage(code=code, message=message))
+
+    async def _let_go(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._following
+
+
+def _preferences(message: Authenticate | VoiceProviders) -> Preferences:
+    language = message.language if isinstance(message, Authenticate) else None
+    return Preferences(Language(language) if language else None, message.stt_provider, message.tts_provider)

@@ -1,0 +1,87 @@
+"""All that must outlive the process a session runs in: the body of its checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import BaseModel
+
+from convonet.agents.base import AgentType, Caller, ChatMessage, Final
+from convonet.ids import SessionId, TurnId
+from convonet.sessions.messages import Preferences
+from convonet.speech.base import Language
+
+MAX_HISTORY = 40
+"""Messages the agent gets to see: a spoken conversation rarely refers back further, and it bounds memory."""
+
+
+class FinishedTurn(BaseModel):
+    """The last turn, kept so that it can be told again without being done again.
+
+    `last_seq` is the `seq` of its last message; a client that has less needs it repeated.
+    """
+
+    utterance_id: str
+    turn_id: TurnId
+    transcript: str
+    answer: str
+    agent_type: AgentType
+    provider: str
+    model: str
+    last_seq: int
+
+
+class Conversation(BaseModel):
+    """A session's state. Owned by its SessionActor; serialised after each turn."""
+
+    session_id: SessionId
+    caller: Caller
+    language: Language = Language("en-US")
+    stt_provider: str | None = None
+    tts_provider: str | None = None
+    seq: int = 0
+    history: tuple[ChatMessage, ...] = ()
+    agent_type: AgentType | None = None
+    memory: dict[str, str] = {}
+    last_turn: FinishedTurn | None = None
+
+    def turn_id_of(self, utterance_id: str) -> TurnId:
+        """The same utterance always makes the same turn id, on whichever host: its tools' effects happen once."""
+        digest = hashlib.sha256(f"{self.session_id}/{utterance_id}".encode()).hexdigest()
+        return TurnId(f"t-{digest[:24]}")
+
+    def has_answered(self, utterance_id: str) -> bool:
+        """Whether this utterance's turn is over."""
+        return self.last_turn is not None and self.last_turn.utterance_id == utterance_id
+
+    def remember(self, utterance_id: str, transcript: str, final: Final | None) -> None:
+        """Note the end of a turn; `final` is None when it was cancelled or failed."""
+        if final is not None:
+            self.history = final.history[-MAX_HISTORY:]
+            self.agent_type = final.agent_type
+            self.memory = final.memory
+        self.last_turn = FinishedTurn(
+            utterance_id=utterance_id,
+            turn_id=self.turn_id_of(utterance_id),
+            transcript=transcript,
+            answer=final.text if final else "",
+            agent_type=self.agent_type or "general",
+            provider=final.provider if final else "",
+            model=final.model if final else "",
+            last_seq=self.seq,
+        )
+
+    def choose(self, preferences: Preferences) -> None:
+        """Take over what the client chose; what it left open stays."""
+        self.language = preferences.language or self.language
+        self.stt_provider = preferences.stt_provider or self.stt_provider
+        self.tts_provider = preferences.tts_provider or self.tts_provider
+
+    def to_checkpoint(self) -> bytes:
+        """The state as bytes."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def from_checkpoint(cls, body: bytes) -> Conversation:
+        """The state that `to_checkpoint` wrote."""
+        return cls.model_validate_json(body)

@@ -1,0 +1,43 @@
+"""What a session needs from the outside: who hears, who speaks, who thinks, and how long each may take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from convonet.agents.base import Agent
+from convonet.speech.base import SpeechToText, TextToSpeech
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. Each is the last resort behind a provider's own, shorter one."""
+
+    hear: float = 20.0
+    think: float = 30.0
+    speak: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One set per session host, shared by all its sessions.
+
+    `ears` and `voices` hold one entry per provider name; the default names must be among them.
+    """
+
+    ears: Mapping[str, SpeechToText]
+    voices: Mapping[str, TextToSpeech]
+    agent: Agent
+    default_ear: str
+    default_voice: str
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    wall_clock: Callable[[], float] = time.time
+
+    def ear(self, choice: str | None) -> SpeechToText:
+        """The recogniser a session chose, or the default when there is none of that name."""
+        return self.ears.get(choice or "", self.ears[self.default_ear])
+
+    def voice(self, choice: str | None) -> TextToSpeech:
+        """The voice a session chose, or the default when there is none of that name."""
+        return self.voices.get(choice or "", self.voices[self.default_voice])

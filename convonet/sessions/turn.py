@@ -1,0 +1,205 @@
+"""One turn: an utterance in, transcript, answer and audio out. Cancelling its task cancels everything it started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.errors import AgentError, ConvonetError, SpeechUnavailable
+from convonet.ids import TurnId
+from convonet.protocol.server import (
+    AgentFinal,
+    AudioChunkOut,
+    ErrorMessage,
+    ProcessingStart,
+    ServerMessage,
+    Status,
+    ToolEvent,
+    TranscriptFinal,
+)
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import AnyUtterance, SpokenUtterance
+from convonet.sessions.services import Services
+from convonet.sessions.speaking import Speaker
+from convonet.speech.base import Utterance
+
+log = structlog.get_logger(__name__)
+
+Emit = Callable[[ServerMessage], None]
+
+
+@dataclass(slots=True)
+class Timings:
+    """Milliseconds from the end of the utterance to the end of each stage."""
+
+    ended_at: float
+    wall_clock: Callable[[], float]
+    stages: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, stage: str) -> None:
+        """Note that a stage is reached; the first time counts."""
+        self.stages.setdefault(stage, round((self.wall_clock() - self.ended_at) * 1000, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOutcome:
+    """What the turn leaves behind; `final` is None when no answer was given."""
+
+    transcript: str
+    final: Final | None
+
+
+class Turn:
+    """Runs one utterance through recognition, agent and voice."""
+
+    def __init__(
+        self, turn_id: TurnId, utterance: AnyUtterance, conversation: Conversation, services: Services, emit: Emit
+    ) -> None:
+        self._turn_id = turn_id
+        self._utterance = utterance
+        self._conversation = conversation
+        self._services = services
+        self._timings = Timings(utterance.ended_at, services.wall_clock)
+        self._emit_message = emit
+        self._chunks_sent = 0
+
+    async def run(self) -> TurnOutcome:
+        """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
+        transcript = ""
+        self._emit(
+            ProcessingStart(
+                turn_id=self._turn_id, started_at_ts=self._utterance.ended_at, utterance_id=self._utterance.utterance_id
+            )
+        )
+        try:
+            transcript = await self._hear()
+            self._emit(TranscriptFinal(turn_id=self._turn_id, text=transcript))
+            return TurnOutcome(transcript, await self._answer(transcript))
+        except ConvonetError as error:
+            log.warning("turn_failed", error=str(error), kind=type(error).__name__)
+            await self._apologise(error)
+        except Exception:
+            # the top of the turn's task: whatever went wrong, the caller must hear of it
+            log.exception("turn_crashed")
+            await self._apologise(ConvonetError())
+        return TurnOutcome(transcript, None)
+
+    async def _hear(self) -> str:
+        if not isinstance(self._utterance, SpokenUtterance):
+            return self._utterance.text
+        ear = self._services.ear(self._conversation.stt_provider)
+        self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
+        recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
+        language = self._utterance.language or self._conversation.language
+        try:
+            async with asyncio.timeout(self._services.timeouts.hear):
+                heard = await ear.transcribe(recording, language=language)
+        except TimeoutError:
+            raise SpeechUnavailable(f"{ear.name} did not answer in time") from None
+        self._timings.mark("stt_ms")
+        if heard.provider != ear.name:
+            message = f"{ear.name} is not answering; {heard.provider} listens instead."
+            self._emit(Status(message=message, turn_id=self._turn_id))
+        return heard.text
+
+    async def _answer(self, transcript: str) -> Final:
+        self._emit(Status(message="Please wait…", turn_id=self._turn_id))
+        try:
+            async with asyncio.TaskGroup() as group:
+                speaker = self._speaker(group)
+                talking = group.create_task(speaker.run())
+                final = await self._think(transcript, speaker)
+                speaker.finish()
+                await talking
+        except* ConvonetError as failures:
+            raise _first(failures) from None
+        self._timings.mark("last_audio_ms")
+        return final
+
+    async def _think(self, transcript: str, speaker: Speaker) -> Final:
+        conversation = self._conversation
+        request = TurnRequest(
+            session_id=conversation.session_id,
+            turn_id=self._turn_id,
+            caller=conversation.caller,
+            transcript=transcript,
+            history=conversation.history,
+            agent_type=conversation.agent_type,
+            memory=conversation.memory,
+        )
+        try:
+            async with (
+                asyncio.timeout(self._services.timeouts.think),
+                contextlib.aclosing(self._services.agent.turn(request)) as events,
+            ):
+                async for event in events:
+                    match event:
+                        case DomainChosen():
+                            self._timings.mark("agent_start_ms")
+                        case TextDelta(text):
+                            self._timings.mark("first_token_ms")
+                            speaker.feed(text)
+                        case ToolStarted() | ToolFinished():
+                            self._emit(_tool_event(self._turn_id, event))
+                        case Final():
+                            self._finish(event)
+                            return event
+        except TimeoutError:
+            raise AgentError("the agent did not answer in time") from None
+        raise AgentError("the agent's stream ended without an answer")
+
+    def _finish(self, final: Final) -> None:
+        self._timings.mark("agent_ms")
+        self._emit(
+            AgentFinal(
+                turn_id=self._turn_id,
+                text=final.text,
+                transfer_marker=final.transfer_marker,
+                agent_type=final.agent_type,
+                provider=final.provider,
+                model=final.model,
+                timings=dict(self._timings.stages),
+            )
+        )
+
+    async def _apologise(self, error: ConvonetError) -> None:
+        self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
+        async with asyncio.TaskGroup() as group:
+            speaker = self._speaker(group)
+            speaker.feed(error.spoken)
+            speaker.finish()
+            await speaker.run()
+
+    def _speaker(self, group: asyncio.TaskGroup) -> Speaker:
+        conversation = self._conversation
+        return Speaker(
+            self._services.voice(conversation.tts_provider),
+            conversation.language,
+            self._turn_id,
+            self._emit,
+            timeout_s=self._services.timeouts.speak,
+            first_index=self._chunks_sent,
+            group=group,
+        )
+
+    def _emit(self, message: ServerMessage) -> None:
+        if isinstance(message, AudioChunkOut):
+            self._chunks_sent += 1
+            self._timings.mark("first_audio_ms")
+        self._emit_message(message)
+
+
+def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:
+    if isinstance(event, ToolStarted):
+        return ToolEvent(turn_id=turn_id, tool=event.tool, phase="started", label=event.label)
+    return ToolEvent(turn_id=turn_id, tool=event.tool, phase="finished" if event.ok else "failed", label=event.label)
+
+
+def _first(failures: BaseExceptionGroup[ConvonetError]) -> ConvonetError:
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure

@@ -1,0 +1,43 @@
+"""The session hosts, reached through their Serve handle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import cast
+
+from ray.serve.handle import DeploymentHandle
+
+from actors.failures import remote_errors
+from convonet.gateway.ports import HostLost
+from convonet.ids import SessionId
+from convonet.sessions.messages import Attach, Command, HostEvent
+
+DELIVERY_TIMEOUT_S = 5.0
+"""A delivery only puts a command into a mailbox; a host that can't do that within this time is stuck."""
+
+
+class ServeSessionHosts:
+    """See `SessionHosts`; the handle's session id names the wanted replica (see `actors.placement`)."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def attach(self, request: Attach, *, host: str) -> AsyncGenerator[HostEvent, None]:
+        """Open the stream of one socket."""
+        with remote_errors(HostLost, "session host"):
+            stream = self._handle.options(stream=True, session_id=host).attach.remote(request)
+            try:
+                async for event in stream:
+                    yield event
+            finally:
+                stream.cancel()
+
+    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> bool:
+        """Give a session a command."""
+        with remote_errors(HostLost, "session host"):
+            try:
+                async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+                    return cast("bool", await self._handle.options(session_id=host).deliver.remote(session_id, command))
+            except TimeoutError:
+                raise HostLost("delivery took too long") from None

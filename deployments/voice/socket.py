@@ -1,0 +1,48 @@
+"""A Starlette WebSocket as the relay's `ClientSocket`."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ray.exceptions import RayError
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from convonet.gateway.ports import ClientGone
+from convonet.protocol.server import ServerMessage
+
+
+class StarletteSocket:
+    """See `ClientSocket`. All that Starlette, uvicorn or Ray's proxy raise for a lost client is `ClientGone` here."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> str | bytes:
+        """The next frame."""
+        try:
+            message = await self._websocket.receive()
+        except (RuntimeError, WebSocketDisconnect, RayError) as error:
+            raise ClientGone from error
+        if message["type"] == "websocket.disconnect":
+            raise ClientGone
+        text: str | None = message.get("text")
+        return text if text is not None else message["bytes"]
+
+    async def send(self, text: str) -> None:
+        """Send a text frame."""
+        try:
+            await self._websocket.send_text(text)
+        except (RuntimeError, WebSocketDisconnect, OSError, RayError) as error:
+            raise ClientGone from error
+
+    async def close(self, code: int) -> None:
+        """Close the socket, unless it is closed."""
+        if self._websocket.application_state is WebSocketState.CONNECTED:
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError, RayError):
+                await self._websocket.close(code)
+
+    async def refuse(self, message: ServerMessage, code: int) -> None:
+        """Say why, then close."""
+        with contextlib.suppress(ClientGone):
+            await self.send(message.model_dump_json(exclude_none=True))
+        await self.close(code)
