@@ -1,4 +1,4 @@
-"""SessionHost: the Serve deployment whose replicas each hold many SessionActors.
+"""SessionHost: one process that holds many SessionActors; `deployments/voice` makes a Serve deployment of it.
 
 A voice replica opens one `attach` stream per socket and sends commands with `deliver`. Credentials are checked here,
 before a session exists, so that an unauthenticated socket costs nothing that lasts.
@@ -11,18 +11,15 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 import structlog
-from ray import serve
 
 from actors.lifetime import Lifetimes
-from actors.services import build_services
 from actors.session import SessionActor
-from actors.store import checkpoint_store, pin_throttle
 from convonet.agents.base import Caller
-from convonet.auth.pin import pin_verifier
+from convonet.auth.pin import PinVerifier
+from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import ResumeClaims, mint_resume_token
 from convonet.errors import AuthRefused, CapacityError, ConvonetError, SessionGone
 from convonet.ids import SessionId, new_session_id
-from convonet.logs import configure
 from convonet.protocol.server import AuthOk
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import (
@@ -36,7 +33,9 @@ from convonet.sessions.messages import (
     ResumeSession,
     ToClient,
 )
-from convonet.settings import Settings, get_settings
+from convonet.sessions.services import Services
+from convonet.settings import Settings
+from convonet.storage.checkpoints import CheckpointStore
 
 log = structlog.get_logger(__name__)
 
@@ -44,15 +43,22 @@ log = structlog.get_logger(__name__)
 class SessionHost:
     """Creates, restores, finds and forgets sessions; what happens inside one is the SessionActor's business."""
 
-    def __init__(self) -> None:
-        settings = get_settings()
-        configure(settings.log_level)
+    def __init__(
+        self,
+        host: str,
+        *,
+        settings: Settings,
+        pins: PinVerifier,
+        throttle: PinThrottle,
+        checkpoints: CheckpointStore,
+        services: Services,
+    ) -> None:
+        self._host = host
         self._settings = settings
-        self._host = serve.get_replica_context().replica_id.unique_id
-        self._pins = pin_verifier(settings)
-        self._throttle = pin_throttle(settings)
-        self._checkpoints = checkpoint_store(settings)
-        self._services = build_services(settings)
+        self._pins = pins
+        self._throttle = throttle
+        self._checkpoints = checkpoints
+        self._services = services
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
@@ -81,8 +87,9 @@ class SessionHost:
         session = self._sessions.get(session_id)
         return session is not None and session.post(command)
 
-    async def check_health(self) -> None:
-        """Serve calls this; an event loop that is stuck never answers it."""
+    def session_count(self) -> int:
+        """How many sessions live here."""
+        return len(self._sessions)
 
     # -- letting in
 

@@ -6,9 +6,12 @@ docs/settings.md (generated from here).
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import re
 import secrets
+import tempfile
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -172,9 +175,7 @@ class Settings(BaseSettings):
     @field_validator("voice_pin")
     @classmethod
     def _pin_is_digits(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not (
-            value.get_secret_value().isdecimal() and 4 <= len(value.get_secret_value()) <= 10
-        ):
+        if value is not None and not re.fullmatch(r"[0-9]{4,10}", value.get_secret_value()):
             raise ValueError("must be 4 to 10 digits")
         return value
 
@@ -258,12 +259,15 @@ def _refuse_unknown(model: type[Settings]) -> None:
 
 
 def _kept_secret(path: Path, fresh: str) -> str:
-    """The secret in `path`; `fresh` is written there first if the file does not exist, readable by its owner only."""
+    """The secret in `path`; `fresh` is put there first if the file does not exist, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(fresh)
-    return fresh
+    # written aside and linked: of several processes that start at once, none may read a file that is still empty
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-") as draft:
+        draft.write(fresh)
+        draft.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)
+    kept = path.read_text().strip()
+    if not kept:
+        raise SettingsError(f"{path} is empty: delete it, a new one is made then")
+    return kept

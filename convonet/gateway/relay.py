@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -68,14 +69,23 @@ CLOSE_REPLACED = 4001
 class Relay:
     """The life of one socket. `run` returns when the socket is closed."""
 
-    def __init__(self, socket: ClientSocket, hosts: SessionHosts, settings: Settings, *, address: str) -> None:
+    def __init__(
+        self,
+        socket: ClientSocket,
+        hosts: SessionHosts,
+        settings: Settings,
+        *,
+        address: str,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._socket = socket
         self._hosts = hosts
         self._settings = settings
         self._address = address
+        self._wall_clock = wall_clock
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.max_messages_per_s)
-        self._rate_told_at = 0.0
+        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate_told_at = -1.0
         self._link: Link | None = None
         self._following: asyncio.Task[None] | None = None
         self._recording: Recording | None = None
@@ -137,9 +147,9 @@ class Relay:
                 self._require_recording().clear()
             case StopRecording():
                 recording, self._recording = self._require_recording(), None
-                await self._say(recording.finish(time.time()))
+                await self._say(recording.finish(self._wall_clock()))
             case TextInput(text=text, utterance_id=utterance_id):
-                await self._say(TypedUtterance(utterance_id or secrets.token_hex(8), text, time.time()))
+                await self._say(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
             case Cancel():
                 self._recording = None
                 await self._tell(CancelTurn())
@@ -177,8 +187,8 @@ class Relay:
             await self._link.tell(StillThere(last_seq))
 
     async def _tell_rate(self) -> None:
-        if time.monotonic() - self._rate_told_at > 1:
-            self._rate_told_at = time.monotonic()
+        if asyncio.get_running_loop().time() - self._rate_told_at > 1:
+            self._rate_told_at = asyncio.get_running_loop().time()
             raise ProtocolError(ErrorCode.RATE_LIMITED, "Too many messages; some were dropped.")
 
     def _require_link(self) -> Link:

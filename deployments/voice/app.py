@@ -4,8 +4,6 @@ Its replicas hold nothing that matters, and their number is fixed: a replica tha
 which ends that node's WebSockets some time later.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,7 +16,6 @@ from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
 from actors.placement import SessionPlacement
-from actors.session_host import SessionHost
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
@@ -26,7 +23,9 @@ from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
 from convonet.logs import configure
 from convonet.protocol.server import ErrorMessage
 from convonet.settings import get_settings
+from deployments.binding import bind_to_node_address
 from deployments.voice.hosts import ServeSessionHosts
+from deployments.voice.session_hosts import ServedSessionHost
 from deployments.voice.socket import StarletteSocket
 
 PAGES = Path(__file__).parents[2] / "ui" / "dist"
@@ -42,6 +41,8 @@ SECURITY_HEADERS = {
 
 CALLS_PER_SOCKET = 2
 """A socket is one ongoing request of its replica for as long as it lives, and one stream of its session host."""
+
+bind_to_node_address()
 
 http = FastAPI(title="Convonet voice gateway", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -112,6 +113,12 @@ class Voice:
         finally:
             self._relays.discard(relay)
 
+    @http.get("/ready")
+    async def ready(self) -> JSONResponse:
+        """Whether a caller would be served: every part by name; 503 while one is not."""
+        parts = await self._hosts.parts()
+        return JSONResponse({"parts": parts}, 200 if all(part["ok"] for part in parts.values()) else 503)
+
     async def drain(self) -> int:
         """Ask all clients to resume elsewhere, before this replica is stopped; returns how many were asked."""
         for relay in tuple(self._relays):
@@ -122,7 +129,8 @@ class Voice:
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
     settings = get_settings()
-    hosts = serve.deployment(SessionHost).options(
+    hosts = serve.deployment(ServedSessionHost).options(
+        name="SessionHost",
         max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET + 100,
         request_router_config=RequestRouterConfig(request_router_class=SessionPlacement),
     )

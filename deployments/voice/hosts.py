@@ -33,6 +33,15 @@ class ServeSessionHosts:
             finally:
                 stream.cancel()
 
+    async def parts(self) -> dict[str, dict[str, object]]:
+        """What any one of the hosts says of the parts that a turn needs; empty when none answers."""
+        try:
+            with remote_errors(HostLost, "session host"):
+                async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+                    return cast("dict[str, dict[str, object]]", await self._handle.parts.remote())
+        except (HostLost, TimeoutError):
+            return {"sessions": {"ok": False}}
+
     async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> bool:
         """Give a session a command."""
         with remote_errors(HostLost, "session host"):

@@ -1,0 +1,72 @@
+# Two commands: `make run` starts the product, `make test` checks it. docs/operations.md has the rest.
+
+PYTHON ?= python3
+VENV := .venv
+UV_VERSION := 0.13.9
+
+.PHONY: run test check format lock protocol setup setup-dev ui clean
+
+run: setup ui
+	@$(VENV)/bin/python -m deployments.launch
+
+test: setup-dev ui packages check
+	@$(VENV)/bin/python -m pytest
+
+setup: $(VENV)/.product
+setup-dev: $(VENV)/.dev
+ui: ui/dist/.built
+
+$(VENV)/bin/uv:
+	@$(PYTHON) scripts/check-python
+	@echo "- Making the Python environment"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.product: $(VENV)/bin/uv requirements.lock pyproject.toml
+	@echo "- Installing what the product needs (130 packages, 700 MB, once)"
+	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet -r requirements.lock
+	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.product requirements-dev.lock
+	@echo "- Installing what the tests need"
+	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet -r requirements-dev.lock
+	@touch $@
+
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	@scripts/check-node
+	@echo "- Installing what the pages are built with"
+	@cd ui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+ui/dist/.built: ui/node_modules/.package-lock.json $(shell find ui/src ui/*.ts ui/*.json ui/voice -type f 2>/dev/null)
+	@echo "- Building the pages"
+	@cd ui && npm run --silent build
+	@touch $@
+
+packages:
+	@scripts/ensure-packages
+
+check: setup-dev ui
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@cd ui && npm run --silent typecheck && npm run --silent lint && npm run --silent test
+
+format: setup-dev
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+protocol: setup-dev
+	@$(VENV)/bin/convonet protocol
+	@cd ui && npm run --silent protocol
+
+lock: setup-dev
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		pyproject.toml -o requirements.lock
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) ui/node_modules ui/dist .convonet

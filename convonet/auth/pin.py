@@ -1,0 +1,140 @@
+"""Who calls, by PIN: the protocol that session hosts use, and one class for each place where PINs come from.
+
+A refusal never tells why: malformed, unknown, inactive and wrong take the same way and the same words. A PIN never gets
+into a log, a repr or an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+from typing import Protocol
+
+import asyncpg
+import structlog
+
+from convonet.agents.base import Caller
+from convonet.errors import AuthRefused, SettingsError, StorageError
+from convonet.ids import UserId
+from convonet.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+DATABASE_TIMEOUT_S = 2.0
+"""Connecting included; a caller who waits longer thinks that the PIN was lost."""
+
+_WELL_FORMED = re.compile(r"[0-9]{4,10}")
+_LONGEST = 10
+_MATCHES_NOBODY = ""
+"""What a malformed PIN is looked up and compared as, so that its refusal does the work of any other."""
+
+_FIND_USER = """
+    SELECT id::text AS id, username, first_name, voice_pin, is_active
+    FROM users_anthropic WHERE voice_pin = $1 LIMIT 2
+"""
+
+DATABASE_AWAY = "I can't check your PIN right now. Please try again in a moment."
+
+
+class PinVerifier(Protocol):
+    """Knows whom a PIN belongs to."""
+
+    async def verify(self, pin: str) -> Caller:
+        """The caller with this PIN.
+
+        Raises `AuthRefused` when it is nobody's, or `StorageError` when that can't be found out now.
+        """
+        ...
+
+
+class FixedPin:
+    """One PIN, one caller: the embedded setup."""
+
+    def __init__(self, pin: str, caller: Caller) -> None:
+        self._pin = pin
+        self._caller = caller
+
+    async def verify(self, pin: str) -> Caller:
+        """See `PinVerifier.verify`."""
+        if not _is_same(pin, self._pin):
+            raise AuthRefused
+        return self._caller
+
+
+class OpenDoor:
+    """ENABLE_VOICE_PIN=false: whoever calls is the given caller."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def verify(self, pin: str) -> Caller:
+        """See `PinVerifier.verify`; the PIN is not looked at."""
+        return self._caller
+
+
+class PostgresPins:
+    """The active users of `users_anthropic`; connects on first use."""
+
+    def __init__(self, url: str, *, timezone: str) -> None:
+        self._url = "postgresql://" + url.split("://", 1)[1]
+        self._timezone = timezone
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    async def verify(self, pin: str) -> Caller:
+        """See `PinVerifier.verify`."""
+        probe = pin if _WELL_FORMED.fullmatch(pin) else _MATCHES_NOBODY
+        rows = await self._find(probe)
+        user = rows[0] if len(rows) == 1 else None
+        matches = _is_same(pin, user["voice_pin"] if user else _MATCHES_NOBODY)
+        if len(rows) > 1:
+            log.error("voice_pin_not_unique", user_ids=[row["id"] for row in rows])
+        if user is None or not matches or not user["is_active"]:
+            raise AuthRefused
+        return Caller(UserId(user["id"]), user["first_name"] or user["username"], self._timezone)
+
+    async def close(self) -> None:
+        """Close the connections; the next `verify` opens new ones."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    async def _find(self, probe: str) -> list[asyncpg.Record]:
+        try:
+            async with asyncio.timeout(DATABASE_TIMEOUT_S):
+                pool = await self._open()
+                rows: list[asyncpg.Record] = await pool.fetch(_FIND_USER, probe)
+                return rows
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            # only the kind: asyncpg quotes parameters in some of its messages
+            raise StorageError(f"postgresql: {type(error).__name__}", spoken=DATABASE_AWAY) from None
+
+    async def _open(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                # unnamed statements, so that a pooler such as PgBouncer may sit between
+                self._pool = await asyncpg.create_pool(
+                    self._url, min_size=0, max_size=4, timeout=DATABASE_TIMEOUT_S, statement_cache_size=0
+                )
+            return self._pool
+
+
+def pin_verifier(settings: Settings, demo_user: UserId) -> PinVerifier:
+    """The verifier that the settings ask for; `demo_user` is who calls where no database knows users."""
+    demo_caller = Caller(demo_user, "Demo", settings.caller_timezone)
+    if not settings.enable_voice_pin:
+        return OpenDoor(demo_caller)
+    if settings.db_uri is not None:
+        return PostgresPins(settings.db_uri.get_secret_value(), timezone=settings.caller_timezone)
+    if settings.demo_pin is None:
+        raise SettingsError("VOICE_PIN: neither a PIN nor a database of PINs is set")
+    return FixedPin(settings.demo_pin, demo_caller)
+
+
+def _is_same(given: str, known: str) -> bool:
+    """Whether `given` is a well-formed PIN and equal to `known`, in a time that tells nothing about `known`."""
+    well_formed = _WELL_FORMED.fullmatch(given) is not None
+    padded = (given if well_formed else _MATCHES_NOBODY).rjust(_LONGEST)
+    equal = hmac.compare_digest(padded.encode(), known.rjust(_LONGEST).encode())
+    return well_formed and equal

@@ -1,0 +1,109 @@
+"""The phrases that callers are expected to say, one file per domain, and sentences drawn from them.
+
+A file of `phrases/` holds, one a line: comments (`# ...`), lists (`<name> = one | two words | <other>`; a name that is
+given twice has both lists) and phrases (`add <title> to [my|the] list`). `[...]` is said or left out, `(a|b)` is one of
+both, `<name>` is one of a list, of this file or another one. A new domain is a new file.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import resources
+from typing import NamedTuple
+
+_TOKEN = re.compile(r"<\w+>|[\[\]()|]|[^\s<>\[\]()|]+")
+
+
+class Choice(NamedTuple):
+    """One of several alternatives; each is a sequence of words, list names (`<name>`) and inner choices."""
+
+    alternatives: list[list[str | Choice]]
+
+
+class PhraseError(ValueError):
+    """A phrase file is malformed; the text names the line."""
+
+
+class Phrases:
+    """The grammar of all phrase files together."""
+
+    def __init__(self, text: str) -> None:
+        self._lists: dict[str, Choice] = {}
+        self._phrases: list[Choice] = []
+        for line in text.splitlines():
+            if line.strip() and not line.startswith("#"):
+                self._read(line)
+
+    @classmethod
+    def load(cls) -> Phrases:
+        """The phrases that come with the product."""
+        folder = resources.files("convonet.speech.local") / "phrases"
+        files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
+        return cls("\n".join(file.read_text("utf-8") for file in files))
+
+    def sentences(self, per_phrase: int, seed: int = 1) -> Iterator[str]:
+        """Draw sentences, `per_phrase` of each phrase; the same ones for the same seed."""
+        draw = random.Random(seed)  # noqa: S311 - nothing secret
+        for phrase in self._phrases:
+            for _ in range(per_phrase):
+                yield " ".join(self._say(phrase, draw))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word that can be said."""
+        choices = [*self._phrases, *self._lists.values()]
+        return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
+
+    def _read(self, line: str) -> None:
+        name, is_list, definition = line.partition(" = ")
+        tokens = _TOKEN.findall(definition if is_list else line)
+        choice = _alternatives(tokens)
+        if tokens:
+            raise PhraseError(f"a bracket is not closed or not opened: {line}")
+        if is_list:
+            self._lists.setdefault(name.strip(), Choice([])).alternatives.extend(choice.alternatives)
+        else:
+            self._phrases.append(choice)
+
+    def _say(self, choice: Choice, draw: random.Random) -> Iterator[str]:
+        for part in draw.choice(choice.alternatives):
+            if isinstance(part, Choice):
+                yield from self._say(part, draw)
+            elif part.startswith("<"):
+                yield from self._say(self._lists[part], draw)
+            else:
+                yield part
+
+
+def _alternatives(tokens: list[str]) -> Choice:
+    """Take tokens up to the closing bracket of this level, which stays."""
+    choice = Choice([[]])
+    while tokens and tokens[0] not in "])":
+        token = tokens.pop(0)
+        if token == "|":
+            choice.alternatives.append([])
+        elif token in "([":
+            inner = _alternatives(tokens)
+            if not tokens or tokens.pop(0) != {"(": ")", "[": "]"}[token]:
+                raise PhraseError("a bracket is not closed")
+            choice.alternatives[-1].append(_optional(inner) if token == "[" else inner)
+        else:
+            choice.alternatives[-1].append(token)
+    return choice
+
+
+def _optional(choice: Choice) -> Choice:
+    """As often left out as said."""
+    return Choice([*choice.alternatives, *([[]] * len(choice.alternatives))])
+
+
+def _words(choice: Choice) -> Iterator[str]:
+    for alternative in choice.alternatives:
+        for part in alternative:
+            if isinstance(part, Choice):
+                yield from _words(part)
+            else:
+                yield part

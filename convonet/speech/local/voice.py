@@ -1,0 +1,96 @@
+"""eSpeak NG, the embedded voice: text in, MP3 out.
+
+eSpeak NG is GPL-3. It is therefore loaded only in the voice's own worker process (see `worker.py`), which talks to the
+rest of the product through a pipe; no other process of ours maps the library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+
+import av
+import espeakng_loader
+import numpy as np
+import numpy.typing as npt
+
+from convonet.errors import SpeechUnavailable
+from convonet.speech.text import speakable
+
+Samples = npt.NDArray[np.int16]
+
+WORDS_PER_MINUTE = 160
+"""The rate at which the recogniser understands its own voice best (domain WER 0.8 %); the library's 175 is hasty."""
+
+MP3_BIT_RATE = 48_000
+"""Speech at 22 kHz mono is transparent from here: 6 kB a second."""
+
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
+_PARAMETER_RATE = 1
+_POSITION_CHARACTER = 1
+_FLAGS_UTF8_NO_MARKUP = 1
+
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class Espeak:
+    """The library, of whose state there is one per process: make one `Espeak` and use it from one thread."""
+
+    def __init__(self, voice: str, *, words_per_minute: int = WORDS_PER_MINUTE) -> None:
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        data_folder = espeakng_loader.get_data_path().encode()
+        self.sample_rate = int(self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data_folder, 0))
+        if self.sample_rate <= 0:
+            raise SpeechUnavailable("eSpeak NG does not start")
+        self._pieces: list[bytes] = []
+        self._callback = _CALLBACK(self._take)  # kept: the library holds only a pointer to it
+        self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
+        self.use(voice)
+
+    def use(self, voice: str) -> None:
+        """Speak with this voice from now on."""
+        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise SpeechUnavailable(f"eSpeak NG has no voice {voice}")
+
+    def samples(self, text: str) -> Samples:
+        """Speak `text`; markup is read as plain characters."""
+        self._pieces.clear()
+        encoded = text.encode() + b"\0"
+        status = self._library.espeak_Synth(
+            encoded, ctypes.c_size_t(len(encoded)), 0, _POSITION_CHARACTER, 0, _FLAGS_UTF8_NO_MARKUP, None, None
+        )
+        if status != 0:
+            raise SpeechUnavailable(f"eSpeak NG failed with status {status}")
+        return np.frombuffer(b"".join(self._pieces), np.int16)
+
+    def _take(self, samples: ctypes._Pointer[ctypes.c_short] | None, count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            self._pieces.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+
+class Voice:
+    """Speaks a sentence group as one complete MP3 file."""
+
+    def __init__(self, voice: str) -> None:
+        self._espeak = Espeak(voice)
+
+    def speak(self, text: str) -> bytes:
+        """MP3 of `text`, at most 600 characters of it. Raises `SpeechUnavailable` when there is nothing to say."""
+        samples = self._espeak.samples(speakable(text))
+        if not samples.size:
+            raise SpeechUnavailable("the text holds nothing that can be spoken")
+        return encode_mp3(samples, self._espeak.sample_rate)
+
+
+def encode_mp3(samples: Samples, sample_rate: int) -> bytes:
+    """One MP3 file of mono samples."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=sample_rate, layout="mono", bit_rate=MP3_BIT_RATE)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = sample_rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()

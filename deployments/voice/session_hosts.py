@@ -1,0 +1,77 @@
+"""SessionHost as a Serve deployment: built from the settings, with handles to the other applications."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from actors.remote import RemoteAgent, RemoteSpeech
+from actors.session_host import SessionHost
+from actors.store import checkpoint_store, pin_throttle
+from convonet.auth.pin import pin_verifier
+from convonet.logs import configure
+from convonet.sessions.services import Services, Timeouts
+from convonet.settings import Settings, get_settings
+from convonet.speech.base import SpeechToText, TextToSpeech
+from convonet.speech.deepgram import DeepgramSpeech
+from convonet.speech.fallback import SpeechWithFallback
+
+AGENT_OVERHEAD_S = 2.0
+"""What the hop to the agent may take beyond the agent's own turn timeout."""
+
+PART_TIMEOUT_S = 2.0
+"""A part that is up answers a ready question within milliseconds."""
+
+
+class ServedSessionHost(SessionHost):
+    """One replica."""
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        configure(settings.log_level)
+        # the other applications are deployed at the same time and may not exist yet
+        self._parts = {
+            "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
+            "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
+        }
+        super().__init__(
+            serve.get_replica_context().replica_id.unique_id,
+            settings=settings,
+            pins=pin_verifier(settings),
+            throttle=pin_throttle(settings),
+            checkpoints=checkpoint_store(settings),
+            services=_services(settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"])),
+        )
+
+    async def parts(self) -> dict[str, dict[str, object]]:
+        """The parts a turn needs, each with whether it answers."""
+        answers = await asyncio.gather(*(_answers(handle) for handle in self._parts.values()))
+        return {name: {"ok": ok} for name, ok in zip(self._parts, answers, strict=True)} | {"sessions": {"ok": True}}
+
+
+def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Services:
+    """One set for all sessions; vendors' clients are made here, once, and pooled."""
+    ears: dict[str, SpeechToText] = {local.name: local}
+    voices: dict[str, TextToSpeech] = {local.name: local}
+    if settings.deepgram_api_key is not None:
+        hosted = SpeechWithFallback(DeepgramSpeech(settings), local)
+        ears[hosted.name] = hosted
+        voices[hosted.name] = hosted
+    return Services(
+        ears=ears,
+        voices=voices,
+        agent=agent,
+        default_ear=settings.hears_with,
+        default_voice=settings.speaks_with,
+        timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+    )
+
+
+async def _answers(handle: DeploymentHandle) -> bool:
+    try:
+        async with asyncio.timeout(PART_TIMEOUT_S):
+            return bool(await handle.ready.remote())
+    except TimeoutError:
+        return False

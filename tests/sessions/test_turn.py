@@ -1,0 +1,251 @@
+"""What a caller lives through in a conversation, from the first message to hanging up."""
+
+import asyncio
+
+import pytest
+
+from convonet.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
+from tests.sessions.doubles import World, spoken, types
+from tests.virtual_time import virtual_time
+
+
+@virtual_time
+async def test_a_wrong_pin_is_refused_and_the_socket_stays_open():
+    world = World()
+    async with world.client() as client:
+        await client.until("auth_required", pin_required=True)
+        client.say("authenticate", pin="0000")
+        refusal = await client.until("error")
+        assert refusal["code"] == "auth_failed"
+        assert client.closed_with is None
+        await asyncio.sleep(5)
+        client.say("authenticate", pin="471182")
+        assert (await client.until("auth_ok"))["user_name"] == "Demo"
+    await world.end()
+
+
+@virtual_time
+async def test_the_right_pin_is_welcomed_by_name_and_aloud():
+    world = World()
+    async with world.client() as client:
+        ok = await client.log_in()
+        assert ok["resumed"] is False
+        assert ok["offline"]
+        greeting = client.received[-1]
+        assert "Hi Demo" in greeting["text"]
+        assert greeting["data_b64"]
+        assert greeting["mime_type"] == "audio/mpeg"
+    await world.end()
+
+
+@virtual_time
+async def test_the_greeting_is_shown_when_nobody_can_speak_it():
+    world = World()
+    world.voice.fails_with = SpeechUnavailable("down")
+    async with world.client() as client:
+        await client.log_in()
+        assert "Hi Demo" in client.received[-1]["text"]
+        assert "data_b64" not in client.received[-1]
+    await world.end()
+
+
+@virtual_time
+async def test_a_spoken_turn_sends_its_messages_in_order_and_the_transcript_before_the_answer():
+    world = World()
+    async with world.caller() as client:
+        client.speak()
+        messages = await client.answer()
+        assert [t for t in types(messages) if t != "status"] == [
+            "processing_start",
+            "transcript_final",
+            "tool_event",
+            "tool_event",
+            "agent_final",
+            "audio_chunk",
+        ]
+        final = next(m for m in messages if m["type"] == "agent_final")
+        assert final["text"] == "You said add buy milk to my todo list."
+        assert final["agent_type"] == "todo"
+        assert final["timings"]["stt_ms"] == pytest.approx(100)
+        assert spoken(messages) == final["text"]
+        assert messages[-1]["total_chunks"] == 1
+        numbered = [m["seq"] for m in client.received if m["seq"]]
+        assert numbered == sorted(set(numbered))
+        assert all(m["session_id"] == client.session_id for m in messages)
+    await world.end()
+
+
+@virtual_time
+async def test_the_transcript_leaves_as_soon_as_recognition_is_done():
+    world = World()
+    world.agent.delay = 5
+    async with world.caller() as client:
+        started = asyncio.get_running_loop().time()
+        client.speak()
+        await client.until("transcript_final")
+        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1)
+    await world.end()
+
+
+@virtual_time
+async def test_a_typed_turn_needs_no_recognition():
+    world = World()
+    async with world.caller() as client:
+        client.say("text_input", text="what are my todos")
+        messages = await client.answer()
+        assert "You said what are my todos." in spoken(messages)
+        assert world.ear.calls == 0
+    await world.end()
+
+
+@virtual_time
+async def test_a_long_answer_is_spoken_sentence_by_sentence_in_order():
+    world = World()
+    world.ear.hears = "one. Two comes second. Three comes third"
+    async with world.caller() as client:
+        client.speak()
+        messages = await client.answer()
+        chunks = [m for m in messages if m["type"] == "audio_chunk"]
+        assert len(chunks) >= 2
+        assert [m["chunk_index"] for m in chunks] == list(range(len(chunks)))
+        assert [m["is_final"] for m in chunks] == [False] * (len(chunks) - 1) + [True]
+        assert "Three comes third" in spoken(messages)
+    await world.end()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(NoSpeech(), "no_speech"), (BadAudio(), "bad_audio"), (SpeechUnavailable("down"), "stt_failed")],
+)
+def test_a_recording_that_is_not_understood_is_answered_in_words_and_aloud(error, code):
+    @virtual_time
+    async def run():
+        world = World()
+        world.ear.hears = error
+        async with world.caller() as client:
+            client.speak()
+            messages = await client.answer()
+            told = next(m for m in messages if m["type"] == "error")
+            assert told["code"] == code
+            assert spoken(messages) == told["message"] == error.spoken
+            assert "transcript_final" not in types(messages)
+            world.ear.hears = "hello"
+            client.speak()
+            assert "You said hello." in spoken(await client.answer())
+        await world.end()
+
+    run()
+
+
+@pytest.mark.parametrize("error", [AgentError("down"), ZeroDivisionError("a bug")])
+def test_an_agent_that_fails_is_excused_aloud_and_the_call_goes_on(error):
+    @virtual_time
+    async def run():
+        world = World()
+        world.agent.fails_with = error
+        async with world.caller() as client:
+            client.speak()
+            messages = await client.answer()
+            told = next(m for m in messages if m["type"] == "error")
+            assert told["code"] in {"agent_failed", "internal_error"}
+            assert spoken(messages) == told["message"]
+            world.agent.fails_with = None
+            client.speak()
+            assert "You said" in spoken(await client.answer())
+        await world.end()
+
+    run()
+
+
+@virtual_time
+async def test_an_agent_that_hangs_is_given_up_after_its_time():
+    world = World()
+    world.agent.delay = 10_000
+    async with world.caller() as client:
+        started = asyncio.get_running_loop().time()
+        client.speak()
+        told = await client.until("error")
+        assert told["code"] == "agent_failed"
+        assert asyncio.get_running_loop().time() - started < 12
+        assert world.agent.cancelled == 1
+    await world.end()
+
+
+@virtual_time
+async def test_an_answer_that_nobody_can_speak_is_still_shown():
+    world = World()
+    async with world.caller() as client:
+        world.voice.fails_with = SpeechUnavailable("down")
+        client.speak()
+        messages = await client.answer()
+        assert "agent_final" in types(messages)
+        assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
+        assert spoken(messages) == ""
+    await world.end()
+
+
+@virtual_time
+async def test_cancel_stops_the_turn_and_nothing_of_it_is_sent_afterwards():
+    world = World()
+    world.agent.delay = 3
+    async with world.caller() as client:
+        client.speak()
+        started = await client.until("processing_start")
+        await client.until("tool_event")
+        client.say("cancel")
+        stop = await client.until("playback_stop")
+        assert stop["turn_id"] == started["turn_id"]
+        await asyncio.sleep(10)
+        assert world.agent.cancelled == 1
+        after = client.received[client.received.index(stop) + 1 :]
+        assert [m for m in after if m.get("turn_id") == started["turn_id"]] == []
+        client.speak()
+        assert "You said" in spoken(await client.answer())
+    await world.end()
+
+
+@virtual_time
+async def test_what_is_said_during_a_turn_waits_and_is_answered_after_it():
+    world = World()
+    async with world.caller() as client:
+        for word in ("one", "two", "three"):
+            client.say("text_input", text=word)
+        answers = [spoken(await client.answer()) for _ in range(3)]
+        assert answers == ["You said one.", "You said two.", "You said three."]
+    await world.end()
+
+
+@virtual_time
+async def test_more_than_a_few_waiting_sentences_are_refused_as_busy():
+    world = World()
+    async with world.caller() as client:
+        for number in range(6):
+            client.say("text_input", text=f"sentence {number}")
+        assert (await client.until("error"))["code"] == "busy"
+        for _ in range(4):
+            assert "You said sentence" in spoken(await client.answer())
+    await world.end()
+
+
+@virtual_time
+async def test_hanging_up_ends_the_session_for_good():
+    world = World()
+    async with world.caller() as client:
+        token = client.resume_token
+        client.say("hangup")
+        assert (await client.until("closed"))["code"] == 1000
+    assert all(host.session_count() == 0 for host in world.hosts.values())
+    async with world.client() as again:
+        await again.until("auth_required")
+        again.say("authenticate", resume_token=token, last_seq=0)
+        assert (await again.until("error"))["code"] == "resume_failed"
+    await world.end()
+
+
+@virtual_time
+async def test_a_session_that_nobody_uses_ends_and_says_so():
+    world = World(CONVONET_IDLE_TIMEOUT_S="30")
+    async with world.caller() as client:
+        assert (await client.until("error"))["code"] == "session_ended"
+        assert (await client.until("closed"))["code"] == 1000
+    await world.end()
