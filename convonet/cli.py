@@ -56,9 +56,9 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "All settings are environment variables, read once at start by `convonet/settings.py`, from which this page is",
-            "generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two settings that",
-            "contradict each other stop the start with a sentence that names them.",
+            "All settings are environment variables, read once at start by `convonet/settings.py`, from which this",
+            "page is generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two",
+            "settings that contradict each other stop the start with a sentence that names them.",
             "",
             "| variable | default | meaning |",
             "| --- | --- | --- |",

@@ -6,7 +6,7 @@ Relay, link, session host, session actor and turn are the real ones.
 import asyncio
 import base64
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from actors.session_host import SessionHost
 from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
@@ -137,8 +137,9 @@ class World:
 
     async def attach(self, request, *, host):
         name = self._pick(host)
-        async for event in _until(self.dead[name], self.hosts[name].attach(request)):
-            yield event
+        async with aclosing(_until(self.dead[name], self.hosts[name].attach(request))) as events:
+            async for event in events:
+                yield event
 
     async def deliver(self, session_id, command, *, host):
         name = self._pick(host)
