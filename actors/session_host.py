@@ -113,7 +113,8 @@ class SessionHost:
         await self._throttle.check(credentials.connection_id, credentials.address)
         try:
             caller = await self._pins.verify(credentials.pin)
-        except AuthRefused:
+        except (AuthRefused, asyncio.CancelledError):
+            # one who hangs up before the answer has tried as well
             await self._throttle.failed(credentials.connection_id, credentials.address)
             raise
         await self._throttle.succeeded(credentials.connection_id, credentials.address)

@@ -10,7 +10,8 @@ import typer
 from convonet.errors import ConvonetError
 from convonet.protocol.schema import render
 from convonet.settings import Settings, get_settings
-from convonet.storage.database import migrate, seed_demo_user
+from convonet.storage.database import migrate
+from convonet.storage.users import seed_demo_user
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
 
@@ -30,7 +31,7 @@ def seed() -> None:
     settings = get_settings()
     if settings.db_uri is not None:
         raise typer.BadParameter("with DB_URI, callers are the rows of users_anthropic; nothing is seeded")
-    asyncio.run(seed_demo_user(settings))
+    asyncio.run(seed_demo_user(settings.database_url))
     typer.echo("The demo caller is there.")
 
 

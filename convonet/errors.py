@@ -81,6 +81,9 @@ class ProtocolError(ConvonetError):
         super().__init__(f"{code}: {spoken}", spoken=spoken)
         self.wire_code = code
 
+    def __reduce__(self) -> tuple[type[ProtocolError], tuple[ErrorCode, str]]:
+        return ProtocolError, (self.wire_code, self.spoken)
+
 
 class AuthError(ConvonetError):
     """The caller's identity is not established."""
@@ -111,6 +114,9 @@ class AuthThrottled(AuthError):
     def __init__(self, retry_after_ms: int) -> None:
         super().__init__(f"throttled for {retry_after_ms} ms")
         self.retry_after_ms = retry_after_ms
+
+    def __reduce__(self) -> tuple[type[AuthThrottled], tuple[int]]:
+        return AuthThrottled, (self.retry_after_ms,)
 
 
 class CapacityError(ConvonetError):

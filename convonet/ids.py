@@ -9,6 +9,9 @@ SessionId = NewType("SessionId", str)
 TurnId = NewType("TurnId", str)
 UserId = NewType("UserId", str)
 
+DEMO_USER_ID = UserId("00000000-0000-4000-8000-000000000001")
+"""The caller whom VOICE_PIN, or an open door, stands for."""
+
 
 def new_session_id() -> SessionId:
     """A session id nobody can guess: 128 random bits, made by the server only."""

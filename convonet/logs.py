@@ -1,14 +1,15 @@
 """Structured logs: JSON lines on stderr with session and turn ids, for our own events and those of the libraries alike.
 
 Every process that serves calls `configure` once at its start. Bind ids with `structlog.contextvars`; they are merged
-into each line. Values under secret names are replaced, and so are credentials inside texts, but that is the last net only:
-code does not log them in the first place.
+into each line. Values under secret names are replaced, and so are credentials inside texts, but that is the last net
+only: code does not log them in the first place.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -23,7 +24,7 @@ REDACTED = "***"
 _SECRET_WORDS = frozenset(
     {"pin", "token", "jwt", "password", "passwd", "secret", "authorization", "cookie", "credential", "credentials"}
 )
-_SECRET_NAMES = frozenset({"apikey", "api_key", "access_key", "private_key", "signing_key"})
+_SECRET_ENDINGS = ("apikey", "api_key", "access_key", "private_key", "signing_key")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 _CREDENTIALS = (
@@ -88,7 +89,7 @@ class _JsonLines(logging.Handler):
         """Write one record; a failure to do so must not reach whoever logs."""
         try:
             sys.stderr.write(self.format(record) + "\n")
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             self.handleError(record)
 
 
@@ -107,18 +108,19 @@ def _scrub(value: object) -> object:
         return [_scrub(item) for item in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} bytes>"
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return _scrub(repr(value))
 
 
 def _is_secret(key: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(key)]
-    return not _SECRET_WORDS.isdisjoint(words) or "_".join(words) in _SECRET_NAMES
+    return not _SECRET_WORDS.isdisjoint(words) or "_".join(words).endswith(_SECRET_ENDINGS)
 
 
 def _to_json(event: Mapping[str, Any], **_options: object) -> str:
-    return json.dumps(event, ensure_ascii=False)
+    # ASCII only: stderr may have any encoding
+    return json.dumps(event, allow_nan=False)
 
 
 _SHARED: list[structlog.types.Processor] = [

@@ -202,7 +202,12 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the database: asyncpg for DB_URI, else aiosqlite on the embedded file."""
         if self.db_uri is None:
             return f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'convonet.db'}"
-        return "postgresql+asyncpg://" + self.db_uri.get_secret_value().split("://", 1)[1]
+        address, _, query = self.db_uri.get_secret_value().split("://", 1)[1].partition("?")
+        # hosted databases hand out libpq's name of this option; SQLAlchemy passes options to asyncpg by asyncpg's name
+        options = "&".join(
+            "ssl" + o.removeprefix("sslmode") if o.startswith("sslmode=") else o for o in query.split("&")
+        )
+        return f"postgresql+asyncpg://{address}" + (f"?{options}" if options else "")
 
     @property
     def mcp_base_url(self) -> str:

@@ -1,7 +1,7 @@
 """Synthetic callers for tests: sentences in several voices, and what a microphone picks up when nobody speaks.
 
-The voices are those that the recogniser understands (of eSpeak NG's, only the Klatt ones): flite's from Debian's package
-`flite`, eSpeak NG's from the wheel that the product itself speaks with.
+The voices are those that the recogniser understands (of eSpeak NG's, only the Klatt ones): flite's from Debian's
+package `flite`, eSpeak NG's from the wheel that the product itself speaks with.
 """
 
 from __future__ import annotations

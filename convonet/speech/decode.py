@@ -84,7 +84,7 @@ def _pcm_frames(utterance: Utterance) -> Iterator[av.AudioFrame]:
 
 def _webm_frames(audio: bytes) -> Iterator[av.AudioFrame]:
     try:
-        with av.open(io.BytesIO(audio), format="webm") as container:
+        with av.open(io.BytesIO(audio), "r", format="webm") as container:
             yield from _audio_frames(container)
     except _PYAV_ERRORS as error:
         raise BadAudio(f"the recording is not WebM audio: {type(error).__name__}") from error

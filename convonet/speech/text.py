@@ -17,14 +17,13 @@ _LINE_MARK = re.compile(r"^\s*(?:#{1,6}|>|[-*+])\s+", re.MULTILINE)
 _INLINE_MARK = re.compile(r"\*\*|__|~~|`|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _SPACE = re.compile(r"\s+")
 
-_ABBREVIATIONS = frozenset(
-    {"mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "etc", "e.g", "i.e", "a.m", "p.m", "u.s", "no", "dept"}
-    | {"inc", "ltd", "co", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "approx"}
-)
-_ENDS_EVEN_SO = frozenset({"a.m", "p.m", "etc", "u.s", "inc", "ltd", "co", "no"})
-"""Of the abbreviations, those that often close a sentence; they do when a capital follows."""
+_TITLES = frozenset({"mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr"})
+_MONTHS = frozenset({"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"})
+_MAY_END = frozenset({"a.m", "p.m", "etc", "u.s", "inc", "ltd", "co", "no"})
+"""Abbreviations that often close a sentence; they do when a capital follows."""
+_ABBREVIATIONS = _TITLES | _MONTHS | _MAY_END | {"vs", "e.g", "i.e", "dept", "approx"}
 
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|\n")
+_END = re.compile(r"[.!?…]+[\"'”\u2019)\]]*(?=\s)|\n")
 """A possible end of a sentence: marks, closing quotes, and then white space that has already arrived."""
 
 
@@ -63,11 +62,10 @@ class SentenceCutter:
             if self._is_complete(sentence, end):
                 sentences += _bounded(sentence)
                 start = end.end()
-        self._rest = self._rest[start:]
+        self._rest = self._rest[start:].lstrip()
         while len(self._rest) > MAX_CHARACTERS:
-            first, *_ = _bounded(self._rest)
+            first, self._rest = _cut(self._rest)
             sentences.append(first)
-            self._rest = self._rest.lstrip()[len(first) :]
         return sentences
 
     def flush(self) -> list[str]:
@@ -80,23 +78,28 @@ class SentenceCutter:
             return False
         if end.group() == "\n" or not end.group().startswith(".") or end.group().startswith(".."):
             return True
-        word = sentence[: -len(end.group())].rsplit(None, 1)[-1].lstrip("(\"'“‘")
+        word = sentence[: -len(end.group())].rsplit(None, 1)[-1].lstrip("(\"'“\u2018")
         if len(word) == 1 and word.isupper() and word != "I":
             return False  # an initial: "J. Smith"
         if word.lower() not in _ABBREVIATIONS:
             return True
         following = self._rest[end.end() :].lstrip()[:1]
-        return word.lower() in _ENDS_EVEN_SO and following.isupper()
+        return word.lower() in _MAY_END and following.isupper()
 
 
 def _bounded(sentence: str) -> list[str]:
-    """`sentence` in pieces that one synthesis takes, cut after a comma or at least between words."""
+    """`sentence` in pieces that one synthesis takes."""
     pieces = []
-    rest = sentence.strip()
-    while len(rest) > MAX_CHARACTERS:
-        window = rest[:MAX_CHARACTERS]
-        cut = max(window.rfind(", "), window.rfind("; ")) + 1 or window.rfind(" ") or MAX_CHARACTERS
-        cut = cut if cut > 0 else MAX_CHARACTERS
-        pieces.append(rest[:cut].strip())
-        rest = rest[cut:].strip()
-    return [*pieces, rest] if rest else pieces
+    while len(sentence) > MAX_CHARACTERS:
+        first, sentence = _cut(sentence)
+        pieces.append(first)
+    return [*pieces, sentence] if sentence else pieces
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The longest piece that one synthesis takes, up to a comma or at least between words, and the rest."""
+    window = text[:MAX_CHARACTERS]
+    after_comma = max(window.rfind(", "), window.rfind("; ")) + 1
+    between_words = window.rfind(" ")
+    cut = next((place for place in (after_comma, between_words) if place > 0), MAX_CHARACTERS)
+    return text[:cut].strip(), text[cut:].lstrip()

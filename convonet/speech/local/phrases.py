@@ -2,7 +2,8 @@
 
 A file of `phrases/` holds, one a line: comments (`# ...`), lists (`<name> = one | two words | <other>`; a name that is
 given twice has both lists) and phrases (`add <title> to [my|the] list`). `[...]` is said or left out, `(a|b)` is one of
-both, `<name>` is one of a list, of this file or another one. A new domain is a new file.
+both, `<name>` is one of a list, of this file or another one. A new domain is a new file. `pronunciations.dict` has the
+words that the recogniser's dictionary lacks or knows in one way only, in that dictionary's own format.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from functools import cached_property
 from importlib import resources
 from typing import NamedTuple
 
@@ -30,19 +30,23 @@ class PhraseError(ValueError):
 class Phrases:
     """The grammar of all phrase files together."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, pronunciations: str = "") -> None:
+        self.text = text + pronunciations
+        self.pronunciations = dict(line.split(maxsplit=1) for line in pronunciations.splitlines() if line.strip())
         self._lists: dict[str, Choice] = {}
         self._phrases: list[Choice] = []
         for line in text.splitlines():
             if line.strip() and not line.startswith("#"):
                 self._read(line)
+        self._check_names()
 
     @classmethod
     def load(cls) -> Phrases:
         """The phrases that come with the product."""
         folder = resources.files("convonet.speech.local") / "phrases"
         files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
-        return cls("\n".join(file.read_text("utf-8") for file in files))
+        pronunciations = (folder / "pronunciations.dict").read_text("utf-8")
+        return cls("\n".join(file.read_text("utf-8") for file in files), pronunciations)
 
     def sentences(self, per_phrase: int, seed: int = 1) -> Iterator[str]:
         """Draw sentences, `per_phrase` of each phrase; the same ones for the same seed."""
@@ -50,12 +54,6 @@ class Phrases:
         for phrase in self._phrases:
             for _ in range(per_phrase):
                 yield " ".join(self._say(phrase, draw))
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word that can be said."""
-        choices = [*self._phrases, *self._lists.values()]
-        return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
 
     def _read(self, line: str) -> None:
         name, is_list, definition = line.partition(" = ")
@@ -68,6 +66,12 @@ class Phrases:
         else:
             self._phrases.append(choice)
 
+    def _check_names(self) -> None:
+        choices = [*self._phrases, *self._lists.values()]
+        used = {word for choice in choices for word in _words(choice) if word.startswith("<")}
+        if unknown := used - self._lists.keys():
+            raise PhraseError(f"lists that nobody defines: {', '.join(sorted(unknown))}")
+
     def _say(self, choice: Choice, draw: random.Random) -> Iterator[str]:
         for part in draw.choice(choice.alternatives):
             if isinstance(part, Choice):
@@ -78,20 +82,20 @@ class Phrases:
                 yield part
 
 
-def _alternatives(tokens: list[str]) -> Choice:
-    """Take tokens up to the closing bracket of this level, which stays."""
+def _alternatives(symbols: list[str]) -> Choice:
+    """Take symbols up to the closing bracket of this level, which stays."""
     choice = Choice([[]])
-    while tokens and tokens[0] not in "])":
-        token = tokens.pop(0)
-        if token == "|":
+    while symbols and symbols[0] not in "])":
+        symbol = symbols.pop(0)
+        if symbol == "|":
             choice.alternatives.append([])
-        elif token in "([":
-            inner = _alternatives(tokens)
-            if not tokens or tokens.pop(0) != {"(": ")", "[": "]"}[token]:
+        elif symbol in "([":
+            inner = _alternatives(symbols)
+            if not symbols or symbols.pop(0) != {"(": ")", "[": "]"}[symbol]:
                 raise PhraseError("a bracket is not closed")
-            choice.alternatives[-1].append(_optional(inner) if token == "[" else inner)
+            choice.alternatives[-1].append(_optional(inner) if symbol == "[" else inner)
         else:
-            choice.alternatives[-1].append(token)
+            choice.alternatives[-1].append(symbol)
     return choice
 
 

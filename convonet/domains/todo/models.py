@@ -1,0 +1,75 @@
+"""Todos: the existing table `todos_anthropic`, and a todo as tools show it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, StringConstraints
+from sqlalchemy import DateTime, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from convonet.storage.database import Base
+
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+
+
+class Priority(StrEnum):
+    """How urgent a todo is."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class TodoRow(Base):
+    """A todo; columns as in the deployment that this one replaces. `due_date` is UTC."""
+
+    __tablename__ = "todos_anthropic"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    title: Mapped[str]
+    description: Mapped[str | None]
+    completed: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[str] = mapped_column(String(20))
+    due_date: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    google_calendar_event_id: Mapped[str | None] = mapped_column(String(255))
+    creator_id: Mapped[uuid.UUID | None]
+    assignee_id: Mapped[uuid.UUID | None]
+    team_id: Mapped[uuid.UUID | None]
+    is_private: Mapped[bool] = mapped_column(default=True)
+
+
+class Todo(BaseModel):
+    """A todo as a tool shows it. `due_date` is ISO 8601 in the caller's time zone."""
+
+    id: str
+    title: str
+    description: str | None
+    completed: bool
+    priority: Priority
+    due_date: str | None
+
+    @classmethod
+    def of(cls, row: TodoRow, zone: ZoneInfo) -> Todo:
+        """The row, for a caller in `zone`."""
+        return cls(
+            id=str(row.id),
+            title=row.title,
+            description=row.description,
+            completed=row.completed,
+            priority=Priority(row.priority),
+            due_date=in_zone(row.due_date, zone).isoformat() if row.due_date else None,
+        )
+
+
+def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A stored moment in the caller's zone; SQLite gives UTC back without saying so."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)

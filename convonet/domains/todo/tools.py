@@ -1,0 +1,120 @@
+"""The todo tools, served over MCP."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from convonet.domains.todo.models import Description, Priority, Title, Todo
+from convonet.domains.todo.service import Owner, TodoChange, TodoService
+from convonet.errors import DomainError
+from convonet.mcp.server import DomainServer, caller_of, idempotency_key_of, told
+
+Call = Context[Any, Any]
+TodoId = Annotated[str, Field(description="Id of one of the caller's todos, from get_todos.", max_length=64)]
+When = Annotated[
+    str | None, Field(description="ISO 8601 date or local date and time, such as 2026-01-31 or 2026-01-31T17:00.")
+]
+
+MOST_SPOKEN = 5
+"""Titles that a caller can follow in one breath."""
+
+
+def todo_server(service: TodoService) -> DomainServer:
+    """The MCP server of the todo domain."""
+    server = DomainServer("todo", "The caller's own to-do list.")
+
+    @server.tool()
+    async def create_todo(
+        context: Call,
+        title: Title,
+        description: Description | None = None,
+        priority: Priority = Priority.MEDIUM,
+        due_date: When = None,
+    ) -> CallToolResult:
+        """Add a todo to the caller's list. Use it when the caller wants to remember or do something."""
+
+        todo = await service.create(_owner(context), title, description, priority, due_date)
+        return told(f"I added {todo.title} to your list{_due(todo)}.", _shown(todo))
+
+    @server.tool()
+    async def get_todos(
+        context: Call,
+        completed: Annotated[bool | None, Field(description="Only finished or only open ones; default: all.")] = None,
+        due_before: When = None,
+        limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    ) -> CallToolResult:
+        """List the caller's todos, what is due first. Use it also to find the id of a todo by its title."""
+
+        todos = await service.find(_owner(context), completed=completed, due_before=due_before, limit=limit)
+        return told(_sentence(todos), {"todos": [todo.model_dump(mode="json") for todo in todos]})
+
+    @server.tool()
+    async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's documented name
+        """Mark one of the caller's todos as done."""
+
+        todo = await service.change(_owner(context), id, TodoChange(completed=True))
+        return told(f"Done: {todo.title}.", _shown(todo))
+
+    @server.tool()
+    async def update_todo(
+        context: Call,
+        id: TodoId,  # noqa: A002
+        title: Title | None = None,
+        description: Description | None = None,
+        priority: Priority | None = None,
+        due_date: When = None,
+        completed: bool | None = None,
+    ) -> CallToolResult:
+        """Change title, description, priority, due date or state of one of the caller's todos."""
+
+        change = TodoChange(title, description, priority, due_date, completed)
+        if change == TodoChange():
+            raise DomainError("empty change", spoken="Please tell me what to change.")
+        todo = await service.change(_owner(context), id, change)
+        return told(f"I changed it: {todo.title}{_due(todo)}.", _shown(todo))
+
+    @server.tool()
+    async def delete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002
+        """Delete one of the caller's todos for good. Ask the caller to confirm first."""
+
+        todo = await service.delete(_owner(context), id)
+        return told(f"I deleted {todo.title}.", _shown(todo))
+
+    return server
+
+
+def _owner(context: Call) -> Owner:
+    claims = caller_of(context)
+    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), idempotency_key_of(context))
+
+
+def _shown(todo: Todo) -> dict[str, Any]:
+    return {"todo": todo.model_dump(mode="json")}
+
+
+def _due(todo: Todo) -> str:
+    if todo.due_date is None:
+        return ""
+    due = datetime.fromisoformat(todo.due_date)
+    day = due.strftime("%A, %B ") + str(due.day)
+    if (due.hour, due.minute) == (23, 59):
+        return f", due {day}"
+    minutes = f":{due.minute:02d}" if due.minute else ""
+    return f", due {day} at {due.hour % 12 or 12}{minutes} {'pm' if due.hour >= 12 else 'am'}"
+
+
+def _sentence(todos: list[Todo]) -> str:
+    if not todos:
+        return "There is nothing on your list."
+    titles = [todo.title for todo in todos[:MOST_SPOKEN]]
+    named = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+    rest = len(todos) - len(titles)
+    count = "one thing" if len(todos) == 1 else f"{len(todos)} things"
+    return f"You have {count} on your list: {named}{f', and {rest} more' if rest else ''}."

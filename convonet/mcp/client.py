@@ -1,0 +1,195 @@
+"""The agent's way to the tools: one open MCP client per server, shared by all turns.
+
+The caller's token is attached per call: the SDK sends each request in the context of whoever made it, so a context
+variable reaches the HTTP layer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, cast
+
+import httpx2
+import structlog
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, RequestParamsMeta, TextContent
+
+from convonet.auth.tokens import CallerClaims, mint_caller_token
+from convonet.ids import TurnId, UserId
+from convonet.mcp.server import IDEMPOTENCY_KEY
+
+log = structlog.get_logger(__name__)
+
+_claims: ContextVar[CallerClaims] = ContextVar("caller_claims")
+
+NOBODY = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
+"""For whom the list of tools is asked: it is the same for everybody."""
+
+MAX_CONNECTIONS = 50
+"""HTTP connections per server and process; each is busy for the few milliseconds of a call."""
+
+AWAY = "I can't reach that service right now. Please try again in a moment."
+SLOW = "That is taking too long right now. Please try again in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model sees it; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered; `text` can be spoken also when it failed."""
+
+    ok: bool
+    text: str
+    data: dict[str, Any]
+
+
+class ToolBox:
+    """All tool servers of this process, by domain name. `close` it at the end."""
+
+    def __init__(self, base_url: str, *, secret: bytes, timeout_s: float) -> None:
+        self._base_url = base_url
+        self._secret = secret
+        self._timeout_s = timeout_s
+        self._connections: dict[str, _Connection] = {}
+        self._specs: dict[str, list[ToolSpec]] = {}
+
+    async def list_tools(self, server: str) -> list[ToolSpec]:
+        """The server's tools, asked for once. Raises `ConnectionError` when it can't be reached."""
+        if server not in self._specs:
+            _claims.set(NOBODY)
+            connection = self._connection(server)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    listed = await (await connection.client()).list_tools()
+            except (TimeoutError, *_TRANSPORT_ERRORS) as error:
+                await connection.drop()
+                raise ConnectionError(f"tool server {server} is away") from error
+            self._specs[server] = [ToolSpec(t.name, t.description or "", t.input_schema) for t in listed.tools]
+        return self._specs[server]
+
+    async def call(
+        self, server: str, tool: str, arguments: dict[str, object], *, claims: CallerClaims, idempotency_key: str
+    ) -> ToolResult:
+        """Call a tool for a caller. Never raises for a failing, slow or dead tool: the result says so in words."""
+        _claims.set(claims)
+        connection = self._connection(server)
+        meta = cast("RequestParamsMeta", {IDEMPOTENCY_KEY: idempotency_key})
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await connection.call(tool, arguments, meta)
+        except TimeoutError:
+            log.warning("tool_timed_out", tool=tool)
+            return ToolResult(False, SLOW, {})
+        except _TRANSPORT_ERRORS as error:
+            log.warning("tool_server_away", tool=tool, error=type(error).__name__)
+            return ToolResult(False, AWAY, {})
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            await connection.drop()
+
+    def _connection(self, server: str) -> _Connection:
+        if server not in self._connections:
+            self._connections[server] = _Connection(f"{self._base_url}/{server}", self._secret, self._timeout_s)
+        return self._connections[server]
+
+
+_TRANSPORT_ERRORS = (MCPError, httpx2.HTTPError, OSError, ExceptionGroup)
+
+
+class _Connection:
+    """One server's client, opened at first use and again after it was lost.
+
+    The SDK's client belongs to the task that opened it, so a task of its own opens, keeps and closes it.
+    """
+
+    def __init__(self, url: str, secret: bytes, timeout_s: float) -> None:
+        self._url = url
+        self._secret = secret
+        self._timeout_s = timeout_s
+        self._opening = asyncio.Lock()
+        self._client: Client | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._release = asyncio.Event()
+
+    async def call(self, tool: str, arguments: dict[str, object], meta: RequestParamsMeta) -> ToolResult:
+        """Call a tool; once more on a new connection when the open one had died. Raises transport errors."""
+        try:
+            return _result(await (await self.client()).call_tool(tool, arguments, meta=meta))
+        except _TRANSPORT_ERRORS:
+            # safe to repeat: the idempotency key keeps the effect from happening twice
+            await self.drop()
+        try:
+            return _result(await (await self.client()).call_tool(tool, arguments, meta=meta))
+        except _TRANSPORT_ERRORS:
+            await self.drop()
+            raise
+
+    async def client(self) -> Client:
+        """The open client."""
+        async with self._opening:
+            if self._client is None:
+                opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
+                self._release = asyncio.Event()
+                self._keeper = asyncio.create_task(self._keep(opened, self._release))
+                self._client = await opened
+            return self._client
+
+    async def drop(self) -> None:
+        """Close the client; the next use opens a new one."""
+        self._client = None
+        self._release.set()
+        if self._keeper is not None:
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    async def _keep(self, opened: asyncio.Future[Client], release: asyncio.Event) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                http = await stack.enter_async_context(
+                    httpx2.AsyncClient(
+                        auth=_CallerToken(self._secret),
+                        timeout=self._timeout_s,
+                        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
+                    )
+                )
+                transport = streamable_http_client(self._url, http_client=http)
+                client = await stack.enter_async_context(Client(transport))
+                if not opened.cancelled():
+                    opened.set_result(client)
+                await release.wait()
+        except BaseException as error:
+            if not opened.done():
+                opened.set_exception(error if isinstance(error, Exception) else ConnectionError("cancelled"))
+            elif not isinstance(error, Exception):
+                raise
+
+
+class _CallerToken(httpx2.Auth):
+    """Signs each request with the token of the caller it is made for."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        token = mint_caller_token(_claims.get(NOBODY), secret=self._secret)
+        request.headers["Authorization"] = f"Bearer {token}"
+        yield request
+
+
+def _result(result: CallToolResult) -> ToolResult:
+    text = " ".join(part.text for part in result.content if isinstance(part, TextContent))
+    return ToolResult(not result.is_error, text, result.structured_content or {})

@@ -1,0 +1,143 @@
+"""What all MCP servers share: a signed caller token on every request, and errors that can be spoken.
+
+A domain's tools never take an identity as an argument. The token says for whom they act; the idempotency key comes in
+the call's metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import CallToolResult, TextContent
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from convonet.auth.tokens import CallerClaims, read_caller_token
+from convonet.errors import AuthRefused, ConvonetError
+
+log = structlog.get_logger(__name__)
+
+IDEMPOTENCY_KEY = "convonet/idempotency_key"
+"""Name of the metadata entry of a tool call that names its effect."""
+
+MAX_KEY = 128
+MAX_BODY_BYTES = 65_536
+
+
+class RequireCaller:
+    """ASGI middleware: lets a request through only with a valid caller token, whose claims tools then read."""
+
+    def __init__(self, app: ASGIApp, secret: bytes) -> None:
+        self._app = app
+        self._secret = secret
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401 or pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scheme, _, token = Request(scope).headers.get("authorization", "").partition(" ")
+        try:
+            if scheme.lower() != "bearer":
+                raise AuthRefused("no token")
+            scope.setdefault("state", {})["caller"] = read_caller_token(token, secret=self._secret)
+        except AuthRefused:
+            refusal = JSONResponse({"error": "invalid_token"}, 401, headers={"WWW-Authenticate": "Bearer"})
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def http_app(servers: Mapping[str, DomainServer], *, secret: bytes) -> Starlette:
+    """One application for all servers, each at `/<domain>`; stateless, so that any replica answers any request.
+
+    Host names are not checked: every request needs a signed token, which a page that rebinds DNS does not have.
+    """
+    apps = [
+        server.streamable_http_app(
+            streamable_http_path=f"/{domain}",
+            json_response=True,
+            stateless_http=True,
+            max_request_body_size=MAX_BODY_BYTES,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        for domain, server in servers.items()
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
+        async with AsyncExitStack() as stack:
+            for app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    return Starlette(
+        routes=[route for app in apps for route in app.routes],
+        middleware=[Middleware(RequireCaller, secret=secret)],
+        lifespan=lifespan,
+    )
+
+
+def caller_of(context: Context[Any, Any]) -> CallerClaims:
+    """For whom this call acts."""
+    request = context.request_context.request
+    if not isinstance(request, Request):
+        raise AuthRefused("not a call over HTTP")
+    claims: CallerClaims = request.state.caller
+    return claims
+
+
+def idempotency_key_of(context: Context[Any, Any]) -> str | None:
+    """The key of this call's effect, None when the client sent none."""
+    meta = context.request_context.meta or {}
+    key = meta.get(IDEMPOTENCY_KEY)
+    return key[:MAX_KEY] if isinstance(key, str) and key else None
+
+
+def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
+    """A tool's result: a short sentence that can be spoken, and the data behind it."""
+    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=data)
+
+
+class DomainServer(MCPServer):
+    """An MCP server whose failures are results with a sentence that can be spoken."""
+
+    def __init__(self, domain: str, instructions: str) -> None:
+        super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                return _failure(_explain(cause))
+            if isinstance(cause, ConvonetError):
+                return _failure(cause.spoken)
+            if cause is None:
+                return _failure(f"{error}.")
+            log.error("tool_crashed", tool=name, exc_info=error)
+            return _failure(ConvonetError.spoken)
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]).replace("_", " ")
+    return f"I can't do that: {field}, {first['msg'].lower()}."
+
+
+def _failure(sentence: str) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=sentence)], structured_content={"error": sentence}, is_error=True
+    )

@@ -1,0 +1,43 @@
+"""The program of a worker process: build one engine, then do one job after the other until the pipe closes.
+
+Started by `worker.py` as `python -m convonet.speech.local.child <file descriptor>`.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from convonet.errors import ConvonetError, SpeechUnavailable
+from convonet.speech.local.engines import Work, build
+from convonet.speech.local.jobs import READY, STOP, Done, Failed, Stopped
+
+
+def main(descriptor: int) -> None:
+    """Serve the parent at the other end of `descriptor`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when we end
+    pipe = Connection(descriptor)
+    try:
+        work = build(pipe.recv())
+        pipe.send(READY)
+        while True:
+            job = pipe.recv()
+            if job != STOP:  # a stop that came after its job was done
+                pipe.send(_answer(work, job, pipe.poll))
+    except (EOFError, ConnectionError):
+        return
+
+
+def _answer(work: Work, job: object, stop_requested: Callable[[], bool]) -> Done | Failed:
+    try:
+        return Done(work(job, stop_requested))
+    except (ConvonetError, Stopped) as error:
+        return Failed(error)
+    except Exception as error:  # noqa: BLE001 - the job's top: the parent logs it, the process goes on
+        return Failed(SpeechUnavailable(f"{type(error).__name__}: {error}"))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,84 @@
+"""The engines of the worker processes. Each imports its library when it is built: no process loads another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from convonet.errors import NoSpeech
+from convonet.speech.local.jobs import EngineSpec, Hear, Recognise, Speak
+
+Work = Callable[[object, Callable[[], bool]], object]
+"""Does one job; the second argument tells whether it should stop."""
+
+
+def build(spec: EngineSpec) -> Work:
+    """Build and warm up the engine of `spec`: its first job must not take longer than the others."""
+    match spec.kind:
+        case "callers":
+            return _callers(spec)
+        case "general":
+            return _general()
+        case "voice":
+            return _voice(spec)
+
+
+def _callers(spec: EngineSpec) -> Work:
+    from convonet.speech.decode import decode
+    from convonet.speech.local.language_model import domain_model
+    from convonet.speech.local.phrases import Phrases
+    from convonet.speech.local.recogniser import Decoder
+    from convonet.speech.vad import SpeechGate
+
+    phrases = Phrases.load()
+    decoder = Decoder(phrases, domain_model(spec.data_dir / "speech", phrases))
+    gate = SpeechGate()
+    gate.holds_speech(_second_of_silence())
+    decoder.recognise(_second_of_silence())
+
+    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+        match job:
+            case Hear(utterance):
+                samples = decode(utterance, max_seconds=spec.max_seconds)
+                if not gate.holds_speech(samples):
+                    raise NoSpeech("the gate heard no speech")
+                return samples
+            case Recognise(samples):
+                return decoder.recognise(samples, stop_requested)
+        raise TypeError(f"not a job for callers: {job!r:.80}")
+
+    return work
+
+
+def _general() -> Work:
+    from convonet.speech.local.phrases import Phrases
+    from convonet.speech.local.recogniser import Decoder
+
+    decoder = Decoder(Phrases.load())
+    decoder.recognise(_second_of_silence())
+
+    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+        if not isinstance(job, Recognise):
+            raise TypeError(f"not a job for general English: {job!r:.80}")
+        return decoder.recognise(job.samples, stop_requested)
+
+    return work
+
+
+def _voice(spec: EngineSpec) -> Work:
+    from convonet.speech.local.voice import Voice
+
+    voice = Voice(spec.voice)
+    voice.speak("Hello.")
+
+    def work(job: object, _stop_requested: Callable[[], bool]) -> object:
+        if not isinstance(job, Speak):
+            raise TypeError(f"not a job for a voice: {job!r:.80}")
+        return voice.speak(job.text)
+
+    return work
+
+
+def _second_of_silence() -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    return np.zeros(16_000, np.int16)

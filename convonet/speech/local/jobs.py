@@ -1,0 +1,76 @@
+"""What passes through the pipe between local speech and its worker processes: small picklable values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from convonet.speech.base import Utterance
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine a worker process is to build.
+
+    `callers` decodes recordings, gates them and recognises with the model of our phrases (cached in `data_dir`),
+    `general` recognises general English, `voice` speaks as `voice`.
+    """
+
+    kind: Literal["callers", "general", "voice"]
+    data_dir: Path
+    voice: str
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Answered with the recording's 16 kHz samples; `NoSpeech` or `BadAudio` when there is nothing to recognise."""
+
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Answered with a `Hypothesis` or None."""
+
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Answered with an MP3 file."""
+
+    text: str
+
+
+Job = Hear | Recognise | Speak
+
+STOP = "stop"
+"""Sent while a job runs: nobody wants its answer any more."""
+
+READY = "ready"
+"""The first thing a worker process says: its engine is built and warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job's answer."""
+
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job's failure: one of our own errors, or what else went wrong in words."""
+
+    error: Exception
+
+
+class Stopped(Exception):
+    """The job was stopped on request."""

@@ -1,0 +1,71 @@
+"""The language model of what callers of this product say, built from the phrase files at first start.
+
+It is a 3-gram over sentences drawn from the phrases, plus the commonest English words as single words, so that an
+unforeseen title ("brush my teeth") is within reach. It takes two seconds to build, and is kept as a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pocketsphinx
+from pocketsphinx.lm import ArpaBoLM
+
+from convonet.speech.local.phrases import Phrases
+
+SENTENCES_PER_PHRASE = 1_000
+"""Sentences drawn per phrase. Held-out todo sentences: word error rate 6.0 % with 100, 3.4 % from 300 on."""
+
+BACKGROUND_WORDS = 8_000
+"""Commonest English words added as single words. Titles with words in no phrase: WER 25.9 % with none, 18.4 % so."""
+
+BACKGROUND_COUNT = 3
+"""How often each of them counts as seen; 1 is 1 point worse, 10 no better."""
+
+MODEL_FOLDER = Path(pocketsphinx.get_model_path()) / "en-us"
+
+_VERSION = 1
+"""Part of the file's name: raise it when this module builds another model from the same phrases."""
+
+
+def domain_model(folder: Path, phrases: Phrases) -> Path:
+    """The model's file in `folder`, built there first if phrases or version have changed."""
+    digest = hashlib.sha256(f"{_VERSION} {pocketsphinx.__name__} {phrases.text}".encode()).hexdigest()[:16]
+    path = folder / f"phrases-{digest}.arpa"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, _build(phrases))
+    return path
+
+
+def _build(phrases: Phrases) -> ArpaBoLM:
+    known = _dictionary() | phrases.pronunciations.keys()
+    sentences = (s for s in phrases.sentences(SENTENCES_PER_PHRASE) if known.issuperset(s.split()))
+    model = ArpaBoLM(text="\n".join(sentences), add_start=True)
+    for word in _commonest(known):
+        model.grams_1[word] = max(model.grams_1[word], BACKGROUND_COUNT)
+    model.compute()
+    return model
+
+
+def _dictionary() -> set[str]:
+    lines = (MODEL_FOLDER / "cmudict-en-us.dict").read_text("utf-8").splitlines()
+    return {line.split(maxsplit=1)[0] for line in lines if line}
+
+
+def _commonest(words: Iterable[str]) -> list[str]:
+    general = pocketsphinx.NGramModel(pocketsphinx.Config(), pocketsphinx.LogMath(), str(MODEL_FOLDER / "en-us.lm.bin"))
+    plain = (word for word in words if word.replace("'", "").isalpha())
+    return sorted(plain, key=lambda word: (-general.prob([word]), word))[:BACKGROUND_WORDS]
+
+
+def _write_whole(path: Path, model: ArpaBoLM) -> None:
+    """Two processes may build at once: each writes its own file, the last rename wins with the same content."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".arpa")
+    os.close(descriptor)
+    model.write_file(temporary)
+    Path(temporary).replace(path)

@@ -1,0 +1,82 @@
+"""Local speech: hears and speaks without any vendor, for the embedded default and for the turn in which a vendor fails.
+
+Three worker processes: one decodes and gates recordings and recognises with the model of our phrases, one recognises
+general English at the same time, one speaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from convonet.errors import NoSpeech, SpeechUnavailable
+from convonet.settings import Settings
+from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+from convonet.speech.local.jobs import EngineSpec, Hear, Recognise, Samples, Speak
+from convonet.speech.local.recogniser import Hypothesis, better
+from convonet.speech.local.worker import Worker
+
+MAX_UTTERANCES = 6
+"""Utterances being heard or waiting. One takes 0.5 s: whoever would be the seventh is better told at once."""
+
+MAX_SENTENCES = 40
+"""Sentences being spoken or waiting. One takes 20 ms."""
+
+
+class LocalSpeech:
+    """`SpeechToText` and `TextToSpeech` in processes of our own. Understands English only."""
+
+    name = "local"
+
+    def __init__(self, settings: Settings) -> None:
+        folder = settings.data_dir.absolute()
+        limit = settings.max_utterance_s
+        self._callers = Worker(EngineSpec("callers", folder, settings.local_voice, limit))
+        self._general = Worker(EngineSpec("general", folder, settings.local_voice, limit))
+        self._voice = Worker(EngineSpec("voice", folder, settings.local_voice, limit))
+        self._utterances = 0
+        self._sentences = 0
+
+    async def start(self) -> None:
+        """Start all workers, so that the first caller does not wait for it. Raises `SpeechUnavailable`."""
+        async with asyncio.TaskGroup() as group:
+            for worker in (self._callers, self._general, self._voice):
+                group.create_task(worker.start())
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in (self._callers, self._general, self._voice):
+            worker.close()
+
+    async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
+        """See `SpeechToText.transcribe`. Too many at once raise `SpeechUnavailable` immediately."""
+        if self._utterances >= MAX_UTTERANCES:
+            raise SpeechUnavailable(f"{self._utterances} utterances are waiting for local recognition")
+        self._utterances += 1
+        try:
+            samples = cast("Samples", await self._callers.run(Hear(utterance)))
+            heard = await self._recognise(samples)
+        finally:
+            self._utterances -= 1
+        if heard is None:
+            raise NoSpeech("neither model found words")
+        return Transcript(heard.text, self.name, words=heard.words)
+
+    async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
+        """See `TextToSpeech.synthesize`."""
+        if self._sentences >= MAX_SENTENCES:
+            raise SpeechUnavailable(f"{self._sentences} sentences are waiting for the local voice")
+        self._sentences += 1
+        try:
+            return SpokenAudio(cast("bytes", await self._voice.run(Speak(text))), "audio/mpeg", self.name)
+        finally:
+            self._sentences -= 1
+
+    async def _recognise(self, samples: Samples) -> Hypothesis | None:
+        job = Recognise(samples)
+        general = asyncio.create_task(self._general.run(job))
+        try:
+            domain = await self._callers.run(job)
+            return better(cast("Hypothesis | None", await general), cast("Hypothesis | None", domain))
+        finally:
+            general.cancel()

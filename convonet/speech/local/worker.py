@@ -1,0 +1,126 @@
+"""A worker process, seen from the process that gives it work: one job at a time, off the event loop.
+
+Recognition is CPU work that holds the interpreter's lock (in a thread it would stall the event loop by 590 ms), FFmpeg
+gets bytes from strangers, and eSpeak NG is GPL: so each engine has a process of its own, started as a plain subprocess
+that knows nothing of Ray. It ends when our end of its pipe closes, however we end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import structlog
+
+import convonet
+from convonet.errors import SpeechUnavailable
+from convonet.speech.local.jobs import READY, STOP, EngineSpec, Failed, Job
+
+log = structlog.get_logger(__name__)
+
+START_TIMEOUT_S = 60.0
+"""Starting loads 30 MB of models, and the first start of all builds one: 4 s on two free cores."""
+
+JOB_TIMEOUT_S = 18.0
+"""The longest utterance (30 s) takes 5 s, one that is all noise 13 s; below the 20 s that a session waits."""
+
+_PACKAGE_ROOT = Path(convonet.__file__).parent.parent
+
+
+class Worker:
+    """Starts its process when first used, and again when that has died."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        # the one thread is the queue: jobs run in the order in which they came
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"speech-{spec.kind}")
+        self._lock = threading.Lock()
+        self._running: Job | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection | None = None
+
+    async def start(self) -> None:
+        """Start the process and wait until its engine is warm. Raises `SpeechUnavailable`."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._started)
+
+    async def run(self, job: Job) -> object:
+        """Run `job` after those before it; cancelling stops it.
+
+        Raises what the engine raises, or `SpeechUnavailable` when the process dies or takes too long.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, job)
+        except asyncio.CancelledError:
+            self._stop(job)
+            raise
+
+    def close(self) -> None:
+        """End the process; a job that runs is lost."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._process is not None:
+            self._process.kill()
+        self._thread.shutdown(wait=True)
+        self._end()
+
+    def _exchange(self, job: Job) -> object:
+        pipe = self._started()
+        with self._lock:
+            self._running = job
+        try:
+            pipe.send(job)
+            if not pipe.poll(JOB_TIMEOUT_S):
+                raise TimeoutError(f"no answer in {JOB_TIMEOUT_S:g} s")
+            answer = pipe.recv()
+        except (EOFError, OSError) as error:  # TimeoutError is an OSError
+            log.warning("speech_worker_lost", engine=self._spec.kind, error=str(error))
+            self._end()
+            raise SpeechUnavailable(f"the {self._spec.kind} worker died: {error}", retry_same=True) from error
+        finally:
+            with self._lock:
+                self._running = None
+        if isinstance(answer, Failed):
+            raise answer.error
+        return answer.result
+
+    def _stop(self, job: Job) -> None:
+        with self._lock:
+            if self._running is job and self._pipe is not None:
+                with contextlib.suppress(OSError):  # it just died: stopped as well
+                    self._pipe.send(STOP)
+
+    def _started(self) -> Connection:
+        if self._pipe is not None and self._process is not None and self._process.poll() is None:
+            return self._pipe
+        self._end()
+        ours, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "convonet.speech.local.child", str(theirs.fileno())],
+                cwd=_PACKAGE_ROOT,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        self._pipe = ours
+        try:
+            ours.send(self._spec)
+            if not ours.poll(START_TIMEOUT_S) or ours.recv() != READY:
+                raise TimeoutError(f"not ready in {START_TIMEOUT_S:g} s")
+        except (EOFError, OSError) as error:
+            self._end()
+            raise SpeechUnavailable(f"the {self._spec.kind} worker does not start: {error!r}") from error
+        return ours
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process = self._pipe = None

@@ -1,0 +1,107 @@
+"""The database: one engine per process, SQLite when nothing is set, PostgreSQL with DB_URI.
+
+Tables are made and changed by the Alembic migrations beside this module only. SQL lives in the repositories of the
+domains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from convonet.errors import StorageError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+POOL_SIZE = 10
+"""Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
+
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
+
+MIGRATION_LOCK = 5_021_960
+"""Key of the advisory lock that lets one process migrate a PostgreSQL database at a time."""
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+
+class Database:
+    """Hands out transactions. Make one per process and `close` it."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[AsyncSession, None]:
+        """One transaction: committed at the end of the block, rolled back by an exception.
+
+        Raises `StorageError` when the database does not answer; violated constraints pass as SQLAlchemy raises them.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_operational(error):
+                raise StorageError(f"database: {type(error.orig).__name__}") from error
+            raise
+        except OSError as error:
+            raise StorageError(f"database: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+async def migrate(url: str) -> None:
+    """Bring the database to the newest schema; quick and harmless when it is there already."""
+    if make_url(url).get_backend_name() == "sqlite":
+        database = make_url(url).database
+        await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)
+    engine = _engine(url)
+    try:
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            await connection.run_sync(_upgrade)
+    except OSError as error:
+        raise StorageError(f"the database can't be reached: {error.strerror or error}") from error
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _engine(url: str) -> AsyncEngine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5})
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _is_operational(error: DBAPIError) -> bool:
+    return type(error).__name__ in {"OperationalError", "InterfaceError"}

@@ -1,0 +1,60 @@
+"""Callers: the existing table `users_anthropic`, and the one caller of the embedded setup."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from convonet.ids import DEMO_USER_ID
+from convonet.storage.database import Base, Database
+
+
+class UserRow(Base):
+    """A caller; columns as in the deployment that this one replaces."""
+
+    __tablename__ = "users_anthropic"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(255), unique=True)
+    username: Mapped[str] = mapped_column(String(100), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    first_name: Mapped[str] = mapped_column(String(100))
+    last_name: Mapped[str] = mapped_column(String(100))
+    voice_pin: Mapped[str | None] = mapped_column(String(10), unique=True)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    is_verified: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+async def seed_demo_user(url: str) -> None:
+    """Add the demo caller if it is not there; it has no PIN and no password of its own in the table."""
+    database = Database(url)
+    try:
+        async with database.transaction() as session:
+            if await session.get(UserRow, uuid.UUID(DEMO_USER_ID)) is None:
+                session.add(_demo_user())
+    finally:
+        await database.close()
+
+
+def _demo_user() -> UserRow:
+    now = datetime.now(UTC)
+    return UserRow(
+        id=uuid.UUID(DEMO_USER_ID),
+        email="demo@example.com",
+        username="demo",
+        password_hash="!",  # noqa: S106 -- no hash: nobody can log in with a password
+        first_name="Demo",
+        last_name="Caller",
+        voice_pin=None,
+        is_active=True,
+        is_verified=False,
+        created_at=now,
+        updated_at=now,
+        last_login_at=None,
+    )

@@ -1,0 +1,40 @@
+"""The tools: every domain's MCP server, at /mcp/<domain>."""
+
+from ray import serve
+from ray.serve import Application
+from starlette.applications import Starlette
+
+from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.tools import todo_server
+from convonet.logs import configure
+from convonet.mcp.server import http_app
+from convonet.settings import get_settings
+from convonet.storage.database import Database
+from deployments.binding import bind_to_node_address
+
+bind_to_node_address()
+
+MAX_ONGOING = 200
+"""A tool call takes milliseconds; what comes on top waits in the proxy."""
+
+
+def build_http() -> Starlette:
+    """The replica's application; adding a domain is one line here."""
+    settings = get_settings()
+    configure(settings.log_level)
+    database = Database(settings.database_url)
+    servers = {
+        "todo": todo_server(TodoService(database)),
+    }
+    return http_app(servers, secret=settings.signing_secret)
+
+
+@serve.deployment(max_ongoing_requests=MAX_ONGOING)
+@serve.ingress(build_http)
+class Tools:
+    """One replica."""
+
+
+def build(args: dict[str, str]) -> Application:
+    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    return Tools.bind()

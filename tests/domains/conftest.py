@@ -1,0 +1,87 @@
+"""The tool servers, running for real over HTTP on both databases."""
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+import uvicorn
+
+from convonet.auth.tokens import CallerClaims
+from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.tools import todo_server
+from convonet.ids import TurnId, UserId
+from convonet.mcp.client import ToolBox
+from convonet.mcp.server import http_app
+from convonet.settings import Settings
+from convonet.storage.database import Database, migrate
+from convonet.storage.users import UserRow
+from tests.fixtures.ports import free_port
+
+SECRET = b"a secret of thirty-two characters"
+ALICE = CallerClaims(UserId(str(uuid.uuid4())), "Alice", "America/Los_Angeles", TurnId("t-alice"))
+BOB = CallerClaims(UserId(str(uuid.uuid4())), "Bob", "UTC", TurnId("t-bob"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+    return Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+
+
+@pytest.fixture
+async def database(database_url):
+    await migrate(database_url)
+    database = Database(database_url)
+    async with database.transaction() as session:
+        session.add_all([user(ALICE), user(BOB)])
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def serving(database, port):
+    """The tool servers on `port`."""
+    app = http_app({"todo": todo_server(TodoService(database))}, secret=SECRET)
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+@pytest.fixture
+async def tools_url(database):
+    async with serving(database, free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+async def toolbox(tools_url):
+    box = ToolBox(tools_url, secret=SECRET, timeout_s=5)
+    yield box
+    await box.close()
+
+
+def user(claims):
+    now = datetime.now(UTC)
+    return UserRow(
+        id=uuid.UUID(claims.user_id),
+        email=f"{claims.user_name}@example.com",
+        username=claims.user_name,
+        password_hash="!",
+        first_name=claims.user_name,
+        last_name="Example",
+        voice_pin=None,
+        is_active=True,
+        is_verified=True,
+        created_at=now,
+        updated_at=now,
+        last_login_at=None,
+    )

@@ -1,0 +1,127 @@
+/** The caller's side of a call: records and types, keeps what is unanswered, and tells the store. */
+
+import type { AnyClientMessage, AnyServerMessage, ErrorMessage } from "../protocol.generated";
+import { Outbox } from "./outbox";
+import { Recorder } from "./recorder";
+import type { Action } from "./state";
+import { TEXT } from "./words";
+
+export interface CallerParts {
+  dispatch: (action: Action) => void;
+  send: (message: AnyClientMessage) => boolean;
+  /** Recording has begun on this stream, or ended. */
+  onStream: (stream: MediaStream | null) => void;
+}
+
+/** Refusals of a whole utterance that name neither it nor a turn. */
+const REFUSALS: readonly ErrorMessage["code"][] = [
+  "busy",
+  "recording_too_short",
+  "utterance_too_long",
+  "bad_audio",
+  "no_speech",
+  "bad_field",
+];
+
+export class Caller {
+  private readonly outbox: Outbox;
+  private readonly recorder: Recorder;
+  private recording: string | null = null;
+
+  constructor(private readonly parts: CallerParts) {
+    this.outbox = new Outbox(parts.send);
+    this.recorder = this.makeRecorder();
+  }
+
+  startTalking(): void {
+    this.parts.dispatch({ type: "mic_fault", fault: null });
+    void this.recorder.start();
+  }
+
+  stopTalking(): void {
+    void this.recorder.stop();
+  }
+
+  sendText(text: string): void {
+    const utterance = this.outbox.type(text);
+    this.parts.dispatch({ type: "said", utterance, text, now: Date.now() });
+  }
+
+  /** Forgets what the server has not answered; what is being recorded goes on. */
+  dropUnanswered(): void {
+    this.outbox.clear();
+  }
+
+  dropRecording(): void {
+    if (this.recording !== null) this.outbox.discard(this.recording);
+    void this.recorder.abort();
+    this.endRecording();
+  }
+
+  /** On a live session: says again what the server may lack, and gets the microphone ready. */
+  takeUp(pendingUtterance: string | null): void {
+    this.outbox.resend(pendingUtterance);
+    void this.recorder.warmUp();
+  }
+
+  releaseMicrophone(): void {
+    this.recorder.release();
+  }
+
+  /** Learns from a server message which utterances need not be kept. */
+  hear(message: AnyServerMessage): void {
+    if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
+    else if (message.type === "agent_final") this.outbox.answered(message.turn_id);
+    else if (message.type === "error") this.hearError(message);
+  }
+
+  private hearError(error: ErrorMessage): void {
+    if (error.turn_id) {
+      this.outbox.answered(error.turn_id);
+    } else if (error.code === "utterance_too_long" && this.recording !== null) {
+      this.dropRecording();
+    } else if (REFUSALS.includes(error.code)) {
+      const utterance = this.outbox.refused();
+      if (utterance !== null) this.parts.dispatch({ type: "refused", utterance });
+    }
+  }
+
+  private endRecording(): void {
+    this.recording = null;
+    this.parts.onStream(null);
+    this.parts.dispatch({ type: "recording", on: false });
+  }
+
+  private notice(text: string): void {
+    this.parts.dispatch({ type: "notice", key: `notice/${Date.now()}`, text });
+  }
+
+  private makeRecorder(): Recorder {
+    const { dispatch, onStream } = this.parts;
+    return new Recorder({
+      onStart: (format, stream) => {
+        this.recording = this.outbox.begin(format);
+        dispatch({ type: "recording", on: true });
+        onStream(stream);
+        return this.recording;
+      },
+      onSlice: (utterance, slice) => {
+        this.outbox.addSlice(utterance, slice);
+      },
+      onFinish: (utterance) => {
+        this.outbox.finish(utterance);
+        dispatch({ type: "said", utterance, text: null, now: Date.now() });
+        this.endRecording();
+      },
+      onFault: (fault) => {
+        dispatch({ type: "mic_fault", fault });
+      },
+      onTooLate: () => {
+        this.notice(TEXT.holdAgain);
+      },
+      onFull: () => {
+        this.notice(TEXT.recordingFull);
+      },
+    });
+  }
+}

@@ -1,0 +1,68 @@
+/** Puts the voice page together: one store, one call, and views that draw what the store says. */
+
+import { Store } from "../shared/store";
+import { Call } from "./call";
+import { HoldTone } from "./hold-tone";
+import { LevelMeter } from "./level";
+import { reduce } from "./reducer";
+import { loadSession, rememberedState, saveSession, saveSound } from "./session-memory";
+import { openSocket } from "./socket";
+import { SpeakerOutput } from "./speaker-output";
+import { mood, type State } from "./state";
+import { mountHangUp, mountNotes, mountSound, mountStop, mountTextInput } from "./views/controls";
+import { mountConversation } from "./views/conversation";
+import { mountFrame } from "./views/frame";
+import { mountPinForm } from "./views/pin-form";
+import { drawLevel, mountTalk } from "./views/talk";
+
+const memory = loadSession();
+const store = new Store(reduce, rememberedState(memory));
+const output = new SpeakerOutput((blocked) => {
+  store.dispatch({ type: "audio_blocked", blocked });
+});
+const meter = new LevelMeter(drawLevel);
+const holdTone = new HoldTone(output);
+const call = new Call({
+  store,
+  output,
+  openSocket,
+  memory,
+  onStream: (stream) => {
+    if (stream) meter.start(output.context, stream);
+    else meter.stop();
+  },
+});
+
+const views = [
+  mountFrame(call),
+  mountPinForm(call),
+  mountConversation(),
+  mountTalk(call),
+  mountTextInput(call),
+  mountStop(call),
+  mountSound(call, (action) => {
+    store.dispatch(action);
+  }),
+  mountHangUp(call),
+  mountNotes(),
+];
+for (const view of views) store.subscribe(view);
+
+store.subscribe((state: State) => {
+  output.setVolume(state.muted ? 0 : state.volume);
+  holdTone.set(mood(state) === "thinking");
+  saveSound(state);
+  saveSession(state, call.connection.ticket);
+});
+
+window.addEventListener("online", () => {
+  call.connection.retryNow();
+});
+window.addEventListener("pagehide", () => {
+  saveSession(store.state, call.connection.ticket);
+});
+for (const gesture of ["pointerup", "keydown"] as const) {
+  document.addEventListener(gesture, () => {
+    call.unblockSound();
+  });
+}

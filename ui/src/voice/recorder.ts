@@ -1,0 +1,109 @@
+/** Records one utterance at a time: opens the microphone, hands slices on, and knows when it was stopped too early. */
+
+import { captureFormat, startCapture, type Capture } from "./capture";
+import { Microphone, MicrophoneError } from "./microphone";
+import type { AudioFormat } from "./outbox";
+import type { MicFault } from "./state";
+
+export interface RecorderListener {
+  /** Returns the id of the utterance that the slices belong to. */
+  onStart: (format: AudioFormat, stream: MediaStream) => string;
+  onSlice: (utterance: string, slice: Uint8Array) => void;
+  onFinish: (utterance: string) => void;
+  onFault: (fault: MicFault) => void;
+  /** The microphone came only after the caller had let go. */
+  onTooLate: () => void;
+  onFull: () => void;
+}
+
+/** A minute of PCM16 is 1.9 MB, safely below the server's largest recording. */
+const LONGEST_MS = 60_000;
+
+export class Recorder {
+  private wanted = false;
+  /** One utterance is complete before the next begins. */
+  private ending = Promise.resolve();
+  private current: { utterance: string; capture: Capture } | null = null;
+  private limit: ReturnType<typeof setTimeout> | undefined;
+  private readonly microphone: Microphone;
+
+  constructor(private readonly listener: RecorderListener) {
+    this.microphone = new Microphone(() => {
+      listener.onFault("lost");
+      void this.stop();
+    });
+  }
+
+  /** Opens the microphone ahead of the first utterance, if that asks the caller nothing. */
+  async warmUp(): Promise<void> {
+    if (await Microphone.isAllowed()) await this.openMicrophone();
+  }
+
+  async start(): Promise<void> {
+    if (this.wanted) return;
+    this.wanted = true;
+    const format = captureFormat();
+    if (!format) this.listener.onFault("unsupported");
+    const stream = format && (await this.openMicrophone());
+    await this.ending;
+    if (!format || !stream) this.wanted = false;
+    else if (!this.isWanted()) this.listener.onTooLate();
+    else await this.record(format, stream);
+  }
+
+  /** Ends the utterance: it is complete when `onFinish` is called. */
+  stop(): Promise<void> {
+    return this.end((utterance) => {
+      this.listener.onFinish(utterance);
+    });
+  }
+
+  /** Drops the utterance. */
+  abort(): Promise<void> {
+    return this.end(() => undefined);
+  }
+
+  release(): void {
+    void this.abort();
+    this.microphone.close();
+  }
+
+  private async record(format: AudioFormat, stream: MediaStream): Promise<void> {
+    const utterance = this.listener.onStart(format, stream);
+    const capture = await startCapture(format, stream, (slice) => {
+      this.listener.onSlice(utterance, slice);
+    });
+    this.current = { utterance, capture };
+    this.limit = setTimeout(() => {
+      this.listener.onFull();
+      void this.stop();
+    }, LONGEST_MS);
+    if (!this.isWanted()) await this.stop();
+  }
+
+  private end(then: (utterance: string) => void): Promise<void> {
+    this.wanted = false;
+    clearTimeout(this.limit);
+    const ended = this.current;
+    if (!ended) return this.ending;
+    this.current = null;
+    this.ending = ended.capture.stop().then(() => {
+      then(ended.utterance);
+    });
+    return this.ending;
+  }
+
+  private async openMicrophone(): Promise<MediaStream | null> {
+    try {
+      return await this.microphone.open();
+    } catch (error) {
+      this.listener.onFault(error instanceof MicrophoneError ? error.fault : "in_use");
+      return null;
+    }
+  }
+
+  /** Asked again after each wait: the caller may have let go. */
+  private isWanted(): boolean {
+    return this.wanted;
+  }
+}

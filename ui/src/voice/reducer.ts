@@ -1,0 +1,80 @@
+/** How the voice page's state changes: pure, so that every rule of the page can be tested without one. */
+
+import { typedKey, withLine } from "./lines";
+import { reduceServer } from "./server-messages";
+import { INITIAL, isThinking, type Action, type State } from "./state";
+import { TEXT } from "./words";
+
+const FRESH_PIN = INITIAL.pin;
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case "connecting":
+      return { ...INITIAL, volume: state.volume, muted: state.muted };
+    case "auth_required":
+      return { ...state, link: "asked", pinRequired: action.pinRequired, pin: { ...state.pin, checking: false } };
+    case "pin_submitted":
+      return { ...state, pin: { ...FRESH_PIN, checking: true } };
+    case "lost":
+      return { ...state, link: "reconnecting", pin: { ...state.pin, checking: false } };
+    case "resume_failed":
+      return forgotten(state);
+    case "ended":
+      return { ...state, ...IDLE, link: "ended", inSession: false, recording: false, endedBecause: action.because };
+    case "server":
+      return settled(reduceServer(state, action.message, action.now));
+    case "said":
+      return said(state, action.utterance, action.text, action.now);
+    case "refused":
+      return settled({ ...state, unanswered: state.unanswered.filter((each) => each !== action.utterance) });
+    case "cancelled":
+      return { ...state, ...IDLE };
+    default:
+      return reduceDevices(state, action);
+  }
+}
+
+type DeviceAction = Extract<
+  Action,
+  { type: "recording" | "notice" | "mic_fault" | "playing" | "audio_blocked" | "volume" }
+>;
+
+function reduceDevices(state: State, action: DeviceAction): State {
+  switch (action.type) {
+    case "recording":
+      return { ...state, recording: action.on, micFault: action.on ? null : state.micFault };
+    case "notice":
+      return { ...state, lines: withLine(state.lines, notice(action.key, action.text)) };
+    case "mic_fault":
+      return { ...state, micFault: action.fault };
+    case "playing":
+      return { ...state, playing: action.on };
+    case "audio_blocked":
+      return { ...state, audioBlocked: action.blocked };
+    case "volume":
+      return { ...state, volume: action.volume, muted: action.muted };
+  }
+}
+
+const IDLE = { unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false } as const;
+
+function said(state: State, utterance: string, text: string | null, now: number): State {
+  const key = typedKey(utterance);
+  const lines =
+    text === null ? state.lines : withLine(state.lines, { key, role: "caller", text, turn: null, draft: true });
+  return { ...state, lines, unanswered: [...state.unanswered, utterance], waitingSince: now };
+}
+
+function forgotten(state: State): State {
+  const { volume, muted, lines, pinRequired } = state;
+  const fresh = { ...INITIAL, volume, muted, lines, pinRequired };
+  return { ...fresh, pin: { ...FRESH_PIN, error: TEXT.resumeFailed } };
+}
+
+function settled(state: State): State {
+  return isThinking(state) ? state : { ...state, waitingSince: null, detail: null };
+}
+
+function notice(key: string, text: string) {
+  return { key, role: "notice", text, turn: null, draft: false } as const;
+}

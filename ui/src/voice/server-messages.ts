@@ -1,0 +1,102 @@
+/** What each server message does to the voice page's state. */
+
+import type { AnyServerMessage, AuthOk, ErrorMessage, ProcessingStart } from "../protocol.generated";
+import { adopted, agentKey, callerKey, textOf, withLine } from "./lines";
+import { INITIAL, type Line, type State } from "./state";
+import { errorWords, transferWords } from "./words";
+
+export function reduceServer(state: State, message: AnyServerMessage, now: number): State {
+  switch (message.type) {
+    case "auth_ok":
+      return welcomed(state, message);
+    case "greeting":
+      return withText(state, { key: "greeting", role: "agent", text: message.text, turn: null, draft: false });
+    case "status":
+      return { ...state, detail: message.message };
+    case "processing_start":
+      return begun(state, message, now);
+    case "transcript_partial":
+    case "transcript_final":
+      return heard(state, message.turn_id, message.text, !message.is_final);
+    case "agent_stream_chunk": {
+      const key = agentKey(message.turn_id);
+      return answered(state, message.turn_id, textOf(state.lines, key) + message.text_chunk, true);
+    }
+    case "agent_final":
+      return answered(state, message.turn_id, message.text, false);
+    case "tool_event": {
+      const key = `tool/${message.turn_id}/${message.tool}/${message.label}`;
+      const text = `${message.label}${PHASE_MARK[message.phase]}`;
+      return withText(state, { key, role: "notice", text, turn: message.turn_id, draft: message.phase === "started" });
+    }
+    case "audio_chunk":
+      return message.is_final ? turnOver(state, message.turn_id) : state;
+    case "playback_stop":
+      return message.turn_id ? turnOver(state, message.turn_id) : state;
+    case "transfer_initiated":
+      return noted(state, message.seq, `You are being connected with ${message.department}.`);
+    case "transfer_status":
+      return noted(state, message.seq, transferWords(message));
+    case "error":
+      return failed(state, message, now);
+    case "auth_required":
+    case "heartbeat_ack":
+    case "reconnect":
+      return state; // the connection's own affair
+  }
+}
+
+const PHASE_MARK = { started: "…", finished: " – done", failed: " – failed" } as const;
+
+function welcomed(state: State, message: AuthOk): State {
+  const known = { ...state, link: "live", inSession: true, pin: INITIAL.pin, micFault: null } as const;
+  const who = { userName: message.user_name, offline: message.offline };
+  if (!message.resumed) return { ...known, ...who, lines: [], turns: {}, unanswered: [] };
+  // a turn that the server no longer works on will not end here
+  const turns = Object.entries(state.turns).filter(([, utterance]) => utterance === message.pending_utterance_id);
+  return { ...known, ...who, turns: Object.fromEntries(turns) };
+}
+
+function begun(state: State, message: ProcessingStart, now: number): State {
+  const utterance = message.utterance_id ?? "";
+  return {
+    ...state,
+    lines: adopted(state.lines, utterance, message.turn_id),
+    unanswered: state.unanswered.filter((each) => each !== utterance),
+    turns: { ...state.turns, [message.turn_id]: utterance },
+    waitingSince: state.waitingSince ?? now,
+  };
+}
+
+function heard(state: State, turn: string, text: string, draft: boolean): State {
+  return withText(state, { key: callerKey(turn), role: "caller", text, turn, draft });
+}
+
+function answered(state: State, turn: string, text: string, draft: boolean): State {
+  return withText(state, { key: agentKey(turn), role: "agent", text, turn, draft });
+}
+
+function turnOver(state: State, turn: string): State {
+  return { ...state, turns: Object.fromEntries(Object.entries(state.turns).filter(([each]) => each !== turn)) };
+}
+
+function failed(state: State, error: ErrorMessage, now: number): State {
+  // the rest of a recording that the server has given up already: nothing to tell, nothing to do
+  if (error.code === "invalid_mode") return state;
+  if (state.inSession) {
+    if (state.lines.at(-1)?.text === errorWords(error)) return state; // one of a burst
+    const key = `notice/${error.turn_id ?? ""}/${error.code}/${error.seq || now}`;
+    return withText(state, { key, role: "notice", text: errorWords(error), turn: error.turn_id ?? null, draft: false });
+  }
+  const waitUntil = error.retry_after_ms ? now + error.retry_after_ms : null;
+  const plain = { ...error, retry_after_ms: null };
+  return { ...state, pin: { checking: false, error: errorWords(plain), waitUntil } };
+}
+
+function noted(state: State, seq: number, text: string): State {
+  return withText(state, { key: `notice/${seq}`, role: "notice", text, turn: null, draft: false });
+}
+
+function withText(state: State, line: Line): State {
+  return { ...state, lines: withLine(state.lines, line) };
+}

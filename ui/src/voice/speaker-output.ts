@@ -1,0 +1,50 @@
+/** The one AudioContext of the page: playback, hold tone and level meter share it, volume and mute act on all sound. */
+
+const GLIDE_S = 0.03; // a change of volume without a click
+
+export class SpeakerOutput {
+  private audio: AudioContext | null = null;
+  private master: GainNode | null = null;
+  private volume = 1;
+
+  constructor(private readonly onBlocked: (blocked: boolean) => void) {}
+
+  /** Made on first use: before a gesture, browsers start it suspended and complain. */
+  get context(): AudioContext {
+    return (this.audio ??= this.open());
+  }
+
+  get destination(): AudioNode {
+    return (this.master ??= this.openMaster());
+  }
+
+  setVolume(volume: number): void {
+    this.volume = volume;
+    this.master?.gain.setTargetAtTime(volume, this.context.currentTime, GLIDE_S);
+  }
+
+  /** Call from a gesture: from then on the browser lets sound be heard. */
+  unblock(): void {
+    if (this.context.state !== "running") void this.context.resume();
+  }
+
+  /** Tells whether sound is held back right now. */
+  report(): void {
+    this.onBlocked(this.audio !== null && this.audio.state !== "running");
+  }
+
+  private open(): AudioContext {
+    const audio = new AudioContext({ latencyHint: "interactive" });
+    audio.addEventListener("statechange", () => {
+      this.report();
+    });
+    return audio;
+  }
+
+  private openMaster(): GainNode {
+    const master = this.context.createGain();
+    master.gain.value = this.volume;
+    master.connect(this.context.destination);
+    return master;
+  }
+}

@@ -1,0 +1,111 @@
+/** What the voice page knows, and the one word for it that the caller sees. Changed by `reduce` only. */
+
+import type { AnyServerMessage, AuthOk } from "../protocol.generated";
+
+export type Link = "connecting" | "asked" | "live" | "reconnecting" | "ended";
+export type OfflinePart = AuthOk["offline"][number];
+export type MicFault = "refused" | "missing" | "in_use" | "insecure" | "unsupported" | "lost";
+export type Mood = "connecting" | "pin" | "ready" | "listening" | "thinking" | "speaking" | "reconnecting" | "ended";
+
+export interface Line {
+  /** A later line with the same key replaces this one. */
+  key: string;
+  role: "caller" | "agent" | "notice";
+  text: string;
+  turn: string | null;
+  /** Not yet confirmed by the server, or still growing. */
+  draft: boolean;
+}
+
+export interface PinForm {
+  checking: boolean;
+  error: string | null;
+  /** Unix time in ms before which no attempt is allowed. */
+  waitUntil: number | null;
+}
+
+export interface State {
+  link: Link;
+  /** Null until the server has said. */
+  pinRequired: boolean | null;
+  pin: PinForm;
+  /** Whether there is a session, on the line or to be resumed. */
+  inSession: boolean;
+  userName: string;
+  offline: readonly OfflinePart[];
+  lines: readonly Line[];
+  recording: boolean;
+  micFault: MicFault | null;
+  /** Utterances that the server has not begun to work on. */
+  unanswered: readonly string[];
+  /** Turns at work, by turn id, with their utterance. */
+  turns: Readonly<Record<string, string>>;
+  /** Unix time in ms at which the caller began to wait. */
+  waitingSince: number | null;
+  /** What goes on, in the server's words. */
+  detail: string | null;
+  playing: boolean;
+  /** The browser lets nothing be heard before a gesture. */
+  audioBlocked: boolean;
+  endedBecause: string | null;
+  volume: number;
+  muted: boolean;
+}
+
+export type Action =
+  | { type: "connecting" }
+  | { type: "auth_required"; pinRequired: boolean }
+  | { type: "pin_submitted" }
+  | { type: "lost" }
+  | { type: "resume_failed" }
+  | { type: "ended"; because: string }
+  | { type: "server"; message: AnyServerMessage; now: number }
+  | { type: "recording"; on: boolean }
+  | { type: "said"; utterance: string; text: string | null; now: number }
+  | { type: "refused"; utterance: string }
+  | { type: "cancelled" }
+  | { type: "notice"; key: string; text: string }
+  | { type: "mic_fault"; fault: MicFault | null }
+  | { type: "playing"; on: boolean }
+  | { type: "audio_blocked"; blocked: boolean }
+  | { type: "volume"; volume: number; muted: boolean };
+
+export const INITIAL: State = {
+  link: "connecting",
+  pinRequired: null,
+  pin: { checking: false, error: null, waitUntil: null },
+  inSession: false,
+  userName: "",
+  offline: [],
+  lines: [],
+  recording: false,
+  micFault: null,
+  unanswered: [],
+  turns: {},
+  waitingSince: null,
+  detail: null,
+  playing: false,
+  audioBlocked: false,
+  endedBecause: null,
+  volume: 0.9,
+  muted: false,
+};
+
+export function isThinking(state: State): boolean {
+  return state.unanswered.length > 0 || Object.keys(state.turns).length > 0;
+}
+
+export function mood(state: State): Mood {
+  switch (state.link) {
+    case "connecting":
+    case "ended":
+    case "reconnecting":
+      return state.link;
+    case "asked":
+      return state.pinRequired === true ? "pin" : "connecting";
+    case "live":
+      if (state.recording) return "listening";
+      if (state.playing) return "speaking";
+      return isThinking(state) ? "thinking" : "ready";
+  }
+}

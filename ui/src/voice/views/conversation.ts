@@ -1,0 +1,69 @@
+/** The conversation: one element per line, changed in place, always as text. */
+
+import { element, setText } from "../../shared/dom";
+import type { Line, State } from "../state";
+
+const SPEAKER: Record<Line["role"], string> = { caller: "You", agent: "Convonet", notice: "" };
+
+/** Closer to the end than this counts as reading along. */
+const NEAR_END_PX = 80;
+
+export function mountConversation(): (state: State) => void {
+  const frame = element("log-frame", HTMLDivElement);
+  const log = element("log", HTMLDivElement);
+  const empty = element("empty", HTMLParagraphElement);
+  const shown = new Map<string, HTMLElement>();
+  let drawn: readonly Line[] = [];
+
+  return ({ lines }) => {
+    if (lines === drawn) return;
+    drawn = lines;
+    const readsAlong = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR_END_PX;
+    empty.hidden = lines.length > 0;
+    removeOthers(shown, lines);
+    lines.forEach((line, index) => {
+      place(log, index, drawLine(shown, line));
+    });
+    if (readsAlong) frame.scrollTop = frame.scrollHeight;
+  };
+}
+
+/** A typed line gets another key when the server has made its turn: the element at its place is then made anew. */
+function removeOthers(shown: Map<string, HTMLElement>, lines: readonly Line[]): void {
+  const wanted = new Set(lines.map((line) => line.key));
+  for (const [key, row] of shown) {
+    if (wanted.has(key)) continue;
+    row.remove();
+    shown.delete(key);
+  }
+}
+
+function drawLine(shown: Map<string, HTMLElement>, line: Line): HTMLElement {
+  const row = shown.get(line.key) ?? newRow(line);
+  shown.set(line.key, row);
+  row.dataset["draft"] = String(line.draft);
+  const text = row.lastElementChild;
+  if (text instanceof HTMLElement) setText(text, line.text);
+  return row;
+}
+
+function newRow(line: Line): HTMLElement {
+  const row = document.createElement("div");
+  row.className = "line";
+  row.dataset["role"] = line.role;
+  if (SPEAKER[line.role]) {
+    const speaker = document.createElement("span");
+    speaker.className = "speaker";
+    speaker.textContent = SPEAKER[line.role];
+    row.append(speaker);
+  }
+  const text = document.createElement("p");
+  text.className = "text";
+  row.append(text);
+  return row;
+}
+
+function place(log: HTMLElement, index: number, row: HTMLElement): void {
+  const there = log.children.item(index);
+  if (there !== row) log.insertBefore(row, there);
+}

@@ -1,0 +1,101 @@
+/** Everything the voice page says in its own words. */
+
+import type { ErrorCode, ErrorMessage, TransferStatus } from "../protocol.generated";
+import type { MicFault, Mood, OfflinePart } from "./state";
+
+export const MOOD_WORDS: Record<Mood, string> = {
+  connecting: "Connecting…",
+  pin: "Please sign in",
+  ready: "Ready",
+  listening: "Listening…",
+  thinking: "Thinking…",
+  speaking: "Speaking…",
+  reconnecting: "Reconnecting…",
+  ended: "Call ended",
+};
+
+/** Null: the server's own words are the better ones, since they know the case. */
+const ERROR_WORDS: Record<ErrorCode, string | null> = {
+  bad_json: "The page and the server misunderstood each other. Please reload the page.",
+  unknown_type: "The page and the server misunderstood each other. Please reload the page.",
+  bad_field: null,
+  bad_base64: "Part of the recording was damaged on its way. Please say it again.",
+  message_too_large: "That was too much at once. Please make it shorter.",
+  rate_limited: "That was too fast. Please wait a moment.",
+  origin_refused: "This page may not use the service. Please open it at its own address.",
+  auth_required: "Please sign in first.",
+  auth_failed: "That PIN was not accepted. Please try again.",
+  auth_throttled: "Too many attempts.",
+  resume_failed: null,
+  invalid_mode: null,
+  busy: "One moment, I'm still working on what you said.",
+  recording_too_short: "That was too short. Hold the button while you speak.",
+  utterance_too_long: "That was too long. Please say it in shorter pieces.",
+  bad_audio: "I couldn't read that recording. Please try again.",
+  no_speech: "I didn't catch that. Please say it again.",
+  stt_failed: null,
+  agent_failed: null,
+  tts_failed: "I can't speak right now, so please read my answer.",
+  transfer_unavailable: null,
+  overloaded: "All lines are busy right now.",
+  too_many_sessions: "There are too many calls from your network right now.",
+  session_ended: null,
+  internal_error: null,
+};
+
+export function errorWords(error: ErrorMessage): string {
+  const words = ERROR_WORDS[error.code] ?? error.message;
+  return error.retry_after_ms ? `${words} Please try again in ${secondsWords(error.retry_after_ms)}.` : words;
+}
+
+export function secondsWords(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1_000));
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
+const OFFLINE_WORDS: Record<OfflinePart, string> = {
+  stt: "speech recognition",
+  tts: "voice",
+  agent: "agent",
+  database: "database",
+  checkpoints: "call memory",
+};
+
+export function offlineWords(parts: readonly OfflinePart[]): string {
+  return parts.length === 0 ? "" : `Offline: ${parts.map((part) => OFFLINE_WORDS[part]).join(", ")}`;
+}
+
+const TRANSFER_WORDS: Record<TransferStatus["state"], (department: string) => string> = {
+  dialing: (department) => `Calling ${department}…`,
+  ringing: (department) => `The phone of ${department} is ringing…`,
+  connected: (department) => `You are connected with ${department}.`,
+  ended: (department) => `The call with ${department} is over.`,
+  failed: (department) => `${department} could not be reached.`,
+};
+
+export function transferWords({ state, department, reason }: TransferStatus): string {
+  const words = TRANSFER_WORDS[state](department);
+  return state === "failed" && reason ? `${words} ${reason}` : words;
+}
+
+export const MIC_WORDS: Record<MicFault, string> = {
+  refused:
+    "The microphone is blocked. Allow it with the icon beside the page's address, then press the button again. You can type meanwhile.",
+  missing: "No microphone was found. Plug one in, then press the button again. You can type meanwhile.",
+  in_use:
+    "The microphone can't be opened; another program may be using it. Close that program, then press the button again. You can type meanwhile.",
+  insecure:
+    "Browsers give the microphone to safe addresses only. Open this page with https:// or on localhost. You can type meanwhile.",
+  unsupported: "This browser can't record sound. Please use a current one. You can type meanwhile.",
+  lost: "The microphone was disconnected. Plug it in, then press the button again.",
+};
+
+export const TEXT = {
+  tryAgainNow: "You can try again now.",
+  hangUp: "You hung up.",
+  resumeFailed: "The call could not be taken up again. Please sign in once more.",
+  takenOver: "This call goes on in another window.",
+  stopped: "Stopped.",
+  holdAgain: "The microphone is ready. Hold the button and speak.",
+  recordingFull: "That was a minute. I'm answering what I have heard so far.",
+} as const;

@@ -1,0 +1,259 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Connection, type ConnectionListener } from "../src/voice/connection";
+import { authOk, authRequired, errorMessage, FakeSocket, status } from "./fakes";
+
+let sockets: FakeSocket[];
+let listener: { [Name in keyof ConnectionListener]: ReturnType<typeof vi.fn<ConnectionListener[Name]>> };
+
+function latest(): FakeSocket {
+  const socket = sockets.at(-1);
+  if (!socket) throw new Error("no socket was opened");
+  return socket;
+}
+
+function connect(resumeToken: string | null = null, lastSeq = 0, heardUpTo = (received: number) => received) {
+  const openSocket = () => {
+    const socket = new FakeSocket();
+    sockets.push(socket);
+    return socket;
+  };
+  const connection = new Connection({ openSocket, random: () => 0, heardUpTo }, listener, resumeToken, lastSeq);
+  connection.open();
+  return connection;
+}
+
+function goLive(): Connection {
+  const connection = connect();
+  latest().open();
+  latest().receive(authRequired());
+  connection.authenticate("471182");
+  latest().receive(authOk());
+  return connection;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sockets = [];
+  listener = {
+    onAuthRequired: vi.fn(),
+    onLive: vi.fn(),
+    onMessage: vi.fn(),
+    onLost: vi.fn(),
+    onResumeFailed: vi.fn(),
+    onEnded: vi.fn(),
+  };
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("signing in", () => {
+  it("tells whether a PIN is needed and sends it only when asked", () => {
+    const connection = connect();
+    connection.authenticate("471182");
+    latest().open();
+    expect(latest().sent).toEqual([]);
+    latest().receive(authRequired(true));
+    expect(listener.onAuthRequired).toHaveBeenCalledWith(true);
+    connection.authenticate("471182");
+    expect(latest().sent).toEqual([{ type: "authenticate", pin: "471182" }]);
+  });
+
+  it("lets a refused PIN be tried again on the same socket", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    connection.authenticate("1");
+    latest().receive(errorMessage("auth_failed"));
+    expect(listener.onMessage).toHaveBeenCalledWith(errorMessage("auth_failed"));
+    connection.authenticate("2");
+    expect(latest().sent).toHaveLength(2);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("carries nothing before the session is live", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    expect(connection.send({ type: "cancel" })).toBe(false);
+    expect(latest().sent).toEqual([]);
+  });
+});
+
+describe("a lost connection", () => {
+  it("is tried again at once and resumed from the last message received", () => {
+    goLive();
+    latest().receive(status("one", 1));
+    latest().receive(status("two", 2));
+    vi.advanceTimersByTime(5_000);
+    latest().breakOff();
+    expect(listener.onLost).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(0);
+    expect(sockets).toHaveLength(2);
+    latest().open();
+    expect(latest().sent).toEqual([{ type: "authenticate", resume_token: "ticket", last_seq: 2 }]);
+  });
+
+  it("is tried again ever more slowly, up to every five seconds", () => {
+    goLive();
+    vi.advanceTimersByTime(5_000);
+    const gaps: number[] = [];
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      latest().breakOff();
+      const before = Date.now();
+      vi.advanceTimersToNextTimer();
+      gaps.push(Date.now() - before);
+    }
+    expect(gaps).toEqual([0, 150, 300, 600, 1_200, 2_500, 5_000, 5_000]);
+  });
+
+  it("that breaks right after each resume is not tried again in a tight loop", () => {
+    goLive();
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      latest().breakOff();
+      vi.advanceTimersToNextTimer();
+      latest().open();
+      latest().receive(authOk({ resumed: true }));
+    }
+    latest().breakOff();
+    const opened = sockets.length;
+    vi.advanceTimersByTime(2_000);
+    expect(sockets).toHaveLength(opened);
+  });
+
+  it("does not wait when the network is back", () => {
+    const connection = goLive();
+    latest().breakOff();
+    vi.advanceTimersToNextTimer();
+    latest().breakOff();
+    connection.retryNow();
+    expect(sockets).toHaveLength(3);
+  });
+
+  it("is noticed when a heartbeat has no answer for eight seconds", () => {
+    goLive();
+    vi.advanceTimersByTime(10_000);
+    expect(latest().sent.at(-1)).toMatchObject({ type: "heartbeat", last_seq: 0 });
+    vi.advanceTimersByTime(7_999);
+    expect(listener.onLost).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(listener.onLost).toHaveBeenCalledOnce();
+  });
+
+  it("is not suspected while heartbeats are answered", () => {
+    goLive();
+    for (let beat = 0; beat < 6; beat += 1) {
+      vi.advanceTimersByTime(10_000);
+      latest().receive({ type: "heartbeat_ack", session_id: "s-1", seq: 0, ts_ms: 0 });
+    }
+    expect(listener.onLost).not.toHaveBeenCalled();
+  });
+
+  it("is given up on when the new one does not answer", () => {
+    goLive();
+    latest().breakOff();
+    vi.advanceTimersToNextTimer();
+    vi.advanceTimersByTime(10_000);
+    expect(listener.onLost).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe("messages", () => {
+  it("told again after a resume are handed on once", () => {
+    goLive();
+    latest().receive(status("one", 1));
+    latest().breakOff();
+    vi.advanceTimersToNextTimer();
+    latest().open();
+    latest().receive(authOk({ resumed: true }));
+    latest().receive(status("one", 1));
+    latest().receive(status("two", 2));
+    expect(listener.onMessage.mock.calls.map(([message]) => message.seq)).toEqual([1, 2]);
+  });
+
+  it("without a number are always handed on", () => {
+    goLive();
+    latest().receive(status("seven", 7));
+    latest().receive(errorMessage("busy"));
+    expect(listener.onMessage).toHaveBeenCalledTimes(2);
+  });
+
+  it("of a new session begin to count anew", () => {
+    connect("old ticket", 40);
+    latest().open();
+    latest().receive(authOk({ resumed: false }));
+    latest().receive(status("one", 1));
+    expect(listener.onMessage).toHaveBeenCalledOnce();
+  });
+});
+
+describe("resuming", () => {
+  it("keeps for a reload that some messages were received but not heard", () => {
+    const connection = connect("ticket", 9, (received) => Math.min(received, 4));
+    latest().open();
+    expect(latest().sent).toEqual([{ type: "authenticate", resume_token: "ticket", last_seq: 9 }]);
+    latest().receive(authOk({ resumed: true, resume_token: "next" }));
+    expect(connection.ticket).toEqual({ resumeToken: "next", lastSeq: 4 });
+  });
+
+  it("that is refused falls back to the PIN on the same socket", () => {
+    const connection = connect("stale");
+    latest().open();
+    latest().receive(authRequired(true));
+    expect(listener.onAuthRequired).not.toHaveBeenCalled();
+    latest().receive(errorMessage("resume_failed"));
+    expect(listener.onResumeFailed).toHaveBeenCalledOnce();
+    expect(listener.onAuthRequired).toHaveBeenCalledWith(true);
+    expect(connection.ticket).toBeNull();
+    connection.authenticate("471182");
+    expect(latest().sent.at(-1)).toEqual({ type: "authenticate", pin: "471182" });
+  });
+
+  it("of an overloaded server waits as long as it asks for", () => {
+    connect("ticket");
+    latest().open();
+    latest().receive(errorMessage("overloaded", { retry_after_ms: 4_000 }));
+    vi.advanceTimersByTime(3_999);
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("follows a server that is about to stop, when it says so", () => {
+    goLive();
+    latest().receive({ type: "reconnect", session_id: "s-1", seq: 0, after_ms: 700 });
+    expect(sockets[0]?.closed).toBe(true);
+    vi.advanceTimersByTime(699);
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    latest().open();
+    expect(latest().sent[0]).toMatchObject({ resume_token: "ticket" });
+  });
+});
+
+describe("the end", () => {
+  it("comes with a hang-up, once and for all", () => {
+    const connection = goLive();
+    connection.hangUp();
+    expect(latest().sent.at(-1)).toEqual({ type: "hangup" });
+    expect(latest().closed).toBe(true);
+    expect(connection.ticket).toBeNull();
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("comes when the server ends the session", () => {
+    goLive();
+    latest().receive(errorMessage("session_ended"));
+    expect(listener.onEnded).toHaveBeenCalledWith(errorMessage("session_ended"));
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("comes when another window takes the session up: the two do not fight for it", () => {
+    goLive();
+    latest().breakOff(4001);
+    expect(listener.onEnded).toHaveBeenCalledWith(null);
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(1);
+  });
+});

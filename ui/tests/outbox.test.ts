@@ -1,0 +1,159 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { AnyClientMessage } from "../src/protocol.generated";
+import { fromBase64 } from "../src/shared/base64";
+import { Outbox } from "../src/voice/outbox";
+
+let sent: AnyClientMessage[];
+let online: boolean;
+let outbox: Outbox;
+
+beforeEach(() => {
+  sent = [];
+  online = true;
+  let count = 0;
+  outbox = new Outbox(
+    (message) => {
+      if (online) sent.push(message);
+      return online;
+    },
+    () => `u-${(count += 1)}`,
+  );
+});
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+
+function audioOf(messages: readonly AnyClientMessage[]): number[] {
+  return messages.flatMap((message) =>
+    message.type === "audio_chunk" ? Array.from(fromBase64(message.data_b64)) : [],
+  );
+}
+
+function record(...slices: Uint8Array[]): string {
+  const id = outbox.begin("webm");
+  for (const slice of slices) outbox.addSlice(id, slice);
+  return id;
+}
+
+describe("an utterance", () => {
+  it("is sent as it is recorded", () => {
+    outbox.finish(record(bytes(1, 2), bytes(3)));
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "audio_chunk",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    expect(sent[0]).toMatchObject({ utterance_id: "u-1", format: "webm", stt_mode: "batch" });
+    expect(sent[2]).toMatchObject({ sequence: 1 });
+    expect(audioOf(sent)).toEqual([1, 2, 3]);
+  });
+
+  it("names its sample rate when it is not WebM", () => {
+    outbox.begin("pcm16");
+    expect(sent[0]).toMatchObject({ format: "pcm16", sample_rate: 16_000 });
+  });
+
+  it("keeps an empty slice to itself", () => {
+    record(bytes());
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe("after a lost connection", () => {
+  it("an utterance still being recorded is sent again and goes on", () => {
+    const id = record(bytes(1));
+    online = false;
+    outbox.addSlice(id, bytes(2));
+    online = true;
+    sent = [];
+    outbox.resend(null);
+    outbox.addSlice(id, bytes(3));
+    outbox.finish(id);
+    expect(audioOf(sent)).toEqual([1, 2, 3]);
+    expect(sent[0]).toMatchObject({ type: "start_recording", utterance_id: id });
+    expect(sent.flatMap((message) => (message.type === "audio_chunk" ? [message.sequence] : []))).toEqual([0, 1]);
+    expect(sent.at(-1)).toEqual({ type: "stop_recording" });
+  });
+
+  it("an utterance finished meanwhile is sent whole", () => {
+    online = false;
+    outbox.finish(record(bytes(1), bytes(2)));
+    online = true;
+    outbox.resend(null);
+    expect(sent.map((message) => message.type)).toEqual(["start_recording", "audio_chunk", "stop_recording"]);
+    expect(audioOf(sent)).toEqual([1, 2]);
+  });
+
+  it("a typed turn is sent again under the same id", () => {
+    outbox.type("hello");
+    outbox.resend(null);
+    expect(sent).toEqual([
+      { type: "text_input", text: "hello", utterance_id: "u-1" },
+      { type: "text_input", text: "hello", utterance_id: "u-1" },
+    ]);
+  });
+
+  it("what the server has is not sent again, nor what came before it", () => {
+    outbox.type("one");
+    outbox.type("two");
+    outbox.type("three");
+    sent = [];
+    outbox.resend("u-2");
+    expect(sent).toEqual([{ type: "text_input", text: "three", utterance_id: "u-3" }]);
+  });
+
+  it("a turn begun but not answered is sent again if the server does not know it", () => {
+    outbox.type("one");
+    outbox.started("u-1", "t-1");
+    sent = [];
+    outbox.resend(null);
+    expect(sent).toHaveLength(1);
+  });
+
+  it("an answered turn is not sent again", () => {
+    outbox.type("one");
+    outbox.started("u-1", "t-1");
+    outbox.answered("t-1");
+    sent = [];
+    outbox.resend(null);
+    expect(sent).toEqual([]);
+  });
+
+  it("a long recording travels in few messages below the server's limit", () => {
+    online = false;
+    const id = outbox.begin("pcm16");
+    for (let slice = 0; slice < 240; slice += 1) outbox.addSlice(id, new Uint8Array(8_000).fill(slice));
+    online = true;
+    outbox.resend(null);
+    const chunks = sent.flatMap((message) => (message.type === "audio_chunk" ? [message.data_b64.length] : []));
+    expect(chunks.length).toBeLessThan(25);
+    expect(Math.max(...chunks)).toBeLessThan(200_000);
+    expect(audioOf(sent)).toHaveLength(240 * 8_000);
+  });
+});
+
+describe("what is refused or dropped", () => {
+  it("is the last one finished, never the one being recorded", () => {
+    outbox.type("one");
+    const recording = record(bytes(1));
+    expect(outbox.refused()).toBe("u-1");
+    sent = [];
+    outbox.resend(null);
+    expect(sent[0]).toMatchObject({ utterance_id: recording });
+  });
+
+  it("is nothing when all is being worked on", () => {
+    outbox.type("one");
+    outbox.started("u-1", "t-1");
+    expect(outbox.refused()).toBeNull();
+  });
+
+  it("sends no more slices", () => {
+    const id = record(bytes(1));
+    outbox.discard(id);
+    sent = [];
+    outbox.addSlice(id, bytes(2));
+    outbox.finish(id);
+    expect(sent).toEqual([]);
+  });
+});
