@@ -6,9 +6,9 @@ A session host holds one of each; a call is one hop to whichever replica is free
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import cast
+from typing import Any, cast
 
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from actors.failures import remote_errors
 from convonet.agents.base import AgentEvent, TurnRequest
@@ -21,7 +21,7 @@ class RemoteSpeech:
 
     name = "local"
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
@@ -38,15 +38,15 @@ class RemoteSpeech:
 class RemoteAgent:
     """`Agent` on the AgentRouter deployment."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle.options(stream=True)
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
-        stream = self._handle.turn.remote(request)
+        stream = cast("DeploymentResponseGenerator[Any]", self._handle.turn.remote(request))
         with remote_errors(AgentError, "agent deployment"):
             try:
                 async for event in stream:
                     yield event
             finally:
-                stream.cancel()
+                stream.cancel()  # type: ignore[no-untyped-call]

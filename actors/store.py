@@ -6,7 +6,7 @@ what REDIS_URL is for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import RayActorError
@@ -92,7 +92,7 @@ class RemoteStore:
         actor = ray.remote(_Store).options(
             name=_NAME, namespace=_NAMESPACE, lifetime="detached", get_if_exists=True, num_cpus=0, max_restarts=-1
         )
-        return actor.remote(self._settings)
+        return cast("ray.actor.ActorHandle[_Store]", actor.remote(self._settings))
 
 
 def checkpoint_store(settings: Settings) -> CheckpointStore:

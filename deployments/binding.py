@@ -7,21 +7,22 @@ must be and no more. Called when a deployment's module is imported, which is bef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray.serve._private import replica
 
-_bind = replica.add_port_to_grpc_server
+_bind: Callable[[Any, str], int] = replica.add_port_to_grpc_server  # type: ignore[attr-defined]
 
 
 def bind_to_node_address() -> None:
     """Make this process's replica listen on its node's address only; harmless outside a replica."""
-    replica.add_port_to_grpc_server = _bind_to_node_address
+    replica.add_port_to_grpc_server = _bind_to_node_address  # type: ignore[attr-defined]
 
 
 def _bind_to_node_address(server: Any, address: str) -> int:
     host, port = address.rsplit(":", 1)
     if host == "[::]":
-        host = ray.util.get_node_ip_address()
-    return int(_bind(server, f"{host}:{port}"))
+        host = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    return _bind(server, f"{host}:{port}")

@@ -1,7 +1,7 @@
 """The tools: every domain's MCP server, at /mcp/<domain>."""
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 
 from convonet.domains.todo.service import TodoService
@@ -37,4 +37,5 @@ class Tools:
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
-    return Tools.bind()
+    tools: Deployment = Tools  # type: ignore[assignment]
+    return tools.bind()

@@ -6,12 +6,13 @@ which ends that node's WebSockets some time later.
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
@@ -82,7 +83,7 @@ http.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))
 class Voice:
     """One replica: accepts sockets and relays each to its session."""
 
-    def __init__(self, hosts: DeploymentHandle) -> None:
+    def __init__(self, hosts: DeploymentHandle[Any]) -> None:
         self._settings = get_settings()
         configure(self._settings.log_level)
         self._hosts = ServeSessionHosts(hosts)
@@ -129,9 +130,10 @@ class Voice:
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
     settings = get_settings()
-    hosts = serve.deployment(ServedSessionHost).options(
+    hosts = serve.deployment(ServedSessionHost).options(  # type: ignore[attr-defined]
         name="SessionHost",
         max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET + 100,
-        request_router_config=RequestRouterConfig(request_router_class=SessionPlacement),
+        request_router_config=RequestRouterConfig(request_router_class=f"{SessionPlacement.__module__}.{SessionPlacement.__qualname__}"),
     )
-    return Voice.options(max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET).bind(hosts.bind())
+    voice: Deployment = Voice  # type: ignore[assignment]
+    return voice.options(max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET).bind(hosts.bind())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import cast
+from typing import Any, cast
 
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from actors.failures import remote_errors
 from convonet.gateway.ports import HostLost
@@ -20,25 +20,26 @@ DELIVERY_TIMEOUT_S = 5.0
 class ServeSessionHosts:
     """See `SessionHosts`; the handle's session id names the wanted replica (see `actors.placement`)."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
     async def attach(self, request: Attach, *, host: str) -> AsyncGenerator[HostEvent, None]:
         """Open the stream of one socket."""
         with remote_errors(HostLost, "session host"):
-            stream = self._handle.options(stream=True, session_id=host).attach.remote(request)
+            handle = self._handle.options(stream=True, session_id=host)
+            stream = cast("DeploymentResponseGenerator[Any]", handle.attach.remote(request))
             try:
                 async for event in stream:
                     yield event
             finally:
-                stream.cancel()
+                stream.cancel()  # type: ignore[no-untyped-call]
 
-    async def parts(self) -> dict[str, dict[str, object]]:
+    async def parts(self) -> dict[str, dict[str, bool]]:
         """What any one of the hosts says of the parts that a turn needs; empty when none answers."""
         try:
             with remote_errors(HostLost, "session host"):
                 async with asyncio.timeout(DELIVERY_TIMEOUT_S):
-                    return cast("dict[str, dict[str, object]]", await self._handle.parts.remote())
+                    return cast("dict[str, dict[str, bool]]", await self._handle.parts.remote())
         except (HostLost, TimeoutError):
             return {"sessions": {"ok": False}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -45,7 +46,7 @@ class ServedSessionHost(SessionHost):
             services=_services(settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"])),
         )
 
-    async def parts(self) -> dict[str, dict[str, object]]:
+    async def parts(self) -> dict[str, dict[str, bool]]:
         """The parts a turn needs, each with whether it answers."""
         answers = await asyncio.gather(*(_answers(handle) for handle in self._parts.values()))
         return {name: {"ok": ok} for name, ok in zip(self._parts, answers, strict=True)} | {"sessions": {"ok": True}}
@@ -69,7 +70,7 @@ def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Se
     )
 
 
-async def _answers(handle: DeploymentHandle) -> bool:
+async def _answers(handle: DeploymentHandle[Any]) -> bool:
     try:
         async with asyncio.timeout(PART_TIMEOUT_S):
             return bool(await handle.ready.remote())

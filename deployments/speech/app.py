@@ -1,0 +1,42 @@
+"""Local speech as a Serve application of its own, reached by handle only: no session host runs recognition itself."""
+
+from ray import serve
+from ray.serve import Application
+
+from convonet.logs import configure
+from convonet.settings import get_settings
+from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
+from deployments.binding import bind_to_node_address
+
+bind_to_node_address()
+
+MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
+"""Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
+
+
+@serve.deployment(max_ongoing_requests=MAX_ONGOING)
+class Speech:
+    """One replica: local speech with its worker processes, warm before the first call."""
+
+    async def __init__(self) -> None:
+        settings = get_settings()
+        configure(settings.log_level)
+        self._speech = LocalSpeech(settings)
+        await self._speech.start()
+
+    def __del__(self) -> None:
+        self._speech.close()
+
+    async def transcribe(self, utterance: Utterance, language: Language) -> Transcript:
+        """See `SpeechToText.transcribe`; our errors reach the caller as the cause of a `RayTaskError`."""
+        return await self._speech.transcribe(utterance, language=language)
+
+    async def synthesize(self, text: str, language: Language) -> SpokenAudio:
+        """See `TextToSpeech.synthesize`."""
+        return await self._speech.synthesize(text, language=language)
+
+
+def build(args: dict[str, str]) -> Application:
+    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    return Speech.bind()

@@ -1,0 +1,69 @@
+"""The running product, and callers in real Chromium whose microphones play spoken sentences."""
+
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.e2e.caller import CallerPage
+from tests.e2e.product import PIN, Product
+from tests.fixtures.servers import require_tool
+from tests.speech_samples import silence, speak, wav_bytes
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+]
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory):
+    """The embedded product; one for all tests that leave it whole."""
+    product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN)
+    product.start()
+    yield product
+    product.stop()
+    assert not product.processes(), "the product left processes behind"
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture
+def chromium(playwright, tmp_path):
+    """Opens callers: `chromium(product, says="…")` is a context manager of a `CallerPage`."""
+    executable = require_tool("chromium", "/usr/bin/chromium")
+
+    @contextmanager
+    def caller(product, *, says=None, voice="slt", samples=None, microphone=True, viewport=None, log_in=True):
+        recording = tmp_path / "microphone.wav"
+        heard = samples if samples is not None else speak(says, voice) if says else silence(2.0)
+        recording.write_bytes(wav_bytes(heard))
+        # without %noloop the sentence would be said again and again
+        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={recording}%noloop"]
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        try:
+            context = browser.new_context(viewport=viewport or {"width": 1280, "height": 800})
+            if microphone:
+                context.grant_permissions(["microphone"])
+            page = CallerPage(context.new_page(), product, seconds=len(heard) / 16_000)
+            page.open()
+            if log_in:
+                page.log_in()
+            yield page
+            assert page.console_errors() == []
+        finally:
+            browser.close()
+
+    return caller
+
+

@@ -1,0 +1,127 @@
+"""The whole product as a user starts it, for tests: launched, looked into, hurt and stopped."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jwt
+
+from tests.fixtures.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 180
+PIN = "471182"
+
+
+class Product:
+    """One running product. `environment` is what an operator would set."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.pin = PIN
+        self.output = ""
+        # the paths of Ray's sockets must stay short
+        self._ray = tempfile.TemporaryDirectory(prefix="cvn-", dir="/tmp")
+        self._environment = {
+            **os.environ,
+            "CONVONET_PORT": str(self.port),
+            "CONVONET_DATA_DIR": str(folder),
+            "RAY_TMPDIR": self._ray.name,
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "convonet.db"
+
+    def start(self) -> None:
+        """Start it and wait for the printed address."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.launch"],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        for line in self._process.stdout:
+            self.output += line
+            if "Ctrl-C" in line:
+                return
+            if time.monotonic() > deadline:
+                break
+        self.stop()
+        raise AssertionError(f"the product did not start:\n{self.output}")
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self.output += self._process.communicate(timeout=60)[0]
+        finally:
+            self._process.kill()
+            self._ray.cleanup()
+        return self._process.returncode
+
+    def processes(self) -> dict[int, str]:
+        """Command lines of everything that belongs to this product, by pid."""
+        wanted = f"RAY_TMPDIR={self._ray.name}".encode()
+        found = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                try:
+                    if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                        found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+                except OSError:
+                    continue
+        return found
+
+    def replicas(self, deployment: str) -> dict[str, int]:
+        """Pids of all replicas that ever started, by replica id."""
+        logs = Path(self._ray.name).glob("ray/session_latest/logs/serve/controller_*.log")
+        text = "".join(log.read_text() for log in logs)
+        pattern = rf"Replica\(id='(\w+)', deployment='{deployment}'.*?started successfully.*?PID: (\d+)"
+        return {replica: int(pid) for replica, pid in re.findall(pattern, text)}
+
+    def host_of(self, resume_token: str) -> int:
+        """Pid of the session host that a resume token names."""
+        claims = jwt.decode(resume_token, options={"verify_signature": False})
+        return self.replicas("SessionHost")[claims["host"]]
+
+    def voice_replica_of(self, before: set[str]) -> int:
+        """Pid of the voice replica that has a connection now which was not among `before`."""
+        for pid in self.replicas("Voice").values():
+            if _connections(pid) - before:
+                return pid
+        raise AssertionError("no voice replica has a new connection")
+
+    def connections(self) -> set[str]:
+        """Connections into all voice replicas."""
+        return set().union(*(_connections(pid) for pid in self.replicas("Voice").values()))
+
+
+def _connections(pid: int) -> set[str]:
+    """Inodes of a process's established TCP connections into the ports that HAProxy reaches replicas at."""
+    try:
+        targets = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return set()
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        port, state, inode = int(fields[1].split(":")[1], 16), fields[3], fields[9]
+        if 30_000 <= port < 32_000 and state == "01" and f"socket:[{inode}]" in targets:
+            found.add(inode)
+    return found
