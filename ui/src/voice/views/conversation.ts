@@ -14,18 +14,31 @@ export function mountConversation(): (state: State) => void {
   const empty = element("empty", HTMLParagraphElement);
   const shown = new Map<string, HTMLElement>();
   let drawn: readonly Line[] = [];
+  const keepAtEnd = followEnd(frame);
 
   return ({ lines }) => {
     if (lines === drawn) return;
     drawn = lines;
-    const readsAlong = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR_END_PX;
     empty.hidden = lines.length > 0;
     removeOthers(shown, lines);
     lines.forEach((line, index) => {
       place(log, index, drawLine(shown, line));
     });
+    keepAtEnd();
+  };
+}
+
+/** Whoever reads along stays at the end when lines come or the frame shrinks; whoever reads above is left alone. */
+function followEnd(frame: HTMLElement): () => void {
+  let readsAlong = true;
+  const keepAtEnd = () => {
     if (readsAlong) frame.scrollTop = frame.scrollHeight;
   };
+  frame.addEventListener("scroll", () => {
+    readsAlong = frame.scrollHeight - frame.scrollTop - frame.clientHeight < NEAR_END_PX;
+  });
+  new ResizeObserver(keepAtEnd).observe(frame);
+  return keepAtEnd;
 }
 
 /** A typed line gets another key when the server has made its turn: the element at its place is then made anew. */
