@@ -54,13 +54,16 @@ class DeepgramSpeech:
             raise SpeechUnavailable("DEEPGRAM_API_KEY is not set")
         longest = max(settings.stt_timeout_s, settings.tts_timeout_s)
         self._http = httpx.AsyncClient(limits=_LIMITS, timeout=httpx.Timeout(longest, connect=CONNECT_TIMEOUT_S))
-        self._client = AsyncDeepgramClient(
+        client = AsyncDeepgramClient(
             api_key=settings.deepgram_api_key.get_secret_value(),
             environment=_environment(str(settings.deepgram_base_url) if settings.deepgram_base_url else None),
             httpx_client=self._http,
             timeout=longest,
             max_retries=0,
         )
+        # resolved here: the SDK imports 190 modules when these are first touched
+        self._media = client.listen.v1.media
+        self._audio = client.speak.v1.audio
         self._model = settings.deepgram_model
         self._voice = settings.deepgram_voice_id
         self._stt_timeout_s = settings.stt_timeout_s
@@ -75,7 +78,7 @@ class DeepgramSpeech:
         audio = utterance.audio if utterance.format == "webm" else _wav(utterance)
 
         async def attempt() -> object:
-            return await self._client.listen.v1.media.transcribe_file(
+            return await self._media.transcribe_file(
                 request=audio,
                 model=self._model,
                 language=language,
@@ -99,7 +102,7 @@ class DeepgramSpeech:
         """See `TextToSpeech.synthesize`. The voice decides the language."""
 
         async def attempt() -> bytes:
-            pieces = self._client.speak.v1.audio.generate(
+            pieces = self._audio.generate(
                 text=speakable(text), model=self._voice, encoding="mp3", request_options=_NO_SDK_RETRY
             )
             return b"".join([piece async for piece in pieces])

@@ -8,10 +8,12 @@ from typing import Any
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.session_host import SessionHost
 from actors.store import checkpoint_store, pin_throttle
 from convonet.auth.pin import pin_verifier
+from convonet.errors import ConvonetError
 from convonet.logs import configure
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
@@ -72,7 +74,8 @@ def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Se
 
 async def _answers(handle: DeploymentHandle[Any]) -> bool:
     try:
-        async with asyncio.timeout(PART_TIMEOUT_S):
-            return bool(await handle.ready.remote())
-    except TimeoutError:
+        with remote_errors(ConvonetError, "part"):
+            async with asyncio.timeout(PART_TIMEOUT_S):
+                return bool(await handle.ready.remote())
+    except (ConvonetError, TimeoutError):
         return False

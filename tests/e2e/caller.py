@@ -6,17 +6,29 @@ import time
 
 WAIT_MS = 20_000
 
+NOTE_MICROPHONE = """
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await open(wanted);
+    window.microphoneOpenedAt = performance.now();
+    return stream;
+  };
+"""
+"""Chromium plays the fake microphone's file from its beginning whenever the microphone is opened."""
+
 
 class CallerPage:
     """The voice page of one caller."""
 
-    def __init__(self, page, product, seconds):
+    def __init__(self, page, product, sentences):
+        """`sentences` are the (start, end) seconds of each sentence in the microphone's file."""
         self.page = page
         self.frames = []
         self.sent = []
-        self.seconds = seconds
+        self._sentences = list(sentences)
         self._product = product
         self._errors = []
+        page.add_init_script(NOTE_MICROPHONE)
         page.set_default_timeout(WAIT_MS)
         page.on("websocket", self._watch)
         page.on("console", lambda message: self._errors.append(message.text) if message.type == "error" else None)
@@ -33,13 +45,29 @@ class CallerPage:
         self.enter_pin(self._product.pin)
         self.until("greeting")
 
-    def hold_and_speak(self):
-        """Hold the talk button while the microphone plays the sentence."""
-        button = self.page.get_by_test_id("talk")
-        button.hover()
+    def hold_and_speak(self, number=0):
+        """Hold the talk button while the microphone plays the sentence of this number."""
+        start, end = self._sentences[number]
+        self.wait_for_microphone(start)
+        self.point_at_talk()
         self.page.mouse.down()
-        self.page.wait_for_timeout(self.seconds * 1000 + 300)
+        self.wait_for_microphone(end)
         self.page.mouse.up()
+
+    def point_at_talk(self):
+        """Move the mouse over the talk button, also while it is animated."""
+        box = self.page.get_by_test_id("talk").bounding_box()
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def wait_for_microphone(self, second):
+        """Wait until the microphone has played up to here."""
+        self.page.wait_for_function("window.microphoneOpenedAt !== undefined")
+        played = self.page.evaluate("performance.now() - window.microphoneOpenedAt")
+        self.page.wait_for_timeout(max(0, 1000 * second - played))
+
+    def sentence(self, number=0):
+        """Start and end of a sentence in the microphone's file, in seconds."""
+        return self._sentences[number]
 
     def type(self, text):
         self.page.get_by_test_id("text").fill(text)

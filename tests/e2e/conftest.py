@@ -2,13 +2,20 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.caller import CallerPage
 from tests.e2e.product import PIN, Product
 from tests.fixtures.servers import require_tool
-from tests.speech_samples import silence, speak, wav_bytes
+from tests.speech_samples import SAMPLE_RATE, silence, speak, wav_bytes
+
+LEAD_S = 3.0
+"""From opening the microphone to the first sentence: the greeting is over or may be interrupted by then."""
+
+PAUSE_S = 4.0
+MARGIN_S = 0.25
 
 FLAGS = [
     "--no-sandbox",
@@ -44,10 +51,13 @@ def chromium(playwright, tmp_path):
     executable = require_tool("chromium", "/usr/bin/chromium")
 
     @contextmanager
-    def caller(product, *, says=None, voice="slt", samples=None, microphone=True, viewport=None, log_in=True):
+    def caller(product, *, says=(), voice="slt", samples=None, microphone=True, viewport=None, log_in=True):
+        spoken = (
+            [samples] if samples is not None else [speak(s, voice) for s in ([says] if isinstance(says, str) else says)]
+        )
         recording = tmp_path / "microphone.wav"
-        heard = samples if samples is not None else speak(says, voice) if says else silence(2.0)
-        recording.write_bytes(wav_bytes(heard))
+        file, sentences = _timeline(spoken)
+        recording.write_bytes(wav_bytes(file))
         # without %noloop the sentence would be said again and again
         flags = [*FLAGS, f"--use-file-for-fake-audio-capture={recording}%noloop"]
         browser = playwright.chromium.launch(executable_path=executable, args=flags)
@@ -55,7 +65,7 @@ def chromium(playwright, tmp_path):
             context = browser.new_context(viewport=viewport or {"width": 1280, "height": 800})
             if microphone:
                 context.grant_permissions(["microphone"])
-            page = CallerPage(context.new_page(), product, seconds=len(heard) / 16_000)
+            page = CallerPage(context.new_page(), product, sentences)
             page.open()
             if log_in:
                 page.log_in()
@@ -67,3 +77,12 @@ def chromium(playwright, tmp_path):
     return caller
 
 
+def _timeline(spoken):
+    """One recording with all sentences and pauses to answer them in, and where each lies in it."""
+    pieces, sentences, at = [silence(LEAD_S)], [], LEAD_S
+    for samples in spoken:
+        seconds = len(samples) / SAMPLE_RATE
+        sentences.append((at - MARGIN_S, at + seconds + MARGIN_S))
+        pieces += [samples, silence(PAUSE_S)]
+        at += seconds + PAUSE_S
+    return np.concatenate(pieces), sentences

@@ -115,7 +115,7 @@ class Product:
 def _connections(pid: int) -> set[str]:
     """Inodes of a process's established TCP connections into the ports that HAProxy reaches replicas at."""
     try:
-        targets = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+        targets = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
     except OSError:
         return set()
     found = set()

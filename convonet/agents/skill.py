@@ -1,0 +1,73 @@
+"""How a domain teaches the offline model: a skill reads one sentence, and what tools have answered, by rules.
+
+A skill is pure: the same turn gives the same step, so the model may ask again after each tool result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+QUESTION = "question"
+"""Memory entry of the one question that waits for the caller's answer; whoever answers anything else drops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a tool answered; `text` can be spoken, also when it failed."""
+
+    tool: str
+    ok: bool
+    text: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SkillTurn:
+    """What the caller said, with all that the skill may know; `now` is in the caller's time zone."""
+
+    said: str
+    now: datetime
+    memory: Mapping[str, str] = field(default_factory=dict)
+    outcomes: tuple[Outcome, ...] = ()
+    """The tool results of this turn so far, in the order of the calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool to be called."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UseTools:
+    """The skill needs the results of these calls, which are independent of each other, before it goes on."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The answer, and the whole memory for the next turn."""
+
+    text: str
+    memory: dict[str, str] = field(default_factory=dict)
+
+
+Step = UseTools | Say
+
+
+class Skill(Protocol):
+    """One domain's rules."""
+
+    def understands(self, turn: SkillTurn) -> bool:
+        """Whether the sentence is one of this domain's, or answers its open question."""
+        ...
+
+    def step(self, turn: SkillTurn) -> Step:
+        """What to do next."""
+        ...

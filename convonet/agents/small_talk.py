@@ -1,0 +1,118 @@
+"""What is said between matters: greetings, thanks, "what can you do?". Answered without a model, so at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from convonet.agents.base import ChatMessage
+from convonet.agents.domain import Domain
+from convonet.agents.spoken import answer, cleaned, enumerated
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What an answer may refer to."""
+
+    user_name: str
+    now: datetime
+    history: Sequence[ChatMessage]
+    domains: Sequence[Domain]
+
+
+Answer = Callable[[Moment], str]
+
+
+def small_talk(said: str, moment: Moment) -> str | None:
+    """The answer to small talk; None when the sentence is something else."""
+    text = said.strip().rstrip(" .!?,").replace("\u2019", "'")
+    for pattern, reply in _REPLIES:
+        if pattern.fullmatch(text) or pattern.fullmatch(cleaned(said)):
+            return reply(moment)
+    match answer(said):
+        case "drop":
+            return "Okay."
+        case "yes":
+            return "Okay. What can I do for you?"
+        case "no":
+            return "Okay. Just tell me when you need something."
+    return None
+
+
+def offer(domains: Sequence[Domain]) -> str:
+    """What the agent can do, with an example."""
+    examples = [domain.examples[0] for domain in domains]
+    more = [domain.examples[1] for domain in domains]
+    can = enumerated([domain.about for domain in domains])
+    return f"I can {can}. Say, for example: {enumerated([*examples, *more], 'or')}."
+
+
+def out_of_scope(domains: Sequence[Domain]) -> str:
+    """The answer to what nobody here can help with."""
+    return f"Sorry, I didn't understand that, or I can't help with it. {offer(domains)}"
+
+
+def _hello(moment: Moment) -> str:
+    name = f" {moment.user_name}" if moment.user_name else ""
+    return f"Hello{name}. What can I do for you?"
+
+
+def _repeat(moment: Moment) -> str:
+    last = next((m.content for m in reversed(moment.history) if m.role == "assistant"), "")
+    return last or "I haven't said anything yet. What can I do for you?"
+
+
+def _clock(moment: Moment) -> str:
+    return f"It's {moment.now.hour % 12 or 12}:{moment.now:%M} {'pm' if moment.now.hour >= 12 else 'am'}."
+
+
+def _day(moment: Moment) -> str:
+    return f"Today is {moment.now:%A, %B} {moment.now.day}."
+
+
+def _says(text: str) -> Answer:
+    return lambda moment: text
+
+
+_GREETING = r"(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|greetings|howdy)"
+_TABLE: tuple[tuple[str, Answer], ...] = (
+    (rf"(?:{_GREETING}[,. ]*)+(?:there|again|convonet|everyone)?", _hello),
+    (
+        r"(?:no[, ]+)?(?:okay[, ]+|great[, ]+|perfect[, ]+)?(?:thanks|thank you|thank you very much|thanks a lot|many thanks"
+        r"|thank you so much|that's great|that is great|great|perfect|awesome|wonderful|nice|cool|good job|well done)"
+        r"(?: for (?:your|the) help)?",
+        _says("You're welcome."),
+    ),
+    (
+        r"(?:okay[, ]+)?(?:goodbye|good bye|bye|bye bye|see you(?: later| soon)?|have a (?:nice|good) (?:day|evening|one)"
+        r"|good night|talk to you later)(?:[, ]+(?:bye|convonet|thanks|thank you))*",
+        _says("Goodbye."),
+    ),
+    (
+        r"(?:no[, ]+)?(?:thanks?(?: you)?[, ]+)?(?:that's|that is|that will be|that'll be) (?:all|it|everything)"
+        r"(?: for now| for today)?(?:[, ]+(?:thanks|thank you|bye|goodbye))*",
+        _says("All right. Goodbye."),
+    ),
+    (
+        r"(?:what (?:can|do|else can) (?:you|i) (?:do|say|ask)(?: for me| here| with you)?|what are you (?:for|able to do)"
+        r"|how (?:can|do) (?:you help(?: me)?|i use (?:you|this)|this works|does this work)|how does this work|help(?: me)?"
+        r"|i need (?:some )?help|i don't know what to say|what are (?:my|the) options|i'm lost|i am lost)",
+        lambda moment: offer(moment.domains),
+    ),
+    (r"how are you(?: doing| today| doing today)?|how is it going|how's it going", _says("I'm fine, thank you. What can I do for you?")),
+    (
+        r"(?:who|what) are you|what(?:'s| is) your name|are you (?:a )?(?:robot|human|real|machine|computer|person|bot)"
+        r"(?: person)?|am i talking to a (?:robot|machine|human|computer|person)",
+        _says("I'm Convonet, an automated voice assistant."),
+    ),
+    (
+        r"(?:say (?:that|it) again|repeat(?: that| it)?|come again|what did you say|pardon(?: me)?|i didn't (?:hear|catch) (?:that|you)"
+        r"|one more time|again)(?: for me)?",
+        _repeat,
+    ),
+    (r"what(?:'s| is) the time|what time is it(?: now)?", _clock),
+    (r"what(?:'s| is) (?:the date|today's date|the date today|today)|what day is (?:it|today|it today)", _day),
+)  # fmt: skip
+_REPLIES = [(re.compile(pattern, re.IGNORECASE), reply) for pattern, reply in _TABLE]

@@ -1,0 +1,60 @@
+"""Sentences that put something on the list."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from convonet.agents.when import due_at_start
+from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.intents import Create, Fields, Intent
+from convonet.domains.todo.offline.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
+
+MOST_WORDS_OF_A_TASK = 12
+"""A longer sentence that only starts like a task is a story, not a todo."""
+
+_NEW = (
+    rf"(?:(?:an?|another|one more|the|my) )?(?:new )?(?:(?P<level>{LEVEL})[ -](?:priority )?)?{ITEM}"
+    r"(?: (?:called|named|titled|saying|that says|with the title))?"
+)
+_MAKE = r"(?:add|create|make|set up|set|new|start|write|write down|enter|record|save|give me|open|i need|schedule)(?: me)?"
+_ADD = r"(?:add|at|and|had|ad|put|place|stick|include|write|jot|note|append|enter|i'd|out)(?: down)?"
+_NO_TITLE = re.compile(rf"(?:(?:an?|another|the|one more) )?(?:new )?(?:{ITEM}|something|it|that|this)", re.IGNORECASE)
+_NOT_A_QUESTION = r"(?!(?:what|which|is|are|do|does|how|who|when|where|why)\b)"
+
+
+def _create(found: Found, now: datetime) -> Intent:
+    said, early = due_at_start(found.groupdict().get("title") or "", now)
+    fields = fields_of(said, now)
+    title = None if fields.title is None or _NO_TITLE.fullmatch(fields.title) else fields.title
+    level = found.groupdict().get("level")
+    return Create(
+        fields=Fields(
+            title=title,
+            due=fields.due or (str(early) if early else None),
+            priority=fields.priority or (priority_of(level) if level else None),
+        )
+    )
+
+
+def bare_task(sentence: str, now: datetime) -> Intent | None:
+    """Something to do, with no word about a list: "buy milk"."""
+    words = sentence.split()
+    if not 2 <= len(words) <= MOST_WORDS_OF_A_TASK or words[0].lower() not in TASK_VERBS:
+        return None
+    return Create(fields=fields_of(sentence, now), certain=False)
+
+
+ADDING = rules(
+    _create,
+    rf"{_ADD} (?P<title>.+ (?:to|on|onto|in|into) {LIST}(?: .+)?)",
+    rf"(?:add|put|write|insert|enter) (?:to|on|onto|in) {LIST}[,:]?(?: (?P<title>.+))?",
+    rf"(?:{_MAKE} )?{_NEW}[,:]?(?: (?P<title>.+))?",
+    r"remind me(?: (?P<title>.+))?",
+    r"(?:do not|don't)(?: let me)? forget (?P<title>.+)",
+    r"(?:remember|make sure i|make sure|i must|i should|i gotta|i've got|i have got|i ought|(?:i|we) need|(?:i|we) have)"
+    r" (?P<title>to .+)",
+    r"(?:make sure i|i must|i should|i gotta) (?P<title>.+)",
+    r"(?:add|note|note down|write down|jot down|put down)(?: (?P<title>.+))?",
+    rf"{_NOT_A_QUESTION}(?P<title>.+ (?:to|on|onto) (?:my|the) (?:[\w-]+ )*list)",
+)

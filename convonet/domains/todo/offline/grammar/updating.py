@@ -1,0 +1,100 @@
+"""Sentences that change a todo's title, due date or priority."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Literal
+
+from convonet.agents.when import due_of
+from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.intents import Change, Fields, Intent
+from convonet.domains.todo.offline.words import PRIORITY, priority_of, target_of
+
+Wanted = Literal["title", "due", "priority", "anything"]
+
+_FIELDS: dict[str, Wanted] = {
+    "rename": "title",
+    "call": "title",
+    "name": "title",
+    "title": "title",
+    "text": "title",
+    "due date": "due",
+    "due time": "due",
+    "date": "due",
+    "deadline": "due",
+    "time": "due",
+    "reschedule": "due",
+    "postpone": "due",
+    "priority": "priority",
+}
+_FIELD = r"(?P<field>name|title|text|due date|due time|date|deadline|time|priority)"
+_NOT_A_QUESTION = r"(?!(?:what|which|that's|how|when|who|there|it's|that is|this)\b)"
+_THE_FIELD = rf"(?:change|set|update|make|edit|move|add|give)(?: (?:the|a|its?))? {_FIELD}"
+_WHEN = r"(?:(?:to|until|till|for|by|on|at|from) .+|tomorrow\b.*|today\b.*|next .+|this .+)"
+_OPENING = re.compile(r"^(?:(?:to|be|for|until|till|from) )+", re.IGNORECASE)
+
+
+def value_of(text: str, now: datetime) -> Fields:
+    """A new value: a time, a priority, or else a title."""
+    text = _OPENING.sub("", text.strip()).removesuffix(" instead")
+    if due := due_of(text, now):
+        return Fields(due=str(due))
+    if priority := priority_of(text):
+        return Fields(priority=priority)
+    return Fields(title=text.strip(" \"'") or None)
+
+
+def _named_field(found: Found, now: datetime) -> Intent | None:
+    """ "Set the due date of X to Y", "rename X to Y": what is changed was said, X and Y may be missing."""
+    wants = _FIELDS[found["field"].lower()]
+    target, fields = found.groupdict().get("target") or "", Fields()
+    if value := found.groupdict().get("value"):
+        fields = Fields(title=value.strip(" \"'")) if wants == "title" else value_of(value, now)
+    if wants in {"due", "priority"} and fields.title is not None:
+        fields = Fields()
+    return Change(action="update", target=target_of(target), fields=fields, wants=wants)
+
+
+def _any_field(found: Found, now: datetime) -> Intent | None:
+    """ "Change X to Y": Y tells what is changed."""
+    value = found.groupdict().get("value")
+    fields = value_of(value, now) if value else Fields()
+    return Change(action="update", target=target_of(found["target"]), fields=fields)
+
+
+def _time_or_priority(found: Found, now: datetime) -> Intent | None:
+    """ "Move X to Friday", "X is urgent": only if the value is no title."""
+    fields = value_of(found["value"], now)
+    if fields.title is not None:
+        return None
+    return Change(action="update", target=target_of(found["target"]), fields=fields)
+
+
+UPDATING = (
+    *rules(
+        _named_field,
+        rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+) (?:to|as|at) (?P<value>.+)",
+        rf"{_THE_FIELD}(?: (?:to|as|at|for|on))? (?P<value>(?:today|tomorrow|tonight|next|this|on|at|in|by)\b.+|today|tomorrow)",
+        rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+)",
+        rf"{_THE_FIELD}(?: (?:to|as|at))? (?P<value>.+)",
+        _THE_FIELD,
+        r"(?P<field>rename) (?P<target>.+?) (?:to|as|into) (?P<value>.+)",
+        r"(?P<field>rename)(?: (?P<target>.+))?",
+        r"(?P<field>call) (?P<target>it|that|that one|the .+? one) (?P<value>.+)",
+    ),
+    *rules(
+        _time_or_priority,
+        rf"(?:make|mark|set|flag) (?P<target>.+?)(?: as| to| to be)? (?P<value>{PRIORITY})",
+        r"(?:make|set) (?P<target>.+?) (?P<value>due .+)",
+        rf"(?:postpone|reschedule|move|push|delay|shift|push back|put off) (?P<target>.+?) (?P<value>{_WHEN})",
+        rf"{_NOT_A_QUESTION}(?P<target>.+?) (?:is|are|should be)(?: now)? (?P<value>due .+|{PRIORITY})",
+    ),
+    *rules(
+        _any_field,
+        r"(?:change|update|edit|replace|modify|turn) (?P<target>.+?) (?:to|into|with) (?P<value>.+)",
+        r"(?:change|update|edit|modify) (?P<target>.+)",
+        r"(?:make|set) (?P<target>it|that|that one|this) (?:to )?(?P<value>.+)",
+    ),
+    *rules(_named_field, r"(?P<field>postpone|reschedule) (?P<target>.+)"),
+)

@@ -1,0 +1,50 @@
+"""Finds the todo that a caller means by words that are never quite its title."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+from rapidfuzz import fuzz
+
+from convonet.domains.todo.offline.intents import Named
+
+N = TypeVar("N", bound=Named)
+
+SURE = 78.0
+"""From here two texts are the same but for a missing word or a sound-alike: "by milk", "the milk"."""
+
+MAYBE = 62.0
+"""From here it is worth asking "did you mean …": "get milk" for "buy milk"."""
+
+CLEARLY_BETTER = 8.0
+"""The best match wins alone when it leads by this much: "milk" means "buy milk", not "buy milk for the party"."""
+
+_NOT_LETTERS = re.compile(r"[^\w\s]")
+_SMALL_WORDS = frozenset("a an the my our some to of for on in at".split())
+
+
+def matches(words: str, todos: Sequence[N]) -> tuple[list[N], bool]:
+    """The todos that `words` may mean, best first, and whether they are good enough not to ask "did you mean"."""
+    wanted = _plain(words)
+    scored = sorted(((_score(wanted, _plain(todo.title)), todo) for todo in todos), key=lambda s: -s[0])
+    if not scored or scored[0][0] < MAYBE:
+        return [], False
+    best = scored[0][0]
+    sure = best >= SURE
+    close = [todo for score, todo in scored if score > best - CLEARLY_BETTER and score >= (SURE if sure else MAYBE)]
+    # of todos with the same title any is as good as the other
+    return list({_plain(todo.title): todo for todo in reversed(close)}.values())[::-1], sure
+
+
+def _score(wanted: str, title: str) -> float:
+    if wanted == title:
+        return 120.0
+    together = fuzz.ratio(wanted.replace(" ", ""), title.replace(" ", ""))
+    return max(0.8 * fuzz.token_set_ratio(wanted, title) + 0.2 * fuzz.token_sort_ratio(wanted, title), together)
+
+
+def _plain(text: str) -> str:
+    words = _NOT_LETTERS.sub(" ", text.lower().replace("'s", "")).split()
+    return " ".join(word for word in words if word not in _SMALL_WORDS) or " ".join(words)

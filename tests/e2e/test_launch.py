@@ -1,0 +1,110 @@
+"""Starting and stopping: clear sentences when something is in the way, and nothing left when it is over."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deployments.config_check import read_config
+from tests.e2e.product import ROOT
+from tests.fixtures.ports import free_port
+
+
+def launch(tmp_path, **environment):
+    """Run the launcher where it must refuse; returns exit code and output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.launch"],
+        cwd=ROOT,
+        env={**os.environ, "CONVONET_DATA_DIR": str(tmp_path), "CONVONET_PORT": str(free_port()), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_used_port_is_named_with_what_to_do(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, output = launch(tmp_path, CONVONET_PORT=str(port))
+    assert code == 1
+    assert str(port) in output
+    assert "CONVONET_PORT" in output
+    assert "Traceback" not in output
+
+
+def test_a_second_instance_is_told_that_one_runs_already(product):
+    code, output = launch(product.folder)
+    assert code == 1
+    assert "running already" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CONVONET_PROT", "8080"), ("VIOCE_PIN", "1234"), ("VOICE_PIN", "12"), ("DB_URI", "mysql://x/y")],
+)
+def test_a_wrong_setting_is_named(tmp_path, name, value):
+    code, output = launch(tmp_path, **{name: value})
+    assert code == 1
+    assert name in output
+    assert "Traceback" not in output
+
+
+def test_our_own_configuration_has_no_key_that_ray_does_not_know():
+    assert read_config(ROOT / "serve_config.yaml")["applications"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("proxy_locatoin: EveryNode\napplications: []", "proxy_locatoin"),
+        ("applications: [{import_path: a.b:c, argz: {}}]", "applications[0].argz"),
+        (
+            "applications: [{import_path: a.b:c, deployments: [{name: x, autoscaling_config: {min_replica: 1}}]}]",
+            "applications[0].deployments[0].autoscaling_config.min_replica",
+        ),
+    ],
+)
+def test_an_unknown_key_in_the_configuration_is_an_error_that_names_it(tmp_path, text, key):
+    from convonet.errors import SettingsError
+
+    path = tmp_path / "serve_config.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match="unknown key") as raised:
+        read_config(path)
+    assert key in str(raised.value)
+
+
+def test_everything_listens_on_the_loopback_interface_only(product):
+    ours = set(product.processes())
+    assert ours
+    exposed = [address for pid in ours for address in _listening(pid) if not _is_loopback(address)]
+    assert exposed == []
+
+
+def test_it_printed_the_address_and_the_pin_and_keeps_secrets_private(product):
+    assert f"{product.url}/voice_assistant" in product.output
+    assert product.pin in product.output
+    assert product.pin not in (product.folder / "serve.log").read_text()
+    assert (product.folder / "signing-key").stat().st_mode & 0o077 == 0
+
+
+def _listening(pid):
+    """Local addresses, as in /proc/net/tcp, of the listening sockets of a process."""
+    try:
+        mine = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:
+        return
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in mine:
+                yield fields[1].split(":")[0]
+
+
+def _is_loopback(address):
+    return address in {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}

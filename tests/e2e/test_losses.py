@@ -1,0 +1,91 @@
+"""Processes die and pages reload in the middle of a turn: the caller goes on within two seconds and nothing is lost."""
+
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.e2e.product import PIN, Product
+
+RESUMED_WITHIN_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    """One of its own: its processes get killed."""
+    product = Product(tmp_path_factory.mktemp("fragile"), VOICE_PIN=PIN)
+    product.start()
+    yield product
+    product.stop()
+    assert not product.processes()
+
+
+def count(product, title):
+    with sqlite3.connect(product.database) as database:
+        query = "SELECT count(*) FROM todos_anthropic WHERE title = ?"
+        return database.execute(query, (title,)).fetchone()[0]
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    return time.monotonic()
+
+
+def test_a_reload_in_mid_turn_resumes_and_the_answer_arrives(product, chromium):
+    with chromium(product, says="add buy flowers to my todo list") as caller:
+        caller.hold_and_speak()
+        caller.until("processing_start")
+        mark = len(caller.frames)
+        caller.page.reload()
+        assert caller.until("auth_ok", after=mark)["resumed"] is True
+        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.page.get_by_text("buy flowers").first.wait_for()
+    assert count(product, "buy flowers") == 1
+
+
+def test_a_session_host_killed_in_mid_turn_loses_nothing(product, chromium):
+    with chromium(product, says="add buy butter to my todo list") as caller:
+        caller.hold_and_speak()
+        caller.until("processing_start")
+        mark = len(caller.frames)
+        killed_at = kill(product.host_of(caller.resume_token()))
+        caller.until("auth_ok", after=mark, resumed=True)
+        assert time.monotonic() - killed_at < RESUMED_WITHIN_S
+        assert "butter" in caller.answer(after=mark)[0]
+        mark = len(caller.frames)
+        caller.type("what is on my list")
+        assert "butter" in caller.answer(after=mark)[0]
+    assert count(product, "buy butter") == 1
+
+
+def test_a_voice_replica_killed_in_mid_turn_loses_nothing(product, chromium):
+    before = product.connections()
+    with chromium(product, says="add buy sugar to my todo list") as caller:
+        replica = product.voice_replica_of(before)
+        caller.hold_and_speak()
+        caller.until("processing_start")
+        mark = len(caller.frames)
+        killed_at = kill(replica)
+        caller.until("auth_ok", after=mark, resumed=True)
+        assert time.monotonic() - killed_at < RESUMED_WITHIN_S
+        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.page.get_by_text("buy sugar").first.wait_for()
+    assert count(product, "buy sugar") == 1
+
+
+def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, chromium):
+    before = product.connections()
+    with chromium(product, says="add buy coffee to my todo list") as caller:
+        replica = product.voice_replica_of(before)
+        start, end = caller.sentence()
+        caller.wait_for_microphone(start)
+        caller.point_at_talk()
+        caller.page.mouse.down()
+        caller.wait_for_microphone((start + end) / 2)
+        kill(replica)
+        caller.wait_for_microphone(end)
+        caller.page.mouse.up()
+        caller.until("audio_chunk", is_final=True)
+    assert count(product, "buy coffee") == 1

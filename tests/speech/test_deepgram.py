@@ -1,0 +1,203 @@
+"""Deepgram through its own SDK, against a loopback server that speaks its wire format and has its failures."""
+
+import asyncio
+import io
+import time
+import wave
+
+import av
+import pytest
+
+from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.settings import Settings
+from convonet.speech.base import Language, Utterance
+from convonet.speech.deepgram import DeepgramSpeech
+from tests.vendors.deepgram import DeepgramServer, Fault
+
+ENGLISH = Language("en-US")
+RECORDING = Utterance(b"\x1a\x45\xdf\xa3 opaque to the client")
+KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+async def server():
+    async with DeepgramServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def deepgram(server):
+    speech = DeepgramSpeech(
+        Settings(
+            DEEPGRAM_API_KEY=KEY,
+            DEEPGRAM_BASE_URL=server.url,
+            CONVONET_STT_TIMEOUT_S=2.0,
+            CONVONET_TTS_TIMEOUT_S=2.0,
+        )
+    )
+    yield speech
+    await speech.close()
+
+
+def hear(deepgram, utterance=RECORDING):
+    return deepgram.transcribe(utterance, language=ENGLISH)
+
+
+def speak(deepgram, text="I added it."):
+    return deepgram.synthesize(text, language=ENGLISH)
+
+
+CALLS = pytest.mark.parametrize("call", [hear, speak])
+
+
+async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, server):
+    server.transcripts = ["Add buy milk."]
+    transcript = await hear(deepgram)
+    assert transcript.text == "Add buy milk."
+    assert transcript.provider == "deepgram"
+    assert transcript.confidence == 0.99
+    assert [word.text for word in transcript.words] == ["add", "buy", "milk."]
+    assert transcript.words[1].start == pytest.approx(0.3)
+    (request,) = server.requests
+    assert request.path == "/v1/listen"
+    assert request.body == RECORDING.audio
+    assert request.headers["authorization"] == f"Token {KEY}"
+    assert request.query["model"] == ["nova-3"]
+    assert request.query["language"] == ["en-US"]
+
+
+async def test_pcm16_is_sent_with_a_header_that_tells_its_rate(deepgram, server):
+    await hear(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
+    with wave.open(io.BytesIO(server.requests[0].body)) as sent:
+        assert (sent.getframerate(), sent.getnchannels(), sent.getnframes()) == (8_000, 1, 800)
+
+
+async def test_a_text_becomes_mp3(deepgram, server):
+    spoken = await speak(deepgram, "**I added** it.")
+    assert (spoken.mime_type, spoken.provider) == ("audio/mpeg", "deepgram")
+    with av.open(io.BytesIO(spoken.audio), "r", format="mp3") as file:
+        assert file.streams.audio[0].duration
+    (request,) = server.requests
+    assert request.path == "/v1/speak"
+    assert request.query["model"] == ["aura-2-thalia-en"]
+    assert request.query["encoding"] == ["mp3"]
+    assert request.body == b'{"text":"I added it."}'
+
+
+async def test_an_empty_transcript_is_no_speech(deepgram, server):
+    server.transcripts = [" "]
+    with pytest.raises(NoSpeech):
+        await hear(deepgram)
+
+
+async def test_audio_that_deepgram_refuses_is_bad_audio(deepgram, server):
+    server.fail_with(Fault(status=400))
+    with pytest.raises(BadAudio):
+        await hear(deepgram)
+    assert len(server.requests) == 1
+
+
+async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgram, server):
+    server.fail_with(Fault(status=400))
+    with pytest.raises(SpeechUnavailable):
+        await speak(deepgram)
+
+
+@CALLS
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
+    server.fail_with(Fault(status=status))
+    with pytest.raises(SpeechUnavailable) as failure:
+        await call(deepgram)
+    assert not failure.value.retry_same
+    assert KEY not in str(failure.value)
+    assert len(server.requests) == 1
+
+
+@CALLS
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(status=500), Fault(status=503), Fault(status=429, retry_after=0), Fault(kind="cut"), Fault(kind="reset")],
+    ids=["500", "503", "429", "cut in the body", "reset"],
+)
+async def test_a_passing_failure_is_repeated_once_and_goes_unnoticed(deepgram, server, call, fault):
+    server.fail_with(fault)
+    assert (await call(deepgram)).provider == "deepgram"
+    assert len(server.requests) == 2
+
+
+@CALLS
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(status=500), Fault(status=503), Fault(kind="cut"), Fault(kind="reset")],
+    ids=["500", "503", "cut in the body", "reset"],
+)
+async def test_a_lasting_failure_is_given_up_after_the_second_attempt(deepgram, server, call, fault):
+    server.fail_with(*[fault] * 5)
+    with pytest.raises(SpeechUnavailable) as failure:
+        await call(deepgram)
+    assert failure.value.retry_same
+    assert len(server.requests) == 2
+
+
+@CALLS
+async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(deepgram, server, call):
+    server.fail_with(Fault(status=429, retry_after=30))
+    started = time.monotonic()
+    with pytest.raises(SpeechUnavailable):
+        await call(deepgram)
+    assert time.monotonic() - started < 1.0
+    assert len(server.requests) == 1
+
+
+@CALLS
+async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call):
+    server.fail_with(Fault(kind="hang"))
+    started = time.monotonic()
+    with pytest.raises(SpeechUnavailable, match="2 s"):
+        await call(deepgram)
+    assert time.monotonic() - started == pytest.approx(2.0, abs=0.5)
+
+
+@CALLS
+async def test_the_second_attempt_has_only_what_is_left_of_the_time(deepgram, server, call):
+    server.fail_with(Fault(status=503), Fault(kind="hang"))
+    started = time.monotonic()
+    with pytest.raises(SpeechUnavailable):
+        await call(deepgram)
+    assert time.monotonic() - started == pytest.approx(2.0, abs=0.5)
+
+
+async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram, server):
+    server.fail_with(Fault(kind="garbage"))
+    with pytest.raises(SpeechUnavailable):
+        await hear(deepgram)
+
+
+async def test_nobody_listening_is_a_failure_of_the_provider(unused_tcp_port):
+    settings = Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
+    speech = DeepgramSpeech(settings)
+    with pytest.raises(SpeechUnavailable):
+        await hear(speech)
+    await speech.close()
+
+
+@CALLS
+async def test_barge_in_closes_the_request(deepgram, server, call):
+    server.fail_with(Fault(kind="hang"))
+    turn = asyncio.create_task(call(deepgram))
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    async with asyncio.timeout(1):
+        while not server.abandoned:
+            await asyncio.sleep(0.01)
+
+
+async def test_turns_share_one_connection(deepgram, server):
+    for _ in range(3):
+        await hear(deepgram)
+        await speak(deepgram)
+    assert server.connections == 1

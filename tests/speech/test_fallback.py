@@ -1,0 +1,159 @@
+"""A turn goes on when its speech provider does not."""
+
+import asyncio
+
+import pytest
+
+from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+from convonet.speech.fallback import COOL_DOWN_S, PATIENCE_S, SpeechWithFallback
+from tests.virtual_time import virtual_time
+
+ENGLISH = Language("en-US")
+RECORDING = Utterance(b"recording")
+
+
+class Provider:
+    """Answers after `takes_s`, or fails with `error`."""
+
+    def __init__(self, name, *, takes_s=0.1, error=None):
+        self.name = name
+        self.takes_s = takes_s
+        self.error = error
+        self.asked = 0
+        self.cancelled = 0
+
+    async def transcribe(self, utterance, *, language):
+        await self._work()
+        return Transcript("heard", self.name)
+
+    async def synthesize(self, text, *, language):
+        await self._work()
+        return SpokenAudio(b"spoken", "audio/mpeg", self.name)
+
+    async def _work(self):
+        self.asked += 1
+        try:
+            await asyncio.sleep(self.takes_s)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error:
+            raise self.error
+
+
+def pair(primary, secondary=None):
+    return SpeechWithFallback(
+        primary, secondary or Provider("local"), clock=lambda: asyncio.get_running_loop().time()
+    )
+
+
+async def provider_of(speech):
+    return (await speech.transcribe(RECORDING, language=ENGLISH)).provider
+
+
+@virtual_time
+async def test_a_healthy_provider_answers_alone():
+    local = Provider("local")
+    speech = pair(Provider("deepgram"), local)
+    assert speech.name == "deepgram"
+    assert await provider_of(speech) == "deepgram"
+    assert (await speech.synthesize("hello", language=ENGLISH)).provider == "deepgram"
+    assert local.asked == 0
+
+
+@virtual_time
+async def test_a_failed_provider_is_replaced_within_the_turn_and_left_alone_for_a_while():
+    deepgram = Provider("deepgram", error=SpeechUnavailable("402"))
+    speech = pair(deepgram)
+    assert await provider_of(speech) == "local"
+    assert await provider_of(speech) == "local"
+    assert deepgram.asked == 1
+    await asyncio.sleep(COOL_DOWN_S)
+    deepgram.error = None
+    assert await provider_of(speech) == "deepgram"
+
+
+@virtual_time
+async def test_hearing_and_speaking_fail_independently():
+    deepgram = Provider("deepgram", error=SpeechUnavailable("500"))
+    speech = pair(deepgram)
+    assert await provider_of(speech) == "local"
+    deepgram.error = None
+    assert (await speech.synthesize("hello", language=ENGLISH)).provider == "deepgram"
+
+
+@virtual_time
+async def test_a_hanging_provider_costs_the_caller_no_more_than_our_patience():
+    deepgram = Provider("deepgram", takes_s=60.0)
+    speech = pair(deepgram, Provider("local", takes_s=0.5))
+    loop = asyncio.get_running_loop()
+    assert await provider_of(speech) == "local"
+    assert loop.time() == pytest.approx(PATIENCE_S + 0.5)
+    await asyncio.sleep(0)
+    assert deepgram.cancelled == 1
+    assert await provider_of(speech) == "local"
+    assert loop.time() == pytest.approx(PATIENCE_S + 1.0), "the next turn does not wait"
+
+
+@virtual_time
+async def test_a_slow_provider_that_is_still_first_is_kept():
+    local = Provider("local", takes_s=2.0)
+    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    assert await provider_of(speech) == "deepgram"
+    await asyncio.sleep(0)
+    assert local.cancelled == 1
+    assert await provider_of(speech) == "deepgram"
+
+
+@virtual_time
+async def test_a_provider_that_fails_late_leaves_the_turn_to_the_one_already_asked():
+    local = Provider("local", takes_s=1.0)
+    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.5, error=SpeechUnavailable("503")), local)
+    assert await provider_of(speech) == "local"
+    assert local.asked == 1
+    assert asyncio.get_running_loop().time() == pytest.approx(PATIENCE_S + 1.0)
+
+
+@virtual_time
+async def test_a_slow_provider_is_waited_for_when_the_other_hears_nothing():
+    speech = pair(Provider("deepgram", takes_s=3.0), Provider("local", error=NoSpeech()))
+    assert await provider_of(speech) == "deepgram"
+
+
+@virtual_time
+async def test_no_speech_is_an_answer_and_not_a_failure():
+    local = Provider("local")
+    with pytest.raises(NoSpeech):
+        await provider_of(pair(Provider("deepgram", error=NoSpeech()), local))
+    assert local.asked == 0
+
+
+@virtual_time
+async def test_audio_that_one_provider_refuses_is_tried_by_the_other():
+    deepgram = Provider("deepgram", error=BadAudio())
+    speech = pair(deepgram)
+    assert await provider_of(speech) == "local"
+    await provider_of(speech)
+    assert deepgram.asked == 2, "one bad recording says nothing about the next"
+    with pytest.raises(BadAudio):
+        await provider_of(pair(deepgram, Provider("local", error=BadAudio())))
+
+
+@virtual_time
+async def test_when_nobody_can_the_caller_is_told():
+    both = [Provider(name, error=SpeechUnavailable("down")) for name in ("deepgram", "local")]
+    with pytest.raises(SpeechUnavailable):
+        await provider_of(pair(*both))
+
+
+@virtual_time
+async def test_barge_in_stops_whoever_is_working():
+    deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
+    turn = asyncio.create_task(provider_of(pair(deepgram, local)))
+    await asyncio.sleep(PATIENCE_S + 1.0)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    await asyncio.sleep(0)
+    assert (deepgram.cancelled, local.cancelled) == (1, 1)
