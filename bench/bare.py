@@ -15,6 +15,9 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 
+WEBM = {"Content-Type": "audio/webm"}
+
+
 def build(vendor: str) -> FastAPI:
     """The application; `vendor` is the address of the stub that hears and speaks."""
     app = FastAPI()
@@ -33,9 +36,9 @@ def build(vendor: str) -> FastAPI:
                 elif message["type"] == "audio_chunk":
                     audio += base64.b64decode(message["data_b64"])
                 elif message["type"] == "stop_recording":
-                    heard = (await http.post("/v1/listen", content=bytes(audio))).json()
+                    heard = (await http.post("/v1/listen?model=nova-3", content=bytes(audio), headers=WEBM)).json()
                     text = heard["results"]["channels"][0]["alternatives"][0]["transcript"]
-                    spoken = await http.post("/v1/speak", json={"text": f"You said {text}."})
+                    spoken = await http.post("/v1/speak?model=aura-2-thalia-en", json={"text": f"You said {text}."})
                     chunk = base64.b64encode(spoken.content).decode()
                     await socket.send_text(json.dumps({"type": "audio_chunk", "data_b64": chunk, "is_final": True}))
                     audio.clear()

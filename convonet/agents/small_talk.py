@@ -18,7 +18,6 @@ class Moment:
 
     user_name: str
     now: datetime
-    history: Sequence[ChatMessage]
     domains: Sequence[Domain]
 
 
@@ -41,6 +40,17 @@ def small_talk(said: str, moment: Moment) -> str | None:
     return None
 
 
+def wants_a_repeat(said: str) -> bool:
+    """Whether the caller missed the last answer."""
+    return _REPEAT.fullmatch(cleaned(said)) is not None
+
+
+def last_answer(history: Sequence[ChatMessage]) -> str:
+    """What was said last, to be said again."""
+    last = next((message.content for message in reversed(history) if message.role == "assistant"), "")
+    return last or "I haven't said anything yet. What can I do for you?"
+
+
 def offer(domains: Sequence[Domain]) -> str:
     """What the agent can do, with an example."""
     examples = [domain.examples[0] for domain in domains]
@@ -59,11 +69,6 @@ def _hello(moment: Moment) -> str:
     return f"Hello{name}. What can I do for you?"
 
 
-def _repeat(moment: Moment) -> str:
-    last = next((m.content for m in reversed(moment.history) if m.role == "assistant"), "")
-    return last or "I haven't said anything yet. What can I do for you?"
-
-
 def _clock(moment: Moment) -> str:
     return f"It's {moment.now.hour % 12 or 12}:{moment.now:%M} {'pm' if moment.now.hour >= 12 else 'am'}."
 
@@ -76,6 +81,11 @@ def _says(text: str) -> Answer:
     return lambda moment: text
 
 
+_REPEAT = re.compile(
+    r"(?:say (?:that|it) again|repeat(?: that| it)?|come again|what did you say|pardon(?: me)?|one more time|again"
+    r"|i (?:didn't|did not) (?:hear|catch|get) (?:that|you))(?: for me)?",
+    re.IGNORECASE,
+)
 _GREETING = r"(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|greetings|howdy)"
 _TABLE: tuple[tuple[str, Answer], ...] = (
     (rf"(?:{_GREETING}[,. ]*)+(?:there|again|convonet|everyone)?", _hello),
@@ -106,11 +116,6 @@ _TABLE: tuple[tuple[str, Answer], ...] = (
         r"(?:who|what) are you|what(?:'s| is) your name|are you (?:a )?(?:robot|human|real|machine|computer|person|bot)"
         r"(?: person)?|am i talking to a (?:robot|machine|human|computer|person)",
         _says("I'm Convonet, an automated voice assistant."),
-    ),
-    (
-        r"(?:say (?:that|it) again|repeat(?: that| it)?|come again|what did you say|pardon(?: me)?|i didn't (?:hear|catch) (?:that|you)"
-        r"|one more time|again)(?: for me)?",
-        _repeat,
     ),
     (r"what(?:'s| is) the time|what time is it(?: now)?", _clock),
     (r"what(?:'s| is) (?:the date|today's date|the date today|today)|what day is (?:it|today|it today)", _day),

@@ -18,7 +18,7 @@ class HostLost(ConvonetError):
     """The process that holds the session died, hangs, or can't be reached."""
 
     retryable = True
-    spoken = "We lost the connection to your call and could not take it up again. Please reload the page."
+    spoken = "We lost your call for a moment and are trying to take it up again."
 
 
 class ClientSocket(Protocol):

@@ -201,6 +201,6 @@ async def test_a_call_that_no_host_takes_up_again_ends_with_a_clear_sentence():
     async with world.caller() as client:
         world.kill(world.host_of(client.session_id))
         told = await client.until("error")
-        assert "reload" in told["message"]
+        assert "lost your call" in told["message"]
         assert (await client.until("closed"))["code"] == 1013
     await world.end()

@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import SkipValidation
 
 from convonet.agents.prompt import MEMORY, briefing_in
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
@@ -31,7 +32,7 @@ AWAY = "I can't reach that service right now. Please try again in a moment."
 class OfflineChatModel(BaseChatModel):
     """Answers by the rules of the domain that the system message names."""
 
-    skills: Mapping[str, Skill]
+    skills: SkipValidation[Mapping[str, Skill]]
 
     @property
     def _llm_type(self) -> str:

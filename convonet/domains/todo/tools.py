@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.domains.todo.models import Description, Priority, Title, Todo
+from convonet.domains.todo.phrasing import spoken_due
 from convonet.domains.todo.service import Owner, TodoChange, TodoService
 from convonet.errors import DomainError
 from convonet.mcp.server import DomainServer, caller_of, idempotency_key_of, told
@@ -41,7 +41,7 @@ def todo_server(service: TodoService) -> DomainServer:
         """Add a todo to the caller's list. Use it when the caller wants to remember or do something."""
 
         todo = await service.create(_owner(context), title, description, priority, due_date)
-        return told(f"I added {todo.title} to your list{_due(todo)}.", _shown(todo))
+        return told(f"I added {todo.title} to your list{spoken_due(todo.due_date)}.", _shown(todo))
 
     @server.tool()
     async def get_todos(
@@ -78,7 +78,7 @@ def todo_server(service: TodoService) -> DomainServer:
         if change == TodoChange():
             raise DomainError("empty change", spoken="Please tell me what to change.")
         todo = await service.change(_owner(context), id, change)
-        return told(f"I changed it: {todo.title}{_due(todo)}.", _shown(todo))
+        return told(f"I changed it: {todo.title}{_changed(change, todo)}.", _shown(todo))
 
     @server.tool()
     async def delete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002
@@ -99,15 +99,10 @@ def _shown(todo: Todo) -> dict[str, Any]:
     return {"todo": todo.model_dump(mode="json")}
 
 
-def _due(todo: Todo) -> str:
-    if todo.due_date is None:
-        return ""
-    due = datetime.fromisoformat(todo.due_date)
-    day = due.strftime("%A, %B ") + str(due.day)
-    if (due.hour, due.minute) == (23, 59):
-        return f", due {day}"
-    minutes = f":{due.minute:02d}" if due.minute else ""
-    return f", due {day} at {due.hour % 12 or 12}{minutes} {'pm' if due.hour >= 12 else 'am'}"
+def _changed(change: TodoChange, todo: Todo) -> str:
+    priority = f", {todo.priority} priority" if change.priority else ""
+    state = "" if change.completed is None else ", done" if todo.completed else ", open again"
+    return f"{priority}{state}{spoken_due(todo.due_date)}"
 
 
 def _sentence(todos: list[Todo]) -> str:

@@ -9,7 +9,7 @@ from convonet.agents.when import due_of
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.grammar.updating import value_of
-from convonet.domains.todo.offline.intents import Change, Create, Fields, Named
+from convonet.domains.todo.offline.intents import Change, Create, Fields
 from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Question
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
@@ -48,10 +48,10 @@ def _one_of(question: Question, said: str, now: datetime) -> Answered:
     target = target_of(cleaned(said))
     if target.all_of == "any" and question.candidates:
         return Wish(question.intent, question.candidates)
-    if target.place is not None and -1 <= target.place < len(question.candidates):
-        return Wish(question.intent, (question.candidates[target.place],))
-    if target.words and not question.candidates and isinstance(question.intent, Change):
-        return Wish(question.intent.model_copy(update={"target": target})) if not _command(said, now) else None
+    if placed := target.placed(question.candidates):
+        return Wish(question.intent, (placed,))
+    if not target.it and not question.candidates and isinstance(question.intent, Change):
+        return None if _command(said, now) else Wish(question.intent.model_copy(update={"target": target}))
     found, _ = matches(target.words, question.candidates) if target.words else ([], False)
     if len(found) == 1:
         return Wish(question.intent, (found[0],))
@@ -112,7 +112,3 @@ def merged(old: Fields, new: Fields) -> Fields:
     """`new` over `old`."""
     return Fields(title=new.title or old.title, due=new.due or old.due, priority=new.priority or old.priority)
 
-
-def named(todo: Named) -> Named:
-    """Only id and title."""
-    return Named(id=todo.id, title=todo.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +28,13 @@ class Target(_Value):
     place: int | None = None
     """0 is the first, -1 the last."""
     it: bool = False
-    all_of: Literal["any", "open", "done"] | None = None
+    all_of: Literal["any", "done"] | None = None
+
+    def placed(self, todos: Sequence[Named]) -> Named | None:
+        """The one at the place that was named, if there are that many."""
+        if self.place is None or not -len(todos) <= self.place < len(todos):
+            return None
+        return todos[self.place]
 
 
 class Fields(_Value):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convonet.agents.spoken import enumerated
 from convonet.domains.todo.models import Todo
-from convonet.domains.todo.offline.intents import Change, Fields, Listing
+from convonet.domains.todo.offline.intents import Change, Listing
 from convonet.domains.todo.phrasing import spoken_due
 
 MOST_SPOKEN = 5
@@ -23,7 +23,7 @@ ASK_WHICH = "Which one do you mean?"
 NOTHING_MORE = "That's all on your list."
 
 _DEEDS = {"complete": "mark as done", "reopen": "open again", "delete": "delete", "update": "change", "describe": "look up"}
-_DONE = {"complete": "Done", "reopen": "Open again", "delete": "I deleted"}
+_DONE = {"complete": "Done", "delete": "I deleted"}
 
 
 def ask_add(title: str) -> str:
@@ -68,8 +68,10 @@ def not_found(change: Change) -> str:
     return f"There is nothing on your list to {_DEEDS[change.action]}."
 
 
-def several_done(change: Change, titles: Sequence[str]) -> str:
-    """What was done to more than one todo."""
+def done(change: Change, titles: Sequence[str]) -> str:
+    """What was done to todos, where the tools' own sentences would not do."""
+    if change.action == "reopen":
+        return f"Okay, {_some(titles)} {'is' if len(titles) == 1 else 'are'} open again."
     return f"{_DONE.get(change.action, 'Changed')}: {_some(titles)}."
 
 
@@ -100,11 +102,6 @@ def rest_of(titles: Sequence[str]) -> str:
 
 def count(number: int) -> str:
     return "one thing" if number == 1 else f"{number} things"
-
-
-def only_given(fields: Fields) -> bool:
-    """Whether an update has a value."""
-    return fields != Fields()
 
 
 def _which(listing: Listing) -> str:

@@ -137,9 +137,8 @@ class _TodoTurn:
         target, focus = change.target, self._focus
         if target.it:
             return (focus.last,) if focus.last else ()
-        if target.place is not None and -1 <= target.place < len(focus.listed):
-            return (focus.listed[target.place],)
-        return ()
+        placed = target.placed(focus.listed)
+        return (placed,) if placed else ()
 
     def _find(self, change: Change) -> tuple[Named, ...] | Say:
         """The todos meant, or a question which of several, or word that there is none."""
@@ -147,8 +146,8 @@ class _TodoTurn:
         target = change.target
         if target.all_of is not None and todos:
             return tuple(todos)
-        if target.place is not None and -1 <= target.place < len(todos):
-            return (todos[target.place],)
+        if placed := target.placed(todos):
+            return (placed,)
         found, sure = matches(target.words, todos) if target.words else ([], False)
         if not found:
             return self._say(phrasing.not_found(change))
@@ -183,9 +182,9 @@ class _TodoTurn:
         gone = {todo.id for todo in touched} if change and change.action == "delete" else set()
         listed = tuple(todo for todo in self._focus.listed if todo.id not in gone)
         focus = Focus(last=None if gone else touched[-1], listed=listed, heard=min(self._focus.heard, len(listed)))
-        if len(outcomes) == 1 or change is None:
-            return self._say(outcomes[0].text, focus)
-        return self._say(phrasing.several_done(change, [todo.title for todo in touched]), focus)
+        if change is not None and (len(outcomes) > 1 or change.action == "reopen"):
+            return self._say(phrasing.done(change, [todo.title for todo in touched]), focus)
+        return self._say(outcomes[0].text, focus)
 
     def _ask_again(self) -> Say:
         question = self._question

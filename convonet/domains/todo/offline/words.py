@@ -67,7 +67,9 @@ _PRIORITY_AT_END = re.compile(
     re.IGNORECASE,
 )
 _LIST_AT_END = re.compile(rf"(?:^|[ ,]+)(?:to|on|onto|in|into) {LIST}$", re.IGNORECASE)
-_NOT_A_TITLE = re.compile(r"^(?:(?:that )?(?:i|we) (?:need|have|want|ought|got) to |to (?=\w)|about |that |for (?=\w+ing)|:\s*)", re.IGNORECASE)
+_NOT_A_TITLE = re.compile(
+    r"^(?:(?:that )?(?:i|we) (?:need|have|want|ought|got) to |to (?=\w)|about |that |for |:\s*)", re.IGNORECASE
+)
 
 _PAST = {
     "bought": "buy", "paid": "pay", "sent": "send", "wrote": "write", "got": "get", "made": "make", "fed": "feed",
@@ -89,13 +91,15 @@ _DONE_VERBS = _PAST | {
 DONE_VERB = rf"(?:{'|'.join(sorted(_DONE_VERBS, key=len, reverse=True))})"
 
 TASK_VERBS = frozenset(
-    """buy get call pay book schedule clean fix repair replace finish start write read review send submit prepare print return
-    bring take find order make cook plan organize wash paint build install sell donate pack renew sign mail email deliver
-    study learn practice watch visit empty fill test design create research compare measure hang rent borrow collect choose
-    discuss ask talk think look work sort figure decide register pick drop feed walk water mow vacuum iron fold go do meet
-    text phone reply follow apply exercise run file confirm arrange invite tidy mop dust sweep bake""".split()
+    """accept adopt answer apply arrange ask assemble back bake bathe book bring brush build buy call cash charge check choose
+    clean collect compare configure confirm cook cut decide declutter decorate deliver deploy deposit design discuss do donate
+    drink drop dust eat edit email empty exercise feed figure file fill find finish fix fold follow get give go groom hang have
+    install invite iron learn listen load look lose mail make measure meditate meet memorize message mop mow order organize
+    pack paint pay phone pick plan plant play polish practice prepare print proofread pull quit rake read register remind
+    renew rent repair reply research reserve respond rest restart return review run save schedule scrub see sell send sew
+    sharpen ship shovel shred sign sort start stop study sweep swim talk tell test text think thank tidy train transfer trim
+    unclog unplug upgrade upload vacuum visit vote walk wash watch water weed wish work wrap write""".split()
 )
-
 
 def base_form(verb: str) -> str:
     """ "bought" -> "buy"."""

@@ -20,7 +20,7 @@ _NEW = (
 _MAKE = r"(?:add|create|make|set up|set|new|start|write|write down|enter|record|save|give me|open|i need|schedule)(?: me)?"
 _ADD = r"(?:add|at|and|had|ad|put|place|stick|include|write|jot|note|append|enter|i'd|out)(?: down)?"
 _NO_TITLE = re.compile(rf"(?:(?:an?|another|the|one more) )?(?:new )?(?:{ITEM}|something|it|that|this)", re.IGNORECASE)
-_NOT_A_QUESTION = r"(?!(?:what|which|is|are|do|does|how|who|when|where|why)\b)"
+_NOT_A_QUESTION = r"(?!(?:what|which|is|are|do (?:i|you|we|they)|does|how|who|when|where|why)\b)"
 
 
 def _create(found: Found, now: datetime) -> Intent:
@@ -40,6 +40,8 @@ def _create(found: Found, now: datetime) -> Intent:
 def bare_task(sentence: str, now: datetime) -> Intent | None:
     """Something to do, with no word about a list: "buy milk"."""
     words = sentence.split()
+    if re.match(_NOT_A_QUESTION, sentence, re.IGNORECASE) is None:
+        return None
     if not 2 <= len(words) <= MOST_WORDS_OF_A_TASK or words[0].lower() not in TASK_VERBS:
         return None
     return Create(fields=fields_of(sentence, now), certain=False)

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from convonet.agents.when import due_of
+from convonet.agents.when import due_at_end, due_of
 from convonet.domains.todo.offline.grammar.rules import Found, rules
 from convonet.domains.todo.offline.intents import Change, Fields, Intent
 from convonet.domains.todo.offline.words import PRIORITY, priority_of, target_of
@@ -31,7 +31,8 @@ _FIELDS: dict[str, Wanted] = {
 _FIELD = r"(?P<field>name|title|text|due date|due time|date|deadline|time|priority)"
 _NOT_A_QUESTION = r"(?!(?:what|which|that's|how|when|who|there|it's|that is|this)\b)"
 _THE_FIELD = rf"(?:change|set|update|make|edit|move|add|give)(?: (?:the|a|its?))? {_FIELD}"
-_WHEN = r"(?:(?:to|until|till|for|by|on|at|from) .+|tomorrow\b.*|today\b.*|next .+|this .+)"
+_BEFORE_TIME = re.compile(r"(?:^| )(?:to|until|till|for|by)$", re.IGNORECASE)
+_TO = re.compile(r" (?:to|into|with) ", re.IGNORECASE)
 _OPENING = re.compile(r"^(?:(?:to|be|for|until|till|from) )+", re.IGNORECASE)
 
 
@@ -57,10 +58,16 @@ def _named_field(found: Found, now: datetime) -> Intent | None:
 
 
 def _any_field(found: Found, now: datetime) -> Intent | None:
-    """ "Change X to Y": Y tells what is changed."""
+    """ "Change X to Y": Y tells what is changed. Of several "to" the last counts when a time or a priority follows."""
     value = found.groupdict().get("value")
-    fields = value_of(value, now) if value else Fields()
-    return Change(action="update", target=target_of(found["target"]), fields=fields)
+    if value is None:
+        return Change(action="update", target=target_of(found["target"]))
+    whole = f"{found['target']} to {value}"
+    for split in reversed(list(_TO.finditer(whole))):
+        fields = value_of(whole[split.end() :], now)
+        if fields.title is None:
+            return Change(action="update", target=target_of(whole[: split.start()]), fields=fields)
+    return Change(action="update", target=target_of(found["target"]), fields=value_of(value, now))
 
 
 def _time_or_priority(found: Found, now: datetime) -> Intent | None:
@@ -71,10 +78,19 @@ def _time_or_priority(found: Found, now: datetime) -> Intent | None:
     return Change(action="update", target=target_of(found["target"]), fields=fields)
 
 
+def _moved(found: Found, now: datetime) -> Intent | None:
+    """ "Move X to Friday": the time is what the sentence ends with."""
+    target, due = due_at_end(found["rest"], now)
+    if due is None:
+        return None
+    return Change(action="update", target=target_of(_BEFORE_TIME.sub("", target)), fields=Fields(due=str(due)))
+
+
 UPDATING = (
     *rules(
         _named_field,
-        rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+) (?:to|as|at) (?P<value>.+)",
+        rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+) to (?P<value>.+)",
+        rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+?) (?:as|at) (?P<value>.+)",
         rf"{_THE_FIELD}(?: (?:to|as|at|for|on))? (?P<value>(?:today|tomorrow|tonight|next|this|on|at|in|by)\b.+|today|tomorrow)",
         rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+)",
         rf"{_THE_FIELD}(?: (?:to|as|at))? (?P<value>.+)",
@@ -87,9 +103,9 @@ UPDATING = (
         _time_or_priority,
         rf"(?:make|mark|set|flag) (?P<target>.+?)(?: as| to| to be)? (?P<value>{PRIORITY})",
         r"(?:make|set) (?P<target>.+?) (?P<value>due .+)",
-        rf"(?:postpone|reschedule|move|push|delay|shift|push back|put off) (?P<target>.+?) (?P<value>{_WHEN})",
         rf"{_NOT_A_QUESTION}(?P<target>.+?) (?:is|are|should be)(?: now)? (?P<value>due .+|{PRIORITY})",
     ),
+    *rules(_moved, r"(?:postpone|reschedule|move|push|delay|shift|push back|put off) (?P<rest>.+)"),
     *rules(
         _any_field,
         r"(?:change|update|edit|replace|modify|turn) (?P<target>.+?) (?:to|into|with) (?P<value>.+)",

@@ -1,0 +1,138 @@
+"""The agent of a process: owns the graph, the model and the open connections to the tools; answers one turn at a time
+for any number of callers at once. It keeps nothing of a conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import structlog
+from langchain_core.messages import ToolCall
+
+from convonet.agents.base import AgentEvent, ChatMessage, Final, TurnRequest
+from convonet.agents.domain import Domain, all_domains
+from convonet.agents.graph import Model, TurnContext, TurnState, build_graph
+from convonet.agents.models import ChosenModel, chosen_model
+from convonet.agents.router import Route, Router
+from convonet.auth.tokens import CallerClaims
+from convonet.errors import AgentError
+from convonet.mcp.client import ToolBox, ToolResult
+from convonet.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+class AgentService:
+    """Implements `convonet.agents.base.Agent`. `close` it at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        domains: Sequence[Domain] | None = None,
+        model: ChosenModel | None = None,
+        clock: Clock = lambda: datetime.now(UTC),
+    ) -> None:
+        found = all_domains() if domains is None else tuple(domains)
+        self._domains = {domain.agent_type: domain for domain in found}
+        self._router = Router(found)
+        self._model = model or chosen_model(settings, found)
+        self._bound: dict[str, Model] = {}
+        self._tools = ToolBox(
+            settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s
+        )
+        self._graph = build_graph()
+        self._turn_timeout_s = settings.turn_timeout_s
+        self._clock = clock
+
+    async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
+        """See `Agent.turn`."""
+        deadline = asyncio.get_running_loop().time() + self._turn_timeout_s
+        context = TurnContext(request, self._clock().astimezone(_zone(request)), self)
+        state: TurnState = {}
+        with structlog.contextvars.bound_contextvars(session_id=request.session_id, turn_id=request.turn_id):
+            parts = self._graph.astream({"rounds": 0, "calls": 0}, context=context, stream_mode=["custom", "values"])
+            async with contextlib.aclosing(parts) as stream:
+                while (part := await _next(stream, deadline)) is not None:
+                    kind, content = part
+                    if kind == "custom":
+                        yield content
+                    else:
+                        state = content
+            yield self._final(request, state)
+
+    async def close(self) -> None:
+        """Close the connections to the tools."""
+        await self._tools.close()
+
+    # -- what the graph uses
+
+    def route(self, request: TurnRequest, now: datetime) -> Route:
+        """Where a turn goes."""
+        return self._router.route(request, now)
+
+    def domain(self, agent_type: str) -> Domain:
+        """The domain of that name."""
+        return self._domains[agent_type]
+
+    async def model_for(self, domain: Domain) -> Model:
+        """The chat model with the domain's tools; without any while their server is away."""
+        if domain.agent_type not in self._bound:
+            try:
+                specs = await self._tools.list_tools(domain.server)
+            except ConnectionError:
+                log.warning("tools_unknown", server=domain.server)
+                return self._model.chat
+            self._bound[domain.agent_type] = self._model.chat.bind_tools(
+                [
+                    {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+                    for spec in specs
+                ]
+            )
+        return self._bound[domain.agent_type]
+
+    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
+        """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
+        caller, turn_id = turn.request.caller, turn.request.turn_id
+        claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id)
+        return await self._tools.call(
+            domain.server, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
+        )
+
+    def _final(self, request: TurnRequest, state: TurnState) -> Final:
+        text = state.get("answer", "")
+        if not text:
+            raise AgentError("the model gave no answer")
+        said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
+        return Final(
+            text,
+            state["route"].agent_type,
+            self._model.provider,
+            self._model.name,
+            request.history + said,
+            state.get("memory", request.memory),
+            tokens_in=state.get("tokens_in", 0),
+            tokens_out=state.get("tokens_out", 0),
+        )
+
+
+async def _next(stream: AsyncIterator[tuple[str, AgentEvent | TurnState]], deadline: float):  # type: ignore[no-untyped-def]
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(stream, None)
+    except TimeoutError:
+        raise AgentError("the turn took too long") from None
+
+
+def _zone(request: TurnRequest) -> ZoneInfo:
+    try:
+        return ZoneInfo(request.caller.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        log.warning("unknown_timezone", timezone=request.caller.timezone)
+        return ZoneInfo("UTC")
