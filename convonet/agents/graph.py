@@ -25,7 +25,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.base import AgentEvent, AgentType, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.domain import Domain
 from convonet.agents.prompt import MEMORY, messages_for
 from convonet.agents.router import Route
@@ -48,7 +48,7 @@ class Surroundings(Protocol):
 
     def route(self, request: TurnRequest, now: datetime) -> Route: ...
 
-    def domain(self, agent_type: str) -> Domain: ...
+    def domain(self, agent_type: AgentType) -> Domain: ...
 
     async def model_for(self, domain: Domain) -> Model: ...
 
@@ -128,7 +128,7 @@ async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         if piece.text:
             _emit(runtime, TextDelta(piece.text))
         message = piece if message is None else message + piece
-    return _thought(message or AIMessageChunk(""))
+    return _thought(message or AIMessageChunk(content=""))
 
 
 def _thought(message: AIMessageChunk) -> TurnState:
@@ -173,9 +173,7 @@ async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCal
 
 def _tool_message(call_id: str, tool: str, result: ToolResult) -> ToolMessage:
     body: dict[str, Any] = {"message": result.text, "data": result.data}
-    return ToolMessage(
-        json.dumps(body), tool_call_id=call_id, name=tool, status="success" if result.ok else "error"
-    )
+    return ToolMessage(json.dumps(body), tool_call_id=call_id, name=tool, status="success" if result.ok else "error")
 
 
 async def _give_up(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:

@@ -8,16 +8,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from langchain_core.messages import ToolCall
 
-from convonet.agents.base import AgentEvent, ChatMessage, Final, TurnRequest
+from convonet.agents.base import AgentEvent, AgentType, ChatMessage, Final, TurnRequest
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import Model, TurnContext, TurnState, build_graph
 from convonet.agents.models import ChosenModel, chosen_model
 from convonet.agents.router import Route, Router
+from convonet.agents.skill import SkillTurn
 from convonet.auth.tokens import CallerClaims
 from convonet.errors import AgentError
 from convonet.mcp.client import ToolBox, ToolResult
@@ -44,9 +46,7 @@ class AgentService:
         self._router = Router(found)
         self._model = model or chosen_model(settings, found)
         self._bound: dict[str, Model] = {}
-        self._tools = ToolBox(
-            settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s
-        )
+        self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
@@ -57,15 +57,19 @@ class AgentService:
         context = TurnContext(request, self._clock().astimezone(_zone(request)), self)
         state: TurnState = {}
         with structlog.contextvars.bound_contextvars(session_id=request.session_id, turn_id=request.turn_id):
-            parts = self._graph.astream({"rounds": 0, "calls": 0}, context=context, stream_mode=["custom", "values"])
-            async with contextlib.aclosing(parts) as stream:
-                while (part := await _next(stream, deadline)) is not None:
-                    kind, content = part
-                    if kind == "custom":
-                        yield content
+            async with contextlib.aclosing(self._run(context)) as parts:
+                while (part := await _next(parts, deadline)) is not None:
+                    if isinstance(part, dict):
+                        state = part
                     else:
-                        state = content
+                        yield part
             yield self._final(request, state)
+
+    async def warm_up(self) -> None:
+        """Do what is slow the first time (connections, date parser), so that no caller waits for it."""
+        for domain in self._domains.values():
+            await self.model_for(domain)
+            domain.skill.understands(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
 
     async def close(self) -> None:
         """Close the connections to the tools."""
@@ -77,7 +81,7 @@ class AgentService:
         """Where a turn goes."""
         return self._router.route(request, now)
 
-    def domain(self, agent_type: str) -> Domain:
+    def domain(self, agent_type: AgentType) -> Domain:
         """The domain of that name."""
         return self._domains[agent_type]
 
@@ -90,10 +94,7 @@ class AgentService:
                 log.warning("tools_unknown", server=domain.server)
                 return self._model.chat
             self._bound[domain.agent_type] = self._model.chat.bind_tools(
-                [
-                    {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
-                    for spec in specs
-                ]
+                [{"name": spec.name, "description": spec.description, "parameters": spec.parameters} for spec in specs]
             )
         return self._bound[domain.agent_type]
 
@@ -104,6 +105,12 @@ class AgentService:
         return await self._tools.call(
             domain.server, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
         )
+
+    async def _run(self, context: TurnContext) -> AsyncGenerator[AgentEvent | TurnState, None]:
+        """The graph's events as they happen, and its state after each step."""
+        start: TurnState = {"rounds": 0, "calls": 0}
+        async for kind, content in self._graph.astream(start, context=context, stream_mode=["custom", "values"]):
+            yield cast("AgentEvent", content) if kind == "custom" else cast("TurnState", content)
 
     def _final(self, request: TurnRequest, state: TurnState) -> Final:
         text = state.get("answer", "")
@@ -122,10 +129,10 @@ class AgentService:
         )
 
 
-async def _next(stream: AsyncIterator[tuple[str, AgentEvent | TurnState]], deadline: float):  # type: ignore[no-untyped-def]
+async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -> AgentEvent | TurnState | None:
     try:
         async with asyncio.timeout_at(deadline):
-            return await anext(stream, None)
+            return await anext(parts, None)
     except TimeoutError:
         raise AgentError("the turn took too long") from None
 

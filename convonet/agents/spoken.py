@@ -19,11 +19,12 @@ _OPENING = re.compile(
     r"|(?:let's|let us|let me|may i|can i|could i|just|go ahead and|kindly) )",
     re.IGNORECASE,
 )
+_INSERTED = re.compile(r",\s*please\s*,", re.IGNORECASE)
 _CLOSING = re.compile(
     r"[,.!?;:\s]+(?:please|thanks|thank you(?: very much| so much)?|for me|okay|ok|would you|will you|if you can|right now)$",
     re.IGNORECASE,
 )
-_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": None, "\u201d": None, '"': None, "\u00a0": " "})
 
 _YES = re.compile(
     r"(?:(?:yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|of course|affirmative|go ahead|do it"
@@ -49,8 +50,7 @@ Answer = Literal["yes", "no", "drop"]
 
 def cleaned(said: str) -> str:
     """The sentence without hesitations, politeness, opening words and closing marks; the caller's own words stay."""
-    text = " ".join(_HESITATION.sub("", said.translate(_QUOTES)).split())
-    text = text.rstrip(" .!?,;:…")
+    text = _INSERTED.sub(",", _bare(said))
     before = ""
     while text != before:
         before = text
@@ -60,7 +60,7 @@ def cleaned(said: str) -> str:
 
 def answer(said: str) -> Answer | None:
     """What the sentence answers to a yes-or-no question; None when it is something else."""
-    text = " ".join(_HESITATION.sub("", said.translate(_QUOTES)).split()).rstrip(" .!?,;:…")
+    text = _bare(said)
     if _DROP.fullmatch(text):
         return "drop"
     if _NO.fullmatch(text):
@@ -68,8 +68,12 @@ def answer(said: str) -> Answer | None:
     return "yes" if _YES.fullmatch(text) else None
 
 
+def _bare(said: str) -> str:
+    return " ".join(_HESITATION.sub("", said.translate(_QUOTES)).split()).rstrip(" .!?,;:…")
+
+
 def enumerated(things: list[str], last: Literal["and", "or"] = "and") -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     if len(things) < 2:
         return "".join(things)
     return f"{', '.join(things[:-1])} {last} {things[-1]}"

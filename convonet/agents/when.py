@@ -22,17 +22,14 @@ _MONTH = (
     "january|february|march|april|may|june|july|august|september|october|november|december"
     "|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec"
 )
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-    "sixteenth seventeenth eighteenth nineteenth twentieth"
-).split()
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"]
 _ORDINAL = (
     r"\d{1,2}(?:st|nd|rd|th)|thirty[ -]first|thirtieth|twenty[ -](?:"
     + "|".join(_ORDINALS[:9])
     + ")|"
     + "|".join(sorted(_ORDINALS, key=len, reverse=True))
 )
-_PART = r"(?: (?:early )?(?P<part>morning|afternoon|evening|night))?"
+_PART = r"(?: (?:in the |early )?(?P<part>morning|afternoon|evening|night))?"
 _DAY = (
     r"(?P<named>the day after tomorrow|day after tomorrow|today|tonight|tomorrow|later today)" + _PART,
     rf"(?P<which>this coming |this |next |coming )?(?P<weekday>{_WEEKDAY})" + _PART.replace("part", "part2"),
@@ -80,19 +77,19 @@ class Due:
 
 def due_at_end(text: str, now: datetime) -> tuple[str, Due | None]:
     """Cut a time phrase off the end of `text`; the rest, and what it says."""
-    for pattern in _AT_END:
-        found = pattern.search(text)
-        if found and (due := _read(found, now)):
-            return text[: found.start()].rstrip(" ,"), due
+    found = [match for pattern in _AT_END if (match := pattern.search(text))]
+    for match in sorted(found, key=lambda match: match.start()):
+        if due := _read(match, now):
+            return text[: match.start()].rstrip(" ,"), due
     return text, None
 
 
 def due_at_start(text: str, now: datetime) -> tuple[str, Due | None]:
     """Cut a time phrase off the start of `text`; the rest, and what it says."""
-    for pattern in _AT_START:
-        found = pattern.match(text)
-        if found and (due := _read(found, now)):
-            return text[found.end() :].lstrip(" ,"), due
+    found = [match for pattern in _AT_START if (match := pattern.match(text))]
+    for match in sorted(found, key=lambda match: -match.end()):
+        if due := _read(match, now):
+            return text[match.end() :].lstrip(" ,"), due
     return text, None
 
 
@@ -210,7 +207,7 @@ def _parsed(words: str, now: datetime) -> datetime:
     settings = {"RELATIVE_BASE": now.replace(tzinfo=None), "PREFER_DATES_FROM": "future"}
     found = DateDataParser(languages=["en"], settings=settings).get_date_data(words).date_obj
     if not isinstance(found, datetime):
-        raise ValueError(words)  # noqa: TRY004 -- the words are wrong, not the type
+        raise ValueError(words)
     return found
 
 

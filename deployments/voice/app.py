@@ -133,7 +133,7 @@ def build(args: dict[str, str]) -> Application:
     hosts = serve.deployment(ServedSessionHost).options(  # type: ignore[attr-defined]
         name="SessionHost",
         max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET + 100,
-        request_router_config=RequestRouterConfig(request_router_class=f"{SessionPlacement.__module__}.{SessionPlacement.__qualname__}"),
+        request_router_config=RequestRouterConfig(request_router_class=SessionPlacement),  # type: ignore[arg-type]
     )
     voice: Deployment = Voice  # type: ignore[assignment]
     return voice.options(max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET).bind(hosts.bind())

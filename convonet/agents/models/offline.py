@@ -89,13 +89,13 @@ def _outcome(message: ToolMessage) -> Outcome:
 
 def _chunk(step: Step, tools: set[str], turn: SkillTurn) -> AIMessageChunk:
     if isinstance(step, Say):
-        return AIMessageChunk(step.text, response_metadata={MEMORY: step.memory})
+        return AIMessageChunk(content=step.text, response_metadata={MEMORY: step.memory})
     if not all(call.tool in tools for call in step.calls):
-        return AIMessageChunk(AWAY, response_metadata={MEMORY: dict(turn.memory)})
+        return AIMessageChunk(content=AWAY, response_metadata={MEMORY: dict(turn.memory)})
     first = len(turn.outcomes)
     calls = [ToolCall(name=c.tool, args=c.arguments, id=f"call-{first + i}") for i, c in enumerate(step.calls)]
     return AIMessageChunk(
-        "",
+        content="",
         tool_call_chunks=[
             tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i)
             for i, call in enumerate(calls)

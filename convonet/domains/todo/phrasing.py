@@ -9,7 +9,7 @@ END_OF_DAY = (23, 59)
 
 
 def spoken_due(due_date: str | None) -> str:
-    """", due Tuesday, December 1 at 5 pm" for ISO 8601 in the caller's zone; nothing for no date."""
+    """ ", due Tuesday, December 1 at 5 pm" for ISO 8601 in the caller's zone; nothing for no date."""
     if due_date is None:
         return ""
     due = datetime.fromisoformat(due_date)

@@ -71,7 +71,7 @@ def _title(question: Question, said: str, now: datetime) -> Answered:
 
 
 def _may_be_title(intent: object) -> bool:
-    """"Finish the report" is a command, but also an answer to "what should I add?"."""
+    """ "Finish the report" is a command, but also an answer to "what should I add?"."""
     return isinstance(intent, Change) and bool(intent.target.words)
 
 
@@ -111,4 +111,3 @@ def _command(said: str, now: datetime) -> bool:
 def merged(old: Fields, new: Fields) -> Fields:
     """`new` over `old`."""
     return Fields(title=new.title or old.title, due=new.due or old.due, priority=new.priority or old.priority)
-

@@ -9,6 +9,7 @@ from typing import TypeVar
 from rapidfuzz import fuzz
 
 from convonet.domains.todo.offline.intents import Named
+from convonet.domains.todo.offline.words import TASK_VERBS
 
 N = TypeVar("N", bound=Named)
 
@@ -21,8 +22,10 @@ MAYBE = 62.0
 CLEARLY_BETTER = 8.0
 """The best match wins alone when it leads by this much: "milk" means "buy milk", not "buy milk for the party"."""
 
+SAME = 120.0
+
 _NOT_LETTERS = re.compile(r"[^\w\s]")
-_SMALL_WORDS = frozenset("a an the my our some to of for on in at".split())
+_SMALL_WORDS = frozenset(["a", "an", "the", "my", "our", "some", "to", "of", "for", "on", "in", "at"])
 
 
 def matches(words: str, todos: Sequence[N]) -> tuple[list[N], bool]:
@@ -40,7 +43,11 @@ def matches(words: str, todos: Sequence[N]) -> tuple[list[N], bool]:
 
 def _score(wanted: str, title: str) -> float:
     if wanted == title:
-        return 120.0
+        return SAME
+    (verb, _, thing), (other_verb, _, other_thing) = wanted.partition(" "), title.partition(" ")
+    if verb == other_verb and verb in TASK_VERBS and thing and other_thing:
+        # to call Bob is not to call Anna, however much the letters agree
+        wanted, title = thing, other_thing
     together = fuzz.ratio(wanted.replace(" ", ""), title.replace(" ", ""))
     return max(0.8 * fuzz.token_set_ratio(wanted, title) + 0.2 * fuzz.token_sort_ratio(wanted, title), together)
 

@@ -36,6 +36,8 @@ class Question(BaseModel):
     candidates: tuple[Named, ...] = ()
     text: str
     """The question as it was put, to put it again."""
+    repeated: bool = False
+    """It was put twice: if the next sentence does not answer it either, the caller wants something else."""
 
 
 def focus_in(memory: Mapping[str, str]) -> Focus:

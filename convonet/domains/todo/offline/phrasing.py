@@ -22,7 +22,13 @@ ASK_TITLE = "What should I add to your list?"
 ASK_WHICH = "Which one do you mean?"
 NOTHING_MORE = "That's all on your list."
 
-_DEEDS = {"complete": "mark as done", "reopen": "open again", "delete": "delete", "update": "change", "describe": "look up"}
+_DEEDS = {
+    "complete": "mark as done",
+    "reopen": "open again",
+    "delete": "delete",
+    "update": "change",
+    "describe": "look up",
+}
 _DONE = {"complete": "Done", "delete": "I deleted"}
 
 
@@ -77,9 +83,10 @@ def done(change: Change, titles: Sequence[str]) -> str:
 
 def described(todo: Todo) -> str:
     """All that is worth knowing of one todo."""
-    state = " is done" if todo.completed else " is on your list"
+    if todo.completed:
+        return f"{todo.title} is done."
     priority = "" if todo.priority == "medium" else f", with {todo.priority} priority"
-    return f"{todo.title}{state}{spoken_due(todo.due_date) or ', without a due date'}{priority}."
+    return f"{todo.title} is on your list{spoken_due(todo.due_date) or ', without a due date'}{priority}."
 
 
 def listed(listing: Listing, todos: Sequence[Todo]) -> str:

@@ -1,22 +1,23 @@
 """The offline skill of the todo domain: from a sentence to tool calls, questions and answers.
 
-    sentence ──► wish ──► (which todo? ask) ──► (value? sure? ask) ──► tool calls ──► what they answered
+sentence ──► wish ──► (which todo? ask) ──► (value? sure? ask) ──► tool calls ──► what they answered
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from convonet.agents.skill import Call, Outcome, Say, SkillTurn, Step, UseTools
 from convonet.agents.spoken import cleaned
 from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline import phrasing
-from convonet.domains.todo.offline.answers import Drop, Repeat, Wish, answered
+from convonet.domains.todo.offline.answers import answered
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
 from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
+from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
 
 MOST_LOOKED_AT = 100
 """The most that get_todos lists."""
@@ -39,7 +40,8 @@ class TodoSkill:
 
 def _wish(turn: SkillTurn) -> Wish | Drop | Repeat | None:
     question = question_in(turn.memory)
-    if question and (found := answered(question, turn.said, turn.now)):
+    found = answered(question, turn.said, turn.now) if question else None
+    if found and not (isinstance(found, Repeat) and question and question.repeated):
         return found
     intent = parse(cleaned(turn.said), turn.now)
     return Wish(intent) if intent else None
@@ -95,7 +97,7 @@ class _TodoTurn:
         if not self._turn.outcomes:
             return self._look({"completed": listing.state == "done"})
         todos = [todo for todo in self._looked_up() if _belongs(todo, listing)]
-        named = tuple(Named(id=todo.id, title=todo.title) for todo in todos)
+        named = tuple(_named(todos))
         heard = 0 if listing.only_count else 1 if listing.only_next else min(len(named), phrasing.MOST_SPOKEN)
         last = named[0] if len(named) == 1 or (named and listing.only_next) else self._focus.last
         return self._say(phrasing.listed(listing, todos), Focus(last=last, listed=named, heard=heard))
@@ -114,7 +116,7 @@ class _TodoTurn:
             if change.target.it and not chosen:
                 return self._ask("which", change, phrasing.ASK_WHICH)
             if not self._turn.outcomes:
-                return self._look({"completed": False} if change.action == "complete" else {})
+                return self._look({})
             if change.action == "describe":
                 return self._describe(change, chosen)
             found = self._find(change)
@@ -142,13 +144,18 @@ class _TodoTurn:
 
     def _find(self, change: Change) -> tuple[Named, ...] | Say:
         """The todos meant, or a question which of several, or word that there is none."""
-        todos = [Named(id=todo.id, title=todo.title) for todo in self._looked_up() if _can(change, todo)]
+        looked_up = self._looked_up()
+        todos = _named(todo for todo in looked_up if _can(change, todo))
         target = change.target
         if target.all_of is not None and todos:
             return tuple(todos)
         if placed := target.placed(todos):
             return (placed,)
         found, sure = matches(target.words, todos) if target.words else ([], False)
+        if not sure and change.action == "complete":
+            # finished before, perhaps by this very turn before its host died: saying so again does no harm
+            done, sure = matches(target.words, _named(todo for todo in looked_up if todo.completed))
+            found = done if sure else found
         if not found:
             return self._say(phrasing.not_found(change))
         if len(found) > 1:
@@ -190,13 +197,12 @@ class _TodoTurn:
         question = self._question
         if question is None:
             return self._say(phrasing.NOT_UNDERSTOOD)
-        return self._ask(question.asks, question.intent, question.text, question.candidates, lead="Sorry? ")
+        again = question.model_copy(update={"repeated": True})
+        return Say(f"Sorry? {question.text}", remembering(self._turn.memory, self._focus, again))
 
-    def _ask(
-        self, asks: str, intent: Intent, text: str, candidates: tuple[Named, ...] = (), *, lead: str = ""
-    ) -> Say:
+    def _ask(self, asks: str, intent: Intent, text: str, candidates: tuple[Named, ...] = ()) -> Say:
         question = Question.model_validate({"asks": asks, "intent": intent, "candidates": candidates, "text": text})
-        return Say(lead + text, remembering(self._turn.memory, self._focus, question))
+        return Say(text, remembering(self._turn.memory, self._focus, question))
 
     def _say(self, text: str, focus: Focus | None = None) -> Say:
         return Say(text, remembering(self._turn.memory, focus or self._focus))
@@ -212,6 +218,10 @@ def _effect(change: Change, todo: Named) -> Call:
             return Call("delete_todo", {"id": todo.id})
         case _:
             return Call("update_todo", {"id": todo.id, **change.fields.given()})
+
+
+def _named(todos: Iterable[Todo]) -> list[Named]:
+    return [Named(id=todo.id, title=todo.title) for todo in todos]
 
 
 def _can(change: Change, todo: Todo) -> bool:

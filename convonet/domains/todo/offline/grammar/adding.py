@@ -17,9 +17,13 @@ _NEW = (
     rf"(?:(?:an?|another|one more|the|my) )?(?:new )?(?:(?P<level>{LEVEL})[ -](?:priority )?)?{ITEM}"
     r"(?: (?:called|named|titled|saying|that says|with the title))?"
 )
-_MAKE = r"(?:add|create|make|set up|set|new|start|write|write down|enter|record|save|give me|open|i need|schedule)(?: me)?"
+_MAKE = (
+    r"(?:add|create|make|set up|set|new|start|write|write down|enter|record|save|give me|open|i need|schedule)(?: me)?"
+)
 _ADD = r"(?:add|at|and|had|ad|put|place|stick|include|write|jot|note|append|enter|i'd|out)(?: down)?"
-_NO_TITLE = re.compile(rf"(?:(?:an?|another|the|one more) )?(?:new )?(?:{ITEM}|something|it|that|this)", re.IGNORECASE)
+_NO_TITLE = re.compile(
+    rf"(?:(?:an?|another|the|one more) )?(?:new )?(?:{ITEM}|something|it|that|this|to|about|of)", re.IGNORECASE
+)
 _NOT_A_QUESTION = r"(?!(?:what|which|is|are|do (?:i|you|we|they)|does|how|who|when|where|why)\b)"
 
 
@@ -42,7 +46,7 @@ def bare_task(sentence: str, now: datetime) -> Intent | None:
     words = sentence.split()
     if re.match(_NOT_A_QUESTION, sentence, re.IGNORECASE) is None:
         return None
-    if not 2 <= len(words) <= MOST_WORDS_OF_A_TASK or words[0].lower() not in TASK_VERBS:
+    if not 2 <= len(words) <= MOST_WORDS_OF_A_TASK or words[0].lower() not in TASK_VERBS or words[1].lower() == "me":
         return None
     return Create(fields=fields_of(sentence, now), certain=False)
 

@@ -10,7 +10,9 @@ from convonet.domains.todo.offline.grammar.rules import Found, rules
 from convonet.domains.todo.offline.intents import Change, Intent, Listing, More
 from convonet.domains.todo.offline.words import ITEMS, LEVEL, LIST, priority_of, target_of
 
-_STATE = r"(?:open|pending|outstanding|remaining|current|unfinished|overdue|completed|finished|done|old|urgent|important)"
+_STATE = (
+    r"(?:open|pending|outstanding|remaining|current|unfinished|overdue|completed|finished|done|old|urgent|important)"
+)
 _ASK = (
     r"(?:what(?:'s| is| are|s)?|which|show(?: me)?|read(?: me| out)*|tell(?: me)?(?: about| what's (?:on|in))?|list"
     r"|give me|go over|go through|check|see|hear|view|display|open|look at|review|do i have(?: any)?|have i got(?: any)?"
@@ -32,7 +34,9 @@ _CORES = (
     rf"(?:how long is|how full is|what does) (?:{LIST})(?: look like| say)?",
 )
 _CORE = re.compile("|".join(f"(?:{core})" for core in _CORES), re.IGNORECASE)
-_DONE = re.compile(r"\b(?:completed|finished|done|did i (?:do|finish|complete)|have i (?:done|finished|completed))\b", re.I)
+_DONE = re.compile(
+    r"\b(?:completed|finished|done|did i (?:do|finish|complete)|have i (?:done|finished|completed))\b", re.I
+)
 _COUNT = re.compile(r"how many|how long|how full", re.IGNORECASE)
 _NEXT = re.compile(r"\b(?:next|first|most urgent)\b", re.IGNORECASE)
 _OVERDUE = re.compile(r"\boverdue\b", re.IGNORECASE)

@@ -1,0 +1,60 @@
+"""The agent as a Serve application: AgentRouter answers turns, streamed through a handle. Any replica answers any turn."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from ray import serve
+from ray.serve import Application
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from convonet.agents.base import AgentEvent, TurnRequest
+from convonet.agents.service import AgentService
+from convonet.logs import configure
+from convonet.settings import get_settings
+from deployments.binding import bind_to_node_address
+
+bind_to_node_address()
+
+MAX_ONGOING = 100
+"""Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""
+
+
+async def _health(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "service": "agent-llm-service"})
+
+
+def build_http() -> Starlette:
+    """The HTTP side; the sessions use the handle."""
+    return Starlette(routes=[Route("/health", _health)])
+
+
+@serve.deployment(max_ongoing_requests=MAX_ONGOING)
+@serve.ingress(build_http)
+class AgentRouter:
+    """One replica: one graph, one model, open connections to the tools."""
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        configure(settings.log_level)
+        self._agent = AgentService(settings)
+
+    async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
+        """See `Agent.turn`."""
+        async with contextlib.aclosing(self._agent.turn(request)) as events:
+            async for event in events:
+                yield event
+
+    async def ready(self) -> bool:
+        """Whether turns are answered; asking for it also opens the connections to the tools."""
+        await self._agent.warm_up()
+        return True
+
+
+def build(args: dict[str, str]) -> Application:
+    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    return AgentRouter.bind()

@@ -1,0 +1,121 @@
+"""The same turns with the operator's own PostgreSQL and Redis, and with plain `serve run`."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from convonet.settings import Settings
+from convonet.storage.database import migrate
+from tests.e2e.product import ROOT, Product
+from tests.e2e.socket_caller import SocketCaller
+from tests.fixtures.ports import free_port
+
+PIN = "553311"
+
+
+@pytest.fixture
+def operators_product(tmp_path, fresh_database, redis_url):
+    """The product on PostgreSQL and Redis, with one caller in its table."""
+    user = uuid.uuid4()
+    asyncio.run(_add_caller(fresh_database, user))
+    product = Product(tmp_path, DB_URI=fresh_database, REDIS_URL=redis_url)
+    product.pin = PIN
+    product.user = user
+    product.database_url = fresh_database
+    product.start()
+    yield product
+    product.stop()
+    assert not product.processes()
+
+
+@pytest.mark.timeout(300)
+def test_a_spoken_turn_and_a_killed_host_on_postgresql_and_redis(operators_product, chromium):
+    product = operators_product
+    assert "users_anthropic" in product.output
+    says = ["add buy tea to my todo list", "add buy honey to my todo list"]
+    with chromium(product, says=says) as caller:
+        offline = caller.until("auth_ok")["offline"]
+        assert "database" not in offline
+        assert "checkpoints" not in offline
+        caller.hold_and_speak(0)
+        assert "tea" in caller.answer()[0]
+        mark = len(caller.frames)
+        caller.hold_and_speak(1)
+        caller.until("processing_start", after=mark)
+        os.kill(product.host_of(caller.resume_token()), signal.SIGKILL)
+        assert "honey" in caller.answer(after=mark)[0]
+    assert asyncio.run(_todos(product)) == ["buy honey", "buy tea"]
+
+
+@pytest.mark.timeout(300)
+def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
+    port = free_port()
+    config = tmp_path / "serve_config.yaml"
+    config.write_text((ROOT / "serve_config.yaml").read_text().replace("port: 8000", f"port: {port}"))
+    environment = {"CONVONET_DATA_DIR": str(tmp_path), "CONVONET_PORT": str(port), "VOICE_PIN": PIN}
+    for command in ("migrate", "seed"):
+        convonet = Path(sys.executable).with_name("convonet")
+        subprocess.run([convonet, command], env={**os.environ, **environment}, check=True, timeout=60)
+    with (tmp_path / "serve.log").open("wb") as log:
+        serve = subprocess.Popen(
+            [Path(sys.executable).with_name("serve"), "run", str(config)],
+            cwd=ROOT,
+            env={**os.environ, **environment, "RAY_USAGE_STATS_ENABLED": "0"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(port)
+        assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
+    finally:
+        serve.send_signal(signal.SIGINT)
+        serve.wait(60)
+
+
+async def _ask(port, text):
+    async with SocketCaller.connect(port, PIN) as caller:
+        return await caller.ask(text)
+
+
+def _wait_until_ready(port):
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError("not ready")
+
+
+async def _add_caller(database_url, user):
+    await migrate(Settings(DB_URI=database_url).database_url)
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO users_anthropic (id, email, username, password_hash, first_name, last_name, voice_pin,"
+        " is_active, is_verified, created_at, updated_at)"
+        " VALUES ($1, 'ann@example.com', 'ann', '!', 'Ann', 'Example', $2, true, true, now(), now())",
+        user,
+        PIN,
+    )
+    await connection.close()
+
+
+async def _todos(product):
+    connection = await asyncpg.connect(product.database_url)
+    rows = await connection.fetch(
+        "SELECT title FROM todos_anthropic WHERE creator_id = $1 ORDER BY title", product.user
+    )
+    await connection.close()
+    return [row["title"] for row in rows]

@@ -1,0 +1,34 @@
+"""What is generated must be what it is generated from."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from convonet.cli import settings_page
+from convonet.errors import ErrorCode
+from convonet.protocol.schema import render
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_wire_schema_in_docs_is_the_models_own():
+    assert (ROOT / "docs/protocol.schema.json").read_text() == render(), "run `make protocol`"
+
+
+def test_the_pages_types_are_generated_from_that_schema(tmp_path):
+    types = ROOT / "ui/src/protocol.generated.ts"
+    before = types.read_text()
+    try:
+        subprocess.run(["npm", "run", "--silent", "protocol"], cwd=ROOT / "ui", check=True, timeout=120)
+        assert types.read_text() == before, "run `make protocol`"
+    finally:
+        types.write_text(before)
+
+
+def test_every_error_code_is_documented_and_no_other():
+    table = (ROOT / "docs/protocol.md").read_text().split("## Error codes")[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(ErrorCode)
+
+
+def test_the_page_of_settings_is_the_settings():
+    assert (ROOT / "docs/settings.md").read_text() == settings_page(), "run `convonet settings`"
