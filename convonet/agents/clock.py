@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from datetime import time
 
-_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+_NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
+)
+_NUMBERS = _NUMBER_WORDS.split()
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50}
 
 _WORD = "|".join(sorted([*_NUMBERS, *_TENS], key=len, reverse=True))

@@ -90,13 +90,15 @@ _GREETING = r"(?:hello|hi|hey|good (?:morning|afternoon|evening|day)|greetings|h
 _TABLE: tuple[tuple[str, Answer], ...] = (
     (rf"(?:{_GREETING}[,. ]*)+(?:there|again|convonet|everyone)?", _hello),
     (
-        r"(?:no[, ]+)?(?:okay[, ]+|great[, ]+|perfect[, ]+)?(?:thanks|thank you|thank you very much|thanks a lot|many thanks"
+        r"(?:no[, ]+)?(?:okay[, ]+|great[, ]+|perfect[, ]+)?(?:thanks|thank you|thank you very much|thanks a lot"
+        r"|many thanks"
         r"|thank you so much|that's great|that is great|great|perfect|awesome|wonderful|nice|cool|good job|well done)"
         r"(?: for (?:your|the) help)?",
         _says("You're welcome."),
     ),
     (
-        r"(?:okay[, ]+)?(?:goodbye|good bye|bye|bye bye|see you(?: later| soon)?|have a (?:nice|good) (?:day|evening|one)"
+        r"(?:okay[, ]+)?(?:goodbye|good bye|bye|bye bye|see you(?: later| soon)?|have a (?:nice|good) (?:day|evening"
+        r"|one)"
         r"|good night|talk to you later)(?:[, ]+(?:bye|convonet|thanks|thank you))*",
         _says("Goodbye."),
     ),
@@ -106,12 +108,17 @@ _TABLE: tuple[tuple[str, Answer], ...] = (
         _says("All right. Goodbye."),
     ),
     (
-        r"(?:what (?:can|do|else can) (?:you|i) (?:do|say|ask)(?: for me| here| with you)?|what are you (?:for|able to do)"
-        r"|how (?:can|do) (?:you help(?: me)?|i use (?:you|this)|this works|does this work)|how does this work|help(?: me)?"
+        r"(?:what (?:can|do|else can) (?:you|i) (?:do|say|ask)(?: for me| here| with you)?|what are you (?:for"
+        r"|able to do)"
+        r"|how (?:can|do) (?:you help(?: me)?|i use (?:you|this)|this works|does this work)|how does this work"
+        r"|help(?: me)?"
         r"|i need (?:some )?help|i don't know what to say|what are (?:my|the) options|i'm lost|i am lost)",
         lambda moment: offer(moment.domains),
     ),
-    (r"how are you(?: doing| today| doing today)?|how is it going|how's it going", _says("I'm fine, thank you. What can I do for you?")),
+    (
+        r"how are you(?: doing| today| doing today)?|how is it going|how's it going",
+        _says("I'm fine, thank you. What can I do for you?"),
+    ),
     (
         r"(?:who|what) are you|what(?:'s| is) your name|are you (?:a )?(?:robot|human|real|machine|computer|person|bot)"
         r"(?: person)?|am i talking to a (?:robot|machine|human|computer|person)",

@@ -10,7 +10,8 @@ from typing import Literal
 
 _HESITATION = re.compile(r"(?:^|(?<=\s))(?:u+h+m*|u+m+|e+r+m*|h+m+)(?:[,.…]+|(?=\s)|$)\s*", re.IGNORECASE)
 _OPENING = re.compile(
-    r"^(?:(?:please|hey|hi|hello|well|so|okay|ok|alright|all right|oh|now|then|also|actually|and|yeah|convonet)\b[,.!]*\s+"
+    r"^(?:(?:please|hey|hi|hello|well|so|okay|ok|alright|all right|oh|now|then|also|actually|and|yeah"
+    r"|convonet)\b[,.!]*\s+"
     r"|(?:can|could|would|will) you (?:please |just |also )*"
     r"|would you mind "
     r"|i(?:'d| would) (?:like|love) (?:you )?to "
@@ -21,26 +22,32 @@ _OPENING = re.compile(
 )
 _INSERTED = re.compile(r",\s*please\s*,", re.IGNORECASE)
 _CLOSING = re.compile(
-    r"[,.!?;:\s]+(?:please|thanks|thank you(?: very much| so much)?|for me|okay|ok|would you|will you|if you can|right now)$",
+    r"[,.!?;:\s]+(?:please|thanks|thank you(?: very much| so much)?|for me|okay|ok|would you|will you|if you can"
+    r"|right now)$",
     re.IGNORECASE,
 )
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": None, "\u201d": None, '"': None, "\u00a0": " "})
 
 _YES = re.compile(
-    r"(?:(?:yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|of course|affirmative|go ahead|do it"
-    r"|do that|please do|that's right|that is right|that's correct|sounds good|confirm|confirmed|go for it|i'm sure|i am sure"
+    r"(?:(?:yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|of course|affirmative|go ahead"
+    r"|do it"
+    r"|do that|please do|that's right|that is right|that's correct|sounds good|confirm|confirmed|go for it|i'm sure"
+    r"|i am sure"
     r"|please|it is|i do|certainly|fine)[,.!\s]*)+(?:(?:delete|remove|add|change|mark) (?:it|them|that|all|everything)"
     r"(?: all)?)?",
     re.IGNORECASE,
 )
 _NO = re.compile(
-    r"(?:no|nope|nah|never|negative|don't|do not|wrong)\b(?:[,.!\s]+(?:thanks|thank you|don't|do not|please|leave it|keep it"
+    r"(?:no|nope|nah|never|negative|don't|do not|wrong)\b(?:[,.!\s]+(?:thanks|thank you|don't|do not|please|leave it"
+    r"|keep it"
     r"|that's wrong|that is wrong|i'm not|not that(?: one)?|that's all|(?:delete|remove|add|change) (?:it|them|that)))*"
-    r"|(?:not (?:really|now|that(?: one)?|sure|yet)|leave (?:it|them)|keep (?:it|them)|none(?: of them)?|neither(?: of them)?)",
+    r"|(?:not (?:really|now|that(?: one)?|sure|yet)|leave (?:it|them)|keep (?:it|them)|none(?: of them)?"
+    r"|neither(?: of them)?)",
     re.IGNORECASE,
 )
 _DROP = re.compile(
-    r"(?:no[,.\s]+)?(?:(?:never mind|nevermind|forget (?:it|that|about it)|cancel(?: that| it)?|stop(?: it)?|drop it|nothing"
+    r"(?:no[,.\s]+)?(?:(?:never mind|nevermind|forget (?:it|that|about it)|cancel(?: that| it)?|stop(?: it)?|drop it"
+    r"|nothing"
     r"|skip (?:it|that)|start over|go back|wait|leave it|no don't|don't)[,.\s]*)+",
     re.IGNORECASE,
 )

@@ -22,7 +22,11 @@ _MONTH = (
     "january|february|march|april|may|june|july|august|september|october|november|december"
     "|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec"
 )
-_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth"]
+_ORDINAL_WORDS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_ORDINALS = _ORDINAL_WORDS.split()
 _ORDINAL = (
     r"\d{1,2}(?:st|nd|rd|th)|thirty[ -]first|thirtieth|twenty[ -](?:"
     + "|".join(_ORDINALS[:9])
@@ -39,7 +43,8 @@ _DAY = (
     r"(?:the )?end of (?:the |this )?(?P<end>day|week|month|year)",
     rf"in (?P<distance>half an hour|(?:an?|{NUMBER}|a couple of|a few) (?:minute|hour|day|week|month|year)s?)",
     rf"(?:the )?(?P<date>(?:{_MONTH})\.? (?:the )?(?:{_ORDINAL}|{NUMBER})(?:,? \d{{4}})?"
-    rf"|(?:{_ORDINAL}|\d{{1,2}})(?: of)? (?:{_MONTH})(?:,? \d{{4}})?|\d{{4}}-\d\d-\d\d|\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?)",
+    rf"|(?:{_ORDINAL}|\d{{1,2}})(?: of)? (?:{_MONTH})(?:,? \d{{4}})?|\d{{4}}-\d\d-\d\d"
+    rf"|\d{{1,2}}/\d{{1,2}}(?:/\d{{2,4}})?)",
     rf"the (?P<monthday>{_ORDINAL})",
 )
 _DAY_GROUP = "(?:" + "|".join(_DAY) + ")"

@@ -1,4 +1,4 @@
-"""The agent as a Serve application: AgentRouter answers turns, streamed through a handle. Any replica answers any turn."""
+"""The agent as a Serve application: AgentRouter streams the events of a turn through a handle, on any replica."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -57,4 +57,5 @@ class AgentRouter:
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
-    return AgentRouter.bind()
+    router: Deployment = AgentRouter  # type: ignore[assignment]
+    return router.bind()

@@ -33,6 +33,7 @@ _DONE = {"complete": "Done", "delete": "I deleted"}
 
 
 def ask_add(title: str) -> str:
+    """Ask whether something that sounds like a todo shall be one."""
     return f"Do you want me to add {title} to your list?"
 
 
@@ -55,10 +56,12 @@ def ask_sure(titles: Sequence[str]) -> str:
 
 
 def ask_which(titles: Sequence[str]) -> str:
+    """Ask which of several is meant."""
     return f"Which one do you mean: {enumerated(list(titles[:MOST_SPOKEN]), 'or')}?"
 
 
 def ask_mean(title: str) -> str:
+    """Ask whether the nearest title is the one that is meant."""
     return f"Did you mean {title}?"
 
 
@@ -104,10 +107,12 @@ def listed(listing: Listing, todos: Sequence[Todo]) -> str:
 
 
 def rest_of(titles: Sequence[str]) -> str:
+    """The part of the list that was not read out yet."""
     return f"Then there {'is' if len(titles) == 1 else 'are'} {_some(titles)}."
 
 
 def count(number: int) -> str:
+    """ "one thing", "3 things"."""
     return "one thing" if number == 1 else f"{number} things"
 
 

@@ -17,9 +17,10 @@ LIST = (
 ITEM = r"(?:to[ -]?do(?: item)?|todo(?: item)?|task|reminder|item|entry|list item|thing to do)"
 ITEMS = r"(?:to[ -]?do'?s|todos|tasks|reminders|items|things(?: to do)?|entries)"
 
-_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _PLACE = re.compile(
-    rf"(?:the )?(?P<ordinal>{'|'.join(_ORDINALS)}|last|latest|most recent|top)(?: (?:one|{ITEM}))?(?: (?:on|in|from|of) {LIST})?"
+    rf"(?:the )?(?P<ordinal>{'|'.join(_ORDINALS)}|last|latest|most recent|top)(?: (?:one|{ITEM}))?"
+    rf"(?: (?:on|in|from|of) {LIST})?"
     rf"|(?:the )?(?:{ITEM} )?(?:number|item|no\.?) (?P<number>{NUMBER})",
     re.IGNORECASE,
 )
@@ -76,11 +77,17 @@ _NOT_A_TITLE = re.compile(
 _PAST = {
     "bought": "buy", "paid": "pay", "sent": "send", "wrote": "write", "got": "get", "made": "make", "fed": "feed",
     "took": "take", "went": "go", "did": "do", "read": "read", "found": "find", "sold": "sell", "built": "build",
-    "met": "meet", "had": "have", "gave": "give", "brought": "bring", "told": "tell", "spoke": "speak", "swept": "sweep",
+    "met": "meet", "had": "have", "gave": "give", "brought": "bring", "told": "tell", "spoke": "speak",
+    "swept": "sweep",
     "hung": "hang", "saw": "see", "ran": "run", "ate": "eat", "drove": "drive", "taught": "teach", "cut": "cut",
     "set": "set", "put": "put", "rang": "ring", "began": "begin", "chose": "choose", "left": "leave",
 }  # fmt: skip
-_REGULAR = ["call", "clean", "fix", "wash", "book", "order", "return", "pick", "cook", "water", "walk", "email", "mail", "phone", "text", "visit", "renew", "cancel", "schedule", "pack", "submit", "repair", "replace", "finish", "file", "print", "review", "prepare", "plan", "organize", "drop", "collect", "mow", "vacuum", "iron", "fold", "empty", "load", "plant", "paint", "study", "practice", "watch", "charge", "update", "install", "check", "change", "answer", "reply", "sign", "confirm", "arrange"]
+_REGULAR_VERBS = (
+    "call clean fix wash book order return pick cook water walk email mail phone text visit renew cancel schedule pack "
+    "submit repair replace finish file print review prepare plan organize drop collect mow vacuum iron fold empty load "
+    "plant paint study practice watch charge update install check change answer reply sign confirm arrange"
+)
+_REGULAR = _REGULAR_VERBS.split()
 _DOUBLED = {"submit": "submitted", "plan": "planned", "drop": "dropped", "mop": "mopped"}
 _DONE_VERBS = _PAST | {
     _DOUBLED.get(verb)
@@ -89,9 +96,17 @@ _DONE_VERBS = _PAST | {
 }
 DONE_VERB = rf"(?:{'|'.join(sorted(_DONE_VERBS, key=len, reverse=True))})"
 
-TASK_VERBS = frozenset(
-    ["accept", "adopt", "answer", "apply", "arrange", "ask", "assemble", "back", "bake", "bathe", "book", "bring", "brush", "build", "buy", "call", "cash", "charge", "check", "choose", "clean", "collect", "compare", "configure", "confirm", "cook", "cut", "decide", "declutter", "decorate", "deliver", "deploy", "deposit", "design", "discuss", "do", "donate", "drink", "drop", "dust", "eat", "edit", "email", "empty", "exercise", "feed", "figure", "file", "fill", "find", "finish", "fix", "fold", "follow", "get", "give", "go", "groom", "hang", "have", "install", "invite", "iron", "learn", "listen", "load", "look", "lose", "mail", "make", "measure", "meditate", "meet", "memorize", "message", "mop", "mow", "order", "organize", "pack", "paint", "pay", "phone", "pick", "plan", "plant", "play", "polish", "practice", "prepare", "print", "proofread", "pull", "quit", "rake", "read", "register", "remind", "renew", "rent", "repair", "reply", "research", "reserve", "respond", "rest", "restart", "return", "review", "run", "save", "schedule", "scrub", "see", "sell", "send", "sew", "sharpen", "ship", "shovel", "shred", "sign", "sort", "start", "stop", "study", "sweep", "swim", "talk", "tell", "test", "text", "think", "thank", "tidy", "train", "trim", "unclog", "unplug", "upgrade", "upload", "vacuum", "visit", "vote", "walk", "wash", "watch", "water", "weed", "wish", "work", "wrap", "write"]
-)
+_TASK_VERBS = """accept adopt answer apply arrange ask assemble back bake bathe book bring brush build buy call cash
+    charge check choose clean collect compare configure confirm cook cut decide declutter decorate deliver deploy deposit
+    design discuss do donate drink drop dust eat edit email empty exercise feed figure file fill find finish fix fold
+    follow get give go groom hang have install invite iron learn listen load look lose mail make measure meditate meet
+    memorize message mop mow order organize pack paint pay phone pick plan plant play polish practice prepare print
+    proofread pull quit rake read register remind renew rent repair reply research reserve respond rest restart return
+    review run save schedule scrub see sell send sew sharpen ship shovel shred sign sort start stop study sweep swim talk
+    tell test text think thank tidy train trim unclog unplug upgrade upload vacuum visit vote walk wash watch water weed
+    wish work wrap write"""
+TASK_VERBS = frozenset(_TASK_VERBS.split())
+"""How a sentence begins that is something to do."""
 
 
 def base_form(verb: str) -> str:

@@ -58,7 +58,8 @@ ADDING = rules(
     rf"(?:{_MAKE} )?{_NEW}[,:]?(?: (?P<title>.+))?",
     r"remind me(?: (?P<title>.+))?",
     r"(?:do not|don't)(?: let me)? forget (?P<title>.+)",
-    r"(?:remember|make sure i|make sure|i must|i should|i gotta|i've got|i have got|i ought|(?:i|we) need|(?:i|we) have)"
+    r"(?:remember|make sure i|make sure|i must|i should|i gotta|i've got|i have got|i ought|(?:i|we) need|(?:i"
+    r"|we) have)"
     r" (?P<title>to .+)",
     r"(?:make sure i|i must|i should|i gotta) (?P<title>.+)",
     r"(?:add|note|note down|write down|jot down|put down)(?: (?P<title>.+))?",

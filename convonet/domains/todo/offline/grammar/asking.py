@@ -15,10 +15,14 @@ _STATE = (
 )
 _ASK = (
     r"(?:what(?:'s| is| are|s)?|which|show(?: me)?|read(?: me| out)*|tell(?: me)?(?: about| what's (?:on|in))?|list"
-    r"|give me|go over|go through|check|see|hear|view|display|open|look at|review|do i have(?: any)?|have i got(?: any)?"
+    r"|give me|go over|go through|check|see|hear|view|display|open|look at|review|do i have(?: any)?"
+    r"|have i got(?: any)?"
     r"|are there(?: any)?|get|what about|how about|repeat)"
 )
-_HAVE = r"(?:i have|do i have|have i got|i've got|are there|are|is|there|left|due|to do|on it|look like|say|me|out loud|to me)"
+_HAVE = (
+    r"(?:i have|do i have|have i got|i've got|are there|are|is|there|left|due|to do|on it|look like|say|me|out loud"
+    r"|to me)"
+)
 _STILL = rf"(?:{_STATE}|left|have i (?:finished|completed|done)|did i (?:finish|complete|do)|i finished|i completed)"
 _DUTY = r"(?:have|need|got|do|done|finish|finished|complete|completed|be doing)"
 _CORES = (
@@ -27,7 +31,8 @@ _CORES = (
     rf"(?:tell me )?what(?:'s| is| are|s)? (?:still |left |next |up |currently |now |all )*(?:on|in) {LIST}",
     rf"what(?:'s| is| are)? (?:still )?(?:{_STATE}|left|next|due|planned|up|up next|coming up|first|most urgent)"
     rf"(?: to do| for me| on {LIST})*",
-    rf"what (?:do|should|must|can|did|have|else do) i (?:still |all )*{_DUTY}(?: left| got)*(?: to)?(?: do)?(?: next| first)?",
+    rf"what (?:do|should|must|can|did|have|else do) i (?:still |all )*{_DUTY}(?: left| got)*"
+    r"(?: to)?(?: do)?(?: next| first)?",
     rf"(?:do i have|have i got|is there|are there) (?:any|anything|something|any more|anything else)"
     rf"(?: (?:{_STATE}|{ITEMS}|on {LIST}|to do|left|due|planned|scheduled|else))*",
     rf"how many (?:(?:{_STATE}|{LEVEL}) )*(?:{ITEMS}|things)(?: (?:{_HAVE}|{_STILL}|on {LIST}))*",
@@ -92,7 +97,8 @@ def _describe(found: Found, now: datetime) -> Intent:
 ASKING = (
     *rules(
         _more,
-        r"(?:what else|(?:read|tell|show|give)(?: me)? (?:more|the rest|the others)|more|the rest|next ones|continue|go on"
+        r"(?:what else|(?:read|tell|show|give)(?: me)? (?:more|the rest|the others)|more|the rest|next ones|continue"
+        r"|go on"
         rf"|keep going|what else is on {LIST}|anything else on {LIST})",
     ),
     *rules(

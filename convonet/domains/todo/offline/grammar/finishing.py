@@ -57,6 +57,7 @@ FINISHING = (
     *rules(_past_tense, rf"{_I_HAVE}(?P<verb>{DONE_VERB}) (?P<target>.+?)(?: already| now| today| yesterday)?"),
     *rules(
         _to("complete"),
-        rf"{_NOT_A_QUESTION}(?P<target>.+?) (?:is|are|has been|have been|was|were)(?: all| now| already)? {_DONE}(?: now)?",
+        rf"{_NOT_A_QUESTION}(?P<target>.+?) (?:is|are|has been|have been|was|were)(?: all| now| already)? {_DONE}"
+        r"(?: now)?",
     ),
 )

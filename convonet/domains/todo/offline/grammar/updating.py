@@ -91,7 +91,8 @@ UPDATING = (
         _named_field,
         rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+) to (?P<value>.+)",
         rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+?) (?:as|at) (?P<value>.+)",
-        rf"{_THE_FIELD}(?: (?:to|as|at|for|on))? (?P<value>(?:today|tomorrow|tonight|next|this|on|at|in|by)\b.+|today|tomorrow)",
+        rf"{_THE_FIELD}(?: (?:to|as|at|for|on))?"
+        r" (?P<value>(?:today|tonight|tomorrow|next|this|on|at|in|by)\b.+|today|tomorrow)",
         rf"{_THE_FIELD} (?:of|for|on) (?P<target>.+)",
         rf"{_THE_FIELD}(?: (?:to|as|at))? (?P<value>.+)",
         _THE_FIELD,
