@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -130,8 +131,11 @@ class _Product:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        for pid in _marked_processes(self._mark):
-            os.kill(pid, signal.SIGKILL)
+        while left := _marked_processes(self._mark):
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
         self._log.close()
 
     def _require_alive(self) -> None:

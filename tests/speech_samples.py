@@ -26,6 +26,20 @@ FLITE_VOICES = ("slt", "rms", "kal16")
 ESPEAK_VOICES = ("en-us+klatt5", "en-us+klatt3")
 VOICES = (*FLITE_VOICES, *ESPEAK_VOICES)
 
+TODO_SENTENCES = {
+    "add buy milk to my todo list": "buy milk",
+    "add call the dentist to my todo list": "call the dentist",
+    "remind me to pay the rent": "pay the rent",
+    "add pick up dry cleaning to my list": "pick up dry cleaning",
+    "create a todo to water the plants": "water the plants",
+    "put walk the dog on my list": "walk the dog",
+    "remind me to book a flight to london": "book a flight to london",
+    "add wash the car to my todo list": "wash the car",
+    "create a task to finish the report": "finish the report",
+    "remind me to buy a birthday present for my sister": "buy a birthday present for my sister",
+}
+"""What callers say, and the title that must come of it."""
+
 LEAD_SILENCE_S = 0.5
 """A caller presses the button before speaking; a recogniser's level estimate needs it too."""
 
@@ -102,7 +116,7 @@ def webm_bytes(samples: Samples, bit_rate: int = 32_000) -> bytes:
 def samples_of(audio: bytes) -> Samples:
     """Any audio file (an MP3 answer, say) as 16 kHz mono samples."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    with av.open(io.BytesIO(audio)) as container:
+    with av.open(io.BytesIO(audio), "r") as container:
         frames = [piece for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
     return np.concatenate([frame.to_ndarray()[0] for frame in (*frames, *resampler.resample(None))])
 

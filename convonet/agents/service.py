@@ -109,8 +109,11 @@ class AgentService:
     async def _run(self, context: TurnContext) -> AsyncGenerator[AgentEvent | TurnState, None]:
         """The graph's events as they happen, and its state after each step."""
         start: TurnState = {"rounds": 0, "calls": 0}
-        async for kind, content in self._graph.astream(start, context=context, stream_mode=["custom", "values"]):
-            yield cast("AgentEvent", content) if kind == "custom" else cast("TurnState", content)
+        stream = self._graph.astream(start, context=context, stream_mode=["custom", "values"])
+        # closing the stream is what cancels the nodes at work
+        async with contextlib.aclosing(cast("AsyncGenerator[tuple[str, AgentEvent | TurnState], None]", stream)) as parts:
+            async for _, content in parts:
+                yield content
 
     def _final(self, request: TurnRequest, state: TurnState) -> Final:
         text = state.get("answer", "")

@@ -45,8 +45,7 @@ def _is_spoken(character: str) -> bool:
 class SentenceCutter:
     """Cuts a text that arrives in pieces, so that its first sentence can be spoken before the last is written.
 
-    What comes out, joined by spaces, is what went in: nothing is lost, and no decimal, clock time or abbreviation
-    is cut in two.
+    No word is lost, and no decimal, clock time or abbreviation is cut in two.
     """
 
     def __init__(self) -> None:
@@ -69,9 +68,9 @@ class SentenceCutter:
         return sentences
 
     def flush(self) -> list[str]:
-        """The text is complete: return what is left of it."""
+        """The text is complete: return what is left of it, if that can be spoken."""
         last, self._rest = self._rest.strip(), ""
-        return _bounded(last)
+        return _bounded(last) if any(character.isalnum() for character in last) else []
 
     def _is_complete(self, sentence: str, end: re.Match[str]) -> bool:
         if len(sentence) < MIN_SENTENCE or not any(c.isalpha() for c in sentence):

@@ -16,9 +16,6 @@ from convonet.agents.base import AgentEvent, TurnRequest
 from convonet.agents.service import AgentService
 from convonet.logs import configure
 from convonet.settings import get_settings
-from deployments.binding import bind_to_node_address
-
-bind_to_node_address()
 
 MAX_ONGOING = 100
 """Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""

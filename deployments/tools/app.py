@@ -10,9 +10,6 @@ from convonet.logs import configure
 from convonet.mcp.server import http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
-from deployments.binding import bind_to_node_address
-
-bind_to_node_address()
 
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""

@@ -24,7 +24,6 @@ from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
 from convonet.logs import configure
 from convonet.protocol.server import ErrorMessage
 from convonet.settings import get_settings
-from deployments.binding import bind_to_node_address
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.session_hosts import ServedSessionHost
 from deployments.voice.socket import StarletteSocket
@@ -42,8 +41,6 @@ SECURITY_HEADERS = {
 
 CALLS_PER_SOCKET = 2
 """A socket is one ongoing request of its replica for as long as it lives, and one stream of its session host."""
-
-bind_to_node_address()
 
 http = FastAPI(title="Convonet voice gateway", docs_url=None, redoc_url=None, openapi_url=None)
 

@@ -61,8 +61,8 @@ class CallerPage:
 
     def wait_for_microphone(self, second):
         """Wait until the microphone has played up to here."""
-        self.page.wait_for_function("window.microphoneOpenedAt !== undefined")
-        played = self.page.evaluate("performance.now() - window.microphoneOpenedAt")
+        while (played := self.page.evaluate("performance.now() - (window.microphoneOpenedAt ?? Infinity)")) < 0:
+            self.page.wait_for_timeout(20)
         self.page.wait_for_timeout(max(0, 1000 * second - played))
 
     def sentence(self, number=0):

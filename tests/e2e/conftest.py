@@ -39,8 +39,9 @@ def product(tmp_path_factory):
     assert not product.processes(), "the product left processes behind"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def playwright():
+    # per test: as long as it runs, its event loop is in the way of every asynchronous test
     with sync_playwright() as playwright:
         yield playwright
 

@@ -1,6 +1,8 @@
 """What a caller with a browser and a microphone lives through, on the embedded product."""
 
+import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -17,39 +19,35 @@ def todos(product):
         return [row[0] for row in database.execute("SELECT title FROM todos_anthropic ORDER BY created_at")]
 
 
-@pytest.fixture
-async def transcribe(tmp_path):
-    """Our own ears, to hear what the answer's audio says."""
-    speech = LocalSpeech(Settings(CONVONET_DATA_DIR=str(tmp_path)))
-    await speech.start()
+def transcribe(pieces, folder):
+    """Our own ears, to hear what the answer's audio says; on a thread, since Playwright holds this one's event loop."""
 
-    async def heard(audio):
-        utterance = Utterance(webm_bytes(samples_of(audio)))
-        return (await speech.transcribe(utterance, language=Language("en-US"))).text
+    async def hear():
+        speech = LocalSpeech(Settings(CONVONET_DATA_DIR=str(folder)))
+        await speech.start()
+        try:
+            utterances = [Utterance(webm_bytes(samples_of(audio))) for audio in pieces]
+            heard = [await speech.transcribe(utterance, language=Language("en-US")) for utterance in utterances]
+        finally:
+            speech.close()
+        return " ".join(transcript.text for transcript in heard)
 
-    yield heard
-    speech.close()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, hear()).result()
 
 
-@pytest.fixture
-def one_spoken_turn(product, chromium):
-    """The turn of the README, done once by a real browser."""
+def test_the_caller_says_it_the_row_is_there_and_the_answer_can_be_heard(product, chromium, tmp_path):
     with chromium(product, says="add buy milk to my todo list") as caller:
         caller.hold_and_speak()
         text, audio = caller.answer()
-        shown = caller.lines("caller"), caller.lines("agent")
-        order = [m["type"] for m in caller.frames]
-    return text, audio, shown, order
-
-
-async def test_the_caller_says_it_the_row_is_there_and_the_answer_can_be_heard(one_spoken_turn, product, transcribe):
-    text, audio, (said, answered), order = one_spoken_turn
+        said, answered = caller.lines("caller"), caller.lines("agent")
+        order = [message["type"] for message in caller.frames]
     assert "buy milk" in todos(product)
     assert "buy milk" in text.lower()
     assert any("buy milk" in line.lower() for line in said)
     assert any("buy milk" in line.lower() for line in answered)
     assert order.index("transcript_final") < order.index("agent_final")
-    heard = " ".join([await transcribe(part) for part in audio])
+    heard = transcribe(audio, tmp_path)
     assert "milk" in heard, heard
 
 

@@ -43,9 +43,7 @@ class Provider:
 
 
 def pair(primary, secondary=None):
-    return SpeechWithFallback(
-        primary, secondary or Provider("local"), clock=lambda: asyncio.get_running_loop().time()
-    )
+    return SpeechWithFallback(primary, secondary or Provider("local"), clock=lambda: asyncio.get_running_loop().time())
 
 
 async def provider_of(speech):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.speech.local.language_model import domain_model
+from convonet.speech.local.language_model import dictionary, domain_model
 from convonet.speech.local.phrases import PhraseError, Phrases
 
 PHRASES = """
@@ -40,7 +40,7 @@ def test_a_list_that_nobody_defines_is_an_error():
 
 def test_every_word_of_the_products_phrases_can_be_pronounced():
     phrases = Phrases.load()
-    assert phrases.words <= phrases_dictionary() | phrases.pronunciations.keys()
+    assert phrases.words <= dictionary() | phrases.pronunciations.keys()
 
 
 def test_a_model_is_built_once_per_content(tmp_path):

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 from convonet.speech.text import MAX_CHARACTERS, SentenceCutter, speakable
 
 
+def letters(texts):
+    return [character for text in texts for character in text if character.isalnum()]
+
+
 def cut(*pieces):
     cutter = SentenceCutter()
     return [sentence for piece in pieces for sentence in cutter.feed(piece)] + cutter.flush()
@@ -54,6 +58,7 @@ def test_any_text_becomes_one_bounded_line(text):
         ("Ok. Done now.", ["Ok. Done now."]),
         ('He said "go." Then he left.', ['He said "go."', "Then he left."]),
         ("No mark at the end", ["No mark at the end"]),
+        ("Done. 🎉", ["Done."]),
         ("", []),
     ],
 )
@@ -71,7 +76,7 @@ def test_the_first_sentence_leaves_as_soon_as_the_next_word_begins():
 @given(st.lists(st.text(max_size=300), max_size=8))
 def test_no_word_is_lost_and_no_piece_is_too_long(pieces):
     sentences = cut(*pieces)
-    assert "".join("".join(sentences).split()) == "".join("".join(pieces).split())
+    assert letters(sentences) == letters(pieces)
     assert all(0 < len(sentence) <= MAX_CHARACTERS for sentence in sentences)
 
 

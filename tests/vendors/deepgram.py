@@ -176,9 +176,7 @@ def listen_response(text: str, audio: bytes) -> dict[str, object]:
             "model_info": {"30089e05-99d1-4376-b32e-c263170674af": {"name": "general-nova-3", "arch": "nova-3"}},
         },
         "results": {
-            "channels": [
-                {"alternatives": [{"transcript": text, "confidence": 0.99 if words else 0.0, "words": words}]}
-            ]
+            "channels": [{"alternatives": [{"transcript": text, "confidence": 0.99 if words else 0.0, "words": words}]}]
         },
     }
     ListenV1Response.model_validate(payload)

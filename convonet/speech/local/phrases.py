@@ -55,6 +55,12 @@ class Phrases:
             for _ in range(per_phrase):
                 yield " ".join(self._say(phrase, draw))
 
+    @property
+    def words(self) -> frozenset[str]:
+        """Every word that can be said."""
+        choices = [*self._phrases, *self._lists.values()]
+        return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
+
     def _read(self, line: str) -> None:
         name, is_list, definition = line.partition(" = ")
         tokens = _TOKEN.findall(definition if is_list else line)

@@ -25,6 +25,9 @@ WORDS_PER_MINUTE = 160
 MP3_BIT_RATE = 48_000
 """Speech at 22 kHz mono is transparent from here: 6 kB a second."""
 
+SILENCE_S = 0.1
+"""What a text without words (an emoji) sounds like: a player refuses an empty file."""
+
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _PARAMETER_RATE = 1
 _POSITION_CHARACTER = 1
@@ -77,11 +80,11 @@ class Voice:
         self._espeak = Espeak(voice)
 
     def speak(self, text: str) -> bytes:
-        """MP3 of `text`, at most 600 characters of it. Raises `SpeechUnavailable` when there is nothing to say."""
-        samples = self._espeak.samples(speakable(text))
-        if not samples.size:
-            raise SpeechUnavailable("the text holds nothing that can be spoken")
-        return encode_mp3(samples, self._espeak.sample_rate)
+        """MP3 of `text`, at most 600 characters of it; a moment of silence when it holds nothing to say."""
+        plain = speakable(text)
+        rate = self._espeak.sample_rate
+        samples = self._espeak.samples(plain) if plain else np.zeros(int(SILENCE_S * rate), np.int16)
+        return encode_mp3(samples, rate)
 
 
 def encode_mp3(samples: Samples, sample_rate: int) -> bytes:

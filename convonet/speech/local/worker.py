@@ -46,6 +46,12 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process, as long as it lives."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
     async def start(self) -> None:
         """Start the process and wait until its engine is warm. Raises `SpeechUnavailable`."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._started)

@@ -40,7 +40,8 @@ _ALL = re.compile(
 )
 _WRAPPED = re.compile(
     rf"(?:the |my |a )?(?:{ITEM})(?: (?:called|named|titled|about|for|to|that says|saying))? (?P<words>.+)"
-    rf"|(?:the|my) (?P<one>.+?) (?:one|{ITEM})",
+    rf"|(?:the|my) (?P<one>.+?) (?:one|{ITEM})"
+    r"|(?:the |that )?one (?:called|named|about|for|with|to|from) (?P<other>.+)",
     re.IGNORECASE,
 )
 _FROM_LIST = re.compile(rf"[ ,]+(?:(?:from|off(?: of)?|on|in|out of) {LIST})$", re.IGNORECASE)
@@ -96,15 +97,17 @@ _DONE_VERBS = _PAST | {
 }
 DONE_VERB = rf"(?:{'|'.join(sorted(_DONE_VERBS, key=len, reverse=True))})"
 
-_TASK_VERBS = """accept adopt answer apply arrange ask assemble back bake bathe book bring brush build buy call cash
-    charge check choose clean collect compare configure confirm cook cut decide declutter decorate deliver deploy deposit
-    design discuss do donate drink drop dust eat edit email empty exercise feed figure file fill find finish fix fold
-    follow get give go groom hang have install invite iron learn listen load look lose mail make measure meditate meet
-    memorize message mop mow order organize pack paint pay phone pick plan plant play polish practice prepare print
-    proofread pull quit rake read register remind renew rent repair reply research reserve respond rest restart return
-    review run save schedule scrub see sell send sew sharpen ship shovel shred sign sort start stop study sweep swim talk
-    tell test text think thank tidy train trim unclog unplug upgrade upload vacuum visit vote walk wash watch water weed
-    wish work wrap write"""
+_TASK_VERBS = """
+    accept adopt answer apply arrange ask assemble back bake bathe book bring brush build buy call cash charge
+    check choose clean collect compare configure confirm cook cut decide declutter decorate deliver deploy
+    deposit design discuss do donate drink drop dust eat edit email empty exercise feed figure file fill find
+    finish fix fold follow get give go groom hang have install invite iron learn listen load look lose mail make
+    measure meditate meet memorize message mop mow order organize pack paint pay phone pick plan plant play
+    polish practice prepare print proofread pull quit rake read register remind renew rent repair reply research
+    reserve respond rest restart return review run save schedule scrub see sell send sew sharpen ship shovel
+    shred sign sort start stop study sweep swim take talk tell test text think thank tidy train trim unclog
+    unplug upgrade upload vacuum visit vote walk wash watch water weed wish work wrap write
+"""
 TASK_VERBS = frozenset(_TASK_VERBS.split())
 """How a sentence begins that is something to do."""
 
@@ -126,7 +129,7 @@ def target_of(text: str) -> Target:
     if _ALL.fullmatch(words):
         return Target(all_of="any")
     if wrapped := _WRAPPED.fullmatch(words):
-        words = wrapped["words"] or wrapped["one"]
+        words = next(words for words in wrapped.groups() if words)
     return Target(words=words)
 
 

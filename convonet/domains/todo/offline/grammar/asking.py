@@ -39,6 +39,7 @@ _CORES = (
     rf"(?:how long is|how full is|what does) (?:{LIST})(?: look like| say)?",
 )
 _CORE = re.compile("|".join(f"(?:{core})" for core in _CORES), re.IGNORECASE)
+_ABOUT_A_DAY = re.compile(r"what(?:'s| is| are|s)?(?: happening| up)?|anything|is anything|is there anything", re.I)
 _DONE = re.compile(
     r"\b(?:completed|finished|done|did i (?:do|finish|complete)|have i (?:done|finished|completed))\b", re.I
 )
@@ -52,7 +53,7 @@ _PREPOSITION = re.compile(r"^(?:due |on |by |before |until |till |for |starting 
 def listing_of(sentence: str, now: datetime) -> Listing | None:
     """The sentence as a question about the whole list, or a part of it by date, state or priority."""
     core, due = due_at_end(sentence, now)
-    if not _CORE.fullmatch(core):
+    if not _CORE.fullmatch(core) and not (due and _ABOUT_A_DAY.fullmatch(core)):
         core, due = sentence, None
         if not _CORE.fullmatch(core):
             return None

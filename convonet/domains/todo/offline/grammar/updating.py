@@ -49,8 +49,11 @@ def value_of(text: str, now: datetime) -> Fields:
 def _named_field(found: Found, now: datetime) -> Intent | None:
     """ "Set the due date of X to Y", "rename X to Y": what is changed was said, X and Y may be missing."""
     wants = _FIELDS[found["field"].lower()]
-    target, fields = found.groupdict().get("target") or "", Fields()
-    if value := found.groupdict().get("value"):
+    target, value, fields = found.groupdict().get("target") or "", found.groupdict().get("value"), Fields()
+    if wants == "title" and target and value:
+        # a new title may well have a "to" in it, an old one is said in short
+        target, _, value = f"{target} to {value}".partition(" to ")
+    if value:
         fields = Fields(title=value.strip(" \"'")) if wants == "title" else value_of(value, now)
     if wants in {"due", "priority"} and fields.title is not None:
         fields = Fields()

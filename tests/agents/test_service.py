@@ -1,0 +1,175 @@
+"""The agent as its callers see it: events, effects that happen once, callers kept apart, failures told in words."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
+from convonet.agents.domain import Domain, all_domains
+from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
+from convonet.agents.service import AgentService
+from convonet.agents.skill import Call, UseTools
+from convonet.errors import AgentError
+from convonet.ids import new_turn_id
+from convonet.storage.database import Database, migrate
+from tests.agents.conftest import Conversation, World, agent_settings
+from tests.domains.conftest import serving
+from tests.fixtures.ports import free_port
+
+
+async def test_events_come_in_order_and_in_their_types(sqlite_world):
+    talk = await sqlite_world.talk("buy milk")
+    events = (await talk.say("mark buy milk as done")).events
+    kinds = [DomainChosen, ToolStarted, ToolFinished, ToolStarted, ToolFinished, TextDelta, Final]
+    assert [type(event) for event in events] == kinds
+    assert events[0].agent_type == "todo"
+    assert (events[3].tool, events[3].label) == ("complete_todo", "Marking as done")
+    assert events[4].ok
+    assert events[4].duration_ms > 0
+    assert (events[-1].provider, events[-1].model) == ("offline", "rules")
+    assert [message.role for message in events[-1].history] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        ([], "add buy bread to my list", {"buy milk", "buy bread"}),
+        ([], "mark buy milk as done", {"buy milk | done"}),
+        ([], "make buy milk urgent", {"buy milk | urgent"}),
+        (["delete buy milk"], "yes", set()),
+    ],
+)
+async def test_a_turn_that_is_run_again_has_its_effect_once(world, before, said, after):
+    talk = await world.talk("buy milk")
+    for line in before:
+        await talk.say(line)
+    turn_id = new_turn_id()
+    first = await talk.say(said, turn_id=turn_id, keep=False)
+    again = await talk.say(said, turn_id=turn_id)
+    assert again.text == first.text
+    assert again.failed == []
+    assert await world.rows(talk) == after
+
+
+async def test_ten_conversations_at_once_are_kept_apart(world):
+    talks = [await world.talk() for _ in range(10)]
+    for _ in range(3):
+        await asyncio.gather(*(talk.say(f"add thing {n} to my list") for n, talk in enumerate(talks)))
+    for n, talk in enumerate(talks):
+        todos = await world.rows(talk)
+        assert todos == {f"thing {n}"}
+        assert (await talk.say("how many todos do i have")).text == "You have 3 things on your list."
+
+
+async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+    await migrate(url)
+    database, port = Database(url), free_port()
+    world = World(database, f"http://127.0.0.1:{port}")
+    talk = await world.talk()
+    for _ in range(2):
+        assert (await talk.say("add buy milk to my list")).text == AWAY
+        async with serving(database, port):
+            assert (await talk.say("what's on my list")).text == "There is nothing on your list."
+        heard = await talk.say("add buy milk to my list")
+        assert heard.text == AWAY
+        assert heard.failed == ["create_todo"]
+    await world.agent.close()
+    await database.close()
+
+
+async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
+    silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    agent = AgentService(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3))
+    started = time.monotonic()
+    heard = await Conversation(agent, _caller()).say("what's on my list")
+    assert "try again" in heard.text
+    assert time.monotonic() - started < 2
+    await agent.close()
+    silent.close()
+
+
+async def test_closing_the_stream_stops_the_work(sqlite_world):
+    talk = await sqlite_world.talk()
+    async with contextlib.aclosing(sqlite_world.agent.turn(talk.request("add buy milk to my list"))) as events:
+        async for event in events:
+            if isinstance(event, ToolStarted):
+                break
+    tasks = {task.get_name() for task in asyncio.all_tasks()}
+    assert not any("think" in name or "use_tools" in name for name in tasks)
+    assert (await talk.say("hello")).text
+
+
+async def test_a_turn_that_takes_too_long_is_an_error(sqlite_world):
+    domain = _domain(_Endless(pause_s=0.05))
+    agent = _agent(sqlite_world, domain, CONVONET_TURN_TIMEOUT_S=0.01)
+    with pytest.raises(AgentError):
+        await Conversation(agent, await sqlite_world.caller()).say("go")
+    await agent.close()
+
+
+async def test_a_model_that_never_stops_using_tools_is_stopped(sqlite_world):
+    agent = _agent(sqlite_world, _domain(_Endless()))
+    heard = await Conversation(agent, await sqlite_world.caller()).say("go")
+    assert heard.text == GIVE_UP
+    assert heard.tools == ["get_todos"] * MOST_ROUNDS
+    await agent.close()
+
+
+async def test_an_unknown_time_zone_is_no_obstacle(sqlite_world):
+    from dataclasses import replace
+
+    talk = await sqlite_world.talk()
+    talk.caller = replace(talk.caller, timezone="Mars/Olympus")
+    assert (await talk.say("add buy milk to my list")).failed == []
+
+
+async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_skill_understands(sqlite_world):
+    from convonet.agents.skill import SkillTurn
+    from tests.agents.conftest import NOW
+
+    for domain in all_domains():
+        assert {tool.name for tool in await sqlite_world.agent._tools.list_tools(domain.server)} == set(domain.labels)
+        assert len(domain.examples) >= 2
+        assert all(domain.skill.understands(SkillTurn(example, NOW)) for example in domain.examples)
+
+
+AWAY = "I can't reach that service right now. Please try again in a moment."
+
+
+class _Endless:
+    """A skill that always wants the same tool once more."""
+
+    def __init__(self, pause_s=0.0):
+        self._pause_s = pause_s
+
+    def understands(self, turn):
+        return True
+
+    def step(self, turn):
+        time.sleep(self._pause_s)
+        return UseTools((Call("get_todos", {}),))
+
+
+def _domain(skill):
+    return Domain("todo", "todo", "never end", "", ("go", "go on"), {}, skill)
+
+
+def _agent(world, domain, **settings):
+    settings = agent_settings(world.agent._tools._base_url, **settings)
+    return AgentService(settings, domains=[domain])
+
+
+def _caller():
+    from convonet.agents.base import Caller
+    from convonet.ids import DEMO_USER_ID
+
+    return Caller(DEMO_USER_ID, "Demo")
+
+
+async def _say_nothing(reader, writer):
+    await reader.read()
+    writer.close()

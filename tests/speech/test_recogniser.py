@@ -1,0 +1,56 @@
+"""One decoder by itself."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from convonet.speech.local.jobs import Stopped
+from convonet.speech.local.language_model import domain_model
+from convonet.speech.local.phrases import Phrases
+from convonet.speech.local.recogniser import PEAK, Decoder, Hypothesis, better, levelled
+from tests.speech_samples import silence, speak
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory):
+    phrases = Phrases("call mom\ncall dad\nbuy milk\n")
+    return Decoder(phrases, domain_model(tmp_path_factory.mktemp("model"), phrases))
+
+
+def test_an_empty_recording_gives_nothing_and_the_decoder_still_works(decoder):
+    assert decoder.recognise(silence(0.0)) is None
+    assert decoder.recognise(speak("call mom")).text == "call mom"
+
+
+def test_a_stopped_decoder_can_be_used_again(decoder):
+    calls = itertools.count()
+    with pytest.raises(Stopped):
+        decoder.recognise(speak("call dad"), lambda: next(calls) == 3)
+    assert decoder.recognise(speak("call dad")).text == "call dad"
+
+
+def test_the_same_recording_is_always_heard_the_same_way(decoder):
+    first, second = (decoder.recognise(speak("buy milk")) for _ in range(2))
+    assert first.text == second.text
+
+
+def test_the_better_score_wins_and_our_phrases_win_a_tie():
+    def said(text, score):
+        return Hypothesis(text, score, ())
+
+    assert better(said("general", 0.3), said("domain", 0.2)).text == "general"
+    assert better(said("general", 0.2), said("domain", 0.2)).text == "domain"
+    assert better(None, said("domain", 0.0)).text == "domain"
+    assert better(said("general", 0.0), None).text == "general"
+    assert better(None, None) is None
+
+
+@pytest.mark.parametrize("loudness", [0.01, 1.0])
+def test_every_recording_is_brought_to_one_level(loudness):
+    samples = levelled((speak("call mom") * loudness).astype(np.int16))
+    assert np.abs(samples).max() == pytest.approx(PEAK, rel=0.05)
+
+
+def test_digital_silence_is_filled_with_a_little_noise():
+    assert 0 < np.abs(levelled(silence(1.0))).max() < 50
