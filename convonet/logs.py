@@ -45,6 +45,7 @@ _FLOORS = {
     "mcp": logging.INFO,
     # one line for each request, with its URL
     "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
 }
 
 

@@ -73,6 +73,9 @@ def _launch(settings: Settings) -> None:
         except KeyboardInterrupt:
             typer.echo()
         finally:
+            # an impatient second Ctrl-C must not leave anything behind
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             _say("Stopping")
             product.stop()
 

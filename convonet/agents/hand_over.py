@@ -22,7 +22,7 @@ _WISH = re.compile(
     r"|(?:transfer|connect) (?:me|this call|the call)"
     rf"|(?:get|give|find) me {_PERSON}"
     rf"|(?:i (?:want|need)|is there) {_PERSON}(?: there| here)?"
-    r"|(?:a )?(?:human|operator|representative|live agent|human agent|real person|customer service)(?: please)?",
+    r"|(?:a )?(?:human|operator|representative|agent|live agent|human agent|real person|customer service)(?: please)?",
     re.IGNORECASE,
 )
 

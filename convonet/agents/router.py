@@ -14,6 +14,11 @@ from convonet.agents.skill import QUESTION, SkillTurn
 from convonet.agents.small_talk import Moment, last_answer, out_of_scope, small_talk, wants_a_repeat
 from convonet.agents.spoken import answer
 
+MOST_CHARACTERS = 600
+"""Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
+
+TOO_LONG = "That was too much at once for me. Please say it in fewer words."
+
 Kind = Literal["domain", "small_talk", "hand_over", "out_of_scope"]
 
 
@@ -37,6 +42,8 @@ class Router:
         """Where this turn goes."""
         so_far: AgentType = request.agent_type or "general"
         said = request.transcript
+        if len(said) > MOST_CHARACTERS:
+            return Route("out_of_scope", so_far, TOO_LONG, request.memory)
         if wants_a_repeat(said):
             return Route("small_talk", so_far, last_answer(request.history), request.memory)
         unasked = {name: value for name, value in request.memory.items() if name != QUESTION}

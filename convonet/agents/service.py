@@ -111,7 +111,9 @@ class AgentService:
         start: TurnState = {"rounds": 0, "calls": 0}
         stream = self._graph.astream(start, context=context, stream_mode=["custom", "values"])
         # closing the stream is what cancels the nodes at work
-        async with contextlib.aclosing(cast("AsyncGenerator[tuple[str, AgentEvent | TurnState], None]", stream)) as parts:
+        async with contextlib.aclosing(
+            cast("AsyncGenerator[tuple[str, AgentEvent | TurnState], None]", stream)
+        ) as parts:
             async for _, content in parts:
                 yield content
 

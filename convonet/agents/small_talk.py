@@ -9,7 +9,7 @@ from datetime import datetime
 
 from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
-from convonet.agents.spoken import answer, cleaned, enumerated
+from convonet.agents.spoken import answer, bare, cleaned, enumerated
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ Answer = Callable[[Moment], str]
 
 def small_talk(said: str, moment: Moment) -> str | None:
     """The answer to small talk; None when the sentence is something else."""
-    text = said.strip().rstrip(" .!?,").replace("\u2019", "'")
+    text = bare(said)
     for pattern, reply in _REPLIES:
         if pattern.fullmatch(text) or pattern.fullmatch(cleaned(said)):
             return reply(moment)
@@ -123,6 +123,10 @@ _TABLE: tuple[tuple[str, Answer], ...] = (
         r"(?:who|what) are you|what(?:'s| is) your name|are you (?:a )?(?:robot|human|real|machine|computer|person|bot)"
         r"(?: person)?|am i talking to a (?:robot|machine|human|computer|person)",
         _says("I'm Convonet, an automated voice assistant."),
+    ),
+    (
+        r"(?:can you hear me|are you (?:still )?there|is anybody there|testing|test|one two three)",
+        _says("Yes, I can hear you. What can I do for you?"),
     ),
     (r"what(?:'s| is) the time|what time is it(?: now)?", _clock),
     (r"what(?:'s| is) (?:the date|today's date|the date today|today)|what day is (?:it|today|it today)", _day),

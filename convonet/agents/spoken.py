@@ -10,7 +10,7 @@ from typing import Literal
 
 _HESITATION = re.compile(r"(?:^|(?<=\s))(?:u+h+m*|u+m+|e+r+m*|h+m+)(?:[,.…]+|(?=\s)|$)\s*", re.IGNORECASE)
 _OPENING = re.compile(
-    r"^(?:(?:please|hey|hi|hello|well|so|okay|ok|alright|all right|oh|now|then|also|actually|and|yeah"
+    r"^(?:(?:please|yes|yep|hey|hi|hello|well|so|okay|ok|alright|all right|oh|now|then|also|actually|and|yeah"
     r"|convonet)\b[,.!]*\s+"
     r"|(?:can|could|would|will) you (?:please |just |also )*"
     r"|would you mind "
@@ -20,6 +20,7 @@ _OPENING = re.compile(
     r"|(?:let's|let us|let me|may i|can i|could i|just|go ahead and|kindly) )",
     re.IGNORECASE,
 )
+_MARKS = re.compile(r"[,;!?](?:\s*[,;:!?.])+")
 _INSERTED = re.compile(r",\s*please\s*,", re.IGNORECASE)
 _CLOSING = re.compile(
     r"[,.!?;:\s]+(?:please|thanks|thank you(?: very much| so much)?|for me|okay|ok|would you|will you|if you can"
@@ -28,36 +29,49 @@ _CLOSING = re.compile(
 )
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": None, "\u201d": None, '"': None, "\u00a0": " "})
 
-_YES = re.compile(
-    r"(?:(?:yes|yeah|yep|yup|sure|okay|ok|correct|right|exactly|absolutely|definitely|of course|affirmative|go ahead"
-    r"|do it"
-    r"|do that|please do|that's right|that is right|that's correct|sounds good|confirm|confirmed|go for it|i'm sure"
-    r"|i am sure"
-    r"|please|it is|i do|certainly|fine)[,.!\s]*)+(?:(?:delete|remove|add|change|mark) (?:it|them|that|all|everything)"
-    r"(?: all)?)?",
-    re.IGNORECASE,
-)
+_YES_WORDS = """
+    yes, yeah, yep, yup, sure, okay, ok, correct, right, exactly, absolutely, definitely, of course,
+    affirmative, go ahead, do it, do that, please do, that's right, that is right, that's correct, sounds good,
+    confirm, confirmed, go for it, i'm sure, i am sure, please, it is, i do, certainly, fine
+"""
+_NO_WORDS = "no, nope, nah, never, negative, don't, do not, wrong"
+_AFTER_NO = """
+    thanks, thank you, don't, do not, please, leave it, keep it, that's wrong, that is wrong, i'm not, not that,
+    not that one, that's all
+"""
+_MILD_NO = """
+    not really, not now, not that, not that one, not sure, not yet, leave it, leave them, keep it, keep them,
+    none, none of them, neither, neither of them
+"""
+_DROP_WORDS = """
+    never mind, nevermind, forget it, forget that, forget about it, cancel, cancel that, cancel it, stop, stop
+    it, drop it, nothing, skip it, skip that, start over, go back, wait, leave it, no don't, don't
+"""
+_DEED = r"(?:delete|remove|add|change|mark) (?:it|them|that|all|everything)(?: all)?"
+
+
+def _one_of(phrases: str) -> str:
+    return "(?:" + "|".join(sorted((" ".join(p.split()) for p in phrases.split(",")), key=len, reverse=True)) + ")"
+
+
+_YES = re.compile(rf"(?:{_one_of(_YES_WORDS)}\b[,.!\s]*)+(?:{_DEED})?", re.IGNORECASE)
 _NO = re.compile(
-    r"(?:no|nope|nah|never|negative|don't|do not|wrong)\b(?:[,.!\s]+(?:thanks|thank you|don't|do not|please|leave it"
-    r"|keep it"
-    r"|that's wrong|that is wrong|i'm not|not that(?: one)?|that's all|(?:delete|remove|add|change) (?:it|them|that)))*"
-    r"|(?:not (?:really|now|that(?: one)?|sure|yet)|leave (?:it|them)|keep (?:it|them)|none(?: of them)?"
-    r"|neither(?: of them)?)",
-    re.IGNORECASE,
+    rf"{_one_of(_NO_WORDS)}\b(?:[,.!\s]+(?:{_one_of(_AFTER_NO)}|{_DEED}))*|{_one_of(_MILD_NO)}", re.IGNORECASE
 )
-_DROP = re.compile(
-    r"(?:no[,.\s]+)?(?:(?:never mind|nevermind|forget (?:it|that|about it)|cancel(?: that| it)?|stop(?: it)?|drop it"
-    r"|nothing"
-    r"|skip (?:it|that)|start over|go back|wait|leave it|no don't|don't)[,.\s]*)+",
-    re.IGNORECASE,
-)
+_DROP = re.compile(rf"(?:no[,.\s]+)?(?:{_one_of(_DROP_WORDS)}\b[,.\s]*)+", re.IGNORECASE)
 
 Answer = Literal["yes", "no", "drop"]
 
 
+def bare(said: str) -> str:
+    """The sentence without hesitations, quotes and closing marks."""
+    text = _MARKS.sub(",", _HESITATION.sub("", said.translate(_QUOTES)))
+    return " ".join(text.split()).rstrip(" .!?,;:…")
+
+
 def cleaned(said: str) -> str:
     """The sentence without hesitations, politeness, opening words and closing marks; the caller's own words stay."""
-    text = _INSERTED.sub(",", _bare(said))
+    text = _INSERTED.sub(",", bare(said))
     before = ""
     while text != before:
         before = text
@@ -67,16 +81,12 @@ def cleaned(said: str) -> str:
 
 def answer(said: str) -> Answer | None:
     """What the sentence answers to a yes-or-no question; None when it is something else."""
-    text = _bare(said)
+    text = bare(said)
     if _DROP.fullmatch(text):
         return "drop"
     if _NO.fullmatch(text):
         return "no"
     return "yes" if _YES.fullmatch(text) else None
-
-
-def _bare(said: str) -> str:
-    return " ".join(_HESITATION.sub("", said.translate(_QUOTES)).split()).rstrip(" .!?,;:…")
 
 
 def enumerated(things: list[str], last: Literal["and", "or"] = "and") -> str:

@@ -128,15 +128,17 @@ class _Connection:
 
     async def call(self, tool: str, arguments: dict[str, object], meta: RequestParamsMeta) -> ToolResult:
         """Call a tool; once more on a new connection when the open one had died. Raises transport errors."""
+        client = await self.client()
         try:
-            return _result(await (await self.client()).call_tool(tool, arguments, meta=meta))
+            return _result(await client.call_tool(tool, arguments, meta=meta))
         except _TRANSPORT_ERRORS:
             # safe to repeat: the idempotency key keeps the effect from happening twice
-            await self.drop()
+            await self.drop(client)
+        client = await self.client()
         try:
-            return _result(await (await self.client()).call_tool(tool, arguments, meta=meta))
+            return _result(await client.call_tool(tool, arguments, meta=meta))
         except _TRANSPORT_ERRORS:
-            await self.drop()
+            await self.drop(client)
             raise
 
     async def client(self) -> Client:
@@ -149,8 +151,10 @@ class _Connection:
                 self._client = await opened
             return self._client
 
-    async def drop(self) -> None:
-        """Close the client; the next use opens a new one."""
+    async def drop(self, failed: Client | None = None) -> None:
+        """Close the client; the next use opens a new one. One that was opened since `failed` was in use stays."""
+        if failed is not None and failed is not self._client:
+            return
         self._client = None
         self._release.set()
         if self._keeper is not None:
@@ -168,8 +172,9 @@ class _Connection:
                 )
                 transport = streamable_http_client(self._url, http_client=http)
                 client = await stack.enter_async_context(Client(transport))
-                if not opened.cancelled():
-                    opened.set_result(client)
+                if opened.cancelled():
+                    return  # the turn that asked for it is over
+                opened.set_result(client)
                 await release.wait()
         except BaseException as error:
             if not opened.done():

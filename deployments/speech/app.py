@@ -1,15 +1,12 @@
 """Local speech as a Serve application of its own, reached by handle only: no session host runs recognition itself."""
 
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 
 from convonet.logs import configure
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
-from deployments.binding import bind_to_node_address
-
-bind_to_node_address()
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
@@ -19,7 +16,7 @@ MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 class Speech:
     """One replica: local speech with its worker processes, warm before the first call."""
 
-    async def __init__(self) -> None:
+    async def __init__(self) -> None:  # type: ignore[misc] # Serve awaits it
         settings = get_settings()
         configure(settings.log_level)
         self._speech = LocalSpeech(settings)
@@ -27,6 +24,10 @@ class Speech:
 
     def __del__(self) -> None:
         self._speech.close()
+
+    async def ready(self) -> bool:
+        """Whether calls are answered: a replica is there only when its workers run."""
+        return True
 
     async def transcribe(self, utterance: Utterance, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`; our errors reach the caller as the cause of a `RayTaskError`."""
@@ -39,4 +40,5 @@ class Speech:
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
-    return Speech.bind()
+    speech: Deployment = Speech  # type: ignore[assignment]
+    return speech.bind()

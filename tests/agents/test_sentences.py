@@ -8,7 +8,9 @@ from tests.agents.conftest import running_world
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIST = ("buy milk", "call the dentist | 2026-11-20T09:00", "pay the rent | 2026-11-30 | high", "water the plants")
-KEPT = frozenset({"buy milk", "call the dentist | 2026-11-20T09:00", "pay the rent | 2026-11-30 | high", "water the plants"})
+KEPT = frozenset(
+    {"buy milk", "call the dentist | 2026-11-20T09:00", "pay the rent | 2026-11-30 | high", "water the plants"}
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -89,7 +91,10 @@ DELETED = [
 ]
 
 ASKED = [
-    ("what's on my list", "You have 4 things on your list: call the dentist, pay the rent, water the plants and buy milk."),
+    (
+        "what's on my list",
+        "You have 4 things on your list: call the dentist, pay the rent, water the plants and buy milk.",
+    ),
     ("What are my todos?", "4 things"),
     ("read my list to me", "4 things"),
     ("how many tasks do i have", "You have 4 things on your list."),

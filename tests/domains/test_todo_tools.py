@@ -1,5 +1,6 @@
 """Every todo tool through a real MCP client over HTTP, on SQLite and PostgreSQL."""
 
+import asyncio
 import itertools
 
 import httpx2
@@ -10,6 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 from convonet.auth.tokens import ResumeClaims, mint_caller_token, mint_resume_token
 from convonet.domains.todo.models import TodoRow
 from convonet.ids import SessionId
+from convonet.mcp.client import ToolBox
 from tests.domains.conftest import ALICE, BOB, SECRET, serving
 from tests.fixtures.ports import free_port
 
@@ -146,8 +148,6 @@ async def test_any_mcp_client_with_a_token_can_use_the_tools(tools_url):
 
 
 async def test_a_server_that_was_away_is_found_again_without_being_asked_twice(database):
-    from convonet.mcp.client import ToolBox
-
     port = free_port()
     box = ToolBox(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=2)
     away = await call(box, "get_todos")
@@ -164,3 +164,14 @@ async def test_stored_moments_are_utc(toolbox, database):
     async with database.transaction() as session:
         row = (await session.scalars(TodoRow.__table__.select().with_only_columns(TodoRow.due_date))).one()
     assert (row.month, row.day, row.hour) == (7, 1, 16)
+
+
+async def test_calls_at_once_survive_a_restart_of_the_server(database):
+    port = free_port()
+    box = ToolBox(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=5)
+    for _ in range(3):
+        async with serving(database, port):
+            made = await asyncio.gather(*(call(box, "create_todo", title="buy milk") for _ in range(20)))
+            assert all(answer.ok for answer in made)
+    assert len({answer.data["todo"]["id"] for answer in made}) == 20
+    await box.close()

@@ -34,8 +34,10 @@ async def heard(speech, utterance):
 
 @pytest.mark.parametrize("voice", VOICES)
 async def test_nine_of_ten_todo_sentences_are_understood(local_speech, voice):
-    texts = {sentence: await heard(local_speech, recording(sentence, voice)) for sentence in TODO_SENTENCES}
-    wrong = {text for sentence, text in texts.items() if TODO_SENTENCES[sentence] not in text}
+    titles, texts = list(TODO_SENTENCES.values()), []
+    for some in (list(TODO_SENTENCES)[:5], list(TODO_SENTENCES)[5:]):
+        texts += await asyncio.gather(*(heard(local_speech, recording(sentence, voice)) for sentence in some))
+    wrong = [text for title, text in zip(titles, texts, strict=True) if title not in text]
     assert len(wrong) <= 1, wrong
 
 

@@ -38,7 +38,7 @@ async def test_a_worker_that_died_between_two_jobs_is_started_again_unnoticed(wo
     await worker.start()
     first = worker.pid
     os.kill(first, signal.SIGKILL)
-    while is_alive(first):
+    while worker.pid is not None:
         await asyncio.sleep(0.01)
     assert await worker.run(HELLO)
     assert worker.pid not in (None, first)

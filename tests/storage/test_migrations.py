@@ -1,11 +1,14 @@
 """Migrations: repeatable, safe beside the tables of the deployment that is replaced."""
 
 import asyncio
+import uuid
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from convonet.domains.todo.service import Owner, TodoChange, TodoService
 from convonet.settings import Settings
-from convonet.storage.database import migrate
+from convonet.storage.database import Database, migrate
 from convonet.storage.users import seed_demo_user
 
 OLD_TABLES = """
@@ -14,7 +17,13 @@ CREATE TABLE users_anthropic (id uuid PRIMARY KEY, email varchar(255) UNIQUE, us
   is_active boolean, is_verified boolean, created_at timestamptz, updated_at timestamptz, last_login_at timestamptz);
 INSERT INTO users_anthropic (id, email, voice_pin, is_active)
   VALUES ('6f8f57b0-93c2-4b58-8a3c-7fb9c3a6a001', 'old@example.com', '778899', true);
+CREATE TABLE todos_anthropic (id uuid PRIMARY KEY, created_at timestamptz, updated_at timestamptz, title varchar,
+  description text, completed boolean, priority varchar, due_date timestamptz, google_calendar_event_id varchar,
+  creator_id uuid, assignee_id uuid, team_id uuid, is_private boolean);
+INSERT INTO todos_anthropic (id, created_at, title, completed, creator_id) VALUES
+  ('6f8f57b0-93c2-4b58-8a3c-7fb9c3a6b001', now(), 'an old todo', false, '6f8f57b0-93c2-4b58-8a3c-7fb9c3a6a001');
 """
+OLD_USER = Owner(uuid.UUID("6f8f57b0-93c2-4b58-8a3c-7fb9c3a6a001"), ZoneInfo("UTC"))
 
 
 async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
@@ -26,10 +35,26 @@ async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
 async def test_tables_and_rows_of_the_old_deployment_stay(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
-    await migrate(Settings(DB_URI=fresh_database).database_url)
+    url = Settings(DB_URI=fresh_database).database_url
+    await migrate(url)
+    await migrate(url)
     assert await connection.fetchval("SELECT voice_pin FROM users_anthropic") == "778899"
-    assert await connection.fetchval("SELECT count(*) FROM todos_anthropic") == 0
+    assert await connection.fetchval("SELECT title FROM todos_anthropic") == "an old todo"
     await connection.close()
+
+
+async def test_todos_of_the_old_deployment_are_listed_and_changed(fresh_database):
+    connection = await asyncpg.connect(fresh_database)
+    await connection.execute(OLD_TABLES)
+    await connection.close()
+    url = Settings(DB_URI=fresh_database).database_url
+    await migrate(url)
+    database = Database(url)
+    todos = TodoService(database)
+    (old,) = await todos.find(OLD_USER, completed=False, due_before=None, limit=10)
+    assert (old.title, old.priority) == ("an old todo", "medium")
+    assert (await todos.change(OLD_USER, old.id, TodoChange(completed=True))).completed
+    await database.close()
 
 
 async def test_the_demo_caller_is_seeded_once(tmp_path):

@@ -65,9 +65,14 @@ class Todo(BaseModel):
             title=row.title,
             description=row.description,
             completed=row.completed,
-            priority=Priority(row.priority),
+            priority=_priority_of(row.priority),
             due_date=in_zone(row.due_date, zone).isoformat() if row.due_date else None,
         )
+
+
+def _priority_of(stored: str | None) -> Priority:
+    """Rows of the replaced deployment may hold none, or a word that nobody checked."""
+    return Priority(stored) if stored in set(Priority) else Priority.MEDIUM
 
 
 def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -5,17 +5,16 @@ sentence ──► wish ──► (which todo? ask) ──► (value? sure? ask)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from convonet.agents.skill import Call, Outcome, Say, SkillTurn, Step, UseTools
 from convonet.agents.spoken import cleaned
 from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline import phrasing
 from convonet.domains.todo.offline.answers import answered
+from convonet.domains.todo.offline.finding import belongs, effect, meant, named
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
-from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
 
@@ -96,11 +95,11 @@ class _TodoTurn:
     def _list(self, listing: Listing) -> Step:
         if not self._turn.outcomes:
             return self._look({"completed": listing.state == "done"})
-        todos = [todo for todo in self._looked_up() if _belongs(todo, listing)]
-        named = tuple(_named(todos))
-        heard = 0 if listing.only_count else 1 if listing.only_next else min(len(named), phrasing.MOST_SPOKEN)
-        last = named[0] if len(named) == 1 or (named and listing.only_next) else self._focus.last
-        return self._say(phrasing.listed(listing, todos), Focus(last=last, listed=named, heard=heard))
+        todos = [todo for todo in self._looked_up() if belongs(todo, listing)]
+        found = tuple(named(todos))
+        heard = 0 if listing.only_count else 1 if listing.only_next else min(len(found), phrasing.MOST_SPOKEN)
+        last = found[0] if len(found) == 1 or (found and listing.only_next) else self._focus.last
+        return self._say(phrasing.listed(listing, todos), Focus(last=last, listed=found, heard=heard))
 
     def _read_on(self) -> Step:
         rest = [todo.title for todo in self._focus.listed[self._focus.heard :]]
@@ -133,7 +132,7 @@ class _TodoTurn:
             return self._ask("value", change, phrasing.ask_value(change, chosen[0].title), chosen[:1])
         if change.action == "delete" and not agreed:
             return self._ask("sure", change, phrasing.ask_sure([todo.title for todo in chosen]), chosen)
-        return UseTools(tuple(_effect(change, todo) for todo in chosen))
+        return UseTools(tuple(effect(change, todo) for todo in chosen))
 
     def _in_focus(self, change: Change) -> tuple[Named, ...]:
         target, focus = change.target, self._focus
@@ -144,25 +143,14 @@ class _TodoTurn:
 
     def _find(self, change: Change) -> tuple[Named, ...] | Say:
         """The todos meant, or a question which of several, or word that there is none."""
-        looked_up = self._looked_up()
-        todos = _named(todo for todo in looked_up if _can(change, todo))
-        target = change.target
-        if target.all_of is not None and todos:
-            return tuple(todos)
-        if placed := target.placed(todos):
-            return (placed,)
-        found, sure = matches(target.words, todos) if target.words else ([], False)
-        if not sure and change.action == "complete":
-            # finished before, perhaps by this very turn before its host died: saying so again does no harm
-            done, sure = matches(target.words, _named(todo for todo in looked_up if todo.completed))
-            found = done if sure else found
+        found, sure = meant(change, self._looked_up())
         if not found:
             return self._say(phrasing.not_found(change))
-        if len(found) > 1:
-            return self._ask("which", change, phrasing.ask_which([todo.title for todo in found]), tuple(found))
+        if len(found) > 1 and change.target.all_of is None:
+            return self._ask("which", change, phrasing.ask_which([todo.title for todo in found]), found)
         if not sure:
-            return self._ask("mean", change, phrasing.ask_mean(found[0].title), tuple(found))
-        return (found[0],)
+            return self._ask("mean", change, phrasing.ask_mean(found[0].title), found)
+        return found
 
     def _describe(self, change: Change, chosen: tuple[Named, ...]) -> Step:
         if not chosen:
@@ -206,37 +194,3 @@ class _TodoTurn:
 
     def _say(self, text: str, focus: Focus | None = None) -> Say:
         return Say(text, remembering(self._turn.memory, focus or self._focus))
-
-
-def _effect(change: Change, todo: Named) -> Call:
-    match change.action:
-        case "complete":
-            return Call("complete_todo", {"id": todo.id})
-        case "reopen":
-            return Call("update_todo", {"id": todo.id, "completed": False})
-        case "delete":
-            return Call("delete_todo", {"id": todo.id})
-        case _:
-            return Call("update_todo", {"id": todo.id, **change.fields.given()})
-
-
-def _named(todos: Iterable[Todo]) -> list[Named]:
-    return [Named(id=todo.id, title=todo.title) for todo in todos]
-
-
-def _can(change: Change, todo: Todo) -> bool:
-    """Whether the action makes sense for a todo in this state."""
-    if change.target.all_of == "done" or change.action == "reopen":
-        return todo.completed
-    return change.action in {"delete", "describe"} or not todo.completed
-
-
-def _belongs(todo: Todo, listing: Listing) -> bool:
-    if listing.priority is not None and todo.priority != listing.priority:
-        return False
-    if listing.last_day is None:
-        return True
-    if todo.due_date is None:
-        return False
-    day = datetime.fromisoformat(todo.due_date).date().isoformat()
-    return (listing.first_day or day) <= day <= listing.last_day

@@ -14,7 +14,7 @@ TODO = r"(?:to[ -]?do|two do|too do|todo|task|shopping|grocery|groceries|reminde
 LIST = (
     rf"(?:(?:my|the|our|your|this) (?:whole |entire )?)?(?:{TODO}(?:'?s)? list|list|to[ -]?do'?s|todos|tasks|reminders)"
 )
-ITEM = r"(?:to[ -]?do(?: item)?|todo(?: item)?|task|reminder|item|entry|list item|thing to do)"
+ITEM = r"(?:to[ -]?do(?: item)?|todo(?: item)?|task|reminder|item|entry|note|list item|thing to do)"
 ITEMS = r"(?:to[ -]?do'?s|todos|tasks|reminders|items|things(?: to do)?|entries)"
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -70,7 +70,7 @@ _PRIORITY_AT_END = re.compile(
     rf"|(?<=,)\s*(?P<level3>{LEVEL})|(?:as|it's|it is|marked) (?P<level4>{LEVEL}))$",
     re.IGNORECASE,
 )
-_LIST_AT_END = re.compile(rf"(?:^|[ ,]+)(?:to|on|onto|in|into) {LIST}$", re.IGNORECASE)
+_LIST_AT_END = re.compile(rf"(?:^|[ ,]+)(?:(?:to|on|onto|in|into) {LIST}|to it)$", re.IGNORECASE)
 _NOT_A_TITLE = re.compile(
     r"^(?:(?:that )?(?:i|we) (?:need|have|want|ought|got) to |to (?=\w)|about |that |for |:\s*)", re.IGNORECASE
 )

@@ -16,15 +16,10 @@ from convonet.domains.todo.offline.intents import Intent
 
 _RULES = (*ASKING, *FINISHING, *UPDATING, *ADDING)
 
-MOST_CHARACTERS = 1_000
-"""More than a minute of speech; what is longer is no sentence about a todo, and patterns take time."""
-
 
 @lru_cache(maxsize=256)
 def parse(sentence: str, now: datetime) -> Intent | None:
     """The intent of a cleaned sentence; None when it is not about todos."""
-    if len(sentence) > MOST_CHARACTERS:
-        return None
     if listing := listing_of(sentence, now):
         return listing
     for pattern, build in _RULES:

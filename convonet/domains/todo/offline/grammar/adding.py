@@ -53,6 +53,7 @@ def bare_task(sentence: str, now: datetime) -> Intent | None:
 
 ADDING = rules(
     _create,
+    r"note to self[:,]? (?P<title>.+)",
     rf"{_ADD} (?P<title>.+ (?:to|on|onto|in|into) {LIST}(?: .+)?)",
     rf"(?:add|put|write|insert|enter) (?:to|on|onto|in) {LIST}[,:]?(?: (?P<title>.+))?",
     rf"(?:{_MAKE} )?{_NEW}[,:]?(?: (?P<title>.+))?",

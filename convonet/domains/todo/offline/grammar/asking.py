@@ -25,10 +25,13 @@ _HAVE = (
 )
 _STILL = rf"(?:{_STATE}|left|have i (?:finished|completed|done)|did i (?:finish|complete|do)|i finished|i completed)"
 _DUTY = r"(?:have|need|got|do|done|finish|finished|complete|completed|be doing)"
+_AGENDA = r"(?:my|the) (?:plate|agenda|schedule)"
 _CORES = (
     rf"(?:{_ASK} )?(?:all )?(?:of )?(?:me )?(?:my |the )?(?:(?:{_STATE}|{LEVEL}(?:[ -]priority)?) )*(?:{ITEMS}|{LIST})"
     rf"(?: (?:{_HAVE}|{_STILL}))*",
-    rf"(?:tell me )?what(?:'s| is| are|s)? (?:still |left |next |up |currently |now |all )*(?:on|in) {LIST}",
+    rf"{_ASK} everything(?: on {LIST})?",
+    rf"(?:tell me )?what(?:'s| is| are|s| was| were)? (?:still |left |next |up |currently |now |all )*(?:on"
+    rf"|in) (?:{LIST}|{_AGENDA})(?: again| now)?",
     rf"what(?:'s| is| are)? (?:still )?(?:{_STATE}|left|next|due|planned|up|up next|coming up|first|most urgent)"
     rf"(?: to do| for me| on {LIST})*",
     rf"what (?:do|should|must|can|did|have|else do) i (?:still |all )*{_DUTY}(?: left| got)*"
@@ -39,7 +42,9 @@ _CORES = (
     rf"(?:how long is|how full is|what does) (?:{LIST})(?: look like| say)?",
 )
 _CORE = re.compile("|".join(f"(?:{core})" for core in _CORES), re.IGNORECASE)
-_ABOUT_A_DAY = re.compile(r"what(?:'s| is| are|s)?(?: happening| up)?|anything|is anything|is there anything", re.I)
+_ABOUT_A_DAY = re.compile(
+    rf"what(?:'s| is| are|s)?(?: happening| up| on| on {_AGENDA})?|anything|is anything|is there anything", re.I
+)
 _DONE = re.compile(
     r"\b(?:completed|finished|done|did i (?:do|finish|complete)|have i (?:done|finished|completed))\b", re.I
 )
@@ -111,5 +116,6 @@ ASKING = (
         r"what(?:'s| is) the (?:due date|deadline|priority|status) (?:of|for) (?P<target>.+)",
         r"(?:is|are) (?P<target>.+?) (?:done|complete|completed|finished|urgent|important)(?: yet)?",
         r"(?:did|have) i (?:already )?(?:finish|finished|complete|completed|do|done) (?P<target>.+?)(?: yet| already)?",
+        r"did i (?:already )?(?P<target>.+?)(?: yet| already)?",
     ),
 )

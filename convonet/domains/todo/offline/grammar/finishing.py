@@ -42,12 +42,14 @@ FINISHING = (
         rf"(?:clear|empty|wipe|clean up|erase|reset)(?: out)? (?P<target>{_EVERYTHING})",
         r"(?:delete|remove|erase|trash)(?: (?P<target>.+))?",
         rf"(?:take|strike|get|drop|throw|cancel|discard|get rid of) (?P<target>.+?) (?:off|from|out of|off of) {LIST}",
-        rf"(?:drop|cancel|get rid of) (?P<target>{_ONE})",
+        rf"(?:drop|get rid of) (?P<target>{_ONE})",
+        r"(?:cancel|forget)(?: about)? (?P<target>.+)",
+        r"i (?:don't|do not|no longer) (?:need|have|want) (?:to )?(?P<target>.+?)(?: any ?more| any longer)?",
     ),
     *rules(
         _to("complete"),
         rf"(?:mark|set|flag|marked)(?: off)? (?P<target>.+?) (?:as |is |to |has )?{_DONE}",
-        r"(?:check|tick|cross|scratch|strike|mark) off (?P<target>.+?)",
+        r"(?:check|tick|cross|scratch|strike|mark) (?:off|out) (?P<target>.+?)",
         rf"(?:check|tick|cross|scratch|strike|mark) (?P<target>.+?) {_OFF}",
         r"(?:complete|finish) (?P<target>.+)",
         rf"{_I_HAVE}(?:finished|completed|done|did|through)(?: with| doing)? (?P<target>.+?)(?: already| now| today)?",
@@ -59,5 +61,6 @@ FINISHING = (
         _to("complete"),
         rf"{_NOT_A_QUESTION}(?P<target>.+?) (?:is|are|has been|have been|was|were)(?: all| now| already)? {_DONE}"
         r"(?: now)?",
+        rf"{_NOT_A_QUESTION}(?!get\b|have\b|i\b)(?P<target>.+?) {_DONE}",
     ),
 )

@@ -1,0 +1,66 @@
+"""Which todos a sentence is about, among those that get_todos found; and the tool calls that change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from convonet.agents.skill import Call
+from convonet.domains.todo.models import Todo
+from convonet.domains.todo.offline.intents import Change, Listing, Named
+from convonet.domains.todo.offline.matching import matches
+
+
+def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], bool]:
+    """The todos that the change is about, and whether that is sure enough not to ask "did you mean"."""
+    target, possible = change.target, named(todo for todo in todos if _can(change, todo))
+    if target.all_of is not None:
+        return tuple(possible), True
+    if placed := target.placed(possible):
+        return (placed,), True
+    if not target.words:
+        return (), False
+    found, sure = matches(target.words, possible)
+    if not sure and change.action == "complete":
+        # finished before, perhaps by this very turn before its host died: saying so again does no harm
+        done, done_sure = matches(target.words, named(todo for todo in todos if todo.completed))
+        if done_sure:
+            return tuple(done), True
+    return tuple(found), sure
+
+
+def belongs(todo: Todo, listing: Listing) -> bool:
+    """Whether the todo is of the part of the list that was asked for."""
+    if listing.priority is not None and todo.priority != listing.priority:
+        return False
+    if listing.last_day is None:
+        return True
+    if todo.due_date is None:
+        return False
+    day = datetime.fromisoformat(todo.due_date).date().isoformat()
+    return (listing.first_day or day) <= day <= listing.last_day
+
+
+def named(todos: Iterable[Todo]) -> list[Named]:
+    """What the conversation remembers of them."""
+    return [Named(id=todo.id, title=todo.title) for todo in todos]
+
+
+def effect(change: Change, todo: Named) -> Call:
+    """The call that does it to one todo."""
+    match change.action:
+        case "complete":
+            return Call("complete_todo", {"id": todo.id})
+        case "reopen":
+            return Call("update_todo", {"id": todo.id, "completed": False})
+        case "delete":
+            return Call("delete_todo", {"id": todo.id})
+        case _:
+            return Call("update_todo", {"id": todo.id, **change.fields.given()})
+
+
+def _can(change: Change, todo: Todo) -> bool:
+    """Whether the action makes sense for a todo in this state."""
+    if change.target.all_of == "done" or change.action == "reopen":
+        return todo.completed
+    return change.action in {"delete", "describe"} or not todo.completed
