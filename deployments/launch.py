@@ -62,11 +62,12 @@ def _launch(settings: Settings) -> None:
     if not PAGE.exists():
         raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
     config = _config_file(settings)
-    _say("Preparing the database")
-    asyncio.run(_prepare_database(settings))
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
         product = _Product(config, settings, Path(scratch))
         try:
+            # Ray needs ten seconds before the first tool could look at the database
+            _say("Preparing the database")
+            asyncio.run(_prepare_database(settings))
             product.wait_until_ready()
             _print_addresses(settings)
             product.wait()

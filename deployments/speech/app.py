@@ -1,5 +1,7 @@
 """Local speech as a Serve application of its own, reached by handle only: no session host runs recognition itself."""
 
+from typing import cast
+
 from ray import serve
 from ray.serve import Application, Deployment
 
@@ -12,7 +14,6 @@ MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
 
 
-@serve.deployment(max_ongoing_requests=MAX_ONGOING)
 class Speech:
     """One replica: local speech with its worker processes, warm before the first call."""
 
@@ -40,5 +41,6 @@ class Speech:
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
-    speech: Deployment = Speech  # type: ignore[assignment]
+    # the class itself stays importable, so that a replica imports this package instead of unpickling a copy
+    speech = cast("Deployment", serve.deployment(Speech, max_ongoing_requests=MAX_ONGOING))
     return speech.bind()

@@ -18,7 +18,6 @@ from convonet.logs import configure
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.speech.deepgram import DeepgramSpeech
 from convonet.speech.fallback import SpeechWithFallback
 
 AGENT_OVERHEAD_S = 2.0
@@ -59,6 +58,9 @@ def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Se
     ears: dict[str, SpeechToText] = {local.name: local}
     voices: dict[str, TextToSpeech] = {local.name: local}
     if settings.deepgram_api_key is not None:
+        # half a second of imports that the embedded default does without
+        from convonet.speech.deepgram import DeepgramSpeech
+
         hosted = SpeechWithFallback(DeepgramSpeech(settings), local)
         ears[hosted.name] = hosted
         voices[hosted.name] = hosted

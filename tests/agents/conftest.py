@@ -80,6 +80,7 @@ class World:
 
     def __init__(self, database, tools_url, **settings):
         self.database = database
+        self.tools_url = tools_url
         self.todos = TodoService(database)
         self.agent = AgentService(agent_settings(tools_url, **settings), clock=lambda: NOW.astimezone(UTC))
 
@@ -90,7 +91,7 @@ class World:
             session.add(user(CallerClaims(caller.user_id, caller.user_id, caller.timezone, TurnId(""))))
         for line in titles:
             title, due, priority = [*(part.strip() for part in line.split("|")), "", ""][:3]
-            await self.todos.create(_owner(caller), title, None, Priority(priority or "medium"), due or None)
+            await self.todos.create(owner_of(caller), title, None, Priority(priority or "medium"), due or None)
         return caller
 
     async def talk(self, *titles):
@@ -99,7 +100,7 @@ class World:
 
     async def rows(self, talk):
         """The caller's todos as sets of "title", "title | due", marked with * for a priority and x for done."""
-        todos = await self.todos.find(_owner(talk.caller), completed=None, due_before=None, limit=100)
+        todos = await self.todos.find(owner_of(talk.caller), completed=None, due_before=None, limit=100)
         return {_line(todo) for todo in todos}
 
 
@@ -131,7 +132,8 @@ async def sqlite_world(tmp_path):
         yield world
 
 
-def _owner(caller):
+def owner_of(caller):
+    """The caller as the todo service knows them."""
     return Owner(uuid.UUID(caller.user_id), ZoneInfo(caller.timezone))
 
 

@@ -2,6 +2,9 @@
 
 import pytest
 
+from convonet.domains.todo.models import Priority
+from tests.agents.conftest import owner_of
+
 
 async def test_a_missing_title_is_asked_for(world):
     talk = await world.talk()
@@ -34,7 +37,7 @@ async def test_of_several_the_caller_chooses_by_place_or_by_words(world):
     assert (await talk.say("the second one")).text == "Do you really want to delete call mom?"
     await talk.say("yes")
     assert await world.rows(talk) == {"call dad", "buy milk"}
-    await world.todos.create(_owner(talk), "call ann", None, "medium", None)
+    await world.todos.create(owner_of(talk.caller), "call ann", None, Priority.MEDIUM, None)
     await talk.say("mark call as done")
     await talk.say("the one for dad")
     assert await world.rows(talk) == {"call dad | done", "call ann", "buy milk"}
@@ -150,9 +153,3 @@ async def test_a_bad_title_is_refused_in_words_and_nothing_is_added(world):
     assert heard.failed == ["create_todo"]
     assert heard.text.endswith(".")
     assert await world.rows(talk) == set()
-
-
-def _owner(talk):
-    from tests.agents.conftest import _owner
-
-    return _owner(talk.caller)

@@ -3,19 +3,27 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
 
-from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
+from convonet.agents.base import Caller, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
+from convonet.agents.models import ChosenModel
 from convonet.agents.service import AgentService
-from convonet.agents.skill import Call, UseTools
+from convonet.agents.skill import Call, SkillTurn, UseTools
 from convonet.errors import AgentError
-from convonet.ids import new_turn_id
+from convonet.ids import DEMO_USER_ID, new_turn_id
+from convonet.mcp.client import ToolBox
 from convonet.storage.database import Database, migrate
-from tests.agents.conftest import Conversation, World, agent_settings
-from tests.domains.conftest import serving
+from tests.agents.conftest import NOW, Conversation, World, agent_settings
+from tests.domains.conftest import SECRET, serving
 from tests.fixtures.ports import free_port
 
 
@@ -120,21 +128,18 @@ async def test_a_model_that_never_stops_using_tools_is_stopped(sqlite_world):
 
 
 async def test_an_unknown_time_zone_is_no_obstacle(sqlite_world):
-    from dataclasses import replace
-
     talk = await sqlite_world.talk()
     talk.caller = replace(talk.caller, timezone="Mars/Olympus")
     assert (await talk.say("add buy milk to my list")).failed == []
 
 
 async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_skill_understands(sqlite_world):
-    from convonet.agents.skill import SkillTurn
-    from tests.agents.conftest import NOW
-
+    tools = ToolBox(sqlite_world.tools_url, secret=SECRET, timeout_s=5)
     for domain in all_domains():
-        assert {tool.name for tool in await sqlite_world.agent._tools.list_tools(domain.server)} == set(domain.labels)
+        assert {tool.name for tool in await tools.list_tools(domain.server)} == set(domain.labels)
         assert len(domain.examples) >= 2
         assert all(domain.skill.understands(SkillTurn(example, NOW)) for example in domain.examples)
+    await tools.close()
 
 
 AWAY = "I can't reach that service right now. Please try again in a moment."
@@ -159,17 +164,70 @@ def _domain(skill):
 
 
 def _agent(world, domain, **settings):
-    settings = agent_settings(world.agent._tools._base_url, **settings)
+    settings = agent_settings(world.tools_url, **settings)
     return AgentService(settings, domains=[domain])
 
 
 def _caller():
-    from convonet.agents.base import Caller
-    from convonet.ids import DEMO_USER_ID
-
     return Caller(DEMO_USER_ID, "Demo")
 
 
 async def _say_nothing(reader, writer):
     await reader.read()
     writer.close()
+
+
+async def test_a_stream_may_be_read_and_closed_from_different_tasks(sqlite_world):
+    talk = await sqlite_world.talk("buy milk")
+    events = sqlite_world.agent.turn(talk.request("mark buy milk as done"))
+    heard = [await asyncio.create_task(anext(events)) for _ in range(3)]
+    assert [type(event) for event in heard] == [DomainChosen, ToolStarted, ToolFinished]
+    await asyncio.create_task(events.aclose())
+    assert (await talk.say("what's on my list")).text
+
+
+async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
+    fragments = [
+        AIMessageChunk(content="One moment. ", tool_call_chunks=[_fragment(0, "create_todo", '{"title": "buy ', "a")]),
+        AIMessageChunk(content="", tool_call_chunks=[_fragment(0, None, 'milk"}')]),
+        AIMessageChunk(content="", tool_call_chunks=[_fragment(1, "create_todo", '{"title": "call mom"}', "b")]),
+    ]
+    usage = UsageMetadata(input_tokens=30, output_tokens=7, total_tokens=37)
+    words = [AIMessageChunk(content="Both are "), AIMessageChunk(content="on your list.", usage_metadata=usage)]
+    model = ChosenModel("vendor", "scripted", ScriptedModel(answers=[fragments, words]))
+    agent = AgentService(agent_settings(sqlite_world.tools_url), model=model, clock=lambda: NOW)
+    talk = Conversation(agent, await sqlite_world.caller())
+    heard = await talk.say("add buy milk to my list and then call mom")
+    deltas = [event.text for event in heard.events if isinstance(event, TextDelta)]
+    assert deltas == ["One moment. ", "Both are ", "on your list."]
+    assert heard.tools == ["create_todo", "create_todo"]
+    assert await sqlite_world.rows(talk) == {"buy milk", "call mom"}
+    final = heard.final
+    assert (final.provider, final.model, final.tokens_in, final.tokens_out) == ("vendor", "scripted", 30, 7)
+    await agent.close()
+
+
+class ScriptedModel(BaseChatModel):
+    """Streams one scripted answer after the other, and checks what it is told."""
+
+    answers: list
+
+    @property
+    def _llm_type(self):
+        return "scripted"
+
+    def bind_tools(self, tools, **kwargs):
+        assert {tool["name"] for tool in tools} == set(all_domains()[0].labels)
+        return self.bind(tools=tools)
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        raise NotImplementedError
+
+    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
+        assert "Wednesday, 2026-11-18, 14:30" in messages[0].text
+        for chunk in self.answers.pop(0):
+            yield ChatGenerationChunk(message=chunk)
+
+
+def _fragment(index, name, args, call_id=None):
+    return tool_call_chunk(name=name, args=args, id=call_id, index=index)

@@ -1,0 +1,117 @@
+"""The voice gateway: /webrtc/ws and the voice page.
+
+Its replicas hold nothing that matters, and their number is fixed: a replica that comes or goes makes HAProxy reload,
+which ends that node's WebSockets some time later.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from convonet.errors import CapacityError, ErrorCode
+from convonet.gateway.limits import SocketsPerAddress
+from convonet.gateway.origin import origin_is_allowed
+from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
+from convonet.logs import configure
+from convonet.protocol.server import ErrorMessage
+from convonet.settings import get_settings
+from deployments.voice.hosts import ServeSessionHosts
+from deployments.voice.socket import StarletteSocket
+
+PAGES = Path(__file__).parents[2] / "ui" / "dist"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; media-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Permissions-Policy": "microphone=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+http = FastAPI(title="Convonet voice gateway", docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@http.middleware("http")
+async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Every answer carries the same strict headers."""
+    response = await call_next(request)
+    response.headers.update(SECURITY_HEADERS)
+    return response
+
+
+@http.get("/")
+async def root() -> RedirectResponse:
+    """The voice page is what a visitor wants."""
+    return RedirectResponse("/voice_assistant")
+
+
+@http.get("/voice_assistant")
+@http.get("/voice-assistant", include_in_schema=False)
+async def voice_page() -> FileResponse:
+    """The page a caller opens."""
+    return FileResponse(PAGES / "voice" / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+@http.get("/health")
+async def health() -> JSONResponse:
+    """Alive: this replica answers."""
+    return JSONResponse({"status": "ok", "service": "voice-gateway-service"})
+
+
+http.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))
+
+
+@serve.deployment
+@serve.ingress(http)
+class Voice:
+    """One replica: accepts sockets and relays each to its session."""
+
+    def __init__(self, hosts: DeploymentHandle[Any]) -> None:
+        self._settings = get_settings()
+        configure(self._settings.log_level)
+        self._hosts = ServeSessionHosts(hosts)
+        self._sockets = SocketsPerAddress(self._settings.sessions_per_address)
+        self._relays: set[Relay] = set()
+
+    @http.websocket("/webrtc/ws")
+    async def webrtc(self, websocket: WebSocket) -> None:
+        """The wire contract of docs/protocol.md."""
+        socket = StarletteSocket(websocket)
+        await websocket.accept()
+        headers = websocket.headers
+        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+            await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
+            return
+        address = websocket.client.host if websocket.client else "unknown"
+        try:
+            with self._sockets.hold(address):
+                await self._relay(Relay(socket, self._hosts, self._settings, address=address))
+        except CapacityError as error:
+            refusal = ErrorMessage(code=error.code, message=error.spoken, retry_after_ms=error.retry_after_ms)
+            await socket.refuse(refusal, CLOSE_TRY_LATER)
+
+    async def _relay(self, relay: Relay) -> None:
+        self._relays.add(relay)
+        try:
+            await relay.run()
+        finally:
+            self._relays.discard(relay)
+
+    @http.get("/ready")
+    async def ready(self) -> JSONResponse:
+        """Whether a caller would be served: every part by name; 503 while one is not."""
+        parts = await self._hosts.parts()
+        return JSONResponse({"parts": parts}, 200 if all(part["ok"] for part in parts.values()) else 503)
+
+    async def drain(self) -> int:
+        """Ask all clients to resume elsewhere, before this replica is stopped; returns how many were asked."""
+        for relay in tuple(self._relays):
+            await relay.ask_to_reconnect()
+        return len(self._relays)
