@@ -76,6 +76,21 @@ class _TurnOver:
     task: asyncio.Task[TurnOutcome | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Greet:
+    """Internal command: the session is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RepeatLastTurn:
+    """Internal command: the session was restored for a client that has everything up to `last_seq`."""
+
+    last_seq: int
+
+
+_Mail = Command | _TurnOver | _Greet | _RepeatLastTurn
+
+
 class SessionActor:
     """One caller's session. `run` is its life; `post` and `attach` are how others reach it."""
 
@@ -96,7 +111,7 @@ class SessionActor:
         self._checkpoints = checkpoints
         self._patience = Patience(lifetimes)
         self._on_end = on_end
-        self._mailbox: asyncio.Queue[Command | _TurnOver] = asyncio.Queue()
+        self._mailbox: asyncio.Queue[_Mail] = asyncio.Queue()
         self._outbox = Outbox()
         self._waiting: deque[AnyUtterance] = deque()
         self._current: AnyUtterance | None = None
@@ -127,13 +142,11 @@ class SessionActor:
 
     def greet(self) -> None:
         """Say hello, aloud if somebody can."""
-        self._greeting = asyncio.create_task(speak_greeting(self.conversation, self._services, self._emit))
+        self._mailbox.put_nowait(_Greet())
 
     def repeat_last_turn(self, last_seq: int) -> None:
         """After a restore: tell the last turn again if the client has not heard all of it."""
-        last = self.conversation.last_turn
-        if last is not None and last.answer and last.last_seq > last_seq:
-            self._begin(_then_none(tell_again(last, self.conversation, self._services, self._emit)))
+        self._mailbox.put_nowait(_RepeatLastTurn(last_seq))
 
     @property
     def utterance_at_work(self) -> str | None:
@@ -162,7 +175,7 @@ class SessionActor:
 
     # -- one command at a time
 
-    async def _handle(self, command: Command | _TurnOver) -> None:
+    async def _handle(self, command: _Mail) -> None:
         if not isinstance(command, StillThere):
             self._patience.renew()
         match command:
@@ -172,6 +185,10 @@ class SessionActor:
                 self._cancel()
             case _TurnOver(task):
                 await self._turn_over(task)
+            case _Greet():
+                self._greeting = asyncio.create_task(speak_greeting(self.conversation, self._services, self._emit))
+            case _RepeatLastTurn(last_seq):
+                self._tell_last_turn_again(last_seq)
             case Choose(preferences):
                 self.conversation.choose(preferences)
             case StillThere(last_seq):
@@ -191,6 +208,11 @@ class SessionActor:
         else:
             self._emit(ErrorMessage(code=ErrorCode.BUSY, message="One moment, I'm still working on what you said."))
             self._outbox.write(UtteranceDone(utterance.utterance_id))
+
+    def _tell_last_turn_again(self, last_seq: int) -> None:
+        last = self.conversation.last_turn
+        if last is not None and last.answer and last.last_seq > last_seq:
+            self._begin(_then_none(tell_again(last, self.conversation, self._services, self._emit)))
 
     def _held(self) -> list[AnyUtterance]:
         return [*([self._current] if self._current else []), *self._waiting]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncGenerator
 
 import structlog
@@ -154,7 +155,9 @@ class SessionHost:
             on_end=self._forget,
         )
         self._sessions[conversation.session_id] = session
-        life = asyncio.create_task(session.run(), name=f"session {conversation.session_id}")
+        # not in the context of the call that created it: Serve cancels what a cancelled call has called in turn,
+        # and a session lives on when its socket is lost
+        life = asyncio.create_task(session.run(), context=contextvars.Context())
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
         return session

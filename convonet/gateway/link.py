@@ -112,6 +112,7 @@ class Link:
     async def _take(self, event: HostEvent) -> Verdict | None:
         match event:
             case Attached(session_id, host):
+                log.info("session_attached", session_id=session_id, host=host)
                 self.session_id, self._host = session_id, host
                 self._attached.set()
                 for utterance in tuple(self._unfinished.values()):

@@ -100,28 +100,13 @@ class Product:
         claims = jwt.decode(resume_token, options={"verify_signature": False})
         return self.replicas("SessionHost")[claims["host"]]
 
-    def voice_replica_of(self, before: set[str]) -> int:
-        """Pid of the voice replica that has a connection now which was not among `before`."""
-        for pid in self.replicas("Voice").values():
-            if _connections(pid) - before:
-                return pid
-        raise AssertionError("no voice replica has a new connection")
-
-    def connections(self) -> set[str]:
-        """Connections into all voice replicas."""
-        return set().union(*(_connections(pid) for pid in self.replicas("Voice").values()))
-
-
-def _connections(pid: int) -> set[str]:
-    """Inodes of a process's established TCP connections into the ports that HAProxy reaches replicas at."""
-    try:
-        targets = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    except OSError:
-        return set()
-    found = set()
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        port, state, inode = int(fields[1].split(":")[1], 16), fields[3], fields[9]
-        if 30_000 <= port < 32_000 and state == "01" and f"socket:[{inode}]" in targets:
-            found.add(inode)
-    return found
+    def voice_replica_of(self, session_id: str) -> int:
+        """Pid of the voice replica that attached this session last, from the replicas' logs."""
+        logs = Path(self._ray.name).glob("ray/session_latest/logs/worker-*.err")
+        found = [
+            log
+            for log in logs
+            if re.search(rf"session_attached.*{session_id}|{session_id}.*session_attached", log.read_text())
+        ]
+        assert found, "no voice replica says that it attached the session"
+        return int(max(found, key=lambda log: log.stat().st_mtime).stem.rsplit("-", 1)[1])

@@ -61,9 +61,8 @@ def test_a_session_host_killed_in_mid_turn_loses_nothing(product, chromium):
 
 
 def test_a_voice_replica_killed_in_mid_turn_loses_nothing(product, chromium):
-    before = product.connections()
     with chromium(product, says="add buy sugar to my todo list") as caller:
-        replica = product.voice_replica_of(before)
+        replica = product.voice_replica_of(caller.until("auth_ok")["session_id"])
         caller.hold_and_speak()
         caller.until("processing_start")
         mark = len(caller.frames)
@@ -76,9 +75,8 @@ def test_a_voice_replica_killed_in_mid_turn_loses_nothing(product, chromium):
 
 
 def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, chromium):
-    before = product.connections()
     with chromium(product, says="add buy coffee to my todo list") as caller:
-        replica = product.voice_replica_of(before)
+        replica = product.voice_replica_of(caller.until("auth_ok")["session_id"])
         start, end = caller.sentence()
         caller.wait_for_microphone(start)
         caller.point_at_talk()
