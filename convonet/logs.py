@@ -13,7 +13,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -49,8 +49,11 @@ _FLOORS = {
 }
 
 
-def configure(level: Level) -> None:
-    """Send all logs from `level` on to stderr as JSON lines. May be called again; the last call counts."""
+def configure(level: Level, stream: TextIO | None = None) -> None:
+    """Send all logs from `level` on as JSON lines to `stream`, by default to whatever `sys.stderr` is at the moment.
+
+    May be called again; the last call counts.
+    """
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -61,17 +64,18 @@ def configure(level: Level) -> None:
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _JsonLines)]:
         root.removeHandler(old)
-    root.addHandler(_JsonLines())
+    root.addHandler(_JsonLines(stream))
     root.setLevel(level.upper())
     for name, floor in _FLOORS.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
 
 
 class _JsonLines(logging.Handler):
-    """Writes to whatever `sys.stderr` is at the moment, one line a record."""
+    """Writes one line a record."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
+        self._stream = stream
         self.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=_SHARED,
@@ -89,7 +93,7 @@ class _JsonLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a failure to do so must not reach whoever logs."""
         try:
-            sys.stderr.write(self.format(record) + "\n")
+            print(self.format(record), file=self._stream or sys.stderr, flush=True)
         except (OSError, ValueError, TypeError, RecursionError):
             self.handleError(record)
 

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -37,9 +36,6 @@ START_TIMEOUT_S = 180.0
 
 STOP_TIMEOUT_S = 20.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-LAUNCH_MARK = "LAUNCHED_BY"
-"""Environment variable that all processes of one launch share, so that none is left behind."""
 
 
 class LaunchError(ConvonetError):
@@ -91,7 +87,6 @@ class _Product:
     """The `serve run` process and everything that it starts."""
 
     def __init__(self, config: Path, settings: Settings, scratch: Path) -> None:
-        self._mark = secrets.token_hex(8)
         self._url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
@@ -100,7 +95,7 @@ class _Product:
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name("serve"), "run", str(config)],
             cwd=ROOT,
-            env={**os.environ, **_ray_flags(settings, scratch), LAUNCH_MARK: self._mark},
+            env={**os.environ, **_ray_flags(settings, scratch)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -130,12 +125,13 @@ class _Product:
 
     def stop(self) -> None:
         """End it: kindly first, then whatever of it is left."""
+        family = _descendants(self._process.pid)
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        while left := _marked_processes(self._mark):
+        while left := [pid for pid, started in family.items() if _start_time(pid) == started]:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -239,17 +235,32 @@ def _fetch(url: str) -> dict[str, Any]:
     return {name: part["ok"] for name, part in state.get("parts", {}).items()}
 
 
-def _marked_processes(mark: str) -> list[int]:
-    wanted = f"{LAUNCH_MARK}={mark}".encode()
-    found = []
+def _descendants(ancestor: int) -> dict[int, str]:
+    """All processes below one, with their start times, which tell a process from a later one of the same number."""
+    children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and int(folder.name) != os.getpid():
-            try:
-                if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-            except OSError:
-                continue
-    return found
+        if folder.name.isdecimal() and (fields := _stat(int(folder.name))):
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+    family, unvisited = {}, [ancestor]
+    while unvisited:
+        for pid in children.get(unvisited.pop(), []):
+            family[pid] = _start_time(pid) or ""
+            unvisited.append(pid)
+    return family
+
+
+def _start_time(pid: int) -> str | None:
+    """When a process started, None when it is gone (or waits for its parent to notice that it is)."""
+    fields = _stat(pid)
+    return fields[19] if fields and fields[0] != "Z" else None
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat after the name: state, parent, …; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
 
 
 def _reachable(host: str) -> str:

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from convonet.agents.base import AgentEvent, TurnRequest
 from convonet.agents.service import AgentService
-from convonet.logs import configure
 from convonet.settings import get_settings
+from deployments.logs import log_to_own_stderr
 
 MAX_ONGOING = 100
 """Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""
@@ -37,7 +37,7 @@ class AgentRouter:
 
     def __init__(self) -> None:
         settings = get_settings()
-        configure(settings.log_level)
+        log_to_own_stderr(settings)
         self._agent = AgentService(settings)
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:

@@ -5,10 +5,10 @@ from typing import cast
 from ray import serve
 from ray.serve import Application, Deployment
 
-from convonet.logs import configure
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
+from deployments.logs import log_to_own_stderr
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
@@ -19,7 +19,7 @@ class Speech:
 
     async def __init__(self) -> None:  # type: ignore[misc] # Serve awaits it
         settings = get_settings()
-        configure(settings.log_level)
+        log_to_own_stderr(settings)
         self._speech = LocalSpeech(settings)
         await self._speech.start()
 

@@ -6,10 +6,10 @@ from starlette.applications import Starlette
 
 from convonet.domains.todo.service import TodoService
 from convonet.domains.todo.tools import todo_server
-from convonet.logs import configure
 from convonet.mcp.server import http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
+from deployments.logs import log_to_own_stderr
 
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
@@ -18,7 +18,7 @@ MAX_ONGOING = 200
 def build_http() -> Starlette:
     """The replica's application; adding a domain is one line here."""
     settings = get_settings()
-    configure(settings.log_level)
+    log_to_own_stderr(settings)
     database = Database(settings.database_url)
     servers = {
         "todo": todo_server(TodoService(database)),

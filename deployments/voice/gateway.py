@@ -18,9 +18,9 @@ from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
 from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
-from convonet.logs import configure
 from convonet.protocol.server import ErrorMessage
 from convonet.settings import get_settings
+from deployments.logs import log_to_own_stderr
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
 
@@ -75,7 +75,7 @@ class Voice:
 
     def __init__(self, hosts: DeploymentHandle[Any]) -> None:
         self._settings = get_settings()
-        configure(self._settings.log_level)
+        log_to_own_stderr(self._settings)
         self._hosts = ServeSessionHosts(hosts)
         self._sockets = SocketsPerAddress(self._settings.sessions_per_address)
         self._relays: set[Relay] = set()

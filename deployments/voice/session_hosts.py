@@ -14,11 +14,11 @@ from actors.session_host import SessionHost
 from actors.store import checkpoint_store, pin_throttle
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
-from convonet.logs import configure
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.speech.fallback import SpeechWithFallback
+from deployments.logs import log_to_own_stderr
 
 AGENT_OVERHEAD_S = 2.0
 """What the hop to the agent may take beyond the agent's own turn timeout."""
@@ -32,7 +32,7 @@ class ServedSessionHost(SessionHost):
 
     def __init__(self) -> None:
         settings = get_settings()
-        configure(settings.log_level)
+        log_to_own_stderr(settings)
         # the other applications are deployed at the same time and may not exist yet
         self._parts = {
             "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
