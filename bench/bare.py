@@ -14,7 +14,6 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-
 WEBM = {"Content-Type": "audio/webm"}
 
 

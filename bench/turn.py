@@ -138,9 +138,7 @@ def main() -> None:
     )
     try:
         product.start()
-        print(
-            "| server | sessions | turns | added p50 ms | p95 | p99 | login p95 ms | CPU ms per session-s | MB per session |"
-        )
+        print("| server | sessions | turns | added ms p50 | p95 | p99 | login ms p95 | CPU ms/session-s | MB/session |")
         print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
         for sessions in arguments.sessions:
             for name, port, pids in (
