@@ -65,11 +65,12 @@ class AgentService:
                         yield part
             yield self._final(request, state)
 
-    async def warm_up(self) -> None:
-        """Do what is slow the first time (connections, date parser), so that no caller waits for it."""
+    async def warm_up(self) -> bool:
+        """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer."""
         for domain in self._domains.values():
             await self.model_for(domain)
             domain.skill.understands(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
+        return len(self._bound) == len(self._domains)
 
     async def close(self) -> None:
         """Close the connections to the tools."""

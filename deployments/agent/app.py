@@ -47,9 +47,8 @@ class AgentRouter:
                 yield event
 
     async def ready(self) -> bool:
-        """Whether turns are answered; asking for it also opens the connections to the tools."""
-        await self._agent.warm_up()
-        return True
+        """Whether the tools answer; asking for it also opens the connections to them."""
+        return await self._agent.warm_up()
 
 
 def build(args: dict[str, str]) -> Application:

@@ -20,11 +20,14 @@ _NEW = (
 _MAKE = (
     r"(?:add|create|make|set up|set|new|start|write|write down|enter|record|save|give me|open|i need|schedule)(?: me)?"
 )
-_ADD = r"(?:add|at|and|had|ad|put|place|stick|include|write|jot|note|append|enter|i'd|out)(?: down)?"
+_ADD = r"(?:add|at|and|had|ad|bed|head|can|end|put|place|stick|include|write|jot|note|append|enter|i'd|out)(?: down)?"
 _NO_TITLE = re.compile(
     rf"(?:(?:an?|another|the|one more) )?(?:new )?(?:{ITEM}|something|it|that|this|to|about|of)", re.IGNORECASE
 )
-_NOT_A_QUESTION = r"(?!(?:what|which|is|are|do (?:i|you|we|they)|does|how|who|when|where|why)\b)"
+_NOT_A_QUESTION = (
+    r"(?!(?:what|which|is|are|do (?:i|you|we|they)|does|how|who|when|where|why)\b"
+    r"|(?:show|tell|read|give|get|list|check|repeat|say)\b.* (?:me|what|all|every|everything)\b)"
+)
 
 
 def _create(found: Found, now: datetime) -> Intent:
