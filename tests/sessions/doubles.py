@@ -34,6 +34,7 @@ class ScriptedEar:
     def __init__(self, hears="add buy milk to my todo list", delay=0.1):
         self.hears = hears
         self.delay = delay
+        self.answers_as = self.name
         self.calls = 0
 
     async def transcribe(self, utterance, *, language):
@@ -41,7 +42,7 @@ class ScriptedEar:
         await asyncio.sleep(self.delay)
         if isinstance(self.hears, Exception):
             raise self.hears
-        return Transcript(self.hears, self.name)
+        return Transcript(self.hears, self.answers_as)
 
 
 class ScriptedVoice:
@@ -51,6 +52,7 @@ class ScriptedVoice:
 
     def __init__(self, delay=0.05):
         self.delay = delay
+        self.answers_as = self.name
         self.fails_with = None
         self.spoken = []
 
@@ -59,7 +61,7 @@ class ScriptedVoice:
         if self.fails_with is not None:
             raise self.fails_with
         self.spoken.append(text)
-        return SpokenAudio(text.encode(), "audio/mpeg", self.name)
+        return SpokenAudio(text.encode(), "audio/mpeg", self.answers_as)
 
 
 class ScriptedAgent:

@@ -88,6 +88,18 @@ async def test_the_transcript_leaves_as_soon_as_recognition_is_done():
 
 
 @virtual_time
+async def test_a_turn_that_another_provider_had_to_take_over_says_so():
+    world = World()
+    world.ear.answers_as = world.voice.answers_as = "local"
+    async with world.caller() as client:
+        client.speak()
+        told = [m["message"] for m in await client.answer() if m["type"] == "status"]
+        assert "ear is not answering; local listens instead." in told
+        assert "voice is not answering; local speaks instead." in told
+    await world.end()
+
+
+@virtual_time
 async def test_a_typed_turn_needs_no_recognition():
     world = World()
     async with world.caller() as client:

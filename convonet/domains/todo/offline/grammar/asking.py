@@ -31,7 +31,8 @@ _CORES = (
     rf"(?: (?:{_HAVE}|{_STILL}))*",
     rf"{_ASK} everything(?: on {LIST})?",
     rf"what (?:do|have) (?:i|you|we) (?:still |all )*(?:have |got )*(?:left )?on {LIST}",
-    rf"(?:(?:tell|show|read|give|say)(?: to)?(?: me)? )?what(?:'s| is| are|s| was| were)? (?:still |left |next |up |currently |now |all )*(?:on"
+    rf"(?:(?:tell|show|read|give|say)(?: to)?(?: me)? )?what(?:'s| is| are|s| was| were)? "
+    rf"(?:still |left |next |up |currently |now |all )*(?:on"
     rf"|in) (?:{LIST}|{_AGENDA})(?: again| now)?",
     rf"what(?:'s| is| are)? (?:still )?(?:{_STATE}|left|next|due|planned|up|up next|coming up|first|most urgent)"
     rf"(?: to do| for me| on {LIST})*",
