@@ -150,6 +150,8 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         line.split("=", 1) for line in (ROOT / "ray.env").read_text().splitlines() if line and not line.startswith("#")
     )
     flags |= {
+        "HAPROXY_BINARY": str(get_haproxy_binary()),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
@@ -161,8 +163,7 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     if settings.host in LOOPBACK:
         # the switch's name speaks of other systems; what it does is to give the node the address 127.0.0.1
         flags["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        flags["HAPROXY_BINARY"] = str(get_haproxy_binary())
-        flags["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(ROOT / "deployments" / "haproxy-loopback")
+        flags["HAPROXY_LOOPBACK"] = "1"
     return {name: value for name, value in flags.items() if name not in os.environ}
 
 
