@@ -41,19 +41,19 @@ def operators_product(tmp_path, fresh_database, redis_url):
 def test_a_spoken_turn_and_a_killed_host_on_postgresql_and_redis(operators_product, chromium):
     product = operators_product
     assert "users_anthropic" in product.output
-    says = ["add buy tea to my todo list", "add buy honey to my todo list"]
+    says = ["add buy milk to my todo list", "add pay the rent to my todo list"]
     with chromium(product, says=says) as caller:
         offline = caller.until("auth_ok")["offline"]
         assert "database" not in offline
         assert "checkpoints" not in offline
         caller.hold_and_speak(0)
-        assert "tea" in caller.answer()[0]
+        assert "milk" in caller.answer()[0]
         mark = len(caller.frames)
         caller.hold_and_speak(1)
         caller.until("processing_start", after=mark)
         os.kill(product.host_of(caller.resume_token()), signal.SIGKILL)
-        assert "honey" in caller.answer(after=mark)[0]
-    assert asyncio.run(_todos(product)) == ["buy honey", "buy tea"]
+        assert "rent" in caller.answer(after=mark)[0]
+    assert asyncio.run(_todos(product)) == ["buy milk", "pay the rent"]
 
 
 @pytest.mark.timeout(300)
