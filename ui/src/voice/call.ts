@@ -1,7 +1,7 @@
 /** One call: what the caller does goes in here, what comes of it lands in the store. Views know nothing else. */
 
 import type { AnyServerMessage, AuthOk, ErrorMessage } from "../protocol.generated";
-import type { Store } from "../shared/store";
+import type { Store } from "../common/store";
 import { Caller } from "./caller";
 import { Connection } from "./connection";
 import { Player, spokenChunk } from "./player";

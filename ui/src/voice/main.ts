@@ -1,6 +1,6 @@
 /** Puts the voice page together: one store, one call, and views that draw what the store says. */
 
-import { Store } from "../shared/store";
+import { Store } from "../common/store";
 import { Call } from "./call";
 import { HoldTone } from "./hold-tone";
 import { LevelMeter } from "./level";

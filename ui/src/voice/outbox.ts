@@ -5,7 +5,7 @@
  */
 
 import type { AnyClientMessage } from "../protocol.generated";
-import { toBase64 } from "../shared/base64";
+import { toBase64 } from "../common/base64";
 
 export type AudioFormat = "webm" | "pcm16";
 

@@ -4,7 +4,7 @@
  */
 
 import type { AudioChunkOut, Greeting } from "../protocol.generated";
-import { fromBase64 } from "../shared/base64";
+import { fromBase64 } from "../common/base64";
 
 export interface SpokenChunk {
   /** The same for a chunk told again. */

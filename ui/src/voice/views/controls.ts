@@ -1,6 +1,6 @@
 /** Everything around the talk button: stop, hang up, volume, mute, typed input, what runs embedded, microphone help. */
 
-import { element, setText } from "../../shared/dom";
+import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
 import { isThinking, type Action, type State } from "../state";
 import { MIC_WORDS, offlineWords } from "../words";

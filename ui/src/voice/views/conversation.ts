@@ -1,6 +1,6 @@
 /** The conversation: one element per line, changed in place, always as text. */
 
-import { element, setText } from "../../shared/dom";
+import { element, setText } from "../../common/dom";
 import type { Line, State } from "../state";
 
 const SPEAKER: Record<Line["role"], string> = { caller: "You", agent: "Convonet", notice: "" };

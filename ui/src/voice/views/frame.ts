@@ -1,6 +1,6 @@
 /** Which part of the page is shown, the state in words, and the seconds that the caller has waited. */
 
-import { element, setText } from "../../shared/dom";
+import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
 import { mood, type State } from "../state";
 import { MOOD_WORDS } from "../words";

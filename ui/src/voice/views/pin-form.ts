@@ -1,6 +1,6 @@
 /** Asks who is calling. Hidden as soon as the server knows, or when it does not want to. */
 
-import { element, setText } from "../../shared/dom";
+import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
 import type { State } from "../state";
 import { secondsWords, TEXT } from "../words";

@@ -1,6 +1,6 @@
 /** The talk button, by mouse, touch, space bar and screen reader, and the level around it. */
 
-import { element, setText } from "../../shared/dom";
+import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
 import { mood, type State } from "../state";
 import { TalkGesture } from "../talk-gesture";
