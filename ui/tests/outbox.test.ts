@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { AnyClientMessage } from "../src/protocol.generated";
-import { fromBase64 } from "../src/shared/base64";
+import { fromBase64 } from "../src/common/base64";
 import { Outbox } from "../src/voice/outbox";
 
 let sent: AnyClientMessage[];
