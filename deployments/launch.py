@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -35,6 +36,10 @@ START_TIMEOUT_S = 180.0
 """A first start on a slow machine builds caches and takes half a minute; this is far beyond it."""
 
 STOP_TIMEOUT_S = 20.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PR_SET_CHILD_SUBREAPER = 36
+"""From <linux/prctl.h>."""
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -68,11 +73,11 @@ def _launch(settings: Settings) -> None:
             _print_addresses(settings)
             product.wait()
         except KeyboardInterrupt:
-            typer.echo()
+            pass
         finally:
             # an impatient second Ctrl-C must not leave anything behind
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
             _say("Stopping")
             product.stop()
 
@@ -125,13 +130,12 @@ class _Product:
 
     def stop(self) -> None:
         """End it: kindly first, then whatever of it is left."""
-        family = _descendants(self._process.pid)
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        while left := [pid for pid, started in family.items() if _start_time(pid) == started]:
+        while left := _descendants(os.getpid()):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -238,24 +242,26 @@ def _fetch(url: str) -> dict[str, Any]:
     return {name: part["ok"] for name, part in state.get("parts", {}).items()}
 
 
-def _descendants(ancestor: int) -> dict[int, str]:
-    """All processes below one, with their start times, which tell a process from a later one of the same number."""
+def _adopt_orphans() -> None:
+    """Make this process the parent of any descendant whose own parent dies, so that `_descendants` finds it."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """All processes below one that still run."""
     children: dict[int, list[int]] = {}
+    running: set[int] = set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and (fields := _stat(int(folder.name))):
             children.setdefault(int(fields[1]), []).append(int(folder.name))
-    family, unvisited = {}, [ancestor]
+            if fields[0] != "Z":
+                running.add(int(folder.name))
+    family, unvisited = [], [ancestor]
     while unvisited:
-        for pid in children.get(unvisited.pop(), []):
-            family[pid] = _start_time(pid) or ""
-            unvisited.append(pid)
-    return family
-
-
-def _start_time(pid: int) -> str | None:
-    """When a process started, None when it is gone (or waits for its parent to notice that it is)."""
-    fields = _stat(pid)
-    return fields[19] if fields and fields[0] != "Z" else None
+        below = children.get(unvisited.pop(), [])
+        family += below
+        unvisited += below
+    return [pid for pid in family if pid in running]
 
 
 def _stat(pid: int) -> list[str]:
@@ -283,9 +289,13 @@ def _print_addresses(settings: Settings) -> None:
 
 
 def _say(text: str) -> None:
-    typer.echo(f"- {text}")
+    # a terminal that is closed must not keep us from stopping what we started
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(f"- {text}")
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    _adopt_orphans()
     main()
