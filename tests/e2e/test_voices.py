@@ -20,7 +20,7 @@ NEEDED = 9
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("voice", ["slt", "rms"])
+@pytest.mark.parametrize("voice", ["slt", "rms", "kal16"])
 def test_nine_of_ten_sentences_end_in_the_right_row(product, chromium, voice):
     missed = []
     with chromium(product, says=[f"add {title} to my todo list" for title in TODOS], voice=voice) as caller:

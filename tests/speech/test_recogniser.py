@@ -35,6 +35,13 @@ def test_the_same_recording_is_always_heard_the_same_way(decoder):
     assert first.text == second.text
 
 
+def test_what_other_callers_said_changes_nothing(decoder):
+    before = decoder.recognise(speak("call mom")).score
+    for _ in range(3):
+        decoder.recognise(speak("buy milk", voice="kal16"))
+    assert decoder.recognise(speak("call mom")).score == before
+
+
 def test_the_better_score_wins_and_our_phrases_win_a_tie():
     def said(text, score):
         return Hypothesis(text, score, ())
