@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
+from convonet.demo import seed_demo
 from convonet.errors import ConvonetError
 from convonet.protocol.schema import render
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import migrate
-from convonet.storage.users import seed_demo_user
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
 
@@ -27,12 +27,12 @@ def migrate_command() -> None:
 
 @app.command()
 def seed() -> None:
-    """Add the demo caller to the embedded database; safe to repeat."""
-    settings = get_settings()
-    if settings.db_uri is not None:
-        raise typer.BadParameter("with DB_URI, callers are the rows of users_anthropic; nothing is seeded")
-    asyncio.run(seed_demo_user(settings.database_url))
-    typer.echo("The demo caller is there.")
+    """Add the demo caller and what every domain knows of them, relative to today; safe to repeat.
+
+    With DB_URI too: the demo caller has no PIN there, so nobody can call as them until you set one.
+    """
+    asyncio.run(seed_demo(get_settings().database_url))
+    typer.echo("The demo caller and their data are there.")
 
 
 @app.command()

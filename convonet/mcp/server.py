@@ -6,9 +6,11 @@ the call's metadata.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from mcp.server.mcpserver import Context, MCPServer
@@ -22,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims, read_caller_token
 from convonet.errors import AuthRefused, ConvonetError
 
@@ -95,6 +98,12 @@ def caller_of(context: Context[Any, Any]) -> CallerClaims:
         raise AuthRefused("not a call over HTTP")
     claims: CallerClaims = request.state.caller
     return claims
+
+
+def owner_of(context: Context[Any, Any]) -> Owner:
+    """For whom this call acts, as services take it."""
+    claims = caller_of(context)
+    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), idempotency_key_of(context))
 
 
 def idempotency_key_of(context: Context[Any, Any]) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, String
+from sqlalchemy import String
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from convonet.ids import DEMO_USER_ID
-from convonet.storage.database import Base, Database
+from convonet.storage.database import Base
+from convonet.storage.types import Moment
 
 
 class UserRow(Base):
@@ -26,20 +28,16 @@ class UserRow(Base):
     voice_pin: Mapped[str | None] = mapped_column(String(10), unique=True)
     is_active: Mapped[bool] = mapped_column(default=True)
     is_verified: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    last_login_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(Moment)
+    last_login_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
-async def seed_demo_user(url: str) -> None:
+async def add_demo_user(session: AsyncSession) -> None:
     """Add the demo caller if it is not there; it has no PIN and no password of its own in the table."""
-    database = Database(url)
-    try:
-        async with database.transaction() as session:
-            if await session.get(UserRow, uuid.UUID(DEMO_USER_ID)) is None:
-                session.add(_demo_user())
-    finally:
-        await database.close()
+    if await session.get(UserRow, uuid.UUID(DEMO_USER_ID)) is None:
+        session.add(_demo_user())
+        await session.flush()
 
 
 def _demo_user() -> UserRow:

@@ -4,8 +4,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 
-from convonet.domains.todo.service import TodoService
-from convonet.domains.todo.tools import todo_server
+from convonet.domains.discovery import all_servers
 from convonet.mcp.server import http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
@@ -16,13 +15,10 @@ MAX_ONGOING = 200
 
 
 def build_http() -> Starlette:
-    """The replica's application; adding a domain is one line here."""
+    """The replica's application, with the server of every domain."""
     settings = get_settings()
     log_to_own_stderr(settings)
-    database = Database(settings.database_url)
-    servers = {
-        "todo": todo_server(TodoService(database)),
-    }
+    servers = all_servers(Database(settings.database_url), settings)
     return http_app(servers, secret=settings.signing_secret)
 
 

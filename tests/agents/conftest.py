@@ -10,9 +10,10 @@ import pytest
 
 from convonet.agents.base import Caller, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.service import AgentService
+from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims
 from convonet.domains.todo.models import Priority
-from convonet.domains.todo.service import Owner, TodoService
+from convonet.domains.todo.service import TodoService
 from convonet.ids import TurnId, UserId, new_session_id, new_turn_id
 from convonet.settings import Settings
 from convonet.storage.database import Database, migrate

@@ -9,8 +9,7 @@ import pytest
 import uvicorn
 
 from convonet.auth.tokens import CallerClaims
-from convonet.domains.todo.service import TodoService
-from convonet.domains.todo.tools import todo_server
+from convonet.domains.discovery import all_servers
 from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
 from convonet.mcp.server import http_app
@@ -42,9 +41,9 @@ async def database(database_url):
 
 
 @asynccontextmanager
-async def serving(database, port):
+async def serving(database, port, settings=None):
     """The tool servers on `port`."""
-    app = http_app({"todo": todo_server(TodoService(database))}, secret=SECRET)
+    app = http_app(all_servers(database, settings or Settings()), secret=SECRET)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
     running = asyncio.create_task(server.serve())
     while not server.started:
@@ -57,8 +56,14 @@ async def serving(database, port):
 
 
 @pytest.fixture
-async def tools_url(database):
-    async with serving(database, free_port()) as url:
+def settings():
+    """What the tool servers are told; a test module may have a fixture of its own."""
+    return Settings()
+
+
+@pytest.fixture
+async def tools_url(database, settings):
+    async with serving(database, free_port(), settings) as url:
         yield url
 
 

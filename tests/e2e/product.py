@@ -75,6 +75,15 @@ class Product:
             self._ray.cleanup()
         return self._process.returncode
 
+    def drain(self) -> str:
+        """What an operator does before a redeploy; returns what they read."""
+        command = [sys.executable, "-m", "deployments.drain"]
+        ended = subprocess.run(
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
     def processes(self) -> dict[int, str]:
         """Command lines of everything that belongs to this product, by pid."""
         wanted = f"RAY_TMPDIR={self._ray.name}".encode()

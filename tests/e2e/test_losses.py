@@ -45,6 +45,19 @@ def test_a_reload_in_mid_turn_resumes_and_the_answer_arrives(product, chromium):
     assert count(product, "buy flowers") == 1
 
 
+def test_a_drain_moves_callers_on_without_loss(product, chromium):
+    with chromium(product) as caller:
+        caller.type("add buy honey to my todo list")
+        caller.answer()
+        mark = len(caller.frames)
+        assert "Asked 1 client" in product.drain()
+        caller.until("reconnect", after=mark)
+        assert caller.until("auth_ok", after=mark)["resumed"] is True
+        mark = len(caller.frames)
+        caller.type("what is on my list")
+        assert "honey" in caller.answer(after=mark)[0]
+
+
 def test_a_session_host_killed_in_mid_turn_loses_nothing(product, chromium):
     with chromium(product, says="add buy butter to my todo list") as caller:
         caller.hold_and_speak()

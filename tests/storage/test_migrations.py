@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from convonet.domains.todo.service import Owner, TodoChange, TodoService
+from convonet.auth.owner import Owner
+from convonet.demo import seed_demo
+from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database, migrate
-from convonet.storage.users import seed_demo_user
 
 OLD_TABLES = """
 CREATE TABLE users_anthropic (id uuid PRIMARY KEY, email varchar(255) UNIQUE, username varchar(100) UNIQUE,
@@ -60,5 +61,5 @@ async def test_todos_of_the_old_deployment_are_listed_and_changed(fresh_database
 async def test_the_demo_caller_is_seeded_once(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'folder' / 'x.db'}"
     await migrate(url)
-    await seed_demo_user(url)
-    await seed_demo_user(url)
+    await seed_demo(url)
+    await seed_demo(url)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, StringConstraints
-from sqlalchemy import DateTime, String
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from convonet.storage.database import Base
+from convonet.storage.types import Moment
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
@@ -33,13 +34,13 @@ class TodoRow(Base):
     __tablename__ = "todos_anthropic"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(Moment)
     title: Mapped[str]
     description: Mapped[str | None]
     completed: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[str] = mapped_column(String(20))
-    due_date: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    due_date: Mapped[datetime | None] = mapped_column(Moment)
     google_calendar_event_id: Mapped[str | None] = mapped_column(String(255))
     creator_id: Mapped[uuid.UUID | None]
     assignee_id: Mapped[uuid.UUID | None]
@@ -66,15 +67,10 @@ class Todo(BaseModel):
             description=row.description,
             completed=row.completed,
             priority=_priority_of(row.priority),
-            due_date=in_zone(row.due_date, zone).isoformat() if row.due_date else None,
+            due_date=row.due_date.astimezone(zone).isoformat() if row.due_date else None,
         )
 
 
 def _priority_of(stored: str | None) -> Priority:
     """Rows of the replaced deployment may hold none, or a word that nobody checked."""
     return Priority(stored) if stored in set(Priority) else Priority.MEDIUM
-
-
-def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
-    """A stored moment in the caller's zone; SQLite gives UTC back without saying so."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.auth.owner import Owner
 from convonet.domains.todo.models import Priority, Todo, TodoRow
 from convonet.domains.todo.repository import TodoRepository
 from convonet.errors import DomainError
@@ -17,15 +18,6 @@ from convonet.storage.database import Database
 from convonet.storage.effects import once
 
 MAX_LISTED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose todos, in which time zone, and the key under which the effect of this call is remembered."""
-
-    user_id: uuid.UUID
-    zone: ZoneInfo
-    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
@@ -12,9 +10,11 @@ from pydantic import Field
 
 from convonet.domains.todo.models import Description, Priority, Title, Todo
 from convonet.domains.todo.phrasing import spoken_due
-from convonet.domains.todo.service import Owner, TodoChange, TodoService
+from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.errors import DomainError
-from convonet.mcp.server import DomainServer, caller_of, idempotency_key_of, told
+from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.settings import Settings
+from convonet.storage.database import Database
 
 Call = Context[Any, Any]
 TodoId = Annotated[str, Field(description="Id of one of the caller's todos, from get_todos.", max_length=64)]
@@ -26,11 +26,12 @@ MOST_SPOKEN = 5
 """Titles that a caller can follow in one breath."""
 
 
-def todo_server(service: TodoService) -> DomainServer:
+def server(database: Database, _settings: Settings) -> DomainServer:
     """The MCP server of the todo domain."""
-    server = DomainServer("todo", "The caller's own to-do list.")
+    service = TodoService(database)
+    mcp = DomainServer("todo", "The caller's own to-do list.")
 
-    @server.tool()
+    @mcp.tool()
     async def create_todo(
         context: Call,
         title: Title,
@@ -40,10 +41,10 @@ def todo_server(service: TodoService) -> DomainServer:
     ) -> CallToolResult:
         """Add a todo to the caller's list. Use it when the caller wants to remember or do something."""
 
-        todo = await service.create(_owner(context), title, description, priority, due_date)
+        todo = await service.create(owner_of(context), title, description, priority, due_date)
         return told(f"I added {todo.title} to your list{spoken_due(todo.due_date)}.", _shown(todo))
 
-    @server.tool()
+    @mcp.tool()
     async def get_todos(
         context: Call,
         completed: Annotated[bool | None, Field(description="Only finished or only open ones; default: all.")] = None,
@@ -52,17 +53,17 @@ def todo_server(service: TodoService) -> DomainServer:
     ) -> CallToolResult:
         """List the caller's todos, what is due first. Use it also to find the id of a todo by its title."""
 
-        todos = await service.find(_owner(context), completed=completed, due_before=due_before, limit=limit)
+        todos = await service.find(owner_of(context), completed=completed, due_before=due_before, limit=limit)
         return told(_sentence(todos), {"todos": [todo.model_dump(mode="json") for todo in todos]})
 
-    @server.tool()
+    @mcp.tool()
     async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's documented name
         """Mark one of the caller's todos as done."""
 
-        todo = await service.change(_owner(context), id, TodoChange(completed=True))
+        todo = await service.change(owner_of(context), id, TodoChange(completed=True))
         return told(f"Done: {todo.title}.", _shown(todo))
 
-    @server.tool()
+    @mcp.tool()
     async def update_todo(
         context: Call,
         id: TodoId,  # noqa: A002
@@ -77,22 +78,17 @@ def todo_server(service: TodoService) -> DomainServer:
         change = TodoChange(title, description, priority, due_date, completed)
         if change == TodoChange():
             raise DomainError("empty change", spoken="Please tell me what to change.")
-        todo = await service.change(_owner(context), id, change)
+        todo = await service.change(owner_of(context), id, change)
         return told(f"I changed it: {todo.title}{_changed(change, todo)}.", _shown(todo))
 
-    @server.tool()
+    @mcp.tool()
     async def delete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002
         """Delete one of the caller's todos for good. Ask the caller to confirm first."""
 
-        todo = await service.delete(_owner(context), id)
+        todo = await service.delete(owner_of(context), id)
         return told(f"I deleted {todo.title}.", _shown(todo))
 
-    return server
-
-
-def _owner(context: Call) -> Owner:
-    claims = caller_of(context)
-    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), idempotency_key_of(context))
+    return mcp
 
 
 def _shown(todo: Todo) -> dict[str, Any]:

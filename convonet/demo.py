@@ -1,0 +1,22 @@
+"""The demo caller and what every domain knows of them: `make run` and `convonet seed` put it into the database."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from convonet.domains.discovery import seed_all
+from convonet.ids import DEMO_USER_ID
+from convonet.storage.database import Database
+from convonet.storage.users import add_demo_user
+
+
+async def seed_demo(url: str) -> None:
+    """Add what is not there yet, relative to now. Raises `StorageError`."""
+    database = Database(url)
+    try:
+        async with database.transaction() as session:
+            await add_demo_user(session)
+            await seed_all(session, uuid.UUID(DEMO_USER_ID), datetime.now(UTC))
+    finally:
+        await database.close()

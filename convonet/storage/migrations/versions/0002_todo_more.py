@@ -1,0 +1,10 @@
+"""Reminders, calendar events and teams."""
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create what is missing."""

@@ -1,0 +1,10 @@
+"""Healthcare payer."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create what is missing."""
