@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from convonet.demo import seed_demo
-from convonet.errors import ConvonetError
+from convonet.errors import ConvonetError, DomainError
 from convonet.protocol.schema import render
 from convonet.settings import Settings, get_settings
-from convonet.storage.database import migrate
+from convonet.staff.accounts import Role, StaffAccounts
+from convonet.staff.links import one_time_link
+from convonet.storage.database import Database, migrate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
+staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with the product.")
+app.add_typer(staff_app, name="staff")
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -33,6 +39,48 @@ def seed() -> None:
     """
     asyncio.run(seed_demo(get_settings().database_url))
     typer.echo("The demo caller and their data are there.")
+
+
+@staff_app.command("add")
+def add_staff(
+    username: Annotated[str, typer.Argument(help="What they log in with.")],
+    name: Annotated[str, typer.Option(help="How colleagues and callers see them.")],
+    role: Annotated[Role, typer.Option(help="What they may see.")] = Role.AGENT,
+    password: Annotated[
+        str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Asked for when left out.")
+    ] = "",
+) -> None:
+    """Make an account for a person who works with the product."""
+
+    async def work(accounts: StaffAccounts) -> None:
+        await accounts.add(username, name, role, password)
+
+    _with_accounts(work)
+    typer.echo(f"{username} can log in now.")
+
+
+@staff_app.command("link")
+def staff_link(
+    username: Annotated[str, typer.Argument(help="Whose account.")],
+    base_url: Annotated[str, typer.Option(help="Where the product answers.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Print a link that logs a person in once, within 15 minutes; for a forgotten password too."""
+
+    async def work(accounts: StaffAccounts) -> None:
+        typer.echo(await one_time_link(accounts, username, base_url, secret=get_settings().signing_secret))
+
+    _with_accounts(work)
+
+
+def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:
+    async def run() -> None:
+        database = Database(get_settings().database_url)
+        try:
+            await work(StaffAccounts(database))
+        finally:
+            await database.close()
+
+    asyncio.run(run())
 
 
 @app.command()
@@ -74,5 +122,5 @@ def main() -> None:
     try:
         app()
     except ConvonetError as error:
-        typer.secho(str(error), fg="red", err=True)
+        typer.secho(error.spoken if isinstance(error, DomainError) else str(error), fg="red", err=True)
         raise SystemExit(1) from None

@@ -1,0 +1,172 @@
+"""Staff accounts in the database: made by `convonet staff add`, checked at login."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy import ColumnElement, String, select, true, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from convonet.errors import AuthRefused, DomainError
+from convonet.storage.database import Base, Database
+from convonet.storage.types import Moment
+
+MIN_PASSWORD = 12
+MAX_PASSWORD = 200
+
+
+class Role(StrEnum):
+    """What a person may see. A supervisor sees everything that an agent sees."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+
+
+class StaffRow(Base):
+    """One person. `sessions_from` ends every session that began before it; `link_number` is that of the valid link."""
+
+    __tablename__ = "staff_accounts"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(64), unique=True)
+    display_name: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(20))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    is_active: Mapped[bool]
+    link_number: Mapped[int]
+    sessions_from: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    last_login_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A person who has logged in."""
+
+    id: uuid.UUID
+    username: str
+    display_name: str
+    role: Role
+
+
+class StaffAccounts:
+    """Adds people and recognises them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, username: str, display_name: str, role: Role, password: str | None) -> StaffMember:
+        """Make an account; without a password it is reached by one-time links only.
+
+        Raises `DomainError` for a username that is taken and a password that is too short or too long.
+        """
+        if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+            raise DomainError("password length", spoken=f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+        now = datetime.now(UTC)
+        row = StaffRow(
+            id=uuid.uuid4(),
+            username=username.strip().lower(),
+            display_name=display_name.strip(),
+            role=role,
+            password_hash=None if password is None else await asyncio.to_thread(_hasher().hash, password),
+            is_active=True,
+            link_number=0,
+            sessions_from=now,
+            created_at=now,
+        )
+        try:
+            async with self._database.transaction() as session:
+                session.add(row)
+        except IntegrityError:
+            raise DomainError("username taken", spoken=f"There is a staff account {row.username} already.") from None
+        return _member(row)
+
+    async def is_empty(self) -> bool:
+        """Whether nobody has an account."""
+        return await self._find(true()) is None
+
+    async def verify(self, username: str, password: str) -> StaffMember:
+        """Raises `AuthRefused` for a wrong password, an unknown name and an inactive account: all take equally long."""
+        row = await self._find(StaffRow.username == username.strip().lower())
+        expected = row.password_hash if row is not None and row.password_hash else _unknown_hash()
+        try:
+            await asyncio.to_thread(_hasher().verify, expected, password[:MAX_PASSWORD])
+        except VerifyMismatchError:
+            raise AuthRefused("staff password") from None
+        if row is None or not row.is_active or not row.password_hash:
+            raise AuthRefused("staff account")
+        await self._note_login(row.id)
+        return _member(row)
+
+    async def get(self, staff_id: uuid.UUID, session_began: datetime) -> StaffMember:
+        """The person of a session. Raises `AuthRefused` when they left or the session was ended meanwhile."""
+        row = await self._find(StaffRow.id == staff_id)
+        if row is None or not row.is_active or session_began < row.sessions_from:
+            raise AuthRefused("staff session")
+        return _member(row)
+
+    async def end_sessions(self, staff_id: uuid.UUID) -> None:
+        """Log a person out everywhere."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(StaffRow).where(StaffRow.id == staff_id).values(sessions_from=datetime.now(UTC))
+            )
+
+    async def next_link(self, username: str) -> tuple[uuid.UUID, int]:
+        """Begin a new one-time link for an account, which ends the one before. Raises `AuthRefused`."""
+        async with self._database.transaction() as session:
+            row = await session.scalar(select(StaffRow).where(StaffRow.username == username.strip().lower()))
+            if row is None or not row.is_active:
+                raise AuthRefused("staff account")
+            row.link_number += 1
+            return row.id, row.link_number
+
+    async def use_link(self, staff_id: uuid.UUID, number: int) -> StaffMember:
+        """Log in by a one-time link. Raises `AuthRefused` when it was used or replaced."""
+        async with self._database.transaction() as session:
+            # one statement, so that of two clicks at once only one gets in
+            used = await session.execute(
+                update(StaffRow)
+                .where(StaffRow.id == staff_id, StaffRow.link_number == number, StaffRow.is_active)
+                .values(link_number=number + 1, last_login_at=datetime.now(UTC))
+                .returning(StaffRow)
+            )
+            row = used.scalar_one_or_none()
+        if row is None:
+            raise AuthRefused("staff link")
+        return _member(row)
+
+    async def _find(self, condition: ColumnElement[bool]) -> StaffRow | None:
+        async with self._database.transaction() as session:
+            row: StaffRow | None = await session.scalar(select(StaffRow).where(condition).limit(1))
+            return row
+
+    async def _note_login(self, staff_id: uuid.UUID) -> None:
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(StaffRow).where(StaffRow.id == staff_id).values(last_login_at=datetime.now(UTC))
+            )
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    """argon2id with the library's defaults (RFC 9106, low memory): 50 ms and 64 MB a check."""
+    return PasswordHasher()
+
+
+@cache
+def _unknown_hash() -> str:
+    """What an unknown name's password is compared with, so that it takes as long as a known one's."""
+    return _hasher().hash(uuid.uuid4().hex)
+
+
+def _member(row: StaffRow) -> StaffMember:
+    return StaffMember(row.id, row.username, row.display_name, Role(row.role))

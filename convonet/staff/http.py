@@ -1,0 +1,133 @@
+"""Login and logout of staff over HTTP, and the dependency that keeps pages and APIs to those who have logged in.
+
+The session is a signed cookie that scripts can't read and other sites can't send; a request that changes something must
+come from a page of ours besides (Origin).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, StringConstraints
+
+from convonet.auth.throttle import PinThrottle
+from convonet.errors import AuthRefused, AuthThrottled
+from convonet.gateway.origin import origin_is_allowed
+from convonet.settings import Settings
+from convonet.staff.accounts import MAX_PASSWORD, Role, StaffAccounts, StaffMember
+from convonet.staff.tokens import SESSION_LIFETIME_S, mint_session, read_link, read_session
+
+COOKIE = "convonet_staff"
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+RequireStaff = Callable[[Request], Awaitable[StaffMember]]
+
+
+class Login(BaseModel):
+    """What the login page sends."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PASSWORD)]
+
+
+class Me(BaseModel):
+    """Who is logged in."""
+
+    username: str
+    display_name: str
+    role: Role
+
+
+class StaffLogin:
+    """Everything a Serve application needs to have a staff area."""
+
+    def __init__(self, accounts: StaffAccounts, throttle: PinThrottle, settings: Settings) -> None:
+        self._accounts = accounts
+        self._throttle = throttle
+        self._secret = settings.signing_secret
+        self._origins = settings.allowed_origins
+
+    async def require_staff(self, request: Request) -> StaffMember:
+        """FastAPI dependency: the person, or 401; 403 for a change that comes from a foreign page."""
+        self._require_own_page(request)
+        try:
+            session = read_session(request.cookies.get(COOKIE, ""), secret=self._secret)
+            return await self._accounts.get(session.staff_id, session.began)
+        except AuthRefused:
+            raise _refusal(401, "login_required", "Please log in.") from None
+
+    def router(self) -> APIRouter:
+        """`POST /staff/api/login`, `POST /staff/api/logout`, `GET /staff/api/me`, `GET /staff/link`."""
+        router = APIRouter(prefix="/staff")
+        router.add_api_route("/api/login", self._login, methods=["POST"], response_model=Me)
+        router.add_api_route("/api/logout", self._logout, methods=["POST"], status_code=204)
+        router.add_api_route("/api/me", self._me, methods=["GET"], response_model=Me)
+        router.add_api_route("/link", self._link, methods=["GET"])
+        return router
+
+    async def _login(self, login: Login, request: Request, response: Response) -> Me:
+        self._require_own_page(request)
+        # each attempt is a connection of its own: what counts is the address, so that nobody can lock a colleague out
+        attempt, address = f"staff-{uuid.uuid4().hex}", request.client.host if request.client else "unknown"
+        try:
+            await self._throttle.check(attempt, address)
+        except AuthThrottled as error:
+            raise _refusal(429, error.code, error.spoken, error.retry_after_ms) from None
+        try:
+            member = await self._accounts.verify(login.username, login.password)
+        except AuthRefused:
+            await self._throttle.failed(attempt, address)
+            raise _refusal(401, "auth_failed", "Name or password is wrong.") from None
+        await self._throttle.succeeded(attempt, address)
+        self._let_in(response, member, request)
+        return _me(member)
+
+    async def _logout(self, request: Request, response: Response) -> None:
+        member = await self.require_staff(request)
+        await self._accounts.end_sessions(member.id)
+        response.delete_cookie(COOKIE)
+
+    async def _me(self, request: Request) -> Me:
+        return _me(await self.require_staff(request))
+
+    async def _link(self, token: str, request: Request, to: str = "/") -> Response:
+        try:
+            member = await self._accounts.use_link(*read_link(token, secret=self._secret))
+        except AuthRefused:
+            raise _refusal(401, "link_used", "This link was used or has run out; start again for a new one.") from None
+        # only within this site: "//elsewhere" would be another one
+        target = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
+        response = RedirectResponse(target, 303)
+        self._let_in(response, member, request)
+        return response
+
+    def _let_in(self, response: Response, member: StaffMember, request: Request) -> None:
+        response.set_cookie(
+            COOKIE,
+            mint_session(member.id, secret=self._secret),
+            max_age=int(SESSION_LIFETIME_S),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+
+    def _require_own_page(self, request: Request) -> None:
+        headers = request.headers
+        if request.method in SAFE_METHODS or origin_is_allowed(
+            headers.get("origin"), headers.get("host"), self._origins
+        ):
+            return
+        raise _refusal(403, "origin_refused", "Wrong origin.")
+
+
+def _me(member: StaffMember) -> Me:
+    return Me(username=member.username, display_name=member.display_name, role=member.role)
+
+
+def _refusal(status: int, code: str, message: str, retry_after_ms: int | None = None) -> HTTPException:
+    headers = {"Retry-After": str(-(-retry_after_ms // 1000))} if retry_after_ms else None
+    return HTTPException(status, {"code": code, "message": message}, headers)

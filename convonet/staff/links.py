@@ -1,0 +1,25 @@
+"""One-time links: how the first person gets in, and everybody who has forgotten a password."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from convonet.staff.accounts import Role, StaffAccounts
+from convonet.staff.tokens import mint_link
+
+FIRST_USERNAME = "owner"
+PATH = "/hanok/staff/link"
+START_PAGE = "/hanok/admin"
+
+
+async def one_time_link(accounts: StaffAccounts, username: str, base_url: str, *, secret: bytes) -> str:
+    """A link that logs `username` in once; one that was made before is void. Raises `AuthRefused`."""
+    token = mint_link(*await accounts.next_link(username), secret=secret)
+    return f"{base_url.rstrip('/')}{PATH}?{urlencode({'token': token, 'to': START_PAGE})}"
+
+
+async def first_link(accounts: StaffAccounts, base_url: str, *, secret: bytes) -> str:
+    """A link for the owner of this installation, whose account is made when nobody has one."""
+    if await accounts.is_empty():
+        await accounts.add(FIRST_USERNAME, "Owner", Role.SUPERVISOR, None)
+    return await one_time_link(accounts, FIRST_USERNAME, base_url, secret=secret)
