@@ -1,13 +1,15 @@
 """Errors that crossed a process border, as what they were before.
 
-Ray wraps what an actor raises into a `RayTaskError`; over gRPC it may arrive as it is.
+Ray wraps what an actor raises into a `RayTaskError`; over gRPC it arrives as it is, even a cancellation.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import grpc
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
@@ -16,12 +18,20 @@ from convonet.errors import ConvonetError
 
 @contextmanager
 def remote_errors(kind: type[ConvonetError], who: str) -> Generator[None, None, None]:
-    """Let our own errors through as they were raised; turn every failure of Ray itself into `kind`."""
+    """Let our own errors through as they were raised; turn every other failure of the other side into `kind`."""
     try:
         yield
+    except ConvonetError:
+        raise
+    except asyncio.CancelledError as error:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+        raise kind(f"{who} cancelled the call") from error
     except RayTaskError as error:
         if isinstance(error.cause, ConvonetError):
             raise error.cause from None
         raise kind(f"{who} crashed: {error.cause!r}") from error
-    except (RayError, RayServeException) as error:
+    except (RayError, RayServeException, grpc.RpcError) as error:
         raise kind(f"{who} is away: {type(error).__name__}") from error
+    except Exception as error:
+        raise kind(f"{who} crashed: {error!r}") from error

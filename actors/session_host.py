@@ -28,6 +28,7 @@ from convonet.sessions.messages import (
     Attached,
     Command,
     Credentials,
+    Delivery,
     HostEvent,
     OpenSession,
     Refused,
@@ -39,6 +40,9 @@ from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 
 log = structlog.get_logger(__name__)
+
+RESUME_TOKEN_S = 86_400.0
+"""Longer than any call: whether there is still something to resume, the checkpoint says."""
 
 
 class SessionHost:
@@ -83,10 +87,12 @@ class SessionHost:
             async for event in events:
                 yield event
 
-    async def deliver(self, session_id: SessionId, command: Command) -> bool:
-        """Give a session a command; False when it does not live here or takes no more, so attach first."""
+    async def deliver(self, session_id: SessionId, command: Command) -> Delivery:
+        """Give a session a command."""
         session = self._sessions.get(session_id)
-        return session is not None and session.post(command)
+        if session is None:
+            return Delivery.NOT_HERE
+        return Delivery.ACCEPTED if session.post(command) else Delivery.FULL
 
     def session_count(self) -> int:
         """How many sessions live here."""
@@ -135,7 +141,14 @@ class SessionHost:
         checkpoint = await self._checkpoints.claim(request.session_id)
         if checkpoint is None:
             raise SessionGone
-        conversation = Conversation.from_checkpoint(checkpoint.body)
+        try:
+            conversation = Conversation.from_checkpoint(checkpoint.body)
+        except ValueError as error:
+            # written by a release that kept other things
+            log.warning("checkpoint_unreadable", session_id=request.session_id, error=type(error).__name__)
+            raise SessionGone("unreadable checkpoint") from None
+        # what the repeated turn says must be numbered after all that the client has
+        conversation.seq = max(conversation.seq, request.last_seq)
         session = self._start(conversation, checkpoint.epoch)
         session.repeat_last_turn(request.last_seq)
         log.info("session_restored", session_id=conversation.session_id, epoch=checkpoint.epoch)
@@ -170,12 +183,11 @@ class SessionHost:
     def _auth_ok(self, session: SessionActor, *, resumed: bool) -> str:
         conversation = session.conversation
         claims = ResumeClaims(conversation.session_id, self._host)
-        lifetime = self._lifetimes.checkpoint
         message = AuthOk(
             session_id=conversation.session_id,
             user_id=conversation.caller.user_id,
             user_name=conversation.caller.user_name,
-            resume_token=mint_resume_token(claims, secret=self._settings.signing_secret, lifetime_s=lifetime),
+            resume_token=mint_resume_token(claims, secret=self._settings.signing_secret, lifetime_s=RESUME_TOKEN_S),
             resumed=resumed,
             pending_utterance_id=session.utterance_at_work,
             offline=embedded_parts(self._settings),
@@ -197,4 +209,4 @@ def embedded_parts(settings: Settings) -> list[str]:
 
 def _refusal(error: ConvonetError) -> Refused:
     log.info("caller_refused", kind=type(error).__name__)
-    return Refused(error.code, error.spoken, getattr(error, "retry_after_ms", None))
+    return Refused(error.code, error.spoken, getattr(error, "retry_after_ms", None), error.retryable)

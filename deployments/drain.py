@@ -1,4 +1,4 @@
-"""`python -m deployments.drain`: asks every client to resume elsewhere, before voice replicas are stopped."""
+"""`python -m deployments.drain`: asks every client to connect anew, so that they spread over new replicas."""
 
 import logging
 

@@ -15,6 +15,7 @@ from convonet.sessions.messages import (
     Attach,
     Attached,
     Command,
+    Delivery,
     Ended,
     HostEvent,
     Refused,
@@ -32,13 +33,19 @@ REATTACH_DELAYS_S = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0)
 ADMISSION_TIMEOUT_S = 10.0
 """PIN look-up, throttle and restore take milliseconds; a client must not wait for ever for a cluster in trouble."""
 
+ATTACH_TIMEOUT_S = 6.0
+"""From asking a host to its first word; a PIN check may wait 2 s for its throttle and 2 s for the database."""
+
+FOUND_AGAIN_S = 10.0
+"""How long a command waits for a session that is being looked for: all of `REATTACH_DELAYS_S` and a little."""
+
 Verdict = Refused | Superseded | Ended
 
 
 class Link:
     """One socket's way to its session.
 
-    Utterances are kept until their turn is checkpointed and are given again to whichever host takes the session up.
+    Utterances are kept until the session has done with them and are given again to whichever host takes it up.
     `follow` is the life of the link; it returns the verdict that ended it.
     """
 
@@ -49,27 +56,29 @@ class Link:
         self._last_seq = 0
         self._unfinished: dict[str, AnyUtterance] = {}
         self._attached = asyncio.Event()
+        self._stream: asyncio.Task[Verdict | None] | None = None
         self.session_id = SessionId("")
 
     async def follow(self, request: Attach, *, host: str = "") -> Verdict:
-        """Attach, pass on all that comes, and attach again when the host is lost. Raises `HostLost` at last."""
+        """Attach, pass on all that comes, and attach again when the session is lost. Raises `HostLost` at last."""
         self._host = host
         if isinstance(request, ResumeSession):
             self._last_seq = request.last_seq
         delays = iter(REATTACH_DELAYS_S)
         while True:
-            try:
-                async with contextlib.aclosing(self._hosts.attach(request, host=self._host)) as events:
-                    async for event in events:
-                        if isinstance(event, Attached):
-                            delays = iter(REATTACH_DELAYS_S)
-                        if (verdict := await self._take(event)) is not None:
-                            return verdict
-            except HostLost as error:
-                log.warning("session_host_lost", session_id=self.session_id, error=str(error))
+            verdict = await self._one_stream(request)
+            if self._attached.is_set():
+                delays = iter(REATTACH_DELAYS_S)
+            else:
+                # this host does not take it up: any other may
+                self._host = ""
             self._attached.clear()
+            if verdict is not None and not self._is_worth_a_retry(verdict):
+                return verdict
             delay = next(delays, None)
             if delay is None:
+                if verdict is not None:
+                    return verdict
                 raise HostLost("no host takes the session up")
             await asyncio.sleep(delay)
             if self.session_id:
@@ -82,41 +91,75 @@ class Link:
     async def say(self, utterance: AnyUtterance) -> bool:
         """Give the session an utterance; it is kept until done. False when the session takes no more now."""
         self._unfinished[utterance.utterance_id] = utterance
-        accepted = await self._deliver(utterance)
-        if not accepted:
+        if not self._attached.is_set():
+            return True  # it is given as soon as the session is found again
+        answer = await self._try_to_deliver(utterance)
+        if answer is Delivery.FULL:
             self._unfinished.pop(utterance.utterance_id, None)
-        return accepted
+        return answer is not Delivery.FULL
 
     async def tell(self, command: Command) -> bool:
-        """Give the session a command. False when it takes no more now."""
-        return await self._deliver(command)
-
-    async def _deliver(self, command: Command) -> bool:
+        """Give the session a command. False when it takes no more now. Raises `HostLost`."""
         try:
-            return await self._hosts.deliver(self.session_id, command, host=self._host)
-        except HostLost:
-            # `follow` notices as well and gives unfinished utterances again; only a bare command would be lost
-            if isinstance(command, AnyUtterance):
-                return True
-            await self._attached_again()
-            return await self._hosts.deliver(self.session_id, command, host=self._host)
-
-    async def _attached_again(self) -> None:
-        self._attached.clear()
-        try:
-            async with asyncio.timeout(ADMISSION_TIMEOUT_S):
-                await self._attached.wait()
+            async with asyncio.timeout(FOUND_AGAIN_S):
+                while True:
+                    await self._attached.wait()
+                    answer = await self._try_to_deliver(command)
+                    if answer is not Delivery.NOT_HERE:
+                        return answer is Delivery.ACCEPTED
         except TimeoutError:
             raise HostLost("the session did not come back in time") from None
+
+    async def _try_to_deliver(self, command: Command) -> Delivery:
+        """Deliver to where the session was attached last; when it is not there, have `follow` look for it."""
+        stream = self._stream
+        try:
+            answer = await self._hosts.deliver(self.session_id, command, host=self._host)
+        except HostLost as error:
+            log.warning("delivery_failed", session_id=self.session_id, error=str(error))
+            answer = Delivery.NOT_HERE
+        if answer is Delivery.NOT_HERE and stream is not None and stream is self._stream:
+            # a host that stops keeps its streams open for a while, one that hangs for ever
+            self._attached.clear()
+            stream.cancel()
+        return answer
+
+    async def _one_stream(self, request: Attach) -> Verdict | None:
+        """Pass on what one attachment brings; None when it broke."""
+        self._stream = asyncio.create_task(self._pass_on(request))
+        try:
+            return await self._stream
+        except HostLost as error:
+            log.warning("session_host_lost", session_id=self.session_id, error=str(error))
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+        return None
+
+    async def _pass_on(self, request: Attach) -> Verdict | None:
+        try:
+            async with (
+                asyncio.timeout(ATTACH_TIMEOUT_S) as until_first,
+                contextlib.aclosing(self._hosts.attach(request, host=self._host)) as events,
+            ):
+                async for event in events:
+                    until_first.reschedule(None)
+                    if (verdict := await self._take(event)) is not None:
+                        return verdict
+        except TimeoutError:
+            raise HostLost("the host does not answer") from None
+        return None
 
     async def _take(self, event: HostEvent) -> Verdict | None:
         match event:
             case Attached(session_id, host):
                 log.info("session_attached", session_id=session_id, host=host)
                 self.session_id, self._host = session_id, host
+                # before the loop: what is said while it waits is delivered by `say` itself
                 self._attached.set()
                 for utterance in tuple(self._unfinished.values()):
-                    await self._hosts.deliver(session_id, utterance, host=host)
+                    if await self._hosts.deliver(session_id, utterance, host=host) is Delivery.NOT_HERE:
+                        raise HostLost("the session left at once")
             case ToClient(seq, text):
                 await self._forward(text)
                 self._last_seq = max(self._last_seq, seq)
@@ -125,3 +168,7 @@ class Link:
             case Refused() | Superseded() | Ended():
                 return event
         return None
+
+    def _is_worth_a_retry(self, verdict: Verdict) -> bool:
+        """Whether a call that was going on may still be saved: its store hiccupped, or one host is full."""
+        return bool(self.session_id) and isinstance(verdict, Refused) and verdict.retryable

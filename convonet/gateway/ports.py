@@ -7,7 +7,7 @@ from typing import Protocol
 
 from convonet.errors import ConvonetError
 from convonet.ids import SessionId
-from convonet.sessions.messages import Attach, Command, HostEvent
+from convonet.sessions.messages import Attach, Command, Delivery, HostEvent
 
 
 class ClientGone(Exception):
@@ -44,6 +44,6 @@ class SessionHosts(Protocol):
         """Open the stream of one socket. Raises `HostLost` when it breaks."""
         ...
 
-    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> bool:
-        """Give a command; False when the session takes no more. Raises `HostLost`."""
+    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> Delivery:
+        """Give a command. Raises `HostLost`."""
         ...

@@ -22,6 +22,8 @@ class Recording:
         self._least = least_bytes
         self._audio = bytearray()
         self._overflowed = False
+        self.has_gap = False
+        """Whether a slice was dropped: recognising the rest would make up a sentence that nobody said."""
 
     def add_chunk(self, chunk: AudioChunk) -> None:
         """Append a base64 slice. Raises `ProtocolError` bad_base64 or utterance_too_long."""
@@ -46,9 +48,11 @@ class Recording:
         self._audio.clear()
 
     def finish(self, ended_at: float) -> SpokenUtterance:
-        """The whole utterance. Raises `ProtocolError` recording_too_short or utterance_too_long."""
+        """The whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
         if self._overflowed:
             raise _too_long()
+        if self.has_gap:
+            raise ProtocolError(ErrorCode.BAD_AUDIO, "Part of that recording was lost. Please say it again.")
         if len(self._audio) < self._least:
             message = "That recording was too short. Hold the button while you speak."
             raise ProtocolError(ErrorCode.RECORDING_TOO_SHORT, message)

@@ -59,6 +59,9 @@ log = structlog.get_logger(__name__)
 UNAUTHENTICATED_S = 300.0
 """How long a page may show its PIN form before the socket is closed; the page then connects again when needed."""
 
+CONTROL_BYTES = 200
+"""No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
+
 CLOSE_NORMAL = 1000
 CLOSE_POLICY = 1008
 CLOSE_TRY_LATER = 1013
@@ -86,6 +89,7 @@ class Relay:
         self._connection_id = secrets.token_hex(8)
         self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
         self._rate_told_at = -1.0
+        self._login_until = asyncio.get_running_loop().time() + UNAUTHENTICATED_S
         self._link: Link | None = None
         self._following: asyncio.Task[None] | None = None
         self._recording: Recording | None = None
@@ -118,18 +122,28 @@ class Relay:
     # -- from the client
 
     async def _next_frame(self) -> str | bytes:
-        if self._link is not None:
-            return await self._socket.receive()
-        async with asyncio.timeout(UNAUTHENTICATED_S):
+        async with asyncio.timeout_at(None if self._link is not None else self._login_until):
             return await self._socket.receive()
 
     async def _handle_frame(self, frame: str | bytes) -> None:
-        if not self._rate.allow():
-            await self._tell_rate()
-        elif isinstance(frame, bytes):
-            self._add_binary(frame)
-        else:
+        within_rate = self._rate.allow()
+        if isinstance(frame, bytes):
+            if within_rate:
+                self._add_binary(frame)
+            else:
+                self._drop()
+        elif within_rate:
             await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+        else:
+            await self._handle_excess(frame)
+
+    async def _handle_excess(self, frame: str) -> None:
+        """A message beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
+        message = parse(frame, most_bytes=CONTROL_BYTES) if len(frame) <= CONTROL_BYTES else None
+        if isinstance(message, StopRecording | Cancel | Hangup):
+            await self._handle(message)
+        else:
+            self._drop()
 
     async def _handle(self, message: AnyClientMessage) -> None:
         match message:
@@ -186,7 +200,9 @@ class Relay:
             self._acknowledged = last_seq
             await self._link.tell(StillThere(last_seq))
 
-    async def _tell_rate(self) -> None:
+    def _drop(self) -> None:
+        if self._recording is not None:
+            self._recording.has_gap = True
         if asyncio.get_running_loop().time() - self._rate_told_at > 1:
             self._rate_told_at = asyncio.get_running_loop().time()
             raise ProtocolError(ErrorCode.RATE_LIMITED, "Too many messages; some were dropped.")
@@ -237,19 +253,29 @@ class Relay:
         try:
             verdict = await link.follow(request, host=host)
             await self._conclude(verdict)
-        except HostLost as error:
-            log.error("session_lost", session_id=link.session_id)
-            with contextlib.suppress(ClientGone):
-                await self._send_error(error.code, error.spoken)
-                await self._socket.close(CLOSE_TRY_LATER)
         except ClientGone:
             pass
+        except HostLost as error:
+            log.error("session_lost", session_id=link.session_id)
+            await self._give_up(error)
+        except Exception:
+            # the top of this task: a caller must never sit before an open socket that leads nowhere
+            log.exception("relay_crashed", session_id=link.session_id)
+            await self._give_up(ConvonetError())
+
+    async def _give_up(self, error: ConvonetError) -> None:
+        with contextlib.suppress(ClientGone):
+            await self._send_error(error.code, error.spoken)
+            await self._socket.close(CLOSE_TRY_LATER)
 
     async def _conclude(self, verdict: Verdict) -> None:
         if isinstance(verdict, Refused):
             await self._send(
                 ErrorMessage(code=verdict.code, message=verdict.message, retry_after_ms=verdict.retry_after_ms)
             )
+            if self._link is not None:
+                # the call was going on: a new connection may find it again
+                await self._socket.close(CLOSE_TRY_LATER)
         else:
             await self._socket.close(CLOSE_NORMAL if isinstance(verdict, Ended) else CLOSE_REPLACED)
 

@@ -7,6 +7,7 @@ picklable values: they cross a process border.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from convonet.errors import ErrorCode
 from convonet.ids import SessionId
@@ -125,7 +126,7 @@ class ToClient:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceDone:
-    """The turn of this utterance is checkpointed: the voice replica may forget the audio."""
+    """The session has done with this utterance: the voice replica may forget the audio."""
 
     utterance_id: str
 
@@ -137,6 +138,8 @@ class Refused:
     code: ErrorCode
     message: str
     retry_after_ms: int | None = None
+    retryable: bool = False
+    """Whether the same request may be let in a moment later, or by another host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,16 @@ class Superseded:
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The session is over; the stream ends here."""
+
+
+class Delivery(StrEnum):
+    """What became of a command."""
+
+    ACCEPTED = "accepted"
+    FULL = "full"
+    """The session takes no more now."""
+    NOT_HERE = "not_here"
+    """The session does not live in this host."""
 
 
 HostEvent = Attached | ToClient | UtteranceDone | Refused | Superseded | Ended

@@ -84,7 +84,10 @@ class Speaker:
                 return await self._voice.synthesize(sentence, language=self._language)
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("speech_synthesis_failed", error=str(error))
-            return None
+        except Exception:
+            # a task's top: whatever a voice does, the turn must come to its end
+            log.exception("speech_synthesis_crashed")
+        return None
 
     def _send(self, audio: bytes, mime_type: str, *, is_final: bool) -> None:
         self._emit(

@@ -67,6 +67,7 @@ class Turn:
         self._timings = Timings(utterance.ended_at, services.wall_clock)
         self._emit_message = emit
         self._chunks_sent = 0
+        self._final: Final | None = None
 
     async def run(self) -> TurnOutcome:
         """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
@@ -79,7 +80,7 @@ class Turn:
         try:
             transcript = await self._hear()
             self._emit(TranscriptFinal(turn_id=self._turn_id, text=transcript))
-            return TurnOutcome(transcript, await self._answer(transcript))
+            await self._answer(transcript)
         except ConvonetError as error:
             log.warning("turn_failed", error=str(error), kind=type(error).__name__)
             await self._apologise(error)
@@ -87,7 +88,8 @@ class Turn:
             # the top of the turn's task: whatever went wrong, the caller must hear of it
             log.exception("turn_crashed")
             await self._apologise(ConvonetError())
-        return TurnOutcome(transcript, None)
+        # an answer that was given counts, whatever went wrong after it
+        return TurnOutcome(transcript, self._final)
 
     async def _hear(self) -> str:
         if not isinstance(self._utterance, SpokenUtterance):
@@ -107,21 +109,19 @@ class Turn:
             self._emit(Status(message=message, turn_id=self._turn_id))
         return heard.text
 
-    async def _answer(self, transcript: str) -> Final:
+    async def _answer(self, transcript: str) -> None:
         self._emit(Status(message="Please wait…", turn_id=self._turn_id))
         try:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
-                final = await self._think(transcript, speaker)
+                await self._think(transcript, speaker)
                 speaker.finish()
                 await talking
         except* ConvonetError as failures:
             raise _first(failures) from None
-        self._timings.mark("last_audio_ms")
-        return final
 
-    async def _think(self, transcript: str, speaker: Speaker) -> Final:
+    async def _think(self, transcript: str, speaker: Speaker) -> None:
         conversation = self._conversation
         request = TurnRequest(
             session_id=conversation.session_id,
@@ -148,12 +148,13 @@ class Turn:
                             self._emit(_tool_event(self._turn_id, event))
                         case Final():
                             self._finish(event)
-                            return event
+                            return
         except TimeoutError:
             raise AgentError("the agent did not answer in time") from None
         raise AgentError("the agent's stream ended without an answer")
 
     def _finish(self, final: Final) -> None:
+        self._final = final
         self._timings.mark("agent_ms")
         self._emit(
             AgentFinal(

@@ -4,6 +4,7 @@ Its replicas hold nothing that matters, and their number is fixed: a replica tha
 which ends that node's WebSockets some time later.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
 
 PAGES = Path(__file__).parents[2] / "ui" / "dist"
+
+DRAIN_TIMEOUT_S = 5.0
+"""Writing to all sockets of a replica takes milliseconds."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -111,7 +115,9 @@ class Voice:
         return JSONResponse({"parts": parts}, 200 if all(part["ok"] for part in parts.values()) else 503)
 
     async def drain(self) -> int:
-        """Ask all clients to resume elsewhere, before this replica is stopped; returns how many were asked."""
-        for relay in tuple(self._relays):
-            await relay.ask_to_reconnect()
-        return len(self._relays)
+        """Ask all clients to connect anew, so that they spread over the replicas; returns how many were asked."""
+        asked = tuple(self._relays)
+        # one that does not read must not keep the others from hearing of it
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            await asyncio.gather(*(relay.ask_to_reconnect() for relay in asked))
+        return len(asked)

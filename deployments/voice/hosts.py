@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 from actors.failures import remote_errors
 from convonet.gateway.ports import HostLost
 from convonet.ids import SessionId
-from convonet.sessions.messages import Attach, Command, HostEvent
+from convonet.sessions.messages import Attach, Command, Delivery, HostEvent
 
 DELIVERY_TIMEOUT_S = 5.0
 """A delivery only puts a command into a mailbox; a host that can't do that within this time is stuck."""
@@ -43,11 +43,12 @@ class ServeSessionHosts:
         except (HostLost, TimeoutError):
             return {"sessions": {"ok": False}}
 
-    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> bool:
+    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> Delivery:
         """Give a session a command."""
         with remote_errors(HostLost, "session host"):
             try:
                 async with asyncio.timeout(DELIVERY_TIMEOUT_S):
-                    return cast("bool", await self._handle.options(session_id=host).deliver.remote(session_id, command))
+                    handle = self._handle.options(session_id=host)
+                    return cast("Delivery", await handle.deliver.remote(session_id, command))
             except TimeoutError:
                 raise HostLost("delivery took too long") from None

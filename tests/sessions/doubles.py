@@ -111,6 +111,8 @@ class World:
         )
         self.hosts = {}
         self.dead = {}
+        self.hung = set()
+        self.stopping = set()
         for _ in range(hosts):
             self.add_host()
 
@@ -139,20 +141,35 @@ class World:
 
     async def attach(self, request, *, host):
         name = self._pick(host)
+        if name in self.hung:
+            await asyncio.Event().wait()
         async with aclosing(_until(self.dead[name], self.hosts[name].attach(request))) as events:
             async for event in events:
                 yield event
 
     async def deliver(self, session_id, command, *, host):
         name = self._pick(host)
-        if host and name != host:
-            return False
+        if name in self.hung:
+            await asyncio.sleep(5)
+            raise HostLost("delivery took too long")
         return await self.hosts[name].deliver(session_id, command)
 
     def _pick(self, wanted):
         if not self.hosts:
             raise HostLost("no host")
-        return wanted if wanted in self.hosts else min(self.hosts, key=lambda n: self.hosts[n].session_count())
+        routed = [name for name in self.hosts if name not in self.stopping]
+        return wanted if wanted in routed else min(routed, key=lambda n: self.hosts[n].session_count())
+
+    def stop_gracefully(self, name):
+        """As Serve stops a replica: no new call goes there, open streams stay open."""
+        self.stopping.add(name)
+
+    def hang(self, name):
+        """The process stands still: streams stay open, nothing is answered any more."""
+        self.hung.add(name)
+        self.stopping.add(name)
+        for life in tuple(self.hosts[name]._lives):
+            life.cancel()
 
     @asynccontextmanager
     async def client(self, address="203.0.113.7"):

@@ -1,8 +1,13 @@
 """Lost sockets, lost hosts: the caller goes on, nothing is lost and nothing is done twice."""
 
 import asyncio
+import time
+
+import jwt
 
 from convonet.auth.tokens import ResumeClaims, mint_resume_token
+from convonet.errors import StorageError
+from convonet.gateway.relay import CLOSE_TRY_LATER
 from convonet.ids import SessionId
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
@@ -203,4 +208,136 @@ async def test_a_call_that_no_host_takes_up_again_ends_with_a_clear_sentence():
         told = await client.until("error")
         assert "lost your call" in told["message"]
         assert (await client.until("closed"))["code"] == 1013
+    await world.end()
+
+
+@virtual_time
+async def test_a_sentence_said_while_its_host_is_stopping_is_answered_by_another():
+    world = World()
+    async with world.caller() as client:
+        old = world.host_of(client.session_id)
+        world.stop_gracefully(old)
+        client.say("text_input", text="during the redeploy")
+        assert "You said during the redeploy." in spoken(await client.answer())
+        client.say("text_input", text="and after it")
+        assert "You said and after it." in spoken(await client.answer())
+        assert "error" not in types(client.received)
+    assert [said for _, said in world.agent.effects] == ["during the redeploy", "and after it"]
+    await world.end()
+
+
+@virtual_time
+async def test_a_sentence_said_to_a_host_that_hangs_is_answered_by_another():
+    world = World()
+    async with world.caller() as client:
+        world.hang(world.host_of(client.session_id))
+        client.speak()
+        assert "You said add buy milk" in spoken(await client.answer())
+        assert "error" not in types(client.received)
+    await world.end()
+
+
+@virtual_time
+async def test_a_command_to_a_lost_session_waits_until_it_is_found():
+    world = World()
+    async with world.caller() as client:
+        world.kill(world.host_of(client.session_id))
+        client.say("cancel")
+        client.say("text_input", text="still here")
+        assert "You said still here." in spoken(await client.answer())
+        assert "error" not in types(client.received)
+    await world.end()
+
+
+@virtual_time
+async def test_a_store_that_hiccups_while_the_host_is_lost_costs_time_only():
+    world = World()
+    async with world.caller() as client:
+        claim, failures = world.checkpoints.claim, iter(range(3))
+
+        async def hiccup(session_id):
+            if next(failures, None) is not None:
+                raise StorageError("away")
+            return await claim(session_id)
+
+        world.checkpoints.claim = hiccup
+        world.kill(world.host_of(client.session_id))
+        client.say("text_input", text="hello again")
+        assert "You said hello again." in spoken(await client.answer())
+        assert "error" not in types(client.received)
+    await world.end()
+
+
+@virtual_time
+async def test_a_call_that_can_not_be_saved_is_told_so_and_its_socket_is_closed():
+    world = World()
+    async with world.caller() as client:
+
+        async def away(session_id):
+            raise StorageError("away")
+
+        world.checkpoints.claim = away
+        world.kill(world.host_of(client.session_id))
+        await client.until("error")
+        assert (await client.until("closed"))["code"] == CLOSE_TRY_LATER
+    await world.end()
+
+
+@virtual_time
+async def test_a_relay_that_crashes_closes_its_socket():
+    world = World()
+    async with world.caller() as client:
+
+        async def crash(session_id):
+            raise RuntimeError("a bug")
+
+        world.checkpoints.claim = crash
+        world.kill(world.host_of(client.session_id))
+        assert (await client.until("error"))["code"] == "internal_error"
+        assert (await client.until("closed"))["code"] == CLOSE_TRY_LATER
+    await world.end()
+
+
+@virtual_time
+async def test_a_checkpoint_of_another_release_ends_the_call_with_a_clear_error():
+    world = World()
+    async with world.caller() as client:
+        session_id, host = client.session_id, world.host_of(client.session_id)
+        world.kill(host)
+        await world.checkpoints.save(session_id, 9, b'{"kept": "something else"}', 60)
+        assert (await client.until("error"))["code"] == "resume_failed"
+        assert (await client.until("closed"))["code"] == CLOSE_TRY_LATER
+    await world.end()
+
+
+@virtual_time
+async def test_a_call_of_an_hour_can_still_be_resumed():
+    world = World()
+    async with world.caller() as client:
+        for _ in range(6):
+            await asyncio.sleep(600)
+            client.say("text_input", text="still talking")
+            await client.answer()
+        client.disconnect()
+    claims = jwt.decode(client.resume_token, options={"verify_signature": False})
+    assert claims["exp"] - time.time() > 12 * 3600
+    async with world.client() as again:
+        assert (await again.resume(client.resume_token, client.last_seq()))["resumed"] is True
+    await world.end()
+
+
+@virtual_time
+async def test_after_a_kill_the_client_gets_all_messages_of_the_repeated_turn():
+    world = World()
+    async with world.caller() as client:
+        client.say("text_input", text="first")
+        await client.answer()
+        client.speak()
+        await client.until("processing_start")
+        last = client.last_seq()
+        world.kill(world.host_of(client.session_id))
+        repeated = await client.answer()
+        assert "processing_start" in types(repeated)
+        numbers = [m["seq"] for m in repeated if m.get("seq")]
+        assert numbers == list(range(last + 1, last + 1 + len(numbers)))
     await world.end()
