@@ -1,10 +1,15 @@
 """`python -m deployments.drain`: asks every client to connect anew, so that they spread over new replicas."""
 
 import logging
+import os
+import sys
 
 import ray
 import typer
 from ray import serve
+
+from convonet.settings import get_settings
+from deployments.launch import LOOPBACK, LOOPBACK_NODE
 
 TIMEOUT_S = 10.0
 """All sockets of a replica are written to within milliseconds."""
@@ -12,10 +17,12 @@ TIMEOUT_S = 10.0
 
 def main() -> None:
     """Connect to the Ray of this machine, or of RAY_ADDRESS, and send `reconnect` to all clients."""
+    if get_settings().host in LOOPBACK and not LOOPBACK_NODE.keys() <= os.environ.keys():
+        # Ray reads this while it is imported, and looks for a node of `make run` at another address without it
+        os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**os.environ, **LOOPBACK_NODE})  # noqa: S606
     ray.init(address="auto", namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
-    asked = serve.get_app_handle("voice").broadcast("drain").results(timeout_s=TIMEOUT_S)
-    count = sum(asked)
-    typer.echo(f"Asked {count} client{'s' if count != 1 else ''} to resume.")
+    count = sum(serve.get_app_handle("voice").broadcast("drain").results(timeout_s=TIMEOUT_S))
+    typer.echo(f"Asked {count} client{'s' if count != 1 else ''} to connect anew.")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""The switch's name speaks of other systems; what it does is to give the node the address 127.0.0.1."""
 
 
 class LaunchError(ConvonetError):
@@ -167,9 +169,7 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
     }
     if settings.host in LOOPBACK:
-        # the switch's name speaks of other systems; what it does is to give the node the address 127.0.0.1
-        flags["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        flags["HAPROXY_LOOPBACK"] = "1"
+        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
     return {name: value for name, value in flags.items() if name not in os.environ}
 
 

@@ -151,6 +151,43 @@ async def test_ten_thousand_messages_at_once_are_cut_short_and_others_notice_not
 
 
 @virtual_time
+async def test_a_recording_that_lost_slices_to_the_rate_limit_is_refused_and_not_guessed_at():
+    world = World()
+    async with world.caller() as client:
+        client.say("start_recording")
+        for number in range(1_000):
+            client.say("audio_chunk", sequence=number, data_b64=base64.b64encode(bytes(50)).decode())
+        client.say("stop_recording")
+        codes = [(await client.until("error"))["code"] for _ in range(2)]
+        assert codes == ["rate_limited", "bad_audio"]
+        assert world.ear.calls == 0
+    await world.end()
+
+
+@virtual_time
+async def test_a_hang_up_is_heard_even_in_a_flood():
+    world = World()
+    async with world.caller() as client:
+        for number in range(1_000):
+            client.say("heartbeat", ts_ms=number)
+        client.say("hangup")
+        assert (await client.until("closed"))["code"] == 1000
+    assert sum(host.session_count() for host in world.hosts.values()) == 0
+    await world.end()
+
+
+@virtual_time
+async def test_a_socket_that_only_sends_heartbeats_is_closed_after_five_minutes():
+    world = World()
+    async with world.client() as client:
+        for number in range(20):
+            client.say("heartbeat", ts_ms=number)
+            await asyncio.sleep(20)
+        assert client.closed_with == 1008
+    await world.end()
+
+
+@virtual_time
 async def test_guessing_pins_is_slowed_down_and_says_for_how_long():
     world = World()
     codes = []

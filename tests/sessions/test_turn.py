@@ -197,6 +197,25 @@ async def test_an_answer_that_nobody_can_speak_is_still_shown():
 
 
 @virtual_time
+async def test_a_voice_that_crashes_ends_the_turn_and_the_answer_is_remembered():
+    world = World()
+    async with world.caller() as client:
+        world.voice.fails_with = RuntimeError("a bug")
+        client.speak()
+        messages = await client.answer()
+        assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
+        world.voice.fails_with = None
+        client.say("text_input", text="and now")
+        assert "You said and now." in spoken(await client.answer())
+        session = world.hosts[world.host_of(client.session_id)]._sessions[client.session_id]
+        assert [m.content for m in session.conversation.history if m.role == "user"] == [
+            "add buy milk to my todo list",
+            "and now",
+        ]
+    await world.end()
+
+
+@virtual_time
 async def test_cancel_stops_the_turn_and_nothing_of_it_is_sent_afterwards():
     world = World()
     world.agent.delay = 3
