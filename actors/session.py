@@ -28,7 +28,7 @@ from enum import StrEnum
 import structlog
 
 from actors.lifetime import Lifetimes, Patience
-from convonet.errors import ErrorCode, Fenced, StorageError
+from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
 from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
 from convonet.sessions.announcements import speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
@@ -170,6 +170,10 @@ class SessionActor:
                 await self._forget()
             except Fenced:
                 log.info("session_fenced")
+            except Exception:
+                # the top of the session's task: the caller must hear of it, and the log must say whose call it was
+                log.exception("session_crashed")
+                self._emit(ErrorMessage(code=ErrorCode.INTERNAL_ERROR, message=ConvonetError.spoken))
             finally:
                 await self._close()
 

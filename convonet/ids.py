@@ -7,6 +7,7 @@ from typing import NewType
 
 SessionId = NewType("SessionId", str)
 TurnId = NewType("TurnId", str)
+"""Unique over all sessions, also the base of its tool calls' idempotency keys."""
 UserId = NewType("UserId", str)
 
 DEMO_USER_ID = UserId("00000000-0000-4000-8000-000000000001")
@@ -16,8 +17,3 @@ DEMO_USER_ID = UserId("00000000-0000-4000-8000-000000000001")
 def new_session_id() -> SessionId:
     """A session id nobody can guess: 128 random bits, made by the server only."""
     return SessionId(f"s-{secrets.token_hex(16)}")
-
-
-def new_turn_id() -> TurnId:
-    """A turn id: unique over all sessions, also the base of its tool calls' idempotency keys."""
-    return TurnId(f"t-{secrets.token_hex(12)}")

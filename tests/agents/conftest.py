@@ -14,7 +14,7 @@ from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.service import TodoService
-from convonet.ids import TurnId, UserId, new_session_id, new_turn_id
+from convonet.ids import TurnId, UserId, new_session_id
 from convonet.settings import Settings
 from convonet.storage.database import Database, migrate
 from tests.domains.conftest import SECRET, database_url, serving, user
@@ -25,6 +25,10 @@ __all__ = ["database_url"]
 ZONE = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZONE)
 """A Wednesday."""
+
+
+def new_turn_id():
+    return TurnId(f"t-{uuid.uuid4().hex}")
 
 
 @dataclass

@@ -259,6 +259,22 @@ async def test_more_than_a_few_waiting_sentences_are_refused_as_busy():
 
 
 @virtual_time
+async def test_a_session_that_crashes_says_so_before_it_ends(monkeypatch):
+    world = World()
+    async with world.caller() as client:
+        session = world.hosts[world.host_of(client.session_id)]._sessions[client.session_id]
+
+        def crash(_preferences):
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(session.conversation, "choose", crash)
+        client.say("voice_providers", stt_provider="local")
+        assert (await client.until("error"))["code"] == "internal_error"
+        assert (await client.until("closed"))["code"] == 1000
+    await world.end()
+
+
+@virtual_time
 async def test_hanging_up_ends_the_session_for_good():
     world = World()
     async with world.caller() as client:
