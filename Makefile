@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 UV_VERSION := 0.13.9
 
-.PHONY: run test check format lock protocol setup setup-dev ui clean
+.PHONY: run test check format lock protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
@@ -39,7 +39,7 @@ ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
 	@cd ui && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-ui/dist/.built: ui/node_modules/.package-lock.json $(shell find ui/src ui/*.ts ui/*.json ui/voice -type f 2>/dev/null)
+ui/dist/.built: ui/node_modules/.package-lock.json $(shell find ui/src ui/vite.config.js ui/tsconfig.json -type f)
 	@echo "- Building the pages"
 	@cd ui && npm run --silent build
 	@touch $@

@@ -6,6 +6,7 @@ what REDIS_URL is for.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import ray
@@ -20,6 +21,9 @@ from convonet.storage.checkpoints import Checkpoint, CheckpointStore, MemoryChec
 
 _NAME = "convonet-store"
 _NAMESPACE = "convonet"
+
+CALL_TIMEOUT_S = 5.0
+"""A call takes a millisecond; this is for an actor that is being restarted elsewhere."""
 
 
 class _Store:
@@ -83,9 +87,10 @@ class RemoteStore:
     async def _call(self, method: str, *args: object) -> Any:
         with remote_errors(StorageError, "store actor"):
             try:
-                return await getattr(self._actor, method).remote(*args)
+                async with asyncio.timeout(CALL_TIMEOUT_S):
+                    return await getattr(self._actor, method).remote(*args)
             except RayActorError:
-                self._actor = self._find()
+                self._actor = await asyncio.to_thread(self._find)
                 raise
 
     def _find(self) -> ray.actor.ActorHandle[_Store]:

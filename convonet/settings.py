@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
         "UTC", alias="CONVONET_TIMEZONE", description="IANA time zone of callers of whom none is known."
     )
     pin_attempts_per_session: int = Field(
-        5, alias="CONVONET_PIN_ATTEMPTS_PER_SESSION", ge=1, description="Wrong PINs before a session is closed."
+        5, alias="CONVONET_PIN_ATTEMPTS_PER_SESSION", ge=1, description="Wrong PINs of one session until it must wait."
     )
     pin_attempts_per_address: int = Field(
         10, alias="CONVONET_PIN_ATTEMPTS_PER_ADDRESS", ge=1, description="Wrong PINs an address may give in 15 minutes."
@@ -170,6 +171,15 @@ class Settings(BaseSettings):
         scheme = urlsplit(value.get_secret_value()).scheme
         if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
             raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
+        return value
+
+    @field_validator("caller_timezone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("must be an IANA time zone such as America/Los_Angeles") from error
         return value
 
     @field_validator("voice_pin")

@@ -9,7 +9,7 @@ import typer
 from ray import serve
 
 from convonet.settings import get_settings
-from deployments.launch import LOOPBACK, LOOPBACK_NODE
+from deployments.launch.product import LOOPBACK, LOOPBACK_NODE
 
 TIMEOUT_S = 10.0
 """All sockets of a replica are written to within milliseconds."""

@@ -64,6 +64,7 @@ def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPa
         ({"VOICE_PIN": "12345678901"}, "VOICE_PIN"),
         ({"VOICE_PIN": "४७११८२"}, "VOICE_PIN"),
         ({"VOICE_PIN": "4711 "}, "VOICE_PIN"),
+        ({"CONVONET_TIMEZONE": "Mars/Olympus"}, "CONVONET_TIMEZONE"),
         ({"CONVONET_SIGNING_KEY": "short"}, "CONVONET_SIGNING_KEY"),
         ({"CONVONET_LOG_LEVEL": "loud"}, "CONVONET_LOG_LEVEL"),
         ({"CONVONET_IDLE_TIMEOUT_S": "0"}, "CONVONET_IDLE_TIMEOUT_S"),

@@ -7,24 +7,26 @@ variable reaches the HTTP layer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx2
 import structlog
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, RequestParamsMeta, TextContent
+from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, RequestParamsMeta, TextContent
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.ids import TurnId, UserId
 from convonet.mcp.server import IDEMPOTENCY_KEY
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _claims: ContextVar[CallerClaims] = ContextVar("caller_claims")
 
@@ -70,12 +72,10 @@ class ToolBox:
         """The server's tools, asked for once. Raises `ConnectionError` when it can't be reached."""
         if server not in self._specs:
             _claims.set(NOBODY)
-            connection = self._connection(server)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    listed = await (await connection.client()).list_tools()
+                    listed = await self._connection(server).use(lambda client: client.list_tools())
             except (TimeoutError, *_TRANSPORT_ERRORS) as error:
-                await connection.drop()
                 raise ConnectionError(f"tool server {server} is away") from error
             self._specs[server] = [ToolSpec(t.name, t.description or "", t.input_schema) for t in listed.tools]
         return self._specs[server]
@@ -89,7 +89,7 @@ class ToolBox:
         meta = cast("RequestParamsMeta", {IDEMPOTENCY_KEY: idempotency_key})
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await connection.call(tool, arguments, meta)
+                return _result(await connection.use(lambda client: client.call_tool(tool, arguments, meta=meta)))
         except TimeoutError:
             log.warning("tool_timed_out", tool=tool)
             return ToolResult(False, SLOW, {})
@@ -126,23 +126,24 @@ class _Connection:
         self._keeper: asyncio.Task[None] | None = None
         self._release = asyncio.Event()
 
-    async def call(self, tool: str, arguments: dict[str, object], meta: RequestParamsMeta) -> ToolResult:
-        """Call a tool; once more on a new connection when the open one had died. Raises transport errors."""
-        client = await self.client()
+    async def use(self, work: Callable[[Client], Awaitable[T]]) -> T:
+        """Do `work` with the open client, once more when it failed. Raises transport errors."""
         try:
-            return _result(await client.call_tool(tool, arguments, meta=meta))
+            return await self._use(work)
         except _TRANSPORT_ERRORS:
             # safe to repeat: the idempotency key keeps the effect from happening twice
-            await self.drop(client)
-        client = await self.client()
+            return await self._use(work)
+
+    async def _use(self, work: Callable[[Client], Awaitable[T]]) -> T:
+        client = await self._open()
         try:
-            return _result(await client.call_tool(tool, arguments, meta=meta))
-        except _TRANSPORT_ERRORS:
-            await self.drop(client)
+            return await work(client)
+        except _TRANSPORT_ERRORS as error:
+            if _is_lost(error):
+                await self.drop(client)
             raise
 
-    async def client(self) -> Client:
-        """The open client."""
+    async def _open(self) -> Client:
         async with self._opening:
             if self._client is None:
                 opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
@@ -193,6 +194,11 @@ class _CallerToken(httpx2.Auth):
         token = mint_caller_token(_claims.get(NOBODY), secret=self._secret)
         request.headers["Authorization"] = f"Bearer {token}"
         yield request
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the client itself is of no more use, rather than one request on it."""
+    return not isinstance(error, MCPError) or error.error.code in {CONNECTION_CLOSED, INVALID_REQUEST}
 
 
 def _result(result: CallToolResult) -> ToolResult:

@@ -7,8 +7,8 @@ the call's metadata.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,8 +61,15 @@ class RequireCaller:
         await self._app(scope, receive, send)
 
 
-def http_app(servers: Mapping[str, DomainServer], *, secret: bytes) -> Starlette:
+def http_app(
+    servers: Mapping[str, DomainServer],
+    *,
+    secret: bytes,
+    alongside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> Starlette:
     """One application for all servers, each at `/<domain>`; stateless, so that any replica answers any request.
+
+    What `alongside` makes is entered before the first request and left after the last.
 
     Host names are not checked: every request needs a signed token, which a page that rebinds DNS does not have.
     """
@@ -80,6 +87,7 @@ def http_app(servers: Mapping[str, DomainServer], *, secret: bytes) -> Starlette
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(alongside())
             for app in apps:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from convonet.errors import BadAudio
+from convonet.errors import BadAudio, ErrorCode
 from convonet.speech.base import Utterance
 
 Samples = npt.NDArray[np.int16]
@@ -33,6 +33,7 @@ _PYAV_ERRORS = (av.FFmpegError, LookupError, ValueError, EOFError)
 class UtteranceTooLong(BadAudio):
     """The recording is longer than `CONVONET_MAX_UTTERANCE_S`."""
 
+    code = ErrorCode.UTTERANCE_TOO_LONG
     spoken = "That was too long for me. Please say it in a shorter way."
 
 

@@ -7,13 +7,14 @@ domains.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -30,6 +31,8 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 
 MIGRATION_LOCK = 5_021_960
 """Key of the advisory lock that lets one process migrate a PostgreSQL database at a time."""
+
+_REFUSALS = (InvalidAuthorizationSpecificationError, InvalidCatalogNameError)
 
 
 class Base(DeclarativeBase):
@@ -49,15 +52,9 @@ class Database:
 
         Raises `StorageError` when the database does not answer; violated constraints pass as SQLAlchemy raises them.
         """
-        try:
+        with _database_errors():
             async with self._sessions.begin() as session:
                 yield session
-        except DBAPIError as error:
-            if error.connection_invalidated or _is_operational(error):
-                raise StorageError(f"database: {type(error.orig).__name__}") from error
-            raise
-        except OSError as error:
-            raise StorageError(f"database: {error.strerror}") from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -71,14 +68,28 @@ async def migrate(url: str) -> None:
         await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)
     engine = _engine(url)
     try:
-        async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            await connection.run_sync(_upgrade)
-    except OSError as error:
-        raise StorageError(f"the database can't be reached: {error.strerror or error}") from error
+        with _database_errors():
+            async with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()
+
+
+@contextmanager
+def _database_errors() -> Generator[None, None, None]:
+    """Turn what says that the database is away, or refuses us, into `StorageError`; the rest is an error of ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error.driver_exception, _REFUSALS):
+            raise StorageError(f"the database refuses the connection: {error.orig}") from error
+        if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+            raise StorageError(f"the database failed: {error.orig}") from error
+        raise
+    except OSError as error:
+        raise StorageError(f"the database can't be reached: {error.strerror or error!r}") from error
 
 
 def _upgrade(connection: Connection) -> None:
@@ -90,8 +101,10 @@ def _upgrade(connection: Connection) -> None:
 
 def _engine(url: str) -> AsyncEngine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5})
-    engine = create_async_engine(url)
+        return create_async_engine(
+            url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5}, hide_parameters=True
+        )
+    engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
@@ -101,7 +114,3 @@ def _set_pragmas(connection: Any, _: object) -> None:
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _is_operational(error: DBAPIError) -> bool:
-    return type(error).__name__ in {"OperationalError", "InterfaceError"}

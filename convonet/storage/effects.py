@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from convonet.storage.database import Base, Database
 from convonet.storage.types import Moment
+
+KEPT = timedelta(days=1)
+"""A turn is repeated within the minutes in which its session may be resumed."""
 
 
 class EffectRow(Base):
@@ -27,7 +30,7 @@ class EffectRow(Base):
     user_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     result: Mapped[dict[str, Any]] = mapped_column(JSON)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
 async def once(
@@ -52,3 +55,9 @@ async def once(
         if known is None:
             raise
         return known.result
+
+
+async def forget_old_effects(database: Database, now: datetime) -> None:
+    """Delete what no repeated turn can ask for any more."""
+    async with database.transaction() as session:
+        await session.execute(delete(EffectRow).where(EffectRow.created_at < now - KEPT))

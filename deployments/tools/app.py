@@ -1,25 +1,57 @@
 """The tools: every domain's MCP server, at /mcp/<domain>."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
 from ray import serve
 from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 
 from convonet.domains.discovery import all_servers
+from convonet.errors import StorageError
 from convonet.mcp.server import http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
+from convonet.storage.effects import forget_old_effects
 from deployments.logs import log_to_own_stderr
+
+log = structlog.get_logger(__name__)
 
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
+
+TIDY_EVERY_S = 3600.0
 
 
 def build_http() -> Starlette:
     """The replica's application, with the server of every domain."""
     settings = get_settings()
     log_to_own_stderr(settings)
-    servers = all_servers(Database(settings.database_url), settings)
-    return http_app(servers, secret=settings.signing_secret)
+    database = Database(settings.database_url)
+
+    @asynccontextmanager
+    async def alongside() -> AsyncGenerator[None, None]:
+        tidying = asyncio.create_task(_tidy(database))
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await database.close()
+
+    servers = all_servers(database, settings)
+    return http_app(servers, secret=settings.signing_secret, alongside=alongside)
+
+
+async def _tidy(database: Database) -> None:
+    while True:
+        try:
+            await forget_old_effects(database, datetime.now(UTC))
+        except StorageError as error:
+            log.warning("effects_not_tidied", error=str(error))
+        await asyncio.sleep(TIDY_EVERY_S)
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)

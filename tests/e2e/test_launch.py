@@ -54,6 +54,22 @@ def test_a_wrong_setting_is_named(tmp_path, name, value):
     assert "Traceback" not in output
 
 
+def test_a_database_that_can_not_be_reached_is_named_in_a_sentence(tmp_path):
+    code, output = launch(tmp_path, DB_URI=f"postgresql://someone:secret@127.0.0.1:{free_port()}/nowhere")
+    assert code == 1
+    assert "the database can't be reached" in output
+    assert "secret" not in output
+    assert "Traceback" not in output
+
+
+def test_a_database_that_does_not_exist_is_named_in_a_sentence(tmp_path, postgres_url):
+    code, output = launch(tmp_path, DB_URI=postgres_url.replace("/postgres", "/missing"))
+    assert code == 1
+    assert "the database refuses the connection" in output
+    assert "missing" in output
+    assert "Traceback" not in output
+
+
 def test_our_own_configuration_has_no_key_that_ray_does_not_know():
     assert read_config(ROOT / "serve_config.yaml")["applications"]
 

@@ -95,7 +95,10 @@ def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, c
         caller.point_at_talk()
         caller.page.mouse.down()
         caller.wait_for_microphone((start + end) / 2)
-        kill(replica)
+        mark = len(caller.frames)
+        killed_at = kill(replica)
+        caller.until("auth_ok", after=mark, resumed=True)
+        assert time.monotonic() - killed_at < RESUMED_WITHIN_S
         caller.wait_for_microphone(end)
         caller.page.mouse.up()
         caller.until("audio_chunk", is_final=True)

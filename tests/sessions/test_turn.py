@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from convonet.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
+from convonet.sessions.conversation import Conversation
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -262,12 +263,11 @@ async def test_more_than_a_few_waiting_sentences_are_refused_as_busy():
 async def test_a_session_that_crashes_says_so_before_it_ends(monkeypatch):
     world = World()
     async with world.caller() as client:
-        session = world.hosts[world.host_of(client.session_id)]._sessions[client.session_id]
 
-        def crash(_preferences):
+        def crash(_conversation, _preferences):
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr(session.conversation, "choose", crash)
+        monkeypatch.setattr(Conversation, "choose", crash)
         client.say("voice_providers", stt_provider="local")
         assert (await client.until("error"))["code"] == "internal_error"
         assert (await client.until("closed"))["code"] == 1000

@@ -84,8 +84,9 @@ def test_a_damaged_packet_costs_only_itself():
 def test_too_long_a_recording_is_refused_without_decoding_the_rest():
     two_hours_of_nothing = webm_bytes(silence(20 * 60), bit_rate=6_000)
     started = time.monotonic()
-    with pytest.raises(UtteranceTooLong, match="30 s"):
+    with pytest.raises(UtteranceTooLong, match="30 s") as raised:
         decode(Utterance(two_hours_of_nothing), max_seconds=30)
+    assert raised.value.code == "utterance_too_long"
     assert time.monotonic() - started < 1.0
 
 

@@ -64,7 +64,8 @@ class Worker:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, job)
         except asyncio.CancelledError:
-            self._stop(job)
+            # in a thread: a pipe whose other end hangs takes nothing more
+            asyncio.get_running_loop().run_in_executor(None, self._stop, job)
             raise
 
     def close(self) -> None:
@@ -77,10 +78,10 @@ class Worker:
 
     def _exchange(self, job: Job) -> object:
         pipe = self._started()
-        with self._lock:
-            self._running = job
         try:
-            pipe.send(job)
+            with self._lock:
+                self._running = job
+                pipe.send(job)
             if not pipe.poll(JOB_TIMEOUT_S):
                 raise TimeoutError(f"no answer in {JOB_TIMEOUT_S:g} s")
             answer = pipe.recv()

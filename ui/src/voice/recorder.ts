@@ -16,8 +16,8 @@ export interface RecorderListener {
   onFull: () => void;
 }
 
-/** A minute of PCM16 is 1.9 MB, safely below the server's largest recording. */
-const LONGEST_MS = 60_000;
+/** What the server takes by default (CONVONET_MAX_UTTERANCE_S); with PCM16 that is 1 MB. */
+const LONGEST_MS = 30_000;
 
 export class Recorder {
   private wanted = false;

