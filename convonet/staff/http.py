@@ -1,6 +1,6 @@
 """Login and logout of staff over HTTP, and the dependency that keeps pages and APIs to those who have logged in.
 
-The session is a signed cookie that scripts can't read and other sites can't send; a request that changes something must
+The session is a signed cookie that scripts can't read; a request that changes something must
 come from a page of ours besides (Origin).
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
 from convonet.auth.throttle import PinThrottle
@@ -20,6 +21,8 @@ from convonet.gateway.origin import origin_is_allowed
 from convonet.settings import Settings
 from convonet.staff.accounts import MAX_PASSWORD, Role, StaffAccounts, StaffMember
 from convonet.staff.tokens import SESSION_LIFETIME_S, mint_session, read_link, read_session
+from convonet.web.pages import page
+from convonet.web.refusals import Refused
 
 COOKIE = "convonet_staff"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -58,16 +61,28 @@ class StaffLogin:
             session = read_session(request.cookies.get(COOKIE, ""), secret=self._secret)
             return await self._accounts.get(session.staff_id, session.began)
         except AuthRefused:
-            raise _refusal(401, "login_required", "Please log in.") from None
+            raise Refused(401, "login_required", "Please log in.") from None
+
+    async def require_staff_page(self, request: Request) -> StaffMember:
+        """FastAPI dependency of a page: the person, or on to the login page, which comes back."""
+        try:
+            return await self.require_staff(request)
+        except Refused:
+            login = f"{request.scope.get('root_path', '')}/staff/login"
+            raise HTTPException(303, headers={"Location": f"{login}?{urlencode({'to': request.url.path})}"}) from None
 
     def router(self) -> APIRouter:
-        """`POST /staff/api/login`, `POST /staff/api/logout`, `GET /staff/api/me`, `GET /staff/link`."""
-        router = APIRouter(prefix="/staff")
+        """The login page at /staff/login, its API below /staff/api, and /staff/link for one-time links."""
+        router = APIRouter(prefix="/staff", include_in_schema=False)
+        router.add_api_route("/login", self._login_page, methods=["GET"])
         router.add_api_route("/api/login", self._login, methods=["POST"], response_model=Me)
         router.add_api_route("/api/logout", self._logout, methods=["POST"], status_code=204)
         router.add_api_route("/api/me", self._me, methods=["GET"], response_model=Me)
         router.add_api_route("/link", self._link, methods=["GET"])
         return router
+
+    async def _login_page(self) -> FileResponse:
+        return page("staff-login")
 
     async def _login(self, login: Login, request: Request, response: Response) -> Me:
         self._require_own_page(request)
@@ -76,12 +91,12 @@ class StaffLogin:
         try:
             await self._throttle.check(attempt, address)
         except AuthThrottled as error:
-            raise _refusal(429, error.code, error.spoken, error.retry_after_ms) from None
+            raise Refused(429, error.code, error.spoken, retry_after_ms=error.retry_after_ms) from None
         try:
             member = await self._accounts.verify(login.username, login.password)
         except AuthRefused:
             await self._throttle.failed(attempt, address)
-            raise _refusal(401, "auth_failed", "Name or password is wrong.") from None
+            raise Refused(401, "auth_failed", "Name or password is wrong.") from None
         await self._throttle.succeeded(attempt, address)
         self._let_in(response, member, request)
         return _me(member)
@@ -98,7 +113,7 @@ class StaffLogin:
         try:
             member = await self._accounts.use_link(*read_link(token, secret=self._secret))
         except AuthRefused:
-            raise _refusal(401, "link_used", "This link was used or has run out; start again for a new one.") from None
+            return RedirectResponse("login?link=void", 303)
         # only within this site: "//elsewhere" would be another one
         target = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
         response = RedirectResponse(target, 303)
@@ -111,7 +126,8 @@ class StaffLogin:
             mint_session(member.id, secret=self._secret),
             max_age=int(SESSION_LIFETIME_S),
             httponly=True,
-            samesite="strict",
+            # it must survive a link that is followed from a mail; changes are checked by their Origin besides
+            samesite="lax",
             secure=request.url.scheme == "https",
         )
 
@@ -121,13 +137,8 @@ class StaffLogin:
             headers.get("origin"), headers.get("host"), self._origins
         ):
             return
-        raise _refusal(403, "origin_refused", "Wrong origin.")
+        raise Refused(403, "origin_refused", "Wrong origin.")
 
 
 def _me(member: StaffMember) -> Me:
     return Me(username=member.username, display_name=member.display_name, role=member.role)
-
-
-def _refusal(status: int, code: str, message: str, retry_after_ms: int | None = None) -> HTTPException:
-    headers = {"Retry-After": str(-(-retry_after_ms // 1000))} if retry_after_ms else None
-    return HTTPException(status, {"code": code, "message": message}, headers)

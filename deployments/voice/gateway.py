@@ -5,11 +5,9 @@ which ends that node's WebSockets some time later.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from ray import serve
@@ -21,33 +19,16 @@ from convonet.gateway.origin import origin_is_allowed
 from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
 from convonet.protocol.server import ErrorMessage
 from convonet.settings import get_settings
+from convonet.web.pages import PAGES, add_security_headers, page
 from deployments.logs import log_to_own_stderr
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
 
-PAGES = Path(__file__).parents[2] / "ui" / "dist"
-
 DRAIN_TIMEOUT_S = 5.0
 """Writing to all sockets of a replica takes milliseconds."""
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; media-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "Permissions-Policy": "microphone=(self)",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
 http = FastAPI(title="Convonet voice gateway", docs_url=None, redoc_url=None, openapi_url=None)
-
-
-@http.middleware("http")
-async def add_security_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Every answer carries the same strict headers."""
-    response = await call_next(request)
-    response.headers.update(SECURITY_HEADERS)
-    return response
+add_security_headers(http)
 
 
 @http.get("/")
@@ -60,7 +41,7 @@ async def root() -> RedirectResponse:
 @http.get("/voice-assistant", include_in_schema=False)
 async def voice_page() -> FileResponse:
     """The page a caller opens."""
-    return FileResponse(PAGES / "voice" / "index.html", headers={"Cache-Control": "no-cache"})
+    return page("voice")
 
 
 @http.get("/health")

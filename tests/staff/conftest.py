@@ -10,6 +10,7 @@ from convonet.auth.throttle import LocalThrottle
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
+from convonet.web.refusals import answer_refusals
 from tests.domains.conftest import database, database_url
 
 __all__ = ["database", "database_url"]
@@ -33,6 +34,7 @@ async def browser(accounts, tmp_path):
     settings = Settings(CONVONET_DATA_DIR=tmp_path)
     login = StaffLogin(accounts, LocalThrottle(settings), settings)
     app = FastAPI()
+    answer_refusals(app)
     app.include_router(login.router())
 
     @app.get("/secret")

@@ -1,0 +1,1 @@
+"""What our HTTP services share: one shape of refusal, strict headers, and pages."""
