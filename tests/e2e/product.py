@@ -15,6 +15,7 @@ from tests.fixtures.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 180
+REPLACED_WITHIN_S = 60
 PIN = "471182"
 
 
@@ -103,6 +104,13 @@ class Product:
         text = "".join(log.read_text() for log in logs)
         pattern = rf"Replica\(id='(\w+)', deployment='{deployment}'.*?started successfully.*?PID: (\d+)"
         return {replica: int(pid) for replica, pid in re.findall(pattern, text)}
+
+    def wait_for_replicas(self, deployment: str, count: int) -> None:
+        """Until that many replicas run: one that was killed has its successor."""
+        deadline = time.monotonic() + REPLACED_WITHIN_S
+        while sum(Path(f"/proc/{pid}").exists() for pid in self.replicas(deployment).values()) < count:
+            assert time.monotonic() < deadline, f"{deployment} has fewer than {count} replicas"
+            time.sleep(0.2)
 
     def host_of(self, resume_token: str) -> int:
         """Pid of the session host that a resume token names."""

@@ -33,6 +33,13 @@ def kill(pid):
     return time.monotonic()
 
 
+@pytest.fixture(autouse=True)
+def all_replicas(product):
+    """What a test kills has one beside it that takes over, and not one that is just being started."""
+    for deployment in ("Voice", "SessionHost"):
+        product.wait_for_replicas(deployment, 2)
+
+
 def test_a_reload_in_mid_turn_resumes_and_the_answer_arrives(product, chromium):
     with chromium(product, says="add buy flowers to my todo list") as caller:
         caller.hold_and_speak()

@@ -82,7 +82,7 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
         assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
     finally:
         serve.send_signal(signal.SIGINT)
-        serve.wait(60)
+        serve.wait(120)
 
 
 async def _ask(port, text):
