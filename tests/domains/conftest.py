@@ -1,6 +1,7 @@
 """The tool servers, running for real over HTTP on both databases."""
 
 import asyncio
+import shutil
 import uuid
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -23,16 +24,25 @@ ALICE = CallerClaims(UserId(str(uuid.uuid4())), "Alice", "America/Los_Angeles", 
 BOB = CallerClaims(UserId(str(uuid.uuid4())), "Bob", "UTC", TurnId("t-bob"))
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory):
+    """A file with all our tables, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request, tmp_path):
+    """A database of this test's own, with all our tables and no row."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    return Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+        path = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
+        return f"sqlite+aiosqlite:///{path}"
+    return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
 
 
 @pytest.fixture
 async def database(database_url):
-    await migrate(database_url)
     database = Database(database_url)
     async with database.transaction() as session:
         session.add_all([user(ALICE), user(BOB)])

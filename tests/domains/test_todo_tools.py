@@ -9,6 +9,7 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from convonet.auth.tokens import ResumeClaims, mint_caller_token, mint_resume_token
+from convonet.domains.todo.agent import DOMAIN
 from convonet.domains.todo.models import TodoRow
 from convonet.ids import SessionId
 from convonet.mcp.client import ToolBox
@@ -143,7 +144,8 @@ async def test_any_mcp_client_with_a_token_can_use_the_tools(tools_url):
         Client(streamable_http_client(f"{tools_url}/todo", http_client=http)) as client,
     ):
         names = {tool.name for tool in (await client.list_tools()).tools}
-        assert names == {"create_todo", "get_todos", "complete_todo", "update_todo", "delete_todo"}
+        assert names == set(DOMAIN.labels)
+        assert {"create_todo", "get_todos", "complete_todo", "update_todo", "delete_todo", "search_users"} <= names
         assert not (await client.call_tool("create_todo", {"title": "from elsewhere"})).is_error
 
 

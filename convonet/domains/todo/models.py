@@ -20,16 +20,24 @@ Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length
 
 
 class Priority(StrEnum):
-    """How urgent a todo is."""
+    """How urgent a todo is, or how important a reminder."""
 
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
     URGENT = "urgent"
 
+    @classmethod
+    def of(cls, stored: str | None) -> Priority:
+        """Rows of the replaced deployment may hold none, or a word that nobody checked."""
+        return cls(stored) if stored in set(cls) else cls.MEDIUM
+
 
 class TodoRow(Base):
-    """A todo; columns as in the deployment that this one replaces. `due_date` is UTC."""
+    """A todo; columns as in the deployment that this one replaces. `due_date` is UTC.
+
+    One without a team is its creator's; a private one of a team is its creator's and assignee's.
+    """
 
     __tablename__ = "todos_anthropic"
 
@@ -49,7 +57,7 @@ class TodoRow(Base):
 
 
 class Todo(BaseModel):
-    """A todo as a tool shows it. `due_date` is ISO 8601 in the caller's time zone."""
+    """A todo as a tool shows it. `due_date` is ISO 8601 in the caller's time zone; `team` and `assignee` are names."""
 
     id: str
     title: str
@@ -57,20 +65,23 @@ class Todo(BaseModel):
     completed: bool
     priority: Priority
     due_date: str | None
+    team_id: str | None = None
+    team: str | None = None
+    assignee_id: str | None = None
+    assignee: str | None = None
 
     @classmethod
-    def of(cls, row: TodoRow, zone: ZoneInfo) -> Todo:
+    def of(cls, row: TodoRow, zone: ZoneInfo, *, team: str | None = None, assignee: str | None = None) -> Todo:
         """The row, for a caller in `zone`."""
         return cls(
             id=str(row.id),
             title=row.title,
             description=row.description,
             completed=row.completed,
-            priority=_priority_of(row.priority),
+            priority=Priority.of(row.priority),
             due_date=row.due_date.astimezone(zone).isoformat() if row.due_date else None,
+            team_id=str(row.team_id) if row.team_id else None,
+            team=team,
+            assignee_id=str(row.assignee_id) if row.assignee_id else None,
+            assignee=assignee,
         )
-
-
-def _priority_of(stored: str | None) -> Priority:
-    """Rows of the replaced deployment may hold none, or a word that nobody checked."""
-    return Priority(stored) if stored in set(Priority) else Priority.MEDIUM

@@ -1,50 +1,90 @@
-"""The SQL of todos. Every query is bound to the caller: nobody else's row is ever read or changed."""
+"""The SQL of todos. Every query is bound to the caller: what they may not see does not exist for them."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import nulls_last, select
+from sqlalchemy import ColumnElement, Row, Select, and_, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.todo.days import Window
+from convonet.domains.todo.effect import id_of
 from convonet.domains.todo.models import TodoRow
+from convonet.domains.todo.teams.models import TeamRow
+from convonet.domains.todo.teams.permissions import Role
+from convonet.domains.todo.teams.repository import full_name, role_of
 from convonet.errors import NotFound
+from convonet.storage.users import UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A todo that the caller sees, with the names around it; `role` is the caller's in its team."""
+
+    row: TodoRow
+    role: Role | None
+    team: str | None
+    assignee: str | None
 
 
 class TodoRepository:
-    """One caller's todos within one transaction."""
+    """Todos as one caller sees them, within one transaction."""
 
-    def __init__(self, session: AsyncSession, owner: uuid.UUID) -> None:
+    def __init__(self, session: AsyncSession, caller: uuid.UUID) -> None:
         self._session = session
-        self._owner = owner
+        self._caller = caller
 
     def add(self, row: TodoRow) -> None:
         """Add a todo."""
         self._session.add(row)
 
-    async def get(self, todo_id: str) -> TodoRow:
-        """A todo by id. Raises `NotFound` also when it is somebody else's."""
-        try:
-            wanted = uuid.UUID(todo_id)
-        except ValueError:
-            wanted = uuid.UUID(int=0)
-        row = await self._session.scalar(select(TodoRow).where(TodoRow.id == wanted, TodoRow.creator_id == self._owner))
-        if row is None:
+    async def get(self, todo_id: str) -> Seen:
+        """A todo by id. Raises `NotFound` also when the caller may not see it."""
+        found = (await self._session.execute(self._seen().where(TodoRow.id == id_of(todo_id)))).first()
+        if found is None:
             raise NotFound("todo", spoken="I can't find that on your list.")
-        return row
+        return _seen(found)
 
-    async def find(self, *, completed: bool | None, due_before: datetime | None, limit: int) -> Sequence[TodoRow]:
-        """Todos, what is due first, then the newest first."""
-        query = select(TodoRow).where(TodoRow.creator_id == self._owner)
+    async def find(self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int) -> Sequence[Seen]:
+        """The caller's own todos, or all that they see of one team; what is due first, then the newest first."""
+        query = self._seen().where(self._mine() if team is None else TodoRow.team_id == team)
         if completed is not None:
             query = query.where(TodoRow.completed == completed)
-        if due_before is not None:
-            query = query.where(TodoRow.due_date < due_before)
+        if due.start is not None:
+            query = query.where(TodoRow.due_date >= due.start)
+        if due.end is not None:
+            query = query.where(TodoRow.due_date < due.end)
         query = query.order_by(nulls_last(TodoRow.due_date.asc()), TodoRow.created_at.desc())
-        return (await self._session.scalars(query.limit(limit))).all()
+        return [_seen(found) for found in await self._session.execute(query.limit(limit))]
 
     async def delete(self, row: TodoRow) -> None:
         """Delete a todo."""
         await self._session.delete(row)
+
+    def _seen(self) -> Select[*tuple[Any, ...]]:
+        role = role_of(self._caller).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
+        team = select(TeamRow.name).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
+        involved = or_(TodoRow.creator_id == self._caller, TodoRow.assignee_id == self._caller)
+        return (
+            select(TodoRow, role, team, UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email)
+            .outerjoin(UserRow, UserRow.id == TodoRow.assignee_id)
+            .where(
+                or_(
+                    and_(TodoRow.team_id.is_(None), involved),
+                    and_(role.is_not(None), or_(TodoRow.is_private.is_not(True), involved)),
+                )
+            )
+        )
+
+    def _mine(self) -> ColumnElement[bool]:
+        """Given to the caller, or made by them and not given to somebody else in a team."""
+        kept = or_(TodoRow.assignee_id.is_(None), TodoRow.team_id.is_(None))
+        return or_(TodoRow.assignee_id == self._caller, and_(TodoRow.creator_id == self._caller, kept))
+
+
+def _seen(found: Row[*tuple[Any, ...]]) -> Seen:
+    row, role, team, assignee, *name = found
+    return Seen(row, Role.of(role) if role else None, team, full_name(*name) if assignee else None)

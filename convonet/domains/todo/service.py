@@ -4,45 +4,53 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.auth.owner import Owner
+from convonet.domains.todo.days import Due, Window, due_of, start_of, window_between, window_of
+from convonet.domains.todo.effect import MAX_LISTED, Clock, effect, id_of, utc_now
 from convonet.domains.todo.models import Priority, Todo, TodoRow
-from convonet.domains.todo.repository import TodoRepository
+from convonet.domains.todo.placing import Place, assigned, placed
+from convonet.domains.todo.repository import Seen, TodoRepository
+from convonet.domains.todo.teams.permissions import may_change_todo, may_delete_todo
+from convonet.domains.todo.teams.repository import TeamRepository
 from convonet.errors import DomainError
 from convonet.storage.database import Database
-from convonet.storage.effects import once
-
-MAX_LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class TodoChange:
-    """What to change; None leaves a field as it is."""
+    """What to change; None leaves a field as it is. `assignee_id` may be `NOBODY`."""
 
     title: str | None = None
     description: str | None = None
     priority: Priority | None = None
     due_date: str | None = None
     completed: bool | None = None
+    assignee_id: str | None = None
 
 
 class TodoService:
     """Create, list, change, finish and delete. Raises `DomainError` with words for the caller."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
+        self._clock = clock
 
     async def create(
-        self, owner: Owner, title: str, description: str | None, priority: Priority, due_date: str | None
+        self,
+        owner: Owner,
+        title: str,
+        description: str | None,
+        priority: Priority,
+        due_date: str | None,
+        *,
+        team_id: str | None = None,
+        assignee_id: str | None = None,
     ) -> Todo:
-        """Add a todo."""
-        due = _moment(due_date, owner.zone)
-        now = datetime.now(UTC)
+        """Add a todo to the caller's own list or to a team's, for somebody in the team if one is named."""
+        now = self._clock()
         row = TodoRow(
             id=uuid.uuid4(),
             created_at=now,
@@ -51,65 +59,84 @@ class TodoService:
             description=description,
             completed=False,
             priority=priority,
-            due_date=due,
+            due_date=due_of(due_date, owner.zone),
             creator_id=owner.user_id,
-            is_private=True,
+            is_private=team_id is None,
         )
 
-        async def work(session: AsyncSession) -> dict[str, Any]:
+        async def work(session: AsyncSession) -> Todo:
+            place = await placed(session, owner, team_id, assignee_id)
+            row.team_id, row.assignee_id = place.team_id, place.assignee_id
             TodoRepository(session, owner.user_id).add(row)
-            return Todo.of(row, owner.zone).model_dump(mode="json")
+            return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await self._once(owner, work)
+        return await effect(self._database, owner, Todo, work)
 
-    async def find(self, owner: Owner, *, completed: bool | None, due_before: str | None, limit: int) -> list[Todo]:
-        """The caller's todos, what is due first."""
-        before = _moment(due_before, owner.zone)
+    async def find(
+        self,
+        owner: Owner,
+        *,
+        completed: bool | None = None,
+        due: Due | None = None,
+        due_from: str | None = None,
+        due_to: str | None = None,
+        due_before: str | None = None,
+        team_id: str | None = None,
+        limit: int = MAX_LISTED,
+    ) -> list[Todo]:
+        """The caller's todos or a team's, what is due first. What is overdue is open, whatever `completed` says."""
+        window = window_of(due, self._clock(), owner.zone).within(window_between(due_from, due_to, owner.zone))
+        window = window.within(Window(end=start_of(due_before, owner.zone)))
+        team = None if team_id is None else id_of(team_id)
         async with self._database.transaction() as session:
-            rows = await TodoRepository(session, owner.user_id).find(
-                completed=completed, due_before=before, limit=min(max(limit, 1), MAX_LISTED)
+            found = await TodoRepository(session, owner.user_id).find(
+                completed=False if due is Due.OVERDUE else completed,
+                due=window,
+                team=team,
+                limit=min(max(limit, 1), MAX_LISTED),
             )
-        return [Todo.of(row, owner.zone) for row in rows]
+            if team is not None and not found:
+                await TeamRepository(session, owner.user_id).role_in(team)
+        return [_shown(seen, owner) for seen in found]
 
     async def change(self, owner: Owner, todo_id: str, change: TodoChange) -> Todo:
         """Change a todo's fields."""
-        due = _moment(change.due_date, owner.zone)
+        due = due_of(change.due_date, owner.zone)
 
-        async def work(session: AsyncSession) -> dict[str, Any]:
-            row = await TodoRepository(session, owner.user_id).get(todo_id)
+        async def work(session: AsyncSession) -> Todo:
+            seen = await TodoRepository(session, owner.user_id).get(todo_id)
+            row = seen.row
+            if not may_change_todo(
+                seen.role, created=row.creator_id == owner.user_id, assigned=row.assignee_id == owner.user_id
+            ):
+                raise DomainError("may not change", spoken="You may see that, but not change it.")
+            place = Place(row.team_id, seen.team, row.assignee_id, seen.assignee)
+            if change.assignee_id is not None:
+                place = await assigned(session, owner, place, change.assignee_id)
+                row.assignee_id = place.assignee_id
             row.title = change.title or row.title
             row.description = row.description if change.description is None else change.description
             row.priority = change.priority or row.priority
             row.due_date = due or row.due_date
             row.completed = row.completed if change.completed is None else change.completed
-            row.updated_at = datetime.now(UTC)
-            return Todo.of(row, owner.zone).model_dump(mode="json")
+            row.updated_at = self._clock()
+            return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await self._once(owner, work)
+        return await effect(self._database, owner, Todo, work)
 
     async def delete(self, owner: Owner, todo_id: str) -> Todo:
         """Delete a todo; returns what it was."""
 
-        async def work(session: AsyncSession) -> dict[str, Any]:
+        async def work(session: AsyncSession) -> Todo:
             repository = TodoRepository(session, owner.user_id)
-            row = await repository.get(todo_id)
-            await repository.delete(row)
-            return Todo.of(row, owner.zone).model_dump(mode="json")
+            seen = await repository.get(todo_id)
+            if not may_delete_todo(seen.role, created=seen.row.creator_id == owner.user_id):
+                raise DomainError("may not delete", spoken="You may see that, but not delete it.")
+            await repository.delete(seen.row)
+            return _shown(seen, owner)
 
-        return await self._once(owner, work)
-
-    async def _once(self, owner: Owner, work: Any) -> Todo:
-        return Todo.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return await effect(self._database, owner, Todo, work)
 
 
-def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """An ISO date (its end of day) or time, in the caller's zone unless it names one, as UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise DomainError(f"bad date {text[:40]!r}", spoken="I didn't understand that date.") from None
-    if len(text) <= len("2026-01-31"):
-        moment = moment.replace(hour=23, minute=59)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+def _shown(seen: Seen, owner: Owner) -> Todo:
+    return Todo.of(seen.row, owner.zone, team=seen.team, assignee=seen.assignee)

@@ -1,0 +1,47 @@
+"""The SQL of calendar events. Every query is bound to the caller: nobody else's row is ever read or changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from convonet.domains.todo.days import Window
+from convonet.domains.todo.effect import id_of
+from convonet.domains.todo.events.models import EventRow
+from convonet.errors import NotFound
+
+
+class EventRepository:
+    """One caller's events within one transaction."""
+
+    def __init__(self, session: AsyncSession, owner: uuid.UUID) -> None:
+        self._session = session
+        self._owner = owner
+
+    def add(self, row: EventRow) -> None:
+        """Add an event."""
+        self._session.add(row)
+
+    async def get(self, event_id: str) -> EventRow:
+        """An event by id. Raises `NotFound` also when it is somebody else's."""
+        mine = select(EventRow).where(EventRow.user_id == self._owner)
+        row = await self._session.scalar(mine.where(EventRow.id == id_of(event_id)))
+        if row is None:
+            raise NotFound("event", spoken="I can't find that in your calendar.")
+        return row
+
+    async def find(self, window: Window, *, limit: int) -> Sequence[EventRow]:
+        """Events of which any part lies within `window`, the first to begin first."""
+        query = select(EventRow).where(EventRow.user_id == self._owner)
+        if window.start is not None:
+            query = query.where(or_(EventRow.event_to > window.start, EventRow.event_from >= window.start))
+        if window.end is not None:
+            query = query.where(EventRow.event_from < window.end)
+        return (await self._session.scalars(query.order_by(EventRow.event_from, EventRow.id).limit(limit))).all()
+
+    async def delete(self, row: EventRow) -> None:
+        """Delete an event."""
+        await self._session.delete(row)

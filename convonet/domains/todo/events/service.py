@@ -1,0 +1,112 @@
+"""What a caller can do with calendar events. Effects happen once per idempotency key."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from convonet.auth.owner import Owner
+from convonet.domains.todo.days import Due, Window, start_of, until_of, window_between, window_of
+from convonet.domains.todo.effect import Clock, effect, utc_now
+from convonet.domains.todo.events.models import CalendarEvent, EventRow
+from convonet.domains.todo.events.repository import EventRepository
+from convonet.errors import DomainError
+from convonet.storage.database import Database
+
+LONGEST = timedelta(days=31)
+"""What lasts longer was misheard more often than meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """What to change; None leaves a field as it is. With a new beginning alone the event moves and lasts as long."""
+
+    title: str | None = None
+    description: str | None = None
+    event_from: str | None = None
+    event_to: str | None = None
+
+
+class EventService:
+    """Create, list, change and delete. Raises `DomainError` with words for the caller."""
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(
+        self, owner: Owner, title: str, event_from: str, event_to: str, description: str | None
+    ) -> CalendarEvent:
+        """Add an event."""
+        first, last = start_of(event_from, owner.zone), until_of(event_to, owner.zone)
+        if first is None or last is None:
+            raise DomainError("no time", spoken="When does it begin and end?")
+        _check(first, last)
+        now = self._clock()
+        row = EventRow(
+            id=uuid.uuid4(),
+            created_at=now,
+            updated_at=now,
+            title=title,
+            description=description,
+            event_from=first,
+            event_to=last,
+            user_id=owner.user_id,
+        )
+
+        async def work(session: AsyncSession) -> CalendarEvent:
+            EventRepository(session, owner.user_id).add(row)
+            return CalendarEvent.of(row, owner.zone)
+
+        return await effect(self._database, owner, CalendarEvent, work)
+
+    async def find(
+        self, owner: Owner, *, when: Due | None, date_from: str | None, date_to: str | None, limit: int
+    ) -> list[CalendarEvent]:
+        """The events of a time; when none is named, those that are not over."""
+        now = self._clock()
+        window = window_of(when, now, owner.zone).within(window_between(date_from, date_to, owner.zone))
+        if when is date_from is date_to is None:
+            window = Window(start=now)
+        async with self._database.transaction() as session:
+            rows = await EventRepository(session, owner.user_id).find(window, limit=limit)
+        return [CalendarEvent.of(row, owner.zone) for row in rows]
+
+    async def change(self, owner: Owner, event_id: str, change: EventChange) -> CalendarEvent:
+        """Change an event's fields."""
+        first, last = start_of(change.event_from, owner.zone), until_of(change.event_to, owner.zone)
+
+        async def work(session: AsyncSession) -> CalendarEvent:
+            row = await EventRepository(session, owner.user_id).get(event_id)
+            lasted = (row.event_to or row.event_from) - row.event_from
+            row.title = change.title or row.title
+            row.description = row.description if change.description is None else change.description
+            if first is not None or last is not None:
+                row.event_from = first or row.event_from
+                row.event_to = last or row.event_from + lasted
+                _check(row.event_from, row.event_to)
+            row.updated_at = self._clock()
+            return CalendarEvent.of(row, owner.zone)
+
+        return await effect(self._database, owner, CalendarEvent, work)
+
+    async def delete(self, owner: Owner, event_id: str) -> CalendarEvent:
+        """Delete an event; returns what it was."""
+
+        async def work(session: AsyncSession) -> CalendarEvent:
+            repository = EventRepository(session, owner.user_id)
+            row = await repository.get(event_id)
+            await repository.delete(row)
+            return CalendarEvent.of(row, owner.zone)
+
+        return await effect(self._database, owner, CalendarEvent, work)
+
+
+def _check(first: datetime, last: datetime) -> None:
+    if last <= first:
+        raise DomainError("ends before it begins", spoken="An event has to end after it begins.")
+    if last - first > LONGEST:
+        raise DomainError("too long", spoken=f"An event can last at most {LONGEST.days} days.")

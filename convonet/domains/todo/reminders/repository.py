@@ -1,0 +1,49 @@
+"""The SQL of reminders. Every query is bound to the caller: nobody else's row is ever read or changed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import false, nulls_last, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from convonet.domains.todo.days import Window
+from convonet.domains.todo.effect import id_of
+from convonet.domains.todo.reminders.models import ReminderRow
+from convonet.errors import NotFound
+
+
+class ReminderRepository:
+    """One caller's reminders within one transaction."""
+
+    def __init__(self, session: AsyncSession, owner: uuid.UUID) -> None:
+        self._session = session
+        self._owner = owner
+
+    def add(self, row: ReminderRow) -> None:
+        """Add a reminder."""
+        self._session.add(row)
+
+    async def get(self, reminder_id: str) -> ReminderRow:
+        """A reminder by id. Raises `NotFound` also when it is somebody else's."""
+        mine = select(ReminderRow).where(ReminderRow.user_id == self._owner)
+        row = await self._session.scalar(mine.where(ReminderRow.id == id_of(reminder_id)))
+        if row is None:
+            raise NotFound("reminder", spoken="I can't find that reminder.")
+        return row
+
+    async def find(self, window: Window, *, undated: bool, limit: int) -> Sequence[ReminderRow]:
+        """Reminders within `window`, and those without a date if wanted; the first to come first."""
+        query = select(ReminderRow).where(ReminderRow.user_id == self._owner)
+        no_date = ReminderRow.reminder_date.is_(None) if undated else false()
+        if window.start is not None:
+            query = query.where(or_(ReminderRow.reminder_date >= window.start, no_date))
+        if window.end is not None:
+            query = query.where(or_(ReminderRow.reminder_date < window.end, no_date))
+        query = query.order_by(nulls_last(ReminderRow.reminder_date.asc()), ReminderRow.created_at.desc())
+        return (await self._session.scalars(query.limit(limit))).all()
+
+    async def delete(self, row: ReminderRow) -> None:
+        """Delete a reminder."""
+        await self._session.delete(row)

@@ -1,0 +1,194 @@
+"""The SQL of teams. Every query is bound to the caller: a team that they are not in does not exist for them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from convonet.domains.todo.models import TodoRow
+from convonet.domains.todo.teams.models import MembershipRow, TeamRow
+from convonet.domains.todo.teams.permissions import Role
+from convonet.errors import NotFound
+from convonet.storage.users import UserRow
+
+MAX_TEAMS = 50
+MAX_MEMBERS = 100
+
+_PERSON = (UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email, UserRow.is_active)
+"""All that is ever read of other users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A user; `role` is theirs in the team that was asked about."""
+
+    id: uuid.UUID
+    name: str
+    email: str
+    is_active: bool
+    role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A team that nobody else can change now; `role` is the caller's."""
+
+    id: uuid.UUID
+    name: str
+    role: Role
+
+
+class TeamRepository:
+    """Teams as one caller sees them, within one transaction."""
+
+    def __init__(self, session: AsyncSession, caller: uuid.UUID) -> None:
+        self._session = session
+        self._caller = caller
+
+    async def teams(self) -> Sequence[tuple[TeamRow, Role, int]]:
+        """The caller's teams by name, with their role and the number of members."""
+        count = (
+            select(func.count())
+            .select_from(MembershipRow)
+            .join(UserRow, UserRow.id == MembershipRow.user_id)
+            .where(MembershipRow.team_id == TeamRow.id, UserRow.is_active)
+        )
+        query = (
+            select(TeamRow, MembershipRow.role, count.scalar_subquery())
+            .join(MembershipRow, MembershipRow.team_id == TeamRow.id)
+            .where(MembershipRow.user_id == self._caller, TeamRow.is_active)
+            .order_by(func.lower(TeamRow.name), TeamRow.id)
+            .limit(MAX_TEAMS)
+        )
+        return [(team, Role.of(role), size) for team, role, size in await self._session.execute(query)]
+
+    async def role_in(self, team: uuid.UUID) -> Role:
+        """The caller's role in a team. Raises `NotFound` also when they are not in it."""
+        role = await self._session.scalar(role_of(self._caller).where(MembershipRow.team_id == team))
+        if role is None:
+            raise NotFound("team", spoken="I can't find that team among yours.")
+        return Role.of(role)
+
+    async def hold(self, team: uuid.UUID) -> Held:
+        """Let nobody else change a team until the end of the transaction, so that its rules hold for two at once.
+
+        It is held by a write, since SQLite has no other lock. Raises `NotFound` as `role_in` does.
+        """
+        mine = exists().where(MembershipRow.team_id == team, MembershipRow.user_id == self._caller)
+        await self._session.execute(
+            update(TeamRow)
+            .where(TeamRow.id == team, mine)
+            .values(updated_at=datetime.now(UTC))
+            .execution_options(synchronize_session=False)
+        )
+        role = await self.role_in(team)
+        name = await self._session.scalar(select(TeamRow.name).where(TeamRow.id == team))
+        return Held(team, name or "", role)
+
+    async def members(self, team: uuid.UUID) -> list[Known]:
+        """A team's active members, the highest role first."""
+        query = (
+            _members(team).where(UserRow.is_active).order_by(UserRow.first_name, UserRow.last_name).limit(MAX_MEMBERS)
+        )
+        found = [_known(row) for row in await self._session.execute(query)]
+        return sorted(found, key=lambda member: list(Role).index(member.role or Role.VIEWER))
+
+    async def member(
+        self, team: uuid.UUID, *, email: str | None = None, user_id: uuid.UUID | None = None
+    ) -> Known | None:
+        """Somebody in a team, by email or id."""
+        wanted = UserRow.id == user_id if email is None else func.lower(UserRow.email) == func.lower(email)
+        row = (await self._session.execute(_members(team).where(wanted).limit(1))).first()
+        return _known(row) if row else None
+
+    async def user(self, email: str) -> Known | None:
+        """An active user by email."""
+        query = select(*_PERSON).where(func.lower(UserRow.email) == func.lower(email), UserRow.is_active).limit(1)
+        row = (await self._session.execute(query)).first()
+        return _known(row) if row else None
+
+    async def search(self, term: str, limit: int) -> list[Known]:
+        """Active users whose name or email holds `term`, whatever characters it is made of."""
+        whole_name = func.coalesce(UserRow.first_name, "") + " " + func.coalesce(UserRow.last_name, "")
+        query = (
+            select(*_PERSON)
+            .where(
+                UserRow.is_active,
+                or_(whole_name.icontains(term, autoescape=True), UserRow.email.icontains(term, autoescape=True)),
+            )
+            .order_by(UserRow.first_name, UserRow.last_name, UserRow.email)
+            .limit(limit)
+        )
+        return [_known(row) for row in await self._session.execute(query)]
+
+    async def active_owners(self, team: uuid.UUID) -> int:
+        """How many can still look after a team."""
+        owners = _members(team).where(MembershipRow.role == Role.OWNER, UserRow.is_active).subquery()
+        return await self._session.scalar(select(func.count()).select_from(owners)) or 0
+
+    async def add_team(self, team: TeamRow, owner: MembershipRow) -> None:
+        """Add a team with its first member."""
+        self._session.add(team)
+        await self._session.flush()
+        self._session.add(owner)
+
+    def add(self, membership: MembershipRow) -> None:
+        """Add a member."""
+        self._session.add(membership)
+
+    async def change_role(self, team: uuid.UUID, user_id: uuid.UUID, role: Role) -> None:
+        """Give a member another role."""
+        await self._session.execute(
+            update(MembershipRow)
+            .where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
+            .values(role=role, updated_at=datetime.now(UTC))
+        )
+
+    async def remove(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
+        """Take somebody out of a team."""
+        await self._session.execute(
+            delete(MembershipRow).where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
+        )
+
+    async def unassign(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
+        """Take a team's todos from somebody who can't do them any more."""
+        await self._session.execute(
+            update(TodoRow)
+            .where(TodoRow.team_id == team, TodoRow.assignee_id == user_id)
+            .values(assignee_id=None, updated_at=datetime.now(UTC))
+        )
+
+
+def role_of(caller: uuid.UUID) -> Select[str]:
+    """The caller's role in an active team, still to be bound to one; the newest if the old table holds several."""
+    return (
+        select(MembershipRow.role)
+        .join(TeamRow, TeamRow.id == MembershipRow.team_id)
+        .where(MembershipRow.user_id == caller, TeamRow.is_active)
+        .order_by(MembershipRow.joined_at.desc())
+        .limit(1)
+    )
+
+
+def full_name(first: str | None, last: str | None, email: str | None) -> str:
+    """A user's name; old rows may hold none."""
+    return " ".join(part for part in (first, last) if part) or email or "somebody"
+
+
+def _members(team: uuid.UUID) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_PERSON, MembershipRow.role)
+        .join(MembershipRow, MembershipRow.user_id == UserRow.id)
+        .where(MembershipRow.team_id == team)
+    )
+
+
+def _known(row: Row[*tuple[Any, ...]]) -> Known:
+    user_id, first, last, email, is_active, *role = row
+    return Known(user_id, full_name(first, last, email), email, bool(is_active), Role.of(role[0]) if role else None)
