@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
 
+from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.demo import seed_demo
-from convonet.errors import ConvonetError, DomainError
+from convonet.domains.catalogue import catalogue_page
+from convonet.domains.discovery import all_servers
+from convonet.errors import ConvonetError, DomainError, SettingsError
+from convonet.ids import TurnId, UserId
 from convonet.protocol.schema import render
 from convonet.settings import Settings, get_settings
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
 from convonet.storage.database import Database, migrate
+from convonet.storage.users import DEMO_EMAIL, UserRow
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
 staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with the product.")
@@ -87,6 +93,42 @@ def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:
 def protocol() -> None:
     """Write docs/protocol.schema.json, from which the pages' types are generated."""
     (DOCS / "protocol.schema.json").write_text(render())
+
+
+@app.command()
+def domains() -> None:
+    """Write docs/domains.md from the tools themselves."""
+    (DOCS / "domains.md").write_text(domains_page())
+
+
+def domains_page() -> str:
+    """All tools of all domains, as Markdown."""
+    settings = Settings()
+    # nothing is asked of the database: the tools only have to be there
+    return asyncio.run(catalogue_page(all_servers(Database(settings.database_url), settings)))
+
+
+@app.command()
+def token(
+    email: Annotated[str, typer.Argument(help="The caller whose data the tools shall see.")] = DEMO_EMAIL,
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long it is valid.")] = 60,
+) -> None:
+    """Print a token with which an MCP client, such as MCP Inspector, may use the tools for a caller."""
+    typer.echo(asyncio.run(_caller_token(email, minutes)))
+
+
+async def _caller_token(email: str, minutes: int) -> str:
+    settings = get_settings()
+    database = Database(settings.database_url)
+    try:
+        async with database.transaction() as session:
+            user = await session.scalar(select(UserRow).where(UserRow.email == email))
+    finally:
+        await database.close()
+    if user is None:
+        raise SettingsError(f"no user has the email {email}")
+    claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.caller_timezone, TurnId(""))
+    return mint_caller_token(claims, secret=settings.signing_secret, lifetime_s=60.0 * minutes)
 
 
 @app.command("settings")

@@ -15,6 +15,7 @@
     ├── AgentError               the agent could not answer
     ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
     │   └── NotFound
+    ├── CrmUnavailable           the CRM that the operator connected does not answer
     └── StorageError             a database or checkpoint store failed
         └── Fenced               a newer copy of this session exists: this one must stop
 
@@ -180,6 +181,13 @@ class DomainError(ConvonetError):
 
 class NotFound(DomainError):
     """The thing does not exist, or belongs to somebody else: both look alike."""
+
+
+class CrmUnavailable(ConvonetError):
+    """The CRM is down, hangs, refuses our credentials or speaks nonsense; nothing is known to have changed."""
+
+    retryable = True
+    spoken = "Sorry, I can't reach the patient records right now. Please try again in a moment."
 
 
 class StorageError(ConvonetError):

@@ -18,12 +18,14 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from convonet.domains.hanok.hours import OpeningHours
 from convonet.errors import SettingsError
 
-OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_")
+OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "SUITECRM_")
 """A variable that starts like this is ours; one that no field knows is a typing error of the operator."""
 
 NEAR_MISS = 0.88
@@ -153,6 +155,53 @@ class Settings(BaseSettings):
     )
     tool_timeout_s: Seconds = Field(6.0, alias="CONVONET_TOOL_TIMEOUT_S", description="Longest time one tool may take.")
 
+    # -- CRM
+    suitecrm_url: AnyHttpUrl | None = Field(
+        None, alias="SUITECRM_URL", description="SuiteCRM's address, without /Api; default: contacts in our own tables."
+    )
+    suitecrm_client_id: str | None = Field(None, alias="SUITECRM_CLIENT_ID", description="OAuth2 client of its V8 API.")
+    suitecrm_client_secret: SecretStr | None = Field(
+        None, alias="SUITECRM_CLIENT_SECRET", description="Secret of that client."
+    )
+    suitecrm_username: str | None = Field(
+        None,
+        alias="SUITECRM_USERNAME",
+        description="SuiteCRM user to act as (password grant); default: the client's own user (client credentials).",
+    )
+    suitecrm_password: SecretStr | None = Field(None, alias="SUITECRM_PASSWORD", description="Password of that user.")
+    suitecrm_auth_timeout_s: Seconds = Field(
+        10.0, alias="SUITECRM_AUTH_TIMEOUT_S", description="Longest wait for a token of SuiteCRM."
+    )
+    suitecrm_timeout_s: Seconds = Field(
+        15.0, alias="SUITECRM_TIMEOUT_S", description="Longest wait for any other answer of SuiteCRM."
+    )
+    crm_service_token: SecretStr | None = Field(
+        None,
+        alias="CRM_SERVICE_TOKEN",
+        description="Bearer token of those who may use the CRM API, at least 32 characters; unset: the API is closed.",
+    )
+    phone_region: str = Field(
+        "US",
+        alias="CONVONET_PHONE_REGION",
+        description="Country (ISO 3166, two letters) of phone numbers said without a country code.",
+    )
+
+    # -- the restaurant
+    hanok_timezone: str = Field(
+        "America/Los_Angeles", alias="HANOK_TIMEZONE", description="IANA time zone of the Hanok restaurant."
+    )
+    hanok_opening_hours: str = Field(
+        "mon-thu 11:30-22:00; fri-sat 11:30-23:00; sun 11:30-21:30",
+        alias="HANOK_OPENING_HOURS",
+        description="When the Hanok restaurant is open, in its own time; the last guests come an hour before closing.",
+    )
+    hanok_requests_per_minute: int = Field(
+        120,
+        alias="HANOK_REQUESTS_PER_MINUTE",
+        ge=1,
+        description="Requests to its public API that one address may make, per replica.",
+    )
+
     @classmethod
     def load(cls) -> Settings:
         """Read and validate the environment. Raises `SettingsError` naming each setting at fault."""
@@ -173,13 +222,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
         return value
 
-    @field_validator("caller_timezone")
+    @field_validator("caller_timezone", "hanok_timezone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("must be an IANA time zone such as America/Los_Angeles") from error
+        return value
+
+    @field_validator("hanok_opening_hours")
+    @classmethod
+    def _hours_can_be_read(cls, value: str) -> str:
+        OpeningHours.parse(value)
         return value
 
     @field_validator("voice_pin")
@@ -189,7 +244,14 @@ class Settings(BaseSettings):
             raise ValueError("must be 4 to 10 digits")
         return value
 
-    @field_validator("signing_key")
+    @field_validator("phone_region")
+    @classmethod
+    def _region_has_phones(cls, value: str) -> str:
+        if value not in SUPPORTED_REGIONS:
+            raise ValueError("must be a country of two capital letters such as US")
+        return value
+
+    @field_validator("signing_key", "crm_service_token")
     @classmethod
     def _key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:
@@ -205,6 +267,22 @@ class Settings(BaseSettings):
         for name, provider in (("VOICE_STT_PROVIDER", self.stt_provider), ("VOICE_TTS_PROVIDER", self.tts_provider)):
             if provider == "deepgram" and self.deepgram_api_key is None:
                 raise ValueError(f"{name}=deepgram needs DEEPGRAM_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _suitecrm_is_whole(self) -> Settings:
+        needed = {
+            "SUITECRM_URL": self.suitecrm_url,
+            "SUITECRM_CLIENT_ID": self.suitecrm_client_id,
+            "SUITECRM_CLIENT_SECRET": self.suitecrm_client_secret,
+        }
+        user = {"SUITECRM_USERNAME": self.suitecrm_username, "SUITECRM_PASSWORD": self.suitecrm_password}
+        given = [name for name, value in (needed | user).items() if value]
+        missing = [name for name, value in needed.items() if not value] if given else []
+        if any(user.values()):
+            missing += [name for name, value in user.items() if not value]
+        if missing:
+            raise ValueError(f"{', '.join(given)} needs {' and '.join(missing)} too")
         return self
 
     @property

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from convonet.cli import settings_page
+from convonet.cli import domains_page, settings_page
 from convonet.errors import ErrorCode
 from convonet.protocol.schema import render
 
@@ -32,3 +32,7 @@ def test_every_error_code_is_documented_and_no_other():
 
 def test_the_page_of_settings_is_the_settings():
     assert (ROOT / "docs/settings.md").read_text() == settings_page(), "run `convonet settings`"
+
+
+def test_the_page_of_domains_is_the_tools():
+    assert (ROOT / "docs/domains.md").read_text() == domains_page(), "run `convonet domains`"

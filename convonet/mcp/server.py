@@ -7,7 +7,7 @@ the call's metadata.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,6 +88,9 @@ def http_app(
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(alongside())
+            for server in servers.values():
+                if server.release is not None:
+                    stack.push_async_callback(server.release)
             for app in apps:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
@@ -129,8 +132,10 @@ def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
 class DomainServer(MCPServer):
     """An MCP server whose failures are results with a sentence that can be spoken."""
 
-    def __init__(self, domain: str, instructions: str) -> None:
+    def __init__(self, domain: str, instructions: str, release: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
+        self.release = release
+        """Called when the application stops: what the domain holds open is closed."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from convonet.errors import AuthRefused
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.tokens import mint_link
 
@@ -18,8 +19,14 @@ async def one_time_link(accounts: StaffAccounts, username: str, base_url: str, *
     return f"{base_url.rstrip('/')}{PATH}?{urlencode({'token': token, 'to': START_PAGE})}"
 
 
-async def first_link(accounts: StaffAccounts, base_url: str, *, secret: bytes) -> str:
-    """A link for the owner of this installation, whose account is made when nobody has one."""
+async def first_link(accounts: StaffAccounts, base_url: str, *, secret: bytes) -> str | None:
+    """A link for the owner of this installation, whose account is made when nobody has one.
+
+    None when there are accounts but not that one: then `convonet staff link` makes one for whoever asks.
+    """
     if await accounts.is_empty():
         await accounts.add(FIRST_USERNAME, "Owner", Role.SUPERVISOR, None)
-    return await one_time_link(accounts, FIRST_USERNAME, base_url, secret=secret)
+    try:
+        return await one_time_link(accounts, FIRST_USERNAME, base_url, secret=secret)
+    except AuthRefused:
+        return None

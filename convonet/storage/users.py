@@ -13,6 +13,8 @@ from convonet.ids import DEMO_USER_ID
 from convonet.storage.database import Base
 from convonet.storage.types import Moment
 
+DEMO_EMAIL = "demo@example.com"
+
 
 class UserRow(Base):
     """A caller; columns as in the deployment that this one replaces."""
@@ -44,7 +46,7 @@ def _demo_user() -> UserRow:
     now = datetime.now(UTC)
     return UserRow(
         id=uuid.UUID(DEMO_USER_ID),
-        email="demo@example.com",
+        email=DEMO_EMAIL,
         username="demo",
         password_hash="!",  # noqa: S106 -- no hash: nobody can log in with a password
         first_name="Demo",

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from convonet.errors import AuthThrottled, CapacityError, ConvonetError, DomainError, NotFound, StorageError
+from convonet.errors import AuthThrottled, ConvonetError, DomainError, NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,8 @@ STATUS: Mapping[type[ConvonetError], int] = {
     NotFound: 404,
     DomainError: 409,
     AuthThrottled: 429,
-    CapacityError: 503,
-    StorageError: 503,
 }
-"""The status of each error that a service lets through; the first that fits counts."""
+"""The status of errors that a service lets through, the first that fits; others are 503 when a retry can help."""
 
 
 class Refusal(BaseModel):
@@ -36,9 +34,17 @@ class Refusal(BaseModel):
 class Refused(HTTPException):
     """Raised by a route to refuse a request."""
 
-    def __init__(self, status: int, code: str, message: str, *, retry_after_ms: int | None = None) -> None:
-        headers = {"Retry-After": str(-(-retry_after_ms // 1000))} if retry_after_ms else None
-        super().__init__(status, message, headers)
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        retry_after_ms: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        wait = {"Retry-After": str(-(-retry_after_ms // 1000))} if retry_after_ms else {}
+        super().__init__(status, message, {**wait, **(headers or {})})
         self.code = code
 
 
@@ -54,10 +60,19 @@ def answer_refusals(app: FastAPI) -> None:
     app.add_exception_handler(ConvonetError, _own_error)
 
 
+def refusal(refused: Refused) -> JSONResponse:
+    """The answer to a request that is refused before any route."""
+    return _answer(refused.status_code, refused.code, str(refused.detail), refused.headers)
+
+
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 -- that is what it was registered for
-    code = error.code if isinstance(error, Refused) else _code_of(error.status_code)
-    return _answer(error.status_code, code, str(error.detail), error.headers)
+    if isinstance(error, Refused):
+        return refusal(error)
+    if error.status_code == 400:
+        # FastAPI's word for a body that is no text at all; to a client that is one more wrong body
+        return _answer(422, "bad_field", "body: not JSON")
+    return _answer(error.status_code, _code_of(error.status_code), str(error.detail), error.headers)
 
 
 async def _bad_request(_: Request, error: Exception) -> JSONResponse:
@@ -69,7 +84,8 @@ async def _bad_request(_: Request, error: Exception) -> JSONResponse:
 
 async def _own_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ConvonetError)  # noqa: S101 -- that is what it was registered for
-    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+    otherwise = 503 if error.retryable else 500
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), otherwise)
     if status >= 500:
         log.warning("request_failed", path=request.url.path, error=str(error))
     headers = {"Retry-After": "5"} if status == 503 else None

@@ -13,11 +13,13 @@ import typer
 from convonet.demo import seed_demo
 from convonet.errors import ConvonetError
 from convonet.settings import Settings
-from convonet.storage.database import migrate
+from convonet.staff.accounts import StaffAccounts
+from convonet.staff.links import first_link
+from convonet.storage.database import Database, migrate
 from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans
-from deployments.launch.product import ROOT, Product, reachable, say
+from deployments.launch.product import ROOT, Product, say
 
 PAGE = ROOT / "ui" / "dist" / "voice" / "index.html"
 
@@ -46,7 +48,7 @@ def _launch(settings: Settings) -> None:
             say("Preparing the database")
             asyncio.run(_prepare_database(settings))
             product.wait_until_ready()
-            _print_addresses(settings)
+            _print_addresses(settings, product.url, asyncio.run(_staff_link(settings, product.url)))
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -76,14 +78,23 @@ def _require_free_port(settings: Settings) -> None:
             ) from None
 
 
-def _print_addresses(settings: Settings) -> None:
-    base = f"http://{reachable(settings.host)}:{settings.port}"
+async def _staff_link(settings: Settings, url: str) -> str | None:
+    database = Database(settings.database_url)
+    try:
+        return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
+    finally:
+        await database.close()
+
+
+def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> None:
     typer.echo()
-    typer.secho(f"  Convonet answers at  {base}/voice_assistant", bold=True)
+    typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)
     if settings.demo_pin is not None:
         typer.secho(f"  PIN                  {settings.demo_pin}", bold=True)
     elif settings.enable_voice_pin:
         typer.echo("  PIN                  users_anthropic.voice_pin of your database")
+    typer.echo(f"  Restaurant           {url}/hanok")
+    typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()
 

@@ -40,7 +40,7 @@ class Product:
     """The `serve run` process and everything that it starts."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
-        self._url = f"http://{reachable(settings.host)}:{settings.port}"
+        self.url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
         say(f"Starting Ray and the services (log: {self._log_path})")
@@ -61,11 +61,12 @@ class Product:
         started = time.monotonic()
         while time.monotonic() - started < START_TIMEOUT_S:
             self._require_alive()
-            state = _fetch(f"{self._url}/ready")
+            parts = _fetch(f"{self.url}/ready")
+            state = parts | {"restaurant": _answers(f"{self.url}/hanok/health")}
             for part in sorted(name for name, ok in state.items() if ok and name not in told):
                 say(f"{part} is ready after {time.monotonic() - started:.0f} s")
                 told.add(part)
-            if state and all(state.values()):
+            if parts and all(state.values()):
                 return
             time.sleep(0.25)
         raise LaunchError(f"it did not become ready within {START_TIMEOUT_S:.0f} s; see {self._log_path}")
@@ -137,6 +138,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def _fetch(url: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
@@ -148,7 +157,7 @@ def _fetch(url: str) -> dict[str, Any]:
     return {name: part["ok"] for name, part in state.get("parts", {}).items()}
 
 
-def reachable(host: str) -> str:
+def _reachable(host: str) -> str:
     """The address under which this machine reaches a server that is bound to `host`."""
     return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 -- compared, not bound
 

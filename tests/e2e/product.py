@@ -78,7 +78,14 @@ class Product:
 
     def drain(self) -> str:
         """What an operator does before a redeploy; returns what they read."""
-        command = [sys.executable, "-m", "deployments.drain"]
+        return self._command(sys.executable, "-m", "deployments.drain")
+
+    def staff_link(self) -> str:
+        """A new one-time link for the owner."""
+        convonet = str(Path(sys.executable).with_name("convonet"))
+        return self._command(convonet, "staff", "link", "owner", "--base-url", self.url).strip()
+
+    def _command(self, *command: str) -> str:
         ended = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False
         )

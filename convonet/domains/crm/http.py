@@ -1,0 +1,166 @@
+"""The crm-integration-service over HTTP, for services and staff tools that have its token; they see every contact.
+
+A request with an `Idempotency-Key` header may be repeated: it adds its record once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Header, Request, Security
+from fastapi.security import HTTPBearer
+from pydantic import SecretStr
+
+from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note
+from convonet.domains.crm.http_models import (
+    CaseAnswer,
+    CaseCreate,
+    Found,
+    Health,
+    MeetingAnswer,
+    MeetingCreate,
+    NoteAnswer,
+    NoteCreate,
+    PatientAnswer,
+    PatientCreate,
+    PatientSearch,
+)
+from convonet.domains.crm.models import Patient
+from convonet.domains.crm.phones import normalised
+from convonet.domains.crm.rules import RECORDS, appointment_start, require_birthdate
+from convonet.errors import ConvonetError, NotFound
+from convonet.web.refusals import Refused, documented
+
+UTC_ZONE = ZoneInfo("UTC")
+FAILED_CHECK_HOLDS_S = 10.0
+"""Anybody may ask for our health; a CRM that refuses us is not asked for a token each time."""
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
+
+
+class ServiceToken:
+    """Lets a request through that carries the service's token; without one set, nobody."""
+
+    def __init__(self, token: SecretStr | None) -> None:
+        self._token = token
+
+    def require(self, request: Request) -> None:
+        """FastAPI dependency. Raises `Refused` for a request without the token."""
+        if self._token is None:
+            raise Refused(503, "closed", "This API is closed: its operator has not set CRM_SERVICE_TOKEN.")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self._token.get_secret_value().encode())
+        if scheme.lower() != "bearer" or not same:
+            raise Refused(
+                401, "unauthorized", "A valid service token is needed.", headers={"WWW-Authenticate": "Bearer"}
+            )
+
+
+def router(crm: Crm, token: ServiceToken, region: str = "US") -> APIRouter:
+    """The API; `region` is the country of phone numbers without a country code."""
+    bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
+    api = APIRouter(
+        responses=documented(401, 404, 409, 413, 422, 503),
+        dependencies=[Security(bearer), Depends(token.require)],
+    )
+    desk = _Desk(crm, region)
+    for path, endpoint in (
+        ("/patient/search", desk.search_patients),
+        ("/patient/create", desk.create_patient),
+        ("/meeting/create", desk.create_meeting),
+        ("/case/create", desk.create_case),
+        ("/note/create", desk.create_note),
+    ):
+        api.add_api_route(path, endpoint, methods=["POST"])
+    open_to_all = APIRouter()
+    open_to_all.add_api_route("/health", _HealthCheck(crm).health, methods=["GET"])
+    both = APIRouter(tags=["crm"])
+    both.include_router(api)
+    both.include_router(open_to_all)
+    return both
+
+
+class _Desk:
+    def __init__(self, crm: Crm, region: str) -> None:
+        self._crm = crm
+        self._region = region
+
+    async def search_patients(self, wanted: PatientSearch) -> Found:
+        """Everybody with a phone number, however it is written."""
+        contacts = await self._crm.find_contacts(normalised(wanted.phone, self._region))
+        return Found(
+            exists=bool(contacts),
+            patient_id=contacts[0].id if len(contacts) == 1 else None,
+            patients=[Patient.of(contact) for contact in contacts],
+        )
+
+    async def create_patient(self, new: PatientCreate, idempotency_key: Key = None) -> PatientAnswer:
+        """Find the patient with this name and phone number, or add one."""
+        birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
+        require_birthdate(birthdate, datetime.now(UTC).date())
+        phone = normalised(new.phone, self._region)
+        for contact in await self._crm.find_contacts(phone):
+            if contact.is_called(new.first_name, new.last_name):
+                return PatientAnswer(patient_id=contact.id, created=False)
+        contact = Contact(_id("contact", idempotency_key), new.first_name, new.last_name, phone, birthdate)
+        await self._crm.add_contact(contact)
+        return PatientAnswer(patient_id=contact.id, created=True)
+
+    async def create_meeting(self, new: MeetingCreate, idempotency_key: Key = None) -> MeetingAnswer:
+        """Add a meeting to a patient, and to a case of theirs if one is named."""
+        start = appointment_start(new.date_start, UTC_ZONE, datetime.now(UTC))
+        patient = await self._crm.contact(new.patient_id)
+        if new.case_id is not None and not await self._crm.has_case(patient.id, new.case_id):
+            raise NotFound("case", spoken="This patient has no such case.")
+        meeting_id = _id("meeting", idempotency_key)
+        await self._crm.add_meeting(
+            Meeting(meeting_id, patient.id, new.subject, start, new.duration_minutes, new.case_id)
+        )
+        return MeetingAnswer(meeting_id=meeting_id)
+
+    async def create_case(self, new: CaseCreate, idempotency_key: Key = None) -> CaseAnswer:
+        """Open a case for a patient."""
+        patient = await self._crm.contact(new.patient_id)
+        case_id = _id("case", idempotency_key)
+        await self._crm.add_case(Case(case_id, patient.id, new.subject, new.description, new.priority))
+        return CaseAnswer(case_id=case_id)
+
+    async def create_note(self, new: NoteCreate, idempotency_key: Key = None) -> NoteAnswer:
+        """Add a note to a patient."""
+        patient = await self._crm.contact(new.patient_id)
+        note_id = _id("note", idempotency_key)
+        await self._crm.add_note(Note(note_id, patient.id, new.subject, new.content))
+        return NoteAnswer(note_id=note_id)
+
+
+class _HealthCheck:
+    def __init__(self, crm: Crm) -> None:
+        self._crm = crm
+        self._failed_until = 0.0
+
+    async def health(self) -> Health:
+        """Whether the CRM takes our credentials; never fails itself."""
+        failing = time.monotonic() < self._failed_until or not await self._passes()
+        own = self._crm.name == CrmName.OWN
+        return Health(
+            status="degraded" if failing else "ok",
+            crm=self._crm.name,
+            crm_auth="not_needed" if own else "failed" if failing else "ok",
+        )
+
+    async def _passes(self) -> bool:
+        try:
+            await self._crm.check()
+        except ConvonetError:
+            self._failed_until = time.monotonic() + FAILED_CHECK_HOLDS_S
+            return False
+        return True
+
+
+def _id(kind: str, key: str | None) -> str:
+    return str(uuid.uuid4() if key is None else uuid.uuid5(RECORDS, f"service:{kind}:{key}"))

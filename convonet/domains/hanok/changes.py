@@ -1,0 +1,146 @@
+"""Changing a reservation that is there: details, status, priority. Tables that become free go to who waits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from convonet.domains.hanok.booking import guest_name, reprice, set_priority
+from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.menu import RETENTION_CENTS, priced
+from convonet.domains.hanok.models import ReservationRow
+from convonet.domains.hanok.phone import normalized
+from convonet.domains.hanok.phrasing import spoken_money
+from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
+from convonet.domains.hanok.requests import Amendment, Asker, ByCode, ByStaff, cleaned
+from convonet.domains.hanok.vocabulary import (
+    AHEAD,
+    GUEST_STEPS,
+    STEPS,
+    GuestPriority,
+    SeatingStatus,
+    Status,
+    known,
+)
+
+KEPT_IN_VIEW = (
+    "guest_name", "guest_phone", "party_size", "starts_at", "status", "special_requests", "preorder_json",
+    "food_total_cents", "duration_minutes", "preferred_locale", "guest_priority", "vip_by_staff",
+)  # fmt: skip
+"""The columns whose change somebody asked for."""
+
+
+async def found(floor: Floor, asker: Asker) -> ReservationRow:
+    """The reservation that the asker means. Raises `NotFound`, also when they may not see it."""
+    if isinstance(asker, ByCode):
+        row = await floor.reservations.by_code(asker.code)
+    else:
+        row = await floor.reservations.by_id(asker.reservation_id)
+    if row is None or not asker.may_see(row):
+        raise no_reservation()
+    return row
+
+
+async def amend(floor: Floor, asker: Asker, amendment: Amendment) -> tuple[ReservationRow, bool]:
+    """Change details; the row, and whether anything is different now.
+
+    A party that moves or grows gets new tables or keeps all it has: who had a table is refused with `no_table`, who
+    waited goes on waiting at the new time if there is room.
+    """
+    row = await found(floor, asker)
+    before = _view(row)
+    if known(row.status, Status.CONFIRMED) not in AHEAD:
+        raise ReservationRefused(Reason.ILLEGAL_STEP, f"This reservation is {row.status} and can't be changed.")
+    _require_ahead(floor, asker, row)
+    stay = (row.starts_at, row.party_size, row.duration_minutes)
+    new_stay = _new_stay(floor, row, amendment)
+    _set_details(row, amendment)
+    if new_stay != stay:
+        await _move(floor, row, new_stay)
+    return row, _stamped(floor, row, before)
+
+
+async def step(
+    floor: Floor, asker: Asker, to: Status, *, retention_offer_acknowledged: bool
+) -> tuple[ReservationRow, bool]:
+    """Take a step to another status; the row, and whether it is a different one now."""
+    row = await found(floor, asker)
+    before = _view(row)
+    status = known(row.status, Status.CONFIRMED)
+    if status is to:
+        return row, False
+    if not isinstance(asker, ByStaff) and to not in GUEST_STEPS:
+        raise ReservationRefused(Reason.STAFF_ONLY, "Our staff will note that when you are here.")
+    if to not in STEPS[status]:
+        raise ReservationRefused(Reason.ILLEGAL_STEP, f"This reservation is {status}: it can't become {to}.")
+    _require_ahead(floor, asker, row)
+    if to is Status.CANCELLED:
+        _require_retention_step(row, acknowledged=retention_offer_acknowledged)
+    if to is Status.CONFIRMED and row.seating_status != SeatingStatus.ALLOCATED and not await floor.seat(row):
+        raise ReservationRefused(Reason.NO_TABLE, "There is no free table yet: this party is still on the waitlist.")
+    row.status = to
+    if to in {Status.CANCELLED, Status.COMPLETED}:
+        await floor.promote(await floor.release(row))
+    return row, _stamped(floor, row, before)
+
+
+async def decide_priority(floor: Floor, asker: ByStaff, priority: GuestPriority) -> tuple[ReservationRow, bool]:
+    """What the staff says about VIP, whatever was ordered."""
+    row = await found(floor, asker)
+    before = _view(row)
+    row.vip_by_staff = priority is GuestPriority.VIP
+    set_priority(row)
+    return row, _stamped(floor, row, before)
+
+
+def _new_stay(floor: Floor, row: ReservationRow, amendment: Amendment) -> tuple[datetime, int, int]:
+    start = row.starts_at
+    if amendment.starts_at is not None:
+        start = floor.house.moment_of(amendment.starts_at)
+        if start != row.starts_at:
+            floor.house.require_bookable(start, floor.now)
+    return start, amendment.party_size or row.party_size, amendment.duration_minutes or row.duration_minutes
+
+
+def _set_details(row: ReservationRow, amendment: Amendment) -> None:
+    if amendment.guest_name is not None:
+        row.guest_name = guest_name(amendment.guest_name)
+    if amendment.guest_phone is not None:
+        row.guest_phone = normalized(amendment.guest_phone)
+    if amendment.special_requests is not None:
+        row.special_requests = cleaned(amendment.special_requests) or None
+    if amendment.preorder is not None:
+        reprice(row, priced(amendment.preorder))
+    row.preferred_locale = amendment.preferred_locale or row.preferred_locale
+
+
+async def _move(floor: Floor, row: ReservationRow, stay: tuple[datetime, int, int]) -> None:
+    waits = row.seating_status == SeatingStatus.WAITLIST
+    freed = await floor.release(row)
+    row.starts_at, row.party_size, row.duration_minutes = stay
+    await floor.seat_or_queue(row, may_wait=waits)
+    await floor.promote(freed)
+
+
+def _require_ahead(floor: Floor, asker: Asker, row: ReservationRow) -> None:
+    if row.starts_at <= floor.now and not isinstance(asker, ByStaff):
+        raise ReservationRefused(Reason.ALREADY_BEGUN, "That time has passed. Please talk to our staff.")
+
+
+def _require_retention_step(row: ReservationRow, *, acknowledged: bool) -> None:
+    if row.food_total_cents >= RETENTION_CENTS and not acknowledged:
+        raise ReservationRefused(
+            Reason.RETENTION_STEP,
+            f"Your pre-order is {spoken_money(row.food_total_cents)}, and its discount would be lost. "
+            "We would gladly move you to another day and keep it. Do you still want to cancel?",
+        )
+
+
+def _view(row: ReservationRow) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in KEPT_IN_VIEW)
+
+
+def _stamped(floor: Floor, row: ReservationRow, before: tuple[object, ...]) -> bool:
+    if _view(row) == before:
+        return False
+    row.updated_at = floor.now
+    return True

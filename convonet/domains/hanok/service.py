@@ -1,0 +1,171 @@
+"""What the restaurant does, for its HTTP API and its tools alike; each call is one transaction.
+
+Who changes something on the voice line is known by their token, and a repeated call of theirs acts once.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from convonet.auth.owner import Owner
+from convonet.domains.hanok import booking as bookings
+from convonet.domains.hanok import changes
+from convonet.domains.hanok.availability import day_of_house
+from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.house import House
+from convonet.domains.hanok.models import ReservationRow
+from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
+from convonet.domains.hanok.requests import Amendment, Asker, Booking, ByStaff
+from convonet.domains.hanok.results import (
+    Availability,
+    Booked,
+    Changed,
+    Reservation,
+    ReservationPage,
+    ReservationStatus,
+)
+from convonet.domains.hanok.seating import SLOT, slot_of
+from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.waitlist import places
+from convonet.storage.database import Database
+from convonet.storage.effects import once
+
+Result = TypeVar("Result", bound=BaseModel)
+Clock = Callable[[], datetime]
+RECENT = timedelta(hours=8)
+"""What began this long ago may still be going on: the longest stay."""
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)
+
+
+class Reservations:
+    """Raises `ReservationRefused` when a rule forbids it, `NotFound` for what is not there or not the asker's."""
+
+    def __init__(self, database: Database, house: House, clock: Clock = utc_now) -> None:
+        self._database = database
+        self.house = house
+        self._clock = clock
+
+    async def availability(self, day: str, party_size: int) -> Availability:
+        """The half hours of a day, "2026-12-01", and which of them a party can have for the usual stay."""
+        async with self._database.transaction() as session:
+            return await day_of_house(self._floor(session), self.house.day_of(day), party_size)
+
+    async def book(self, booking: Booking, owner: Owner | None = None) -> Booked:
+        """Make a reservation; with `owner` it is theirs."""
+        return await self._change(Booked, owner, lambda floor: bookings.book(floor, booking, owner))
+
+    async def amend(self, asker: Asker, amendment: Amendment, owner: Owner | None = None) -> Changed:
+        """Change details of a reservation."""
+        return await self._changed(owner, lambda floor: changes.amend(floor, asker, amendment))
+
+    async def set_status(
+        self, asker: Asker, status: Status, *, retention_offer_acknowledged: bool = False, owner: Owner | None = None
+    ) -> Changed:
+        """Confirm, seat, complete or cancel a reservation."""
+        return await self._changed(
+            owner,
+            lambda floor: changes.step(floor, asker, status, retention_offer_acknowledged=retention_offer_acknowledged),
+        )
+
+    async def set_priority(self, asker: ByStaff, priority: GuestPriority) -> Changed:
+        """Make a guest a VIP, or not one."""
+        return await self._changed(None, lambda floor: changes.decide_priority(floor, asker, priority))
+
+    async def get(self, asker: Asker) -> Reservation:
+        """The reservation that the asker may see."""
+        async with self._database.transaction() as session:
+            floor = self._floor(session)
+            return await self._shown(floor, await changes.found(floor, asker))
+
+    async def status_of(self, code: str) -> ReservationStatus:
+        """What the code alone tells."""
+        async with self._database.transaction() as session:
+            floor = self._floor(session)
+            row = await floor.reservations.by_code(code)
+            if row is None:
+                raise no_reservation()
+            return ReservationStatus.model_validate((await self._shown(floor, row)).model_dump())
+
+    async def of_caller(self, caller: uuid.UUID, phone: str | None, name: str | None) -> list[Reservation]:
+        """What the caller made and what is still ahead, the next one first."""
+        async with self._database.transaction() as session:
+            floor = self._floor(session)
+            rows = await floor.reservations.of_owner(caller, phone, floor.now - RECENT)
+            return await self._all_shown(floor, _named(rows, name))
+
+    async def lookup(self, phone: str, name: str | None) -> Reservation:
+        """For the staff: the one reservation ahead under a phone number, and a name when there are several."""
+        async with self._database.transaction() as session:
+            floor = self._floor(session)
+            rows = _named(await floor.reservations.by_phone(phone, floor.now - RECENT), name)
+            if not rows:
+                raise no_reservation()
+            if len(rows) > 1:
+                raise ReservationRefused(
+                    Reason.SEVERAL_MATCH, f"{len(rows)} reservations fit: please give the name or the code."
+                )
+            return await self._shown(floor, rows[0])
+
+    async def search(self, status: Status | None, day: str | None, page: int, page_size: int) -> ReservationPage:
+        """For the staff: reservations by time, of one status or one local day if named."""
+        span = None
+        if day is not None:
+            local = self.house.day_of(day)
+            span = self.house.day_span(local, local)
+        async with self._database.transaction() as session:
+            floor = self._floor(session)
+            rows, total = await floor.reservations.search(status, span, offset=(page - 1) * page_size, limit=page_size)
+            shown = await self._all_shown(floor, rows)
+        return ReservationPage(reservations=shown, total=total, page=page, page_size=page_size)
+
+    async def _changed(
+        self, owner: Owner | None, work: Callable[[Floor], Awaitable[tuple[ReservationRow, bool]]]
+    ) -> Changed:
+        async def shown(floor: Floor) -> Changed:
+            row, changed = await work(floor)
+            return Changed(reservation=await self._shown(floor, row), changed=changed)
+
+        return await self._change(Changed, owner, shown)
+
+    async def _change(
+        self, result: type[Result], owner: Owner | None, work: Callable[[Floor], Awaitable[Result]]
+    ) -> Result:
+        async def held(session: AsyncSession) -> Result:
+            floor = self._floor(session)
+            await floor.inventory.hold()
+            return await work(floor)
+
+        async def dumped(session: AsyncSession) -> dict[str, Any]:
+            return (await held(session)).model_dump(mode="json")
+
+        if owner is None:
+            async with self._database.transaction() as session:
+                return await held(session)
+        return result.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, dumped))
+
+    async def _shown(self, floor: Floor, row: ReservationRow) -> Reservation:
+        return Reservation.of(row, self.house, await floor.place_of(row))
+
+    async def _all_shown(self, floor: Floor, rows: Iterable[ReservationRow]) -> list[Reservation]:
+        rows = list(rows)
+        slots = [slot_of(row.starts_at) for row in rows if row.seating_status == SeatingStatus.WAITLIST]
+        queue = places(await floor.reservations.waiting(min(slots), max(slots) + SLOT)) if slots else {}
+        return [Reservation.of(row, self.house, queue.get(row.id)) for row in rows]
+
+    def _floor(self, session: AsyncSession) -> Floor:
+        return Floor(session, self.house, self._clock())
+
+
+def _named(rows: Iterable[ReservationRow], name: str | None) -> list[ReservationRow]:
+    wanted = " ".join((name or "").casefold().split())
+    return [row for row in rows if wanted in " ".join(row.guest_name.casefold().split())]

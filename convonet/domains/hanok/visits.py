@@ -1,0 +1,88 @@
+"""How often one address may come to the public API, and how often it may guess; counted in each replica.
+
+Guessing is what it protects from: a code has four letters, so an address that keeps naming wrong ones has to wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from fastapi import Request
+
+from convonet.auth.attempt_limits import network_of
+from convonet.settings import Settings
+from convonet.web.refusals import Refused
+
+REQUEST_WINDOW_S = 60.0
+MISS_WINDOW_S = 900.0
+MISSES = 10
+"""Wrong codes or phone numbers of one address in a quarter of an hour; a person mistypes two or three."""
+MAX_ADDRESSES = 10_000
+"""What is kept of each is at most a few kB; who came longest ago is forgotten first."""
+
+
+class _Window:
+    """Counts what an address did within the last `seconds`."""
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def count(self, address: str) -> None:
+        times = self._times.setdefault(address, deque(maxlen=self._most))
+        self._times.move_to_end(address)
+        times.append(self._clock())
+        if len(self._times) > MAX_ADDRESSES:
+            self._times.popitem(last=False)
+
+    def wait_s(self, address: str) -> float:
+        """Seconds until there is room; 0 or less when there is."""
+        times = self._times.get(address)
+        if times is None or len(times) < self._most:
+            return 0.0
+        return times[0] + self._seconds - self._clock()
+
+
+class Visits:
+    """The limits of one replica."""
+
+    def __init__(self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._requests = _Window(requests_per_minute, REQUEST_WINDOW_S, clock)
+        self._misses = _Window(MISSES, MISS_WINDOW_S, clock)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Visits:
+        return cls(settings.hanok_requests_per_minute)
+
+    async def admit(self, request: Request) -> None:
+        """FastAPI dependency of every public route. Raises `Refused` with 429 when it was too often."""
+        address = _address(request)
+        _require(self._requests.wait_s(address))
+        self._requests.count(address)
+
+    async def admit_guess(self, request: Request) -> None:
+        """The same for routes that are asked with a code."""
+        await self.admit(request)
+        _require(self._misses.wait_s(_address(request)))
+
+    def missed(self, request: Request) -> None:
+        """Note that the address named what does not exist."""
+        self._misses.count(_address(request))
+
+
+def _address(request: Request) -> str:
+    return network_of(request.client.host if request.client else "unknown")
+
+
+def _require(wait_s: float) -> None:
+    if wait_s > 0:
+        raise Refused(
+            429,
+            "rate_limited",
+            "Too many requests from your address. Please wait a little.",
+            retry_after_ms=max(1, int(wait_s * 1000)),
+        )

@@ -1,0 +1,64 @@
+"""The closed sets of the restaurant, and the one table of steps that a reservation may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class Status(StrEnum):
+    """Where a reservation is; a pending one waits for a table."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    SEATED = "seated"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+STEPS: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.CONFIRMED, Status.CANCELLED}),
+    Status.CONFIRMED: frozenset({Status.SEATED, Status.CANCELLED}),
+    Status.SEATED: frozenset({Status.COMPLETED}),
+    Status.COMPLETED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+"""From where to where."""
+
+AHEAD = frozenset({Status.PENDING, Status.CONFIRMED})
+"""The guests have not come yet: details may change."""
+
+GUEST_STEPS = frozenset({Status.CONFIRMED, Status.CANCELLED})
+"""What guests may ask for; the rest is seen by the staff."""
+
+
+class SeatingStatus(StrEnum):
+    """Whether tables are held; `not_applicable` when none are needed any more, or the old deployment held none."""
+
+    NOT_APPLICABLE = "not_applicable"
+    ALLOCATED = "allocated"
+    WAITLIST = "waitlist"
+
+
+class GuestPriority(StrEnum):
+    """Who comes first on the waitlist."""
+
+    NORMAL = "normal"
+    VIP = "vip"
+
+
+class SourceChannel(StrEnum):
+    """Where a reservation was made."""
+
+    ONLINE = "online"
+    VOICE = "voice"
+    API = "api"
+
+
+def known(stored: str | None, default: Word) -> Word:
+    """The stored word; `default` for one that the replaced deployment wrote and nobody checked."""
+    words = type(default)
+    return words(stored) if stored in set(words) else default

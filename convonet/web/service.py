@@ -1,0 +1,34 @@
+"""What each of our HTTP services is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI, Request, Response
+
+from convonet.web.pages import add_security_headers
+from convonet.web.refusals import Refused, answer_refusals, refusal
+
+MAX_BODY_BYTES = 65_536
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def http_service(title: str, lifespan: Lifespan) -> FastAPI:
+    """An application with bounded bodies, strict headers, refusals in one shape, and its OpenAPI at /openapi.json."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, lifespan=lifespan)
+    answer_refusals(app)
+    _require_small_bodies(app)
+    add_security_headers(app)
+    return app
+
+
+def _require_small_bodies(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def require(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        length = request.headers.get("content-length", "0")
+        if "transfer-encoding" in request.headers or not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            message = f"The body must say its length, {MAX_BODY_BYTES} bytes at most."
+            return refusal(Refused(413, "too_large", message))
+        return await call_next(request)

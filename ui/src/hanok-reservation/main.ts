@@ -1,0 +1,83 @@
+/** The status page: a code shows how a reservation stands; with the phone number its guest changes or cancels it. */
+
+import { ApiError } from "../common/api";
+import { element, setText } from "../common/dom";
+import { getStatus, open, type Reservation, type ReservationStatus } from "../hanok/api";
+import { privateFacts, showFacts, statusFacts, statusName } from "../hanok/facts";
+import { CancelDialog } from "./cancel-dialog";
+import { ChangeDialog } from "./change-dialog";
+
+const form = element("lookup", HTMLFormElement);
+const code = element("code", HTMLInputElement);
+const phone = element("phone", HTMLInputElement);
+const error = element("error", HTMLElement);
+const find = element("find", HTMLButtonElement);
+const found = element("found", HTMLElement);
+
+let reservation: Reservation | null = null;
+
+const cancelDialog = new CancelDialog(showOwn);
+const changeDialog = new ChangeDialog(showOwn);
+
+/** The code as it is stored, however it was typed: `hnk 7k2m` is `HNK-7K2M`. */
+function typedCode(): string {
+  const letters = code.value.toUpperCase().replace(/[^A-Z0-9]/g, "");
+  return `HNK-${letters.startsWith("HNK") ? letters.slice(3) : letters}`;
+}
+
+async function lookUp(): Promise<void> {
+  setText(error, "");
+  found.hidden = true;
+  if (typedCode().length !== "HNK-0000".length) {
+    setText(error, "A code looks like HNK-7K2M.");
+    code.focus();
+    return;
+  }
+  find.disabled = true;
+  try {
+    if (phone.value.trim()) showOwn(await open(typedCode(), phone.value.trim()));
+    else showStatus(await getStatus(typedCode()));
+    found.focus();
+  } catch (failure) {
+    setText(error, failure instanceof ApiError ? failure.message : String(failure));
+  } finally {
+    find.disabled = false;
+  }
+}
+
+function showStatus(status: ReservationStatus): void {
+  reservation = null;
+  show(status, statusFacts(status));
+  element("actions", HTMLElement).hidden = true;
+}
+
+function showOwn(own: Reservation): void {
+  reservation = own;
+  show(own, [...statusFacts(own), ...privateFacts(own)]);
+  element("actions", HTMLElement).hidden = own.status !== "confirmed" && own.status !== "pending";
+}
+
+function show(status: ReservationStatus, facts: [string, string][]): void {
+  setText(element("found-title", HTMLElement), statusName(status));
+  setText(element("found-code", HTMLElement), status.confirmation_code);
+  setText(element("hint", HTMLElement), status.assistant_seating_opening_hint);
+  showFacts(element("facts", HTMLElement), facts);
+  found.hidden = false;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  void lookUp();
+});
+element("change", HTMLButtonElement).addEventListener("click", () => {
+  if (reservation) changeDialog.ask(reservation);
+});
+element("cancel", HTMLButtonElement).addEventListener("click", () => {
+  if (reservation) cancelDialog.ask(reservation);
+});
+
+const linked = new URLSearchParams(location.search).get("code");
+if (linked) {
+  code.value = linked;
+  void lookUp();
+}
