@@ -121,7 +121,7 @@ async def _caller_token(email: str, minutes: int) -> str:
     settings = get_settings()
     database = Database(settings.database_url)
     try:
-        async with database.transaction() as session:
+        async with database.reading() as session:
             user = await session.scalar(select(UserRow).where(UserRow.email == email))
     finally:
         await database.close()

@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.postgres",
     "tests.fixtures.redis",
+    "tests.fixtures.sqlite",
 ]

@@ -145,7 +145,7 @@ class StaffAccounts:
         return _member(row)
 
     async def _find(self, condition: ColumnElement[bool]) -> StaffRow | None:
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             row: StaffRow | None = await session.scalar(select(StaffRow).where(condition).limit(1))
             return row
 

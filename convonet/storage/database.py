@@ -32,6 +32,9 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 MIGRATION_LOCK = 5_021_960
 """Key of the advisory lock that lets one process migrate a PostgreSQL database at a time."""
 
+_WRITES = "convonet_writes"
+"""Execution option of a connection whose transaction will write."""
+
 _REFUSALS = (InvalidAuthorizationSpecificationError, InvalidCatalogNameError)
 
 
@@ -50,8 +53,17 @@ class Database:
     async def transaction(self) -> AsyncGenerator[AsyncSession, None]:
         """One transaction: committed at the end of the block, rolled back by an exception.
 
+        On SQLite it has the write lock from its beginning, so that nothing it has read changes before it writes.
         Raises `StorageError` when the database does not answer; violated constraints pass as SQLAlchemy raises them.
         """
+        with _database_errors():
+            async with self._sessions.begin() as session:
+                await session.connection(execution_options={_WRITES: True})
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncSession, None]:
+        """A transaction that writes nothing and waits for nobody. Raises `StorageError`."""
         with _database_errors():
             async with self._sessions.begin() as session:
                 yield session
@@ -66,7 +78,7 @@ async def migrate(url: str) -> None:
     if make_url(url).get_backend_name() == "sqlite":
         database = make_url(url).database
         await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)
-    engine = _engine(url)
+    engine = _engine(url).execution_options(**{_WRITES: True})
     try:
         with _database_errors():
             async with engine.begin() as connection:
@@ -105,12 +117,19 @@ def _engine(url: str) -> AsyncEngine:
             url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5}, hide_parameters=True
         )
     engine = create_async_engine(url, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _set_pragmas(connection: Any, _: object) -> None:
+def _prepare(connection: Any, _: object) -> None:
+    # the driver's own way begins a transaction only before the first write: reads before it would see other moments
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")

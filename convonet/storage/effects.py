@@ -50,7 +50,7 @@ async def once(
             return result
     except IntegrityError:
         # the same call ran twice at once and the other one was first
-        async with database.transaction() as session:
+        async with database.reading() as session:
             known = await session.get(EffectRow, (user_id, key)) if key is not None else None
         if known is None:
             raise

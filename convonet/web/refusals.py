@@ -11,10 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from convonet.errors import AuthThrottled, ConvonetError, DomainError, NotFound
 
 log = structlog.get_logger(__name__)
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 STATUS: Mapping[type[ConvonetError], int] = {
     NotFound: 404,
@@ -65,14 +68,22 @@ def refusal(refused: Refused) -> JSONResponse:
     return _answer(refused.status_code, refused.code, str(refused.detail), refused.headers)
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 -- that is what it was registered for
     if isinstance(error, Refused):
         return refusal(error)
     if error.status_code == 400:
         # FastAPI's word for a body that is no text at all; to a client that is one more wrong body
         return _answer(422, "bad_field", "body: not JSON")
-    return _answer(error.status_code, _code_of(error.status_code), str(error.detail), error.headers)
+    # the framework names the methods of the first route at that path only
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
+    return _answer(error.status_code, _code_of(error.status_code), str(error.detail), headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    routes = request.app.routes
+    return [method for method, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 async def _bad_request(_: Request, error: Exception) -> JSONResponse:

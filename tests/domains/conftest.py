@@ -15,21 +15,13 @@ from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
 from convonet.mcp.server import http_app
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
 from convonet.storage.users import UserRow
 from tests.fixtures.ports import free_port
 
 SECRET = b"a secret of thirty-two characters"
 ALICE = CallerClaims(UserId(str(uuid.uuid4())), "Alice", "America/Los_Angeles", TurnId("t-alice"))
 BOB = CallerClaims(UserId(str(uuid.uuid4())), "Bob", "UTC", TurnId("t-bob"))
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory):
-    """A file with all our tables, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
-    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -42,7 +42,8 @@ def statements():
     run = []
 
     def note(connection, cursor, statement, *_):
-        run.append(statement)
+        if not statement.startswith("BEGIN"):
+            run.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

@@ -26,13 +26,13 @@ class OwnCrm:
 
     async def find_contacts(self, phone: str) -> list[Contact]:
         """See `Crm`."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             rows = await RecordRepository(session).find_contacts(phone, MAX_FOUND)
         return [_contact(row) for row in rows]
 
     async def contact(self, contact_id: str) -> Contact:
         """See `Crm`."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             row = await RecordRepository(session).contact(contact_id)
         if row is None:
             raise NotFound("contact")
@@ -53,7 +53,7 @@ class OwnCrm:
 
     async def has_case(self, contact_id: str, case_id: str) -> bool:
         """See `Crm`."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             return await RecordRepository(session).case_contact(case_id) == contact_id
 
     async def add_meeting(self, meeting: Meeting) -> None:

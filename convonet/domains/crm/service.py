@@ -80,7 +80,7 @@ class CrmService:
     async def find(self, owner: Owner, phone: str) -> list[Patient]:
         """The caller's patients with this phone number."""
         contacts = await self._crm.find_contacts(normalised(phone, self._region))
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners(contact.id for contact in contacts)
         return [Patient.of(contact) for contact in contacts if owners.get(contact.id) == owner.user_id]
 
@@ -144,14 +144,14 @@ class CrmService:
 
     async def _onboard(self, owner: Owner, person: Person, phone: str) -> Patient:
         # counted before the search: whoever was bound by then is found, and who is added meanwhile gets the same id
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             bound = await OwnerRepository(session, self._crm.name).count(owner.user_id)
         namesakes = [
             contact
             for contact in await self._crm.find_contacts(phone)
             if contact.is_called(person.first_name, person.last_name)
         ]
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners(contact.id for contact in namesakes)
         mine = next((contact for contact in namesakes if owners.get(contact.id) == owner.user_id), None)
         if mine is not None:
@@ -168,7 +168,7 @@ class CrmService:
     async def _require_patient(self, owner: Owner, patient_id: str) -> None:
         if not RECORD_ID.fullmatch(patient_id):
             raise NotFound("not an id", spoken=NO_PATIENT)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners([patient_id])
         if owners.get(patient_id) != owner.user_id:
             raise NotFound("contact", spoken=NO_PATIENT)
@@ -182,7 +182,7 @@ class CrmService:
             raise NotFound("contact", spoken=NO_PATIENT) from error
 
     async def _remembered(self, owner: Owner, shape: type[Result]) -> Result | None:
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             known = await remembered(session, owner.user_id, owner.idempotency_key)
         return None if known is None else shape.model_validate(known)
 

@@ -66,17 +66,16 @@ class PublicRoutes:
                 200: {"model": Reservation, "description": "The same voice order, made a moment ago."}
                 | flag_header(DEDUPLICATED, "Always 1."),
                 201: flag_header(DEDUPLICATED, "Always 0."),
-                **documented(400),
             },
         )
-        known, changes = documented(404), {**documented(400, 404), **TELLS_CHANGE}
+        known, changes = documented(404), {**documented(404), **TELLS_CHANGE}
         router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=guess, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
             self.details,
             methods=["POST"],
             dependencies=guess,
-            responses=documented(400, 404),
+            responses=documented(404),
         )
         router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=guess, responses=changes)
         router.add_api_route(

@@ -27,7 +27,7 @@ class StaffRoutes:
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
         known = documented(404)
-        changes = {**documented(400, 403, 404), **TELLS_CHANGE}
+        changes = {**documented(403, 404), **TELLS_CHANGE}
         router.add_api_route("", self.search, methods=["GET"])
         router.add_api_route("/lookup", self.lookup, methods=["GET"], responses=known)
         router.add_api_route("/{reservation_id:int}", self.get, methods=["GET"], responses=known)

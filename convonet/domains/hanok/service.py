@@ -57,7 +57,7 @@ class Reservations:
 
     async def availability(self, day: str, party_size: int) -> Availability:
         """The half hours of a day, "2026-12-01", and which of them a party can have for the usual stay."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             return await day_of_house(self._floor(session), self.house.day_of(day), party_size)
 
     async def book(self, booking: Booking, owner: Owner | None = None) -> Booked:
@@ -83,13 +83,13 @@ class Reservations:
 
     async def get(self, asker: Asker) -> Reservation:
         """The reservation that the asker may see."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             floor = self._floor(session)
             return await self._shown(floor, await changes.found(floor, asker))
 
     async def status_of(self, code: str) -> ReservationStatus:
         """What the code alone tells."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             floor = self._floor(session)
             row = await floor.reservations.by_code(code)
             if row is None:
@@ -98,14 +98,14 @@ class Reservations:
 
     async def of_caller(self, caller: uuid.UUID, phone: str | None, name: str | None) -> list[Reservation]:
         """What the caller made and what is still ahead, the next one first."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             floor = self._floor(session)
             rows = await floor.reservations.of_owner(caller, phone, floor.now - RECENT)
             return await self._all_shown(floor, _named(rows, name))
 
     async def lookup(self, phone: str, name: str | None) -> Reservation:
         """For the staff: the one reservation ahead under a phone number, and a name when there are several."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             floor = self._floor(session)
             rows = _named(await floor.reservations.by_phone(phone, floor.now - RECENT), name)
             if not rows:
@@ -122,7 +122,7 @@ class Reservations:
         if day is not None:
             local = self.house.day_of(day)
             span = self.house.day_span(local, local)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             floor = self._floor(session)
             rows, total = await floor.reservations.search(status, span, offset=(page - 1) * page_size, limit=page_size)
             shown = await self._all_shown(floor, rows)

@@ -76,7 +76,7 @@ class AuthorizationService:
         if procedure_code is None and service_type is None:
             raise DomainError("nothing asked", spoken="Please tell me the procedure code or the kind of service.")
         category = None if service_type is None else service_category(service_type)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             benefit = None if category is None else await MemberRepository(session, member).benefit(category)
         known = RULES.get(procedure_code or "")
@@ -110,13 +110,13 @@ class AuthorizationService:
 
     async def status(self, owner: Owner, reference: str) -> Authorization:
         """One authorization."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return authorization_of(await MemberRepository(session, member).authorization(reference), owner)
 
     async def find(self, owner: Owner, status: AuthStatus | None) -> list[Authorization]:
         """The caller's authorizations, the newest first."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             rows = await MemberRepository(session, member).authorizations(status, owner.today())
         return [authorization_of(row, owner) for row in rows]

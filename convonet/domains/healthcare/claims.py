@@ -52,7 +52,7 @@ class ClaimService:
         """Claims by day of service, both days included, the newest first; and whether there are more than `limit`."""
         if since is not None and until is not None and since > until:
             raise DomainError("dates reversed", spoken="The first day can't be after the last day.")
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             repository = MemberRepository(session, member)
             rows = await repository.claims(since=since, until=until, status=status, limit=limit + 1)
@@ -60,7 +60,7 @@ class ClaimService:
 
     async def status(self, owner: Owner, reference: str) -> Claim:
         """One claim."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return claim_of(await MemberRepository(session, member).claim(reference), owner.today())
 
@@ -103,7 +103,7 @@ class ClaimService:
         return Appeal.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
 
     async def _with_lines(self, owner: Owner, reference: str) -> tuple[ClaimRow, Sequence[ClaimLineRow]]:
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             repository = MemberRepository(session, member)
             row = await repository.claim(reference)

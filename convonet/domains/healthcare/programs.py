@@ -28,7 +28,7 @@ class ProgramService:
 
     async def find(self, owner: Owner) -> list[Program]:
         """All programs on offer, by name."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             found = await DirectoryRepository(session).programs(member)
         return [program_of(program, enrollment, owner) for program, enrollment in found]

@@ -26,7 +26,7 @@ class ProviderService:
     ) -> ProvidersFound:
         """Providers of a specialty around a ZIP code, or the member's home if it is known, the nearest first."""
         wanted = specialty(said)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             around = zip_code or _home(member)
             distances = None if around is None else zip_codes_within(around, radius_miles)
@@ -41,7 +41,7 @@ class ProviderService:
 
     async def details(self, owner: Owner, npi: str) -> ProviderDetails:
         """One provider by NPI."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             await membership(session, owner.user_id)
             row = await DirectoryRepository(session).provider(npi)
         return ProviderDetails(

@@ -31,13 +31,13 @@ class CoverageService:
 
     async def coverage(self, owner: Owner) -> Coverage:
         """Whether the caller is covered today, and when."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
         return coverage_on(owner.today(), member, plan)
 
     async def benefits(self, owner: Owner) -> Benefits:
         """All terms of the caller's plan."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
             rows = await MemberRepository(session, member).benefits()
         known = set(ServiceCategory)
@@ -51,14 +51,14 @@ class CoverageService:
     async def benefit(self, owner: Owner, service_type: str) -> Benefit:
         """The terms for one kind of service in the caller's words. Raises `DomainError` for unknown words."""
         category = service_category(service_type)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             row = await MemberRepository(session, member).benefit(category)
         return Benefit(service=category, is_covered=False) if row is None else benefit_of(row)
 
     async def limits(self, owner: Owner, kind: Kind) -> Limits:
         """Progress towards the deductible or the out-of-pocket maximum of the current plan year."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
             repository = MemberRepository(session, member)
             year = plan_year_on(owner.today(), day(plan.plan_year_start))
@@ -69,7 +69,7 @@ class CoverageService:
 
     async def preventive_care(self, owner: Owner) -> PreventiveCare:
         """What is recommended at the caller's age, and whether the plan pays all of it."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             row = await MemberRepository(session, member).benefit(ServiceCategory.PREVENTIVE)
         born = day_or_none(member.date_of_birth)

@@ -88,7 +88,7 @@ class TodoService:
         window = window_of(due, self._clock(), owner.zone).within(window_between(due_from, due_to, owner.zone))
         window = window.within(Window(end=start_of(due_before, owner.zone)))
         team = None if team_id is None else id_of(team_id)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             found = await TodoRepository(session, owner.user_id).find(
                 completed=False if due is Due.OVERDUE else completed,
                 due=window,

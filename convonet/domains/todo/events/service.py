@@ -71,7 +71,7 @@ class EventService:
         window = window_of(when, now, owner.zone).within(window_between(date_from, date_to, owner.zone))
         if when is date_from is date_to is None:
             window = Window(start=now)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             rows = await EventRepository(session, owner.user_id).find(window, limit=limit)
         return [CalendarEvent.of(row, owner.zone) for row in rows]
 

@@ -60,7 +60,7 @@ class ReminderService:
         window = window_of(due, now, owner.zone).within(window_between(due_from, due_to, owner.zone))
         if any_time:
             window = Window(start=day_start(now.astimezone(owner.zone).date(), owner.zone))
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             rows = await ReminderRepository(session, owner.user_id).find(window, undated=any_time, limit=limit)
         return [Reminder.of(row, owner.zone) for row in rows]
 

@@ -27,14 +27,14 @@ class TeamService:
 
     async def teams(self, owner: Owner) -> list[Team]:
         """The caller's teams by name."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             found = await TeamRepository(session, owner.user_id).teams()
         return [_team(row, role, size) for row, role, size in found]
 
     async def members(self, owner: Owner, team_id: str) -> list[Member]:
         """Who is in one of the caller's teams, the highest role first. Raises `NotFound`."""
         team = id_of(team_id)
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             repository = TeamRepository(session, owner.user_id)
             await repository.role_in(team)
             found = await repository.members(team)
@@ -45,7 +45,7 @@ class TeamService:
 
     async def search(self, term: str) -> list[Person]:
         """Active users whose name or email holds `term`, at most `MOST_FOUND`."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             # who searches is no matter: everybody sees the same
             found = await TeamRepository(session, uuid.UUID(int=0)).search(term, MOST_FOUND)
         return [_person(known) for known in found]
