@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from typing import NewType
 
 SessionId = NewType("SessionId", str)
@@ -17,3 +18,11 @@ DEMO_USER_ID = UserId("00000000-0000-4000-8000-000000000001")
 def new_session_id() -> SessionId:
     """A session id nobody can guess: 128 random bits, made by the server only."""
     return SessionId(f"s-{secrets.token_hex(16)}")
+
+
+def id_of(text: str) -> uuid.UUID:
+    """The id of a row; one that no row has when `text` is none, so that it is as unknown as any other."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.UUID(int=0)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,13 +21,12 @@ from convonet.agents.models import ChosenModel, chosen_model
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.auth.tokens import CallerClaims
+from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError
 from convonet.mcp.client import ToolBox, ToolResult
 from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-Clock = Callable[[], datetime]
 
 
 class AgentService:
@@ -39,7 +38,7 @@ class AgentService:
         *,
         domains: Sequence[Domain] | None = None,
         model: ChosenModel | None = None,
-        clock: Clock = lambda: datetime.now(UTC),
+        clock: Clock = utc_now,
     ) -> None:
         found = all_domains() if domains is None else tuple(domains)
         self._domains = {domain.agent_type: domain for domain in found}

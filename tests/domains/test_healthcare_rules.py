@@ -21,7 +21,6 @@ from convonet.domains.healthcare.demo_member import AUTHORIZATIONS, CLAIMS
 from convonet.domains.healthcare.demo_plan import BENEFITS, PLAN, PROVIDERS
 from convonet.domains.healthcare.geography import CENTRES, miles, zip_codes_within
 from convonet.domains.healthcare.models import AuthorizationRow, BenefitRow, ClaimRow, PlanRow
-from convonet.domains.healthcare.phrasing import spoken_amount, spoken_day
 from convonet.domains.healthcare.plan_year import plan_year_on
 from convonet.domains.healthcare.prevention import recommended
 from convonet.domains.healthcare.repository import Counted, midnight
@@ -37,6 +36,7 @@ from convonet.domains.healthcare.vocabulary import (
     step,
 )
 from convonet.domains.healthcare.wording import service_category, specialty
+from convonet.domains.phrasing import spoken_amount, spoken_day
 from convonet.errors import DomainError
 
 NOTHING = Decimal(0)

@@ -1,6 +1,7 @@
 """The same turns with the operator's own PostgreSQL and Redis, and with plain `serve run`."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -82,7 +83,18 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
         assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
     finally:
         serve.send_signal(signal.SIGINT)
-        serve.wait(120)
+        try:
+            serve.wait(120)
+        finally:
+            _kill_all(f"CONVONET_DATA_DIR={tmp_path}")
+
+
+def _kill_all(variable):
+    """Whatever still runs with this environment variable: Ray may leave some behind when it is slow to stop."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdecimal() and variable.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 async def _ask(port, text):

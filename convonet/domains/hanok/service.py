@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.auth.owner import Owner
+from convonet.clock import Clock, utc_now
 from convonet.domains.hanok import booking as bookings
 from convonet.domains.hanok import changes
 from convonet.domains.hanok.availability import day_of_house
@@ -37,14 +38,8 @@ from convonet.storage.database import Database
 from convonet.storage.effects import once
 
 Result = TypeVar("Result", bound=BaseModel)
-Clock = Callable[[], datetime]
 RECENT = timedelta(hours=8)
 """What began this long ago may still be going on: the longest stay."""
-
-
-def utc_now() -> datetime:
-    """The clock of production."""
-    return datetime.now(UTC)
 
 
 class Reservations:

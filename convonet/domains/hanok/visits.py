@@ -50,9 +50,11 @@ class _Window:
 class Visits:
     """The limits of one replica."""
 
-    def __init__(self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic, *, misses: int = MISSES
+    ) -> None:
         self._requests = _Window(requests_per_minute, REQUEST_WINDOW_S, clock)
-        self._misses = _Window(MISSES, MISS_WINDOW_S, clock)
+        self._misses = _Window(misses, MISS_WINDOW_S, clock)
 
     @classmethod
     def of(cls, settings: Settings) -> Visits:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from convonet.domains.healthcare.phrasing import counted, spelled, spoken_amount, spoken_day, spoken_list, spoken_words
 from convonet.domains.healthcare.results import (
     Appeal,
     Authorization,
@@ -17,6 +16,7 @@ from convonet.domains.healthcare.results import (
     ProvidersFound,
 )
 from convonet.domains.healthcare.vocabulary import AuthStatus, ClaimStatus, DenialReason, NetworkTier
+from convonet.domains.phrasing import counted, spelled, spoken_amount, spoken_day, spoken_list, spoken_words
 
 MOST_NAMED = 3
 """Entries that a caller can follow in one breath."""

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from convonet.auth.owner import Owner
 from convonet.domains.healthcare.cost_sharing import NOTHING
 from convonet.domains.healthcare.models import ClaimLineRow, ClaimRow
-from convonet.domains.healthcare.phrasing import spoken_day
 from convonet.domains.healthcare.repository import MemberRepository, membership
 from convonet.domains.healthcare.results import (
     Appeal,
@@ -30,6 +29,7 @@ from convonet.domains.healthcare.vocabulary import (
     NetworkTier,
     step,
 )
+from convonet.domains.phrasing import spoken_day
 from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import once

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from convonet.domains.healthcare.phrasing import (
+from convonet.domains.healthcare.results import Benefit, Benefits, Coverage, Limits, PreventiveCare, Program
+from convonet.domains.phrasing import (
     counted,
     spoken_amount,
     spoken_day,
@@ -12,7 +13,6 @@ from convonet.domains.healthcare.phrasing import (
     spoken_percent,
     spoken_words,
 )
-from convonet.domains.healthcare.results import Benefit, Benefits, Coverage, Limits, PreventiveCare, Program
 
 MOST_NAMED = 4
 """Names that a caller can follow in one breath."""

@@ -8,7 +8,8 @@ from mcp.server.mcpserver import Context
 from pydantic import Field, StringConstraints
 
 from convonet.domains.todo.days import Due
-from convonet.domains.todo.effect import MAX_LISTED
+
+MAX_LISTED = 100
 
 Call = Context[Any, Any]
 

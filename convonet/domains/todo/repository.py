@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Row, Select, and_, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.domains.todo.days import Window
-from convonet.domains.todo.effect import id_of
 from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.models import TeamRow
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.repository import full_name, role_of
 from convonet.errors import NotFound
+from convonet.ids import id_of
 from convonet.storage.users import UserRow
 
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.auth.owner import Owner
+from convonet.clock import Clock, utc_now
 from convonet.domains.todo.days import Due, Window, start_of, until_of, window_between, window_of
-from convonet.domains.todo.effect import Clock, effect, utc_now
 from convonet.domains.todo.events.models import CalendarEvent, EventRow
 from convonet.domains.todo.events.repository import EventRepository
 from convonet.errors import DomainError
 from convonet.storage.database import Database
+from convonet.storage.effects import effect
 
 LONGEST = timedelta(days=31)
 """What lasts longer was misheard more often than meant."""

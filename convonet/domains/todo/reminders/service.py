@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.auth.owner import Owner
+from convonet.clock import Clock, utc_now
 from convonet.domains.todo.days import Due, Window, day_start, due_of, window_between, window_of
-from convonet.domains.todo.effect import Clock, effect, utc_now
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import Reminder, ReminderRow
 from convonet.domains.todo.reminders.repository import ReminderRepository
 from convonet.storage.database import Database
+from convonet.storage.effects import effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How days, amounts and lists of the healthcare domain are said aloud."""
+"""How days, amounts and lists are said aloud in every domain that needs no way of its own."""
 
 from __future__ import annotations
 

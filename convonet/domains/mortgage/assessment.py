@@ -1,0 +1,123 @@
+"""How a lender would see an application. Nothing here is an offer, and nothing is stored."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from convonet.domains.mortgage.figures import (
+    ANNUAL_RATE_PERCENT,
+    YEARS,
+    affordable_payment,
+    band_of,
+    largest_loan,
+    monthly_payment,
+    ratio_percent,
+    schedule,
+)
+from convonet.domains.mortgage.file import MortgageFile
+from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
+from convonet.domains.mortgage.vocabulary import CLOSED, Band
+from convonet.errors import DomainError
+
+MIN_CREDIT_SCORE = 620
+PREFERRED_RATIO = Decimal(43)
+"""From here on pre-approval is possible but not likely; from 50 on it is refused."""
+
+SPOKEN_FIGURE = {
+    "credit_score": "your credit score",
+    "monthly_income": "your monthly income",
+    "monthly_debt": "your monthly debts",
+    "down_payment_amount": "your down payment",
+    "loan_amount": "the loan amount",
+    "property_value": "the value of the property",
+}
+
+
+def ratio_of(file: MortgageFile) -> Ratio:
+    """Debt to income. Raises `DomainError` while income or debts are unknown."""
+    income, debt = file.row.monthly_income, file.counted_debt
+    _require({"monthly_income": income, "monthly_debt": debt})
+    assert income is not None  # noqa: S101 -- for the type checker: just required
+    assert debt is not None  # noqa: S101 -- for the type checker: just required
+    payment = None if file.row.loan_amount is None else monthly_payment(file.row.loan_amount)
+    ratio = ratio_percent(debt, income)
+    return Ratio(
+        application_id=str(file.row.id),
+        monthly_income=income,
+        monthly_debt=debt,
+        dti_ratio=ratio,
+        band=band_of(ratio),
+        estimated_payment=payment,
+        with_payment=None if payment is None else ratio_percent(debt + payment, income),
+    )
+
+
+def preapproval_of(file: MortgageFile) -> PreApproval:
+    """Credit score and ratio, the new payment included when the loan is known.
+
+    Raises `DomainError` for a closed application, and while a figure is unknown that decides.
+    """
+    if file.status in CLOSED:
+        raise DomainError("closed", spoken="That application is closed, so there is nothing to pre-approve.")
+    score = file.row.credit_score
+    _require({"credit_score": score, "monthly_income": file.row.monthly_income, "monthly_debt": file.counted_debt})
+    assert score is not None  # noqa: S101 -- for the type checker: just required
+    told = ratio_of(file)
+    ratio = told.with_payment if told.with_payment is not None else told.dti_ratio
+    band = band_of(ratio)
+    reasons = []
+    if score < MIN_CREDIT_SCORE:
+        reasons.append(f"The credit score of {score} is below {MIN_CREDIT_SCORE}.")
+    if band == Band.HIGH:
+        reasons.append(f"The debt to income ratio of {ratio:f} percent is 50 percent or more.")
+    elif ratio >= PREFERRED_RATIO:
+        reasons.append(f"The debt to income ratio of {ratio:f} percent is above the preferred 43 percent.")
+    return PreApproval(
+        application_id=told.application_id,
+        likely=not reasons,
+        credit_score=score,
+        ratio=ratio,
+        band=band,
+        reasons=reasons,
+    )
+
+
+def payment_estimate(
+    loan: Decimal, annual_rate_percent: Decimal = ANNUAL_RATE_PERCENT, years: int = YEARS
+) -> PaymentEstimate:
+    """What a loan costs. Principal and interest only: taxes and insurance depend on the place."""
+    return PaymentEstimate(
+        loan_amount=loan,
+        annual_rate_percent=annual_rate_percent,
+        years=years,
+        monthly_payment=monthly_payment(loan, annual_rate_percent, years),
+        total_interest=sum((month.interest for month in schedule(loan, annual_rate_percent, years)), Decimal(0)),
+    )
+
+
+def affordability(
+    monthly_income: Decimal,
+    monthly_debt: Decimal,
+    down_payment: Decimal,
+    annual_rate_percent: Decimal = ANNUAL_RATE_PERCENT,
+    years: int = YEARS,
+) -> Affordability:
+    """What somebody with this income and these debts can afford."""
+    payment = affordable_payment(monthly_income, monthly_debt)
+    loan = largest_loan(payment, annual_rate_percent, years)
+    return Affordability(
+        monthly_income=monthly_income,
+        monthly_debt=monthly_debt,
+        affordable_payment=payment,
+        largest_loan=loan,
+        down_payment_amount=down_payment,
+        highest_price=loan + down_payment,
+        annual_rate_percent=annual_rate_percent,
+        years=years,
+    )
+
+
+def _require(figures: dict[str, object]) -> None:
+    missing = [SPOKEN_FIGURE[name] for name, value in figures.items() if value is None]
+    if missing:
+        raise DomainError("figures missing", spoken=f"For that I need to know {' and '.join(missing)}.")

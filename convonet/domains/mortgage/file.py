@@ -1,0 +1,160 @@
+"""One application with its debts and documents: what it amounts to, and which status follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from convonet.domains.mortgage.figures import ratio_percent
+from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
+from convonet.domains.mortgage.repository import MortgageRepository
+from convonet.domains.mortgage.requirements import Requirement, required
+from convonet.domains.mortgage.results import Application, Document, Paperwork, RequiredDocument
+from convonet.domains.mortgage.vocabulary import CHANGEABLE, CLOSED, STEPS, DocumentStatus, DocumentType, Status
+from convonet.errors import DomainError
+
+FIGURES = ("credit_score", "monthly_income", "monthly_debt", "down_payment_amount", "loan_amount", "property_value")
+"""What the lender needs to know; named debts stand for `monthly_debt`."""
+
+SPOKEN_STATUS = {
+    Status.DRAFT: "is a draft",
+    Status.FINANCIAL_REVIEW: "is in financial review",
+    Status.DOCUMENT_COLLECTION: "is waiting for documents",
+    Status.DOCUMENT_VERIFICATION: "has all documents, which are being verified",
+    Status.UNDER_REVIEW: "is under review",
+    Status.PRE_APPROVED: "is pre-approved",
+    Status.APPROVED: "is approved",
+    Status.REJECTED: "was rejected",
+    Status.CANCELLED: "was cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MortgageFile:
+    """An application and all that belongs to it."""
+
+    row: ApplicationRow
+    debts: Sequence[DebtRow]
+    documents: Sequence[DocumentRow]
+
+    @classmethod
+    async def load(
+        cls, repository: MortgageRepository, application_id: str | None, *, lock: bool = False
+    ) -> MortgageFile:
+        """Raises `NotFound`."""
+        row = await repository.application(application_id, lock=lock)
+        return cls(row, await repository.debts(row), await repository.documents(row))
+
+    @property
+    def status(self) -> Status:
+        return Status(self.row.status)
+
+    @property
+    def counted_debt(self) -> Decimal | None:
+        """The larger of what was said and what the named debts add up to; None when neither is known."""
+        named = sum((debt.monthly_payment for debt in self.debts), Decimal(0)) if self.debts else None
+        known = [amount for amount in (self.row.monthly_debt, named) if amount is not None]
+        return max(known) if known else None
+
+    @property
+    def missing_figures(self) -> list[str]:
+        known = {name: getattr(self.row, name) for name in FIGURES} | {"monthly_debt": self.counted_debt}
+        return [name for name in FIGURES if known[name] is None]
+
+    @property
+    def present(self) -> set[DocumentType]:
+        """Kinds of documents that are there and not rejected."""
+        kinds = {document.document_type for document in self.documents if document.status != DocumentStatus.REJECTED}
+        return {DocumentType(kind) for kind in kinds if kind in set(DocumentType)}
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        return required((debt.debt_type for debt in self.debts), self.row.down_payment_amount)
+
+    @property
+    def missing_documents(self) -> list[DocumentType]:
+        return [kind for requirement in self.requirements for kind in requirement.missing(self.present)]
+
+    def require_changeable(self) -> None:
+        """Refuse changes of what the lender is deciding on or has decided."""
+        if self.status not in CHANGEABLE:
+            what = SPOKEN_STATUS[self.status]
+            raise DomainError("not changeable", spoken=f"Your application {what}, so it can't be changed any more.")
+
+    def settle(self, now: datetime) -> None:
+        """Bring ratio, marks and status to what follows from the facts, one legal step at a time."""
+        row, debt = self.row, self.counted_debt
+        row.dti_ratio = ratio_percent(debt, row.monthly_income) if debt is not None and row.monthly_income else None
+        row.financial_review_completed = not self.missing_figures
+        row.document_collection_completed = row.financial_review_completed and not self.missing_documents
+        row.updated_at = now
+        while (following := self._following()) is not None:
+            self.step(following, now)
+
+    def step(self, status: Status, now: datetime) -> None:
+        """Go to a status. Raises `DomainError` when that is no legal step."""
+        if status not in STEPS[self.status]:
+            raise DomainError("illegal step", spoken=f"Your application {SPOKEN_STATUS[self.status]}.")
+        self.row.status = status
+        self.row.updated_at = now
+        if status in CLOSED:
+            self.row.completed_at = now
+
+    def _following(self) -> Status | None:
+        begun = any(getattr(self.row, name) is not None for name in FIGURES) or bool(self.debts)
+        complete = bool(self.row.document_collection_completed)
+        if self.status == Status.DRAFT and begun:
+            return Status.FINANCIAL_REVIEW
+        if self.status == Status.FINANCIAL_REVIEW and self.row.financial_review_completed:
+            return Status.DOCUMENT_COLLECTION
+        if self.status == Status.DOCUMENT_COLLECTION and complete:
+            return Status.DOCUMENT_VERIFICATION
+        if self.status == Status.DOCUMENT_VERIFICATION and not complete:
+            return Status.DOCUMENT_COLLECTION
+        return None
+
+    def application(self) -> Application:
+        """As it is told."""
+        row = self.row
+        return Application(
+            application_id=str(row.id),
+            status=self.status,
+            credit_score=row.credit_score,
+            monthly_income=row.monthly_income,
+            monthly_debt=self.counted_debt,
+            dti_ratio=row.dti_ratio,
+            down_payment_amount=row.down_payment_amount,
+            closing_costs_estimate=row.closing_costs_estimate,
+            total_savings=row.total_savings,
+            loan_amount=row.loan_amount,
+            property_value=row.property_value,
+            missing_figures=self.missing_figures,
+            missing_documents=self.missing_documents,
+            debts_count=len(self.debts),
+            documents_count=len(self.documents),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    def paperwork(self) -> Paperwork:
+        """The documents against what is needed."""
+        return Paperwork(
+            application_id=str(self.row.id),
+            documents=[Document.of(document) for document in self.documents],
+            required=shown_requirements(self.requirements, self.present),
+            missing=self.missing_documents,
+        )
+
+
+def shown_requirements(requirements: Sequence[Requirement], present: set[DocumentType]) -> list[RequiredDocument]:
+    """Requirements as they are told."""
+    return [
+        RequiredDocument(
+            requirement=one.name,
+            alternatives=[list(option) for option in one.alternatives],
+            missing=list(one.missing(present)),
+        )
+        for one in requirements
+    ]
