@@ -26,7 +26,8 @@ from convonet.ids import DEMO_USER_ID, TurnId
 from convonet.mcp.client import ToolBox
 from convonet.mcp.server import http_app
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 
 CALLS: tuple[tuple[str, str, dict[str, object]], ...] = (

@@ -20,7 +20,8 @@ from convonet.protocol.schema import render
 from convonet.settings import Settings, get_settings
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 
 import ray
 import typer
@@ -21,7 +22,7 @@ def main() -> None:
         # Ray reads this while it is imported, and looks for a node of `make run` at another address without it
         os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**os.environ, **LOOPBACK_NODE})  # noqa: S606
     ray.init(address="auto", namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
-    count = sum(serve.get_app_handle("voice").broadcast("drain").results(timeout_s=TIMEOUT_S))
+    count = sum(serve.get_app_handle("voice").broadcast("drain", time.time()).results(timeout_s=TIMEOUT_S))
     typer.echo(f"Asked {count} client{'s' if count != 1 else ''} to connect anew.")
 
 

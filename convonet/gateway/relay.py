@@ -86,6 +86,8 @@ class Relay:
         self._settings = settings
         self._address = address
         self._wall_clock = wall_clock
+        self.connected_at = wall_clock()
+        """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)
         self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
         self._rate_told_at = -1.0

@@ -33,7 +33,7 @@ RequireStaff = Callable[[Request], Awaitable[StaffMember]]
 class Login(BaseModel):
     """What the login page sends."""
 
-    username: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    username: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
     password: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PASSWORD)]
 
 
@@ -68,8 +68,9 @@ class StaffLogin:
         try:
             return await self.require_staff(request)
         except Refused:
+            wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
             login = f"{request.scope.get('root_path', '')}/staff/login"
-            raise HTTPException(303, headers={"Location": f"{login}?{urlencode({'to': request.url.path})}"}) from None
+            raise HTTPException(303, headers={"Location": f"{login}?{urlencode({'to': wanted})}"}) from None
 
     def router(self) -> APIRouter:
         """The login page at /staff/login, its API below /staff/api, and /staff/link for one-time links."""

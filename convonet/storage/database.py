@@ -6,33 +6,24 @@ domains.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from convonet.errors import StorageError
 
-MIGRATIONS = Path(__file__).with_name("migrations")
-
 POOL_SIZE = 10
 """Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
 
-MIGRATION_LOCK = 5_021_960
-"""Key of the advisory lock that lets one process migrate a PostgreSQL database at a time."""
-
-_WRITES = "convonet_writes"
+WRITES = "convonet_writes"
 """Execution option of a connection whose transaction will write."""
 
 _REFUSALS = (InvalidAuthorizationSpecificationError, InvalidCatalogNameError)
@@ -46,7 +37,7 @@ class Database:
     """Hands out transactions. Make one per process and `close` it."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = new_engine(url)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -56,15 +47,15 @@ class Database:
         On SQLite it has the write lock from its beginning, so that nothing it has read changes before it writes.
         Raises `StorageError` when the database does not answer; violated constraints pass as SQLAlchemy raises them.
         """
-        with _database_errors():
+        with database_errors():
             async with self._sessions.begin() as session:
-                await session.connection(execution_options={_WRITES: True})
+                await session.connection(execution_options={WRITES: True})
                 yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession, None]:
         """A transaction that writes nothing and waits for nobody. Raises `StorageError`."""
-        with _database_errors():
+        with database_errors():
             async with self._sessions.begin() as session:
                 yield session
 
@@ -73,24 +64,8 @@ class Database:
         await self._engine.dispose()
 
 
-async def migrate(url: str) -> None:
-    """Bring the database to the newest schema; quick and harmless when it is there already."""
-    if make_url(url).get_backend_name() == "sqlite":
-        database = make_url(url).database
-        await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)
-    engine = _engine(url).execution_options(**{_WRITES: True})
-    try:
-        with _database_errors():
-            async with engine.begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-                await connection.run_sync(_upgrade)
-    finally:
-        await engine.dispose()
-
-
 @contextmanager
-def _database_errors() -> Generator[None, None, None]:
+def database_errors() -> Generator[None, None, None]:
     """Turn what says that the database is away, or refuses us, into `StorageError`; the rest is an error of ours."""
     try:
         yield
@@ -104,14 +79,8 @@ def _database_errors() -> Generator[None, None, None]:
         raise StorageError(f"the database can't be reached: {error.strerror or error!r}") from error
 
 
-def _upgrade(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _engine(url: str) -> AsyncEngine:
+def new_engine(url: str) -> AsyncEngine:
+    """An engine for either database; `dispose` it."""
     if make_url(url).get_backend_name() != "sqlite":
         return create_async_engine(
             url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5}, hide_parameters=True
@@ -132,4 +101,4 @@ def _prepare(connection: Any, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")

@@ -15,7 +15,8 @@ from convonet.errors import ConvonetError
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts
 from convonet.staff.links import first_link
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans

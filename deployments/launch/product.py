@@ -151,9 +151,18 @@ def _fetch(url: str) -> dict[str, Any]:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
             state: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as error:
-        state = json.loads(error.read()) if error.code == 503 else {}
+        if error.code != 503:
+            return {}
+        # the proxy's own 503 is a page
+        with contextlib.suppress(ValueError):
+            return _oks(json.loads(error.read()))
+        return {}
     except (OSError, ValueError):
         return {}
+    return _oks(state)
+
+
+def _oks(state: dict[str, Any]) -> dict[str, bool]:
     return {name: part["ok"] for name, part in state.get("parts", {}).items()}
 
 

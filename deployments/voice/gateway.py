@@ -95,9 +95,12 @@ class Voice:
         parts = await self._hosts.parts()
         return JSONResponse({"parts": parts}, 200 if all(part["ok"] for part in parts.values()) else 503)
 
-    async def drain(self) -> int:
-        """Ask all clients to connect anew, so that they spread over the replicas; returns how many were asked."""
-        asked = tuple(self._relays)
+    async def drain(self, before: float) -> int:
+        """Ask all clients to connect anew, so that they spread over the replicas; returns how many were asked.
+
+        Those who connected after `before` are left alone: another replica may just have sent them here.
+        """
+        asked = tuple(relay for relay in self._relays if relay.connected_at < before)
         # one that does not read must not keep the others from hearing of it
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
             await asyncio.gather(*(relay.ask_to_reconnect() for relay in asked))

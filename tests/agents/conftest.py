@@ -16,7 +16,8 @@ from convonet.domains.todo.models import Priority
 from convonet.domains.todo.service import TodoService
 from convonet.ids import TurnId, UserId, new_session_id
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.domains.conftest import SECRET, database_url, serving, user
 from tests.fixtures.ports import free_port
 

@@ -21,7 +21,8 @@ from convonet.agents.skill import Call, SkillTurn, UseTools
 from convonet.errors import AgentError
 from convonet.ids import DEMO_USER_ID
 from convonet.mcp.client import ToolBox
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
 from tests.domains.conftest import SECRET, serving
 from tests.fixtures.ports import free_port

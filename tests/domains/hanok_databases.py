@@ -9,8 +9,9 @@ from sqlalchemy import delete
 
 from convonet.domains.hanok.models import ReservationRow, SlotRow
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
 from convonet.storage.effects import EffectRow
+from convonet.storage.migrate import migrate
 from convonet.storage.users import UserRow
 from tests.domains.conftest import ALICE, BOB, user
 

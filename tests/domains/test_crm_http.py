@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from convonet.domains.crm.choice import chosen_crm
 from convonet.domains.crm.http import ServiceToken, router
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from convonet.web.refusals import Refusal
 from convonet.web.service import http_service
 from tests.fixtures.ports import free_port

@@ -11,7 +11,8 @@ from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note,
 from convonet.domains.crm.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
 from convonet.errors import ConvonetError, CrmUnavailable, NotFound, SettingsError
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 from tests.fixtures.suitecrm import CLIENT, USER, Fault, SuiteCrmServer
 

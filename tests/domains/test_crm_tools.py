@@ -16,7 +16,8 @@ from convonet.domains.crm.own import OwnCrm
 from convonet.ids import DEMO_USER_ID
 from convonet.mcp.client import ToolBox
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB, SECRET, serving, user
 from tests.fixtures.ports import free_port
 from tests.fixtures.suitecrm import Fault, SuiteCrmServer

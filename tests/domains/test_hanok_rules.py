@@ -26,7 +26,8 @@ from convonet.domains.hanok.seating import MAX_TABLES, SLOT, chosen_tables, free
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.vocabulary import STEPS, GuestPriority, SeatingStatus, Status
 from convonet.domains.hanok.waitlist import MAX_UNITS, has_room
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})).map(ZoneInfo)
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")

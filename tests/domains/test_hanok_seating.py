@@ -22,7 +22,8 @@ from convonet.domains.hanok.seed import GUESTS, seed
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB
 from tests.domains.hanok_databases import database, database_url
 

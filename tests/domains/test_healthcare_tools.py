@@ -36,7 +36,8 @@ from convonet.domains.healthcare.vocabulary import ADJUDICATED, ClaimStatus
 from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB, SECRET, serving, user
 from tests.fixtures.ports import free_port
 

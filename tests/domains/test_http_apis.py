@@ -18,7 +18,8 @@ from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 
 NO_LIMIT = 10**9

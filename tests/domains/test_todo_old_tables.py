@@ -20,7 +20,8 @@ from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.service import TeamService
 from convonet.errors import DomainError
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from convonet.storage.users import UserRow
 from tests.domains.conftest import ALICE
 

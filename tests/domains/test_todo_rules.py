@@ -29,7 +29,8 @@ from convonet.domains.todo.teams.permissions import (
 from convonet.domains.todo.teams.service import TeamService
 from convonet.errors import DomainError
 from convonet.ids import TurnId, UserId
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 from tests.domains.conftest import user
 
 ZONES = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})).map(ZoneInfo)

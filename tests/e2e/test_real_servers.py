@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from convonet.settings import Settings
-from convonet.storage.database import migrate
+from convonet.storage.migrate import migrate
 from tests.e2e.product import ROOT, Product
 from tests.e2e.socket_caller import SocketCaller
 from tests.fixtures.ports import free_port
@@ -40,11 +40,15 @@ def operators_product(tmp_path, fresh_database, redis_url):
 
 
 @pytest.mark.timeout(300)
-def test_a_spoken_turn_and_a_killed_host_on_postgresql_and_redis(operators_product, chromium):
+def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
     product = operators_product
     assert "users_anthropic" in product.output
     says = ["add buy milk to my todo list", "add pay the rent to my todo list"]
-    with chromium(product, says=says) as caller:
+    with chromium(product, says=says, log_in=False) as caller:
+        caller.enter_pin("000000")
+        assert caller.until("error")["code"] == "auth_failed"
+        caller.page.wait_for_timeout(1500)
+        caller.log_in()
         offline = caller.until("auth_ok")["offline"]
         assert "database" not in offline
         assert "checkpoints" not in offline
@@ -55,9 +59,25 @@ def test_a_spoken_turn_and_a_killed_host_on_postgresql_and_redis(operators_produ
         caller.until("processing_start", after=mark)
         os.kill(product.host_of(caller.resume_token()), signal.SIGKILL)
         assert "rent" in caller.answer(after=mark)[0]
+
+        product.wait_for_replicas("SessionHost", 2)
+        mark = len(caller.frames)
+        caller.type("add wash the car to my todo list")
+        caller.until("processing_start", after=mark)
+        os.kill(product.voice_replica_of(caller.until("auth_ok")["session_id"]), signal.SIGKILL)
+        caller.until("auth_ok", after=mark, resumed=True)
+        caller.until("audio_chunk", after=mark, is_final=True)
+
+        mark = len(caller.frames)
+        caller.type("what is on my list")
+        caller.until("processing_start", after=mark)
+        caller.page.reload()
+        assert caller.until("auth_ok", after=mark)["resumed"] is True
+        caller.until("audio_chunk", after=mark, is_final=True)
+        assert any("wash the car" in line for line in caller.lines("agent"))
     with ThreadPoolExecutor(1) as pool:  # Playwright holds this thread's event loop
         rows = pool.submit(lambda: asyncio.run(_todos(product))).result()
-    assert rows == ["buy milk", "pay the rent"]
+    assert rows == ["buy milk", "pay the rent", "wash the car"]
 
 
 @pytest.mark.timeout(300)

@@ -2,15 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from typer.testing import CliRunner
 
+from convonet.auth.tokens import read_caller_token
 from convonet.cli import app
 from convonet.errors import AuthRefused, DomainError
+from convonet.ids import DEMO_USER_ID
 from convonet.settings import get_settings
 from convonet.staff.accounts import Role, StaffRow
-from convonet.storage.database import migrate
+from convonet.staff.links import first_link
+from convonet.staff.tokens import read_link
+from convonet.storage.migrate import migrate
 from tests.staff.conftest import PASSWORD
 
 
@@ -92,4 +97,31 @@ def test_an_operator_adds_people_and_makes_links_at_the_terminal(tmp_path, monke
     link = CliRunner().invoke(app, ["staff", "link", "dora"])
     assert link.output.startswith("http://127.0.0.1:8000/")
     assert CliRunner().invoke(app, ["staff", "link", "nobody"]).exit_code != 0
+    get_settings.cache_clear()
+
+
+async def test_the_owner_gets_a_new_link_at_every_start(accounts):
+    secret = b"a secret of thirty-two characters"
+    first = await first_link(accounts, "http://desk", secret=secret)
+    second = await first_link(accounts, "http://desk", secret=secret)
+    assert first.startswith("http://desk/hanok/staff/link?")
+    assert first != second
+    assert (await accounts.use_link(*read_link(parse_qs(urlsplit(second).query)["token"][0], secret=secret))).username
+
+
+async def test_where_others_have_accounts_no_owner_is_made(accounts, dora):
+    assert await first_link(accounts, "http://desk", secret=b"a secret of thirty-two characters") is None
+    with pytest.raises(AuthRefused):
+        await accounts.next_link("owner")
+
+
+def test_an_operator_gets_a_token_for_a_caller_and_none_for_a_stranger(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVONET_DATA_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    for command in ("migrate", "seed", "seed"):
+        assert CliRunner().invoke(app, [command]).exit_code == 0
+    token = CliRunner().invoke(app, ["token", "--minutes", "5"]).output.strip()
+    claims = read_caller_token(token, secret=get_settings().signing_secret)
+    assert (claims.user_id, claims.user_name) == (DEMO_USER_ID, "Demo")
+    assert CliRunner().invoke(app, ["token", "nobody@example.com"]).exit_code != 0
     get_settings.cache_clear()

@@ -91,6 +91,16 @@ async def test_a_link_logs_in_once_and_leads_only_into_this_site(browser, dora, 
     assert (await browser.get("/secret")).json() == "Dora Example"
 
 
-@pytest.mark.parametrize("body", [{}, {"username": "dora"}, {"username": "x" * 65, "password": "y"}, "text", []])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"username": "dora"},
+        {"username": "x" * 65, "password": "y"},
+        {"username": "a\x00", "password": "y"},
+        "text",
+        [],
+    ],
+)
 async def test_bad_input_is_answered_and_nothing_more(browser, body):
     assert (await browser.post("/staff/api/login", json=body)).status_code == 422

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from convonet.errors import StorageError
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
 from convonet.storage.effects import forget_old_effects, once
+from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 
 USER = uuid.uuid4()

@@ -10,7 +10,8 @@ from convonet.auth.owner import Owner
 from convonet.demo import seed_demo
 from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.settings import Settings
-from convonet.storage.database import Database, migrate
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
 
 OLD_TABLES = """
 CREATE TABLE users_anthropic (id uuid PRIMARY KEY, email varchar(255) UNIQUE, username varchar(100) UNIQUE,

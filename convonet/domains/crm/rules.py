@@ -30,7 +30,8 @@ def appointment_start(text: str, zone: ZoneInfo, now: datetime) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment.replace(tzinfo=moment.tzinfo or zone).astimezone(UTC).astimezone(zone)
+    except (ValueError, OverflowError):
         raise DomainError("bad moment", spoken="I didn't understand that date and time.") from None
     if len(text) <= len("2026-01-31"):
         raise DomainError("no time of day", spoken="Please tell me the time of the appointment too.")

@@ -51,9 +51,12 @@ class House:
     def day_of(self, text: str) -> date:
         """A local day. Raises `ReservationRefused` for one that does not exist."""
         try:
-            return date.fromisoformat(text.strip())
-        except ValueError:
+            day = date.fromisoformat(text.strip())
+            # the neighbours are reckoned with too
+            _ = day - timedelta(days=2), day + timedelta(days=2)
+        except (ValueError, OverflowError):
             raise ReservationRefused(Reason.NO_SUCH_TIME, "That day does not exist.") from None
+        return day
 
     def day_span(self, first: date, last: date) -> tuple[datetime, datetime]:
         """From the start of one local day to the end of another, in UTC."""

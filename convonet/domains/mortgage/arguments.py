@@ -6,7 +6,10 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
-from pydantic import AnyHttpUrl, Field, StringConstraints
+from pydantic import AfterValidator, AnyHttpUrl, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from convonet.domains.mortgage.models import account_ending
 
 Call = Context[Any, Any]
 
@@ -21,6 +24,20 @@ Amount = Annotated[Decimal, Field(ge=0, le=100_000_000, decimal_places=2, descri
 Price = Annotated[Decimal, Field(ge=1_000, le=100_000_000, decimal_places=2, description="Dollars.")]
 Rate = Annotated[Decimal, Field(ge=0, le=25, decimal_places=3, description="Percent a year, such as 6.75.")]
 DebtRate = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2, description="Percent a year.")]
+
+
+def _ending_only(number: str) -> str:
+    ending = account_ending(number)
+    if ending is None:
+        raise PydanticCustomError("account_number", "the last four digits of it are needed")
+    return ending
+
+
+AccountNumber = Annotated[
+    str,
+    Field(max_length=64, description="Its last four digits; more is neither needed nor kept."),
+    AfterValidator(_ending_only),
+]
 Years = Annotated[int, Field(ge=1, le=40)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]

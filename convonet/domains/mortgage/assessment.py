@@ -16,12 +16,13 @@ from convonet.domains.mortgage.figures import (
 )
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
-from convonet.domains.mortgage.vocabulary import CLOSED, Band
+from convonet.domains.mortgage.vocabulary import CLOSED, Band, Outlook
+from convonet.domains.phrasing import spoken_percent
 from convonet.errors import DomainError
 
 MIN_CREDIT_SCORE = 620
 PREFERRED_RATIO = Decimal(43)
-"""From here on pre-approval is possible but not likely; from 50 on it is refused."""
+"""From here on pre-approval is possible but not likely; in the high band it is unlikely, as with too low a score."""
 
 SPOKEN_FIGURE = {
     "credit_score": "your credit score",
@@ -35,7 +36,7 @@ SPOKEN_FIGURE = {
 
 def ratio_of(file: MortgageFile) -> Ratio:
     """Debt to income. Raises `DomainError` while income or debts are unknown."""
-    income, debt = file.row.monthly_income, file.counted_debt
+    income, debt = file.income, file.counted_debt
     _require({"monthly_income": income, "monthly_debt": debt})
     assert income is not None  # noqa: S101 -- for the type checker: just required
     assert debt is not None  # noqa: S101 -- for the type checker: just required
@@ -60,21 +61,22 @@ def preapproval_of(file: MortgageFile) -> PreApproval:
     if file.status in CLOSED:
         raise DomainError("closed", spoken="That application is closed, so there is nothing to pre-approve.")
     score = file.row.credit_score
-    _require({"credit_score": score, "monthly_income": file.row.monthly_income, "monthly_debt": file.counted_debt})
+    _require({"credit_score": score, "monthly_income": file.income, "monthly_debt": file.counted_debt})
     assert score is not None  # noqa: S101 -- for the type checker: just required
     told = ratio_of(file)
     ratio = told.with_payment if told.with_payment is not None else told.dti_ratio
     band = band_of(ratio)
-    reasons = []
+    reasons, outlook = [], Outlook.LIKELY
+    if ratio >= PREFERRED_RATIO:
+        outlook = Outlook.UNLIKELY if band == Band.HIGH else Outlook.POSSIBLE
+        limit = "not below 50 percent" if band == Band.HIGH else "not below the preferred 43 percent"
+        reasons.append(f"The debt to income ratio of {spoken_percent(ratio)} is {limit}.")
     if score < MIN_CREDIT_SCORE:
-        reasons.append(f"The credit score of {score} is below {MIN_CREDIT_SCORE}.")
-    if band == Band.HIGH:
-        reasons.append(f"The debt to income ratio of {ratio:f} percent is 50 percent or more.")
-    elif ratio >= PREFERRED_RATIO:
-        reasons.append(f"The debt to income ratio of {ratio:f} percent is above the preferred 43 percent.")
+        outlook = Outlook.UNLIKELY
+        reasons.insert(0, f"The credit score of {score} is below {MIN_CREDIT_SCORE}.")
     return PreApproval(
         application_id=told.application_id,
-        likely=not reasons,
+        outlook=outlook,
         credit_score=score,
         ratio=ratio,
         band=band,

@@ -9,7 +9,9 @@ from mcp_types import CallToolResult
 from convonet.domains.mortgage.arguments import Amount, ApplicationId, Call, Income, Payment, Price, Rate, Years
 from convonet.domains.mortgage.assessment import affordability, payment_estimate
 from convonet.domains.mortgage.figures import ANNUAL_RATE_PERCENT, YEARS
+from convonet.domains.mortgage.results import PreApproval
 from convonet.domains.mortgage.service import MortgageService
+from convonet.domains.mortgage.vocabulary import Outlook
 from convonet.domains.phrasing import spoken_amount, spoken_percent
 from convonet.mcp.server import DomainServer, owner_of, told
 
@@ -29,14 +31,10 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
 
     @mcp.tool()
     async def check_preapproval(context: Call, application_id: ApplicationId = None) -> CallToolResult:
-        """Say whether the caller would probably be pre-approved, and why not. Only the lender decides."""
+        """Say whether the caller would probably be pre-approved, and why or why not. Only the lender decides."""
 
         check = await service.preapproval(owner_of(context), application_id)
-        if check.likely:
-            sentence = "By credit score and debts a pre-approval looks likely. The lender decides."
-        else:
-            sentence = f"A pre-approval does not look likely. {' '.join(check.reasons)} The lender decides."
-        return told(sentence, check.model_dump(mode="json"))
+        return told(_spoken_check(check), check.model_dump(mode="json"))
 
     @mcp.tool()
     async def estimate_payment(
@@ -70,3 +68,11 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
                 f"{spoken_amount(estimate.highest_price)}, at {spoken_percent(annual_rate_percent)} over {years} years."
             )
         return told(sentence, estimate.model_dump(mode="json"))
+
+
+def _spoken_check(check: PreApproval) -> str:
+    if check.outlook == Outlook.LIKELY:
+        figures = f"a credit score of {check.credit_score} and a debt to income ratio of {spoken_percent(check.ratio)}"
+        return f"With {figures}, a pre-approval looks likely. The lender decides."
+    how = "is possible but not certain" if check.outlook == Outlook.POSSIBLE else "does not look likely"
+    return f"A pre-approval {how}. {' '.join(check.reasons)} The lender decides."

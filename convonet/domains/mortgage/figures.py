@@ -57,11 +57,15 @@ def monthly_payment(loan: Decimal, annual_rate_percent: Decimal = ANNUAL_RATE_PE
 
 
 def schedule(loan: Decimal, annual_rate_percent: Decimal, years: int) -> Iterator[Instalment]:
-    """All months until the loan is paid off; the last payment is what is left, never more than the others."""
+    """All months until the loan is paid off; the last payment is what is left, never more than the others.
+
+    Interest is rounded down as the payment is rounded up: only so every month pays something off, and the term is
+    kept, at any rate.
+    """
     payment = monthly_payment(loan, annual_rate_percent, years)
     balance = loan
     while balance > 0:
-        interest = (balance * annual_rate_percent / 1200).quantize(CENT, ROUND_HALF_EVEN)
+        interest = (balance * annual_rate_percent / 1200).quantize(CENT, ROUND_FLOOR)
         principal = min(payment - interest, balance)
         balance -= principal
         yield Instalment(interest, principal, balance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ SPOKEN_STATUS = {
     Status.DRAFT: "is a draft",
     Status.FINANCIAL_REVIEW: "is in financial review",
     Status.DOCUMENT_COLLECTION: "is waiting for documents",
-    Status.DOCUMENT_VERIFICATION: "has all documents, which are being verified",
+    Status.DOCUMENT_VERIFICATION: "is in document verification",
     Status.UNDER_REVIEW: "is under review",
     Status.PRE_APPROVED: "is pre-approved",
     Status.APPROVED: "is approved",
@@ -52,6 +52,12 @@ class MortgageFile:
         return Status(self.row.status)
 
     @property
+    def income(self) -> Decimal | None:
+        """A month; what is not above zero, as unchecked old figures may be, is none."""
+        income = self.row.monthly_income
+        return income if income is not None and income > 0 else None
+
+    @property
     def counted_debt(self) -> Decimal | None:
         """The larger of what was said and what the named debts add up to; None when neither is known."""
         named = sum((debt.monthly_payment for debt in self.debts), Decimal(0)) if self.debts else None
@@ -60,14 +66,20 @@ class MortgageFile:
 
     @property
     def missing_figures(self) -> list[str]:
-        known = {name: getattr(self.row, name) for name in FIGURES} | {"monthly_debt": self.counted_debt}
+        known = {name: getattr(self.row, name) for name in FIGURES}
+        known |= {"monthly_income": self.income, "monthly_debt": self.counted_debt}
         return [name for name in FIGURES if known[name] is None]
 
     @property
     def present(self) -> set[DocumentType]:
         """Kinds of documents that are there and not rejected."""
-        kinds = {document.document_type for document in self.documents if document.status != DocumentStatus.REJECTED}
-        return {DocumentType(kind) for kind in kinds if kind in set(DocumentType)}
+        return _kinds(document for document in self.documents if document.status != DocumentStatus.REJECTED)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the lender has verified all that is needed, and no figure is missing."""
+        seen = _kinds(document for document in self.documents if document.status == DocumentStatus.VERIFIED)
+        return not self.missing_figures and not any(one.missing(seen) for one in self.requirements)
 
     @property
     def requirements(self) -> list[Requirement]:
@@ -77,6 +89,11 @@ class MortgageFile:
     def missing_documents(self) -> list[DocumentType]:
         return [kind for requirement in self.requirements for kind in requirement.missing(self.present)]
 
+    @property
+    def collected(self) -> bool:
+        """Whether no figure and no document is missing."""
+        return not self.missing_figures and not self.missing_documents
+
     def require_changeable(self) -> None:
         """Refuse changes of what the lender is deciding on or has decided."""
         if self.status not in CHANGEABLE:
@@ -85,12 +102,13 @@ class MortgageFile:
 
     def settle(self, now: datetime) -> None:
         """Bring ratio, marks and status to what follows from the facts, one legal step at a time."""
-        row, debt = self.row, self.counted_debt
-        row.dti_ratio = ratio_percent(debt, row.monthly_income) if debt is not None and row.monthly_income else None
+        row, income, debt = self.row, self.income, self.counted_debt
+        row.dti_ratio = None if income is None or debt is None else ratio_percent(debt, income)
         row.financial_review_completed = not self.missing_figures
-        row.document_collection_completed = row.financial_review_completed and not self.missing_documents
+        row.document_collection_completed = self.collected
+        row.document_verification_completed = self.verified
         row.updated_at = now
-        while (following := self._following()) is not None:
+        while (following := self.following) is not None:
             self.step(following, now)
 
     def step(self, status: Status, now: datetime) -> None:
@@ -102,17 +120,20 @@ class MortgageFile:
         if status in CLOSED:
             self.row.completed_at = now
 
-    def _following(self) -> Status | None:
-        begun = any(getattr(self.row, name) is not None for name in FIGURES) or bool(self.debts)
-        complete = bool(self.row.document_collection_completed)
-        if self.status == Status.DRAFT and begun:
-            return Status.FINANCIAL_REVIEW
-        if self.status == Status.FINANCIAL_REVIEW and self.row.financial_review_completed:
-            return Status.DOCUMENT_COLLECTION
-        if self.status == Status.DOCUMENT_COLLECTION and complete:
-            return Status.DOCUMENT_VERIFICATION
-        if self.status == Status.DOCUMENT_VERIFICATION and not complete:
-            return Status.DOCUMENT_COLLECTION
+    @property
+    def following(self) -> Status | None:
+        """The next status that the facts ask for; None when it is the lender's turn, or the caller's."""
+        match self.status:
+            case Status.DRAFT if len(self.missing_figures) < len(FIGURES):
+                return Status.FINANCIAL_REVIEW
+            case Status.FINANCIAL_REVIEW if not self.missing_figures:
+                return Status.DOCUMENT_COLLECTION
+            case Status.DOCUMENT_COLLECTION if self.collected:
+                return Status.DOCUMENT_VERIFICATION
+            case Status.DOCUMENT_VERIFICATION if not self.collected:
+                return Status.DOCUMENT_COLLECTION
+            case Status.DOCUMENT_VERIFICATION if self.verified:
+                return Status.UNDER_REVIEW
         return None
 
     def application(self) -> Application:
@@ -146,6 +167,11 @@ class MortgageFile:
             required=shown_requirements(self.requirements, self.present),
             missing=self.missing_documents,
         )
+
+
+def _kinds(documents: Iterable[DocumentRow]) -> set[DocumentType]:
+    known = set(DocumentType)
+    return {DocumentType(document.document_type) for document in documents if document.document_type in known}
 
 
 def shown_requirements(requirements: Sequence[Requirement], present: set[DocumentType]) -> list[RequiredDocument]:

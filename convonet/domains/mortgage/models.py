@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
 
 from convonet.storage.database import Base
 from convonet.storage.types import Moment, Money
@@ -19,6 +20,27 @@ Percent = Money
 Notes = JSON(none_as_null=True)
 
 
+ACCOUNT_DIGITS = 4
+
+
+class Choice(UserDefinedType[str]):
+    """A word of a closed set: text in our tables, an enum of PostgreSQL in those of the replaced deployment.
+
+    `String` would be cast to VARCHAR in every statement, which no enum is compared with or set from.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "VARCHAR(50)"
+
+
+def account_ending(number: str | None) -> str | None:
+    """The last four digits of an account number, None when it has fewer: more of it is never kept or shown."""
+    digits = "".join(character for character in number or "" if character in "0123456789")
+    return digits[-ACCOUNT_DIGITS:] if len(digits) >= ACCOUNT_DIGITS else None
+
+
 class ApplicationRow(Base):
     """An application. `dti_ratio` is debts without the new payment, in percent of the income."""
 
@@ -26,7 +48,7 @@ class ApplicationRow(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(index=True)
-    status: Mapped[str] = mapped_column(String(50))
+    status: Mapped[str] = mapped_column(Choice)
     credit_score: Mapped[int | None]
     credit_history_years: Mapped[int | None]
     dti_ratio: Mapped[Decimal | None] = mapped_column(Percent)
@@ -48,7 +70,7 @@ class ApplicationRow(Base):
 
 
 class DebtRow(Base):
-    """A debt. `account_number` holds its last four digits at most."""
+    """A debt. Of its `account_number` we keep the last four digits; old rows may hold all."""
 
     __tablename__ = "mortgage_debts"
 
@@ -72,13 +94,13 @@ class DocumentRow(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     application_id: Mapped[uuid.UUID] = mapped_column(index=True)
-    document_type: Mapped[str] = mapped_column(String(50))
+    document_type: Mapped[str] = mapped_column(Choice)
     document_name: Mapped[str] = mapped_column(String(255))
     file_path: Mapped[str | None] = mapped_column(String(500))
     file_url: Mapped[str | None] = mapped_column(String(500))
     file_size: Mapped[int | None]
     mime_type: Mapped[str | None] = mapped_column(String(100))
-    status: Mapped[str] = mapped_column(String(50))
+    status: Mapped[str] = mapped_column(Choice)
     verified_at: Mapped[datetime | None] = mapped_column(Moment)
     verified_by: Mapped[uuid.UUID | None]
     verification_notes: Mapped[str | None]

@@ -6,15 +6,26 @@ from decimal import Decimal
 
 from mcp_types import CallToolResult
 
-from convonet.domains.mortgage.arguments import Amount, ApplicationId, Call, DebtRate, Name, Path, Payment, Text, Url
+from convonet.domains.mortgage.arguments import (
+    AccountNumber,
+    Amount,
+    ApplicationId,
+    Call,
+    DebtRate,
+    Name,
+    Path,
+    Payment,
+    Text,
+    Url,
+)
+from convonet.domains.mortgage.papers import NewDebt, NewDocument, PaperService
 from convonet.domains.mortgage.results import Paperwork
-from convonet.domains.mortgage.service import MortgageService, NewDebt, NewDocument
 from convonet.domains.mortgage.vocabulary import SPOKEN_DOCUMENT, DebtType, DocumentType
 from convonet.domains.phrasing import counted, spoken_amount, spoken_list, spoken_words
 from convonet.mcp.server import DomainServer, owner_of, told
 
 
-def add_paper_tools(mcp: DomainServer, service: MortgageService) -> None:
+def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
     """Add the tools to the domain's server."""
 
     @mcp.tool()
@@ -27,14 +38,14 @@ def add_paper_tools(mcp: DomainServer, service: MortgageService) -> None:
         outstanding_balance: Amount | None = None,
         interest_rate: DebtRate | None = None,
         description: Text | None = None,
+        account_number: AccountNumber | None = None,
     ) -> CallToolResult:
         """Add one debt of the caller to their application: a credit card, a student or car loan, another mortgage."""
 
-        debt = await service.add_debt(
-            owner_of(context),
-            application_id,
-            NewDebt(debt_type, monthly_payment, creditor_name, outstanding_balance, interest_rate, description),
+        new = NewDebt(
+            debt_type, monthly_payment, creditor_name, account_number, outstanding_balance, interest_rate, description
         )
+        debt = await service.add_debt(owner_of(context), application_id, new)
         sentence = f"I added the {spoken_words(debt.debt_type)} with {spoken_amount(debt.monthly_payment)} a month."
         return told(sentence, {"debt": debt.model_dump(mode="json")})
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from convonet.domains.mortgage.models import DebtRow, DocumentRow
-from convonet.domains.mortgage.vocabulary import Band, DocumentType, Status
+from convonet.domains.mortgage.models import DebtRow, DocumentRow, account_ending
+from convonet.domains.mortgage.vocabulary import Band, DocumentType, Outlook, Status
 
 
 class Application(BaseModel):
@@ -34,11 +34,12 @@ class Application(BaseModel):
 
 
 class Debt(BaseModel):
-    """A debt of an application."""
+    """A debt of an application; `account_ending` is the last four digits of its account number."""
 
     debt_id: str
     debt_type: str
     creditor_name: str | None
+    account_ending: str | None
     monthly_payment: Decimal
     outstanding_balance: Decimal | None
     interest_rate: Decimal | None
@@ -50,6 +51,7 @@ class Debt(BaseModel):
             debt_id=str(row.id),
             debt_type=row.debt_type,
             creditor_name=row.creditor_name,
+            account_ending=account_ending(row.account_number),
             monthly_payment=row.monthly_payment,
             outstanding_balance=row.outstanding_balance,
             interest_rate=row.interest_rate,
@@ -115,10 +117,13 @@ class Ratio(BaseModel):
 
 
 class PreApproval(BaseModel):
-    """Whether a lender would probably pre-approve; `reasons` says what speaks against it, in sentences."""
+    """Whether a lender would probably pre-approve; `reasons` says in sentences what speaks against it.
+
+    `ratio` counts the new payment too, when the loan is known.
+    """
 
     application_id: str
-    likely: bool
+    outlook: Outlook
     credit_score: int
     ratio: Decimal
     band: Band

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where an application is. Up to `document_verification` it follows from the facts; the rest is the lender's."""
+    """Where an application is. Up to `under_review` it follows from the facts; what comes then the lender decides."""
 
     DRAFT = "draft"
     FINANCIAL_REVIEW = "financial_review"
@@ -89,6 +89,14 @@ class Band(StrEnum):
     GOOD = "good"
     ACCEPTABLE = "acceptable"
     HIGH = "high"
+
+
+class Outlook(StrEnum):
+    """What a pre-approval check says; only the lender decides."""
+
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+    UNLIKELY = "unlikely"
 
 
 SPOKEN_DOCUMENT: Mapping[DocumentType, str] = {

@@ -2,7 +2,7 @@
 
 import { api, ApiError } from "../common/api";
 import { element, setText } from "../common/dom";
-import { localPath } from "../common/local-path";
+import { localAddress } from "../common/local-address";
 
 const form = element("login", HTMLFormElement);
 const username = element("username", HTMLInputElement);
@@ -20,7 +20,7 @@ async function logIn(): Promise<void> {
   submit.disabled = true;
   try {
     await api("api/login", { method: "POST", body: { username: username.value, password: password.value } });
-    location.assign(localPath(new URLSearchParams(location.search).get("to")));
+    location.assign(localAddress(new URLSearchParams(location.search).get("to"), location.origin));
   } catch (failure) {
     setText(error, failure instanceof ApiError ? failure.message : String(failure));
     password.select();

@@ -1,0 +1,10 @@
+/**
+ * An address of this site, or the site's start: what a link says must not lead a person elsewhere. It is whole, since a
+ * path alone may be read as another host: the path of `/.//evil.example` is `//evil.example`.
+ */
+export function localAddress(wanted: string | null, origin: string): string {
+  const start = `${origin}/`;
+  if (!wanted || !URL.canParse(wanted, origin)) return start;
+  const url = new URL(wanted, origin);
+  return url.origin === origin ? url.href : start;
+}
