@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Annotated
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import FileResponse, RedirectResponse
@@ -15,7 +14,7 @@ from convonet.domains.hanok.http import router
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import Settings
-from convonet.staff.accounts import StaffAccounts, StaffMember
+from convonet.staff.accounts import StaffAccounts
 from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
 from convonet.web.pages import page
@@ -56,6 +55,6 @@ def _add_pages(app: FastAPI, login: StaffLogin) -> None:
     async def reservation_page() -> FileResponse:
         return page("hanok-reservation")
 
-    @app.get("/admin", include_in_schema=False)
-    async def admin_page(_: Annotated[StaffMember, Depends(login.require_staff_page)]) -> FileResponse:
+    @app.get("/admin", include_in_schema=False, dependencies=[Depends(login.require_staff_page)])
+    async def admin_page() -> FileResponse:
         return page("hanok-admin")
