@@ -8,6 +8,7 @@ import time
 import ray
 import typer
 from ray import serve
+from ray.serve._private.common import ReplicaState
 
 from convonet.settings import get_settings
 from deployments.launch.product import LOOPBACK, LOOPBACK_NODE
@@ -22,8 +23,21 @@ def main() -> None:
         # Ray reads this while it is imported, and looks for a node of `make run` at another address without it
         os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**os.environ, **LOOPBACK_NODE})  # noqa: S606
     ray.init(address="auto", namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
-    count = sum(serve.get_app_handle("voice").broadcast("drain", time.time()).results(timeout_s=TIMEOUT_S))
+    count = _ask_all()
     typer.echo(f"Asked {count} client{'s' if count != 1 else ''} to connect anew.")
+
+
+def _ask_all() -> int:
+    """Ask until every running replica has been; a new handle may not know all of them at once."""
+    handle, before = serve.get_app_handle("voice"), time.time()
+    count = 0
+    while True:
+        running = serve.status().applications["voice"].deployments["Voice"].replica_states.get(ReplicaState.RUNNING, 0)
+        answers = handle.broadcast("drain", before).results(timeout_s=TIMEOUT_S)
+        count += int(sum(answers))
+        if len(answers) >= running or time.time() > before + TIMEOUT_S:
+            return count
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,9 @@ class Voice:
 
         Those who connected after `before` are left alone: another replica may just have sent them here.
         """
-        asked = tuple(relay for relay in self._relays if relay.connected_at < before)
+        asked = {relay for relay in self._relays if relay.connected_at < before}
+        # asking once is enough, however often the operator's command has to ask
+        self._relays -= asked
         # one that does not read must not keep the others from hearing of it
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
             await asyncio.gather(*(relay.ask_to_reconnect() for relay in asked))
