@@ -7,7 +7,7 @@ what REDIS_URL is for.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import ray
 from ray.exceptions import RayActorError
@@ -31,7 +31,7 @@ class _Store:
 
     def __init__(self, settings: Settings) -> None:
         self._checkpoints = MemoryCheckpoints()
-        self._throttle = LocalThrottle(settings)
+        self._throttles = {of: LocalThrottle(settings) for of in ("pin", "staff")}
 
     async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
         await self._checkpoints.save(session_id, epoch, body, ttl_s)
@@ -42,47 +42,22 @@ class _Store:
     async def delete(self, session_id: SessionId, epoch: int) -> None:
         await self._checkpoints.delete(session_id, epoch)
 
-    async def check(self, session_id: str, address: str) -> None:
-        await self._throttle.check(session_id, address)
+    async def check(self, of: str, session_id: str, address: str) -> None:
+        await self._throttles[of].check(session_id, address)
 
-    async def failed(self, session_id: str, address: str) -> None:
-        await self._throttle.failed(session_id, address)
+    async def failed(self, of: str, session_id: str, address: str) -> None:
+        await self._throttles[of].failed(session_id, address)
 
-    async def succeeded(self, session_id: str, address: str) -> None:
-        await self._throttle.succeeded(session_id, address)
+    async def succeeded(self, of: str, session_id: str, address: str) -> None:
+        await self._throttles[of].succeeded(session_id, address)
 
 
-class RemoteStore:
-    """`CheckpointStore` and `PinThrottle` on the store actor."""
+class _Remote:
+    """The store actor, seen from another process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._actor = self._find()
-
-    async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
-        """See `CheckpointStore.save`."""
-        await self._call("save", session_id, epoch, body, ttl_s)
-
-    async def claim(self, session_id: SessionId) -> Checkpoint | None:
-        """See `CheckpointStore.claim`."""
-        checkpoint: Checkpoint | None = await self._call("claim", session_id)
-        return checkpoint
-
-    async def delete(self, session_id: SessionId, epoch: int) -> None:
-        """See `CheckpointStore.delete`."""
-        await self._call("delete", session_id, epoch)
-
-    async def check(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.check`."""
-        await self._call("check", session_id, address)
-
-    async def failed(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.failed`."""
-        await self._call("failed", session_id, address)
-
-    async def succeeded(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.succeeded`."""
-        await self._call("succeeded", session_id, address)
 
     async def _call(self, method: str, *args: object) -> Any:
         with remote_errors(StorageError, "store actor"):
@@ -100,13 +75,55 @@ class RemoteStore:
         return cast("ray.actor.ActorHandle[_Store]", actor.remote(self._settings))
 
 
+class RemoteCheckpoints(_Remote):
+    """`CheckpointStore` on the store actor."""
+
+    async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
+        """See `CheckpointStore.save`."""
+        await self._call("save", session_id, epoch, body, ttl_s)
+
+    async def claim(self, session_id: SessionId) -> Checkpoint | None:
+        """See `CheckpointStore.claim`."""
+        checkpoint: Checkpoint | None = await self._call("claim", session_id)
+        return checkpoint
+
+    async def delete(self, session_id: SessionId, epoch: int) -> None:
+        """See `CheckpointStore.delete`."""
+        await self._call("delete", session_id, epoch)
+
+
+class RemoteThrottle(_Remote):
+    """`PinThrottle` on the store actor."""
+
+    def __init__(self, settings: Settings, of: str) -> None:
+        super().__init__(settings)
+        self._of = of
+
+    async def check(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.check`."""
+        await self._call("check", self._of, session_id, address)
+
+    async def failed(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.failed`."""
+        await self._call("failed", self._of, session_id, address)
+
+    async def succeeded(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.succeeded`."""
+        await self._call("succeeded", self._of, session_id, address)
+
+
 def checkpoint_store(settings: Settings) -> CheckpointStore:
     """Redis when REDIS_URL is set, else the store actor."""
-    return RedisCheckpoints(settings.redis_url.get_secret_value()) if settings.redis_url else RemoteStore(settings)
-
-
-def pin_throttle(settings: Settings) -> PinThrottle:
-    """Redis when REDIS_URL is set, else the store actor."""
     if settings.redis_url:
-        return RedisThrottle(settings.redis_url.get_secret_value(), settings)
-    return RemoteStore(settings)
+        return RedisCheckpoints(settings.redis_url.get_secret_value())
+    return RemoteCheckpoints(settings)
+
+
+def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:
+    """The attempts of callers at PINs or of staff at passwords: in Redis when REDIS_URL is set, else in the actor.
+
+    Each has a ledger of its own: who floods one must not keep people out of the other.
+    """
+    if settings.redis_url:
+        return RedisThrottle(settings.redis_url.get_secret_value(), settings, of=of)
+    return RemoteThrottle(settings, of)

@@ -11,6 +11,16 @@ from convonet.storage.database import Database
 from convonet.storage.users import add_demo_user
 
 
+async def add_demo_caller(url: str) -> None:
+    """Add the demo caller if they are not there. Raises `StorageError`."""
+    database = Database(url)
+    try:
+        async with database.transaction() as session:
+            await add_demo_user(session)
+    finally:
+        await database.close()
+
+
 async def seed_demo(url: str) -> None:
     """Add what is not there yet, relative to now. Raises `StorageError`."""
     database = Database(url)

@@ -31,7 +31,7 @@ CROWDED_RETRY_MS = 1_000
 
 
 class PinThrottle(Protocol):
-    """Limits PIN attempts: `check` before each, then `failed` or `succeeded`. `address` is the caller's IP address."""
+    """Limits attempts at PINs and passwords: `check` before each, then `failed` or `succeeded`. `address` is an IP."""
 
     async def check(self, session_id: str, address: str) -> None:
         """Reserve one attempt. Raises `AuthThrottled` with the time to wait."""
@@ -73,8 +73,10 @@ class LocalThrottle:
 class RedisThrottle:
     """`PinThrottle` for a cluster with Redis. While Redis is away each process counts for itself: callers get in."""
 
-    def __init__(self, url: str, settings: Settings, clock: Callable[[], float] | None = None) -> None:
-        self._ledger = RedisLedger(url, AttemptLimits.of(settings), clock)
+    def __init__(
+        self, url: str, settings: Settings, clock: Callable[[], float] | None = None, *, of: str = "pin"
+    ) -> None:
+        self._ledger = RedisLedger(url, AttemptLimits.of(settings), clock, of)
         self._waiting_room = _WaitingRoom()
         self._substitute = LocalThrottle(settings)
 

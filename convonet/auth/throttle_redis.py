@@ -1,8 +1,8 @@
 """The ledger of PIN attempts of a whole cluster: the rules of `attempt_limits` as Lua, one script a call.
 
 Each scope (connection, address, lane) is two sorted sets scored by time, `<key>:failed` and `<key>:pending`; a lane
-also has the hash `<key>:slot`. All keys expire, and share the hash tag `{pin}`, so that a script may touch them
-together. The time is Redis's own, so hosts with different clocks agree.
+also has the hash `<key>:slot`. All keys expire, and share a hash tag, `{pin}` or `{staff}`, so that a script may touch
+them together. The time is Redis's own, so hosts with different clocks agree.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from convonet.auth.attempt_limits import (
 )
 from convonet.errors import AuthThrottled
 from convonet.storage.redis_client import ScriptRunner
-
-_PREFIX = "voice:{pin}"
 
 _COMMON = """
 local session, address, known = KEYS[1], KEYS[2], KEYS[3]
@@ -111,8 +109,9 @@ redis.call('SET', known, string.format('%.6f', now), 'EX', KNOWN_S)
 class RedisLedger:
     """`AttemptLedger` in Redis, asynchronous. Raises `StorageError` when Redis does not answer."""
 
-    def __init__(self, url: str, limits: AttemptLimits, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, url: str, limits: AttemptLimits, clock: Callable[[], float] | None, of: str) -> None:
         self._clock = clock
+        self._prefix = f"voice:{{{of}}}"
         common = _constants(limits) + _COMMON
         runner = ScriptRunner(url)
         self._check = runner.register(common + _CHECK)
@@ -121,31 +120,30 @@ class RedisLedger:
 
     async def check(self, session_id: str, address: str) -> None:
         """Reserve one attempt. Raises `AuthThrottled` with the time after which it may be tried again."""
-        wait_ms = await self._check(_keys(session_id, address), self._args(session_id))
+        wait_ms = await self._check(self._keys(session_id, address), self._args(session_id))
         if isinstance(wait_ms, int) and wait_ms > 0:
             raise AuthThrottled(wait_ms)
 
     async def failed(self, session_id: str, address: str) -> None:
         """The attempt that `check` let through was a wrong PIN."""
-        await self._failed(_keys(session_id, address), self._args(session_id))
+        await self._failed(self._keys(session_id, address), self._args(session_id))
 
     async def succeeded(self, session_id: str, address: str) -> None:
         """The attempt that `check` let through was a right PIN."""
-        await self._succeeded(_keys(session_id, address), self._args(session_id))
+        await self._succeeded(self._keys(session_id, address), self._args(session_id))
+
+    def _keys(self, session_id: str, address: str) -> list[str]:
+        network = network_of(address)
+        return [
+            f"{self._prefix}:session:{session_id}",
+            f"{self._prefix}:address:{network}",
+            f"{self._prefix}:known:{network}",
+            f"{self._prefix}:lane:known",
+            f"{self._prefix}:lane:stranger",
+        ]
 
     def _args(self, session_id: str) -> list[str | float]:
         return [session_id, self._clock() if self._clock else -1]
-
-
-def _keys(session_id: str, address: str) -> list[str]:
-    network = network_of(address)
-    return [
-        f"{_PREFIX}:session:{session_id}",
-        f"{_PREFIX}:address:{network}",
-        f"{_PREFIX}:known:{network}",
-        f"{_PREFIX}:lane:known",
-        f"{_PREFIX}:lane:stranger",
-    ]
 
 
 def _constants(limits: AttemptLimits) -> str:

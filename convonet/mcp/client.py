@@ -18,7 +18,7 @@ import structlog
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, INVALID_REQUEST, CallToolResult, RequestParamsMeta, TextContent
+from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, INVALID_REQUEST, CallToolResult, RequestParamsMeta, TextContent
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.ids import TurnId, UserId
@@ -130,7 +130,9 @@ class _Connection:
         """Do `work` with the open client, once more when it failed. Raises transport errors."""
         try:
             return await self._use(work)
-        except _TRANSPORT_ERRORS:
+        except _TRANSPORT_ERRORS as error:
+            if isinstance(error, MCPError) and error.error.code == INVALID_PARAMS:
+                raise  # it would be as wrong the second time
             # safe to repeat: the idempotency key keeps the effect from happening twice
             return await self._use(work)
 
@@ -149,7 +151,12 @@ class _Connection:
                 opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
                 self._release = asyncio.Event()
                 self._keeper = asyncio.create_task(self._keep(opened, self._release))
-                self._client = await opened
+                try:
+                    self._client = await opened
+                except asyncio.CancelledError:
+                    # whoever asked is gone: nobody would close what has just been opened
+                    self._release.set()
+                    raise
             return self._client
 
     async def drop(self, failed: Client | None = None) -> None:

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims, read_caller_token
 from convonet.errors import AuthRefused, ConvonetError
+from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +157,7 @@ class DomainServer(MCPServer):
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"]).replace("_", " ")
-    return f"I can't do that: {field}, {first['msg'].lower()}."
+    return f"I can't do that: {field}, {fault_in_words(first)}."
 
 
 def _failure(sentence: str) -> CallToolResult:

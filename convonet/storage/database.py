@@ -13,6 +13,7 @@ from typing import Any
 from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
@@ -21,12 +22,18 @@ from convonet.errors import StorageError
 POOL_SIZE = 10
 """Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
 
+COMMAND_TIMEOUT_S = 10.0
+"""Longest wait for one statement in PostgreSQL, for its locks too; a healthy one takes milliseconds."""
+
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
 
 WRITES = "convonet_writes"
 """Execution option of a connection whose transaction will write."""
 
 _REFUSALS = (InvalidAuthorizationSpecificationError, InvalidCatalogNameError)
+
+_AWAY = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
+"""How the SQLSTATE of an error begins that is over in a moment: no connection, no room, shutting down, lost a race."""
 
 
 class Base(DeclarativeBase):
@@ -36,8 +43,8 @@ class Base(DeclarativeBase):
 class Database:
     """Hands out transactions. Make one per process and `close` it."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = new_engine(url)
+    def __init__(self, url: str, *, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
+        self._engine = new_engine(url, command_timeout_s=command_timeout_s)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -72,18 +79,22 @@ def database_errors() -> Generator[None, None, None]:
     except DBAPIError as error:
         if isinstance(error.driver_exception, _REFUSALS):
             raise StorageError(f"the database refuses the connection: {error.orig}") from error
-        if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+        passing = str(getattr(error.driver_exception, "sqlstate", None)).startswith(_AWAY)
+        if passing or error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
             raise StorageError(f"the database failed: {error.orig}") from error
         raise
+    except PoolTimeoutError as error:
+        raise StorageError("all connections to the database are busy") from error
     except OSError as error:
         raise StorageError(f"the database can't be reached: {error.strerror or error!r}") from error
 
 
-def new_engine(url: str) -> AsyncEngine:
-    """An engine for either database; `dispose` it."""
+def new_engine(url: str, *, command_timeout_s: float | None) -> AsyncEngine:
+    """An engine for either database; `dispose` it. Without a timeout a statement may take as long as it needs."""
     if make_url(url).get_backend_name() != "sqlite":
+        waits = {"timeout": 5, "command_timeout": command_timeout_s}
         return create_async_engine(
-            url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"timeout": 5}, hide_parameters=True
+            url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args=waits, hide_parameters=True
         )
     engine = create_async_engine(url, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare)

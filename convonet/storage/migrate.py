@@ -22,7 +22,7 @@ async def migrate(url: str) -> None:
     if make_url(url).get_backend_name() == "sqlite":
         database = make_url(url).database
         await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)
-    engine = new_engine(url).execution_options(**{WRITES: True})
+    engine = new_engine(url, command_timeout_s=None).execution_options(**{WRITES: True})
     try:
         with database_errors():
             async with engine.begin() as connection:

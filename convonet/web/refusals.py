@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from convonet.errors import AuthThrottled, ConvonetError, DomainError, NotFound
+from convonet.web.pages import SECURITY_HEADERS
+from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ def answer_refusals(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(ConvonetError, _own_error)
+    app.add_exception_handler(Exception, _crash)
 
 
 def refusal(refused: Refused) -> JSONResponse:
@@ -90,7 +93,7 @@ async def _bad_request(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- that is what it was registered for
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"][1:])
-    return _answer(422, "bad_field", f"{field}: {first['msg']}" if field else str(first["msg"]))
+    return _answer(422, "bad_field", f"{field.replace('_', ' ') or 'body'}: {fault_in_words(first)}.")
 
 
 async def _own_error(request: Request, error: Exception) -> JSONResponse:
@@ -102,6 +105,12 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": "5"} if status == 503 else None
     code = error.code if error.code != ConvonetError.code else _code_of(status)
     return _answer(status, code, error.spoken, headers)
+
+
+async def _crash(request: Request, error: Exception) -> JSONResponse:
+    # the framework raises it again afterwards; the answer does not pass the middleware that adds the headers
+    log.error("request_crashed", path=request.url.path, exc_info=error)
+    return _answer(500, "internal_error", ConvonetError.spoken, SECURITY_HEADERS)
 
 
 def _code_of(status: int) -> str:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application, Deployment
 
-from actors.store import pin_throttle
+from actors.store import throttle
 from convonet.domains.hanok.application import application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import get_settings
@@ -19,7 +19,7 @@ def build_http() -> FastAPI:
     """The replica's application."""
     settings = get_settings()
     log_to_own_stderr(settings)
-    return application(Database(settings.database_url), settings, pin_throttle(settings), Visits.of(settings))
+    return application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)

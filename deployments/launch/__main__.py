@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from convonet.demo import seed_demo
+from convonet.demo import add_demo_caller, seed_demo
 from convonet.errors import ConvonetError
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts
@@ -63,8 +63,11 @@ def _launch(settings: Settings) -> None:
 
 async def _prepare_database(settings: Settings) -> None:
     await migrate(settings.database_url)
-    if settings.db_uri is None or not settings.enable_voice_pin:
+    if settings.db_uri is None:
         await seed_demo(settings.database_url)
+    elif not settings.enable_voice_pin:
+        # everybody is let in as that caller; an operator's database gets no other data that nobody asked for
+        await add_demo_caller(settings.database_url)
 
 
 def _require_free_port(settings: Settings) -> None:

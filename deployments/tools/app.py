@@ -11,7 +11,6 @@ from ray.serve import Application, Deployment
 from starlette.applications import Starlette
 
 from convonet.domains.discovery import all_servers
-from convonet.errors import StorageError
 from convonet.mcp.server import http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
@@ -39,6 +38,7 @@ def build_http() -> Starlette:
             yield
         finally:
             tidying.cancel()
+            await asyncio.gather(tidying, return_exceptions=True)
             await database.close()
 
     servers = all_servers(database, settings)
@@ -49,8 +49,9 @@ async def _tidy(database: Database) -> None:
     while True:
         try:
             await forget_old_effects(database, datetime.now(UTC))
-        except StorageError as error:
-            log.warning("effects_not_tidied", error=str(error))
+        except Exception:
+            # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+            log.exception("effects_not_tidied")
         await asyncio.sleep(TIDY_EVERY_S)
 
 

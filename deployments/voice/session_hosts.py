@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.session_host import SessionHost
-from actors.store import checkpoint_store, pin_throttle
+from actors.store import checkpoint_store, throttle
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
 from convonet.sessions.services import Services, Timeouts
@@ -42,7 +42,7 @@ class ServedSessionHost(SessionHost):
             serve.get_replica_context().replica_id.unique_id,
             settings=settings,
             pins=pin_verifier(settings),
-            throttle=pin_throttle(settings),
+            throttle=throttle(settings, "pin"),
             checkpoints=checkpoint_store(settings),
             services=_services(settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"])),
         )

@@ -16,7 +16,7 @@ async def redis_ledger(redis_url: str) -> MakeLedger:
 
     async def make(limits: AttemptLimits, clock: VirtualClock) -> Ledger:
         await redis_client(redis_url).flushdb()
-        return RedisLedger(redis_url, limits, clock)
+        return RedisLedger(redis_url, limits, clock, "pin")
 
     return make
 

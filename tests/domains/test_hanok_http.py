@@ -1,5 +1,6 @@
 """The HTTP API of the restaurant behind the real staff login, on SQLite and PostgreSQL."""
 
+import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,11 +10,12 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 
 from convonet.auth.throttle import LocalThrottle
+from convonet.domains.hanok.booking import MAX_AHEAD
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http import router
 from convonet.domains.hanok.http_models import MAX_LINES
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.visits import MISSES, Visits
+from convonet.domains.hanok.visits import BOOKINGS, MISSES, Visits
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.staff.http import StaffLogin
@@ -305,6 +307,34 @@ async def test_who_keeps_guessing_has_to_wait_and_nobody_else_does(app, guest, c
     assert (await guest.get(f"{API}/menu/items")).status_code == 200
     clock.now += 901
     assert (await guest.post(f"{path}/details", json=PROOF)).status_code == 200
+
+
+async def test_guesses_made_at_once_are_counted_before_any_of_them_is_answered(guest):
+    answers = await asyncio.gather(*(guest.get(f"{API}/by-code/HNK-2222") for _ in range(3 * MISSES)))
+    assert sorted(answer.status_code for answer in answers) == [404] * MISSES + [429] * 2 * MISSES
+
+
+async def test_who_looks_at_their_own_reservation_is_never_taken_for_a_guesser(guest):
+    path = f"{API}/by-code/{(await book(guest))['confirmation_code']}"
+    for _ in range(2 * MISSES):
+        assert (await guest.get(path)).status_code == 200
+
+
+async def test_an_address_makes_so_many_reservations_an_hour(guest, clock):
+    for n in range(BOOKINGS):
+        await book(guest, guest_phone=f"415 555 01{n:02d}", starts_at=f"{DAY}T{12 + n % 8}:00")
+    assert is_refusal(await guest.post(API, json=WHOLE), 429, "rate_limited")
+    assert (await guest.get(f"{API}/menu/items")).status_code == 200
+    clock.now += 3601
+    await book(guest)
+
+
+async def test_a_phone_number_holds_so_many_reservations_ahead(guest):
+    made = [await book(guest, party_size=1) for _ in range(MAX_AHEAD)]
+    assert is_refusal(await guest.post(API, json=WHOLE), 409, "too_many_reservations")
+    cancelled = f"{API}/by-code/{made[0]['confirmation_code']}/status"
+    assert (await guest.patch(cancelled, json={**PROOF, "status": "cancelled"})).status_code == 200
+    await book(guest)
 
 
 async def test_an_address_makes_so_many_requests_a_minute(guest, clock):

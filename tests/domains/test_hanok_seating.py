@@ -93,7 +93,10 @@ async def test_of_many_callers_at_once_one_gets_the_last_table(database, small):
 async def test_overlapping_stays_booked_at_once_never_share_a_table(database, clock):
     house = Reservations(database, REAL, clock)
     starts = ["2026-12-01T18:00", "2026-12-01T18:30", "2026-12-01T19:15", "2026-12-01T20:00"]
-    deeds = [house.book(booking(party=3 + n % 10, start=starts[n % 4], waitlist_if_full=False)) for n in range(40)]
+    deeds = [
+        house.book(booking(party=3 + n % 10, start=starts[n % 4], waitlist_if_full=False, guest_phone=f"415555{n:04d}"))
+        for n in range(40)
+    ]
     answers = await asyncio.gather(*deeds, return_exceptions=True)
     assert {a.reason for a in answers if isinstance(a, BaseException)} == {Reason.NO_TABLE}
     used = {}

@@ -65,7 +65,7 @@ def product(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hanok(product):
-    visits = Visits(NO_LIMIT, misses=NO_LIMIT)
+    visits = Visits(NO_LIMIT, misses=NO_LIMIT, bookings=NO_LIMIT)
     throttle = LocalThrottle(product)
     with serving(hanok_application(Database(product.database_url), product, throttle, visits)) as url:
         yield url

@@ -51,6 +51,33 @@ async def test_a_database_that_does_not_answer_is_a_storage_error():
         await migrate(url)
 
 
+async def test_a_statement_that_waits_for_a_lock_is_given_up(fresh_database):
+    url = fresh_database.replace("postgresql://", "postgresql+asyncpg://")
+    database = Database(url, command_timeout_s=0.3)
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE one (id int)"))
+    try:
+        async with database.transaction() as holder:
+            await holder.execute(text("LOCK TABLE one"))
+            with pytest.raises(StorageError):
+                async with database.transaction() as session:
+                    await session.execute(text("SELECT * FROM one"))
+        async with database.reading() as session:
+            assert (await session.execute(text("SELECT count(*) FROM one"))).scalar() == 0
+    finally:
+        await database.close()
+
+
+async def test_a_database_that_is_shutting_down_is_a_storage_error(fresh_database):
+    database = Database(fresh_database.replace("postgresql://", "postgresql+asyncpg://"))
+    try:
+        with pytest.raises(StorageError):
+            async with database.transaction() as session:
+                await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    finally:
+        await database.close()
+
+
 async def test_a_database_that_does_not_exist_is_a_storage_error(fresh_database):
     url = fresh_database.replace("postgresql://", "postgresql+asyncpg://") + "x"
     with pytest.raises(StorageError, match="does not exist"):

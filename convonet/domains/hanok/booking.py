@@ -15,6 +15,9 @@ from convonet.domains.hanok.requests import Booking, cleaned
 from convonet.domains.hanok.results import Booked, Reservation
 from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
 
+MAX_AHEAD = 10
+"""Reservations under one phone number that are still to come."""
+
 
 async def book(floor: Floor, booking: Booking, owner: Owner | None) -> Booked:
     """Make the reservation, for the caller on the voice line if there is one.
@@ -25,6 +28,9 @@ async def book(floor: Floor, booking: Booking, owner: Owner | None) -> Booked:
     floor.house.require_bookable(row.starts_at, floor.now)
     if booking.source_channel is SourceChannel.VOICE and (earlier := await _same_order(floor, row)):
         return await _booked(floor, earlier, deduplicated=True)
+    if len(await floor.reservations.by_phone(row.guest_phone, floor.now)) >= MAX_AHEAD:
+        words = f"There are {MAX_AHEAD} reservations under this phone number already. Please call us for more."
+        raise ReservationRefused(Reason.TOO_MANY, words)
     await floor.seat_or_queue(row, may_wait=booking.waitlist_if_full)
     row.confirmation_code = await _free_code(floor)
     await floor.reservations.add(row)

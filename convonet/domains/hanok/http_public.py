@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -23,7 +21,6 @@ from convonet.domains.hanok.seating import MAX_PARTY
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.visits import Visits
 from convonet.domains.hanok.vocabulary import Status
-from convonet.errors import NotFound
 from convonet.web.refusals import documented
 
 DEDUPLICATED = "X-Hanok-Deduplicated"
@@ -53,7 +50,7 @@ class PublicRoutes:
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
-        visit, guess = [Depends(self._visits.admit)], [Depends(self._visits.admit_guess)]
+        visit = [Depends(self._visits.admit)]
         router.add_api_route("/menu/items", self.menu, methods=["GET"], dependencies=visit)
         router.add_api_route("/seating/availability", self.availability, methods=["GET"], dependencies=visit)
         router.add_api_route(
@@ -61,7 +58,7 @@ class PublicRoutes:
             self.create,
             methods=["POST"],
             status_code=201,
-            dependencies=visit,
+            dependencies=[Depends(self._visits.admit_booking)],
             responses={
                 200: {"model": Reservation, "description": "The same voice order, made a moment ago."}
                 | flag_header(DEDUPLICATED, "Always 1."),
@@ -69,17 +66,17 @@ class PublicRoutes:
             },
         )
         known, changes = documented(404), {**documented(404), **TELLS_CHANGE}
-        router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=guess, responses=known)
+        router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=visit, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
             self.details,
             methods=["POST"],
-            dependencies=guess,
+            dependencies=visit,
             responses=documented(404),
         )
-        router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=guess, responses=changes)
+        router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=visit, responses=changes)
         router.add_api_route(
-            "/by-code/{code}/status", self.set_status, methods=["PATCH"], dependencies=guess, responses=changes
+            "/by-code/{code}/status", self.set_status, methods=["PATCH"], dependencies=visit, responses=changes
         )
 
     async def menu(self) -> Menu:
@@ -102,33 +99,25 @@ class PublicRoutes:
 
     async def status(self, code: Code, request: Request) -> ReservationStatus:
         """What the code alone tells: status, time and table, or the place on the waitlist."""
-        with self._guess(request):
+        with self._visits.guess(request):
             return await self._reservations.status_of(code)
 
     async def details(self, code: Code, body: WithPhone, request: Request) -> Reservation:
         """The whole reservation, for who knows its phone number."""
-        with self._guess(request):
+        with self._visits.guess(request):
             return await self._reservations.get(body.asker(code))
 
     async def amend(self, code: Code, body: GuestDetails, request: Request, response: Response) -> Reservation:
         """Change details. A party that moves gets new tables, or keeps what it has (409 `no_table`)."""
-        with self._guess(request):
+        with self._visits.guess(request):
             return told_change(response, await self._reservations.amend(body.asker(code), body.amendment()))
 
     async def set_status(self, code: Code, body: GuestStatus, request: Request, response: Response) -> Reservation:
         """Confirm or cancel. A large pre-order takes a second step (409 `premium_cancel_requires_retention_step`)."""
-        with self._guess(request):
+        with self._visits.guess(request):
             changed = await self._reservations.set_status(
                 body.asker(code),
                 Status(body.status),
                 retention_offer_acknowledged=body.retention_offer_acknowledged,
             )
         return told_change(response, changed)
-
-    @contextmanager
-    def _guess(self, request: Request) -> Generator[None, None, None]:
-        try:
-            yield
-        except NotFound:
-            self._visits.missed(request)
-            raise

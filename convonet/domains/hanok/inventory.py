@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Case, and_, case, false, or_, select, text, update
+from sqlalchemy import Case, and_, case, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,11 +37,8 @@ class Inventory:
 
     async def hold(self) -> None:
         """Wait until nobody else seats; lasts to the end of the transaction. Comes before anything is read."""
-        if self._dialect == "postgresql":
+        if self._dialect == "postgresql":  # on SQLite a transaction that writes has the write lock already
             await self._session.execute(text(f"SELECT pg_advisory_xact_lock({SEATING_LOCK})"))
-        else:
-            # SQLite has one writer at a time, who becomes it by the first statement that could write
-            await self._session.execute(update(SlotRow).where(false()).values(available_count=0))
 
     async def free(self, first: datetime, end: datetime) -> dict[datetime, dict[int, int]]:
         """Free tables of every slot from `first` to before `end`."""

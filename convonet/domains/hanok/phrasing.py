@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
+
+from convonet.domains.phrasing import spoken_amount
 
 
 def spoken_moment(local: datetime) -> str:
@@ -19,12 +21,7 @@ def spoken_clock(local: datetime) -> str:
 
 def spoken_money(cents: int) -> str:
     """ "47 dollars and 50 cents"."""
-    dollars, rest = divmod(cents, 100)
-    whole = "1 dollar" if dollars == 1 else f"{dollars} dollars"
-    part = "1 cent" if rest == 1 else f"{rest} cents"
-    if not rest:
-        return whole
-    return f"{whole} and {part}" if dollars else part
+    return spoken_amount(Decimal(cents) / 100)
 
 
 def spoken_code(code: str) -> str:
@@ -35,11 +32,6 @@ def spoken_code(code: str) -> str:
 def spoken_party(size: int) -> str:
     """ "one person", "4 people"."""
     return "one person" if size == 1 else f"{size} people"
-
-
-def spoken_list(names: Sequence[str]) -> str:
-    """ "bulgogi, japchae and mandu"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def ordinal(position: int) -> str:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ALREADY_BEGUN = "already_begun"
     STAFF_ONLY = "staff_only"
     SEVERAL_MATCH = "several_match"
+    TOO_MANY = "too_many_reservations"
     BAD_PHONE = "bad_phone"
     BAD_NAME = "bad_name"
     BAD_ORDER = "bad_order"

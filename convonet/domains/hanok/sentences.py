@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convonet.domains.hanok.menu import MENU
-from convonet.domains.hanok.phrasing import (
-    spoken_clock,
-    spoken_code,
-    spoken_list,
-    spoken_moment,
-    spoken_money,
-    spoken_party,
-)
+from convonet.domains.hanok.phrasing import spoken_clock, spoken_code, spoken_moment, spoken_money, spoken_party
 from convonet.domains.hanok.results import Availability, Booked, Changed, Reservation
 from convonet.domains.hanok.vocabulary import Status
+from convonet.domains.phrasing import spoken_list
 
 MOST_SPOKEN = 4
 """Times or reservations that a caller can follow in one breath."""

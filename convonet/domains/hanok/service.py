@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -35,7 +35,7 @@ from convonet.domains.hanok.seating import SLOT, slot_of
 from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, Status
 from convonet.domains.hanok.waitlist import places
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import effect
 
 Result = TypeVar("Result", bound=BaseModel)
 RECENT = timedelta(hours=8)
@@ -140,13 +140,10 @@ class Reservations:
             await floor.inventory.hold()
             return await work(floor)
 
-        async def dumped(session: AsyncSession) -> dict[str, Any]:
-            return (await held(session)).model_dump(mode="json")
-
         if owner is None:
             async with self._database.transaction() as session:
                 return await held(session)
-        return result.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, dumped))
+        return await effect(self._database, owner, result, held)
 
     async def _shown(self, floor: Floor, row: ReservationRow) -> Reservation:
         return Reservation.of(row, self.house, await floor.place_of(row))

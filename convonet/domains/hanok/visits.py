@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 from fastapi import Request
 
 from convonet.auth.attempt_limits import network_of
+from convonet.errors import NotFound
 from convonet.settings import Settings
 from convonet.web.refusals import Refused
 
@@ -19,6 +21,9 @@ REQUEST_WINDOW_S = 60.0
 MISS_WINDOW_S = 900.0
 MISSES = 10
 """Wrong codes or phone numbers of one address in a quarter of an hour; a person mistypes two or three."""
+BOOKING_WINDOW_S = 3600.0
+BOOKINGS = 20
+"""Reservations that one address may make in an hour: a script must not empty an evening, an office may book for all."""
 MAX_ADDRESSES = 10_000
 """What is kept of each is at most a few kB; who came longest ago is forgotten first."""
 
@@ -32,12 +37,19 @@ class _Window:
         self._clock = clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def count(self, address: str) -> None:
+    def count(self, address: str) -> float:
+        """Count one more; returns what `take_back` takes."""
         times = self._times.setdefault(address, deque(maxlen=self._most))
         self._times.move_to_end(address)
-        times.append(self._clock())
+        times.append(now := self._clock())
         if len(self._times) > MAX_ADDRESSES:
             self._times.popitem(last=False)
+        return now
+
+    def take_back(self, address: str, counted: float) -> None:
+        """It was none after all."""
+        with suppress(KeyError, ValueError):  # forgotten meanwhile
+            self._times[address].remove(counted)
 
     def wait_s(self, address: str) -> float:
         """Seconds until there is room; 0 or less when there is."""
@@ -51,10 +63,16 @@ class Visits:
     """The limits of one replica."""
 
     def __init__(
-        self, requests_per_minute: int, clock: Callable[[], float] = time.monotonic, *, misses: int = MISSES
+        self,
+        requests_per_minute: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        misses: int = MISSES,
+        bookings: int = BOOKINGS,
     ) -> None:
         self._requests = _Window(requests_per_minute, REQUEST_WINDOW_S, clock)
         self._misses = _Window(misses, MISS_WINDOW_S, clock)
+        self._bookings = _Window(bookings, BOOKING_WINDOW_S, clock)
 
     @classmethod
     def of(cls, settings: Settings) -> Visits:
@@ -66,14 +84,30 @@ class Visits:
         _require(self._requests.wait_s(address))
         self._requests.count(address)
 
-    async def admit_guess(self, request: Request) -> None:
-        """The same for routes that are asked with a code."""
+    async def admit_booking(self, request: Request) -> None:
+        """The same for the route that makes a reservation."""
         await self.admit(request)
-        _require(self._misses.wait_s(_address(request)))
+        address = _address(request)
+        _require(self._bookings.wait_s(address))
+        self._bookings.count(address)
 
-    def missed(self, request: Request) -> None:
-        """Note that the address named what does not exist."""
-        self._misses.count(_address(request))
+    @contextmanager
+    def guess(self, request: Request) -> Generator[None, None, None]:
+        """Around a look by code: it counts as a miss until it has found something, so that none are made at once.
+
+        Raises `Refused` with 429 when the address has missed too often.
+        """
+        address = _address(request)
+        _require(self._misses.wait_s(address))
+        miss = self._misses.count(address)
+        try:
+            yield
+        except NotFound:
+            raise
+        except BaseException:
+            self._misses.take_back(address, miss)
+            raise
+        self._misses.take_back(address, miss)
 
 
 def _address(request: Request) -> str:

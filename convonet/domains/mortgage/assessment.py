@@ -17,7 +17,7 @@ from convonet.domains.mortgage.figures import (
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
 from convonet.domains.mortgage.vocabulary import CLOSED, Band, Outlook
-from convonet.domains.phrasing import spoken_percent
+from convonet.domains.phrasing import spoken_list, spoken_percent
 from convonet.errors import DomainError
 
 MIN_CREDIT_SCORE = 620
@@ -122,4 +122,4 @@ def affordability(
 def _require(figures: dict[str, object]) -> None:
     missing = [SPOKEN_FIGURE[name] for name, value in figures.items() if value is None]
     if missing:
-        raise DomainError("figures missing", spoken=f"For that I need to know {' and '.join(missing)}.")
+        raise DomainError("figures missing", spoken=f"For that I need to know {spoken_list(missing)}.")
