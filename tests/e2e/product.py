@@ -85,6 +85,11 @@ class Product:
         convonet = str(Path(sys.executable).with_name("convonet"))
         return self._command(convonet, "staff", "link", "owner", "--base-url", self.url).strip()
 
+    def add_staff(self, username: str, password: str) -> None:
+        """An account of a person who logs in with a password."""
+        convonet = str(Path(sys.executable).with_name("convonet"))
+        self._command(convonet, "staff", "add", username, "--name", username.title(), "--password", password)
+
     def _command(self, *command: str) -> str:
         ended = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False

@@ -21,14 +21,9 @@ export function bookOf(reservations: Reservation[], onOpen: (reservation: Reserv
   );
 }
 
-/** One line that says how the day looks. */
-export function summaryOf(reservations: Reservation[]): string {
-  const coming = reservations.filter(({ status }) => status !== "cancelled");
-  if (coming.length === 0) return "No reservations on this day.";
-  const guests = coming.reduce((sum, { party_size }) => sum + party_size, 0);
-  const waiting = coming.filter(({ seating_status }) => seating_status === "waitlist").length;
-  const parts = [`${String(coming.length)} ${coming.length === 1 ? "reservation" : "reservations"}`, partyOf(guests)];
-  return [...parts, ...(waiting ? [`${String(waiting)} on the waitlist`] : [])].join(" · ");
+/** Takes the keyboard to a reservation if it is in the book that is shown. */
+export function focusEntry({ id }: Reservation): void {
+  document.querySelector<HTMLElement>(`[data-testid="reservation-${id}"]`)?.focus();
 }
 
 function entry(reservation: Reservation, onOpen: (reservation: Reservation) => void): HTMLElement {

@@ -1,91 +1,120 @@
 /** One reservation: everything about it, and what the staff may do with it now. */
 
-import { ApiError } from "../common/api";
 import { element, make, setText } from "../common/dom";
-import { amend, setPriority, setStatus, type Changes, type Reservation, type Status } from "../hanok/api";
+import { amend, cancelByStaff, sentenceOf, setPriority, setStatus, type Reservation, type Status } from "../hanok/api";
+import { CancelDialog } from "../hanok/cancel-dialog";
 import { privateFacts, showFacts, statusFacts } from "../hanok/facts";
+import { dayOf, partyOf, timeOf } from "../hanok/format";
+import { focusEntry } from "./book";
+import { EditForm } from "./edit-form";
 
 /** What may come next; the server decides, this only spares a click that would be refused. */
-const NEXT: Record<Status, [Status, string][]> = {
-  pending: [
-    ["confirmed", "Confirm"],
-    ["cancelled", "Cancel reservation"],
-  ],
-  confirmed: [
-    ["seated", "Guests are here"],
-    ["cancelled", "Cancel reservation"],
-  ],
-  seated: [["completed", "Guests have left"]],
-  completed: [],
-  cancelled: [],
+const NEXT: Record<Status, [Exclude<Status, "cancelled">, string] | null> = {
+  pending: ["confirmed", "Confirm"],
+  confirmed: ["seated", "Guests are here"],
+  seated: ["completed", "Guests have left"],
+  completed: null,
+  cancelled: null,
 };
 
 export class DetailsDialog {
   private readonly dialog = element("details", HTMLDialogElement);
-  private readonly edit = element("edit", HTMLFormElement);
-  private readonly party = element("party", HTMLInputElement);
-  private readonly starts = element("starts", HTMLInputElement);
+  private readonly title = element("details-title", HTMLElement);
+  private readonly steps = element("steps", HTMLElement);
+  private readonly note = element("details-note", HTMLElement);
   private readonly error = element("details-error", HTMLElement);
+  private readonly edit = new EditForm(() => {
+    this.saveChanges();
+  });
+  private readonly cancelDialog = new CancelDialog({
+    consequence: (one) => {
+      const who = `${one.guest_name} (${partyOf(one.party_size)}, ${dayOf(one.starts_at)}, ${timeOf(one.starts_at)})`;
+      return one.seating_status === "waitlist"
+        ? `${who} will not wait for a table any more.`
+        : `The table of ${who} goes to somebody else.`;
+    },
+    retention: (_, offer) => `Please tell the guest first: “${offer}”`,
+    insistence: "The guest still wants to cancel",
+    cancel: ({ id }, acknowledged) => cancelByStaff(id, acknowledged),
+    onCancelled: (cancelled) => {
+      this.showChanged(cancelled);
+    },
+  });
   private reservation: Reservation | null = null;
 
   constructor(private readonly onChanged: () => void) {
     element("close", HTMLButtonElement).addEventListener("click", () => {
       this.dialog.close();
     });
-    this.edit.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.saveChanges();
+    this.dialog.addEventListener("close", () => {
+      // the book was drawn anew meanwhile, so the browser can't give the focus back to what opened this
+      if (this.reservation) focusEntry(this.reservation);
     });
   }
 
   show(reservation: Reservation): void {
     this.reservation = reservation;
-    setText(element("details-title", HTMLElement), `${reservation.guest_name}, ${reservation.confirmation_code}`);
+    setText(this.title, `${reservation.guest_name}, ${reservation.confirmation_code}`);
     showFacts(element("details-facts", HTMLElement), [
       ...statusFacts(reservation),
       ...privateFacts(reservation),
-      ["Tables", reservation.tables_allocated?.map((size) => `for ${String(size)}`).join(" + ") ?? "none"],
+      ["Tables", reservation.tables_allocated?.map((size) => `for ${size}`).join(" + ") ?? "none"],
       ["Made", reservation.source_channel],
     ]);
-    this.party.value = String(reservation.party_size);
-    this.starts.value = reservation.starts_at.slice(0, 16);
-    this.edit.hidden = reservation.status !== "confirmed" && reservation.status !== "pending";
+    this.edit.show(reservation);
+    setText(this.note, "");
     setText(this.error, "");
     this.showSteps(reservation);
     if (!this.dialog.open) this.dialog.showModal();
   }
 
-  private showSteps({ id, status, guest_priority: priority }: Reservation): void {
-    const steps = NEXT[status].map(([next, label]) =>
-      this.button(label, next === "cancelled", () => setStatus(id, next)),
-    );
+  private showSteps(reservation: Reservation): void {
+    const { id, status, guest_priority: priority } = reservation;
+    const buttons: HTMLElement[] = [];
+    const next = NEXT[status];
+    if (next) buttons.push(this.button(next[1], () => this.run(() => setStatus(id, next[0]))));
+    if (status === "pending" || status === "confirmed") {
+      const cancel = this.button("Cancel reservation", () => {
+        this.cancelDialog.ask(reservation);
+      });
+      cancel.classList.add("danger");
+      buttons.push(cancel);
+    }
     const other = priority === "vip" ? "normal" : "vip";
-    steps.push(this.button(other === "vip" ? "Make VIP" : "No longer VIP", false, () => setPriority(id, other)));
-    element("steps", HTMLElement).replaceChildren(...steps);
+    const label = other === "vip" ? "Make VIP" : "No longer VIP";
+    buttons.push(this.button(label, () => this.run(() => setPriority(id, other))));
+    this.steps.replaceChildren(...buttons);
   }
 
-  private button(label: string, isDanger: boolean, work: () => Promise<Reservation>): HTMLElement {
-    const made = make("button", { type: "button", class: isDanger ? "quiet danger" : "quiet" }, label);
-    made.addEventListener("click", () => void this.run(work));
+  private button(label: string, onClick: () => unknown): HTMLElement {
+    const made = make("button", { type: "button", class: "quiet" }, label);
+    made.addEventListener("click", () => void onClick());
     return made;
   }
 
   private saveChanges(): void {
     const before = this.reservation;
     if (!before) return;
-    const changes: Changes = {};
-    if (Number(this.party.value) !== before.party_size) changes.party_size = Number(this.party.value);
-    if (this.starts.value !== before.starts_at.slice(0, 16)) changes.starts_at = this.starts.value;
-    void this.run(() => amend(before.id, changes));
+    if (this.edit.isGood(before)) void this.run(() => amend(before.id, this.edit.changes(before)));
   }
 
   private async run(work: () => Promise<Reservation>): Promise<void> {
+    setText(this.note, "");
     setText(this.error, "");
     try {
-      this.show(await work());
-      this.onChanged();
+      this.showChanged(await work());
     } catch (failure) {
-      setText(this.error, failure instanceof ApiError ? failure.message : String(failure));
+      setText(this.error, sentenceOf(failure));
     }
+  }
+
+  private showChanged(changed: Reservation): void {
+    this.onChanged();
+    // it may have been closed meanwhile, or show another one
+    if (!this.dialog.open || this.reservation?.id !== changed.id) return;
+    const losesFocus = this.steps.contains(document.activeElement);
+    this.show(changed);
+    if (losesFocus) this.title.focus();
+    setText(this.note, "Saved.");
   }
 }

@@ -1,86 +1,67 @@
 /** The staff's book of reservations: a week, a day of it, and each reservation. Refreshes itself while it is looked at. */
 
 import { api, ApiError } from "../common/api";
-import { element, make, setText } from "../common/dom";
-import { getAvailability, getDay, type Reservation } from "../hanok/api";
-import { addDays, dayName, today } from "../hanok/format";
-import { bookOf, summaryOf } from "./book";
+import { element, setText } from "../common/dom";
+import { Store } from "../common/store";
+import { sentenceOf } from "../hanok/api";
+import { addDays } from "../hanok/format";
+import { houseToday } from "../hanok/house-day";
 import { DetailsDialog } from "./details-dialog";
+import { readBook } from "./read";
+import { INITIAL, reduce } from "./state";
+import { mountBook, mountDay, mountWeek } from "./views";
 
 const REFRESH_MS = 20_000;
 const DAYS = 7;
 
-const date = element("date", HTMLInputElement);
-const error = element("error", HTMLElement);
-const more = element("more", HTMLButtonElement);
-const weekday = new Intl.DateTimeFormat("en-US", { weekday: "short", timeZone: "UTC" });
-
-let timeZone: string | undefined;
-let pages = 1;
-let asked = 0;
+const store = new Store(reduce, INITIAL);
 const dialog = new DetailsDialog(() => void refresh());
+const day = mountDay();
+let asked = 0;
 
-function monday(day: string): string {
-  return addDays(day, -((new Date(`${day}T00:00Z`).getUTCDay() + 6) % 7));
-}
+store.subscribe(day.draw);
+store.subscribe(mountWeek(go));
+store.subscribe(
+  mountBook((reservation) => {
+    dialog.show(reservation);
+  }),
+);
 
 async function refresh(): Promise<void> {
+  const { day, pages } = store.state;
+  if (day === null) {
+    await goToday();
+    return;
+  }
   const number = ++asked;
-  const week = Array.from({ length: DAYS }, (_, index) => addDays(monday(date.value), index));
   try {
-    const numbers = Array.from({ length: pages }, (_, index) => index + 1);
-    const book = await Promise.all(numbers.map((page) => getDay(date.value, 100, page)));
-    const counts = await Promise.all(week.map(async (day) => (await getDay(day, 1)).total));
-    if (number !== asked) return; // another day was chosen in the meantime
-    const reservations = book.flatMap((page) => page.reservations);
-    showDay(reservations);
-    showWeek(week, counts);
-    more.hidden = reservations.length >= (book[0]?.total ?? 0);
-    setText(error, "");
+    const book = await readBook(day, pages);
+    if (number === asked) store.dispatch({ type: "read", day, book });
   } catch (failure) {
-    if (failure instanceof ApiError && failure.status === 401) toLogin();
-    else setText(error, failure instanceof ApiError ? failure.message : String(failure));
+    if (number === asked) fail(failure);
   }
 }
 
-function showDay(reservations: Reservation[]): void {
-  setText(element("day-title", HTMLElement), dayName(date.value));
-  setText(element("summary", HTMLElement), summaryOf(reservations));
-  const focused = document.activeElement?.getAttribute("data-testid");
-  element("book", HTMLElement).replaceChildren(
-    ...bookOf(reservations, (reservation) => {
-      dialog.show(reservation);
-    }),
-  );
-  // drawing anew must not take the keyboard's place away
-  if (focused?.startsWith("reservation-")) {
-    document.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
-  }
-}
-
-function showWeek(week: string[], counts: number[]): void {
-  const buttons = week.map((day, index) => {
-    const button = make(
-      "button",
-      { type: "button", class: "quiet", "aria-label": `${dayName(day)}, ${String(counts[index])} reservations` },
-      make("small", {}, weekday.format(new Date(`${day}T00:00Z`))),
-      make("span", {}, String(Number(day.slice(8)))),
-      make("small", {}, counts[index] ? String(counts[index]) : "·"),
-    );
-    if (day === date.value) button.setAttribute("aria-current", "date");
-    button.addEventListener("click", () => {
-      go(day);
-    });
-    return button;
-  });
-  element("week", HTMLElement).replaceChildren(...buttons);
+function fail(failure: unknown): void {
+  if (failure instanceof ApiError && failure.status === 401) toLogin();
+  else store.dispatch({ type: "failed", why: sentenceOf(failure) });
 }
 
 function go(day: string): void {
-  date.value = day;
-  pages = 1;
-  history.replaceState(null, "", `?date=${day}`);
+  store.dispatch({ type: "day", day });
   void refresh();
+}
+
+async function goToday(): Promise<void> {
+  try {
+    go(await houseToday());
+  } catch (failure) {
+    fail(failure);
+  }
+}
+
+function goBy(days: number): void {
+  if (store.state.day !== null) go(addDays(store.state.day, days));
 }
 
 function toLogin(): void {
@@ -88,36 +69,35 @@ function toLogin(): void {
 }
 
 async function start(): Promise<void> {
-  try {
-    const me = await api<{ display_name: string }>("staff/api/me");
-    setText(element("who", HTMLElement), me.display_name);
-    ({ timezone: timeZone } = await getAvailability(today(), 2));
-  } catch (failure) {
-    if (failure instanceof ApiError && failure.status === 401) {
-      toLogin();
-      return;
-    }
-  }
-  go(new URLSearchParams(location.search).get("date") ?? today(timeZone));
+  const wanted = new URLSearchParams(location.search).get("date") ?? "";
+  store.dispatch({ type: "day", day: wanted });
+  void refresh();
   setInterval(() => {
     if (!document.hidden) void refresh();
   }, REFRESH_MS);
+  try {
+    const me = await api<{ display_name: string }>("staff/api/me");
+    setText(element("who", HTMLElement), me.display_name);
+  } catch (failure) {
+    fail(failure);
+  }
 }
 
 element("previous", HTMLButtonElement).addEventListener("click", () => {
-  go(addDays(date.value, -DAYS));
+  goBy(-DAYS);
 });
 element("next", HTMLButtonElement).addEventListener("click", () => {
-  go(addDays(date.value, DAYS));
+  goBy(DAYS);
 });
-element("today", HTMLButtonElement).addEventListener("click", () => {
-  go(today(timeZone));
+element("today", HTMLButtonElement).addEventListener("click", () => void goToday());
+element("date", HTMLInputElement).addEventListener("change", ({ currentTarget }) => {
+  if (currentTarget instanceof HTMLInputElement) go(currentTarget.value);
 });
-date.addEventListener("change", () => {
-  if (date.value) go(date.value);
+element("date", HTMLInputElement).addEventListener("blur", () => {
+  day.restore(store.state);
 });
-more.addEventListener("click", () => {
-  pages += 1;
+element("more", HTMLButtonElement).addEventListener("click", () => {
+  store.dispatch({ type: "more" });
   void refresh();
 });
 element("logout", HTMLButtonElement).addEventListener("click", () => {

@@ -1,10 +1,11 @@
 /** The public booking page: choose a time, order ahead, leave a name and a number, and get a code. */
 
-import { ApiError } from "../common/api";
 import { element, make, setText } from "../common/dom";
-import { book, getMenu, type Reservation } from "../hanok/api";
-import { dayOf, money, partyOf, timeOf, today } from "../hanok/format";
+import { book, getMenu, sentenceOf, type Reservation, type Slot } from "../hanok/api";
+import { dayOf, money, partyOf, timeOf } from "../hanok/format";
 import { privateFacts, showFacts, statusFacts } from "../hanok/facts";
+import { houseToday, limitDays } from "../hanok/house-day";
+import { PhoneField } from "../hanok/phone-field";
 import { SlotPicker } from "../hanok/slot-picker";
 import { MenuList } from "./menu-list";
 
@@ -14,7 +15,7 @@ const form = element("booking", HTMLFormElement);
 const party = element("party", HTMLSelectElement);
 const date = element("date", HTMLInputElement);
 const name = element("name", HTMLInputElement);
-const phone = element("phone", HTMLInputElement);
+const phone = new PhoneField(element("phone", HTMLInputElement), element("phone-error", HTMLElement));
 const requests = element("requests", HTMLTextAreaElement);
 const error = element("error", HTMLElement);
 const submit = element("submit", HTMLButtonElement);
@@ -31,33 +32,38 @@ function summarise(): void {
   setText(submit, slot && !slot.available ? "Join the waitlist" : "Reserve");
 }
 
-/** Puts the first thing that is missing into words and the cursor there; null when all is there. */
-function missing(): string | null {
+/** Whether all is there; puts the first thing that is missing into words and the cursor there. */
+function isComplete(): boolean {
+  setText(error, "");
   if (!slots.chosen) {
+    setText(error, "Please choose a time.");
     slots.focus();
-    return "Please choose a time.";
+    return false;
   }
   if (!name.value.trim()) {
+    setText(error, "Please tell us your name.");
     name.focus();
-    return "Please tell us your name.";
+    return false;
   }
-  if (!phone.value.trim()) {
-    phone.focus();
-    return "Please leave a phone number, in case something changes.";
-  }
-  return null;
+  return phone.insist();
 }
 
 async function reserve(): Promise<void> {
-  const fault = missing();
-  setText(error, fault ?? "");
-  const slot = slots.chosen;
-  if (fault !== null || slot === null) return;
   submit.disabled = true;
+  await slots.ready; // a day that was chosen a moment ago counts
+  try {
+    const slot = slots.chosen;
+    if (isComplete() && slot) await send(slot);
+  } finally {
+    submit.disabled = false;
+  }
+}
+
+async function send(slot: Slot): Promise<void> {
   try {
     const reservation = await book({
       guest_name: name.value.trim(),
-      guest_phone: phone.value.trim(),
+      guest_phone: phone.value,
       party_size: Number(party.value),
       starts_at: slot.starts_at,
       special_requests: requests.value.trim() || null,
@@ -65,10 +71,8 @@ async function reserve(): Promise<void> {
     });
     showBooked(reservation);
   } catch (failure) {
-    setText(error, failure instanceof ApiError ? failure.message : String(failure));
-    await slots.load(date.value, Number(party.value)); // somebody else may have been quicker
-  } finally {
-    submit.disabled = false;
+    setText(error, sentenceOf(failure));
+    await loadSlots(); // somebody else may have been quicker
   }
 }
 
@@ -87,21 +91,37 @@ function showBooked(reservation: Reservation): void {
   booked.focus();
 }
 
+async function loadSlots(): Promise<void> {
+  if (date.value) await slots.load(date.value, Number(party.value));
+  else slots.clear("Please choose a day.");
+}
+
+/** The first day to choose is the restaurant's today, whatever day it is where the guest reads this. */
+async function loadDays(): Promise<void> {
+  try {
+    const first = await houseToday();
+    limitDays(date, first);
+    date.value ||= first;
+    await loadSlots();
+  } catch (failure) {
+    slots.clear(sentenceOf(failure));
+  }
+}
+
 async function loadMenu(): Promise<void> {
   try {
     const dishes = await getMenu();
     menu.show(dishes);
     setText(element("discount", HTMLElement), `${String(dishes.preorder_discount_percent)} %`);
   } catch (failure) {
-    setText(error, failure instanceof ApiError ? failure.message : String(failure));
+    setText(error, sentenceOf(failure));
   }
 }
 
 for (let size = 1; size <= LARGEST_PARTY; size++) {
   party.append(make("option", { value: String(size), selected: size === 2 }, partyOf(size)));
 }
-date.min = date.value = today();
-const reload = () => void (date.value && slots.load(date.value, Number(party.value)));
+const reload = () => void loadSlots();
 party.addEventListener("change", reload);
 date.addEventListener("change", reload);
 form.addEventListener("input", () => {
@@ -111,5 +131,5 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void reserve();
 });
-reload();
+void loadDays();
 void loadMenu();

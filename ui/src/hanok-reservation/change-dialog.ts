@@ -1,10 +1,11 @@
 /** Changes party, day and time, or requests; what is not changed is not sent. */
 
-import { ApiError } from "../common/api";
 import { element, setText } from "../common/dom";
-import { change, type Changes, type Reservation } from "../hanok/api";
-import { today } from "../hanok/format";
+import { change, isRefusal, sentenceOf, type Changes, type Reservation } from "../hanok/api";
+import { houseToday, limitDays } from "../hanok/house-day";
 import { SlotPicker } from "../hanok/slot-picker";
+
+const KEPT = "You keep the reservation that you have.";
 
 export class ChangeDialog {
   private readonly dialog = element("change-dialog", HTMLDialogElement);
@@ -37,16 +38,26 @@ export class ChangeDialog {
     this.reservation = reservation;
     this.party.value = String(reservation.party_size);
     this.date.value = reservation.starts_at.slice(0, 10);
-    this.date.min = today();
     this.requests.value = reservation.special_requests ?? "";
     setText(this.error, "");
+    this.slots.clear("");
     this.dialog.showModal();
-    void this.load(reservation.starts_at.slice(11, 16));
+    void this.limit();
+    void this.load();
   }
 
-  private async load(time?: string): Promise<void> {
-    if (!this.party.checkValidity() || !this.date.value) return;
-    await this.slots.load(this.date.value, Number(this.party.value), time);
+  private async limit(): Promise<void> {
+    try {
+      limitDays(this.date, await houseToday());
+    } catch {
+      // the times say that the server is away, and it takes no day that has passed
+    }
+  }
+
+  private async load(): Promise<void> {
+    if (!this.party.checkValidity()) return;
+    if (this.date.value) await this.slots.load(this.date.value, Number(this.party.value), this.reservation);
+    else this.slots.clear("Please choose a day.");
   }
 
   private changes(before: Reservation): Changes {
@@ -60,19 +71,42 @@ export class ChangeDialog {
     return changes;
   }
 
-  private async send(): Promise<void> {
-    if (!this.reservation) return;
-    const { confirmation_code: code, guest_phone: phone, starts_at: before } = this.reservation;
-    if (!this.slots.chosen && this.date.value !== before.slice(0, 10)) {
-      setText(this.error, "Please choose a time on the new day.");
-      return;
+  /** Puts what is missing into words and the cursor there; null when all is there. */
+  private missing(before: Reservation): string | null {
+    if (!this.party.value || !this.party.checkValidity()) {
+      this.party.focus();
+      return "Please say how many you will be, 1 to 20.";
     }
+    if (!this.date.value) {
+      this.date.focus();
+      return "Please choose a day.";
+    }
+    if (!this.slots.chosen && this.date.value !== before.starts_at.slice(0, 10)) {
+      this.slots.focus();
+      return "Please choose a time on the new day.";
+    }
+    return null;
+  }
+
+  private async send(): Promise<void> {
+    const before = this.reservation;
+    if (!before) return;
     this.save.disabled = true;
+    await this.slots.ready; // a day that was chosen a moment ago counts
     try {
-      this.onChanged(await change(code, phone, this.changes(this.reservation)));
+      const fault = this.missing(before);
+      setText(this.error, fault ?? "");
+      if (fault !== null) return;
+      const changed = await change(before.confirmation_code, before.guest_phone, this.changes(before));
       this.dialog.close();
+      this.onChanged(changed);
     } catch (failure) {
-      setText(this.error, failure instanceof ApiError ? failure.message : String(failure));
+      const isFull = isRefusal(failure, "no_table");
+      setText(this.error, isFull ? `${failure.message} ${KEPT}` : sentenceOf(failure));
+      if (isFull) await this.load();
+      this.save.disabled = false;
+      // below a long list of times, the error and what can be done now come into view
+      this.save.focus();
     } finally {
       this.save.disabled = false;
     }

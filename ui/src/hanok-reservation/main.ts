@@ -1,22 +1,34 @@
 /** The status page: a code shows how a reservation stands; with the phone number its guest changes or cancels it. */
 
-import { ApiError } from "../common/api";
 import { element, setText } from "../common/dom";
-import { getStatus, open, type Reservation, type ReservationStatus } from "../hanok/api";
+import { cancel, getStatus, open, sentenceOf, type Reservation, type ReservationStatus } from "../hanok/api";
+import { CancelDialog } from "../hanok/cancel-dialog";
 import { privateFacts, showFacts, statusFacts, statusName } from "../hanok/facts";
-import { CancelDialog } from "./cancel-dialog";
+import { money } from "../hanok/format";
+import { PhoneField } from "../hanok/phone-field";
 import { ChangeDialog } from "./change-dialog";
 
 const form = element("lookup", HTMLFormElement);
 const code = element("code", HTMLInputElement);
-const phone = element("phone", HTMLInputElement);
+const phone = new PhoneField(element("phone", HTMLInputElement), element("phone-error", HTMLElement), true);
 const error = element("error", HTMLElement);
 const find = element("find", HTMLButtonElement);
 const found = element("found", HTMLElement);
 
 let reservation: Reservation | null = null;
 
-const cancelDialog = new CancelDialog(showOwn);
+const cancelDialog = new CancelDialog({
+  consequence: ({ seating_status: seating }) =>
+    seating === "waitlist" ? "You give up your place on the waitlist." : "Your table goes to somebody else.",
+  retention: ({ food_total_cents: total }) =>
+    `You ordered food for ${money(total)} ahead. You can move to another day and keep it all.`,
+  insistence: "Cancel it all the same",
+  cancel: ({ confirmation_code: code, guest_phone: phone }, acknowledged) => cancel(code, phone, acknowledged),
+  onCancelled: (cancelled) => {
+    showOwn(cancelled);
+    found.focus();
+  },
+});
 const changeDialog = new ChangeDialog(showOwn);
 
 /** The code as it is stored, however it was typed: `hnk 7k2m` is `HNK-7K2M`. */
@@ -33,13 +45,14 @@ async function lookUp(): Promise<void> {
     code.focus();
     return;
   }
+  if (!phone.insist()) return;
   find.disabled = true;
   try {
-    if (phone.value.trim()) showOwn(await open(typedCode(), phone.value.trim()));
-    else showStatus(await getStatus(typedCode()));
+    if (phone.isEmpty) showStatus(await getStatus(typedCode()));
+    else showOwn(await open(typedCode(), phone.value));
     found.focus();
   } catch (failure) {
-    setText(error, failure instanceof ApiError ? failure.message : String(failure));
+    setText(error, sentenceOf(failure));
   } finally {
     find.disabled = false;
   }

@@ -1,6 +1,6 @@
 /** The restaurant's HTTP API; paths are relative to a page below /hanok/. */
 
-import { api } from "../common/api";
+import { api, ApiError } from "../common/api";
 
 export type Status = "pending" | "confirmed" | "seated" | "completed" | "cancelled";
 
@@ -53,6 +53,7 @@ export interface ReservationStatus {
   party_size: number;
   starts_at: string;
   status: Status;
+  duration_minutes: number;
   seating_status: "not_applicable" | "allocated" | "waitlist";
   assistant_seating_opening_hint: string;
 }
@@ -67,7 +68,6 @@ export interface Reservation extends ReservationStatus {
   preorder_discount_cents: number;
   food_total_cents: number;
   source_channel: "online" | "voice" | "api";
-  duration_minutes: number;
   guest_priority: "normal" | "vip";
   tables_allocated: number[] | null;
 }
@@ -76,6 +76,12 @@ export interface Changes {
   party_size?: number;
   starts_at?: string;
   special_requests?: string;
+}
+
+/** The staff may besides put right who comes. */
+export interface StaffChanges extends Changes {
+  guest_name?: string;
+  guest_phone?: string;
 }
 
 const ROOT = "api/reservations";
@@ -113,15 +119,33 @@ const byId = (id: number) => `${ROOT}/${String(id)}`;
 export const getDay = (date: string, size = 100, page = 1) =>
   api<Page>(`${ROOT}?date=${date}&page_size=${String(size)}&page=${String(page)}`);
 
-export const setStatus = (id: number, status: Status) =>
+/** How many reservations of a day are not cancelled. */
+export async function countDay(date: string): Promise<number> {
+  const [all, cancelled] = await Promise.all([
+    getDay(date, 1),
+    api<Page>(`${ROOT}?date=${date}&page_size=1&status=cancelled`),
+  ]);
+  return all.total - cancelled.total;
+}
+
+export const setStatus = (id: number, status: Exclude<Status, "cancelled">) =>
+  api<Reservation>(`${byId(id)}/status`, { method: "PATCH", body: { status } });
+
+export const cancelByStaff = (id: number, acknowledged: boolean) =>
   api<Reservation>(`${byId(id)}/status`, {
     method: "PATCH",
-    // the staff has talked to the guest
-    body: { status, retention_offer_acknowledged: status === "cancelled" },
+    body: { status: "cancelled", retention_offer_acknowledged: acknowledged },
   });
 
 export const setPriority = (id: number, priority: "normal" | "vip") =>
   api<Reservation>(`${byId(id)}/priority`, { method: "PATCH", body: { guest_priority: priority } });
 
-export const amend = (id: number, changes: Changes & { guest_name?: string; guest_phone?: string }) =>
+export const amend = (id: number, changes: StaffChanges) =>
   api<Reservation>(byId(id), { method: "PATCH", body: changes });
+
+/** What went wrong, for the person who reads the page. */
+export const sentenceOf = (failure: unknown) => (failure instanceof ApiError ? failure.message : String(failure));
+
+/** Whether the server refused for this reason of its own; nothing was changed then. */
+export const isRefusal = (failure: unknown, code: string): failure is ApiError =>
+  failure instanceof ApiError && failure.code === code;

@@ -17,13 +17,25 @@ export const dayOf = (moment: string) => day.format(wallClock(moment));
 export const dayName = (date: string) => day.format(new Date(`${date}T00:00Z`));
 export const partyOf = (size: number) => (size === 1 ? "1 guest" : `${String(size)} guests`);
 
-/** Today as `YYYY-MM-DD` in a time zone; the browser's own when the restaurant's is not known yet. */
-export function today(timeZone?: string): string {
-  return new Intl.DateTimeFormat("en-CA", { timeZone }).format(new Date());
+/** Today as `YYYY-MM-DD` in a time zone. */
+export function today(timeZone: string, now = new Date()): string {
+  return new Intl.DateTimeFormat("en-CA", { timeZone }).format(now);
+}
+
+/** Whether this is a day that the server takes: `YYYY-MM-DD` of this century, and on the calendar. */
+export function isDay(text: string): boolean {
+  const start = new Date(`${text}T00:00Z`);
+  return /^20\d\d-\d\d-\d\d$/.test(text) && !isNaN(start.getTime()) && start.toISOString().startsWith(text);
 }
 
 export function addDays(date: string, days: number): string {
   const moved = new Date(`${date}T00:00Z`);
   moved.setUTCDate(moved.getUTCDate() + days);
   return moved.toISOString().slice(0, 10);
+}
+
+/** The seven days, Monday first, among which a day lies. */
+export function weekOf(date: string): string[] {
+  const monday = addDays(date, -((new Date(`${date}T00:00Z`).getUTCDay() + 6) % 7));
+  return Array.from({ length: 7 }, (_, index) => addDays(monday, index));
 }

@@ -1,11 +1,13 @@
 /** Lets a guest choose one of the half hours of a day; asks the server anew whenever day or party changes. */
 
-import { ApiError } from "../common/api";
 import { make, setText } from "../common/dom";
-import { getAvailability, type Slot } from "./api";
-import { dayName, timeOf } from "./format";
+import { getAvailability, sentenceOf, type Slot } from "./api";
+import { timeOf } from "./format";
+import { hintFor, noteOn, slotsFor, type Stay } from "./slots";
 
 export class SlotPicker {
+  /** Settles when the times shown are those of the day and party that were asked for last. */
+  ready: Promise<void> = Promise.resolve();
   private asked = 0;
   private slots: Slot[] = [];
 
@@ -21,46 +23,60 @@ export class SlotPicker {
     return this.slots.find(({ starts_at }) => starts_at === checked?.value) ?? null;
   }
 
-  /** `time`, like `18:30`, is chosen if it is there; without it, the time that was chosen before. */
-  async load(date: string, party: number, time?: string): Promise<void> {
-    const number = ++this.asked;
-    const before = time ?? this.chosen?.starts_at.slice(11, 16);
-    setText(this.hint, "Looking for tables…");
-    try {
-      const day = await getAvailability(date, party);
-      if (number !== this.asked) return; // a newer question is on its way
-      this.slots = day.slots;
-      this.group.replaceChildren(...day.slots.map((slot) => this.option(slot, before)));
-      setText(this.hint, hintFor(date, day.opens_at !== null, day.slots));
-    } catch (error) {
-      if (number !== this.asked) return;
-      this.slots = [];
-      this.group.replaceChildren();
-      setText(this.hint, error instanceof ApiError ? error.message : String(error));
-    }
-    this.onChange();
+  /** Nothing to choose from, and why. */
+  clear(why: string): void {
+    this.asked++;
+    this.show([], null, undefined, why);
+  }
+
+  /**
+   * The time that was chosen before is chosen again if it is there. With `own`, the reservation that is to be moved,
+   * that is its time at first.
+   */
+  load(date: string, party: number, own: Stay | null = null): Promise<void> {
+    this.ready = this.ask(date, party, own);
+    return this.ready;
   }
 
   focus(): void {
     this.group.querySelector("input")?.focus();
   }
 
-  private option(slot: Slot, before: string | undefined): HTMLElement {
+  private async ask(date: string, party: number, own: Stay | null): Promise<void> {
+    const number = ++this.asked;
+    setText(this.hint, "Looking for tables…");
+    try {
+      const day = await getAvailability(date, party);
+      if (number !== this.asked) return; // a newer question is on its way
+      const slots = slotsFor(day, own);
+      this.show(slots, own, (this.chosen ?? own)?.starts_at.slice(11, 16), hintFor(day, slots, own));
+    } catch (failure) {
+      if (number === this.asked) this.show([], null, undefined, sentenceOf(failure));
+    }
+  }
+
+  private show(slots: Slot[], own: Stay | null, time: string | undefined, hint: string): void {
+    this.slots = slots;
+    this.group.replaceChildren(...slots.map((slot) => this.option(slot, own, time)));
+    setText(this.hint, hint);
+    this.onChange();
+  }
+
+  private option(slot: Slot, own: Stay | null, time: string | undefined): HTMLElement {
     const input = make("input", {
       type: "radio",
       name: "slot",
       value: slot.starts_at,
-      checked: slot.starts_at.slice(11, 16) === before,
+      checked: slot.starts_at.slice(11, 16) === time,
     });
     input.addEventListener("change", this.onChange);
-    const note = slot.available ? null : make("small", {}, "Waitlist");
-    return make("label", { class: "slot" }, input, make("span", {}, timeOf(slot.starts_at)), note);
+    const note = noteOn(slot, own);
+    return make(
+      "label",
+      { class: "slot" },
+      input,
+      make("span", {}, timeOf(slot.starts_at)),
+      note && make("small", {}, note),
+    );
   }
-}
-
-function hintFor(date: string, isOpen: boolean, slots: Slot[]): string {
-  if (!isOpen) return `We are closed on ${dayName(date)}. Please choose another day.`;
-  if (slots.length === 0) return "There is no time left on that day. Please choose another one.";
-  if (!slots.some(({ available }) => available)) return "All tables are taken; you can join the waitlist.";
-  return "";
 }

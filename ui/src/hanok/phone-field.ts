@@ -1,0 +1,54 @@
+/** A field for a phone number that says next to it what is wrong, before anything is sent. */
+
+import { setText } from "../common/dom";
+import { dialable, phoneFault } from "./phone";
+
+export class PhoneField {
+  /** `fault` is the element that the input names with aria-describedby. */
+  constructor(
+    readonly input: HTMLInputElement,
+    private readonly fault: HTMLElement,
+    private readonly isOptional = false,
+  ) {
+    input.addEventListener("change", () => {
+      if (!this.isEmpty) this.check();
+    });
+    input.addEventListener("input", () => {
+      if (input.ariaInvalid) this.check();
+    });
+  }
+
+  get isEmpty(): boolean {
+    return !this.input.value.trim();
+  }
+
+  /** As it may be sent. */
+  get value(): string {
+    return dialable(this.input.value);
+  }
+
+  /** Whether it may be sent; if not, it says why. */
+  check(): boolean {
+    const fault = this.isOptional && this.isEmpty ? null : phoneFault(this.input.value);
+    this.say(fault);
+    return fault === null;
+  }
+
+  /** Like `check`, and takes the person back to the field. */
+  insist(): boolean {
+    const isGood = this.check();
+    if (!isGood) this.input.focus();
+    return isGood;
+  }
+
+  /** Another person's number, about which nothing was said yet. */
+  set(number: string): void {
+    this.input.value = number;
+    this.say(null);
+  }
+
+  private say(fault: string | null): void {
+    this.input.ariaInvalid = fault === null ? null : "true";
+    setText(this.fault, fault ?? "");
+  }
+}
