@@ -24,14 +24,14 @@ $(VENV)/bin/uv:
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.product: $(VENV)/bin/uv requirements.lock pyproject.toml
-	@echo "- Installing what the product needs (130 packages, 700 MB, once)"
-	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet -r requirements.lock
+	@echo "- Installing what the product needs (140 packages, 800 MB, once)"
+	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps -r requirements.lock
 	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product requirements-dev.lock
 	@echo "- Installing what the tests need"
-	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet -r requirements-dev.lock
+	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps -r requirements-dev.lock
 	@touch $@
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json

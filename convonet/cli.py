@@ -10,6 +10,9 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
+from convonet.agents.domain import all_domains
+from convonet.agents.meaning import KNOWN, write_known
+from convonet.agents.router import example_lines
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.demo import seed_demo
 from convonet.domains.catalogue import catalogue_page
@@ -29,6 +32,7 @@ staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who w
 app.add_typer(staff_app, name="staff")
 
 DOCS = Path(__file__).parents[1] / "docs"
+LINES = Path(__file__).parent / "agents" / KNOWN
 
 
 @app.command("migrate")
@@ -94,6 +98,17 @@ def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:
 def protocol() -> None:
     """Write docs/protocol.schema.json, from which the pages' types are generated."""
     (DOCS / "protocol.schema.json").write_text(render())
+
+
+@app.command()
+def lines() -> None:
+    """Write convonet/agents/lines.npz: what the example lines mean, so that no process has to compute it."""
+    write_known(all_example_lines(), LINES)
+
+
+def all_example_lines() -> list[str]:
+    """What the router's classifier learns from, in any order."""
+    return [line for examples in example_lines(all_domains()).values() for line in examples]
 
 
 @app.command()

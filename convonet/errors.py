@@ -178,6 +178,9 @@ class AgentError(ConvonetError):
 class DomainError(ConvonetError):
     """A domain rule forbids what a tool was asked; `spoken` tells the caller why."""
 
+    reason: str = ""
+    """The same for programs; empty where none needs to tell this refusal from others."""
+
 
 class NotFound(DomainError):
     """The thing does not exist, or belongs to somebody else: both look alike."""

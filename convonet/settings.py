@@ -155,6 +155,22 @@ class Settings(BaseSettings):
     )
     tool_timeout_s: Seconds = Field(6.0, alias="CONVONET_TOOL_TIMEOUT_S", description="Longest time one tool may take.")
 
+    # -- hand-over to a human
+    freepbx_domain: str | None = Field(
+        None, alias="FREEPBX_DOMAIN", description="SIP domain of the PBX; unset: nobody can be handed over."
+    )
+    departments: str = Field(
+        "support,sales,technical",
+        alias="VOICE_AGENT_DEPARTMENTS",
+        description="Departments that callers can be handed over to, each with its extension: `sales=2002`.",
+    )
+    fallback_department: str = Field(
+        "support", alias="VOICE_AGENT_FALLBACK_DEPARTMENT", description="For callers who name no department."
+    )
+    fallback_extension: str = Field(
+        "2001", alias="VOICE_AGENT_FALLBACK_EXTENSION", description="Of departments without one of their own."
+    )
+
     # -- CRM
     suitecrm_url: AnyHttpUrl | None = Field(
         None, alias="SUITECRM_URL", description="SuiteCRM's address, without /Api; default: contacts in our own tables."
@@ -220,6 +236,13 @@ class Settings(BaseSettings):
         scheme = urlsplit(value.get_secret_value()).scheme
         if scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
             raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
+        return value
+
+    @field_validator("departments")
+    @classmethod
+    def _departments_are_names(cls, value: str) -> str:
+        if not all(re.fullmatch(r"\s*[\w -]{1,40}(=\d{2,10})?\s*", name) for name in value.split(",")):
+            raise ValueError("must be names, each with or without an extension: `support=2001,sales=2002`")
         return value
 
     @field_validator("caller_timezone", "hanok_timezone")

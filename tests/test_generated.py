@@ -4,7 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from convonet.cli import domains_page, settings_page
+from convonet.agents.meaning import unknown_lines
+from convonet.cli import all_example_lines, domains_page, settings_page
 from convonet.errors import ErrorCode
 from convonet.protocol.schema import render
 
@@ -32,6 +33,10 @@ def test_every_error_code_is_documented_and_no_other():
 
 def test_the_page_of_settings_is_the_settings():
     assert (ROOT / "docs/settings.md").read_text() == settings_page(), "run `convonet settings`"
+
+
+def test_the_meaning_of_every_example_line_is_known():
+    assert unknown_lines(all_example_lines()) == [], "run `convonet lines`"
 
 
 def test_the_page_of_domains_is_the_tools():

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pydantic import BaseModel
+
 from convonet.ids import SessionId, TurnId, UserId
 
 AgentType = Literal["todo", "mortgage", "healthcare", "hanok_table", "general"]
@@ -32,6 +34,19 @@ class ChatMessage:
 
     role: Literal["user", "assistant"]
     content: str
+    done: tuple[str, ...] = ()
+    """What the tools of that turn changed, as a person reads it."""
+
+
+class TransferContext(BaseModel):
+    """What goes along with a caller who is handed over; the names are those that call centre software reads."""
+
+    conversation_history: list[dict[str, str]]
+    user_id: str
+    user_name: str
+    activities: list[str]
+    suitecrm_context: dict[str, str] = {}
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,9 @@ class Final:
     history: tuple[ChatMessage, ...]
     memory: dict[str, str] = field(default_factory=dict)
     transfer_marker: str | None = None
+    """Set when the caller is to be handed over: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
+    transfer_context: TransferContext | None = None
+    """What the human is told."""
     tokens_in: int = 0
     tokens_out: int = 0
 

@@ -25,7 +25,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from convonet.agents.base import AgentEvent, AgentType, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.domain import Domain
 from convonet.agents.prompt import MEMORY, messages_for
 from convonet.agents.router import Route
@@ -37,6 +37,9 @@ MOST_ROUNDS = 6
 MOST_AT_ONCE = 8
 """Tool calls of one turn that run at the same time."""
 
+READING = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
+"""How the names of tools begin that change nothing."""
+
 GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
 
 Model = Runnable[LanguageModelInput, AIMessage]
@@ -46,9 +49,9 @@ Model = Runnable[LanguageModelInput, AIMessage]
 class Surroundings(Protocol):
     """What the graph uses of the process; `AgentService` is it."""
 
-    def route(self, request: TurnRequest, now: datetime) -> Route: ...
+    async def route(self, request: TurnRequest, now: datetime) -> Route: ...
 
-    def domain(self, agent_type: AgentType) -> Domain: ...
+    def domain(self, name: str) -> Domain: ...
 
     async def model_for(self, domain: Domain) -> Model: ...
 
@@ -66,7 +69,7 @@ class TurnContext:
 
 
 class TurnState(TypedDict, total=False):
-    """What nodes hand on. `answer` and the tokens add up."""
+    """What nodes hand on. What is annotated adds up; `done` is what the tools changed, as a person reads it."""
 
     route: Route
     messages: Annotated[list[BaseMessage], operator.add]
@@ -74,6 +77,7 @@ class TurnState(TypedDict, total=False):
     memory: dict[str, str]
     rounds: Annotated[int, operator.add]
     calls: Annotated[int, operator.add]
+    done: Annotated[list[str], operator.add]
     tokens_in: Annotated[int, operator.add]
     tokens_out: Annotated[int, operator.add]
 
@@ -105,12 +109,12 @@ def build_graph() -> TurnGraph:
 
 async def _understand(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn = runtime.context
-    route = turn.around.route(turn.request, turn.now)
+    route = await turn.around.route(turn.request, turn.now)
     _emit(runtime, DomainChosen(route.agent_type))
     if route.kind != "domain":
         return {"route": route}
-    domain = turn.around.domain(route.agent_type)
-    return {"route": route, "messages": messages_for(domain, turn.request, turn.now)}
+    domain = turn.around.domain(route.domain)
+    return {"route": route, "messages": messages_for(domain, turn.request, turn.now, route.suggested)}
 
 
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -120,7 +124,7 @@ async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> Turn
 
 
 async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    domain = runtime.context.around.domain(state["route"].agent_type)
+    domain = runtime.context.around.domain(state["route"].domain)
     model = await runtime.context.around.model_for(domain)
     message: AIMessageChunk | None = None
     async for chunk in model.astream(state["messages"]):
@@ -150,16 +154,22 @@ def _after_thinking(state: TurnState) -> str:
 
 async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     calls = cast("AIMessage", state["messages"][-1]).tool_calls
-    domain = runtime.context.around.domain(state["route"].agent_type)
+    domain = runtime.context.around.domain(state["route"].domain)
     first = state.get("calls", 0)
     async with asyncio.TaskGroup() as group:
         working = [
             group.create_task(_use_tool(runtime, domain, call, first + index)) for index, call in enumerate(calls)
         ]
-    return {"messages": [task.result() for task in working], "rounds": 1, "calls": len(calls)}
+    results = [task.result() for task in working]
+    done = [domain.label(result.name or "") for result in results if result.status == "success" and _changes(result)]
+    return {"messages": [*results], "rounds": 1, "calls": len(calls), "done": done}
 
 
-async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCall, number: int) -> BaseMessage:
+def _changes(result: ToolMessage) -> bool:
+    return not (result.name or "").startswith(READING)
+
+
+async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCall, number: int) -> ToolMessage:
     turn, label = runtime.context, domain.label(call["name"])
     call_id = call["id"] or f"call-{number}"
     async with turn.slots:

@@ -29,15 +29,17 @@ _STYLE = (
 class Briefing:
     """The facts of a turn, as values; `now` is in the caller's time zone."""
 
-    agent_type: str
+    domain: str
     now: datetime
     memory: Mapping[str, str]
+    suggested: str | None
+    """What the classifier takes the sentence for."""
 
 
-def messages_for(domain: Domain, request: TurnRequest, now: datetime) -> list[BaseMessage]:
+def messages_for(domain: Domain, request: TurnRequest, now: datetime, suggested: str | None) -> list[BaseMessage]:
     """The conversation as a chat model takes it, the caller's new sentence last."""
     return [
-        _system(domain, request, now),
+        _system(domain, request, now, suggested),
         *(HumanMessage(m.content) if m.role == "user" else AIMessage(m.content) for m in request.history),
         HumanMessage(request.transcript),
     ]
@@ -49,7 +51,7 @@ def briefing_in(messages: Sequence[BaseMessage]) -> Briefing:
     return briefing
 
 
-def _system(domain: Domain, request: TurnRequest, now: datetime) -> SystemMessage:
+def _system(domain: Domain, request: TurnRequest, now: datetime, suggested: str | None) -> SystemMessage:
     caller = request.caller
     facts = (
         f"The caller is {caller.user_name or 'unknown'}. It is {now:%A}, {now:%Y-%m-%d}, {now:%H:%M} in the caller's "
@@ -57,5 +59,5 @@ def _system(domain: Domain, request: TurnRequest, now: datetime) -> SystemMessag
     )
     return SystemMessage(
         f"{_STYLE}\n{domain.prompt}\n{facts}",
-        additional_kwargs={BRIEFING: Briefing(domain.agent_type, now, request.memory)},
+        additional_kwargs={BRIEFING: Briefing(domain.name, now, request.memory, suggested)},
     )

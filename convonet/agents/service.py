@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 from langchain_core.messages import ToolCall
 
-from convonet.agents.base import AgentEvent, AgentType, ChatMessage, Final, TurnRequest
+from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
+from convonet.agents.closing import final_of
+from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import Model, TurnContext, TurnState, build_graph
 from convonet.agents.models import ChosenModel, chosen_model
@@ -41,8 +44,8 @@ class AgentService:
         clock: Clock = utc_now,
     ) -> None:
         found = all_domains() if domains is None else tuple(domains)
-        self._domains = {domain.agent_type: domain for domain in found}
-        self._router = Router(found)
+        self._domains = {domain.name: domain for domain in found}
+        self._router = Router(found, Departments.of(settings))
         self._model = model or chosen_model(settings, found)
         self._bound: dict[str, Model] = {}
         self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
@@ -53,22 +56,26 @@ class AgentService:
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
         deadline = asyncio.get_running_loop().time() + self._turn_timeout_s
-        context = TurnContext(request, self._clock().astimezone(_zone(request)), self)
+        now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
         with structlog.contextvars.bound_contextvars(session_id=request.session_id, turn_id=request.turn_id):
-            async with contextlib.aclosing(self._run(context)) as parts:
-                while (part := await _next(parts, deadline)) is not None:
-                    if isinstance(part, dict):
-                        state = part
-                    else:
-                        yield part
-            yield self._final(request, state)
+            for said in self._router.parts(request, now):
+                if state:
+                    yield TextDelta(" ")
+                context = TurnContext(_part_of(request, said, state), now, self)
+                async with contextlib.aclosing(self._run(context, state)) as steps:
+                    while (step := await _next(steps, deadline)) is not None:
+                        if isinstance(step, dict):
+                            state = step
+                        else:
+                            yield step
+            yield final_of(request, state, now, self._model.provider, self._model.name)
 
     async def warm_up(self) -> bool:
         """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer."""
         for domain in self._domains.values():
             await self.model_for(domain)
-            domain.skill.understands(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
+            domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
         return len(self._bound) == len(self._domains)
 
     async def close(self) -> None:
@@ -77,38 +84,45 @@ class AgentService:
 
     # -- what the graph uses
 
-    def route(self, request: TurnRequest, now: datetime) -> Route:
+    async def route(self, request: TurnRequest, now: datetime) -> Route:
         """Where a turn goes."""
-        return self._router.route(request, now)
+        return await self._router.route(request, now)
 
-    def domain(self, agent_type: AgentType) -> Domain:
+    def domain(self, name: str) -> Domain:
         """The domain of that name."""
-        return self._domains[agent_type]
+        return self._domains[name]
 
     async def model_for(self, domain: Domain) -> Model:
         """The chat model with the domain's tools; without any while their server is away."""
-        if domain.agent_type not in self._bound:
+        if domain.name not in self._bound:
             try:
-                specs = await self._tools.list_tools(domain.server)
+                specs = await self._tools.list_tools(domain.name)
             except ConnectionError:
-                log.warning("tools_unknown", server=domain.server)
+                log.warning("tools_unknown", server=domain.name)
                 return self._model.chat
-            self._bound[domain.agent_type] = self._model.chat.bind_tools(
+            self._bound[domain.name] = self._model.chat.bind_tools(
                 [{"name": spec.name, "description": spec.description, "parameters": spec.parameters} for spec in specs]
             )
-        return self._bound[domain.agent_type]
+        return self._bound[domain.name]
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id)
         return await self._tools.call(
-            domain.server, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
+            domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
         )
 
-    async def _run(self, context: TurnContext) -> AsyncGenerator[AgentEvent | TurnState, None]:
-        """The graph's events as they happen, and its state after each step."""
-        start: TurnState = {"rounds": 0, "calls": 0}
+    async def _run(self, context: TurnContext, before: TurnState) -> AsyncGenerator[AgentEvent | TurnState, None]:
+        """The graph's events as they happen, and its state after each step; what adds up goes on from `before`."""
+        start: TurnState = {
+            "rounds": 0,
+            "calls": before.get("calls", 0),
+            "answer": f"{before['answer']} " if before else "",
+            "done": before.get("done", []),
+            "tokens_in": before.get("tokens_in", 0),
+            "tokens_out": before.get("tokens_out", 0),
+        }
         stream = self._graph.astream(start, context=context, stream_mode=["custom", "values"])
         # closing the stream is what cancels the nodes at work
         async with contextlib.aclosing(
@@ -117,21 +131,13 @@ class AgentService:
             async for _, content in parts:
                 yield content
 
-    def _final(self, request: TurnRequest, state: TurnState) -> Final:
-        text = state.get("answer", "")
-        if not text:
-            raise AgentError("the model gave no answer")
-        said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
-        return Final(
-            text,
-            state["route"].agent_type,
-            self._model.provider,
-            self._model.name,
-            request.history + said,
-            state.get("memory", request.memory),
-            tokens_in=state.get("tokens_in", 0),
-            tokens_out=state.get("tokens_out", 0),
-        )
+
+def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
+    """The request for one of several wishes in a sentence, after those before it."""
+    if not before:
+        return replace(request, transcript=said)
+    memory = before.get("memory", request.memory)
+    return replace(request, transcript=said, memory=memory, agent_type=before["route"].agent_type)
 
 
 async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -> AgentEvent | TurnState | None:

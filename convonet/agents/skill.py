@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, Protocol
 
 QUESTION = "question"
@@ -33,6 +34,8 @@ class SkillTurn:
     memory: Mapping[str, str] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()
     """The tool results of this turn so far, in the order of the calls."""
+    suggested: str | None = None
+    """What the classifier takes the sentence for, by the name under which the domain keeps its example lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,22 @@ class Say:
 Step = UseTools | Say
 
 
+class Claim(IntEnum):
+    """How sure a skill is that a sentence is for it."""
+
+    NONE = 0
+    MAYBE = 1
+    """The rules allow it: an answer that was not understood, a thing to do with no word about a list."""
+    SURE = 2
+    ANSWER = 3
+    """It answers the question that this domain has asked."""
+
+
 class Skill(Protocol):
     """One domain's rules."""
 
-    def understands(self, turn: SkillTurn) -> bool:
-        """Whether the sentence is one of this domain's, or answers its open question."""
+    def claims(self, turn: SkillTurn) -> Claim:
+        """Whether the sentence is one of this domain's, by the rules alone."""
         ...
 
     def step(self, turn: SkillTurn) -> Step:

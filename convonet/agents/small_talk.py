@@ -11,6 +11,8 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
 from convonet.agents.spoken import answer, bare, cleaned, enumerated
 
+MOST_EXAMPLES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -52,11 +54,10 @@ def last_answer(history: Sequence[ChatMessage]) -> str:
 
 
 def offer(domains: Sequence[Domain]) -> str:
-    """What the agent can do, with an example."""
-    examples = [domain.examples[0] for domain in domains]
-    more = [domain.examples[1] for domain in domains]
+    """What the agent can do, with as many examples as a caller keeps in mind."""
+    examples = [domain.examples[0] for domain in domains][-MOST_EXAMPLES:]
     can = enumerated([domain.about for domain in domains])
-    return f"I can {can}. Say, for example: {enumerated([*examples, *more], 'or')}."
+    return f"I can {can}. Say, for example: {enumerated(examples, 'or')}."
 
 
 def out_of_scope(domains: Sequence[Domain]) -> str:

@@ -46,6 +46,7 @@ _PHRASES = (
 _AT_END = [re.compile(rf"(?:^|[\s,]){phrase}$", re.IGNORECASE) for phrase in _PHRASES]
 _AT_START = [re.compile(rf"{phrase}(?=$|[\s,])", re.IGNORECASE) for phrase in _PHRASES]
 _WHOLE = [re.compile(phrase, re.IGNORECASE) for phrase in _PHRASES]
+_WITHIN = [re.compile(rf"(?:^|(?<=[\s,])){phrase}(?=$|[\s,])", re.IGNORECASE) for phrase in _PHRASES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,58 @@ def due_of(text: str, now: datetime) -> Due | None:
     return _due(None, read_clock(text, None, now.time()), now) if hour else None
 
 
-def _read(found: re.Match[str], now: datetime) -> Due | None:
-    groups = {name: value.lower() for name, value in found.groupdict().items() if value}
-    part = groups.get("part") or groups.get("part2") or groups.get("this") or groups.get("inthe")
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A day, a time, or both, as far as they were said; nothing is assumed."""
+
+    day: date | None
+    clock: time | None
+
+
+def spoken_within(text: str, now: datetime) -> tuple[str, Spoken] | None:
+    """The longest time phrase anywhere in `text`: the text without it, and what it says."""
+    found = [match for pattern in _WITHIN for match in pattern.finditer(text)]
+    for match in sorted(found, key=lambda match: match.start() - match.end()):
+        said = _spoken(match, now)
+        if said.day or said.clock:
+            return " ".join(f"{text[: match.start()]} {text[match.end() :]}".split()), said
+    return None
+
+
+def spoken_of(text: str, now: datetime) -> Spoken | None:
+    """What `text` says when all of it is a time phrase; an hour alone ("five", "half past six") counts."""
+    for pattern in _WHOLE:
+        if (found := pattern.fullmatch(text)) and (said := _spoken(found, now)) != Spoken(None, None):
+            return said
+    clock = read_clock(text, None, None) if re.fullmatch(CLOCK, text, re.IGNORECASE) else None
+    return Spoken(None, clock) if clock else None
+
+
+def _spoken(found: re.Match[str], now: datetime) -> Spoken:
+    groups = _groups(found)
+    try:
+        day = day_of(groups, now)
+    except ValueError:
+        return Spoken(None, None)
+    if isinstance(day, datetime):
+        return Spoken(day.date(), day.time().replace(second=0, microsecond=0))
+    said = groups.get("clock") or groups.get("marked")
+    return Spoken(day, read_clock(said, _part(groups), None) if said else None)
+
+
+def _groups(found: re.Match[str]) -> dict[str, str]:
+    return {name: value.lower() for name, value in found.groupdict().items() if value}
+
+
+def _part(groups: dict[str, str]) -> str | None:
     if groups.get("named") == "tonight":
-        part = "night"
+        return "night"
+    return groups.get("part") or groups.get("part2") or groups.get("this") or groups.get("inthe")
+
+
+def _read(found: re.Match[str], now: datetime) -> Due | None:
+    groups = _groups(found)
+    part = _part(groups)
     try:
         day = day_of(groups, now)
     except ValueError:

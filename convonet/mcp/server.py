@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims, read_caller_token
-from convonet.errors import AuthRefused, ConvonetError
+from convonet.errors import AuthRefused, ConvonetError, DomainError
 from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
@@ -146,6 +146,8 @@ class DomainServer(MCPServer):
             cause = error.__cause__
             if isinstance(cause, ValidationError):
                 return _failure(_explain(cause))
+            if isinstance(cause, DomainError):
+                return _failure(cause.spoken, cause.reason)
             if isinstance(cause, ConvonetError):
                 return _failure(cause.spoken)
             if cause is None:
@@ -160,7 +162,6 @@ def _explain(error: ValidationError) -> str:
     return f"I can't do that: {field}, {fault_in_words(first)}."
 
 
-def _failure(sentence: str) -> CallToolResult:
-    return CallToolResult(
-        content=[TextContent(type="text", text=sentence)], structured_content={"error": sentence}, is_error=True
-    )
+def _failure(sentence: str, reason: str = "") -> CallToolResult:
+    told = {"error": sentence, "reason": reason} if reason else {"error": sentence}
+    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=told, is_error=True)

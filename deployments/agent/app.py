@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 from ray import serve
 from ray.serve import Application, Deployment
@@ -12,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from convonet.agents.base import AgentEvent, TurnRequest
-from convonet.agents.service import AgentService
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
+
+if TYPE_CHECKING:
+    from convonet.agents.base import AgentEvent, TurnRequest
 
 MAX_ONGOING = 100
 """Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""
@@ -36,6 +38,9 @@ class AgentRouter:
     """One replica: one graph, one model, open connections to the tools."""
 
     def __init__(self) -> None:
+        # imported by the replica only: to build the Serve application is a process's work of its own
+        from convonet.agents.service import AgentService
+
         settings = get_settings()
         log_to_own_stderr(settings)
         self._agent = AgentService(settings)

@@ -1,22 +1,32 @@
 """The restaurant at /hanok."""
 
-from fastapi import FastAPI
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ray import serve
 from ray.serve import Application, Deployment
 
-from actors.store import throttle
-from convonet.domains.hanok.application import application
-from convonet.domains.hanok.visits import Visits
 from convonet.settings import get_settings
-from convonet.storage.database import Database
 from deployments.logs import log_to_own_stderr
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 MAX_ONGOING = 100
 """A request takes milliseconds; what comes on top waits in the proxy."""
 
 
 def build_http() -> FastAPI:
-    """The replica's application."""
+    """The replica's application.
+
+    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    """
+    from actors.store import throttle
+    from convonet.domains.hanok.application import application
+    from convonet.domains.hanok.visits import Visits
+    from convonet.storage.database import Database
+
     settings = get_settings()
     log_to_own_stderr(settings)
     return application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))

@@ -10,13 +10,8 @@ from pathlib import Path
 
 import typer
 
-from convonet.demo import add_demo_caller, seed_demo
 from convonet.errors import ConvonetError
 from convonet.settings import Settings
-from convonet.staff.accounts import StaffAccounts
-from convonet.staff.links import first_link
-from convonet.storage.database import Database
-from convonet.storage.migrate import migrate
 from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans
@@ -46,10 +41,12 @@ def _launch(settings: Settings) -> None:
         product = Product(settings, Path(scratch))
         try:
             # Ray needs ten seconds before the first tool could look at the database
+            from deployments.launch.preparation import prepare_database, staff_link
+
             say("Preparing the database")
-            asyncio.run(_prepare_database(settings))
+            asyncio.run(prepare_database(settings))
             product.wait_until_ready()
-            _print_addresses(settings, product.url, asyncio.run(_staff_link(settings, product.url)))
+            _print_addresses(settings, product.url, asyncio.run(staff_link(settings, product.url)))
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -59,15 +56,6 @@ def _launch(settings: Settings) -> None:
                 signal.signal(number, signal.SIG_IGN)
             say("Stopping")
             product.stop()
-
-
-async def _prepare_database(settings: Settings) -> None:
-    await migrate(settings.database_url)
-    if settings.db_uri is None:
-        await seed_demo(settings.database_url)
-    elif not settings.enable_voice_pin:
-        # everybody is let in as that caller; an operator's database gets no other data that nobody asked for
-        await add_demo_caller(settings.database_url)
 
 
 def _require_free_port(settings: Settings) -> None:
@@ -80,14 +68,6 @@ def _require_free_port(settings: Settings) -> None:
                 f"{settings.host}:{settings.port} can't be used ({error.strerror}); "
                 "stop what uses it or set CONVONET_PORT to another port"
             ) from None
-
-
-async def _staff_link(settings: Settings, url: str) -> str | None:
-    database = Database(settings.database_url)
-    try:
-        return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
-    finally:
-        await database.close()
 
 
 def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> None:

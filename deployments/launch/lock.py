@@ -10,6 +10,18 @@ from typing import IO
 from deployments.launch.errors import LaunchError
 
 
+def running_instance(data_dir: Path) -> int | None:
+    """The pid of the instance on this data folder, None when there is none."""
+    try:
+        with (data_dir / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return int((data_dir / "lock").read_text())
+    return None
+
+
 class only_instance:  # noqa: N801 -- reads as a sentence in its `with`
     """Holds the data folder's lock. Raises `LaunchError` when another instance has it."""
 

@@ -31,6 +31,23 @@ def descendants(ancestor: int) -> list[int]:
     return [pid for pid in family if pid in running]
 
 
+def ray_address(ancestor: int) -> str | None:
+    """Where the Ray answers that this process has started; None while it has not."""
+    for pid in descendants(ancestor):
+        for argument in _command_line(pid):
+            name, _, address = argument.partition("=")
+            if name == "--gcs-address" and address:
+                return address
+    return None
+
+
+def _command_line(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/<pid>/stat after the name: state, parent, …; empty when the process is gone."""
     try:

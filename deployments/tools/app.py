@@ -1,58 +1,27 @@
 """The tools: every domain's MCP server, at /mcp/<domain>."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from __future__ import annotations
 
-import structlog
+from typing import TYPE_CHECKING
+
 from ray import serve
 from ray.serve import Application, Deployment
-from starlette.applications import Starlette
 
-from convonet.domains.discovery import all_servers
-from convonet.mcp.server import http_app
-from convonet.settings import get_settings
-from convonet.storage.database import Database
-from convonet.storage.effects import forget_old_effects
-from deployments.logs import log_to_own_stderr
-
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
 
-TIDY_EVERY_S = 3600.0
-
 
 def build_http() -> Starlette:
-    """The replica's application, with the server of every domain."""
-    settings = get_settings()
-    log_to_own_stderr(settings)
-    database = Database(settings.database_url)
+    """The replica's application.
 
-    @asynccontextmanager
-    async def alongside() -> AsyncGenerator[None, None]:
-        tidying = asyncio.create_task(_tidy(database))
-        try:
-            yield
-        finally:
-            tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
-            await database.close()
+    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    """
+    from deployments.tools.server import tools_server
 
-    servers = all_servers(database, settings)
-    return http_app(servers, secret=settings.signing_secret, alongside=alongside)
-
-
-async def _tidy(database: Database) -> None:
-    while True:
-        try:
-            await forget_old_effects(database, datetime.now(UTC))
-        except Exception:
-            # the top of a task that nobody waits for: it goes on, and the log says what was in the way
-            log.exception("effects_not_tidied")
-        await asyncio.sleep(TIDY_EVERY_S)
+    return tools_server()
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)

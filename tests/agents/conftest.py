@@ -84,11 +84,11 @@ class Conversation:
 class World:
     """Database, tool servers and agent of one test."""
 
-    def __init__(self, database, tools_url, **settings):
+    def __init__(self, database, tools_url, clock=lambda: NOW.astimezone(UTC), **settings):
         self.database = database
         self.tools_url = tools_url
         self.todos = TodoService(database)
-        self.agent = AgentService(agent_settings(tools_url, **settings), clock=lambda: NOW.astimezone(UTC))
+        self.agent = AgentService(agent_settings(tools_url, **settings), clock=clock)
 
     async def caller(self, *titles):
         """A new caller with these todos; "title | due | priority", the last two may be left out."""
@@ -129,6 +129,14 @@ async def running_world(url, **settings):
 @pytest.fixture
 async def world(database_url):
     async with running_world(database_url) as world:
+        yield world
+
+
+@pytest.fixture
+async def todays_world(tmp_path):
+    """A world in which it is now: for domains whose rules look at the clock."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+    async with running_world(url, clock=lambda: datetime.now(UTC)) as world:
         yield world
 
 

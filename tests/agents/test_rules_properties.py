@@ -1,5 +1,6 @@
 """Whatever is said, in whatever order: rules answer in words, call only known tools, and delete after a yes only."""
 
+import asyncio
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.agents.base import Caller, ChatMessage, TurnRequest
+from convonet.agents.departments import Departments
 from convonet.agents.domain import all_domains
 from convonet.agents.router import Router
 from convonet.agents.skill import Outcome, Say, SkillTurn
@@ -28,8 +30,8 @@ SAID = st.one_of(
     st.text(max_size=40),
 )
 
-ROUTER = Router(all_domains())
-(TODO,) = [domain for domain in all_domains() if domain.agent_type == "todo"]
+(TODO,) = [domain for domain in all_domains() if domain.name == "todo"]
+ROUTER = Router([TODO], Departments(()))
 
 
 class Tools:
@@ -64,19 +66,21 @@ def test_any_conversation_gets_answers_and_deletes_after_a_yes_only(lines, title
     tools, memory, history = Tools(titles), {}, ()
     for said in lines:
         request = TurnRequest(SessionId("s"), TurnId("t"), Caller(DEMO_USER_ID, "Ann"), said, history, "todo", memory)
-        route = ROUTER.route(request, NOW)
+        route = asyncio.run(ROUTER.route(request, NOW))
         before = len(tools.todos)
-        text, memory = (route.text, route.memory) if route.kind != "domain" else _turn(said, memory, tools)
+        text, memory = (
+            (route.text, route.memory) if route.kind != "domain" else _turn(said, memory, tools, route.suggested)
+        )
         history += (ChatMessage("user", said), ChatMessage("assistant", text))
         assert text.strip()
         assert all(isinstance(value, str) for value in memory.values())
         assert len(tools.todos) >= before or answer(said) == "yes"
 
 
-def _turn(said, memory, tools):
+def _turn(said, memory, tools, suggested):
     outcomes = ()
     for _ in range(MOST_STEPS):
-        step = TODO.skill.step(SkillTurn(said, NOW, memory, outcomes))
+        step = TODO.skill.step(SkillTurn(said, NOW, memory, outcomes, suggested))
         if isinstance(step, Say):
             return step.text, step.memory
         outcomes += tuple(tools.call(call) for call in step.calls)

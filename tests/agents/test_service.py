@@ -17,7 +17,7 @@ from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
 from convonet.agents.models import ChosenModel
 from convonet.agents.service import AgentService
-from convonet.agents.skill import Call, SkillTurn, UseTools
+from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
 from convonet.errors import AgentError
 from convonet.ids import DEMO_USER_ID
 from convonet.mcp.client import ToolBox
@@ -26,6 +26,8 @@ from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
 from tests.domains.conftest import SECRET, serving
 from tests.fixtures.ports import free_port
+
+(TODO,) = [domain for domain in all_domains() if domain.name == "todo"]
 
 
 async def test_events_come_in_order_and_in_their_types(sqlite_world):
@@ -137,9 +139,9 @@ async def test_an_unknown_time_zone_is_no_obstacle(sqlite_world):
 async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_skill_understands(sqlite_world):
     tools = ToolBox(sqlite_world.tools_url, secret=SECRET, timeout_s=5)
     for domain in all_domains():
-        assert {tool.name for tool in await tools.list_tools(domain.server)} == set(domain.labels)
+        assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2
-        assert all(domain.skill.understands(SkillTurn(example, NOW)) for example in domain.examples)
+        assert all(domain.skill.claims(SkillTurn(example, NOW)) is Claim.SURE for example in domain.examples)
     await tools.close()
 
 
@@ -152,8 +154,8 @@ class _Endless:
     def __init__(self, pause_s=0.0):
         self._pause_s = pause_s
 
-    def understands(self, turn):
-        return True
+    def claims(self, turn):
+        return Claim.SURE
 
     def step(self, turn):
         time.sleep(self._pause_s)
@@ -161,7 +163,7 @@ class _Endless:
 
 
 def _domain(skill):
-    return Domain("todo", "todo", "never end", "", ("go", "go on"), {}, skill)
+    return Domain("todo", "todo", "never end", "", ("go", "go on"), {}, skill, {"go": ("go on and on",)})
 
 
 def _agent(world, domain, **settings):
@@ -218,7 +220,7 @@ class ScriptedModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools, **kwargs):
-        assert {tool["name"] for tool in tools} == set(all_domains()[0].labels)
+        assert {tool["name"] for tool in tools} == set(TODO.labels)
         return self.bind(tools=tools)
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):

@@ -1,6 +1,8 @@
 """The crm-integration-service over HTTP: its endpoints, its token, its errors and what its OpenAPI document says."""
 
+import asyncio
 import itertools
+import shutil
 import uuid
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,6 @@ from convonet.domains.crm.choice import chosen_crm
 from convonet.domains.crm.http import ServiceToken, router
 from convonet.settings import Settings
 from convonet.storage.database import Database
-from convonet.storage.migrate import migrate
 from convonet.web.refusals import Refusal
 from convonet.web.service import http_service
 from tests.fixtures.ports import free_port
@@ -28,47 +29,58 @@ PATHS = ["/patient/search", "/patient/create", "/meeting/create", "/case/create"
 NOBODY = "00000000-0000-4000-8000-000000000009"
 
 
-def client(crm, token=TOKEN, sent=TOKEN):
+def client(crm, database, token=TOKEN, sent=TOKEN):
     app = http_service("crm", lambda _: nullcontext())
-    app.include_router(router(crm, ServiceToken(SecretStr(token) if token else None)), prefix="/crm")
+    app.include_router(router(crm, database, ServiceToken(SecretStr(token) if token else None)), prefix="/crm")
     headers = {"Authorization": f"Bearer {sent}"} if sent is not None else {}
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://crm/crm", headers=headers)
 
 
+@pytest.fixture
+async def sqlite(migrated_sqlite, tmp_path):
+    database = Database(f"sqlite+aiosqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'test.db')}")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def suitecrm():
+    async with SuiteCrmServer() as server:
+        yield server
+
+
 @pytest.fixture(params=["postgresql", "suitecrm"])
-def place(request):
-    """A database of ours (SQLite is in `own`), or SuiteCRM."""
+def postgresql(request):
+    """The address of a database of ours (SQLite is in `own`), or None for SuiteCRM."""
     if request.param == "postgresql":
         return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
     return None
 
 
 @pytest.fixture
-async def crm(place):
-    if place is None:
-        async with SuiteCrmServer() as server:
-            crm = chosen_crm(None, Settings(**server.settings))
-            yield crm
-            await crm.close()
-        return
-    database = Database(place)
-    yield chosen_crm(database, Settings())
+async def database(postgresql, sqlite):
+    # SuiteCRM keeps the records, not what requests were answered
+    database = Database(postgresql) if postgresql else sqlite
+    yield database
     await database.close()
 
 
 @pytest.fixture
-async def api(crm):
-    async with client(crm) as http:
+async def crm(postgresql, database, suitecrm):
+    crm = chosen_crm(database, Settings() if postgresql else Settings(**suitecrm.settings))
+    yield crm
+    await crm.close()
+
+
+@pytest.fixture
+async def api(crm, database):
+    async with client(crm, database) as http:
         yield http
 
 
 @pytest.fixture
-async def own(tmp_path):
-    url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    await migrate(url)
-    database = Database(url)
-    yield chosen_crm(database, Settings())
-    await database.close()
+def own(sqlite):
+    return chosen_crm(sqlite, Settings()), sqlite
 
 
 async def post(http, path, body, **headers):
@@ -136,6 +148,36 @@ async def test_a_request_repeated_under_its_key_adds_once(api):
         assert (await post(api, path, body)).json() != first.json()
 
 
+async def test_a_key_that_was_used_for_another_request_is_refused(api):
+    key = {"Idempotency-Key": "request-1"}
+    for path, body in bodies(await patient(api)).items():
+        assert (await post(api, path, body, **key)).status_code == 200
+        answer = await post(api, path, body | {"subject": "Another one"}, **key)
+        assert (answer.status_code, answer.json()["code"]) == (409, "key_reused")
+
+
+async def test_a_request_sent_twice_at_once_adds_once(api):
+    key = {"Idempotency-Key": "request-1"}
+    for path, body in bodies(await patient(api)).items():
+        answers = await asyncio.gather(*(post(api, path, body, **key) for _ in range(4)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.text for answer in answers}) == 1
+
+
+async def test_a_new_patient_created_many_times_at_once_is_one(api):
+    made = await asyncio.gather(*(post(api, "/patient/create", PERSON) for _ in range(4)))
+    assert len({answer.json()["patient_id"] for answer in made}) == 1
+    found = (await post(api, "/patient/search", {"phone": PERSON["phone"]})).json()
+    assert len(found["patients"]) == 1
+
+
+async def test_a_creation_repeated_under_its_key_gets_the_first_answer(api):
+    key = {"Idempotency-Key": "request-1"}
+    first = (await post(api, "/patient/create", PERSON, **key)).json()
+    assert first["created"] is True
+    assert (await post(api, "/patient/create", PERSON, **key)).json() == first
+
+
 async def test_bad_fields_are_explained_in_the_one_shape(api):
     requests = {"/patient/search": {"phone": "4155550142"}, "/patient/create": PERSON} | bodies(await patient(api))
     bad = [(path, body | {"surprise": 1}) for path, body in requests.items()]
@@ -159,7 +201,7 @@ async def test_a_large_body_is_refused_before_it_is_read(own):
         while True:
             yield b"x" * 1000
 
-    async with client(own) as http:
+    async with client(*own) as http:
         for body in (b"x" * 65_537, endless()):
             answer = await http.post("/note/create", content=body)
             assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
@@ -180,8 +222,8 @@ async def test_what_is_not_possible_is_said_in_a_sentence(api):
         assert answer.json()["message"].endswith(".")
 
 
-async def test_health_is_open_and_tells_of_the_crm(crm):
-    async with client(crm, sent=None) as http:
+async def test_health_is_open_and_tells_of_the_crm(crm, database):
+    async with client(crm, database, sent=None) as http:
         health = (await http.get("/health")).json()
     assert health["status"] == "ok"
     assert health["service"] == "crm-integration-service"
@@ -192,7 +234,7 @@ async def test_health_is_open_and_tells_of_the_crm(crm):
 
 
 async def test_without_the_token_nothing_is_read(own):
-    async with client(own, sent=None) as http:
+    async with client(*own, sent=None) as http:
         for path, sent in itertools.product(PATHS, [None, "", "wrong", TOKEN[:-1], TOKEN + "x", "ä"]):
             headers = {} if sent is None else {"Authorization": f"Bearer {sent}".encode()}
             answer = await http.post(path, content=b"not even JSON", headers=headers)
@@ -201,14 +243,14 @@ async def test_without_the_token_nothing_is_read(own):
 
 
 async def test_the_token_goes_by_the_bearer_scheme_only(own):
-    async with client(own, sent=None) as http:
+    async with client(*own, sent=None) as http:
         for header, status in ((f"Basic {TOKEN}", 401), (TOKEN, 401), (f"bearer {TOKEN}", 200)):
             answer = await post(http, "/patient/search", {"phone": PERSON["phone"]}, Authorization=header)
             assert answer.status_code == status
 
 
 async def test_without_a_token_set_the_api_is_closed_and_says_so(own):
-    async with client(own, token=None) as http:
+    async with client(*own, token=None) as http:
         for path in PATHS:
             answer = await post(http, path, {})
             assert answer.status_code == 503
@@ -222,25 +264,49 @@ async def test_without_a_token_set_the_api_is_closed_and_says_so(own):
 # -- a CRM that fails
 
 
-async def test_a_crm_that_fails_is_unavailable_and_health_says_so_without_asking_again_and_again():
-    async with SuiteCrmServer() as server:
-        crm = chosen_crm(None, Settings(**server.settings))
-        server.fail(*(Fault("token") for _ in range(3)))
-        async with client(crm) as http:
-            for path, body in bodies(NOBODY).items():
-                answer = await post(http, path, body)
-                assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), path
-            server.fail(*(Fault("token") for _ in range(5)))
-            for _ in range(5):
-                health = (await http.get("/health")).json()
-                assert (health["status"], health["crm_auth"]) == ("degraded", "failed")
-        await crm.close()
-        assert len(server._faults) == 4
+async def test_a_crm_that_fails_is_unavailable_and_health_says_so_without_asking_again_and_again(suitecrm, sqlite):
+    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    suitecrm.fail(*(Fault("token") for _ in range(3)))
+    async with client(crm, sqlite) as http:
+        for path, body in bodies(NOBODY).items():
+            answer = await post(http, path, body)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), path
+        suitecrm.fail(*(Fault("token") for _ in range(5)))
+        for _ in range(5):
+            health = (await http.get("/health")).json()
+            assert (health["status"], health["crm_auth"]) == ("degraded", "failed")
+    await crm.close()
+    assert len(suitecrm._faults) == 4
+
+
+async def test_a_request_that_failed_may_be_repeated_under_its_key(suitecrm, sqlite):
+    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    async with client(crm, sqlite) as http:
+        body = bodies(await patient(http))["/note/create"]
+        suitecrm.fail(*(Fault("POST") for _ in range(5)))
+        key = {"Idempotency-Key": "one"}
+        assert (await post(http, "/note/create", body, **key)).status_code == 503
+        suitecrm._faults.clear()
+        assert (await post(http, "/note/create", body | {"content": "Other words"}, **key)).status_code == 200
+    await crm.close()
+    (note,) = suitecrm.records["Notes"].values()
+    assert note["description"] == "Other words"
+
+
+async def test_a_patient_that_staff_have_deleted_is_created_anew(suitecrm, sqlite):
+    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    async with client(crm, sqlite) as http:
+        first = await patient(http)
+        del suitecrm.records["Contacts"][first]
+        second = await patient(http)
+        assert second != first
+        assert await patient(http) == second
+    await crm.close()
 
 
 async def test_a_database_that_is_away_makes_the_api_unavailable():
     database = Database(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none")
-    async with client(chosen_crm(database, Settings())) as http:
+    async with client(chosen_crm(database, Settings()), database) as http:
         assert (await post(http, "/patient/search", {"phone": PERSON["phone"]})).status_code == 503
         assert (await http.get("/health")).json()["status"] == "degraded"
     await database.close()
@@ -250,7 +316,7 @@ async def test_a_database_that_is_away_makes_the_api_unavailable():
 
 
 async def test_every_answer_is_documented(own):
-    async with client(own) as http:
+    async with client(*own) as http:
         document = (await http.get("http://crm/openapi.json")).json()
     assert set(document["paths"]) == {f"/crm{path}" for path in [*PATHS, "/health"]}
     for path in PATHS:
@@ -273,7 +339,7 @@ FIELD_NAMES = ["patient_id", "subject", "content", "description", "date_start", 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(PATHS), JSON_VALUES | st.dictionaries(st.sampled_from(FIELD_NAMES), JSON_VALUES))
 async def test_any_body_gets_an_answer_that_is_documented(own, path, body):
-    async with client(own) as http:
+    async with client(*own) as http:
         answer = await post(http, path, body)
     assert answer.status_code in {200, 404, 409, 422}
     if answer.status_code != 200:

@@ -43,6 +43,22 @@ def test_a_second_instance_is_told_that_one_runs_already(product):
     assert "running already" in output
 
 
+def test_a_drain_without_an_instance_is_refused_in_a_sentence(product, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.drain"],
+        cwd=ROOT,
+        env={**os.environ, "CONVONET_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Convonet does not run on the data in {tmp_path}; set CONVONET_DATA_DIR, or RAY_ADDRESS for a cluster\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("CONVONET_PROT", "8080"), ("VIOCE_PIN", "1234"), ("VOICE_PIN", "12"), ("DB_URI", "mysql://x/y")],

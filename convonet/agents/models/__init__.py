@@ -25,5 +25,5 @@ def chosen_model(settings: Settings, domains: Sequence[Domain]) -> ChosenModel:
     """The model that LLM_PROVIDER names."""
     match settings.llm_provider:
         case "offline":
-            skills = {domain.agent_type: domain.skill for domain in domains}
+            skills = {domain.name: domain.skill for domain in domains}
             return ChosenModel(offline.PROVIDER, offline.MODEL, offline.OfflineChatModel(skills=skills))

@@ -73,8 +73,10 @@ class OfflineChatModel(BaseChatModel):
     def _think(self, messages: list[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessageChunk:
         briefing = briefing_in(messages)
         start = max(i for i, message in enumerate(messages) if isinstance(message, HumanMessage))
-        turn = SkillTurn(messages[start].text, briefing.now, briefing.memory, _outcomes(messages[start:]))
-        step = self.skills[briefing.agent_type].step(turn)
+        turn = SkillTurn(
+            messages[start].text, briefing.now, briefing.memory, _outcomes(messages[start:]), briefing.suggested
+        )
+        step = self.skills[briefing.domain].step(turn)
         return _chunk(step, {tool["function"]["name"] for tool in tools}, turn)
 
 

@@ -25,5 +25,5 @@ def application(database: Database, settings: Settings) -> FastAPI:
         await database.close()
 
     app = http_service("crm-integration-service", lifespan)
-    app.include_router(router(crm, ServiceToken(settings.crm_service_token), settings.phone_region))
+    app.include_router(router(crm, database, ServiceToken(settings.crm_service_token), settings.phone_region))
     return app

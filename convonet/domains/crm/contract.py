@@ -43,7 +43,7 @@ class Contact:
 
     def is_called(self, first_name: str, last_name: str) -> bool:
         """Whether this is their name, whatever the case of its letters and the spaces in it."""
-        return _plain(self.name) == _plain(f"{first_name} {last_name}")
+        return plain_name(self.name) == plain_name(f"{first_name} {last_name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,5 +114,6 @@ class Crm(Protocol):
         """Close all connections."""
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A name as it is compared: without regard to case and spaces."""
     return " ".join(name.split()).casefold()

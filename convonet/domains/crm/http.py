@@ -1,13 +1,13 @@
 """The crm-integration-service over HTTP, for services and staff tools that have its token; they see every contact.
 
-A request with an `Idempotency-Key` header may be repeated: it adds its record once.
+A request with an `Idempotency-Key` header may be repeated within a day: it adds its record once, and gets
+the same answer again.
 """
 
 from __future__ import annotations
 
 import hmac
 import time
-import uuid
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -16,7 +16,8 @@ from fastapi import APIRouter, Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import SecretStr
 
-from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note
+from convonet.domains.crm.answers import Answers, KeyedRequest
+from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note, plain_name
 from convonet.domains.crm.http_models import (
     CaseAnswer,
     CaseCreate,
@@ -32,8 +33,9 @@ from convonet.domains.crm.http_models import (
 )
 from convonet.domains.crm.models import Patient
 from convonet.domains.crm.phones import normalised
-from convonet.domains.crm.rules import RECORDS, appointment_start, require_birthdate
+from convonet.domains.crm.rules import appointment_start, require_birthdate
 from convonet.errors import ConvonetError, NotFound
+from convonet.storage.database import Database
 from convonet.web.refusals import Refused, documented
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -61,14 +63,14 @@ class ServiceToken:
             )
 
 
-def router(crm: Crm, token: ServiceToken, region: str = "US") -> APIRouter:
-    """The API; `region` is the country of phone numbers without a country code."""
+def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US") -> APIRouter:
+    """The API. Answers are kept in `database`; `region` is the country of phone numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
         responses=documented(401, 404, 409, 413, 422, 503),
         dependencies=[Security(bearer), Depends(token.require)],
     )
-    desk = _Desk(crm, region)
+    desk = _Desk(crm, Answers(database), region)
     for path, endpoint in (
         ("/patient/search", desk.search_patients),
         ("/patient/create", desk.create_patient),
@@ -86,8 +88,9 @@ def router(crm: Crm, token: ServiceToken, region: str = "US") -> APIRouter:
 
 
 class _Desk:
-    def __init__(self, crm: Crm, region: str) -> None:
+    def __init__(self, crm: Crm, answers: Answers, region: str) -> None:
         self._crm = crm
+        self._answers = answers
         self._region = region
 
     async def search_patients(self, wanted: PatientSearch) -> Found:
@@ -101,41 +104,61 @@ class _Desk:
 
     async def create_patient(self, new: PatientCreate, idempotency_key: Key = None) -> PatientAnswer:
         """Find the patient with this name and phone number, or add one."""
-        birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
-        require_birthdate(birthdate, datetime.now(UTC).date())
-        phone = normalised(new.phone, self._region)
-        for contact in await self._crm.find_contacts(phone):
-            if contact.is_called(new.first_name, new.last_name):
-                return PatientAnswer(patient_id=contact.id, created=False)
-        contact = Contact(_id("contact", idempotency_key), new.first_name, new.last_name, phone, birthdate)
-        await self._crm.add_contact(contact)
-        return PatientAnswer(patient_id=contact.id, created=True)
+
+        async def find_or_add() -> PatientAnswer:
+            birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
+            require_birthdate(birthdate, datetime.now(UTC).date())
+            phone = normalised(new.phone, self._region)
+            async with self._answers.shared_id(f"{phone} {plain_name(f'{new.first_name} {new.last_name}')}") as new_id:
+                for contact in await self._crm.find_contacts(phone):
+                    if contact.is_called(new.first_name, new.last_name):
+                        return PatientAnswer(patient_id=contact.id, created=False)
+                await self._crm.add_contact(Contact(new_id, new.first_name, new.last_name, phone, birthdate))
+            return PatientAnswer(patient_id=new_id, created=True)
+
+        request = KeyedRequest("/patient/create", new, idempotency_key)
+        return await self._answers.once(request, PatientAnswer, find_or_add)
 
     async def create_meeting(self, new: MeetingCreate, idempotency_key: Key = None) -> MeetingAnswer:
         """Add a meeting to a patient, and to a case of theirs if one is named."""
-        start = appointment_start(new.date_start, UTC_ZONE, datetime.now(UTC))
-        patient = await self._crm.contact(new.patient_id)
-        if new.case_id is not None and not await self._crm.has_case(patient.id, new.case_id):
-            raise NotFound("case", spoken="This patient has no such case.")
-        meeting_id = _id("meeting", idempotency_key)
-        await self._crm.add_meeting(
-            Meeting(meeting_id, patient.id, new.subject, start, new.duration_minutes, new.case_id)
-        )
-        return MeetingAnswer(meeting_id=meeting_id)
+        request = KeyedRequest("/meeting/create", new, idempotency_key)
+
+        async def add() -> MeetingAnswer:
+            start = appointment_start(new.date_start, UTC_ZONE, datetime.now(UTC))
+            patient = await self._crm.contact(new.patient_id)
+            if new.case_id is not None and not await self._crm.has_case(patient.id, new.case_id):
+                raise NotFound("case", spoken="This patient has no such case.")
+            meeting_id = request.record_id()
+            await self._crm.add_meeting(
+                Meeting(meeting_id, patient.id, new.subject, start, new.duration_minutes, new.case_id)
+            )
+            return MeetingAnswer(meeting_id=meeting_id)
+
+        return await self._answers.once(request, MeetingAnswer, add)
 
     async def create_case(self, new: CaseCreate, idempotency_key: Key = None) -> CaseAnswer:
         """Open a case for a patient."""
-        patient = await self._crm.contact(new.patient_id)
-        case_id = _id("case", idempotency_key)
-        await self._crm.add_case(Case(case_id, patient.id, new.subject, new.description, new.priority))
-        return CaseAnswer(case_id=case_id)
+        request = KeyedRequest("/case/create", new, idempotency_key)
+
+        async def add() -> CaseAnswer:
+            patient = await self._crm.contact(new.patient_id)
+            case_id = request.record_id()
+            await self._crm.add_case(Case(case_id, patient.id, new.subject, new.description, new.priority))
+            return CaseAnswer(case_id=case_id)
+
+        return await self._answers.once(request, CaseAnswer, add)
 
     async def create_note(self, new: NoteCreate, idempotency_key: Key = None) -> NoteAnswer:
         """Add a note to a patient."""
-        patient = await self._crm.contact(new.patient_id)
-        note_id = _id("note", idempotency_key)
-        await self._crm.add_note(Note(note_id, patient.id, new.subject, new.content))
-        return NoteAnswer(note_id=note_id)
+        request = KeyedRequest("/note/create", new, idempotency_key)
+
+        async def add() -> NoteAnswer:
+            patient = await self._crm.contact(new.patient_id)
+            note_id = request.record_id()
+            await self._crm.add_note(Note(note_id, patient.id, new.subject, new.content))
+            return NoteAnswer(note_id=note_id)
+
+        return await self._answers.once(request, NoteAnswer, add)
 
 
 class _HealthCheck:
@@ -160,7 +183,3 @@ class _HealthCheck:
             self._failed_until = time.monotonic() + FAILED_CHECK_HOLDS_S
             return False
         return True
-
-
-def _id(kind: str, key: str | None) -> str:
-    return str(uuid.uuid4() if key is None else uuid.uuid5(RECORDS, f"service:{kind}:{key}"))

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from convonet.auth.owner import Owner
+from convonet.domains.crm.contract import plain_name
 from convonet.errors import DomainError
 
 RECORDS = uuid.UUID("5f1b6a0e-6d0c-4f58-9f0a-1f4f5f6d2c11")
@@ -66,4 +67,4 @@ def contact_id(user_id: uuid.UUID, phone: str, name: str, bound: int) -> str:
     Two calls at once that add the same person get one id, whatever their keys; when staff have deleted that person from
     the CRM, the count has moved on, and the next id is free.
     """
-    return str(uuid.uuid5(RECORDS, f"{user_id}:contact:{bound}:{phone}:{' '.join(name.split()).casefold()}"))
+    return str(uuid.uuid5(RECORDS, f"{user_id}:contact:{bound}:{phone}:{plain_name(name)}"))

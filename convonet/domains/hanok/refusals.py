@@ -35,7 +35,7 @@ class ReservationRefused(DomainError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[ReservationRefused], tuple[Reason, str]]:
-        return ReservationRefused, (self.reason, self.spoken)
+        return ReservationRefused, (Reason(self.reason), self.spoken)
 
 
 def no_reservation() -> NotFound:

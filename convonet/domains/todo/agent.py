@@ -1,11 +1,11 @@
 """The todo domain as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain
+from convonet.agents.domain import Domain, lines_of
 from convonet.domains.todo.offline.skill import TodoSkill
 
 DOMAIN = Domain(
+    name="todo",
     agent_type="todo",
-    server="todo",
     about="look after your to-do list",
     prompt=(
         "You look after the caller's to-do list with the tools. To change, finish or delete a todo, find its id with "
@@ -42,4 +42,5 @@ DOMAIN = Domain(
         "search_users": "Looking for people",
     },
     skill=TodoSkill(),
+    lines=lines_of("convonet.domains.todo"),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convonet.agents.skill import Call, Outcome, Say, SkillTurn, Step, UseTools
+from convonet.agents.skill import Call, Claim, Outcome, Say, SkillTurn, Step, UseTools
 from convonet.agents.spoken import cleaned
 from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline import phrasing
@@ -25,12 +25,26 @@ MOST_LOOKED_AT = 100
 class TodoSkill:
     """See `convonet.agents.skill.Skill`."""
 
-    def understands(self, turn: SkillTurn) -> bool:
-        """Whether the sentence is about todos, or answers what was asked about one."""
-        wish = _wish(turn)
-        if isinstance(wish, Wish) and isinstance(wish.intent, More):
-            return bool(focus_in(turn.memory).listed)
-        return wish is not None
+    def claims(self, turn: SkillTurn) -> Claim:
+        """See `Skill.claims`."""
+        question = question_in(turn.memory)
+        found = _answered(question, turn) if question else None
+        if isinstance(found, Repeat):
+            return Claim.MAYBE
+        if found is not None:
+            return Claim.ANSWER
+        match parse(cleaned(turn.said), turn.now):
+            case None:
+                return Claim.NONE
+            case More():
+                return Claim.SURE if focus_in(turn.memory).listed else Claim.NONE
+            case Create(certain=False):
+                return Claim.MAYBE
+            case Change(target=target) if target.it and focus_in(turn.memory).last is None:
+                # "change it": but nothing was talked about here
+                return Claim.MAYBE
+            case _:
+                return Claim.SURE
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""
@@ -39,11 +53,15 @@ class TodoSkill:
 
 def _wish(turn: SkillTurn) -> Wish | Drop | Repeat | None:
     question = question_in(turn.memory)
-    found = answered(question, turn.said, turn.now) if question else None
-    if found and not (isinstance(found, Repeat) and question and question.repeated):
+    if question and (found := _answered(question, turn)):
         return found
     intent = parse(cleaned(turn.said), turn.now)
     return Wish(intent) if intent else None
+
+
+def _answered(question: Question, turn: SkillTurn) -> Wish | Drop | Repeat | None:
+    found = answered(question, turn.said, turn.now)
+    return None if isinstance(found, Repeat) and question.repeated else found
 
 
 class _TodoTurn:

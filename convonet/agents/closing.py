@@ -1,0 +1,40 @@
+"""The end of a turn: the answer, what the conversation must remember, and what a human is told who takes over."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from convonet.agents.base import ChatMessage, Final, TurnRequest
+from convonet.agents.departments import context_of, marker, reason_of
+from convonet.agents.graph import TurnState
+from convonet.agents.skill import QUESTION
+from convonet.errors import AgentError
+
+
+def final_of(request: TurnRequest, state: TurnState, now: datetime, provider: str, model: str) -> Final:
+    """The turn's last event. Raises `AgentError` when there is no answer."""
+    text = state.get("answer", "")
+    if not text:
+        raise AgentError("the model gave no answer")
+    department = state["route"].department
+    said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text, tuple(state.get("done", ()))))
+    return Final(
+        text,
+        state["route"].agent_type,
+        provider,
+        model,
+        request.history + said,
+        state.get("memory", request.memory),
+        transfer_marker=marker(department, reason_of(request)) if department else None,
+        transfer_context=context_of(request, _open_question(request), now.date()) if department else None,
+        tokens_in=state.get("tokens_in", 0),
+        tokens_out=state.get("tokens_out", 0),
+    )
+
+
+def _open_question(request: TurnRequest) -> str:
+    try:
+        return str(json.loads(request.memory[QUESTION])["text"])
+    except (KeyError, ValueError):
+        return ""

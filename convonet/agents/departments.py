@@ -1,0 +1,90 @@
+"""The departments that a caller can be handed over to, and what a human is told about the call before they answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from convonet.agents.base import ChatMessage, TransferContext, TurnRequest
+from convonet.settings import Settings
+
+MOST_TOLD = 20
+"""Messages of the conversation that go along."""
+
+_WORDS = {
+    "support": r"support|help ?desk|customer service|service",
+    "sales": r"sales|buy|buying|purchase|price quote|quote",
+    "technical": r"technical|technician|tech|it department|engineer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """Where a call can go: its name and its extension."""
+
+    name: str
+    extension: str
+
+
+class Departments:
+    """Those of this installation; none while no PBX is set."""
+
+    def __init__(self, departments: Sequence[Department]) -> None:
+        self._departments = tuple(departments)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Departments:
+        if settings.freepbx_domain is None:
+            return cls(())
+        default = settings.fallback_extension
+        named = [name.partition("=") for name in settings.departments.split(",")]
+        found = {name.strip(): Department(name.strip(), extension.strip() or default) for name, _, extension in named}
+        fallback = found.pop(settings.fallback_department, Department(settings.fallback_department, default))
+        return cls((fallback, *found.values()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(department.name for department in self._departments)
+
+    def meant(self, said: str) -> Department | None:
+        """The department that a sentence names, else the first; None when there is none at all."""
+        named = (d for d in self._departments if re.search(rf"\b(?:{_WORDS.get(d.name, re.escape(d.name))})\b", said))
+        return next(named, self._departments[0] if self._departments else None)
+
+
+def marker(department: Department, reason: str) -> str:
+    """The line that tells the session to transfer: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
+    plain = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
+    return f"TRANSFER_INITIATED:{department.extension}|{department.name}|{plain}"
+
+
+def reason_of(request: TurnRequest) -> str:
+    """Why they want a human: what they asked for last, which was not enough."""
+    asked = [message.content for message in request.history if message.role == "user"]
+    return asked[-1] if asked else request.transcript
+
+
+def context_of(request: TurnRequest, open_question: str, today: date) -> TransferContext:
+    """What the human is told: who calls, what for, what was done, what is open."""
+    done = [deed for message in request.history for deed in message.done]
+    asked = [message.content for message in request.history if message.role == "user"]
+    lines = [
+        f"{request.caller.user_name or 'A caller'}, verified by PIN, {today:%B} {today.day}.",
+        f"Asked: {'; '.join(asked[-3:])}." if asked else "Asked for a person at once.",
+        f"Done: {'; '.join(done)}." if done else "Nothing was changed yet.",
+    ]
+    if open_question:
+        lines.append(f"Open: {open_question}")
+    return TransferContext(
+        conversation_history=[_line(message) for message in request.history[-MOST_TOLD:]],
+        user_id=request.caller.user_id,
+        user_name=request.caller.user_name,
+        activities=done,
+        summary=" ".join(lines),
+    )
+
+
+def _line(message: ChatMessage) -> dict[str, str]:
+    return {"role": message.role, "content": message.content}

@@ -1,0 +1,171 @@
+"""What a sentence means to the forms of a domain, in the light of the question that is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from rapidfuzz import fuzz, process
+
+from convonet.agents.clock import number_of
+from convonet.agents.forms.form import Form, Option, Values
+from convonet.agents.forms.memory import Focus, Question
+from convonet.agents.spoken import answer, bare, cleaned
+
+ALIKE = 75.0
+"""From here a spoken choice is one of the options: rapidfuzz's token_set_ratio."""
+
+_CORRECTION = re.compile(
+    r"^(?P<opening>(?:(?:no|actually|sorry|wait|oh|hmm|well|rather|instead|better|i mean|i meant|i said)[,. ]+)*"
+    r"(?:(?:please )?(?:make|change|move|switch|put|set) (?:it|that|this|them|the \w+(?: \w+)?)(?: to| at| for| as)?|"
+    r"(?:and )?(?:what|how) about|let's (?:say|make it|do)|it should be|it's|it is)?) ?"
+    r"(?P<value>.+?)(?P<closing>,? (?:instead|rather|then))?$",
+    re.IGNORECASE,
+)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_PLACE = re.compile(
+    rf"(?:the |number |option )?(?P<place>{'|'.join(_ORDINALS)}|last|\d|one|two|three|four|five)(?: (?:one|option))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A form, with what is known for it."""
+
+    form: Form
+    values: Values
+    agreed: bool = False
+    last_slot: str = ""
+    answers: bool = False
+    """The sentence answered the open question or corrected something; it means nothing without that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the sentences of one domain."""
+
+    forms: Mapping[str, Form]
+
+    def read(
+        self, said: str, now: datetime, question: Question | None, focus: Focus, suggested: str | None
+    ) -> Filling | Literal["dropped", "unclear"] | None:
+        """What is wanted; None when the sentence is nothing that the forms know."""
+        text = cleaned(said)
+        form = question and self.forms.get(question.form)
+        if question and form and (heard := self._answered(question, form, said, now, focus)):
+            return heard
+        if wanted := self._wanted(text, now, focus):
+            again = question is not None and wanted.form is form
+            # said anew, with more or other words: what was known still holds
+            return replace(wanted, values={**question.values, **wanted.values}) if question and again else wanted
+        if corrected := self._after(focus, text, now):
+            return corrected
+        if question and form:
+            return None if question.repeated else "unclear"
+        if suggested and suggested in self.forms:
+            return Filling(self.forms[suggested], self.forms[suggested].heard(text, now))
+        return None
+
+    def _answered(
+        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+    ) -> Filling | Literal["dropped"] | None:
+        if question.asks:
+            return self._slot(question, form, said, now, focus)
+        return self._sure(question, form, said, now)
+
+    def _wanted(self, text: str, now: datetime, focus: Focus) -> Filling | None:
+        form = next((form for form in self.forms.values() if form.matches(text, focus.values)), None)
+        return Filling(form, form.heard(text, now)) if form else None
+
+    def _sure(self, question: Question, form: Form, said: str, now: datetime) -> Filling | Literal["dropped"] | None:
+        match answer(said):
+            case "yes":
+                return Filling(form, question.values, agreed=True, answers=True)
+            case "no" | "drop":
+                return "dropped"
+        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=False)
+
+    def _slot(
+        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+    ) -> Filling | Literal["dropped"] | None:
+        text = cleaned(said)
+        if answer(said) == "drop":
+            return "dropped"
+        slot = next(slot for slot in form.slots if slot.name == question.asks)
+        if question.options:
+            chosen = _chosen(question.options, text)
+            if chosen is None and answer(said) == "no":
+                return "dropped"
+            return _filled(form, question, {slot.name: chosen}, slot.name) if chosen else None
+        if self._interrupts(form, text, focus):
+            return None
+        heard = form.heard(text, now)
+        if slot.name not in heard and (value := slot.read(text, now)):
+            heard[slot.name] = value
+        if heard:
+            return _filled(form, question, heard, slot.name)
+        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=True)
+
+    def _interrupts(self, form: Form, text: str, focus: Focus) -> bool:
+        """Whether the sentence asks for another form rather than answering: "what's on the menu?"."""
+        return any(other.matches(text, focus.values) for other in self.forms.values() if other is not form)
+
+    def _after(self, focus: Focus, text: str, now: datetime) -> Filling | None:
+        """A correction of what was done last: "make it six instead"."""
+        done = self.forms.get(focus.form)
+        if done is None:
+            return None
+        form = done if focus.failed else self.forms.get(done.corrected_by or "")
+        if form is None:
+            return None
+        given = focus.given if form is done else {}
+        return _corrected(form, given, "", text, now, need_opening=True, all_slots=form is not done)
+
+
+def _filled(form: Form, question: Question, heard: Values, last_slot: str) -> Filling:
+    return Filling(form, {**question.values, **heard}, last_slot=last_slot, answers=True)
+
+
+def _corrected(
+    form: Form,
+    values: Values,
+    last_slot: str,
+    text: str,
+    now: datetime,
+    *,
+    need_opening: bool,
+    all_slots: bool = False,
+) -> Filling | None:
+    found = _CORRECTION.match(text)
+    if found is None or (need_opening and not (found["opening"] or found["closing"])):
+        return None
+    said = found["value"]
+    heard = form.heard(said, now) or form.heard(text, now)
+    if not heard:
+        slots = sorted(form.slots, key=lambda slot: slot.name != last_slot)
+        known = [slot for slot in slots if all_slots or slot.name in values]
+        heard = next(({slot.name: value} for slot in known if (value := slot.read(said, now))), {})
+    if not heard:
+        return None
+    return Filling(form, {**values, **heard}, last_slot=next(iter(heard)), answers=True)
+
+
+def _chosen(options: Sequence[Option], text: str) -> str | None:
+    if place := _PLACE.fullmatch(text):
+        index = _index(place["place"].lower())
+        if -len(options) <= index < len(options):
+            return options[index].value
+    best = process.extractOne(
+        text.lower(), [o.label.lower() for o in options], scorer=fuzz.token_set_ratio, score_cutoff=ALIKE
+    )
+    return options[best[2]].value if best else None
+
+
+def _index(word: str) -> int:
+    if word == "last":
+        return -1
+    return _ORDINALS.index(word) if word in _ORDINALS else number_of(word) - 1

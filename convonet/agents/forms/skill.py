@@ -1,0 +1,109 @@
+"""The skill of a domain whose abilities are forms: asks, takes corrections, confirms, and runs the forms' functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
+from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
+from convonet.agents.forms.reading import Filling, Reader
+from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
+
+LEFT = "Okay, I'll leave it."
+
+
+class FormSkill:
+    """See `convonet.agents.skill.Skill`. `lost` is said when a sentence was the domain's, but of none of its forms."""
+
+    def __init__(self, domain: str, forms: Sequence[Form], *, lost: str) -> None:
+        self._domain = domain
+        self._lost = lost
+        self._reader = Reader({form.name: form for form in forms})
+
+    def claims(self, turn: SkillTurn) -> Claim:
+        """See `Skill.claims`."""
+        question, focus = question_in(turn.memory, self._domain), focus_in(turn.memory, self._domain)
+        read = self._reader.read(turn.said, turn.now, question, focus, None)
+        if read is None:
+            return Claim.NONE
+        if read == "unclear":
+            return Claim.MAYBE
+        if read == "dropped" or read.answers:
+            return Claim.ANSWER if question else Claim.SURE
+        return Claim.SURE
+
+    def step(self, turn: SkillTurn) -> Step:
+        """See `Skill.step`."""
+        question, focus = question_in(turn.memory, self._domain), focus_in(turn.memory, self._domain)
+        read = self._reader.read(turn.said, turn.now, question, focus, turn.suggested)
+        match read:
+            case None:
+                return Say(self._lost, remembering(turn.memory, self._domain, focus))
+            case "dropped":
+                return Say(LEFT, remembering(turn.memory, self._domain, focus))
+            case "unclear":
+                return self._ask_again(turn, focus, question)
+            case Filling():
+                return self._go_on(turn, focus, read)
+
+    def _go_on(self, turn: SkillTurn, focus: Focus, filling: Filling) -> Step:
+        form, values = filling.form, filling.values
+        failed = next((outcome for outcome in turn.outcomes if not outcome.ok), None)
+        if failed is not None and not form.handles_failure:
+            after = focus_after(focus, form, values, {}, failed=True)
+            return Say(failed.text, remembering(turn.memory, self._domain, after))
+        missing = next((slot for slot in form.slots if slot.ask and slot.name not in values), None)
+        if missing is not None and missing.ask is not None:
+            return self._put(turn, focus, filling, Ask(missing.name, missing.ask))
+        work = Work(values, focus.values, turn.now, filling.agreed, turn.outcomes)
+        return self._carry_out(turn, focus, filling, form.act(work))
+
+    def _carry_out(self, turn: SkillTurn, focus: Focus, filling: Filling, move: Move) -> Step:
+        match move:
+            case UseTools():
+                return move
+            case Tell(text, talked_of):
+                return self._tell(turn, focus, filling, text, talked_of)
+            case Ask() | Sure():
+                return self._put(turn, focus, filling, move)
+
+    def _tell(self, turn: SkillTurn, focus: Focus, filling: Filling, text: str, talked_of: Values) -> Say:
+        after = focus_after(focus, filling.form, filling.values, talked_of, failed=_failed(turn))
+        question = question_in(turn.memory, self._domain)
+        if question is None or filling.answers or not filling.form.aside:
+            return Say(text, remembering(turn.memory, self._domain, after))
+        # "what's on the menu?" in the middle of a booking: the booking goes on
+        return Say(f"{text} {question.text}", remembering(turn.memory, self._domain, focus, question))
+
+    def _put(self, turn: SkillTurn, focus: Focus, filling: Filling, move: Ask | Sure) -> Say:
+        values = dict(filling.values)
+        if isinstance(move, Sure):
+            question = self._question(filling, {**values, **move.values}, "", move.text)
+        else:
+            values.pop(move.slot, None)
+            question = self._question(filling, values, move.slot, move.text)
+            question = question.model_copy(update={"options": move.options})
+        return Say(move.text, remembering(turn.memory, self._domain, focus, question))
+
+    def _question(self, filling: Filling, values: Values, asks: str, text: str) -> Question:
+        return Question(
+            domain=self._domain,
+            form=filling.form.name,
+            values=dict(values),
+            asks=asks,
+            text=text,
+            last_slot=asks or filling.last_slot,
+        )
+
+    def _ask_again(self, turn: SkillTurn, focus: Focus, question: Question | None) -> Say:
+        if question is None:
+            return Say(self._lost, remembering(turn.memory, self._domain, focus))
+        slots = self._reader.forms[question.form].slots
+        hint = next((slot.hint for slot in slots if slot.name == question.asks), "")
+        again = question.model_copy(update={"repeated": True})
+        text = f"Sorry? {question.text} {hint}".rstrip()
+        return Say(text, remembering(turn.memory, self._domain, focus, again))
+
+
+def _failed(turn: SkillTurn) -> bool:
+    return any(not outcome.ok for outcome in turn.outcomes)

@@ -1,0 +1,50 @@
+"""What a replica of the tools serves: all domains' MCP servers over one database."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+from starlette.applications import Starlette
+
+from convonet.domains.discovery import all_servers
+from convonet.mcp.server import http_app
+from convonet.settings import get_settings
+from convonet.storage.database import Database
+from convonet.storage.effects import forget_old_effects
+from deployments.logs import log_to_own_stderr
+
+log = structlog.get_logger(__name__)
+
+TIDY_EVERY_S = 3600.0
+
+
+def tools_server() -> Starlette:
+    """The replica's application, with the server of every domain."""
+    settings = get_settings()
+    log_to_own_stderr(settings)
+    database = Database(settings.database_url)
+
+    @asynccontextmanager
+    async def alongside() -> AsyncGenerator[None, None]:
+        tidying = asyncio.create_task(_tidy(database))
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            await asyncio.gather(tidying, return_exceptions=True)
+            await database.close()
+
+    servers = all_servers(database, settings)
+    return http_app(servers, secret=settings.signing_secret, alongside=alongside)
+
+
+async def _tidy(database: Database) -> None:
+    while True:
+        try:
+            await forget_old_effects(database, datetime.now(UTC))
+        except Exception:
+            # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+            log.exception("effects_not_tidied")
+        await asyncio.sleep(TIDY_EVERY_S)
