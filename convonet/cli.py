@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Console
 from sqlalchemy import select
 
 from convonet.agents.domain import all_domains
@@ -109,6 +112,35 @@ def lines() -> None:
 def all_example_lines() -> list[str]:
     """What the router's classifier learns from, in any order."""
     return [line for examples in example_lines(all_domains()).values() for line in examples]
+
+
+@app.command("eval")
+def evaluate(
+    scenarios: Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.")],
+    only: Annotated[str, typer.Option(help="Only scenarios with this in their name.")] = "",
+    junit: Annotated[Path | None, typer.Option(help="Write the results there too, as JUnit XML.")] = None,
+) -> None:
+    """Hold the conversations of these scenarios with the model that LLM_PROVIDER names; exit with 1 if one fails.
+
+    Each has a database of its own with the demo data; yours is not touched.
+    """
+    # half a second of imports that no other command needs
+    from convonet.evals.report import print_table, write_junit
+    from convonet.evals.runner import run_scenarios
+    from convonet.evals.scenario import read_scenarios
+
+    settings = get_settings()
+    today = datetime.now(ZoneInfo(settings.caller_timezone)).date()
+    wanted = [scenario for scenario in read_scenarios(scenarios, today) if only in scenario.name]
+    results = asyncio.run(
+        run_scenarios(wanted, settings, lambda result: typer.echo("x" if result.faults else ".", nl=False))
+    )
+    typer.echo()
+    print_table(results, Console())
+    if junit is not None:
+        write_junit(results, junit)
+    if not wanted or any(result.faults for result in results):
+        raise typer.Exit(1)
 
 
 @app.command()

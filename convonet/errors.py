@@ -13,6 +13,7 @@
     │   ├── BadAudio             the utterance can't be decoded
     │   └── SpeechUnavailable    the provider failed: another one may work
     ├── AgentError               the agent could not answer
+    │   └── AgentTimeout         it took too long
     ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
     │   └── NotFound
     ├── CrmUnavailable           the CRM that the operator connected does not answer
@@ -173,6 +174,10 @@ class AgentError(ConvonetError):
     code = ErrorCode.AGENT_FAILED
     retryable = True
     spoken = "Sorry, I couldn't finish that. Please try again."
+
+
+class AgentTimeout(AgentError):
+    """The turn took longer than a caller waits."""
 
 
 class DomainError(ConvonetError):

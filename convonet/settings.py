@@ -191,6 +191,11 @@ class Settings(BaseSettings):
     suitecrm_timeout_s: Seconds = Field(
         15.0, alias="SUITECRM_TIMEOUT_S", description="Longest wait for any other answer of SuiteCRM."
     )
+    agent_service_token: SecretStr | None = Field(
+        None,
+        alias="AGENT_SERVICE_TOKEN",
+        description="Bearer token of who may use the agent API, at least 32 characters; unset: the API is closed.",
+    )
     crm_service_token: SecretStr | None = Field(
         None,
         alias="CRM_SERVICE_TOKEN",
@@ -274,7 +279,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a country of two capital letters such as US")
         return value
 
-    @field_validator("signing_key", "crm_service_token")
+    @field_validator("signing_key", "agent_service_token", "crm_service_token")
     @classmethod
     def _key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 32:

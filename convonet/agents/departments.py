@@ -50,8 +50,14 @@ class Departments:
 
     def meant(self, said: str) -> Department | None:
         """The department that a sentence names, else the first; None when there is none at all."""
-        named = (d for d in self._departments if re.search(rf"\b(?:{_WORDS.get(d.name, re.escape(d.name))})\b", said))
+        # the first one is for everybody, and its word may stand beside another's: "technical support"
+        named = (d for d in reversed(self._departments) if _names(d, said))
         return next(named, self._departments[0] if self._departments else None)
+
+
+def _names(department: Department, said: str) -> bool:
+    words = _WORDS.get(department.name, re.escape(department.name))
+    return re.search(rf"\b(?:{words})\b", said, re.IGNORECASE) is not None
 
 
 def marker(department: Department, reason: str) -> str:

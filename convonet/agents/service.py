@@ -25,7 +25,7 @@ from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
-from convonet.errors import AgentError
+from convonet.errors import AgentError, AgentTimeout
 from convonet.mcp.client import ToolBox, ToolResult
 from convonet.settings import Settings
 
@@ -145,7 +145,7 @@ async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -
         async with asyncio.timeout_at(deadline):
             return await anext(parts, None)
     except TimeoutError:
-        raise AgentError("the turn took too long") from None
+        raise AgentTimeout("the turn took too long") from None
     except ExceptionGroup as failures:
         # tools of one step work side by side, so their failures come as a group
         raise AgentError(f"a tool crashed: {failures.exceptions[0]!r}") from failures

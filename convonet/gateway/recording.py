@@ -15,9 +15,11 @@ from convonet.speech.base import Language
 class Recording:
     """Collects slices until the caller stops. It is bounded; a recording that grew too long is refused whole."""
 
-    def __init__(self, start: StartRecording, *, most_bytes: int, least_bytes: int) -> None:
+    def __init__(self, start: StartRecording, *, began_at: float, most_bytes: int, least_bytes: int) -> None:
+        """`began_at` is the Unix time in seconds, as `finish` takes it."""
         self.utterance_id = start.utterance_id or secrets.token_hex(8)
         self._start = start
+        self._began_at = began_at
         self._most = most_bytes
         self._least = least_bytes
         self._audio = bytearray()
@@ -62,6 +64,7 @@ class Recording:
             format=self._start.format,
             sample_rate=self._start.sample_rate,
             ended_at=ended_at,
+            captured_s=max(0.0, ended_at - self._began_at),
             language=Language(self._start.language),
         )
 

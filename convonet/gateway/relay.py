@@ -185,7 +185,10 @@ class Relay:
 
     async def _start_recording(self, message: StartRecording) -> None:
         self._recording = Recording(
-            message, most_bytes=self._settings.max_utterance_bytes, least_bytes=self._settings.min_utterance_bytes
+            message,
+            began_at=self._wall_clock(),
+            most_bytes=self._settings.max_utterance_bytes,
+            least_bytes=self._settings.min_utterance_bytes,
         )
         await self._send(Status(message="Recording…"))
 

@@ -11,7 +11,7 @@ from convonet.errors import SpeechUnavailable
 from convonet.protocol.server import AgentFinal, Greeting, ServerMessage, TranscriptFinal
 from convonet.sessions.conversation import Conversation, FinishedTurn
 from convonet.sessions.services import Services
-from convonet.sessions.speaking import Speaker
+from convonet.sessions.speaking import NoNotes, Speaker
 from convonet.speech.base import SpokenAudio
 
 Emit = Callable[[ServerMessage], None]
@@ -52,6 +52,7 @@ async def tell_again(last: FinishedTurn, conversation: Conversation, services: S
             conversation.language,
             last.turn_id,
             emit,
+            note=NoNotes(),
             timeout_s=services.timeouts.speak,
             first_index=0,
             group=group,

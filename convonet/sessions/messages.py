@@ -59,13 +59,14 @@ Attach = OpenSession | ResumeSession
 
 @dataclass(frozen=True, slots=True)
 class SpokenUtterance:
-    """A finished recording. `ended_at` is the Unix time in seconds at which its end arrived."""
+    """A finished recording. `ended_at` is the Unix time at which its end arrived, `captured_s` its length; seconds."""
 
     utterance_id: str
     audio: bytes
     format: AudioFormat
     sample_rate: int
     ended_at: float
+    captured_s: float = 0.0
     language: Language | None = None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
+from convonet.records.record import TurnRecord
 from convonet.speech.base import SpeechToText, TextToSpeech
 
 
@@ -31,6 +32,8 @@ class Services:
     agent: Agent
     default_ear: str
     default_voice: str
+    record: Callable[[TurnRecord], None]
+    """Takes the record of each turn at its end; returns at once."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     wall_clock: Callable[[], float] = time.time
 

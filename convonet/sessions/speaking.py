@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -16,6 +17,24 @@ from convonet.speech.text import SentenceCutter
 log = structlog.get_logger(__name__)
 
 Emit = Callable[[ServerMessage], None]
+
+
+class SpeechNotes(Protocol):
+    """Where it is noted how the speaking goes; `TurnLog` is it."""
+
+    def mark(self, stage: str) -> None: ...
+
+    def spoken_by(self, provider: str) -> None: ...
+
+
+class NoNotes:
+    """For what is spoken outside a turn."""
+
+    def mark(self, stage: str) -> None:
+        """Note nothing."""
+
+    def spoken_by(self, provider: str) -> None:
+        """Note nothing."""
 
 
 class Speaker:
@@ -34,6 +53,7 @@ class Speaker:
         *,
         timeout_s: float,
         first_index: int,
+        note: SpeechNotes,
         group: asyncio.TaskGroup,
     ) -> None:
         self._voice = voice
@@ -42,6 +62,7 @@ class Speaker:
         self._emit = emit
         self._timeout_s = timeout_s
         self._index = first_index
+        self._note = note
         self._group = group
         self._cutter = SentenceCutter()
         self._pending: asyncio.Queue[asyncio.Task[SpokenAudio | None] | None] = asyncio.Queue()
@@ -76,12 +97,16 @@ class Speaker:
             self._send(b"", "audio/mpeg", is_final=True)
 
     def _start(self, sentence: str) -> None:
+        self._note.mark("first_sentence_ms")
         self._pending.put_nowait(self._group.create_task(self._synthesize(sentence)))
 
     async def _synthesize(self, sentence: str) -> SpokenAudio | None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._voice.synthesize(sentence, language=self._language)
+                spoken = await self._voice.synthesize(sentence, language=self._language)
+            self._note.mark("tts_ms")
+            self._note.spoken_by(spoken.provider)
+            return spoken
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("speech_synthesis_failed", error=str(error))
         except Exception:

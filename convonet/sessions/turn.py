@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
-from convonet.errors import AgentError, ConvonetError, SpeechUnavailable
+from convonet.errors import AgentError, AgentTimeout, ConvonetError, SpeechUnavailable
 from convonet.ids import TurnId
 from convonet.protocol.server import (
     AgentFinal,
@@ -26,24 +26,12 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
+from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Utterance
 
 log = structlog.get_logger(__name__)
 
 Emit = Callable[[ServerMessage], None]
-
-
-@dataclass(slots=True)
-class Timings:
-    """Milliseconds from the end of the utterance to the end of each stage."""
-
-    ended_at: float
-    wall_clock: Callable[[], float]
-    stages: dict[str, float] = field(default_factory=dict)
-
-    def mark(self, stage: str) -> None:
-        """Note that a stage is reached; the first time counts."""
-        self.stages.setdefault(stage, round((self.wall_clock() - self.ended_at) * 1000, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +52,31 @@ class Turn:
         self._utterance = utterance
         self._conversation = conversation
         self._services = services
-        self._timings = Timings(utterance.ended_at, services.wall_clock)
+        self._log = TurnLog(turn_id, utterance, conversation, services.wall_clock)
         self._emit_message = emit
         self._chunks_sent = 0
         self._final: Final | None = None
 
     async def run(self) -> TurnOutcome:
         """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
-        transcript = ""
+        try:
+            await self._run()
+            self._log.ended()
+        finally:
+            self._services.record(self._log.record())
+        # an answer that was given counts, whatever went wrong after it
+        return TurnOutcome(self._log.transcript, self._final)
+
+    async def _run(self) -> None:
         self._emit(
             ProcessingStart(
                 turn_id=self._turn_id, started_at_ts=self._utterance.ended_at, utterance_id=self._utterance.utterance_id
             )
         )
         try:
-            transcript = await self._hear()
-            self._emit(TranscriptFinal(turn_id=self._turn_id, text=transcript))
-            await self._answer(transcript)
+            await self._hear()
+            self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
+            await self._answer()
         except ConvonetError as error:
             log.warning("turn_failed", error=str(error), kind=type(error).__name__)
             await self._apologise(error)
@@ -88,12 +84,11 @@ class Turn:
             # the top of the turn's task: whatever went wrong, the caller must hear of it
             log.exception("turn_crashed")
             await self._apologise(ConvonetError())
-        # an answer that was given counts, whatever went wrong after it
-        return TurnOutcome(transcript, self._final)
 
-    async def _hear(self) -> str:
+    async def _hear(self) -> None:
         if not isinstance(self._utterance, SpokenUtterance):
-            return self._utterance.text
+            self._log.heard(self._utterance.text)
+            return
         ear = self._services.ear(self._conversation.stt_provider)
         self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
         recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
@@ -103,31 +98,31 @@ class Turn:
                 heard = await ear.transcribe(recording, language=language)
         except TimeoutError:
             raise SpeechUnavailable(f"{ear.name} did not answer in time") from None
-        self._timings.mark("stt_ms")
+        self._log.mark("stt_ms")
+        self._log.heard(heard.text, heard.provider)
         if heard.provider != ear.name:
             message = f"{ear.name} is not answering; {heard.provider} listens instead."
             self._emit(Status(message=message, turn_id=self._turn_id))
-        return heard.text
 
-    async def _answer(self, transcript: str) -> None:
+    async def _answer(self) -> None:
         self._emit(Status(message="Please wait…", turn_id=self._turn_id))
         try:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
-                await self._think(transcript, speaker)
+                await self._think(speaker)
                 speaker.finish()
                 await talking
         except* ConvonetError as failures:
             raise _first(failures) from None
 
-    async def _think(self, transcript: str, speaker: Speaker) -> None:
+    async def _think(self, speaker: Speaker) -> None:
         conversation = self._conversation
         request = TurnRequest(
             session_id=conversation.session_id,
             turn_id=self._turn_id,
             caller=conversation.caller,
-            transcript=transcript,
+            transcript=self._log.transcript,
             history=conversation.history,
             agent_type=conversation.agent_type,
             memory=conversation.memory,
@@ -140,22 +135,23 @@ class Turn:
                 async for event in events:
                     match event:
                         case DomainChosen():
-                            self._timings.mark("agent_start_ms")
+                            self._log.mark("agent_start_ms")
                         case TextDelta(text):
-                            self._timings.mark("first_token_ms")
+                            self._log.mark("first_token_ms")
                             speaker.feed(text)
                         case ToolStarted() | ToolFinished():
+                            self._log.tool(event)
                             self._emit(_tool_event(self._turn_id, event))
                         case Final():
                             self._finish(event)
                             return
         except TimeoutError:
-            raise AgentError("the agent did not answer in time") from None
+            raise AgentTimeout("the agent did not answer in time") from None
         raise AgentError("the agent's stream ended without an answer")
 
     def _finish(self, final: Final) -> None:
         self._final = final
-        self._timings.mark("agent_ms")
+        self._log.answered(final)
         self._emit(
             AgentFinal(
                 turn_id=self._turn_id,
@@ -164,11 +160,12 @@ class Turn:
                 agent_type=final.agent_type,
                 provider=final.provider,
                 model=final.model,
-                timings=dict(self._timings.stages),
+                timings=dict(self._log.stages),
             )
         )
 
     async def _apologise(self, error: ConvonetError) -> None:
+        self._log.failed(error)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
             speaker = self._speaker(group)
@@ -185,13 +182,16 @@ class Turn:
             self._emit,
             timeout_s=self._services.timeouts.speak,
             first_index=self._chunks_sent,
+            note=self._log,
             group=group,
         )
 
     def _emit(self, message: ServerMessage) -> None:
         if isinstance(message, AudioChunkOut):
             self._chunks_sent += 1
-            self._timings.mark("first_audio_ms")
+            self._log.mark("first_audio_ms")
+            if message.is_final:
+                self._log.mark("last_audio_ms")
         self._emit_message(message)
 
 

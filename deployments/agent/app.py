@@ -1,4 +1,4 @@
-"""The agent as a Serve application: AgentRouter streams the events of a turn through a handle, on any replica."""
+"""The agent as a Serve application: sessions stream the events of a turn through a handle, services use HTTP."""
 
 from __future__ import annotations
 
@@ -8,42 +8,40 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 from ray.serve import Application, Deployment
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from convonet.agents.base import AgentEvent, TurnRequest
 
 MAX_ONGOING = 100
 """Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""
 
 
-async def _health(request: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok", "service": "agent-llm-service"})
+def build_http() -> FastAPI:
+    """The replica's HTTP side.
 
+    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    """
+    from deployments.agent.http import agent_http
 
-def build_http() -> Starlette:
-    """The HTTP side; the sessions use the handle."""
-    return Starlette(routes=[Route("/health", _health)])
+    return agent_http()
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class AgentRouter:
-    """One replica: one graph, one model, open connections to the tools."""
+    """One replica: one graph, its models, open connections to the tools."""
 
     def __init__(self) -> None:
-        # imported by the replica only: to build the Serve application is a process's work of its own
-        from convonet.agents.service import AgentService
+        # imported by the replica only, see `build_http`
+        from deployments.agent.http import agent_service
 
-        settings = get_settings()
-        log_to_own_stderr(settings)
-        self._agent = AgentService(settings)
+        log_to_own_stderr(get_settings())
+        self._agent = agent_service()
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""

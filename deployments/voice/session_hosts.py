@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from ray import serve
@@ -11,9 +12,11 @@ from ray.serve.handle import DeploymentHandle
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.session_host import SessionHost
-from actors.store import checkpoint_store, throttle
+from actors.store import checkpoint_store, record_store, throttle
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
+from convonet.records.queue import RecordQueue
+from convonet.records.record import TurnRecord
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
@@ -38,14 +41,20 @@ class ServedSessionHost(SessionHost):
             "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
             "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
         }
+        self._records = RecordQueue(record_store(settings))
         super().__init__(
             serve.get_replica_context().replica_id.unique_id,
             settings=settings,
             pins=pin_verifier(settings),
             throttle=throttle(settings, "pin"),
             checkpoints=checkpoint_store(settings),
-            services=_services(settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"])),
+            services=_services(
+                settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"]), self._records.add
+            ),
         )
+
+    async def __del__(self) -> None:  # Serve awaits it
+        await self._records.close()
 
     async def parts(self) -> dict[str, dict[str, bool]]:
         """The parts a turn needs, each with whether it answers."""
@@ -53,7 +62,9 @@ class ServedSessionHost(SessionHost):
         return {name: {"ok": ok} for name, ok in zip(self._parts, answers, strict=True)} | {"sessions": {"ok": True}}
 
 
-def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Services:
+def _services(
+    settings: Settings, local: RemoteSpeech, agent: RemoteAgent, record: Callable[[TurnRecord], None]
+) -> Services:
     """One set for all sessions; vendors' clients are made here, once, and pooled."""
     ears: dict[str, SpeechToText] = {local.name: local}
     voices: dict[str, TextToSpeech] = {local.name: local}
@@ -70,6 +81,7 @@ def _services(settings: Settings, local: RemoteSpeech, agent: RemoteAgent) -> Se
         agent=agent,
         default_ear=settings.hears_with,
         default_voice=settings.speaks_with,
+        record=record,
         timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
     )
 

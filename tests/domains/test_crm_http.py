@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.http import ServiceToken, router
+from convonet.domains.crm.http import router
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.web.refusals import Refusal
 from convonet.web.service import http_service
+from convonet.web.service_token import ServiceToken
 from tests.fixtures.ports import free_port
 from tests.fixtures.suitecrm import Fault, SuiteCrmServer
 
@@ -31,7 +32,9 @@ NOBODY = "00000000-0000-4000-8000-000000000009"
 
 def client(crm, database, token=TOKEN, sent=TOKEN):
     app = http_service("crm", lambda _: nullcontext())
-    app.include_router(router(crm, database, ServiceToken(SecretStr(token) if token else None)), prefix="/crm")
+    app.include_router(
+        router(crm, database, ServiceToken(SecretStr(token) if token else None, "CRM_SERVICE_TOKEN")), prefix="/crm"
+    )
     headers = {"Authorization": f"Bearer {sent}"} if sent is not None else {}
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://crm/crm", headers=headers)
 

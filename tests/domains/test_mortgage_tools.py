@@ -87,6 +87,16 @@ async def test_debts_are_added_listed_and_counted(toolbox):
     assert {"debt_auto_loan", "debt_credit_card"} <= set(missing.data["missing"])
 
 
+async def test_a_larger_sum_that_was_told_is_said_to_count(toolbox):
+    await start(toolbox)
+    await good(toolbox, "add_mortgage_debt", debt_type="credit_card", monthly_payment=120)
+    await good(toolbox, "update_mortgage_financial_info", monthly_debt=500)
+    listed = await good(toolbox, "get_mortgage_debts")
+    assert listed.text.endswith("is 120 dollars a month. You told me of 500 dollars in all, so that is what counts.")
+    await good(toolbox, "update_mortgage_financial_info", monthly_debt=50)
+    assert (await good(toolbox, "get_mortgage_debts")).text.endswith("Together that is 120 dollars a month.")
+
+
 async def test_of_an_account_number_only_its_end_is_kept(toolbox, database):
     await start(toolbox)
     card = {"debt_type": "credit_card", "monthly_payment": 25, "account_number": "4000-1234-5678-9010"}
@@ -306,6 +316,11 @@ async def test_a_caller_has_a_few_open_applications_at_most(toolbox):
         await start(toolbox)
     refused = await call(toolbox, "create_mortgage_application")
     assert (refused.ok, refused.text) == (False, "You have 5 applications open; please finish one first.")
+
+
+async def test_many_starts_at_once_do_not_go_beyond_the_limit(toolbox):
+    answers = await asyncio.gather(*(call(toolbox, "create_mortgage_application") for _ in range(12)))
+    assert sum(answer.ok for answer in answers) == 5
 
 
 async def test_the_demo_data_is_an_application_in_progress_however_often_it_is_seeded(toolbox, database):

@@ -1,6 +1,7 @@
 """The running product, and callers in real Chromium whose microphones play spoken sentences."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -49,33 +50,44 @@ def playwright():
 @pytest.fixture
 def chromium(playwright, tmp_path):
     """Opens callers: `chromium(product, says="…")` is a context manager of a `CallerPage`."""
-    executable = require_tool("chromium", "/usr/bin/chromium")
+    return partial(open_caller, playwright, tmp_path)
 
-    @contextmanager
-    def caller(product, *, says=(), voice="slt", samples=None, microphone=True, viewport=None, log_in=True):
-        spoken = (
-            [samples] if samples is not None else [speak(s, voice) for s in ([says] if isinstance(says, str) else says)]
-        )
-        recording = tmp_path / "microphone.wav"
-        file, sentences = _timeline(spoken)
-        recording.write_bytes(wav_bytes(file))
-        # without %noloop the sentence would be said again and again
-        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={recording}%noloop"]
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        try:
-            context = browser.new_context(viewport=viewport or {"width": 1280, "height": 800})
-            if microphone:
-                context.grant_permissions(["microphone"])
-            page = CallerPage(context.new_page(), product, sentences)
-            page.open()
-            if log_in:
-                page.log_in()
-            yield page
-            assert page.console_errors() == []
-        finally:
-            browser.close()
 
-    return caller
+@contextmanager
+def open_caller(
+    playwright,
+    folder,
+    product,
+    *,
+    says=(),
+    voice="slt",
+    samples=None,
+    microphone=True,
+    viewport=None,
+    log_in=True,
+):
+    """A caller in a browser of their own, whose microphone plays `says` or `samples`; the recording is in `folder`."""
+    spoken = (
+        [samples] if samples is not None else [speak(s, voice) for s in ([says] if isinstance(says, str) else says)]
+    )
+    recording = folder / "microphone.wav"
+    file, sentences = _timeline(spoken)
+    recording.write_bytes(wav_bytes(file))
+    # without %noloop the sentence would be said again and again
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={recording}%noloop"]
+    browser = playwright.chromium.launch(executable_path=require_tool("chromium", "/usr/bin/chromium"), args=flags)
+    try:
+        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 800})
+        if microphone:
+            context.grant_permissions(["microphone"])
+        page = CallerPage(context.new_page(), product, sentences)
+        page.open()
+        if log_in:
+            page.log_in()
+        yield page
+        assert page.console_errors() == []
+    finally:
+        browser.close()
 
 
 def _timeline(spoken):

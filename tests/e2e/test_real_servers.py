@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import redis
 
 from convonet.settings import Settings
 from convonet.storage.migrate import migrate
@@ -22,6 +24,7 @@ from tests.e2e.socket_caller import SocketCaller
 from tests.fixtures.ports import free_port
 
 PIN = "553311"
+SERVICE_TOKEN = "a service token of thirty-two characters"
 
 
 @pytest.fixture
@@ -29,7 +32,8 @@ def operators_product(tmp_path, fresh_database, redis_url):
     """The product on PostgreSQL and Redis, with one caller in its table."""
     user = uuid.uuid4()
     asyncio.run(_add_caller(fresh_database, user))
-    product = Product(tmp_path, DB_URI=fresh_database, REDIS_URL=redis_url)
+    product = Product(tmp_path, DB_URI=fresh_database, REDIS_URL=redis_url, AGENT_SERVICE_TOKEN=SERVICE_TOKEN)
+    product.redis_url = redis_url
     product.pin = PIN
     product.user = user
     product.database_url = fresh_database
@@ -78,6 +82,17 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
     with ThreadPoolExecutor(1) as pool:  # Playwright holds this thread's event loop
         rows = pool.submit(lambda: asyncio.run(_todos(product))).result()
     assert rows == ["buy milk", "pay the rent", "wash the car"]
+
+    answer = _process(product, "add sweep the floor to my todo list")
+    assert answer["response"] == "I added sweep the floor to your list."
+    records = _records(product, 5)
+    assert [record["user_prompt"] for record in records[:2]] == [
+        "add sweep the floor to my todo list",
+        "what is on my list",
+    ]
+    assert {record["user_id"] for record in records} == {str(product.user)}
+    spoken = next(record for record in records if record["metadata"]["source"] == "voice")
+    assert spoken["metadata"]["voice_timing"].keys() >= {"capture_ms", "stt_ms", "first_audio_ms", "last_audio_ms"}
 
 
 @pytest.mark.timeout(300)
@@ -132,6 +147,28 @@ def _wait_until_ready(port):
         except OSError:
             time.sleep(0.5)
     raise AssertionError("not ready")
+
+
+def _process(product, prompt):
+    request = urllib.request.Request(
+        f"{product.url}/agent/process",
+        json.dumps({"prompt": prompt, "user_id": str(product.user)}).encode(),
+        {"Authorization": f"Bearer {SERVICE_TOKEN}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def _records(product, least):
+    """The turn records in Redis, newest first, once there are so many."""
+    client = redis.Redis.from_url(product.redis_url, decode_responses=True)
+    deadline = time.monotonic() + 10
+    while len(ids := client.lrange("agent_interactions:recent", 0, -1)) < least:
+        assert time.monotonic() < deadline, f"only {ids}"
+        time.sleep(0.1)
+    records = [json.loads(client.get(f"agent_interaction:{id_}")) for id_ in ids]
+    client.close()
+    return records
 
 
 async def _add_caller(database_url, user):

@@ -100,12 +100,14 @@ class World:
         loop = asyncio.get_running_loop()
         self.checkpoints = MemoryCheckpoints(clock=loop.time)
         self.throttle = LocalThrottle(self.settings, clock=loop.time)
+        self.records = []
         self.services = Services(
             ears={"ear": self.ear},
             voices={"voice": self.voice},
             agent=self.agent,
             default_ear="ear",
             default_voice="voice",
+            record=self.records.append,
             timeouts=Timeouts(hear=5, think=10, speak=5),
             wall_clock=loop.time,
         )

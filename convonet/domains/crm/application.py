@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.http import ServiceToken, router
+from convonet.domains.crm.http import router
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.web.service import http_service
+from convonet.web.service_token import ServiceToken
 
 
 def application(database: Database, settings: Settings) -> FastAPI:
@@ -25,5 +26,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
         await database.close()
 
     app = http_service("crm-integration-service", lifespan)
-    app.include_router(router(crm, database, ServiceToken(settings.crm_service_token), settings.phone_region))
+    app.include_router(
+        router(crm, database, ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN"), settings.phone_region)
+    )
     return app

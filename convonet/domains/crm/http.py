@@ -6,15 +6,13 @@ the same answer again.
 
 from __future__ import annotations
 
-import hmac
 import time
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Request, Security
+from fastapi import APIRouter, Depends, Header, Security
 from fastapi.security import HTTPBearer
-from pydantic import SecretStr
 
 from convonet.domains.crm.answers import Answers, KeyedRequest
 from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note, plain_name
@@ -36,31 +34,14 @@ from convonet.domains.crm.phones import normalised
 from convonet.domains.crm.rules import appointment_start, require_birthdate
 from convonet.errors import ConvonetError, NotFound
 from convonet.storage.database import Database
-from convonet.web.refusals import Refused, documented
+from convonet.web.refusals import documented
+from convonet.web.service_token import ServiceToken
 
 UTC_ZONE = ZoneInfo("UTC")
 FAILED_CHECK_HOLDS_S = 10.0
 """Anybody may ask for our health; a CRM that refuses us is not asked for a token each time."""
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
-
-
-class ServiceToken:
-    """Lets a request through that carries the service's token; without one set, nobody."""
-
-    def __init__(self, token: SecretStr | None) -> None:
-        self._token = token
-
-    def require(self, request: Request) -> None:
-        """FastAPI dependency. Raises `Refused` for a request without the token."""
-        if self._token is None:
-            raise Refused(503, "closed", "This API is closed: its operator has not set CRM_SERVICE_TOKEN.")
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._token.get_secret_value().encode())
-        if scheme.lower() != "bearer" or not same:
-            raise Refused(
-                401, "unauthorized", "A valid service token is needed.", headers={"WWW-Authenticate": "Bearer"}
-            )
 
 
 def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US") -> APIRouter:

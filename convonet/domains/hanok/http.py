@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.routing import APIRoute
+from fastapi.security import APIKeyCookie
 
 from convonet.domains.hanok.http_public import PublicRoutes
 from convonet.domains.hanok.http_staff import StaffRoutes
 from convonet.domains.hanok.refusals import ReservationRefused
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.visits import Visits
+from convonet.staff.http import COOKIE
 from convonet.web.refusals import Refused, documented
 
 PREFIX = "/api/reservations"
@@ -47,11 +49,13 @@ def router(reservations: Reservations, require_staff: RequireStaff, visits: Visi
         prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=documented(409, 422, 429, 503)
     )
     PublicRoutes(reservations, visits).add_to(public)
+    # it only says in the document how the staff is let in
+    cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="What the staff's login sets.")
     staff = APIRouter(
         prefix=PREFIX,
         tags=["staff"],
         route_class=_RefusalsWithReason,
-        dependencies=[Depends(require_staff)],
+        dependencies=[Security(cookie), Depends(require_staff)],
         responses=documented(401, 409, 422, 503),
     )
     StaffRoutes(reservations).add_to(staff)

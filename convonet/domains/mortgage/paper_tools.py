@@ -60,11 +60,13 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
         total = sum((debt.monthly_payment for debt in found.debts), Decimal(0))
         named = [f"{spoken_words(debt.debt_type)}, {spoken_amount(debt.monthly_payment)}" for debt in found.debts]
         count = counted(len(named), "debt", "debts")
-        return told(
+        sentence = (
             f"There {'is' if len(named) == 1 else 'are'} {count}: {'; '.join(named)}. "
-            f"Together that is {spoken_amount(total)} a month.",
-            data,
+            f"Together that is {spoken_amount(total)} a month."
         )
+        if found.counted != total:
+            sentence += f" You told me of {spoken_amount(found.counted)} in all, so that is what counts."
+        return told(sentence, data)
 
     @mcp.tool()
     async def upload_mortgage_document(

@@ -12,6 +12,7 @@ from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRo
 from convonet.domains.mortgage.vocabulary import CLOSED
 from convonet.errors import NotFound
 from convonet.ids import id_of
+from convonet.storage.users import UserRow
 
 NO_APPLICATION = "You have no mortgage application yet. Would you like to start one?"
 NOT_YOURS = "I can't find that mortgage application."
@@ -38,7 +39,10 @@ class MortgageRepository:
         return row
 
     async def count_open(self) -> int:
-        """How many applications are not closed."""
+        """How many applications are not closed; nobody adds one for this caller until the transaction is over."""
+        # SQLite has one writer at a time anyway
+        caller = select(UserRow.id).where(UserRow.id == self._user_id)
+        await self._session.execute(caller.with_for_update(key_share=True))
         wanted = select(func.count()).where(
             ApplicationRow.user_id == self._user_id, ApplicationRow.status.not_in(CLOSED)
         )

@@ -1,0 +1,174 @@
+"""The agent-llm-service over HTTP: POST /process and /stream, GET /providers, /health."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Security
+from fastapi.security import HTTPBearer
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from convonet.agent_api.callers import Callers
+from convonet.agent_api.models import Health, ProcessAnswer, ProcessRequest, TextPiece, ToolUse, Topic
+from convonet.agent_api.threads import Thread, Threads
+from convonet.agents.base import (
+    Agent,
+    AgentEvent,
+    DomainChosen,
+    Final,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnRequest,
+)
+from convonet.errors import AgentError, ConvonetError
+from convonet.records.record import TurnRecord
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import TypedUtterance
+from convonet.sessions.turn_log import TurnLog
+from convonet.web.refusals import Refusal, documented
+from convonet.web.service import Lifespan, http_service
+from convonet.web.service_token import ServiceToken
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
+
+
+class AgentApi:
+    """Each public method is a route."""
+
+    def __init__(self, agent: Agent, callers: Callers, threads: Threads, record: Callable[[TurnRecord], None]) -> None:
+        self._agent = agent
+        self._callers = callers
+        self._threads = threads
+        self._record = record
+
+    async def process(self, body: ProcessRequest, idempotency_key: Key = None) -> ProcessAnswer:
+        """One turn. A request that is repeated under its `Idempotency-Key` repeats no effect."""
+        began = time.perf_counter()
+        async with aclosing(self._turn(await self._open(body), body, idempotency_key)) as events:
+            async for event in events:
+                if isinstance(event, Final):
+                    return _answer(event, began)
+        raise AgentError("the agent's stream ended without an answer")
+
+    async def stream(self, body: ProcessRequest, idempotency_key: Key = None) -> AsyncIterator[ServerSentEvent]:
+        """One turn as server-sent events: `agent`, `text`, `tool`, at the end `final` with the answer, or `error`."""
+        began = time.perf_counter()
+        try:
+            async with aclosing(self._turn(await self._open(body), body, idempotency_key)) as events:
+                async for event in events:
+                    yield _sent(event, began)
+        except ConvonetError as error:
+            yield ServerSentEvent(event="error", data=Refusal(code=error.code, message=error.spoken))
+
+    async def _open(self, body: ProcessRequest) -> Thread:
+        caller = await self._callers.find(body.user_id)
+        return await self._threads.take(caller, body.session_id, reset=body.reset_thread)
+
+    async def _turn(self, thread: Thread, body: ProcessRequest, key: str | None) -> AsyncGenerator[AgentEvent, None]:
+        conversation = thread.conversation
+        utterance = TypedUtterance(key or secrets.token_hex(12), body.prompt, time.time())
+        if conversation.has_answered(utterance.utterance_id):
+            yield _told_again(conversation)
+            return
+        turn_id = conversation.turn_id_of(utterance.utterance_id)
+        notes = TurnLog(turn_id, utterance, conversation, time.time, source="api")
+        notes.heard(body.prompt)
+        request = TurnRequest(
+            session_id=conversation.session_id,
+            turn_id=turn_id,
+            caller=conversation.caller,
+            transcript=body.prompt,
+            history=conversation.history,
+            agent_type=conversation.agent_type,
+            memory=conversation.memory,
+        )
+        try:
+            async with aclosing(self._agent.turn(request)) as events:
+                async for event in events:
+                    _note(notes, event)
+                    if isinstance(event, Final):
+                        conversation.remember(utterance.utterance_id, body.prompt, event)
+                        await self._threads.keep(thread)
+                        notes.ended()
+                    yield event
+        except ConvonetError as error:
+            notes.failed(error)
+            notes.ended()
+            raise
+        finally:
+            self._record(notes.record())
+
+
+def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastAPI:
+    """The whole application; `lifespan` closes what `api` was made of."""
+    bearer = HTTPBearer(auto_error=False, description="The value of AGENT_SERVICE_TOKEN.")
+    guarded = APIRouter(
+        responses=documented(401, 404, 413, 422, 503), dependencies=[Security(bearer), Depends(token.require)]
+    )
+    guarded.add_api_route("/process", api.process, methods=["POST"])
+    guarded.add_api_route("/stream", api.stream, methods=["POST"], response_class=EventSourceResponse)
+    app = http_service("agent-llm-service", lifespan)
+    app.include_router(guarded)
+    app.add_api_route("/health", _health, methods=["GET"])
+    return app
+
+
+async def _health() -> Health:
+    """Alive: this replica answers."""
+    return Health()
+
+
+def _answer(final: Final, began: float) -> ProcessAnswer:
+    return ProcessAnswer(
+        response=final.text,
+        transfer_marker=final.transfer_marker,
+        transfer_context=final.transfer_context,
+        processing_time_ms=round((time.perf_counter() - began) * 1000, 1),
+        agent_type=final.agent_type,
+        provider=final.provider,
+        model=final.model,
+    )
+
+
+def _sent(event: AgentEvent, began: float) -> ServerSentEvent:
+    match event:
+        case DomainChosen(agent_type):
+            return ServerSentEvent(event="agent", data=Topic(agent_type=agent_type))
+        case TextDelta(text):
+            return ServerSentEvent(event="text", data=TextPiece(text=text))
+        case ToolStarted():
+            return ServerSentEvent(event="tool", data=ToolUse(tool=event.tool, label=event.label, phase="started"))
+        case ToolFinished():
+            use = ToolUse(
+                tool=event.tool,
+                label=event.label,
+                phase="finished" if event.ok else "failed",
+                result=event.result,
+                duration_ms=event.duration_ms,
+            )
+            return ServerSentEvent(event="tool", data=use)
+        case Final():
+            return ServerSentEvent(event="final", data=_answer(event, began))
+
+
+def _note(notes: TurnLog, event: AgentEvent) -> None:
+    match event:
+        case DomainChosen():
+            notes.mark("agent_start_ms")
+        case TextDelta():
+            notes.mark("first_token_ms")
+        case ToolStarted() | ToolFinished():
+            notes.tool(event)
+        case Final():
+            notes.answered(event)
+
+
+def _told_again(conversation: Conversation) -> Final:
+    last = conversation.last_turn
+    assert last is not None  # noqa: S101 -- it was asked just before
+    return Final(last.answer, last.agent_type, last.provider, last.model, conversation.history, conversation.memory)

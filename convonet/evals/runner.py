@@ -1,0 +1,182 @@
+"""Holds the conversations of scenarios: the real agent and the real tools over HTTP, each on a seeded database."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from sqlalchemy import MetaData, Table, select
+
+from convonet.agents.base import Agent, Caller, Final, ToolStarted, TurnRequest
+from convonet.agents.service import AgentService
+from convonet.demo import seed_demo
+from convonet.domains.discovery import all_servers
+from convonet.errors import ConvonetError
+from convonet.evals.scenario import Scenario, ScenarioTurn, WantedRows, holds
+from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.mcp.server import http_app
+from convonet.settings import Settings
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a scenario went. `faults` says in words what did not happen as it must."""
+
+    name: str
+    faults: tuple[str, ...]
+    spent_s: float
+    model: str = ""
+    transcript: tuple[tuple[str, str], ...] = ()
+    """What was said and answered."""
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A session's side of the conversation."""
+
+    agent: Agent
+    caller: Caller
+    last: Final | None = None
+    transcript: list[tuple[str, str]] = field(default_factory=list)
+
+    async def say(self, text: str) -> tuple[Final, list[ToolStarted]]:
+        last = self.last
+        request = TurnRequest(
+            session_id=new_session_id(),
+            turn_id=TurnId(f"t-{uuid.uuid4().hex}"),
+            caller=self.caller,
+            transcript=text,
+            history=last.history if last else (),
+            agent_type=last.agent_type if last else None,
+            memory=last.memory if last else {},
+        )
+        events = [event async for event in self.agent.turn(request)]
+        final = next(event for event in events if isinstance(event, Final))
+        self.last = final
+        self.transcript.append((text, final.text))
+        return final, [event for event in events if isinstance(event, ToolStarted)]
+
+
+async def run_scenarios(
+    scenarios: Sequence[Scenario], settings: Settings, tell: Callable[[Result], None]
+) -> list[Result]:
+    """Run them one after the other; `tell` hears of each as it ends."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="convonet-eval-") as folder:
+        seeded = Path(folder) / "seeded.db"
+        await migrate(_url(seeded))
+        await seed_demo(_url(seeded))
+        for scenario in scenarios:
+            result = await _run(scenario, settings, Path(shutil.copy(seeded, Path(folder) / "scenario.db")))
+            tell(result)
+            results.append(result)
+    return results
+
+
+async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> Result:
+    began = time.perf_counter()
+    database = Database(_url(database_file))
+    faults: list[str] = []
+    async with _tools(database, settings) as tools_url:
+        agent = AgentService(settings.model_copy(update={"tools_url": tools_url} | _somewhere_to_call(settings)))
+        talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
+        for number, turn in enumerate(scenario.turns, 1):
+            found = await _turn_faults(talk, turn, scenario.within_s)
+            faults += [f"turn {number}, {turn.say!r}: {fault}" for fault in found]
+        faults += [fault for wanted in scenario.rows if (fault := await _rows_fault(database, wanted))]
+        await agent.close()
+    await database.close()
+    model = f"{talk.last.provider}/{talk.last.model}" if talk.last else ""
+    return Result(scenario.name, tuple(faults), time.perf_counter() - began, model, tuple(talk.transcript))
+
+
+def _somewhere_to_call(settings: Settings) -> dict[str, str]:
+    """A PBX, if none is set: nobody is called, but the agent decides as if somebody could be."""
+    return {} if settings.freepbx_domain else {"freepbx_domain": "pbx.invalid"}
+
+
+async def _turn_faults(talk: _Talk, turn: ScenarioTurn, within_s: float) -> list[str]:
+    began = time.perf_counter()
+    try:
+        final, calls = await talk.say(turn.say)
+    except ConvonetError as error:
+        return [f"failed: {error}"]
+    spent = time.perf_counter() - began
+    faults = [f"took {spent:.1f} s"] if spent > within_s else []
+    if turn.domain is not None and final.agent_type != turn.domain:
+        faults.append(f"went to {final.agent_type}, not {turn.domain}")
+    faults += _word_faults(turn, final.text.lower()) + _call_faults(turn, calls) + _hand_over_faults(turn, final)
+    return faults
+
+
+def _word_faults(turn: ScenarioTurn, answer: str) -> list[str]:
+    missing = [words for words in turn.says if not any(word in answer for word in words.lower().split("|"))]
+    wrong = [word for word in turn.never_says if word.lower() in answer]
+    return [f"did not say {word!r} but {answer!r}" for word in missing] + [f"said {word!r}" for word in wrong]
+
+
+def _call_faults(turn: ScenarioTurn, calls: Sequence[ToolStarted]) -> list[str]:
+    if turn.calls is None:
+        return []
+    used = [call.tool for call in calls]
+    if used != [wanted.tool for wanted in turn.calls]:
+        return [f"used {used}"]
+    return [
+        f"called {call.tool} with {call.arguments}"
+        for wanted, call in zip(turn.calls, calls, strict=True)
+        if not holds(wanted.arguments, call.arguments)
+    ]
+
+
+def _hand_over_faults(turn: ScenarioTurn, final: Final) -> list[str]:
+    if turn.hand_over != (final.transfer_marker is not None):
+        return ["handed over" if final.transfer_marker else "did not hand over"]
+    if turn.department and f"|{turn.department}|" not in (final.transfer_marker or ""):
+        return [f"handed over by {final.transfer_marker}"]
+    return []
+
+
+async def _rows_fault(database: Database, wanted: WantedRows) -> str | None:
+    rows = [row for row in await _rows(database, wanted.table) if holds(wanted.where, row)]
+    if len(rows) == wanted.count:
+        return None
+    return f"{wanted.table} has {len(rows)} rows with {wanted.where}, not {wanted.count}"
+
+
+async def _rows(database: Database, name: str) -> list[dict[str, Any]]:
+    async with database.reading() as session:
+        connection = await session.connection()
+        table = await connection.run_sync(lambda sync: Table(name, MetaData(), autoload_with=sync))
+        return [dict(row) for row in (await session.execute(select(table))).mappings()]
+
+
+@asynccontextmanager
+async def _tools(database: Database, settings: Settings) -> AsyncGenerator[str, None]:
+    app = http_app(all_servers(database, settings), secret=settings.signing_secret)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def _url(file: Path) -> str:
+    return f"sqlite+aiosqlite:///{file}"

@@ -1,0 +1,1 @@
+"""One record for every turn: what was said, what the agent did, how long each step took. Kept for a week."""

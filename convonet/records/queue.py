@@ -1,0 +1,70 @@
+"""Between a turn and the store of records: a turn never waits for it, and it outlasts a store that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from itertools import islice
+
+import structlog
+
+from convonet.errors import StorageError
+from convonet.records.record import TurnRecord
+from convonet.records.store import RecordStore
+
+log = structlog.get_logger(__name__)
+
+MOST_WAITING = 2000
+"""Some 10 MB. A session host with 200 callers makes ten records a second, so this is three minutes without a store."""
+
+AT_ONCE = 50
+FIRST_RETRY_S = 0.2
+LAST_RETRY_S = 5.0
+LAST_CHANCE_S = 2.0
+
+
+class RecordQueue:
+    """Takes records at once and writes them in the background, in order. `close` it at the end."""
+
+    def __init__(self, store: RecordStore) -> None:
+        self._store = store
+        self._waiting: dict[str, TurnRecord] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    def add(self, record: TurnRecord) -> None:
+        """Take a record; returns at once, and never fails."""
+        self._waiting[record.request_id] = record
+        if len(self._waiting) > MOST_WAITING:
+            lost = next(iter(self._waiting))
+            del self._waiting[lost]
+            log.error("turn_record_lost", request_id=lost)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+
+    async def close(self) -> None:
+        """Write what is waiting, if the store takes it within a moment."""
+        if self._writing is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CHANCE_S):
+                    await self._writing
+        for request_id in self._waiting:
+            log.error("turn_record_lost", request_id=request_id)
+
+    async def _write_all(self) -> None:
+        wait = FIRST_RETRY_S
+        while batch := list(islice(self._waiting.values(), AT_ONCE)):
+            try:
+                await self._store.write(batch)
+            except StorageError as error:
+                log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LAST_RETRY_S)
+            else:
+                self._forget(batch)
+                wait = FIRST_RETRY_S
+
+    def _forget(self, written: Sequence[TurnRecord]) -> None:
+        for record in written:
+            if self._waiting.get(record.request_id) is record:
+                del self._waiting[record.request_id]

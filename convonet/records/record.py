@@ -1,0 +1,66 @@
+"""The record of a turn, field by field as the monitoring tools of the deployment before this one read it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+RESULT_CHARACTERS = 2000
+"""A tool's result is for a person to look at; a longer one is cut."""
+
+Source = Literal["voice", "text", "api"]
+TurnStatus = Literal["success", "failed", "timeout", "cancelled"]
+
+
+class ToolCallRecord(BaseModel):
+    """One tool call. `status` is the tool's own word: an answer that is an error is `failed`."""
+
+    tool_name: str
+    tool_id: str
+    arguments: dict[str, object]
+    result: str | None = None
+    error: str | None = None
+    duration_ms: float | None = None
+    elapsed_from_stop_ms: float
+    """From the end of the utterance to the start of the call."""
+    status: Literal["pending", "success", "failed"] = "pending"
+
+
+class TurnMetadata(BaseModel):
+    """What belongs to a turn besides its words."""
+
+    session_id: str
+    turn_id: str
+    agent_type: str
+    source: Source
+    t0: float
+    """Unix time in seconds at which the utterance ended; the timings count from there."""
+    stt_provider: str | None = None
+    tts_provider: str | None = None
+    voice_timing: dict[str, float] = {}
+    """Milliseconds: capture_ms is the length of the recording; the others are from t0 to the end of each step."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    transfer_marker: str | None = None
+
+
+class TurnRecord(BaseModel):
+    """One turn, also one that failed or was cancelled."""
+
+    request_id: str
+    user_id: str
+    user_name: str
+    timestamp: float
+    """Unix time in seconds at which the utterance ended."""
+    datetime: str
+    """The same, ISO 8601 in UTC."""
+    provider: str
+    model: str
+    user_prompt: str
+    agent_response: str
+    tool_calls: list[ToolCallRecord]
+    status: TurnStatus
+    duration_ms: float
+    error: str | None = None
+    metadata: TurnMetadata

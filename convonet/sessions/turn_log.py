@@ -1,0 +1,126 @@
+"""What is noted of a turn while it runs: its timings, and all that its record will say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from convonet.agents.base import Final, ToolFinished, ToolStarted
+from convonet.errors import AgentTimeout, ConvonetError
+from convonet.ids import TurnId
+from convonet.records.record import RESULT_CHARACTERS, Source, ToolCallRecord, TurnMetadata, TurnRecord, TurnStatus
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import AnyUtterance, SpokenUtterance
+
+NOBODY = "none"
+"""The provider and model of a turn that no model has answered."""
+
+
+class TurnLog:
+    """One turn's notes. All times are milliseconds from the end of the utterance."""
+
+    def __init__(
+        self,
+        turn_id: TurnId,
+        utterance: AnyUtterance,
+        conversation: Conversation,
+        wall_clock: Callable[[], float],
+        source: Source | None = None,
+    ) -> None:
+        self._turn_id = turn_id
+        self._utterance = utterance
+        self._conversation = conversation
+        self._wall_clock = wall_clock
+        self._source: Source = source or ("voice" if isinstance(utterance, SpokenUtterance) else "text")
+        self._calls: dict[str, ToolCallRecord] = {}
+        self._stt_provider: str | None = None
+        self._tts_provider: str | None = None
+        self._final: Final | None = None
+        self._error: ConvonetError | None = None
+        self._over = False
+        self.transcript = ""
+        self.stages: dict[str, float] = {}
+        if isinstance(utterance, SpokenUtterance):
+            self.stages["capture_ms"] = round(utterance.captured_s * 1000, 1)
+
+    def mark(self, stage: str) -> None:
+        """Note that a stage is reached; the first time counts."""
+        self.stages.setdefault(stage, self._now_ms())
+
+    def heard(self, transcript: str, provider: str | None = None) -> None:
+        """Note what the caller said, and who has recognised it if it was spoken."""
+        self.transcript, self._stt_provider = transcript, provider
+
+    def spoken_by(self, provider: str) -> None:
+        """Note who spoke a sentence of the answer."""
+        self._tts_provider = self._tts_provider or provider
+
+    def tool(self, event: ToolStarted | ToolFinished) -> None:
+        """Note that a tool was called, or what it answered."""
+        if isinstance(event, ToolStarted):
+            self._calls[event.call_id] = ToolCallRecord(
+                tool_name=event.tool,
+                tool_id=event.call_id,
+                arguments=event.arguments,
+                elapsed_from_stop_ms=self._now_ms(),
+            )
+        elif (call := self._calls.get(event.call_id)) is not None:
+            result = event.result[:RESULT_CHARACTERS]
+            call.result, call.error = (result, None) if event.ok else (None, result)
+            call.status = "success" if event.ok else "failed"
+            call.duration_ms = event.duration_ms
+
+    def answered(self, final: Final) -> None:
+        """Note the answer."""
+        self._final = final
+        self.mark("agent_ms")
+
+    def failed(self, error: ConvonetError) -> None:
+        """Note what went wrong; the first thing counts."""
+        self._error = self._error or error
+
+    def ended(self) -> None:
+        """The turn came to its end, well or not; without this it was cancelled."""
+        self._over = True
+
+    def record(self) -> TurnRecord:
+        """What is known by now."""
+        final, t0, caller = self._final, self._utterance.ended_at, self._conversation.caller
+        return TurnRecord(
+            request_id=f"{self._conversation.session_id}:{self._turn_id}",
+            user_id=caller.user_id,
+            user_name=caller.user_name,
+            timestamp=t0,
+            datetime=datetime.fromtimestamp(t0, UTC).isoformat(),
+            provider=final.provider if final else NOBODY,
+            model=final.model if final else NOBODY,
+            user_prompt=self.transcript,
+            agent_response=final.text if final else "",
+            tool_calls=list(self._calls.values()),
+            status=self._status(),
+            duration_ms=self._now_ms(),
+            error=str(self._error) if self._error else None,
+            metadata=TurnMetadata(
+                session_id=self._conversation.session_id,
+                turn_id=self._turn_id,
+                agent_type=(final.agent_type if final else self._conversation.agent_type) or "general",
+                source=self._source,
+                t0=t0,
+                stt_provider=self._stt_provider,
+                tts_provider=self._tts_provider,
+                voice_timing=dict(self.stages),
+                tokens_in=final.tokens_in if final else 0,
+                tokens_out=final.tokens_out if final else 0,
+                transfer_marker=final.transfer_marker if final else None,
+            ),
+        )
+
+    def _status(self) -> TurnStatus:
+        if not self._over:
+            return "cancelled"
+        if self._error is None:
+            return "success"
+        return "timeout" if isinstance(self._error, AgentTimeout) else "failed"
+
+    def _now_ms(self) -> float:
+        return round((self._wall_clock() - self._utterance.ended_at) * 1000, 1)

@@ -1,0 +1,29 @@
+"""The token of services that may use an HTTP API of ours: a shared secret in the Authorization header."""
+
+from __future__ import annotations
+
+import hmac
+
+from fastapi import Request
+from pydantic import SecretStr
+
+from convonet.web.refusals import Refused
+
+
+class ServiceToken:
+    """Lets a request through that carries the token; without one set, nobody. `setting` is what an operator sets."""
+
+    def __init__(self, token: SecretStr | None, setting: str) -> None:
+        self._token = token
+        self._setting = setting
+
+    def require(self, request: Request) -> None:
+        """FastAPI dependency. Raises `Refused` for a request without the token."""
+        if self._token is None:
+            raise Refused(503, "closed", f"This API is closed: its operator has not set {self._setting}.")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self._token.get_secret_value().encode())
+        if scheme.lower() != "bearer" or not same:
+            raise Refused(
+                401, "unauthorized", "A valid service token is needed.", headers={"WWW-Authenticate": "Bearer"}
+            )

@@ -1,0 +1,44 @@
+"""What a replica of the agent is made of: the one agent of its process, and the HTTP API around it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cache
+
+from fastapi import FastAPI
+
+from actors.store import checkpoint_store, record_store
+from convonet.agent_api.application import AgentApi, application
+from convonet.agent_api.callers import Callers
+from convonet.agent_api.threads import Threads
+from convonet.agents.service import AgentService
+from convonet.records.queue import RecordQueue
+from convonet.settings import get_settings
+from convonet.storage.database import Database
+from convonet.web.service_token import ServiceToken
+
+
+@cache
+def agent_service() -> AgentService:
+    """The agent of this process, for the handle and for HTTP."""
+    return AgentService(get_settings())
+
+
+def agent_http() -> FastAPI:
+    """The HTTP application."""
+    settings = get_settings()
+    database = Database(settings.database_url)
+    records = RecordQueue(record_store(settings))
+    api = AgentApi(
+        agent_service(),
+        Callers(database, settings.caller_timezone),
+        Threads(checkpoint_store(settings)),
+        records.add,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        await records.close()
+        await database.close()
+
+    return application(api, ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN"), lifespan)
