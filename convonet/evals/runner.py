@@ -89,7 +89,7 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     began = time.perf_counter()
     database = Database(_url(database_file))
     faults: list[str] = []
-    async with _tools(database, settings) as tools_url:
+    async with tool_servers(database, settings) as tools_url:
         agent = AgentService(settings.model_copy(update={"tools_url": tools_url} | _somewhere_to_call(settings)))
         talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
         for number, turn in enumerate(scenario.turns, 1):
@@ -163,9 +163,11 @@ async def _rows(database: Database, name: str) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def _tools(database: Database, settings: Settings) -> AsyncGenerator[str, None]:
+async def tool_servers(database: Database, settings: Settings) -> AsyncGenerator[str, None]:
+    """All domains' tools over HTTP on a free port of this machine; their base URL."""
     app = http_app(all_servers(database, settings), secret=settings.signing_secret)
-    with socket.socket() as listening:
+    # named as TCP, or asyncio does not turn off the delay of small packets: 40 ms a call
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         serving = asyncio.create_task(server.serve([listening]))

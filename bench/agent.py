@@ -1,0 +1,79 @@
+"""What the graph itself takes of a turn: routing, offline model, LangGraph and the tools' client, without the tools.
+
+    .venv/bin/python -m bench.agent
+
+The real agent with the offline model, the tool servers over HTTP in the same process, a fresh caller for each turn.
+From each turn the time that its tools took is taken off, as `ToolFinished` tells it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+import uuid
+
+from convonet.agents.base import Caller, ToolFinished, TurnRequest
+from convonet.agents.service import AgentService
+from convonet.demo import seed_demo
+from convonet.evals.runner import tool_servers
+from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.settings import Settings
+from convonet.storage.database import Database
+from convonet.storage.migrate import migrate
+
+CALLER = Caller(DEMO_USER_ID, "Demo", "America/Los_Angeles")
+TURNS = {
+    "small talk": "hello",
+    "hand-over": "let me talk to a person",
+    "sure by rule, no tool": "book a table for four on friday at seven",
+    "sure by rule, one tool": "what's on my list",
+    "guessed, one tool": "could you read out everything that i noted down",
+    "two wishes, two tools": "what's on my list and what's on the menu",
+    "out of scope": "how tall is the tower in paris",
+}
+
+
+async def own_and_tools(agent: AgentService, said: str) -> tuple[float, float]:
+    """Milliseconds of one turn: the graph's own, and those of its tools."""
+    request = TurnRequest(new_session_id(), TurnId(f"t-{uuid.uuid4().hex}"), CALLER, said)
+    tools = 0.0
+    begun = time.perf_counter()
+    async for event in agent.turn(request):
+        if isinstance(event, ToolFinished):
+            tools += event.duration_ms
+    return 1000 * (time.perf_counter() - begun) - tools, tools
+
+
+async def measure(turns: int) -> None:
+    """Run each kind of turn and print its row."""
+    with tempfile.TemporaryDirectory(prefix="convonet-bench-") as folder:
+        url = f"sqlite+aiosqlite:///{folder}/bench.db"
+        await migrate(url)
+        await seed_demo(url)
+        database, settings = Database(url), Settings(CONVONET_DATA_DIR=folder)
+        async with tool_servers(database, settings) as tools_url:
+            agent = AgentService(settings.model_copy(update={"tools_url": tools_url}))
+            await agent.warm_up()
+            print("| turn | graph's own ms p50 / p99 | tools ms p50 / p99 |\n| --- | --- | --- |")
+            for kind, said in TURNS.items():
+                await own_and_tools(agent, said)
+                taken = [await own_and_tools(agent, said) for _ in range(turns)]
+                print(f"| {kind} | {_row([own for own, _ in taken])} | {_row([tools for _, tools in taken])} |")
+            await agent.close()
+        await database.close()
+
+
+def _row(values: list[float]) -> str:
+    if max(values) == 0:
+        return "-"
+    cuts = statistics.quantiles(values, n=100)
+    return f"{cuts[49]:.1f} / {cuts[98]:.1f}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=300)
+    asyncio.run(measure(parser.parse_args().turns))
