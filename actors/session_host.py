@@ -200,7 +200,7 @@ def embedded_parts(settings: Settings) -> list[str]:
     parts = {
         "stt": settings.hears_with == "local",
         "tts": settings.speaks_with == "local",
-        "agent": settings.llm_provider == "offline",
+        "agent": not settings.thinks_with,
         "database": settings.db_uri is None,
         "checkpoints": settings.redis_url is None,
     }

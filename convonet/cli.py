@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,7 @@ from convonet.domains.discovery import all_servers
 from convonet.errors import ConvonetError, DomainError, SettingsError
 from convonet.ids import TurnId, UserId
 from convonet.protocol.schema import render
-from convonet.settings import Settings, get_settings
+from convonet.settings import LLM_NAMES, Settings, get_settings
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
@@ -157,6 +158,23 @@ def domains_page() -> str:
 
 
 @app.command()
+def model(
+    email: Annotated[str, typer.Argument(help="The caller.")],
+    provider: Annotated[str, typer.Argument(help="A name as in LLM_PROVIDER, or `default`.")],
+) -> None:
+    """Choose which hosted model answers a caller first; it takes effect with their next call."""
+    if provider != "default" and LLM_NAMES.get(provider) is None:
+        raise SettingsError(f"{provider} is none of {', '.join(LLM_NAMES)}, default")
+    asyncio.run(_choose_model(email, LLM_NAMES.get(provider)))
+    typer.echo(f"{email} is answered by {provider}.")
+
+
+async def _choose_model(email: str, provider: str | None) -> None:
+    async with _caller(email) as user:
+        user.llm_provider = provider
+
+
+@app.command()
 def token(
     email: Annotated[str, typer.Argument(help="The caller whose data the tools shall see.")] = DEMO_EMAIL,
     minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long it is valid.")] = 60,
@@ -167,16 +185,23 @@ def token(
 
 async def _caller_token(email: str, minutes: int) -> str:
     settings = get_settings()
-    database = Database(settings.database_url)
+    async with _caller(email) as user:
+        claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.caller_timezone, TurnId(""))
+    return mint_caller_token(claims, secret=settings.signing_secret, lifetime_s=60.0 * minutes)
+
+
+@asynccontextmanager
+async def _caller(email: str) -> AsyncGenerator[UserRow, None]:
+    """The caller's row; what is changed in it is kept. Raises `SettingsError` when there is none."""
+    database = Database(get_settings().database_url)
     try:
-        async with database.reading() as session:
+        async with database.transaction() as session:
             user = await session.scalar(select(UserRow).where(UserRow.email == email))
+            if user is None:
+                raise SettingsError(f"no user has the email {email}")
+            yield user
     finally:
         await database.close()
-    if user is None:
-        raise SettingsError(f"no user has the email {email}")
-    claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.caller_timezone, TurnId(""))
-    return mint_caller_token(claims, secret=settings.signing_secret, lifetime_s=60.0 * minutes)
 
 
 @app.command("settings")

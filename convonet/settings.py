@@ -31,6 +31,27 @@ OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "SUITECRM_")
 NEAR_MISS = 0.88
 """Similarity (difflib ratio) from which another variable counts as a misspelt setting: `REDIS_ULR`, `VIOCE_PIN`."""
 
+LlmVendor = Literal["anthropic", "google", "openai", "compatible"]
+"""Who hosts a chat model; `compatible` is any server that speaks OpenAI's protocol, such as vLLM."""
+
+LLM_NAMES: dict[str, LlmVendor | None] = {
+    "anthropic": "anthropic",
+    "claude": "anthropic",
+    "google": "google",
+    "gemini": "google",
+    "openai": "openai",
+    "compatible": "compatible",
+    "offline": None,
+}
+"""What LLM_PROVIDER may name, older names included; our own model is no vendor."""
+
+_LLM_NEEDS: dict[LlmVendor, str] = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GOOGLE_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "compatible": "LLM_BASE_URL",
+}
+
 Milliseconds = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -147,8 +168,44 @@ class Settings(BaseSettings):
     )
 
     # -- agent
-    llm_provider: Literal["offline"] = Field(
-        "offline", alias="LLM_PROVIDER", description="The model that thinks; `offline` is our own, without a key."
+    llm_provider: str | None = Field(
+        None,
+        alias="LLM_PROVIDER",
+        description="Models in the order in which they are asked, comma-separated: anthropic, google, openai, "
+        "compatible, offline; default: those that have a key. `offline` is our own, without a key, and always last.",
+    )
+    anthropic_api_key: SecretStr | None = Field(None, alias="ANTHROPIC_API_KEY", description="Key of Claude.")
+    anthropic_model: str = Field("claude-sonnet-5-5", alias="ANTHROPIC_MODEL", description="Which Claude.")
+    anthropic_base_url: AnyHttpUrl | None = Field(
+        None, alias="ANTHROPIC_BASE_URL", description="Another address of Anthropic's API (gateway, tests)."
+    )
+    google_api_key: SecretStr | None = Field(None, alias="GOOGLE_API_KEY", description="Key of Gemini.")
+    google_model: str = Field("gemini-3.5-flash", alias="GOOGLE_MODEL", description="Which Gemini.")
+    google_base_url: AnyHttpUrl | None = Field(
+        None, alias="GOOGLE_BASE_URL", description="Another address of the Gemini API (gateway, tests)."
+    )
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY", description="Key of OpenAI.")
+    openai_model: str = Field("gpt-5.4-mini", alias="OPENAI_MODEL", description="Which model of OpenAI.")
+    openai_base_url: AnyHttpUrl | None = Field(
+        None, alias="OPENAI_BASE_URL", description="Another address of OpenAI's API (gateway, tests)."
+    )
+    llm_base_url: AnyHttpUrl | None = Field(
+        None,
+        alias="LLM_BASE_URL",
+        description="Address of a server that speaks OpenAI's protocol, with its `/v1`: the provider `compatible`.",
+    )
+    llm_model: str | None = Field(None, alias="LLM_MODEL", description="The model that this server serves.")
+    llm_api_key: SecretStr | None = Field(None, alias="LLM_API_KEY", description="Its key, if it wants one.")
+    llm_silence_s: Seconds = Field(
+        5.0,
+        alias="CONVONET_LLM_SILENCE_S",
+        description="Longest wait for a hosted model's next words before another model is asked.",
+    )
+    llm_timeout_s: Seconds = Field(
+        20.0, alias="CONVONET_LLM_TIMEOUT_S", description="Longest time one answer of a hosted model may take."
+    )
+    llm_rest_s: Seconds = Field(
+        15.0, alias="CONVONET_LLM_REST_S", description="How long a hosted model that failed is left alone."
     )
     turn_timeout_s: Seconds = Field(
         30.0, alias="CONVONET_TURN_TIMEOUT_S", description="Longest time an answer may take."
@@ -250,6 +307,14 @@ class Settings(BaseSettings):
             raise ValueError("must be names, each with or without an extension: `support=2001,sales=2002`")
         return value
 
+    @field_validator("llm_provider")
+    @classmethod
+    def _models_are_known(cls, value: str | None) -> str | None:
+        unknown = [name for name in _names_in(value) if name not in LLM_NAMES]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is none of {', '.join(LLM_NAMES)}")
+        return value
+
     @field_validator("caller_timezone", "hanok_timezone")
     @classmethod
     def _zone_is_known(cls, value: str) -> str:
@@ -298,6 +363,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _models_can_be_reached(self) -> Settings:
+        if bool(self.llm_base_url) != bool(self.llm_model):
+            raise ValueError("LLM_BASE_URL and LLM_MODEL need each other")
+        missing = [_LLM_NEEDS[vendor] for vendor in self.thinks_with if vendor not in self._llm_set]
+        if missing:
+            raise ValueError(f"LLM_PROVIDER={self.llm_provider} needs {' and '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
     def _suitecrm_is_whole(self) -> Settings:
         needed = {
             "SUITECRM_URL": self.suitecrm_url,
@@ -339,6 +413,25 @@ class Settings(BaseSettings):
         return self.tts_provider or ("deepgram" if self.deepgram_api_key else "local")
 
     @property
+    def thinks_with(self) -> tuple[LlmVendor, ...]:
+        """The hosted models in the order in which they are asked; none when our own thinks alone."""
+        if self.llm_provider is None:
+            return self._llm_set
+        named = [LLM_NAMES[name] for name in _names_in(self.llm_provider)]
+        return tuple(dict.fromkeys(vendor for vendor in named if vendor is not None))
+
+    @property
+    def _llm_set(self) -> tuple[LlmVendor, ...]:
+        """Hosted models that have what they need."""
+        keys: dict[LlmVendor, object] = {
+            "anthropic": self.anthropic_api_key,
+            "google": self.google_api_key,
+            "openai": self.openai_api_key,
+            "compatible": self.llm_base_url,
+        }
+        return tuple(vendor for vendor, key in keys.items() if key)
+
+    @property
     def allowed_origins(self) -> frozenset[str]:
         return frozenset(o.strip().rstrip("/") for o in self.public_origins.split(",") if o.strip())
 
@@ -363,6 +456,10 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The process's settings; the environment is read once."""
     return Settings.load()
+
+
+def _names_in(listed: str | None) -> list[str]:
+    return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
 def _refuse_unknown(model: type[Settings]) -> None:

@@ -27,7 +27,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
 
 def test_without_any_variable_all_parts_are_embedded(data_dir: Path) -> None:
     settings = Settings.load()
-    assert (settings.hears_with, settings.speaks_with, settings.llm_provider) == ("local", "local", "offline")
+    assert (settings.hears_with, settings.speaks_with, settings.thinks_with) == ("local", "local", ())
     assert settings.database_url == f"sqlite+aiosqlite:///{data_dir / 'convonet.db'}"
     assert settings.enable_voice_pin
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
@@ -70,6 +70,11 @@ def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPa
         ({"CONVONET_IDLE_TIMEOUT_S": "0"}, "CONVONET_IDLE_TIMEOUT_S"),
         ({"VOICE_STT_PROVIDER": "deepgram"}, "DEEPGRAM_API_KEY"),
         ({"VOICE_TTS_PROVIDER": "deepgram"}, "DEEPGRAM_API_KEY"),
+        ({"LLM_PROVIDER": "claude"}, "ANTHROPIC_API_KEY"),
+        ({"LLM_PROVIDER": "google, offline"}, "GOOGLE_API_KEY"),
+        ({"LLM_PROVIDER": "hal"}, "hal is none of anthropic"),
+        ({"LLM_PROVIDER": "compatible"}, "LLM_BASE_URL"),
+        ({"LLM_BASE_URL": "http://127.0.0.1:9000/v1"}, "LLM_MODEL"),
         ({"VOICE_PIN": "471182", "ENABLE_VOICE_PIN": "false"}, "ENABLE_VOICE_PIN"),
         ({"VOICE_PIN": "471182", "DB_URI": "postgresql://u@h/d"}, "DB_URI"),
     ],
@@ -157,6 +162,17 @@ def test_voice_pin_is_the_demo_pin(monkeypatch: pytest.MonkeyPatch, data_dir: Pa
 def test_a_key_of_deepgram_switches_speech_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, DEEPGRAM_API_KEY="k", VOICE_TTS_PROVIDER="local")
     assert (settings.hears_with, settings.speaks_with) == ("deepgram", "local")
+
+
+def test_a_key_of_a_hosted_model_switches_to_it_and_the_order_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
+    assert load(monkeypatch, **keys).thinks_with == ("anthropic", "openai")
+    for named, order in (
+        ("openai,claude", ("openai", "anthropic")),
+        ("openai, offline", ("openai",)),
+        ("offline", ()),
+    ):
+        assert load(monkeypatch, **keys, LLM_PROVIDER=named).thinks_with == order
 
 
 def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from convonet.agent_api.callers import Callers
-from convonet.agent_api.models import Health, ProcessAnswer, ProcessRequest, TextPiece, ToolUse, Topic
+from convonet.agent_api.models import Health, ProcessAnswer, ProcessRequest, Providers, TextPiece, ToolUse, Topic
 from convonet.agent_api.threads import Thread, Threads
 from convonet.agents.base import (
     Agent,
@@ -25,11 +25,13 @@ from convonet.agents.base import (
     ToolStarted,
     TurnRequest,
 )
+from convonet.agents.models.health import ProviderHealth
 from convonet.errors import AgentError, ConvonetError
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
+from convonet.settings import LLM_NAMES
 from convonet.web.refusals import Refusal, documented
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken
@@ -40,8 +42,16 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
 class AgentApi:
     """Each public method is a route."""
 
-    def __init__(self, agent: Agent, callers: Callers, threads: Threads, record: Callable[[TurnRecord], None]) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        models: Callable[[], Sequence[ProviderHealth]],
+        callers: Callers,
+        threads: Threads,
+        record: Callable[[TurnRecord], None],
+    ) -> None:
         self._agent = agent
+        self._models = models
         self._callers = callers
         self._threads = threads
         self._record = record
@@ -65,6 +75,10 @@ class AgentApi:
         except ConvonetError as error:
             yield ServerSentEvent(event="error", data=Refusal(code=error.code, message=error.spoken))
 
+    async def providers(self) -> Providers:
+        """The models in the order in which they are asked, and how they are doing."""
+        return Providers(providers=list(self._models()))
+
     async def _open(self, body: ProcessRequest) -> Thread:
         caller = await self._callers.find(body.user_id)
         return await self._threads.take(caller, body.session_id, reset=body.reset_thread)
@@ -86,6 +100,7 @@ class AgentApi:
             history=conversation.history,
             agent_type=conversation.agent_type,
             memory=conversation.memory,
+            provider=LLM_NAMES.get(body.model or ""),
         )
         try:
             async with aclosing(self._agent.turn(request)) as events:
@@ -112,6 +127,7 @@ def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastA
     )
     guarded.add_api_route("/process", api.process, methods=["POST"])
     guarded.add_api_route("/stream", api.stream, methods=["POST"], response_class=EventSourceResponse)
+    guarded.add_api_route("/providers", api.providers, methods=["GET"])
     app = http_service("agent-llm-service", lifespan)
     app.include_router(guarded)
     app.add_api_route("/health", _health, methods=["GET"])

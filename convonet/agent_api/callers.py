@@ -24,4 +24,5 @@ class Callers:
             user = await session.get(UserRow, user_id)
         if user is None or not user.is_active:
             raise NotFound("user", spoken="There is no such user.")
-        return Caller(UserId(str(user.id)), user.first_name or user.username, self._timezone)
+        name = user.first_name or user.username
+        return Caller(UserId(str(user.id)), name, self._timezone, llm_provider=user.llm_provider)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from convonet.agents.base import AgentType, TransferContext
+from convonet.agents.models.health import ProviderHealth
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,128}$")]
 
@@ -61,6 +62,12 @@ class ToolUse(BaseModel):
     phase: Literal["started", "finished", "failed"]
     result: str | None = None
     duration_ms: float | None = None
+
+
+class Providers(BaseModel):
+    """All models that may be asked, the first asked first, as this replica knows them."""
+
+    providers: list[ProviderHealth]
 
 
 class Health(BaseModel):

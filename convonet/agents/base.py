@@ -26,6 +26,8 @@ class Caller:
     timezone: str = "UTC"
     """IANA name."""
     locale: str = "en-US"
+    llm_provider: str | None = None
+    """The hosted model that answers them first, if it is set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class TurnRequest:
     """The domain of the conversation so far."""
     memory: dict[str, str] = field(default_factory=dict)
     """What the offline model remembers between turns (slots being filled), opaque to the session."""
+    provider: str | None = None
+    """The hosted model to ask first, before the caller's own; one that isn't set up is not asked."""
 
 
 @dataclass(frozen=True, slots=True)

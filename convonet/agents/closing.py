@@ -8,25 +8,27 @@ from datetime import datetime
 from convonet.agents.base import ChatMessage, Final, TurnRequest
 from convonet.agents.departments import context_of, marker, reason_of
 from convonet.agents.graph import TurnState
+from convonet.agents.models import offline
 from convonet.agents.skill import QUESTION
 from convonet.errors import AgentError
 
 
-def final_of(request: TurnRequest, state: TurnState, now: datetime, provider: str, model: str) -> Final:
+def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
     """The turn's last event. Raises `AgentError` when there is no answer."""
     text = state.get("answer", "")
     if not text:
         raise AgentError("the model gave no answer")
-    department = state["route"].department
+    route = state["route"]
+    department = route.department
     said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text, tuple(state.get("done", ()))))
     return Final(
         text,
-        state["route"].agent_type,
-        provider,
-        model,
+        route.agent_type,
+        state.get("provider", offline.PROVIDER),
+        state.get("model", offline.MODEL),
         request.history + said,
         state.get("memory", request.memory),
-        transfer_marker=marker(department, reason_of(request)) if department else None,
+        transfer_marker=marker(department, route.reason or reason_of(request)) if department else None,
         transfer_context=context_of(request, _open_question(request), now.date()) if department else None,
         tokens_in=state.get("tokens_in", 0),
         tokens_out=state.get("tokens_out", 0),

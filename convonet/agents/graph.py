@@ -1,7 +1,7 @@
 """The turn as a LangGraph graph, built once per process.
 
     understand ─┬─► small_talk, hand_over, out_of_scope ──► end
-                └─► think ◄──► use_tools      (the domain agent)
+                └─► think ◄──► use_tools ──► hand_over      (the domain agent)
                       └──► end
 
 Nodes write the typed events of `base` as they happen; what a node needs comes with the turn's context. All are async:
@@ -11,24 +11,30 @@ LangGraph runs others in threads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import operator
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Protocol, TypedDict, cast
+from types import TracebackType
+from typing import Annotated, Any, Protocol, Self, TypedDict, cast
 
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall, ToolMessage
-from langchain_core.runnables import Runnable
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall, ToolMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.domain import Domain
-from convonet.agents.prompt import MEMORY, messages_for
+from convonet.agents.models.chain import Thought
+from convonet.agents.prompt import MEMORY, conversation, system_message
 from convonet.agents.router import Route
+from convonet.agents.skill import QUESTION
+from convonet.agents.spoken import gap
+from convonet.agents.steering import STEERING
+from convonet.errors import AgentError
 from convonet.mcp.client import ToolResult
 
 MOST_ROUNDS = 6
@@ -40,10 +46,11 @@ MOST_AT_ONCE = 8
 READING = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
 """How the names of tools begin that change nothing."""
 
-GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
+FILLER = "One moment, please. "
+FILLER_AFTER_S = 1.4
+"""A caller who hears nothing for longer thinks that the line is dead."""
 
-Model = Runnable[LanguageModelInput, AIMessage]
-"""A chat model with a domain's tools bound to it."""
+GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
 
 
 class Surroundings(Protocol):
@@ -53,7 +60,11 @@ class Surroundings(Protocol):
 
     def domain(self, name: str) -> Domain: ...
 
-    async def model_for(self, domain: Domain) -> Model: ...
+    def think(
+        self, turn: TurnContext, domain: Domain, messages: list[BaseMessage]
+    ) -> AsyncGenerator[str | Thought, None]: ...
+
+    def steer(self, turn: TurnContext, route: Route, call: ToolCall) -> tuple[Route, str]: ...
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult: ...
 
@@ -65,6 +76,10 @@ class TurnContext:
     request: TurnRequest
     now: datetime
     around: Surroundings
+    patient_until: float
+    """When the caller must hear something, by the clock of the event loop."""
+    tried: set[str] = field(default_factory=set)
+    """Providers that have failed in this turn."""
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
 
@@ -80,6 +95,8 @@ class TurnState(TypedDict, total=False):
     done: Annotated[list[str], operator.add]
     tokens_in: Annotated[int, operator.add]
     tokens_out: Annotated[int, operator.add]
+    provider: str
+    model: str
 
 
 TurnGraph = CompiledStateGraph[TurnState, TurnContext, TurnState, TurnState]
@@ -102,7 +119,7 @@ def build_graph() -> TurnGraph:
         {"domain": "think", "small_talk": "small_talk", "hand_over": "hand_over", "out_of_scope": "out_of_scope"},
     )
     graph.add_conditional_edges("think", _after_thinking, ["use_tools", "give_up", END])
-    graph.add_edge("use_tools", "think")
+    graph.add_conditional_edges("use_tools", _after_tools, ["think", "hand_over"])
     graph.add_edge("give_up", END)
     return graph.compile()
 
@@ -113,32 +130,39 @@ async def _understand(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSt
     _emit(runtime, DomainChosen(route.agent_type))
     if route.kind != "domain":
         return {"route": route}
-    domain = turn.around.domain(route.domain)
-    return {"route": route, "messages": messages_for(domain, turn.request, turn.now, route.suggested)}
+    return {"route": route, "messages": conversation(turn.request)}
 
 
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    route = state["route"]
-    _emit(runtime, TextDelta(route.text))
-    return {"answer": route.text, "memory": route.memory}
+    with _Voice(state, runtime) as voice:
+        voice.say(state["route"].text)
+    return {"answer": voice.said, "memory": state["route"].memory}
 
 
 async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    domain = runtime.context.around.domain(state["route"].domain)
-    model = await runtime.context.around.model_for(domain)
-    message: AIMessageChunk | None = None
-    async for chunk in model.astream(state["messages"]):
-        piece = cast("AIMessageChunk", chunk)
-        if piece.text:
-            _emit(runtime, TextDelta(piece.text))
-        message = piece if message is None else message + piece
-    return _thought(message or AIMessageChunk(content=""))
+    turn, route = runtime.context, state["route"]
+    domain = turn.around.domain(route.domain)
+    system = system_message(domain, turn.request, turn.now, route.suggested)
+    answering = turn.around.think(turn, domain, [system, *state["messages"]])
+    with _Voice(state, runtime) as voice:
+        async with contextlib.aclosing(answering) as parts:
+            async for part in parts:
+                if isinstance(part, Thought):
+                    return _thought(part, turn.request) | {"answer": voice.said}
+                voice.say(part)
+    raise AgentError("the model's stream ended without an answer")
 
 
-def _thought(message: AIMessageChunk) -> TurnState:
-    update: TurnState = {"messages": [message], "answer": message.text}
-    if (memory := message.response_metadata.get(MEMORY)) is not None:
-        update["memory"] = memory
+def _thought(thought: Thought, request: TurnRequest) -> TurnState:
+    message = thought.message
+    # only our own model keeps a question open: a hosted one reads the conversation
+    unasked = {name: value for name, value in request.memory.items() if name != QUESTION}
+    update: TurnState = {
+        "messages": [message],
+        "memory": message.response_metadata.get(MEMORY, unasked),
+        "provider": thought.provider,
+        "model": thought.model,
+    }
     if usage := message.usage_metadata:
         update["tokens_in"] = usage["input_tokens"]
         update["tokens_out"] = usage["output_tokens"]
@@ -152,21 +176,41 @@ def _after_thinking(state: TurnState) -> str:
     return "use_tools" if state.get("rounds", 0) < MOST_ROUNDS else "give_up"
 
 
+def _after_tools(state: TurnState) -> str:
+    return "hand_over" if state["route"].kind == "hand_over" else "think"
+
+
 async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+    turn, route = runtime.context, state["route"]
     calls = cast("AIMessage", state["messages"][-1]).tool_calls
-    domain = runtime.context.around.domain(state["route"].domain)
-    first = state.get("calls", 0)
-    async with asyncio.TaskGroup() as group:
-        working = [
-            group.create_task(_use_tool(runtime, domain, call, first + index)) for index, call in enumerate(calls)
-        ]
+    domain, first = turn.around.domain(route.domain), state.get("calls", 0)
+    with _Voice(state, runtime) as voice:
+        async with asyncio.TaskGroup() as group:
+            working = [
+                group.create_task(_use_tool(runtime, domain, call, first + index))
+                for index, call in enumerate(calls)
+                if call["name"] not in STEERING
+            ]
     results = [task.result() for task in working]
-    done = [domain.label(result.name or "") for result in results if result.status == "success" and _changes(result)]
-    return {"messages": [*results], "rounds": 1, "calls": len(calls), "done": done}
+    for call in calls:
+        if call["name"] in STEERING:
+            route, told = turn.around.steer(turn, route, call)
+            results.append(_tool_message(call["id"] or call["name"], call["name"], ToolResult(True, told, {})))
+    if route.agent_type != state["route"].agent_type:
+        _emit(runtime, DomainChosen(route.agent_type))
+    done = [domain.label(task.result().name or "") for task in working if _changed(task.result())]
+    return {
+        "messages": [*results],
+        "rounds": 1,
+        "calls": len(calls),
+        "done": done,
+        "answer": voice.said,
+        "route": route,
+    }
 
 
-def _changes(result: ToolMessage) -> bool:
-    return not (result.name or "").startswith(READING)
+def _changed(result: ToolMessage) -> bool:
+    return result.status == "success" and not (result.name or "").startswith(READING)
 
 
 async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCall, number: int) -> ToolMessage:
@@ -187,8 +231,38 @@ def _tool_message(call_id: str, tool: str, result: ToolResult) -> ToolMessage:
 
 
 async def _give_up(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    _emit(runtime, TextDelta(GIVE_UP))
-    return {"answer": GIVE_UP}
+    with _Voice(state, runtime) as voice:
+        voice.say(GIVE_UP)
+    return {"answer": voice.said}
+
+
+class _Voice:
+    """Speaks for a node, and says the filler when nobody has spoken in time. `said` is all that it said."""
+
+    def __init__(self, state: TurnState, runtime: Runtime[TurnContext]) -> None:
+        self.said = ""
+        self._before = state.get("answer", "")
+        self._runtime = runtime
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        if not self._before.strip():
+            self._timer = asyncio.get_running_loop().call_at(self._runtime.context.patient_until, self.say, FILLER)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def say(self, text: str) -> None:
+        """Say a piece of the answer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        piece = text if self.said else gap(self._before, text) + text
+        self.said += piece
+        _emit(self._runtime, TextDelta(piece))
 
 
 def _emit(runtime: Runtime[TurnContext], event: AgentEvent) -> None:

@@ -60,6 +60,8 @@ def digits_in(text: str) -> tuple[str, str] | None:
     said = with_digits(re.sub(r"[,-]", " ", text))
     said = _REPEATED.sub(lambda m: " ".join([m[2]] * (2 if m[1] == "double" else 3)), said)
     said = re.sub(r"\b(?:oh|o)\b", "0", said)
+    # a recogniser hears no difference
+    said = re.sub(r"^(?:for|to)(?= \d \d)", lambda m: {"for": "4", "to": "2"}[m[0]], said)
     row = max(_DIGITS_SAID.finditer(said), key=lambda found: len(re.sub(r"\D", "", found[0])), default=None)
     if row is None:
         return None

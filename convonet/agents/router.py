@@ -2,6 +2,9 @@
 
 Rules come from the domains' skills and from here; the classifier learns from the domains' example lines. A hand-over
 needs a rule, or a confident guess and a word for a person: nobody is transferred by mistake.
+
+Where a hosted model thinks, it decides what the classifier is unsure of: it gets the sentence in the domain of the
+conversation so far, or in none, and may go to another one.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
 from typing import Literal
 
+from langchain_core.messages import ToolCall
+
+from convonet.agents import general
 from convonet.agents.base import AgentType, TurnRequest
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
@@ -24,6 +30,7 @@ from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_hu
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import Moment, last_answer, offer, out_of_scope, small_talk, wants_a_repeat
 from convonet.agents.spoken import answer, cleaned
+from convonet.agents.steering import GO_TO
 
 MOST_CHARACTERS = 600
 """Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
@@ -57,13 +64,19 @@ class Route:
     """The form for which the classifier takes the sentence."""
     department: Department | None = None
     """Where a caller is handed over to."""
+    reason: str = ""
+    """Why, where a hosted model said so."""
+
+
+GENERAL = Route("domain", "general", general.NAME)
 
 
 class Router:
     """Pure: the same request goes the same way."""
 
-    def __init__(self, domains: Sequence[Domain], departments: Departments) -> None:
+    def __init__(self, domains: Sequence[Domain], departments: Departments, *, hosted: bool = False) -> None:
         self._departments = departments
+        self._hosted = hosted
         self._domains = {domain.name: domain for domain in domains}
         self._classifier = _fitted(tuple(sorted(example_lines(domains).items())))
         # one guess at a time: its matrices keep every core busy already
@@ -102,7 +115,19 @@ class Router:
         topics = _by_topic(guess)
         if strong:
             return self._to(self._strongest(strong, claims, so_far, topics))
-        return self._by_guess(said, so_far, topics, guess, unasked, claims) or self._unsure(claims, so_far, unasked)
+        found = self._by_guess(said, so_far, topics, guess, unasked, claims)
+        return found or self._unsure(claims, so_far, topics, unasked)
+
+    def steered(self, request: TurnRequest, route: Route, call: ToolCall) -> tuple[Route, str]:
+        """Where a hosted model's call of a steering tool leads, and what it is told of that."""
+        so_far = route.agent_type
+        if call["name"] == GO_TO:
+            topic = str(call["args"].get("topic", ""))
+            return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
+        if refuses_a_human(request.transcript):
+            return route, "The caller does not want to be transferred."
+        over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
+        return replace(over, reason=str(call["args"].get("reason", ""))), "Transferred."
 
     def _strongest(
         self, strong: Sequence[str], claims: Mapping[str, Claim], so_far: AgentType, topics: Mapping[str, float]
@@ -123,7 +148,7 @@ class Router:
         claims: Mapping[str, Claim],
     ) -> Route | None:
         topic = max(topics, key=topics.__getitem__)
-        if topics[topic] < CONFIDENT:
+        if topics[topic] < (CHANGES_TOPIC if self._hosted and so_far != "general" else CONFIDENT):
             return None
         if topic == "hand_over":
             wanted = topics[topic] >= CHANGES_TOPIC and names_a_person(said) and not refuses_a_human(said)
@@ -141,7 +166,12 @@ class Router:
         text = f"I'll connect you to a person in {department.name} now." if department else NO_HUMAN_YET
         return Route("hand_over", so_far, text=text, memory=memory, department=department)
 
-    def _unsure(self, claims: Mapping[str, Claim], so_far: AgentType, memory: dict[str, str]) -> Route:
+    def _unsure(
+        self, claims: Mapping[str, Claim], so_far: AgentType, topics: Mapping[str, float], memory: dict[str, str]
+    ) -> Route:
+        if self._hosted:
+            likely = [name for name in self._domains if self._type(name) == so_far]
+            return self._to(max(likely, key=lambda name: topics.get(name, 0.0))) if likely else GENERAL
         maybe = [name for name, claim in claims.items() if claim is Claim.MAYBE]
         if maybe:
             return self._to(max(maybe, key=lambda name: self._type(name) == so_far))

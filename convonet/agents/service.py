@@ -9,24 +9,30 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
-from langchain_core.messages import ToolCall
+from langchain_core.messages import BaseMessage, ToolCall
+from langchain_core.utils.json_schema import dereference_refs
 
+from convonet.agents import general
 from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
-from convonet.agents.graph import Model, TurnContext, TurnState, build_graph
-from convonet.agents.models import ChosenModel, chosen_model
+from convonet.agents.graph import FILLER_AFTER_S, TurnContext, TurnState, build_graph
+from convonet.agents.models import chosen_models
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.chain import Limits, ModelChain, Thought, Toolset
+from convonet.agents.models.health import ProviderHealth
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
+from convonet.agents.steering import steering_tools
 from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout
-from convonet.mcp.client import ToolBox, ToolResult
+from convonet.mcp.client import ToolBox, ToolResult, ToolSpec
 from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -40,14 +46,20 @@ class AgentService:
         settings: Settings,
         *,
         domains: Sequence[Domain] | None = None,
-        model: ChosenModel | None = None,
+        models: Sequence[ChosenModel] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         found = all_domains() if domains is None else tuple(domains)
-        self._domains = {domain.name: domain for domain in found}
-        self._router = Router(found, Departments.of(settings))
-        self._model = model or chosen_model(settings, found)
-        self._bound: dict[str, Model] = {}
+        self._of_callers = found
+        self._domains = {domain.name: domain for domain in (*found, general.general_domain(found))}
+        self._departments = Departments.of(settings)
+        skills = {name: domain.skill for name, domain in self._domains.items()}
+        self._models = ModelChain(
+            chosen_models(settings, skills) if models is None else models,
+            Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
+        )
+        self._router = Router(found, self._departments, hosted=self._models.has_hosted)
+        self._toolsets: dict[str, Toolset] = {}
         self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
         self._turn_timeout_s = settings.turn_timeout_s
@@ -55,31 +67,40 @@ class AgentService:
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
-        deadline = asyncio.get_running_loop().time() + self._turn_timeout_s
+        began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
         with structlog.contextvars.bound_contextvars(session_id=request.session_id, turn_id=request.turn_id):
             for said in self._router.parts(request, now):
                 if state:
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self)
+                context = TurnContext(_part_of(request, said, state), now, self, began + FILLER_AFTER_S)
                 async with contextlib.aclosing(self._run(context, state)) as steps:
-                    while (step := await _next(steps, deadline)) is not None:
+                    while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
                             state = step
                         else:
                             yield step
-            yield final_of(request, state, now, self._model.provider, self._model.name)
+            yield final_of(request, state, now)
 
     async def warm_up(self) -> bool:
-        """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer."""
-        for domain in self._domains.values():
-            await self.model_for(domain)
+        """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer.
+
+        Hosted models are tried in the background: the agent is ready without them.
+        """
+        for domain in self._of_callers:
+            await self._toolset(domain)
             domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
-        return len(self._bound) == len(self._domains)
+        self._models.warm_up()
+        return all(domain.name in self._toolsets for domain in self._of_callers)
+
+    def models(self) -> tuple[ProviderHealth, ...]:
+        """The models in the order in which they are asked, and how they are doing."""
+        return self._models.health()
 
     async def close(self) -> None:
         """Close the connections to the tools."""
+        await self._models.close()
         await self._tools.close()
 
     # -- what the graph uses
@@ -92,18 +113,19 @@ class AgentService:
         """The domain of that name."""
         return self._domains[name]
 
-    async def model_for(self, domain: Domain) -> Model:
-        """The chat model with the domain's tools; without any while their server is away."""
-        if domain.name not in self._bound:
-            try:
-                specs = await self._tools.list_tools(domain.name)
-            except ConnectionError:
-                log.warning("tools_unknown", server=domain.name)
-                return self._model.chat
-            self._bound[domain.name] = self._model.chat.bind_tools(
-                [{"name": spec.name, "description": spec.description, "parameters": spec.parameters} for spec in specs]
-            )
-        return self._bound[domain.name]
+    async def think(
+        self, turn: TurnContext, domain: Domain, messages: list[BaseMessage]
+    ) -> AsyncGenerator[str | Thought, None]:
+        """A model's answer, with the domain's tools; without any while their server is away."""
+        tools = await self._toolset(domain)
+        preferred = turn.request.provider or turn.request.caller.llm_provider
+        async with contextlib.aclosing(self._models.think(messages, tools, turn.tried, preferred)) as parts:
+            async for part in parts:
+                yield part
+
+    def steer(self, turn: TurnContext, route: Route, call: ToolCall) -> tuple[Route, str]:
+        """Where a model's steering tool leads, and what the model is told of that."""
+        return self._router.steered(turn.request, route, call)
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
@@ -112,6 +134,22 @@ class AgentService:
         return await self._tools.call(
             domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
         )
+
+    async def _toolset(self, domain: Domain) -> Toolset:
+        """The domain's tools; a hosted model may steer the turn besides."""
+        if domain.name in self._toolsets:
+            return self._toolsets[domain.name]
+        steering: tuple[dict[str, Any], ...] = ()
+        if self._models.has_hosted:
+            steering = steering_tools(domain, self._of_callers, self._departments.names)
+        try:
+            specs = [] if domain.name == general.NAME else await self._tools.list_tools(domain.name)
+        except ConnectionError:
+            log.warning("tools_unknown", server=domain.name)
+            return Toolset(f"{domain.name}, away", steering)
+        own = (_tool(spec) for spec in specs)
+        self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
+        return self._toolsets[domain.name]
 
     async def _run(self, context: TurnContext, before: TurnState) -> AsyncGenerator[AgentEvent | TurnState, None]:
         """The graph's events as they happen, and its state after each step; what adds up goes on from `before`."""
@@ -130,6 +168,12 @@ class AgentService:
         ) as parts:
             async for _, content in parts:
                 yield content
+
+
+def _tool(spec: ToolSpec) -> dict[str, Any]:
+    """A tool as LangChain takes it; not every vendor follows a schema's references."""
+    parameters = {name: value for name, value in dereference_refs(spec.parameters).items() if name != "$defs"}
+    return {"name": spec.name, "description": spec.description, "parameters": parameters}
 
 
 def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:

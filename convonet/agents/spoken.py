@@ -94,3 +94,8 @@ def enumerated(things: list[str], last: Literal["and", "or"] = "and") -> str:
     if len(things) < 2:
         return "".join(things)
     return f"{', '.join(things[:-1])} {last} {things[-1]}"
+
+
+def gap(before: str, text: str) -> str:
+    """The space that is missing between two pieces of an answer."""
+    return " " if before and not before[-1].isspace() and text[:1].isalnum() else ""

@@ -30,7 +30,7 @@ _MATCHES_NOBODY = ""
 """What a malformed PIN is looked up and compared as, so that its refusal does the work of any other."""
 
 _FIND_USER = """
-    SELECT id::text AS id, username, first_name, voice_pin, is_active
+    SELECT id::text AS id, username, first_name, voice_pin, is_active, llm_provider
     FROM users_anthropic WHERE voice_pin = $1 LIMIT 2
 """
 
@@ -92,7 +92,8 @@ class PostgresPins:
             log.error("voice_pin_not_unique", user_ids=[row["id"] for row in rows])
         if user is None or not matches or not user["is_active"]:
             raise AuthRefused
-        return Caller(UserId(user["id"]), user["first_name"] or user["username"], self._timezone)
+        name = user["first_name"] or user["username"]
+        return Caller(UserId(user["id"]), name, self._timezone, llm_provider=user["llm_provider"])
 
     async def close(self) -> None:
         """Close the connections; the next `verify` opens new ones."""

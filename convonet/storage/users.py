@@ -33,6 +33,8 @@ class UserRow(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     updated_at: Mapped[datetime] = mapped_column(Moment)
     last_login_at: Mapped[datetime | None] = mapped_column(Moment)
+    llm_provider: Mapped[str | None] = mapped_column(String(20), default=None)
+    """The hosted model that answers them first, if it is set up."""
 
 
 async def add_demo_user(session: AsyncSession) -> None:

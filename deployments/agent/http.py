@@ -28,8 +28,10 @@ def agent_http() -> FastAPI:
     settings = get_settings()
     database = Database(settings.database_url)
     records = RecordQueue(record_store(settings))
+    agent = agent_service()
     api = AgentApi(
-        agent_service(),
+        agent,
+        agent.models,
         Callers(database, settings.caller_timezone),
         Threads(checkpoint_store(settings)),
         records.add,

@@ -88,7 +88,8 @@ class World:
         self.database = database
         self.tools_url = tools_url
         self.todos = TodoService(database)
-        self.agent = AgentService(agent_settings(tools_url, **settings), clock=clock)
+        self.settings = agent_settings(tools_url, **settings)
+        self.agent = AgentService(self.settings, clock=clock)
 
     async def caller(self, *titles):
         """A new caller with these todos; "title | due | priority", the last two may be left out."""

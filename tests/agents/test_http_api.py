@@ -26,9 +26,8 @@ class Service:
 
     def __init__(self, world, store, agent=None):
         self.records = []
-        api = AgentApi(
-            agent or world.agent, Callers(world.database, "America/New_York"), Threads(store), self.records.append
-        )
+        callers = Callers(world.database, "America/New_York")
+        api = AgentApi(agent or world.agent, world.agent.models, callers, Threads(store), self.records.append)
         self.app = application(api, ServiceToken(SecretStr(TOKEN), "AGENT_SERVICE_TOKEN"), lambda _: nullcontext())
 
     def client(self, token=TOKEN):
@@ -142,6 +141,16 @@ async def test_only_the_service_token_opens_it(service, ann):
                 answer = await http.post(path, json={"prompt": "hello", "user_id": ann})
                 assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert service.records == []
+
+
+async def test_the_models_and_how_they_are_doing_are_listed(service, ann):
+    await service.ask(ann, "add buy milk to my list")
+    async with service.client() as http:
+        (own,) = (await http.get("/providers")).json()["providers"]
+    assert (own["provider"], own["model"], own["state"], own["failures"]) == ("offline", "rules", "ready", 0)
+    assert own["answers"] > 0
+    async with service.client(token=None) as http:
+        assert (await http.get("/providers")).status_code == 401
 
 
 async def test_nobody_and_who_is_not_active_has_no_agent(service, ann, sqlite_world):

@@ -40,6 +40,7 @@ def test_a_fraction_is_no_whole_number():
         ("four one five five five five oh one two three", "4155550123", ""),
         ("my number is 415-555-0123 thanks", "4155550123", "my number is thanks"),
         ("four one five triple five oh one double two", "4155550122", ""),
+        ("for one five five five five zero one two three", "4155550123", ""),
         ("a table for two, call +1 (415) 555 0142", "14155550142", "a table for 2 call +"),
     ],
 )

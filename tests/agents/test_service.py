@@ -12,10 +12,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from convonet.agents import graph, service
 from convonet.agents.base import Caller, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
-from convonet.agents.models import ChosenModel
+from convonet.agents.models.base import ChosenModel
 from convonet.agents.service import AgentService
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
 from convonet.errors import AgentError
@@ -101,6 +102,17 @@ async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
     assert time.monotonic() - started < 2
     await agent.close()
     silent.close()
+
+
+async def test_while_slow_tools_work_the_caller_hears_of_it_once(sqlite_world, monkeypatch):
+    monkeypatch.setattr(service, "FILLER_AFTER_S", 0)
+    talk = await sqlite_world.talk("buy milk")
+    heard = await talk.say("mark buy milk as done")
+    assert heard.tools == ["get_todos", "complete_todo"]
+    assert heard.text.startswith(graph.FILLER)
+    assert heard.text.count(graph.FILLER) == 1
+    kinds = [type(event) for event in heard.events]
+    assert kinds.index(TextDelta) < kinds.index(ToolFinished)
 
 
 async def test_closing_the_stream_stops_the_work(sqlite_world):
@@ -198,7 +210,7 @@ async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
     usage = UsageMetadata(input_tokens=30, output_tokens=7, total_tokens=37)
     words = [AIMessageChunk(content="Both are "), AIMessageChunk(content="on your list.", usage_metadata=usage)]
     model = ChosenModel("vendor", "scripted", ScriptedModel(answers=[fragments, words]))
-    agent = AgentService(agent_settings(sqlite_world.tools_url), model=model, clock=lambda: NOW)
+    agent = AgentService(agent_settings(sqlite_world.tools_url), models=[model], clock=lambda: NOW)
     talk = Conversation(agent, await sqlite_world.caller())
     heard = await talk.say("add buy milk to my list and then call mom")
     deltas = [event.text for event in heard.events if isinstance(event, TextDelta)]
@@ -220,7 +232,7 @@ class ScriptedModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools, **kwargs):
-        assert {tool["name"] for tool in tools} == set(TODO.labels)
+        assert {tool["name"] for tool in tools} == {*TODO.labels, "go_to"}
         return self.bind(tools=tools)
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):

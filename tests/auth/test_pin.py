@@ -28,7 +28,8 @@ USERS = """
     CREATE TABLE users_anthropic (
         id uuid PRIMARY KEY DEFAULT gen_random_uuid(), email varchar(255) UNIQUE, username varchar(100) UNIQUE,
         password_hash varchar(255), first_name varchar(100), last_name varchar(100), voice_pin varchar(10),
-        is_active boolean
+        is_active boolean,
+        llm_provider text
     );
     INSERT INTO users_anthropic (username, first_name, voice_pin, is_active) VALUES
         ('ada', 'Ada', '471182', true), ('nameless', NULL, '5512', true), ('gone', 'Gone', '9004', false),

@@ -7,10 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from convonet.auth.tokens import read_caller_token
 from convonet.cli import app
 from convonet.errors import AuthRefused, DomainError
-from convonet.ids import DEMO_USER_ID
 from convonet.settings import get_settings
 from convonet.staff.accounts import Role, StaffRow
 from convonet.staff.links import first_link
@@ -113,15 +111,3 @@ async def test_where_others_have_accounts_no_owner_is_made(accounts, dora):
     assert await first_link(accounts, "http://desk", secret=b"a secret of thirty-two characters") is None
     with pytest.raises(AuthRefused):
         await accounts.next_link("owner")
-
-
-def test_an_operator_gets_a_token_for_a_caller_and_none_for_a_stranger(tmp_path, monkeypatch):
-    monkeypatch.setenv("CONVONET_DATA_DIR", str(tmp_path))
-    get_settings.cache_clear()
-    for command in ("migrate", "seed", "seed"):
-        assert CliRunner().invoke(app, [command]).exit_code == 0
-    token = CliRunner().invoke(app, ["token", "--minutes", "5"]).output.strip()
-    claims = read_caller_token(token, secret=get_settings().signing_secret)
-    assert (claims.user_id, claims.user_name) == (DEMO_USER_ID, "Demo")
-    assert CliRunner().invoke(app, ["token", "nobody@example.com"]).exit_code != 0
-    get_settings.cache_clear()

@@ -1,29 +1,17 @@
-"""The chat models that can think; which one does is a setting. A hosted model is one more entry of `chosen_model`."""
+"""The chat models that can think; settings say which, and in which order they are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from langchain_core.language_models import BaseChatModel
-
-from convonet.agents.domain import Domain
 from convonet.agents.models import offline
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.vendors import hosted_model
+from convonet.agents.skill import Skill
 from convonet.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenModel:
-    """A chat model, and the names that the turn record shows."""
-
-    provider: str
-    name: str
-    chat: BaseChatModel
-
-
-def chosen_model(settings: Settings, domains: Sequence[Domain]) -> ChosenModel:
-    """The model that LLM_PROVIDER names."""
-    match settings.llm_provider:
-        case "offline":
-            skills = {domain.name: domain.skill for domain in domains}
-            return ChosenModel(offline.PROVIDER, offline.MODEL, offline.OfflineChatModel(skills=skills))
+def chosen_models(settings: Settings, skills: Mapping[str, Skill]) -> tuple[ChosenModel, ...]:
+    """The hosted models in their order, and last our own with the skills by domain."""
+    hosted = [hosted_model(vendor, settings) for vendor in settings.thinks_with]
+    return (*hosted, ChosenModel(offline.PROVIDER, offline.MODEL, offline.OfflineChatModel(skills=skills)))

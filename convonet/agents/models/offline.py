@@ -26,6 +26,9 @@ from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
 PROVIDER = "offline"
 MODEL = "rules"
 
+ANSWERED_BY = "convonet_answered_by"
+"""Where an answer carries the provider that gave it, when another may have to go on from there."""
+
 AWAY = "I can't reach that service right now. Please try again in a moment."
 
 
@@ -73,11 +76,21 @@ class OfflineChatModel(BaseChatModel):
     def _think(self, messages: list[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessageChunk:
         briefing = briefing_in(messages)
         start = max(i for i, message in enumerate(messages) if isinstance(message, HumanMessage))
+        if told := _told_by_tools_of_another(messages[start:]):
+            return AIMessageChunk(content=told)
         turn = SkillTurn(
             messages[start].text, briefing.now, briefing.memory, _outcomes(messages[start:]), briefing.suggested
         )
         step = self.skills[briefing.domain].step(turn)
         return _chunk(step, {tool["function"]["name"] for tool in tools}, turn)
+
+
+def _told_by_tools_of_another(turn: Sequence[BaseMessage]) -> str:
+    """What the last tools said that another model used before it failed: the rules would not know why it did."""
+    asking = max((i for i, message in enumerate(turn) if isinstance(message, AIMessage)), default=None)
+    if asking is None or turn[asking].response_metadata.get(ANSWERED_BY, PROVIDER) == PROVIDER:
+        return ""
+    return " ".join(outcome.text for outcome in _outcomes(turn[asking:]))
 
 
 def _outcomes(messages: Sequence[BaseMessage]) -> tuple[Outcome, ...]:

@@ -30,7 +30,8 @@ store.subscribe(
 async function refresh(): Promise<void> {
   const { day, pages } = store.state;
   if (day === null) {
-    await goToday();
+    // whoever has chosen a day by the time that the answer comes wants that one
+    await goToday(() => store.state.day === null);
     return;
   }
   const number = ++asked;
@@ -52,9 +53,10 @@ function go(day: string): void {
   void refresh();
 }
 
-async function goToday(): Promise<void> {
+async function goToday(still: () => boolean = () => true): Promise<void> {
   try {
-    go(await houseToday());
+    const today = await houseToday();
+    if (still()) go(today);
   } catch (failure) {
     fail(failure);
   }

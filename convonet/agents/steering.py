@@ -1,0 +1,34 @@
+"""Two tools that only hosted models have: to change the topic, and to hand the caller over to a human."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convonet.agents.domain import Domain
+
+GO_TO = "go_to"
+TRANSFER = "transfer_to_agent"
+STEERING = frozenset({GO_TO, TRANSFER})
+
+Tool = dict[str, Any]
+
+
+def steering_tools(domain: Domain, domains: Sequence[Domain], departments: Sequence[str]) -> tuple[Tool, ...]:
+    """The tools of a model that works in `domain`; without departments nobody can be handed over."""
+    others = {other.name: other.about for other in domains if other.name != domain.name}
+    tools = [_tool(GO_TO, _go_to(others), {"topic": {"type": "string", "enum": list(others)}})] if others else []
+    if departments:
+        where = {"type": "string", "enum": list(departments)}
+        why = {"type": "string", "description": "What the human should know first, in a few words."}
+        tools.append(_tool(TRANSFER, "Connect the caller to a human.", {"department": where, "reason": why}))
+    return tuple(tools)
+
+
+def _go_to(others: Mapping[str, str]) -> str:
+    return "Go on with another topic, with its tools: " + "; ".join(f"{n}: {about}" for n, about in others.items())
+
+
+def _tool(name: str, description: str, properties: Mapping[str, Any]) -> Tool:
+    parameters = {"type": "object", "properties": dict(properties), "required": list(properties)}
+    return {"name": name, "description": description, "parameters": parameters}

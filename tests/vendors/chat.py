@@ -1,0 +1,151 @@
+"""Chat models on the loopback: a server that streams scripted replies in a vendor's wire format, and fails on request.
+
+    async with ChatServer(anthropic.WIRE) as server:
+        server.replies = [Reply("Let me see.", calls=(("get_todos", {}),)), Reply("You have two things to do.")]
+        ...  # point ANTHROPIC_BASE_URL at server.url
+
+The formats are in `anthropic`, `google` and `openai`, each made of the types of the vendor's own SDK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Self
+
+MODEL = "stand-in-1"
+TOKENS_IN = 120
+TOKENS_OUT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: words and tool calls, or how the request fails."""
+
+    text: str = ""
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+    refusal: bool = False
+    status: int = 200
+    retry_after: str | None = None
+    fault: Literal["", "hang", "stall", "cut", "reset"] = ""
+    """`hang`: no byte at all; `stall` and `cut`: after the first half of the events; `reset`: at once."""
+    delay_s: float = 0.0
+
+    def pieces(self) -> Iterator[str]:
+        """The words in the pieces in which they are streamed; a word may be split."""
+        return (self.text[i : i + 7] for i in range(0, len(self.text), 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it arrived."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A vendor's format."""
+
+    events: Callable[[Reply], list[bytes]]
+    """The parts of the stream, in order."""
+    error: Callable[[int], Mapping[str, Any]]
+    """The body of an answer with an error status."""
+    check: Callable[[Asked], int]
+    """The status with which the real API would answer; 200 for a good request."""
+
+
+@dataclass
+class ChatServer:
+    """The server. Requests are answered by `replies` in order; then by the last one again."""
+
+    wire: Wire
+    replies: list[Reply] = field(default_factory=lambda: [Reply("Hello.")])
+    asked: list[Asked] = field(default_factory=list)
+    abandoned: int = 0
+    """Requests whose client went away while it waited."""
+
+    async def __aenter__(self) -> Self:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while await self._answer(await _read(reader), reader, writer):
+                    pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer; False when the connection is over."""
+        self.asked.append(asked)
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        await asyncio.sleep(reply.delay_s)
+        status = self.wire.check(asked)
+        status = reply.status if status == 200 else status
+        if reply.fault == "reset":
+            writer.transport.abort()
+            return False
+        if reply.fault == "hang":
+            return await self._wait_for_the_end(reader)
+        if status != 200:
+            writer.write(_error(status, self.wire.error(status), reply.retry_after))
+            return True
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        events = self.wire.events(reply)
+        for event in events[: len(events) // 2] if reply.fault else events:
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+        if reply.fault == "stall":
+            return await self._wait_for_the_end(reader)
+        if reply.fault == "cut":
+            return False
+        writer.write(b"0\r\n\r\n")
+        return True
+
+    async def _wait_for_the_end(self, reader: asyncio.StreamReader) -> bool:
+        await reader.read()
+        self.abandoned += 1
+        return False
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    body = await reader.readexactly(int(headers["content-length"]))
+    return Asked(head[0].split(" ")[1], headers, json.loads(body))
+
+
+def _error(status: int, body: Mapping[str, Any], retry_after: str | None) -> bytes:
+    content = json.dumps(body).encode()
+    more = f"retry-after: {retry_after}\r\n" if retry_after else ""
+    head = f"HTTP/1.1 {status} Error\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n{more}\r\n"
+    return head.encode() + content

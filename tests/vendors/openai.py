@@ -1,0 +1,69 @@
+"""The wire format of OpenAI's POST /chat/completions with `stream`, from the types of its SDK."""
+
+from __future__ import annotations
+
+import json
+
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import (
+    Choice,
+    ChoiceDelta,
+    ChoiceDeltaToolCall,
+    ChoiceDeltaToolCallFunction,
+)
+
+from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire
+
+
+def _events(reply: Reply) -> list[bytes]:
+    deltas = [ChoiceDelta(role="assistant", content="")]
+    deltas += [ChoiceDelta(content=piece) for piece in reply.pieces()]
+    if reply.refusal:
+        deltas += [ChoiceDelta(refusal="I can't"), ChoiceDelta(refusal=" help with that.")]
+    for index, (name, arguments) in enumerate(reply.calls):
+        written = json.dumps(arguments)
+        deltas += [_call(index, name, f"call_{len(written)}_{index}", "")]
+        deltas += [_call(index, None, None, part) for part in (written[:4], written[4:]) if part]
+    chunks = [_chunk([Choice(delta=delta, index=0)]) for delta in deltas]
+    reason = "tool_calls" if reply.calls else "stop"
+    chunks += [_chunk([Choice(delta=ChoiceDelta(), finish_reason=reason, index=0)])]
+    total = TOKENS_IN + TOKENS_OUT
+    usage = CompletionUsage(prompt_tokens=TOKENS_IN, completion_tokens=TOKENS_OUT, total_tokens=total)
+    chunks += [_chunk([], usage)]
+    return [
+        *(f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n".encode() for chunk in chunks),
+        b"data: [DONE]\n\n",
+    ]
+
+
+def _call(index: int, name: str | None, call_id: str | None, arguments: str) -> ChoiceDelta:
+    function = ChoiceDeltaToolCallFunction(name=name, arguments=arguments)
+    kind = {"type": "function", "id": call_id} if call_id else {}
+    return ChoiceDelta(tool_calls=[ChoiceDeltaToolCall(index=index, function=function, **kind)])
+
+
+def _chunk(choices: list[Choice], usage: CompletionUsage | None = None) -> ChatCompletionChunk:
+    return ChatCompletionChunk(
+        id="chatcmpl-01",
+        choices=choices,
+        created=1_790_000_000,
+        model=MODEL,
+        object="chat.completion.chunk",
+        usage=usage,
+    )
+
+
+def _error(status: int) -> dict[str, object]:
+    return {"error": {"message": "not now", "type": "invalid_request_error", "param": None, "code": None}}
+
+
+def _check(asked: Asked) -> int:
+    if asked.path != "/v1/chat/completions":
+        return 404
+    if not asked.headers.get("authorization", "").startswith("Bearer "):
+        return 401
+    return 200 if asked.body.get("messages") and asked.body.get("model") else 400
+
+
+WIRE = Wire(_events, _error, _check)
