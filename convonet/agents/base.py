@@ -25,7 +25,6 @@ class Caller:
     user_name: str
     timezone: str = "UTC"
     """IANA name."""
-    locale: str = "en-US"
     llm_provider: str | None = None
     """The hosted model that answers them first, if it is set up."""
 
@@ -64,6 +63,8 @@ class TurnRequest:
     """The domain of the conversation so far."""
     memory: dict[str, str] = field(default_factory=dict)
     """What the offline model remembers between turns (slots being filled), opaque to the session."""
+    language: str = "en-US"
+    """What the caller speaks, IETF tag."""
     provider: str | None = None
     """The hosted model to ask first, before the caller's own; one that isn't set up is not asked."""
 

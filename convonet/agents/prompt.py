@@ -49,7 +49,7 @@ def system_message(domain: Domain, request: TurnRequest, now: datetime, suggeste
     """Who the model is, what it is there for, who calls, and what day it is."""
     caller = request.caller
     facts = (
-        f"The caller is {caller.user_name or 'unknown'} and speaks {caller.locale}. It is {now:%A}, {now:%Y-%m-%d}, "
+        f"The caller is {caller.user_name or 'unknown'} and speaks {request.language}. It is {now:%A}, {now:%Y-%m-%d}, "
         f"{now:%H:%M} in the caller's time zone, {caller.timezone}."
     )
     return SystemMessage(

@@ -28,8 +28,16 @@ from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
 from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
-from convonet.agents.small_talk import Moment, last_answer, offer, out_of_scope, small_talk, wants_a_repeat
-from convonet.agents.spoken import answer, cleaned
+from convonet.agents.small_talk import (
+    ENGLISH_ONLY,
+    Moment,
+    last_answer,
+    offer,
+    out_of_scope,
+    small_talk,
+    wants_a_repeat,
+)
+from convonet.agents.spoken import answer, cleaned, is_latin
 from convonet.agents.steering import GO_TO
 
 MOST_CHARACTERS = 600
@@ -98,6 +106,9 @@ class Router:
         said, memory = request.transcript, request.memory
         if len(said) > MOST_CHARACTERS:
             return Route("out_of_scope", so_far, text=TOO_LONG, memory=memory)
+        if not is_latin(said):
+            # neither rules nor classifier have learned it; a hosted model has
+            return self._unsure({}, so_far, {}, memory) if self._hosted else _only_english(so_far, memory)
         if wants_a_repeat(said):
             return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
         unasked = {name: value for name, value in memory.items() if name != QUESTION}
@@ -185,6 +196,10 @@ class Router:
 
     def _to(self, domain: str, suggested: str | None = None) -> Route:
         return Route("domain", self._type(domain), domain, suggested=suggested)
+
+
+def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:
+    return Route("out_of_scope", so_far, text=ENGLISH_ONLY, memory=memory)
 
 
 def _by_topic(guess: Guess) -> dict[str, float]:

@@ -65,6 +65,10 @@ def out_of_scope(domains: Sequence[Domain]) -> str:
     return f"Sorry, I didn't understand that, or I can't help with it. {offer(domains)}"
 
 
+ENGLISH_ONLY = "Sorry, I understand only English here. 죄송합니다. 지금은 영어로만 도와드릴 수 있어요."
+"""To a caller who speaks another language while our own model thinks alone."""
+
+
 def _hello(moment: Moment) -> str:
     name = f" {moment.user_name}" if moment.user_name else ""
     return f"Hello{name}. What can I do for you?"

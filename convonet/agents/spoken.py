@@ -96,6 +96,12 @@ def enumerated(things: list[str], last: Literal["and", "or"] = "and") -> str:
     return f"{', '.join(things[:-1])} {last} {things[-1]}"
 
 
+def is_latin(said: str) -> bool:
+    """Whether a sentence is written in Latin letters, as far as it has any."""
+    letters = [letter for letter in said if letter.isalpha()]
+    return sum(letter < "\u0250" for letter in letters) * 2 >= len(letters)
+
+
 def gap(before: str, text: str) -> str:
     """The space that is missing between two pieces of an answer."""
     return " " if before and not before[-1].isspace() and text[:1].isalnum() else ""

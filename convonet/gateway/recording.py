@@ -65,7 +65,7 @@ class Recording:
             sample_rate=self._start.sample_rate,
             ended_at=ended_at,
             captured_s=max(0.0, ended_at - self._began_at),
-            language=Language(self._start.language),
+            language=Language(self._start.language) if self._start.language else None,
         )
 
 

@@ -44,7 +44,8 @@ class StartRecording(ClientMessage):
 
     type: Literal["start_recording"]
     stt_mode: Literal["batch", "streaming"] = "batch"
-    language: LanguageTag = "en-US"
+    language: LanguageTag | None = None
+    """Of this utterance; left out, the one of `authenticate`, and without that en-US."""
     utterance_id: UtteranceId | None = None
     """Made by the client; a repeated utterance with the same id is answered once."""
     format: Literal["webm", "pcm16"] = "webm"

@@ -27,7 +27,7 @@ from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
 from convonet.sessions.turn_log import TurnLog
-from convonet.speech.base import Utterance
+from convonet.speech.base import Language, Utterance
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ class Turn:
         ear = self._services.ear(self._conversation.stt_provider)
         self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
         recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
-        language = self._utterance.language or self._conversation.language
+        language = self._language
         try:
             async with asyncio.timeout(self._services.timeouts.hear):
                 heard = await ear.transcribe(recording, language=language)
@@ -126,6 +126,7 @@ class Turn:
             history=conversation.history,
             agent_type=conversation.agent_type,
             memory=conversation.memory,
+            language=self._language,
         )
         try:
             async with (
@@ -173,11 +174,16 @@ class Turn:
             speaker.finish()
             await speaker.run()
 
+    @property
+    def _language(self) -> Language:
+        spoken = self._utterance.language if isinstance(self._utterance, SpokenUtterance) else None
+        return spoken or self._conversation.language
+
     def _speaker(self, group: asyncio.TaskGroup) -> Speaker:
         conversation = self._conversation
         return Speaker(
             self._services.voice(conversation.tts_provider),
-            conversation.language,
+            self._language,
             self._turn_id,
             self._emit,
             timeout_s=self._services.timeouts.speak,

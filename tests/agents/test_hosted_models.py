@@ -15,6 +15,7 @@ from convonet.agents.domain import all_domains
 from convonet.agents.graph import FILLER
 from convonet.agents.models.chain import CUT_OFF, START_OVER
 from convonet.agents.service import AgentService
+from convonet.agents.small_talk import ENGLISH_ONLY
 from tests.agents.conftest import NOW, Conversation, World, running_world
 from tests.vendors import anthropic, google, openai
 from tests.vendors.chat import TOKENS_IN, TOKENS_OUT, ChatServer, Reply
@@ -242,6 +243,21 @@ async def test_what_is_the_same_in_every_turn_is_marked_for_the_vendors_cache(tm
         assert same == same_too
         assert same["cache_control"] == {"type": "ephemeral"}
         assert facts != other_facts
+
+
+async def test_another_language_goes_to_a_hosted_model_and_without_one_is_answered_in_both(tmp_path):
+    said = "금요일 일곱 시에 네 명 예약해 주세요"
+    async with hosted(tmp_path, "google") as world:
+        scripted(world, "google", Reply(calls=(("go_to", {"topic": "hanok"}),)), Reply("네, 성함이 어떻게 되세요?"))
+        talk = await world.talk()
+        request = replace(talk.request(said), language="ko-KR")
+        events = [event async for event in world.agent.turn(request)]
+        assert (events[-1].text, events[-1].agent_type) == ("네, 성함이 어떻게 되세요?", "hanok_table")
+        assert "speaks ko-KR" in json.dumps(world.vendors["google"].asked[0].body)
+        offline = AgentService(world.settings.model_copy(update={"llm_provider": "offline"}))
+        heard = await Conversation(offline, talk.caller).say(said)
+        assert heard.text == ENGLISH_ONLY
+        await offline.close()
 
 
 async def test_a_model_may_change_the_topic(tmp_path):

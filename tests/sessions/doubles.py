@@ -36,9 +36,11 @@ class ScriptedEar:
         self.delay = delay
         self.answers_as = self.name
         self.calls = 0
+        self.language = None
 
     async def transcribe(self, utterance, *, language):
         self.calls += 1
+        self.language = language
         await asyncio.sleep(self.delay)
         if isinstance(self.hears, Exception):
             raise self.hears
@@ -55,8 +57,10 @@ class ScriptedVoice:
         self.answers_as = self.name
         self.fails_with = None
         self.spoken = []
+        self.language = None
 
     async def synthesize(self, text, *, language):
+        self.language = language
         await asyncio.sleep(self.delay)
         if self.fails_with is not None:
             raise self.fails_with
@@ -72,8 +76,10 @@ class ScriptedAgent:
         self.fails_with = None
         self.effects = []
         self.cancelled = 0
+        self.language = None
 
     async def turn(self, request):
+        self.language = request.language
         try:
             yield DomainChosen("todo")
             yield ToolStarted("1", "create_todo", "Adding the todo")
@@ -258,9 +264,9 @@ class Client:
             if message["type"] == type_ and all(message.get(k) == v for k, v in fields.items()):
                 return message
 
-    async def log_in(self, pin=PIN):
+    async def log_in(self, pin=PIN, **preferences):
         await self.until("auth_required")
-        self.say("authenticate", pin=pin)
+        self.say("authenticate", pin=pin, **preferences)
         ok = await self.until("auth_ok")
         self.remember(ok)
         await self.until("greeting")
@@ -276,8 +282,8 @@ class Client:
     def remember(self, ok):
         self.resume_token, self.session_id = ok["resume_token"], ok["session_id"]
 
-    def speak(self, utterance_id=None, audio=AUDIO):
-        extra = {"utterance_id": utterance_id} if utterance_id else {}
+    def speak(self, utterance_id=None, audio=AUDIO, **extra):
+        extra |= {"utterance_id": utterance_id} if utterance_id else {}
         self.say("start_recording", **extra)
         self.say("audio_chunk", sequence=0, data_b64=base64.b64encode(audio).decode())
         self.say("stop_recording")

@@ -40,6 +40,19 @@ async def test_the_right_pin_is_welcomed_by_name_and_aloud():
 
 
 @virtual_time
+async def test_the_callers_language_is_heard_thought_and_spoken_in():
+    world = World()
+    async with world.client() as client:
+        await client.log_in(language="ko-KR")
+        assert world.voice.language == "ko-KR"
+        for of_utterance, used in (({}, "ko-KR"), ({"language": "en-US"}, "en-US")):
+            client.speak(**of_utterance)
+            await client.answer()
+            assert (world.ear.language, world.agent.language, world.voice.language) == (used, used, used)
+    await world.end()
+
+
+@virtual_time
 async def test_the_greeting_is_shown_when_nobody_can_speak_it():
     world = World()
     world.voice.fails_with = SpeechUnavailable("down")

@@ -114,7 +114,7 @@ export interface Authenticate {
  */
 export interface StartRecording {
   format?: "webm" | "pcm16";
-  language?: string;
+  language?: string | null;
   sample_rate?: number;
   stt_mode?: "batch" | "streaming";
   type: "start_recording";

@@ -1,0 +1,67 @@
+"""Conversations that share one agent, in every order of their steps: what one says never reaches another."""
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
+
+from convonet.agents.base import Caller
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.service import AgentService
+from convonet.ids import UserId
+from tests.agents.conftest import Conversation, agent_settings
+
+CALLERS = 10
+TURNS = 3
+
+
+class Witness(BaseChatModel):
+    """Answers with all that it was told, word by word; between two words others may run, as often as `pauses` say."""
+
+    pauses: list
+
+    @property
+    def _llm_type(self):
+        return "witness"
+
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        raise NotImplementedError
+
+    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
+        told = " ".join(message.text for message in messages if isinstance(message, HumanMessage))
+        for word in told.split():
+            for _ in range(self.pauses.pop() if self.pauses else 0):
+                await asyncio.sleep(0)
+            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+
+
+@settings(max_examples=25, deadline=None)
+@given(pauses=st.lists(st.integers(0, 4), max_size=200), order=st.permutations(range(CALLERS)))
+def test_ten_conversations_keep_apart_whatever_the_order_of_their_steps(pauses, order):
+    asyncio.run(_all_at_once(list(pauses), order))
+
+
+async def _all_at_once(pauses, order):
+    model = ChosenModel("witness", "witness", Witness(pauses=pauses))
+    agent = AgentService(agent_settings("http://127.0.0.1:9"), domains=(), models=[model])
+    answers = await asyncio.gather(*(_talk(agent, number) for number in order))
+    await agent.close()
+    assert answers == [" ".join(_said(number, turn) for turn in range(TURNS)) for number in order]
+
+
+async def _talk(agent, number):
+    talk = Conversation(agent, Caller(UserId(f"user-{number}"), f"name-{number}"))
+    for turn in range(TURNS):
+        heard = await talk.say(_said(number, turn))
+    assert len(talk.history) == 2 * TURNS
+    return heard.text.strip()
+
+
+def _said(number, turn):
+    return f"xylo{number} quark{turn}"
