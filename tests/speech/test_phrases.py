@@ -56,3 +56,9 @@ def test_a_model_knows_the_phrases_and_the_commonest_english_words(tmp_path):
     words = domain_model(tmp_path, Phrases(PHRASES)).read_text()
     assert "add fresh bread" in words
     assert " house" in words
+
+
+def test_a_weight_makes_the_rest_of_its_file_rarer_and_no_other():
+    one, other = "weight 0.3\nbook it\nmove it", "add it"
+    drawn = Counter(Phrases(f"{one}\f{other}").sentences(100))
+    assert drawn == {"book it": 30, "move it": 30, "add it": 100}

@@ -2,18 +2,22 @@
 
 A file of `phrases/` holds, one a line: comments (`# ...`), lists (`<name> = one | two words | <other>`; a name that is
 given twice has both lists) and phrases (`add <title> to [my|the] list`). `[...]` is said or left out, `(a|b)` is one of
-both, `<name>` is one of a list, of this file or another one. A new domain is a new file. `pronunciations.dict` has the
+both, `<name>` is one of a list, of this file or another one. `weight 0.3` makes the phrases after it, to the end of the
+file, so much rarer. A new domain is a new file. `pronunciations.dict` has the
 words that the recogniser's dictionary lacks or knows in one way only, in that dictionary's own format.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterator
 from importlib import resources
 from typing import NamedTuple
 
+_END_OF_FILE = "\f"
+_WEIGHT = re.compile(r"weight (\d+(?:\.\d+)?)\s*")
 _TOKEN = re.compile(r"<\w+>|[\[\]()|]|[^\s<>\[\]()|]+")
 
 
@@ -34,10 +38,9 @@ class Phrases:
         self.text = text + pronunciations
         self.pronunciations = dict(line.split(maxsplit=1) for line in pronunciations.splitlines() if line.strip())
         self._lists: dict[str, Choice] = {}
-        self._phrases: list[Choice] = []
-        for line in text.splitlines():
-            if line.strip() and not line.startswith("#"):
-                self._read(line)
+        self._phrases: list[tuple[Choice, float]] = []
+        for file in text.split(_END_OF_FILE):
+            self._read_file(file)
         self._check_names()
 
     @classmethod
@@ -46,22 +49,33 @@ class Phrases:
         folder = resources.files("convonet.speech.local") / "phrases"
         files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
         pronunciations = (folder / "pronunciations.dict").read_text("utf-8")
-        return cls("\n".join(file.read_text("utf-8") for file in files), pronunciations)
+        return cls(_END_OF_FILE.join(file.read_text("utf-8") for file in files), pronunciations)
 
     def sentences(self, per_phrase: int, seed: int = 1) -> Iterator[str]:
-        """Draw sentences, `per_phrase` of each phrase; the same ones for the same seed."""
+        """Draw sentences, `per_phrase` of each phrase of weight 1; the same ones for the same seed."""
         draw = random.Random(seed)  # noqa: S311 - nothing secret
-        for phrase in self._phrases:
-            for _ in range(per_phrase):
+        for phrase, weight in self._phrases:
+            for _ in range(math.ceil(per_phrase * weight)):
                 yield " ".join(self._say(phrase, draw))
 
     @property
     def words(self) -> frozenset[str]:
         """Every word that can be said."""
-        choices = [*self._phrases, *self._lists.values()]
+        choices = self._choices()
         return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
 
-    def _read(self, line: str) -> None:
+    def _choices(self) -> list[Choice]:
+        return [*(phrase for phrase, _ in self._phrases), *self._lists.values()]
+
+    def _read_file(self, text: str) -> None:
+        weight = 1.0
+        for line in text.splitlines():
+            if found := _WEIGHT.fullmatch(line):
+                weight = float(found[1])
+            elif line.strip() and not line.startswith("#"):
+                self._read(line, weight)
+
+    def _read(self, line: str, weight: float) -> None:
         name, is_list, definition = line.partition(" = ")
         tokens = _TOKEN.findall(definition if is_list else line)
         choice = _alternatives(tokens)
@@ -70,11 +84,10 @@ class Phrases:
         if is_list:
             self._lists.setdefault(name.strip(), Choice([])).alternatives.extend(choice.alternatives)
         else:
-            self._phrases.append(choice)
+            self._phrases.append((choice, weight))
 
     def _check_names(self) -> None:
-        choices = [*self._phrases, *self._lists.values()]
-        used = {word for choice in choices for word in _words(choice) if word.startswith("<")}
+        used = {word for choice in self._choices() for word in _words(choice) if word.startswith("<")}
         if unknown := used - self._lists.keys():
             raise PhraseError(f"lists that nobody defines: {', '.join(sorted(unknown))}")
 
