@@ -51,6 +51,24 @@ def test_the_caller_says_it_the_row_is_there_and_the_answer_can_be_heard(product
     assert "milk" in heard, heard
 
 
+def test_a_table_is_booked_in_three_spoken_turns(product, chromium):
+    says = [
+        "i would like to book a table for four on friday at seven under the name kim",
+        "four one five five five five zero one two three",
+        "yes please",
+    ]
+    with chromium(product, says=says) as caller:
+        for number in range(len(says)):
+            mark = len(caller.frames)
+            caller.hold_and_speak(number)
+            caller.answer(after=mark)
+        final = caller.until("agent_final", after=mark)
+    assert final["agent_type"] == "hanok_table"
+    with sqlite3.connect(product.database) as database:
+        query = "SELECT party_size, guest_phone, source_channel FROM reservations WHERE guest_name = 'Kim'"
+        assert database.execute(query).fetchall() == [(4, "+14155550123", "voice")]
+
+
 def test_a_wrong_pin_is_refused_in_words_and_the_right_one_still_works(product, chromium):
     with chromium(product, log_in=False) as caller:
         caller.enter_pin("000000")
