@@ -1,5 +1,7 @@
 """The phrases that callers are expected to say, and the language model made of them."""
 
+from collections import Counter
+
 import pytest
 
 from convonet.speech.local.language_model import dictionary, domain_model
