@@ -1,0 +1,1 @@
+"""The telephone side of a hand-over: audio between a browser and a phone line, Twilio, and who is rung."""

@@ -1,0 +1,456 @@
+"""One hand-over as a state machine: events in, what to do out. It knows no clock, no network and no Ray.
+
+    requested ─► queued ─► dialing ─► ringing ─► whisper ─► connected ─► ended
+        │           ▲         │          │           │
+        │           └─────────┴──────────┴───────────┘   this desk did not take the call: the next one
+        └──► failed, and why: from every state before `connected`
+
+A desk is rung by one attempt, and an attempt places one call, never a second one. A call that belongs to no attempt at
+work is ended, however late its news come, so none is left ringing or open.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel
+
+RING_S = 20.0
+"""How long a desk rings. The PBX must ring longer, or else its voicemail takes the call."""
+
+DEADLINE_S = 30.0
+"""For everything up to the answer: Twilio may hold a call back when it has many, and then rings too late."""
+
+ACCEPT_S = 3.0
+"""Between Twilio's news that somebody answered and the desk's own: a voicemail box answers too, but has no desk."""
+
+WHISPER_S = 15.0
+"""Longest time that the desk is told who calls."""
+
+WAIT_S = 300.0
+"""Longest time in the queue."""
+
+
+class State(StrEnum):
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    DIALING = "dialing"
+    RINGING = "ringing"
+    WHISPER = "whisper"
+    CONNECTED = "connected"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+OVER = frozenset({State.ENDED, State.FAILED})
+WAITING = (State.REQUESTED, State.QUEUED)
+CALLING = (State.DIALING, State.RINGING)
+
+
+class Why(StrEnum):
+    """Why a hand-over or an attempt ended."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    CALLER_CANCELLED = "caller_cancelled"
+    DESK_HUNG_UP = "desk_hung_up"
+    NOT_SET_UP = "not_set_up"
+    NOBODY_THERE = "nobody_there"
+    WAITED_TOO_LONG = "waited_too_long"
+    DECLINED = "declined"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    VOICEMAIL = "voicemail"
+    REFUSED_BY_TWILIO = "refused_by_twilio"
+    STREAM_LOST = "stream_lost"
+
+
+FINAL = {
+    "completed": Why.DESK_HUNG_UP,
+    "busy": Why.BUSY,
+    "no-answer": Why.NO_ANSWER,
+    "canceled": Why.NO_ANSWER,
+    "failed": Why.UNREACHABLE,
+}
+"""Twilio's names of how a call ended; every other status is on the way there."""
+
+
+# -- what happens
+
+
+class Assigned(BaseModel):
+    """A desk is free for this caller."""
+
+    kind: Literal["assigned"] = "assigned"
+    desk: str
+    extension: str
+
+
+class Unassigned(BaseModel):
+    """No desk is free; `position` counts from 1. `hopeless` when nobody is even logged in."""
+
+    kind: Literal["unassigned"] = "unassigned"
+    position: int
+    hopeless: bool = False
+
+
+class Placed(BaseModel):
+    """Twilio took the call."""
+
+    kind: Literal["placed"] = "placed"
+    attempt: int
+    call_sid: str
+
+
+class NotPlaced(BaseModel):
+    """Twilio refused it, or did not answer; then the call may exist all the same."""
+
+    kind: Literal["not_placed"] = "not_placed"
+    attempt: int
+
+
+class Progress(BaseModel):
+    """A status callback of Twilio."""
+
+    kind: Literal["progress"] = "progress"
+    attempt: int
+    call_sid: str
+    sequence: int
+    status: str
+
+
+class StreamStarted(BaseModel):
+    """The line's audio is there."""
+
+    kind: Literal["stream_started"] = "stream_started"
+    attempt: int
+    call_sid: str
+
+
+class StreamStopped(BaseModel):
+    """The line's audio is gone."""
+
+    kind: Literal["stream_stopped"] = "stream_stopped"
+    attempt: int
+
+
+class Accepted(BaseModel):
+    """The person at the desk took the call."""
+
+    kind: Literal["accepted"] = "accepted"
+    desk: str
+
+
+class Declined(BaseModel):
+    """The person at the desk did not, or the desk is gone."""
+
+    kind: Literal["declined"] = "declined"
+    desk: str
+
+
+class Whispered(BaseModel):
+    """The desk was told who calls."""
+
+    kind: Literal["whispered"] = "whispered"
+    attempt: int
+
+
+class CallerLeft(BaseModel):
+    """The caller hung up, or said "never mind"."""
+
+    kind: Literal["caller_left"] = "caller_left"
+    hung_up: bool
+
+
+class DeskHungUp(BaseModel):
+    """The person at the desk ended the call."""
+
+    kind: Literal["desk_hung_up"] = "desk_hung_up"
+    desk: str
+
+
+class TimeUp(BaseModel):
+    """`Transfer.deadline` has passed."""
+
+    kind: Literal["time_up"] = "time_up"
+
+
+Event = (
+    Assigned
+    | Unassigned
+    | Placed
+    | NotPlaced
+    | Progress
+    | StreamStarted
+    | StreamStopped
+    | Accepted
+    | Declined
+    | Whispered
+    | CallerLeft
+    | DeskHungUp
+    | TimeUp
+)
+
+
+LineEvent = Placed | NotPlaced | Progress | StreamStarted | StreamStopped | Whispered
+
+
+# -- what to do about it
+
+
+class FindDesk(BaseModel):
+    """Ask for a free desk that is none of these; the answer is `Assigned` or `Unassigned`."""
+
+    kind: Literal["find_desk"] = "find_desk"
+    without: tuple[str, ...]
+
+
+class PlaceCall(BaseModel):
+    """Show the desk who calls, then place the one call of this attempt."""
+
+    kind: Literal["place_call"] = "place_call"
+    attempt: int
+    desk: str
+    extension: str
+
+
+class EndCall(BaseModel):
+    """End a call whatever it does: it rings, or somebody talks."""
+
+    kind: Literal["end_call"] = "end_call"
+    call_sid: str
+
+
+class Whisper(BaseModel):
+    """Tell the desk who calls; the answer is `Whispered`."""
+
+    kind: Literal["whisper"] = "whisper"
+    attempt: int
+
+
+class Join(BaseModel):
+    """Let the two hear each other."""
+
+    kind: Literal["join"] = "join"
+    attempt: int
+
+
+class Release(BaseModel):
+    """The desk is done with this caller; `answered` tells whether there is something to wrap up."""
+
+    kind: Literal["release"] = "release"
+    desk: str
+    answered: bool
+    why: Why
+
+
+class Tell(BaseModel):
+    """The caller's page and the records learn of the new state."""
+
+    kind: Literal["tell"] = "tell"
+    state: State
+    position: int = 0
+    why: Why | None = None
+
+
+Deed = FindDesk | PlaceCall | EndCall | Whisper | Join | Release | Tell
+
+
+class Attempt(BaseModel):
+    """A desk that was rung."""
+
+    desk: str
+    extension: str
+    call_sid: str = ""
+    """Empty until Twilio has named it."""
+    sequence: int = -1
+    """Of the newest status callback."""
+    accepted: bool = False
+    streaming: bool = False
+    over: Why | None = None
+
+
+class Transfer(BaseModel):
+    """One hand-over. All of it is kept between two events, so that it outlives its process."""
+
+    transfer_id: str
+    state: State = State.REQUESTED
+    attempts: list[Attempt] = []
+    deadline: float | None = None
+    """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
+    queued_at: float | None = None
+    why: Why | None = None
+    """Why it is over."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in OVER
+
+    def begin(self, now: float) -> list[Deed]:
+        """The caller wants a human."""
+        self.deadline = now + DEADLINE_S
+        return [FindDesk(without=()), Tell(state=self.state)]
+
+    def handle(self, event: Event, now: float) -> list[Deed]:
+        """What to do about an event; those that are late, doubled or out of order are taken as they come."""
+        match event:
+            case Assigned():
+                return self._dial(event, now)
+            case Unassigned():
+                return self._queue(event, now)
+            case CallerLeft():
+                return self._leave(Why.CALLER_HUNG_UP if event.hung_up else Why.CALLER_CANCELLED)
+            case TimeUp():
+                return self._time_up(now)
+            case Accepted() | Declined() | DeskHungUp():
+                return self._desk(event, now)
+            case _:
+                return self._line(event, now)
+
+    # -- who is rung
+
+    def _dial(self, found: Assigned, now: float) -> list[Deed]:
+        if self.state not in WAITING:
+            return [Release(desk=found.desk, answered=False, why=self.why or Why.CALLER_CANCELLED)]
+        self.attempts.append(Attempt(desk=found.desk, extension=found.extension))
+        self.deadline = now + DEADLINE_S
+        call = PlaceCall(attempt=len(self.attempts) - 1, desk=found.desk, extension=found.extension)
+        return [*self._become(State.DIALING), call]
+
+    def _queue(self, event: Unassigned, now: float) -> list[Deed]:
+        if self.state not in WAITING:
+            return []
+        if event.hopeless:
+            return self._finish(State.FAILED, Why.NOBODY_THERE)
+        self.queued_at = now if self.queued_at is None else self.queued_at
+        self.deadline = self.queued_at + WAIT_S
+        return self._become(State.QUEUED, position=event.position)
+
+    def _next_desk(self, why: Why, now: float) -> list[Deed]:
+        """The attempt at work has come to nothing."""
+        deeds = self._give_up_attempt(why)
+        self.state = State.REQUESTED
+        self.deadline = now + DEADLINE_S
+        tried = tuple(attempt.desk for attempt in self.attempts)
+        return [*deeds, FindDesk(without=tried)]
+
+    # -- the line
+
+    def _line(self, event: LineEvent, now: float) -> list[Deed]:
+        if event.attempt >= len(self.attempts):
+            return []
+        attempt = self.attempts[event.attempt]
+        if isinstance(event, Placed | Progress | StreamStarted):
+            attempt.call_sid = attempt.call_sid or event.call_sid
+            if attempt.over is not None or attempt.call_sid != event.call_sid:
+                is_final = isinstance(event, Progress) and event.status in FINAL
+                return [] if is_final else [EndCall(call_sid=event.call_sid)]
+        if attempt.over is not None:
+            return []
+        match event:
+            case Placed():
+                return []
+            case NotPlaced():
+                return self._next_desk(Why.REFUSED_BY_TWILIO, now)
+            case Progress():
+                return self._progress(attempt, event, now)
+            case StreamStarted():
+                return self._stream(attempt, now)
+            case Whispered():
+                return self._join() if self.state is State.WHISPER else []
+            case StreamStopped():
+                return self._lose_line(Why.STREAM_LOST, now)
+
+    def _progress(self, attempt: Attempt, event: Progress, now: float) -> list[Deed]:
+        if event.sequence <= attempt.sequence:
+            return []
+        attempt.sequence = event.sequence
+        if event.status in FINAL:
+            return self._lose_line(FINAL[event.status], now)
+        ringing = event.status == "ringing" and self.state is State.DIALING
+        return self._become(State.RINGING) if ringing else []
+
+    def _lose_line(self, why: Why, now: float) -> list[Deed]:
+        if self.state is State.CONNECTED:
+            return self._finish(State.ENDED, why)
+        return self._next_desk(why, now)
+
+    def _stream(self, attempt: Attempt, now: float) -> list[Deed]:
+        attempt.streaming = True
+        if attempt.accepted:
+            return self._whisper(now)
+        self.deadline = now + ACCEPT_S
+        return []
+
+    def _whisper(self, now: float) -> list[Deed]:
+        if self.state not in CALLING:
+            return []
+        self.deadline = now + WHISPER_S
+        return [*self._become(State.WHISPER), Whisper(attempt=len(self.attempts) - 1)]
+
+    def _join(self) -> list[Deed]:
+        self.deadline = None
+        return [*self._become(State.CONNECTED), Join(attempt=len(self.attempts) - 1)]
+
+    # -- the desk
+
+    def _desk(self, event: Accepted | Declined | DeskHungUp, now: float) -> list[Deed]:
+        attempt = self._at_work
+        if attempt is None or attempt.desk != event.desk:
+            return []
+        match event:
+            case Accepted():
+                attempt.accepted = True
+                return self._whisper(now) if attempt.streaming else []
+            case Declined():
+                return self._next_desk(Why.DECLINED, now) if self.state is not State.CONNECTED else []
+            case DeskHungUp():
+                if self.state is State.CONNECTED:
+                    return self._finish(State.ENDED, Why.DESK_HUNG_UP)
+                return self._next_desk(Why.DECLINED, now)
+
+    # -- the end
+
+    def _leave(self, why: Why) -> list[Deed]:
+        if self.is_over:
+            return []
+        return self._finish(State.ENDED if self.state is State.CONNECTED else State.FAILED, why)
+
+    def _time_up(self, now: float) -> list[Deed]:
+        if self.deadline is None or now < self.deadline:
+            return []
+        match self.state:
+            case State.QUEUED:
+                return self._finish(State.FAILED, Why.WAITED_TOO_LONG)
+            case State.DIALING | State.RINGING:
+                answered = self._at_work is not None and self._at_work.streaming
+                return self._next_desk(Why.VOICEMAIL if answered else Why.NO_ANSWER, now)
+            case State.WHISPER:
+                return self._join()
+            case _:
+                return self._finish(State.FAILED, Why.NOBODY_THERE)
+
+    def _finish(self, state: State, why: Why) -> list[Deed]:
+        deeds = self._give_up_attempt(why)
+        self.why, self.deadline = why, None
+        return [*deeds, *self._become(state)]
+
+    def _give_up_attempt(self, why: Why) -> list[Deed]:
+        attempt = self._at_work
+        if attempt is None:
+            return []
+        attempt.over = why
+        answered = self.state is State.CONNECTED
+        release = Release(desk=attempt.desk, answered=answered, why=why)
+        # ending a call that is over already does no harm; one that has no name yet is ended when its name comes
+        return [EndCall(call_sid=attempt.call_sid), release] if attempt.call_sid else [release]
+
+    def _become(self, state: State, position: int = 0) -> list[Deed]:
+        self.state = state
+        return [Tell(state=state, position=position, why=self.why)]
+
+    @property
+    def _at_work(self) -> Attempt | None:
+        last = self.attempts[-1] if self.attempts else None
+        return last if last is not None and last.over is None else None

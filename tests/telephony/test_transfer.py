@@ -1,0 +1,222 @@
+"""One hand-over: its good way, every way in which it fails, and that no call is ever left open or placed twice."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from convonet.telephony.transfer import (
+    ACCEPT_S,
+    DEADLINE_S,
+    FINAL,
+    WAIT_S,
+    WHISPER_S,
+    Accepted,
+    Assigned,
+    CallerLeft,
+    Declined,
+    DeskHungUp,
+    EndCall,
+    FindDesk,
+    Join,
+    NotPlaced,
+    PlaceCall,
+    Placed,
+    Progress,
+    Release,
+    State,
+    StreamStarted,
+    StreamStopped,
+    Tell,
+    TimeUp,
+    Transfer,
+    Unassigned,
+    Whisper,
+    Whispered,
+    Why,
+)
+
+DORA = Assigned(desk="dora", extension="2001")
+SID = "CA1"
+
+
+class World:
+    """A transfer, the time, and what was done so far."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.transfer = Transfer(transfer_id="t-1")
+        self.deeds = self.transfer.begin(self.now)
+
+    def tell(self, *events, after=0.0):
+        self.now += after
+        new = [deed for event in events for deed in self.transfer.handle(event, self.now)]
+        self.deeds += new
+        return new
+
+    @property
+    def told(self):
+        return [deed.state.value for deed in self.deeds if isinstance(deed, Tell)]
+
+    def kinds(self, deeds):
+        return [type(deed) for deed in deeds if not isinstance(deed, Tell)]
+
+
+def progress(status, sequence, attempt=0, sid=SID):
+    return Progress(attempt=attempt, call_sid=sid, sequence=sequence, status=status)
+
+
+RINGING = (DORA, Placed(attempt=0, call_sid=SID), progress("initiated", 0), progress("ringing", 1))
+ANSWERED = (*RINGING, Accepted(desk="dora"), progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
+CONNECTED = (*ANSWERED, Whispered(attempt=0))
+
+
+def test_the_good_way():
+    world = World()
+    world.tell(*CONNECTED)
+    assert world.told == ["requested", "dialing", "ringing", "whisper", "connected"]
+    assert world.kinds(world.deeds) == [FindDesk, PlaceCall, Whisper, Join]
+    assert world.transfer.deadline is None
+    assert world.kinds(world.tell(progress("completed", 3))) == [EndCall, Release]
+    assert (world.transfer.state, world.transfer.why) == (State.ENDED, Why.DESK_HUNG_UP)
+
+
+@pytest.mark.parametrize("before", [RINGING[:0], RINGING[:1], RINGING[:2], RINGING, ANSWERED, CONNECTED])
+@pytest.mark.parametrize("hung_up", [True, False])
+def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
+    world = World()
+    world.tell(*before)
+    world.tell(CallerLeft(hung_up=hung_up))
+    assert world.transfer.is_over
+    assert world.transfer.why is (Why.CALLER_HUNG_UP if hung_up else Why.CALLER_CANCELLED)
+    # what comes now belongs to nobody any more
+    late = world.tell(Placed(attempt=0, call_sid=SID)) if before else []
+    assert not before or EndCall(call_sid=SID) in world.deeds
+    assert [type(deed) for deed in late] in ([], [EndCall])
+    assert world.tell(CallerLeft(hung_up=True), Accepted(desk="dora"), TimeUp(), after=1000) == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        (progress("busy", 2), Why.BUSY),
+        (progress("no-answer", 2), Why.NO_ANSWER),
+        (progress("failed", 2), Why.UNREACHABLE),
+        (NotPlaced(attempt=0), Why.REFUSED_BY_TWILIO),
+        (Declined(desk="dora"), Why.DECLINED),
+        (StreamStopped(attempt=0), Why.STREAM_LOST),
+    ],
+)
+def test_a_desk_that_does_not_take_the_call_is_followed_by_another(ends, why):
+    world = World()
+    world.tell(*RINGING)
+    deeds = world.tell(ends)
+    assert world.transfer.attempts[0].over is why
+    assert FindDesk(without=("dora",)) in deeds
+    assert Release(desk="dora", answered=False, why=why) in deeds
+    (call,) = [deed for deed in world.tell(Assigned(desk="eve", extension="2002")) if isinstance(deed, PlaceCall)]
+    assert (call.attempt, call.extension) == (1, "2002")
+    # the first desk's news do not touch the second's call
+    assert world.tell(Accepted(desk="dora"), progress("completed", 9)) == []
+    assert world.transfer.state is State.DIALING
+
+
+def test_nobody_there_waiting_and_waiting_too_long():
+    world = World()
+    world.tell(Unassigned(position=0, hopeless=True))
+    assert (world.transfer.state, world.transfer.why) == (State.FAILED, Why.NOBODY_THERE)
+    world = World()
+    assert world.tell(Unassigned(position=3))[0].position == 3
+    assert world.tell(Unassigned(position=1), after=WAIT_S - 1)[0].position == 1
+    assert world.tell(TimeUp()) == []
+    world.tell(TimeUp(), after=1)
+    assert (world.transfer.state, world.transfer.why) == (State.FAILED, Why.WAITED_TOO_LONG)
+    assert world.kinds(world.tell(DORA)) == [Release]
+
+
+def test_a_call_that_nobody_at_the_desk_accepted_is_a_voicemail_box():
+    world = World()
+    world.tell(*RINGING, progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
+    assert world.transfer.state is State.RINGING
+    assert world.tell(TimeUp(), after=ACCEPT_S - 0.1) == []
+    deeds = world.tell(TimeUp(), after=0.2)
+    assert world.transfer.attempts[0].over is Why.VOICEMAIL
+    assert EndCall(call_sid=SID) in deeds
+
+
+def test_a_call_that_is_not_answered_in_time_is_ended_by_us():
+    world = World()
+    world.tell(*RINGING)
+    assert EndCall(call_sid=SID) in world.tell(TimeUp(), after=DEADLINE_S)
+    assert world.transfer.attempts[0].over is Why.NO_ANSWER
+
+
+def test_a_call_of_which_twilio_never_said_that_it_exists_is_ended_when_it_shows():
+    world = World()
+    world.tell(DORA, NotPlaced(attempt=0))
+    assert world.tell(progress("ringing", 1)) == [EndCall(call_sid=SID)]
+    assert world.tell(progress("canceled", 2)) == []
+
+
+def test_late_doubled_and_disordered_news_change_nothing():
+    world = World()
+    world.tell(DORA, progress("ringing", 1))
+    assert world.transfer.state is State.RINGING
+    assert world.tell(progress("initiated", 0), progress("ringing", 1), Placed(attempt=0, call_sid=SID)) == []
+    assert world.tell(progress("new status of tomorrow", 2)) == []
+    assert world.tell(progress("ringing", 9, attempt=7)) == []
+    # a second call under the same attempt is none of ours
+    assert world.tell(progress("ringing", 3, sid="CA2")) == [EndCall(call_sid="CA2")]
+
+
+def test_a_whisper_that_does_not_end_does_not_keep_the_two_apart():
+    world = World()
+    world.tell(*ANSWERED)
+    assert world.kinds(world.tell(TimeUp(), after=WHISPER_S)) == [Join]
+    assert world.tell(Whispered(attempt=0)) == []
+
+
+def test_it_goes_on_from_what_was_kept():
+    world = World()
+    for event in CONNECTED:
+        world.transfer = Transfer.model_validate_json(world.transfer.model_dump_json())
+        world.tell(event)
+    assert world.transfer.state is State.CONNECTED
+
+
+ATTEMPTS = st.integers(0, 2)
+DESKS = st.sampled_from(["dora", "eve", "finn"])
+SIDS = st.sampled_from(["CA0", "CA1", "CA2"])
+STATUSES = st.sampled_from(["initiated", "ringing", "in-progress", "completed", "busy", "no-answer", "failed"])
+EVENTS = st.one_of(
+    st.builds(Assigned, desk=DESKS, extension=st.just("2001")),
+    st.builds(Unassigned, position=st.integers(1, 3)),
+    st.builds(Placed, attempt=ATTEMPTS, call_sid=SIDS),
+    st.builds(NotPlaced, attempt=ATTEMPTS),
+    st.builds(Progress, attempt=ATTEMPTS, call_sid=SIDS, sequence=st.integers(0, 5), status=STATUSES),
+    st.builds(StreamStarted, attempt=ATTEMPTS, call_sid=SIDS),
+    st.builds(StreamStopped, attempt=ATTEMPTS),
+    st.builds(Accepted, desk=DESKS),
+    st.builds(Declined, desk=DESKS),
+    st.builds(DeskHungUp, desk=DESKS),
+    st.builds(Whispered, attempt=ATTEMPTS),
+    st.just(TimeUp()),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(EVENTS, st.floats(0, 40)), max_size=40))
+def test_whatever_happens_one_call_an_attempt_and_none_stays(steps):
+    world = World()
+    for event, after in steps:
+        world.tell(event, after=after)
+        if not world.transfer.is_over and world.transfer.state is not State.CONNECTED:
+            assert world.transfer.deadline is not None
+    world.tell(CallerLeft(hung_up=True))
+    assert world.transfer.is_over
+    placed = [deed.attempt for deed in world.deeds if isinstance(deed, PlaceCall)]
+    assert placed == list(range(len(placed)))
+    ended = {deed.call_sid for deed in world.deeds if isinstance(deed, EndCall)}
+    ended |= {event.call_sid for event, _ in steps if isinstance(event, Progress) and event.status in FINAL}
+    assert {attempt.call_sid for attempt in world.transfer.attempts if attempt.call_sid} <= ended
+    released = [deed.desk for deed in world.deeds if isinstance(deed, Release)]
+    assert {attempt.desk for attempt in world.transfer.attempts} <= set(released)
