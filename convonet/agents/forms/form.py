@@ -36,6 +36,8 @@ class Slot:
     """Heard before the others, which would take its words for theirs: a phone number is no number of people."""
     hint: str = ""
     """Said after the question when the answer was not understood: "For example: half past seven."""
+    nothing: str | None = None
+    """The value of "nothing", where that is an answer and not the wish to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Ask:
     slot: str
     text: str
     options: tuple[Option, ...] = ()
+    first: str = ""
+    """Said before the question, and not again when the question is repeated: "I noted that."."""
+    values: Values | None = None
+    """What is known from now on; left out, all that was known so far."""
+    form: str = ""
+    """The form to which the answer goes, unless it is this one."""
+    focus: Values = field(default_factory=dict)
+    """What was talked about meanwhile: what "it" means, also when the caller goes on with something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,10 @@ class Sure:
 
     text: str
     values: Values = field(default_factory=dict)
+    form: str = ""
+    """The form that goes on after the yes, unless it is this one."""
+    focus: Values = field(default_factory=dict)
+    """As in `Ask`."""
 
 
 Move = UseTools | Tell | Ask | Sure
@@ -126,6 +140,7 @@ class Form:
         return values
 
 
-def sentence(*patterns: str) -> tuple[re.Pattern[str], ...]:
-    """Patterns of a form; upper and lower case are alike."""
-    return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+def sentence(*patterns: str, never: str = "") -> tuple[re.Pattern[str], ...]:
+    """Patterns of a form; upper and lower case are alike. A sentence with a word of `never` is another domain's."""
+    guard = rf"^(?!.*\b(?:{never})\b).*?" if never else ""
+    return tuple(re.compile(f"{guard}(?:{pattern})", re.IGNORECASE) for pattern in patterns)

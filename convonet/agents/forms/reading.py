@@ -21,10 +21,12 @@ ALIKE = 75.0
 _CORRECTION = re.compile(
     r"^(?P<opening>(?:(?:no|actually|sorry|wait|oh|hmm|well|rather|instead|better|i mean|i meant|i said)[,. ]+)*"
     r"(?:(?:please )?(?:make|change|move|switch|put|set) (?:it|that|this|them|the \w+(?: \w+)?)(?: to| at| for| as)?|"
-    r"(?:and )?(?:what|how) about|let's (?:say|make it|do)|it should be|it's|it is)?) ?"
+    r"(?:and )?(?:what|how) about|and (?=(?:for|on|at|in|with) )|let's (?:say|make it|do)|it should be|it's|it is)?) ?"
     r"(?P<value>.+?)(?P<closing>,? (?:instead|rather|then))?$",
     re.IGNORECASE,
 )
+_SECOND_THOUGHT = re.compile(r"(?:no|actually|sorry|wait|i mean|i meant)\b", re.IGNORECASE)
+"""An answer that begins so is about what was said before, if it can be."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _PLACE = re.compile(
     rf"(?:the |number |option )?(?P<place>{'|'.join(_ORDINALS)}|last|\d|one|two|three|four|five)(?: (?:one|option))?",
@@ -62,7 +64,7 @@ class Reader:
             again = question is not None and wanted.form is form
             # said anew, with more or other words: what was known still holds
             return replace(wanted, values={**question.values, **wanted.values}) if question and again else wanted
-        if corrected := self._after(focus, text, now):
+        if corrected := self._after(focus, bare(said), now):
             return corrected
         if question and form:
             return None if question.repeated else "unclear"
@@ -75,27 +77,33 @@ class Reader:
     ) -> Filling | Literal["dropped"] | None:
         if question.asks:
             return self._slot(question, form, said, now, focus)
-        return self._sure(question, form, said, now)
+        return self._sure(question, form, said, now, focus)
 
     def _wanted(self, text: str, now: datetime, focus: Focus) -> Filling | None:
         form = next((form for form in self.forms.values() if form.matches(text, focus.values)), None)
         return Filling(form, form.heard(text, now)) if form else None
 
-    def _sure(self, question: Question, form: Form, said: str, now: datetime) -> Filling | Literal["dropped"] | None:
+    def _sure(
+        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+    ) -> Filling | Literal["dropped"] | None:
         match answer(said):
             case "yes":
                 return Filling(form, question.values, agreed=True, answers=True)
             case "no" | "drop":
                 return "dropped"
-        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=False)
+        # whoever asks for something else does not correct this, unless they begin like it: "change the table to six"
+        otherwise = self._interrupts(form, cleaned(said), focus)
+        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=otherwise)
 
     def _slot(
         self, question: Question, form: Form, said: str, now: datetime, focus: Focus
     ) -> Filling | Literal["dropped"] | None:
         text = cleaned(said)
+        slot = next(slot for slot in form.slots if slot.name == question.asks)
+        if slot.nothing is not None and text.lower() == "nothing":
+            return _filled(form, question, {slot.name: slot.nothing}, slot.name)
         if answer(said) == "drop":
             return "dropped"
-        slot = next(slot for slot in form.slots if slot.name == question.asks)
         if question.options:
             chosen = _chosen(question.options, text)
             if chosen is None and answer(said) == "no":
@@ -104,11 +112,12 @@ class Reader:
         if self._interrupts(form, text, focus):
             return None
         heard = form.heard(text, now)
+        corrected = _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=True)
+        if not heard and corrected and _SECOND_THOUGHT.match(bare(said)):
+            return corrected
         if slot.name not in heard and (value := slot.read(text, now)):
             heard[slot.name] = value
-        if heard:
-            return _filled(form, question, heard, slot.name)
-        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=True)
+        return _filled(form, question, heard, slot.name) if heard else corrected
 
     def _interrupts(self, form: Form, text: str, focus: Focus) -> bool:
         """Whether the sentence asks for another form rather than answering: "what's on the menu?"."""
@@ -144,7 +153,8 @@ def _corrected(
     if found is None or (need_opening and not (found["opening"] or found["closing"])):
         return None
     said = found["value"]
-    heard = form.heard(said, now) or form.heard(text, now)
+    # the whole first: in "make the loan four hundred thousand" the opening may have taken the "four"
+    heard = form.heard(text, now) or form.heard(said, now)
     if not heard:
         slots = sorted(form.slots, key=lambda slot: slot.name != last_slot)
         known = [slot for slot in slots if all_slots or slot.name in values]

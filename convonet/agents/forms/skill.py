@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
@@ -76,14 +77,18 @@ class FormSkill:
         return Say(f"{text} {question.text}", remembering(turn.memory, self._domain, focus, question))
 
     def _put(self, turn: SkillTurn, focus: Focus, filling: Filling, move: Ask | Sure) -> Say:
-        values = dict(filling.values)
+        if move.form:
+            filling = replace(filling, form=self._reader.forms[move.form])
+        focus = focus.model_copy(update={"values": {**focus.values, **move.focus}})
         if isinstance(move, Sure):
-            question = self._question(filling, {**values, **move.values}, "", move.text)
-        else:
-            values.pop(move.slot, None)
-            question = self._question(filling, values, move.slot, move.text)
-            question = question.model_copy(update={"options": move.options})
-        return Say(move.text, remembering(turn.memory, self._domain, focus, question))
+            question = self._question(filling, {**filling.values, **move.values}, "", move.text)
+            return Say(move.text, remembering(turn.memory, self._domain, focus, question))
+        values = dict(filling.values if move.values is None else move.values)
+        values.pop(move.slot, None)
+        question = self._question(filling, values, move.slot, move.text)
+        question = question.model_copy(update={"options": move.options})
+        text = f"{move.first} {move.text}".lstrip()
+        return Say(text, remembering(turn.memory, self._domain, focus, question))
 
     def _question(self, filling: Filling, values: Values, asks: str, text: str) -> Question:
         return Question(

@@ -1,0 +1,100 @@
+"""Which patient is meant: the one named, the one with this number, else the one found or registered last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from convonet.agents.forms.form import Ask, Move, Option, Values, Work
+from convonet.agents.skill import Call, UseTools
+from convonet.domains.phrasing import spoken_list
+
+WHICH = "Which patient? Please tell me their phone number."
+_MOST_REMEMBERED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A patient of whom was talked; `phone` is as the caller said it."""
+
+    id: str
+    name: str
+    phone: str
+
+    def is_called(self, said: str) -> bool:
+        """Whether all words of `said` are in the name."""
+        return set(said.casefold().split()) <= set(self.name.casefold().split())
+
+
+def the_patient(work: Work) -> Patient | Move:
+    """The patient that is meant; else the step that finds out."""
+    phone, who = work.values.get("phone"), work.values.get("who")
+    if phone and work.data("check_patient_exists") is None and not with_phone(known(work), phone):
+        return UseTools((Call("check_patient_exists", {"phone": phone}),))
+    people = known(work)
+    if phone:
+        people = with_phone(people, phone)
+        if not people:
+            said = "I have no patient of yours on file with that number."
+            return Ask("phone", f"{said} What other number could it be?")
+    if who:
+        people = [patient for patient in people if patient.is_called(who)]
+        if not people:
+            return Ask(
+                "phone",
+                f"What is {who}'s phone number?"
+                if not phone
+                else f"{who} isn't on file with that number. What is the right one?",
+            )
+    last = work.values.get("patient") or work.focus.get("patient", "")
+    meant = [patient for patient in people if patient.id == last]
+    if not meant and (phone or who or not last):
+        meant = people
+    if len(meant) == 1:
+        return meant[0]
+    return which_of(meant, work) if meant else Ask("phone", WHICH)
+
+
+def which_of(people: Iterable[Patient], work: Work, first: str = "") -> Ask:
+    """Lets the caller choose; whoever was read out is known from now on, whatever is said next."""
+    options = tuple(Option(patient.name, patient.id) for patient in people)
+    names = spoken_list([option.label for option in options]).replace(" and ", " or ")
+    return Ask("patient", f"Which one: {names}?", options, first=first, focus={"known": _written(known(work))})
+
+
+def known(work: Work) -> list[Patient]:
+    """All patients of whom was talked, with those that were just found."""
+    before = [Patient(**fields) for fields in json.loads(work.focus.get("known", "[]"))]
+    found = work.data("check_patient_exists")
+    if found is None:
+        return before
+    new = [patient_in(data, work.values["phone"]) for data in found["patients"]]
+    return [patient for patient in before if patient.id not in {one.id for one in new}] + new
+
+
+def with_phone(people: Iterable[Patient], phone: str) -> list[Patient]:
+    """Those with this number."""
+    return [patient for patient in people if patient.phone == phone]
+
+
+def patient_in(data: dict[str, Any], phone: str) -> Patient:
+    """A patient as a tool showed one."""
+    return Patient(data["patient_id"], f"{data['first_name']} {data['last_name']}".strip(), phone)
+
+
+def talking_of(work: Work, patient: Patient, deed: str = "", **more: str) -> Values:
+    """The focus from now on; `deed` is what was done, for the summary of the call.
+
+    Case, appointment and deeds of another patient are forgotten.
+    """
+    same = work.focus.get("patient") == patient.id
+    others = [one for one in known(work) if one.id != patient.id]
+    kept = {name: work.focus.get(name, "") if same else "" for name in ("deeds", "case", "booked")}
+    deeds = f"{kept['deeds']} {deed}".strip()
+    return {**kept, "patient": patient.id, "known": _written([*others, patient]), "deeds": deeds, **more}
+
+
+def _written(people: list[Patient]) -> str:
+    return json.dumps([asdict(patient) for patient in people[-_MOST_REMEMBERED:]])

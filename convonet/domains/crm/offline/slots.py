@@ -1,0 +1,321 @@
+"""What callers say about patients: names, dates of birth, appointments, complaints and how urgent they are."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+
+from convonet.agents.forms import readers
+from convonet.agents.forms.form import Found, Slot
+from convonet.agents.numbers import with_digits
+from convonet.domains.crm.contract import Priority
+
+UNKNOWN = "unknown"
+"""The date of birth of whoever's isn't told."""
+
+_OPENS = time(7)
+"""No practice is open earlier, so "at three" is in the afternoon."""
+
+_NO_NAME_WORDS = """
+    a an the her him he she it them they his their that this these those who whom which what my me i us our we you
+    your same other another new next last today tomorrow tonight monday tuesday wednesday thursday friday saturday
+    sunday at in on to and or but for of with about by from as has have had is are was were be being not no yes all
+    appointment appointments patient patients case cases note notes call calls summary visit slot number phone number's
+    date birth born name named called please there here somebody someone anybody rash fever cough pain headache nausea
+    dizziness asthma eczema flu cold allergies migraine vomiting depression anxiety diabetes physical therapy
+    surgery labs refill medication prescription insurance check half noon midnight morning afternoon evening urgent
+    staff doctor nurse desk yet again also record records file register do does
+"""
+_NO_NAMES = "|".join(sorted(_NO_NAME_WORDS.split(), key=len, reverse=True))
+_WORD = rf"(?!(?:{_NO_NAMES})\b)[a-z][a-z'-]+"
+_ENDS = (
+    r"(?=$|,|\.| (?:on|at|and|that|who|who's|because|she|he|they|with|as|about|is|has|born|by|please|from|for|in)\b)"
+)
+_ABOUT = (
+    r"(?:^|\b(?:book|it|a|an|the|note|case|ticket|intake|summary|record|appointment|slot|visit|call|patient|one) )"
+    r"(?:for|about|of|with|on)"
+)
+_WHO = re.compile(
+    rf"(?:{_ABOUT} (?:the |our |my )?(?:patient )?|(?<!the )\bpatient (?:named |called )?"
+    r"|\bthe patient (?:named |called ))"
+    rf"(?P<name>{_WORD}(?: {_WORD}){{0,2}}?){_ENDS}",
+    re.IGNORECASE,
+)
+_OF = re.compile(r"(?:^| )(?:for|about|of|with|on)(?: (?:the|our|my))?(?: patient)?$", re.IGNORECASE)
+_WHOSE = re.compile(rf"\b(?P<name>{_WORD}(?: {_WORD})?)'s\b", re.IGNORECASE)
+_NEW = re.compile(
+    r"(?:\b(?:patient|contact|somebody|someone)(?:,| named| called|:| with the name| by the name of| is)*"
+    r"|\b(?:register|onboard|enroll|add|create|sign up)) "
+    rf"(?P<name>{_WORD}(?: {_WORD}){{1,2}}){_ENDS}",
+    re.IGNORECASE,
+)
+_MONTH_WORDS = "january february march april may june july august september october november december"
+_MONTHS = tuple(_MONTH_WORDS.split())
+_MONTH = rf"(?P<month>{'|'.join(f'{name}|{name[:3]}' for name in _MONTHS)})\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>(?:19|20)\d\d)"
+_SAID = (
+    r"(?:(?:and )?(?:(?:she|he|they) (?:was|were|is) )?"
+    r"(?:born|(?:(?:her|his|the) )?(?:date of birth|birth ?date|birthday|d\.?o\.?b\.?))(?: is)?(?: on)? )?"
+)
+_DATES = tuple(
+    re.compile(rf"{_SAID}(?:the )?{written}(?!\d)")
+    for written in (
+        rf"{_MONTH} (?:the )?{_DAY},? (?:in )?{_YEAR}",
+        rf"{_DAY}(?: of)? {_MONTH},? {_YEAR}",
+        rf"(?<!\d){_YEAR}-(?P<month>\d\d)-{_DAY}",
+        rf"(?<![\d/])(?P<month>\d{{1,2}})/{_DAY}/{_YEAR}",
+    )
+)
+_DATE_ALONE = re.compile(rf"(?P<month>\d{{1,2}}) {_DAY} {_YEAR}")
+_UNTOLD = re.compile(
+    r"(?:no|skip|none|unknown|not needed|(?:i |we )?(?:do not|don't) (?:know|have)(?: it| that)?|no idea|not sure"
+    r"|(?:i'm |i am )?not sure|i'd rather not(?: say)?|leave it(?: out| empty| blank)?|without(?: it)?)",
+    re.IGNORECASE,
+)
+_KINDS = {
+    "check-up": "check ?-?ups?",
+    "follow-up": "follow ?-?ups?",
+    "annual physical": "annual physical(?: exam)?|yearly physical|physical(?: exam)?(?! therapy)",
+    "physical therapy": "physical therapy|physio(?:therapy)?",
+    "consultation": "consultations?|consult",
+    "vaccination": "vaccinations?|vaccine|(?:flu )?shots?|immuni[sz]ation",
+    "blood test": "blood (?:test|work|draw)|lab (?:test|work)",
+    "pediatric": "p(?:a)?ediatric(?: check(?: ?-?up)?)?",
+    "dental": "dental(?: cleaning)?|dentist",
+    "telehealth": "telehealth|video|virtual",
+}
+_KIND_WORDS = re.compile(
+    r"\bfor an? (?!patient\b|child\b|moment\b)(?P<kind>[a-z][a-z -]{2,40}?)"
+    r"(?=$|,| (?:on|at|next|tomorrow|today|this|for|with|in)\b)",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(
+    r"(?:\b(?:for|lasting|of)(?: about)? )?(?<!in )"
+    r"\b(?:(?P<minutes>\d{1,3})[ -]minutes?|(?P<half>half an hour|half hour)|(?P<more>an hour and a half)"
+    r"|(?P<one>an hour|one hour|1 hour)|(?P<two>2 hours))\b(?: long)?"
+)
+_AS = (
+    r"(?:,? ?\b(?:and )?(?:it's|it is|this is|that's|mark it|make it|treat it|with|as|at)"
+    r"(?: (?:an?|very|quite|really))? )?"
+)
+_URGENCY = (
+    (
+        Priority.P3,
+        r"not (?:very |really |so |that )?urgent|no (?:hurry|rush)|routine|p ?(?:3|three)"
+        r"|priority (?:3|three|low|normal)|(?:normal|low|regular) (?:priority|urgency)",
+        r"normal|low|regular",
+    ),
+    (
+        Priority.P1,
+        r"urgent(?:ly)?(?: priority)?|emergency|right away|immediately|as soon as possible|asap|p ?(?:1|one)"
+        r"|priority (?:1|one)|(?:top|highest) priority",
+        r"top|highest|very",
+    ),
+    (Priority.P2, r"(?:high|higher) (?:priority|urgency)|priority (?:2|two|high)|p ?(?:2|two)", r"high|important|soon"),
+)
+_PRIORITIES = [(value, re.compile(rf"{_AS}\b(?:{heard})\b", re.IGNORECASE)) for value, heard, _ in _URGENCY]
+_URGENT_ALONE = [(value, re.compile(rf"\b(?:{alone})\b", re.IGNORECASE)) for value, _, alone in _URGENCY]
+_SYMPTOMS = re.compile(
+    r"(?:\b(?:because )?(?:she|he|they|the patient|who|patient|it)(?:'s|'ve| is| are| has| have| had| feels| feel)?"
+    r"(?: got| been| having| complaining| suffering| suffers| complains| reports| reporting)*(?: from| of| about)?"
+    r"|\bsymptoms?(?: are| is|:)?|\b(?:case|intake|ticket)(?: for (?:her|him|them))? (?:for|about|because of|with|:))"
+    r" (?P<words>\S.*)$",
+    re.IGNORECASE,
+)
+_IN_FILE = r"(?: (?:in|to|on|into) (?:(?:her|his|their|the patient's) )?(?:file|record|chart|notes))"
+_NOTE = re.compile(
+    rf"(?:\bnotes?(?: for (?:her|him|them))?(?: down)?{_IN_FILE}?(?: that| saying|:|,| to say)"
+    rf"|\b(?:write|jot|put|add|record|note)(?: it)?(?: down)?{_IN_FILE}?(?: that|:)) (?P<words>\S.*)$",
+    re.IGNORECASE,
+)
+_NOTE_OF = re.compile(
+    rf"^.{{0,25}}?\bnote (?:for|about|on) (?:the )?(?:patient )?{_WORD}|^.{{0,30}}?\b{_WORD}'s (?:file|record|chart)\b",
+    re.IGNORECASE,
+)
+_SUMMARY = re.compile(
+    rf"(?:\b(?:call|conversation|summary|recap|log|it|this){_IN_FILE}?(?: that|:|,| saying| as:)) (?P<words>\S.*)$",
+    re.IGNORECASE,
+)
+
+
+def phone(ask: str | None = None) -> Slot:
+    """The patient's phone number, digits."""
+    return readers.phone("phone", ask, "Please say it digit by digit, with the area code.")
+
+
+def who() -> Slot:
+    """The patient by name: "for Ana Diaz", "Ana's"."""
+
+    def find(text: str, now: datetime) -> Found | None:
+        found = _WHO.search(text) or _WHOSE.search(text)
+        if found is None:
+            return None
+        before = _OF.sub("", text[: found.start("name")].strip())
+        return Found(_capitals(found["name"]), f"{before} {text[found.end() :].strip()}".strip())
+
+    return Slot("who", find, lambda text, now: found.value if (found := find(text, now)) else None)
+
+
+def new_name(ask: str) -> Slot:
+    """Who is to be registered."""
+    plain = readers.person("name", ask, "First and last name, please.")
+
+    def find(text: str, now: datetime) -> Found | None:
+        if found := _NEW.search(text):
+            return Found(_capitals(found["name"]), _without(text, found))
+        return plain.find(text, now)
+
+    return Slot("name", find, plain.read, ask, hint=plain.hint)
+
+
+def name_part(name: str, called: str) -> Slot:
+    """The first or the last name alone, as in a correction: "the last name is Diaz"."""
+    plain = readers.person(name, None)
+    pattern = re.compile(rf"\b(?:{called})(?: name)?(?: is|'s|:)? (?P<name>{_WORD})", re.IGNORECASE)
+
+    def find(text: str, now: datetime) -> Found | None:
+        found = pattern.search(text)
+        return Found(_capitals(found["name"]), _without(text, found)) if found else None
+
+    return Slot(name, find, plain.read)
+
+
+def born(ask: str) -> Slot:
+    """The date of birth, ISO, or `UNKNOWN`."""
+
+    def find(text: str, now: datetime) -> Found | None:
+        said = re.sub(r"\b(19|20) (\d\d)\b(?=\D*$|[ ,])", r"\1\2", with_digits(text))
+        found = _DATE_ALONE.fullmatch(said) or next((m for p in _DATES if (m := p.search(said))), None)
+        told = _date(found) if found else None
+        return Found(told, _without(said, found)) if found and told else None
+
+    def read(text: str, now: datetime) -> str | None:
+        if found := find(text, now):
+            return found.value
+        return UNKNOWN if _UNTOLD.fullmatch(text) else None
+
+    # early, and before the phone number, which would take a date of birth in digits for one
+    return Slot("born", find, read, ask, early=True, hint="For example: May third, 1990. Or say skip.", nothing=UNKNOWN)
+
+
+def kind() -> Slot:
+    """What an appointment is for; the tool takes any words."""
+    known = readers.choice("kind", None, _KINDS)
+
+    def find(text: str, now: datetime) -> Found | None:
+        if found := known.find(text, now):
+            return found
+        said = _KIND_WORDS.search(text)
+        return Found(said["kind"], _without(text, said)) if said else None
+
+    return Slot("kind", find, known.read)
+
+
+def duration() -> Slot:
+    """How long an appointment is, in minutes."""
+
+    def find(text: str, now: datetime) -> Found | None:
+        said = with_digits(text)
+        found = _DURATION.search(said)
+        if found is None:
+            return None
+        named = {"half": 30, "more": 90, "one": 60, "two": 120}
+        minutes = found["minutes"] or str(named[found.lastgroup or "half"])
+        return Found(minutes, _without(said, found))
+
+    return Slot("duration", find, lambda text, now: found.value if (found := find(text, now)) else None, early=True)
+
+
+def day(ask: str | None = None) -> Slot:
+    """The day, ISO."""
+    return readers.day("day", ask, "For example: next Tuesday.")
+
+
+def clock(ask: str | None = None) -> Slot:
+    """When it begins, "10:30"."""
+    return readers.clock("time", ask, "For example: half past ten.", likely=_in_the_day)
+
+
+def priority(ask: str) -> Slot:
+    """How urgent a case is: P1, P2 or P3."""
+
+    def find(text: str, now: datetime) -> Found | None:
+        return next(
+            (Found(value, _without(text, m).strip(" ,")) for value, p in _PRIORITIES if (m := p.search(text))), None
+        )
+
+    def read(text: str, now: datetime) -> str | None:
+        if found := find(text, now):
+            return found.value
+        return next((value for value, pattern in _URGENT_ALONE if pattern.search(text)), None)
+
+    return Slot("priority", find, read, ask, hint="Say urgent, high or normal.")
+
+
+def symptoms(ask: str) -> Slot:
+    """What the patient suffers from, in the caller's words."""
+    return _text("symptoms", ask, _SYMPTOMS)
+
+
+def note(ask: str) -> Slot:
+    """What a note says."""
+    return _text("note", ask, _NOTE)
+
+
+def summary() -> Slot:
+    """What a call was about; asked for when nothing was done in it."""
+    return _text("summary", None, _SUMMARY)
+
+
+def about_case() -> Slot:
+    """Whether an appointment is about the case that was opened before."""
+    return readers.choice("about_case", None, {"yes": "(?:about|for|because of) (?:that|this|the|her|his) case"})
+
+
+def note_of() -> Slot:
+    """Whose note it is, said before what it says: its text may name others."""
+    named = who()
+
+    def find(text: str, now: datetime) -> Found | None:
+        return named.find(text, now) if _NOTE_OF.match(text) else None
+
+    return Slot("who", find, named.read)
+
+
+def chosen(name: str) -> Slot:
+    """Which of several; it is only ever chosen from what was read out, or known from before."""
+    return Slot(name, lambda text, now: None, lambda text, now: None)
+
+
+def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:
+    def find(text: str, now: datetime) -> Found | None:
+        found = pattern.search(text)
+        return Found(found["words"][: readers.MOST_TEXT].strip(" ,"), text[: found.start()].strip()) if found else None
+
+    def read(text: str, now: datetime) -> str | None:
+        found = find(text, now)
+        return found.value if found else text[: readers.MOST_TEXT] or None
+
+    return Slot(name, find, read, ask)
+
+
+def _date(found: re.Match[str]) -> str | None:
+    month = found["month"]
+    number = int(month) if month.isdigit() else [name[:3] for name in _MONTHS].index(month[:3]) + 1
+    try:
+        return date(int(found["year"]), number, int(found["day"])).isoformat()
+    except ValueError:
+        return None
+
+
+def _in_the_day(said: time) -> time:
+    return said.replace(hour=said.hour + 12) if 0 < said.hour < _OPENS.hour else said
+
+
+def _without(text: str, found: re.Match[str]) -> str:
+    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
+
+
+def _capitals(said: str) -> str:
+    return " ".join(word[:1].upper() + word[1:] for word in said.split())

@@ -1,0 +1,154 @@
+"""Finding doctors, what the directory knows of one, and care programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rapidfuzz import fuzz, process
+
+from convonet.agents.forms.form import Ask, Form, Move, Slot, Sure, Tell, Work
+from convonet.agents.skill import Call, UseTools
+from convonet.domains.healthcare.offline import slots
+from convonet.domains.healthcare.offline.one_of import one_of
+
+_WHICH_DOCTOR = "Which doctor? Tell me a specialty and I'll look, or the doctor's ten-digit number."
+_ALIKE = 80.0
+_PLACES = ("first", "second", "third", "fourth")
+
+
+def _search(work: Work) -> Move:
+    found = work.data("search_providers")
+    if found is None:
+        around = {"zip_code": work.values["zip"]} if "zip" in work.values else {}
+        return UseTools((Call("search_providers", {"specialty": work.values["specialty"], **around}),))
+    shown = [{"npi": one["npi"], "name": one["name"]} for one in found["providers"][:10]]
+    return Tell(work.answer("search_providers") or "", {"doctors": json.dumps(shown)})
+
+
+def about_doctor(tool: str) -> Callable[[Work], Move]:
+    """The function of a form that asks about one provider: the one named, by number or of those found last."""
+
+    def act(work: Work) -> Move:
+        if told := work.answer(tool):
+            return Tell(told, {"doctor": str(work.outcomes[-1].data["provider"]["npi"])})
+        if "npi" in work.values:
+            return UseTools((Call(tool, {"npi": work.values["npi"]}),))
+        doctors: list[dict[str, Any]] = json.loads(work.focus.get("doctors", "[]"))
+        if meant := _named(work.values.get("name", ""), doctors) or _at_place(work.values.get("place"), doctors):
+            return UseTools((Call(tool, {"npi": meant["npi"]}),))
+        none = Ask("npi", _WHICH_DOCTOR)
+        one = one_of(work, "doctor", doctors, "npi", [doctor["name"] for doctor in doctors], none)
+        return UseTools((Call(tool, {"npi": one["npi"]}),)) if isinstance(one, Mapping) else one
+
+    return act
+
+
+def _named(name: str, doctors: list[dict[str, Any]]) -> dict[str, Any] | None:
+    found = process.extractOne(
+        name.lower(), [doctor["name"].lower() for doctor in doctors], scorer=fuzz.token_set_ratio, score_cutoff=_ALIKE
+    )
+    return doctors[found[2]] if name and found else None
+
+
+def _at_place(place: str | None, doctors: list[dict[str, Any]]) -> dict[str, Any] | None:
+    index = _PLACES.index(place) if place else len(doctors)
+    return doctors[index] if index < len(doctors) else None
+
+
+def _programs(work: Work) -> Move:
+    if told := work.answer("get_care_programs"):
+        return Tell(told)
+    return UseTools((Call("get_care_programs", {}),))
+
+
+def _enroll(work: Work) -> Move:
+    if told := work.answer("enroll_care_program"):
+        return Tell(told)
+    if work.agreed:
+        return UseTools((Call("enroll_care_program", {"program_id": work.values["program"]}),))
+    found = work.data("get_care_programs")
+    if found is None:
+        return UseTools((Call("get_care_programs", {}),))
+    free: list[dict[str, Any]] = [program for program in found["programs"] if program["enrolled_on"] is None]
+    about = work.values.get("about")
+    named = [one for one in free if about and about in f"{one['name']} {one['kind']}".lower()]
+    none = Tell("You are in every program that there is.")
+    one = one_of(work, "program", named or free, "program_code", [each["name"] for each in named or free], none)
+    if not isinstance(one, Mapping):
+        return one
+    return Sure(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
+
+
+def _doctor_name() -> Slot:
+    return slots.named(
+        "name", re.compile(r"\b(?:doctor|dr\.?) (?P<name>[a-z'-]+(?: (?!in\b|still\b|taking\b)[a-z'-]+)?)")
+    )
+
+
+def _place() -> Slot:
+    return slots.named("place", re.compile(rf"\b(?P<place>{'|'.join(_PLACES)})\b"))
+
+
+def _about() -> Slot:
+    return slots.named("about", re.compile(r"\b(?P<about>diabetes|heart|maternity|asthma|weight|smok|stress|back)"))
+
+
+_DOCTOR = (
+    r"(?:doctors?|physicians?|specialists?|providers?|clinics?|pediatricians?|therapists?|dentists?|[a-z]+ologists?"
+    r"|[a-z]+iatrists?|surgeons?|urgent care|laborator(?:y|ies)|labs?)"
+)
+DOCTORS = Form(
+    name="doctors",
+    act=_search,
+    patterns=slots.ours(
+        rf"\b(?:find|search|look(?:ing)? for|need|recommend|want to see|are there|is there|which|list)\b"
+        rf".*\b{_DOCTOR}\b",
+        rf"\b{_DOCTOR} (?:near|around|close|in) (?:me|my|here|zip|the area|\d)",
+    ),
+    slots=(slots.zip_code(), slots.specialty("What kind of doctor?")),
+    corrected_by="doctors",
+)
+NETWORK = Form(
+    name="network",
+    act=about_doctor("check_provider_network"),
+    patterns=slots.ours(
+        r"\b(?:in[ -]network|in (?:my|our|the|your) network|out of network"
+        r"|(?:take|accept) (?:my|our) (?:insurance|plan)|tak(?:ing|es?) new patients)\b"
+    ),
+    about_it=slots.ours(
+        r"^(?:is|does) (?:he|she|it|that one|the [a-z]+ one)\b.*\b(?:network|patients|insurance|plan)\b"
+    ),
+    slots=(slots.npi(), _doctor_name(), _place(), slots.chosen("doctor")),
+)
+DOCTOR = Form(
+    name="doctor",
+    act=about_doctor("get_provider_details"),
+    patterns=slots.ours(
+        r"\b(?:phone|number|address|details?|rating|languages?|more|where)\b.*\b(?:doctor|dr|provider|clinic)\b",
+    ),
+    about_it=slots.ours(
+        r"^(?:what(?:'s| is)|tell me|give me|where) .*\b(?:phone|number|address|details|more|rating|languages)\b.*",
+        r"^(?:tell me more|details|more)(?: about (?:him|her|it|that one|the (?:first|second|third|last)(?: one)?))?$",
+    ),
+    slots=(slots.npi(), _doctor_name(), _place(), slots.chosen("doctor")),
+)
+PROGRAMS = Form(
+    name="programs",
+    act=_programs,
+    patterns=slots.ours(
+        r"\b(?:what|which|list|show|any|are there|tell me about|do you have|am i in)\b"
+        r".*\b(?:care|health|wellness) programs?\b"
+    ),
+)
+ENROLL = Form(
+    name="enroll",
+    act=_enroll,
+    patterns=slots.ours(
+        r"\b(?:enroll|sign|put|join|register)\b.*\bprograms?\b",
+        r"\b(?:enroll|sign) me (?:up )?(?:in|into|for)\b.*\b(?:diabetes|heart|maternity|care|wellness|asthma)\b",
+    ),
+    slots=(_about(), slots.chosen("program")),
+)

@@ -1,0 +1,27 @@
+"""Which claim, authorization, doctor or program a member means: the one talked of, the only one, or the one chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convonet.agents.forms.form import Ask, Move, Option, Work
+from convonet.domains.phrasing import spoken_list
+
+MOST_OPTIONS = 4
+
+Row = Mapping[str, Any]
+
+
+def one_of(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Sequence[str], none: Move) -> Row | Move:
+    """The row that is meant; else what asks for it. `none` is what to do when there is no row."""
+    wanted = work.values.get(slot) or work.focus.get(slot)
+    named = [row for row in rows if str(row[key]) == wanted]
+    meant = named or list(rows)
+    if not meant:
+        return none
+    if len(meant) == 1 or "newest" in work.values:
+        return meant[0]
+    options = tuple(Option(label, str(row[key])) for label, row in list(zip(labels, rows, strict=True))[:MOST_OPTIONS])
+    names = spoken_list([option.label for option in options]).replace(" and ", " or ")
+    return Ask(slot, f"Which one: {names}?", options)
