@@ -23,9 +23,9 @@ from convonet.agents.router import Router, example_lines
 from convonet.errors import NoSpeech
 from convonet.ids import TurnId, UserId, new_session_id
 from convonet.settings import Settings
-from convonet.speech.base import AudioFormat, Language, Utterance
+from convonet.speech.base import Language, Utterance
 from convonet.speech.local.service import LocalSpeech
-from tests.speech_samples import SAMPLE_RATE, speak, wav_bytes
+from tests.speech_samples import SAMPLE_RATE, speak
 
 HELD_OUT = Path(__file__).parents[1] / "tests" / "agents" / "held_out_lines.tsv"
 NOW = datetime(2026, 11, 18, 19, 30, tzinfo=UTC)
@@ -56,7 +56,7 @@ async def as_heard(lines: Sequence[tuple[str, str]], voice: str) -> list[tuple[s
     await speech.start()
     heard = []
     for label, said in lines:
-        utterance = Utterance(wav_bytes(speak(said, voice)), AudioFormat.WAV, SAMPLE_RATE)
+        utterance = Utterance(speak(said, voice).tobytes(), "pcm16", SAMPLE_RATE)
         try:
             heard.append((label, (await speech.transcribe(utterance, language=Language("en-US"))).text))
         except NoSpeech:

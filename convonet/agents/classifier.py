@@ -1,7 +1,8 @@
 """Guesses what a sentence is about from example lines: the local classifier behind the rules, 10 ms on one core.
 
-What a sentence means comes from `meaning`, how it is spelled from hashed letter groups. Ridge regression on both is
-fitted when the process starts, so its lines are all that a new domain needs.
+What a sentence means comes from `meaning`, how it is spelled from hashed letter groups. Kernel ridge regression on both
+is fitted when the process starts, so its lines are all that a new domain needs. It is fitted twice: to tell the topics
+apart, which needs all lines of a topic together, and to tell what is wanted within one.
 """
 
 from __future__ import annotations
@@ -17,50 +18,75 @@ from numpy.typing import NDArray
 from convonet.agents.meaning import SentenceVectors, Vectors
 
 SPELLING_BUCKETS = 4096
-SPELLING_WEIGHT = 0.8
-"""Of letter groups beside meaning; chosen by leave-one-out on the example lines, see docs/agent.md."""
+SPELLING_WEIGHT = 0.6
+"""Of letter groups beside meaning; this and the next two were chosen by leave-one-out on the example lines."""
+
+SHARPNESS = 2.0
+"""How fast two sentences stop being alike as their meanings drift apart."""
 
 PENALTY = 0.5
-"""Ridge penalty, chosen the same way."""
+"""Ridge penalty."""
 
 _TEMPERATURES = (0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The most likely label and its probability, and the probabilities of all labels."""
+    """The probability of each topic, and for each topic the most likely of its forms."""
 
-    label: str
-    probability: float
-    all: Mapping[str, float]
+    topics: Mapping[str, float]
+    forms: Mapping[str, str]
 
 
 class Classifier:
     """Fitted once, then pure."""
 
     def __init__(self, lines: Mapping[str, Sequence[str]]) -> None:
-        """Fit on example lines by label."""
+        """Fit on example lines by label: "topic", or "topic.form"."""
         self._labels = sorted(lines)
         texts = [line for label in self._labels for line in lines[label]]
-        answers = np.array([i for i, label in enumerate(self._labels) for _ in lines[label]])
-        self._meaning = SentenceVectors()
-        features = _features(self._meaning.of_lines(texts), texts)
-        self._weights, scores = _fit(features, answers, len(self._labels))
+        labels = [label for label in self._labels for _ in lines[label]]
+        self._topics = sorted({_topic(label) for label in self._labels})
+        self._vectors = SentenceVectors()
+        self._lines = _Texts(self._vectors.of_lines(texts), texts)
+        alike = self._lines.alike(self._lines)
+        answers = np.array([self._topics.index(_topic(label)) for label in labels])
+        self._by_topic, scores = _fit(alike, answers, len(self._topics))
         self._temperature = _calibrated(scores, answers)
+        answers = np.array([self._labels.index(label) for label in labels])
+        self._by_label, _ = _fit(alike, answers, len(self._labels))
 
     def guess(self, text: str) -> Guess:
         """What the sentence is most likely about."""
-        scores = (_features(self._meaning.of(text)[None, :], [text]) @ self._weights)[0]
-        probabilities = _softmax(scores / self._temperature)
-        best = int(probabilities.argmax())
-        by_label = {label: float(p) for label, p in zip(self._labels, probabilities, strict=True)}
-        return Guess(self._labels[best], float(probabilities[best]), by_label)
+        alike = _Texts(self._vectors.of(text)[None, :], [text]).alike(self._lines)
+        probabilities = _softmax((alike @ self._by_topic)[0] / self._temperature)
+        topics = {topic: float(p) for topic, p in zip(self._topics, probabilities, strict=True)}
+        forms: dict[str, str] = {}
+        for index in (alike @ self._by_label)[0].argsort()[::-1]:
+            topic, _, form = self._labels[index].partition(".")
+            forms.setdefault(topic, form)
+        return Guess(topics, forms)
 
 
-def _features(meaning: Vectors, texts: Sequence[str]) -> Vectors:
-    spelling = np.stack([_spelling(text.lower()) for text in texts])
-    constant = np.ones((len(texts), 1), dtype=np.float32)
-    return np.concatenate([meaning, SPELLING_WEIGHT * spelling, constant], axis=1)
+class _Texts:
+    """Sentences as the kernel compares them: what they mean and how they are spelled, as vectors of length 1."""
+
+    def __init__(self, meaning: Vectors, texts: Sequence[str]) -> None:
+        self._meaning = meaning
+        # a row per letter group, so that the few of one sentence are quickly picked
+        self._spelling = np.ascontiguousarray(np.stack([_spelling(text.lower()) for text in texts], axis=1))
+
+    def alike(self, others: _Texts) -> Vectors:
+        """The kernel: a row for each of these sentences, a column for each of the others."""
+        meaning = np.exp(SHARPNESS * (self._meaning @ others._meaning.T - 1))
+        groups = np.flatnonzero(self._spelling.any(axis=1))
+        spelling = self._spelling[groups].T @ others._spelling[groups]
+        kernel: Vectors = meaning + SPELLING_WEIGHT * spelling + 1
+        return kernel
+
+
+def _topic(label: str) -> str:
+    return label.partition(".")[0]
 
 
 def _spelling(text: str) -> Vectors:
@@ -82,21 +108,19 @@ def _groups(text: str) -> Iterator[str]:
             yield from (padded[i : i + size] for i in range(len(padded) - size + 1))
 
 
-def _fit(features: Vectors, answers: NDArray[np.int64], labels: int) -> tuple[Vectors, Vectors]:
-    """Weights, and the scores that each line gets when it is left out."""
+def _fit(alike: Vectors, answers: NDArray[np.int64], labels: int) -> tuple[Vectors, Vectors]:
+    """Weights of the lines, and the scores that each line gets when it is left out."""
     wanted = np.zeros((len(answers), labels), dtype=np.float32)
     wanted[np.arange(len(answers)), answers] = 1
     # few lines of a label must not make it improbable
     weight = (1 / np.maximum(wanted.sum(axis=0), 1))[answers]
     weight *= len(answers) / weight.sum()
     root = np.sqrt(weight).astype(np.float32)[:, None]
-    kernel = (features * root) @ (features * root).T
     identity = np.eye(len(answers), dtype=np.float32)
-    solved = np.linalg.solve(kernel + PENALTY * identity, identity)
+    solved = np.linalg.solve(alike * root * root.T + PENALTY * identity, identity)
     duals = solved @ (wanted * root)
-    weights = (features * root).T @ duals
     left_out = wanted - (duals / np.diag(solved)[:, None]) / root
-    return weights.astype(np.float32), left_out.astype(np.float32)
+    return (root * duals).astype(np.float32), left_out.astype(np.float32)
 
 
 def _calibrated(scores: Vectors, answers: NDArray[np.int64]) -> float:

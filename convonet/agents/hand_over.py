@@ -1,4 +1,4 @@
-"""Recognises a caller who wants to speak to a human: whole sentences only, so that "real estate agent" is none."""
+"""Recognises a caller who wants to speak to a human, by what is asked for: "real estate agent" alone asks nothing."""
 
 from __future__ import annotations
 
@@ -21,26 +21,49 @@ _WISH = re.compile(
     rf" {_PERSON}"
     r"|(?:transfer|connect) (?:me|this call|the call)"
     rf"|(?:get|give|find) me {_PERSON}"
-    rf"|(?:i (?:want|need)|is there) {_PERSON}(?: there| here)?"
+    rf"|i (?:want|need) {_PERSON}(?: there| here)?"
     r"|(?:a )?(?:human|operator|representative|agent|live agent|human agent|real person|customer service)(?: please)?"
     r")(?: (?:about|regarding|concerning|because|so that|who can|that can|instead of) .+)?",
     re.IGNORECASE,
 )
+_ASKED_FOR = re.compile(
+    r"\b(?:talk|speak(?:ing)?|chat|deal|discuss|connect(?:ed)?|transfer(?:red)?|put|get|give|pass|switch|hand|forward"
+    r"|bring|send|want|need|rather|prefer|like|demand|reach|find|is there|are there|let)\b[^.?!]{0,50}?"
+    r"\b(?:humans?(?: being| agent)?|(?:real|live|actual|living) (?:person|people|agent|employee)|operator"
+    r"|representative|supervisor|member of staff|customer (?:service|support|care)"
+    r"|(?:someone|somebody) (?:real|in person|in charge|else)|your (?:boss|manager|colleagues?|staff|employees|team))\b"
+    r"(?! (?:rights|body|nature|resources|brain|beings))",
+    re.IGNORECASE,
+)
+_NOT_OUR_PEOPLE = re.compile(
+    r"\b(?:list|remind|reminder|task|to-?do|calendar|are you|am i|is this|you sound|team called|crane|forklift)\b",
+    re.IGNORECASE,
+)
+_PEOPLE = re.compile(
+    r"\b(?:list|remind|reminder|task|to-?do|calendar|are you|am i|is this|you sound|team called|crane|forklift)\b",
+    re.IGNORECASE,
+)
 _PEOPLE = re.compile(
     r"\b(?:human|person|people|agent|operator|representative|rep|somebody|someone|anybody|anyone|manager|supervisor|staff"
-    r"|colleague|employee|team|department|service|support|individual|receptionist|specialist|advisor|adviser|folks?)s?\b",
+    r"|colleague|employee|team|department|service|support|individual|receptionist|reception|specialist|advisor|adviser"
+    r"|consultant|expert|boss|folks?|help desk|customer care|in charge|whoever|nurse|owner|machine|robot|bot|computer"
+    r"|(?:transfer|connect|forward|pass|put|switch|hand) (?:me|us|this|the call)|transferred|put through|complain)s?\b",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"\b(?:don't|do not|didn't|no need to|not|never|without|instead of|rather than|stop)\b.*"
-    r"\b(?:transfer|transferred|transferring|connect|human|person|agent|operator|representative|somebody|someone)",
+    r"\b(?:don't|do not|didn't|no need to|not|never|without|instead of|rather than|stop)\b"
+    r"(?: (?!understand|get|hear|like|want to talk to a (?:machine|robot|bot|computer))[\w']+){0,5}? "
+    r"(?:transfer|transferred|transferring|connect|connecting|human|person|agent|operator|representative|somebody|someone)\b",
     re.IGNORECASE,
 )
 
 
 def wants_a_human(said: str) -> bool:
     """Whether the sentence surely asks for a person."""
-    return _WISH.fullmatch(cleaned(said)) is not None
+    if _WISH.fullmatch(cleaned(said)):
+        return True
+    asked = _ASKED_FOR.search(said) and not _NOT_OUR_PEOPLE.search(said)
+    return bool(asked) and not refuses_a_human(said)
 
 
 def names_a_person(said: str) -> bool:

@@ -45,11 +45,20 @@ MOST_CHARACTERS = 600
 
 TOO_LONG = "That was too much at once for me. Please say it in fewer words."
 
-CONFIDENT = 0.45
+CONFIDENT = 0.38
 """From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""
 
 CHANGES_TOPIC = 0.6
 """From here a guess takes a sentence away from the domain whose question it might answer."""
+
+HANDS_OVER = 0.7
+"""From here a guess that a person is wanted counts: a wrong hand-over costs two people's time."""
+
+FEW_WORDS = 2
+"""The classifier has learned from sentences."""
+
+POSSIBLE = 0.15
+"""Below this no domain gets a longer sentence that its rules only may take."""
 
 STICKY = 0.3
 """What the domain of the conversation has ahead when several are sure."""
@@ -115,19 +124,24 @@ class Router:
         if wants_a_human(said):
             return self._hand_over(said, so_far, unasked)
         claims = {name: domain.skill.claims(SkillTurn(said, now, memory)) for name, domain in self._domains.items()}
-        strong = [name for name, claim in claims.items() if claim >= Claim.SURE]
+        strong = [name for name, claim in claims.items() if claim >= Claim.LIKELY]
         chat = small_talk(said, Moment(request.caller.user_name, now, tuple(self._domains.values())))
         # "yes" and "cancel it" are small talk only when nothing was asked or talked about
         if chat is not None and (answer(said) is None or not (strong or QUESTION in memory)):
             return Route("small_talk", so_far, text=chat, memory=unasked)
-        if len(strong) == 1:
+        if len(strong) == 1 and claims[strong[0]] >= Claim.SURE:
             return self._to(strong[0])
         guess = await asyncio.get_running_loop().run_in_executor(self._thread, self._classifier.guess, cleaned(said))
-        topics = _by_topic(guess)
+        topics = guess.topics
+        asked = QUESTION in memory and Claim.MAYBE in claims.values()
+        found = self._by_guess(said, so_far, guess, unasked, claims, asked=asked)
         if strong:
-            return self._to(self._strongest(strong, claims, so_far, topics))
-        found = self._by_guess(said, so_far, topics, guess, unasked, claims)
-        return found or self._unsure(claims, so_far, topics, unasked)
+            best = self._strongest(strong, claims, so_far, topics)
+            ahead = topics[best] + STICKY * (self._type(best) == so_far) >= max(topics.values())
+            vague = found is not None and found.kind != "domain" and max(topics.values()) < CHANGES_TOPIC
+            if found is None or vague or ahead or claims[best] >= Claim.SURE:
+                return self._to(best)
+        return found or self._unsure(claims, so_far, topics, unasked, known=asked or len(said.split()) <= FEW_WORDS)
 
     def steered(self, request: TurnRequest, route: Route, call: ToolCall) -> tuple[Route, str]:
         """Where a hosted model's call of a steering tool leads, and what it is told of that."""
@@ -153,24 +167,36 @@ class Router:
         self,
         said: str,
         so_far: AgentType,
-        topics: Mapping[str, float],
         guess: Guess,
         memory: dict[str, str],
         claims: Mapping[str, Claim],
+        *,
+        asked: bool,
     ) -> Route | None:
-        topic = max(topics, key=topics.__getitem__)
-        if topics[topic] < (CHANGES_TOPIC if self._hosted and so_far != "general" else CONFIDENT):
+        topic = max(guess.topics, key=guess.topics.__getitem__)
+        sure = guess.topics[topic] >= CHANGES_TOPIC
+        # what may answer a question, or go on with what a hosted model talks of, takes more to be something else
+        if not sure and (guess.topics[topic] < CONFIDENT or asked or (self._hosted and so_far != "general")):
             return None
         if topic == "hand_over":
-            wanted = topics[topic] >= CHANGES_TOPIC and names_a_person(said) and not refuses_a_human(said)
+            wanted = guess.topics[topic] >= HANDS_OVER and names_a_person(said) and not refuses_a_human(said)
             return self._hand_over(said, so_far, memory) if wanted else None
-        # one unknown word looks like a greeting to the classifier
-        if topic == "small_talk" and Claim.MAYBE not in claims.values() and " " in said.strip():
+        # "delete it" and "milk" look like chatter to the classifier
+        if (
+            topic in ("out_of_scope", "small_talk")
+            and len(said.split()) <= FEW_WORDS
+            and Claim.MAYBE in claims.values()
+        ):
+            return None
+        if topic in ("out_of_scope", "small_talk") and self._hosted:
+            return None
+        if topic == "out_of_scope" and sure and not asked:
+            return Route("out_of_scope", so_far, text=out_of_scope(tuple(self._domains.values())), memory=memory)
+        if topic == "small_talk" and (sure or Claim.MAYBE not in claims.values()) and " " in said.strip():
             return Route("small_talk", so_far, text=offer(tuple(self._domains.values())), memory=memory)
         if topic not in self._domains:
             return None
-        forms = {label: p for label, p in guess.all.items() if label.startswith(f"{topic}.")}
-        return self._to(topic, max(forms, key=forms.__getitem__).partition(".")[2])
+        return self._to(topic, guess.forms[topic])
 
     def _hand_over(self, said: str, so_far: AgentType, memory: dict[str, str]) -> Route:
         department = self._departments.meant(said)
@@ -178,18 +204,25 @@ class Router:
         return Route("hand_over", so_far, text=text, memory=memory, department=department)
 
     def _unsure(
-        self, claims: Mapping[str, Claim], so_far: AgentType, topics: Mapping[str, float], memory: dict[str, str]
+        self,
+        claims: Mapping[str, Claim],
+        so_far: AgentType,
+        topics: Mapping[str, float],
+        memory: dict[str, str],
+        *,
+        known: bool = False,
     ) -> Route:
+        """`known` is whether the domain's rules count although the classifier thinks little of them."""
         if self._hosted:
             likely = [name for name in self._domains if self._type(name) == so_far]
             return self._to(max(likely, key=lambda name: topics.get(name, 0.0))) if likely else GENERAL
-        maybe = [name for name, claim in claims.items() if claim is Claim.MAYBE]
+        maybe = [n for n, claim in claims.items() if claim is Claim.MAYBE and (known or topics[n] >= POSSIBLE)]
         if maybe:
             return self._to(max(maybe, key=lambda name: self._type(name) == so_far))
         return Route("out_of_scope", so_far, text=out_of_scope(tuple(self._domains.values())), memory=memory)
 
     def _sure(self, turn: SkillTurn) -> bool:
-        return any(domain.skill.claims(turn) is Claim.SURE for domain in self._domains.values())
+        return any(domain.skill.claims(turn) >= Claim.LIKELY for domain in self._domains.values())
 
     def _type(self, domain: str) -> AgentType:
         return self._domains[domain].agent_type
@@ -200,14 +233,6 @@ class Router:
 
 def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:
     return Route("out_of_scope", so_far, text=ENGLISH_ONLY, memory=memory)
-
-
-def _by_topic(guess: Guess) -> dict[str, float]:
-    topics: dict[str, float] = {}
-    for label, probability in guess.all.items():
-        topic = label.partition(".")[0]
-        topics[topic] = topics.get(topic, 0.0) + probability
-    return topics
 
 
 def example_lines(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:

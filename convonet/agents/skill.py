@@ -70,8 +70,10 @@ class Claim(IntEnum):
     NONE = 0
     MAYBE = 1
     """The rules allow it: an answer that was not understood, a thing to do with no word about a list."""
-    SURE = 2
-    ANSWER = 3
+    LIKELY = 2
+    """The rules take it by its verb alone, as other domains might: "cancel the dinner"."""
+    SURE = 3
+    ANSWER = 4
     """It answers the question that this domain has asked."""
 
 

@@ -182,13 +182,50 @@ async def test_too_few_digits_are_asked_for_again(todays_world):
     )
 
 
+async def test_a_date_of_birth_that_cannot_be_is_asked_for_again_and_the_rest_is_kept(todays_world):
+    talk = await todays_world.talk()
+    heard = await say_all(talk, "register a new patient ana diaz", "may third twenty ninety", PHONE)
+    assert heard.text == "That date of birth can't be right. Please say it again."
+    sure = await talk.say("july fourth nineteen oh five")
+    assert sure.text.startswith("Ana Diaz, born July 4, 1905, with the number 415 555 0177.")
+
+
+async def test_a_number_that_is_none_is_asked_for_again_and_the_registration_goes_on(todays_world):
+    talk = await todays_world.talk()
+    heard = await say_all(talk, "register a new patient ana diaz", "skip", "123 4567", "yes")
+    assert heard.text.startswith("That doesn't sound like a complete phone number.")
+    assert (await talk.say(PHONE)).text.startswith("Ana Diaz, with the number 415 555 0177.")
+    await talk.say("yes")
+    (row,) = await rows(todays_world, ContactRow)
+    assert row.phone == "+14155550177"
+
+
+async def test_what_is_booked_instead_is_of_the_same_kind(talk, todays_world):
+    await say_all(talk, "book a check up for him tomorrow at ten", "yes")
+    asked = await talk.say("make it eleven instead")
+    assert asked.text.startswith("Only the practice's staff can move or cancel")
+    ((_, arguments),) = calls(await talk.say("yes"))
+    assert (arguments["appointment_type"], arguments["date_start"][-5:]) == ("check-up", "11:00")
+    assert len(await rows(todays_world, MeetingRow)) == 2
+
+
+async def test_the_patient_is_not_taken_for_what_they_suffer_from(talk):
+    heard = await say_all(talk, "log a clinical intake for this patient", "urgent")
+    assert heard.text == "What does the patient suffer from?"
+
+
+async def test_a_note_to_oneself_is_not_written_into_a_patients_record(talk, todays_world):
+    assert (await talk.say("make a note to water the plants")).tools == ["create_todo"]
+    assert await rows(todays_world, NoteRow) == []
+
+
 @pytest.mark.parametrize(
     ("said", "agent_type"),
     [
         ("add call tom to my list", "todo"),
         ("remind me to book a doctor's appointment", "todo"),
         ("book a table for two tomorrow at seven", "hanok_table"),
-        ("be patient with me", "general"),
+        ("the doctor show on television was great", "general"),
     ],
 )
 async def test_what_only_sounds_like_a_practice_is_not_taken_for_it(todays_world, said, agent_type):

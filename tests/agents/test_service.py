@@ -153,7 +153,7 @@ async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_ski
     for domain in all_domains():
         assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2
-        assert all(domain.skill.claims(SkillTurn(example, NOW)) is Claim.SURE for example in domain.examples)
+        assert all(domain.skill.claims(SkillTurn(example, NOW)) >= Claim.LIKELY for example in domain.examples)
     await tools.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,15 +10,21 @@ from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
+from convonet.agents.spoken import cleaned
 
 LEFT = "Okay, I'll leave it."
 
 
 class FormSkill:
-    """See `convonet.agents.skill.Skill`. `lost` is said when a sentence was the domain's, but of none of its forms."""
+    """See `convonet.agents.skill.Skill`.
 
-    def __init__(self, domain: str, forms: Sequence[Form], *, lost: str) -> None:
+    `own` are words (a pattern) that only this domain's sentences have: without one of them a form is likely, not sure.
+    `lost` is said when a sentence was the domain's, but of none of its forms.
+    """
+
+    def __init__(self, domain: str, forms: Sequence[Form], *, own: str, lost: str) -> None:
         self._domain = domain
+        self._own = re.compile(rf"\b(?:{own})\b", re.IGNORECASE)
         self._lost = lost
         self._reader = Reader({form.name: form for form in forms})
 
@@ -31,7 +38,8 @@ class FormSkill:
             return Claim.MAYBE
         if read == "dropped" or read.answers:
             return Claim.ANSWER if question else Claim.SURE
-        return Claim.SURE
+        about_it = any(pattern.search(cleaned(turn.said)) for pattern in read.form.about_it)
+        return Claim.SURE if about_it or self._own.search(turn.said) else Claim.LIKELY
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""

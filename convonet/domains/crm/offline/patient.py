@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Move, Option, Values, Work
+from convonet.agents.forms.form import Ask, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
+from convonet.domains.crm.phones import NOT_A_NUMBER
 from convonet.domains.phrasing import spoken_list
 
 WHICH = "Which patient? Please tell me their phone number."
@@ -30,6 +31,8 @@ class Patient:
 
 def the_patient(work: Work) -> Patient | Move:
     """The patient that is meant; else the step that finds out."""
+    if refused := refusal(work):
+        return refused
     phone, who = work.values.get("phone"), work.values.get("who")
     if phone and work.data("check_patient_exists") is None and not with_phone(known(work), phone):
         return UseTools((Call("check_patient_exists", {"phone": phone}),))
@@ -55,6 +58,14 @@ def the_patient(work: Work) -> Patient | Move:
     if len(meant) == 1:
         return meant[0]
     return which_of(meant, work) if meant else Ask("phone", WHICH)
+
+
+def refusal(work: Work) -> Move | None:
+    """What to say when a tool refused; a number that is none is asked for again."""
+    failed = next((outcome for outcome in work.outcomes if not outcome.ok), None)
+    if failed is None:
+        return None
+    return Ask("phone", failed.text) if failed.text == NOT_A_NUMBER else Tell(failed.text)
 
 
 def which_of(people: Iterable[Patient], work: Work, first: str = "") -> Ask:

@@ -7,11 +7,15 @@ from datetime import date
 from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work, sentence
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.crm.offline import slots
-from convonet.domains.crm.offline.patient import Patient, known, patient_in, talking_of, which_of, with_phone
+from convonet.domains.crm.offline.patient import Patient, known, patient_in, refusal, talking_of, which_of, with_phone
+from convonet.domains.crm.rules import require_birthdate
+from convonet.errors import DomainError
 
 
 def _find(work: Work) -> Move:
     who, phone = work.values.get("who"), work.values.get("phone")
+    if refused := refusal(work):
+        return refused
     people = known(work)
     if chosen := next((patient for patient in people if patient.id == work.values.get("patient")), None):
         return Tell(f"Okay, {chosen.name}.", talking_of(work, chosen))
@@ -40,11 +44,18 @@ def _number_of(who: str | None) -> str:
 
 
 def _register(work: Work) -> Move:
+    if refused := refusal(work):
+        return refused
     first, last = _name(work.values)
     if not last:
         return Ask("last", f"And {first}'s last name?")
     values = work.values
-    born = values["born"] if values["born"] != slots.UNKNOWN else None
+    born = date.fromisoformat(values["born"]) if values["born"] != slots.UNKNOWN else None
+    try:
+        # the tool's own rule: better told before the yes than after it
+        require_birthdate(born, work.now.date())
+    except DomainError as error:
+        return Ask("born", error.spoken)
     if not work.agreed or "read_back" not in values:
         spoken = f", born {_spoken_day(born)}" if born else ""
         words = (
@@ -54,7 +65,7 @@ def _register(work: Work) -> Move:
     done = work.data("onboard_patient")
     if done is None:
         who = {"first_name": first, "last_name": last, "phone": values["phone"]}
-        return UseTools((Call("onboard_patient", {**who, "dob": born} if born else {**who}),))
+        return UseTools((Call("onboard_patient", {**who, "dob": born.isoformat()} if born else {**who}),))
     patient = patient_in(done["patient"], values["phone"])
     return Tell(work.outcomes[-1].text, talking_of(work, patient, "Registered as a patient."))
 
@@ -65,8 +76,7 @@ def _name(values: Values) -> tuple[str, str]:
     return values.get("first", first), values.get("last", last)
 
 
-def _spoken_day(iso: str) -> str:
-    day = date.fromisoformat(iso)
+def _spoken_day(day: date) -> str:
     return f"{day:%B} {day.day}, {day.year}"
 
 
@@ -77,19 +87,22 @@ def _spoken_phone(digits: str) -> str:
 
 
 _SEEK = (
-    r"(?:find|look up|look for|look|search(?: for)?|check|pull up|get|open|show|give me|is there|are there"
+    r"(?:find|look up|look for|search(?: for)?|check|pull up|get|open|show|is there|are there"
     r"|do (?:we|you|i) have|have (?:we|you) got|who(?:'s| is)|which)"
 )
-_NUMBER = r"(?:(?:phone |telephone |cell )?number|phone|telephone|mobile|\d{3})"
+_ENTER = r"(?:register|onboard|enroll|sign up|create|add|set up|enter)"
 
 FIND = Form(
     name="find",
     act=_find,
+    handles_failure=True,
     patterns=sentence(
-        rf"^{_SEEK}\b.*\bpatients?\b(?!.*\b(?:appointments?|notes?|rights)\b)",
-        rf"\bpatients?(?:'s)?\b.*\b(?:with|has|under|at|by)\b.*\b{_NUMBER}",
-        r"\b(?:patient|patient's) (?:phone |telephone )?number is\b",
+        rf"^{_SEEK} (?:[a-z']+ ){{0,4}}patients?\b",
+        r"\bpatients?\b.*\b(?:with|has|under|at|by) .*\b(?:number|\d{3})\b",
+        r"\bpatient(?:'s)? (?:phone |telephone )?number is\b",
         r"^(?:switch|go|change) (?:back )?to (?:the )?(?:other )?patient\b",
+        never="doctors?|physicians?|specialists?|pediatricians?|dentists?|tak(?:es?|ing)|accept(?:s|ing)?|appointments?"
+        "|notes?|rights",
     ),
     slots=(slots.phone(), slots.who(), slots.chosen("patient")),
     corrected_by="find",
@@ -97,14 +110,13 @@ FIND = Form(
 REGISTER = Form(
     name="register",
     act=_register,
+    handles_failure=True,
     patterns=sentence(
-        r"^(?:we have |there's |there is |i have |register|onboard|enroll|sign up|create|add|set up|enter|make)\b.*"
-        r"\b(?:new |another )patient\b",
-        r"^(?:new|another) patient\b",
-        r"^(?:register|onboard|enroll|sign up|add|enter|create)\b.*\b(?:as|is) an? (?:new )?patient\b",
-        r"^(?:register|onboard|enroll|sign up|add|enter|create) (?:the |a |this |my )?patient\b",
-        r"^(?:register|onboard|enroll) (?!for\b|to\b|in\b|vote)[a-z'-]+ [a-z'-]+(?:$|,| born| with)",
-        r"\bpatient (?:registration|intake form)\b",
+        rf"^(?:we have|there's|there is|i have|{_ENTER}) (?:[a-z]+ ){{0,2}}(?:new|another) patient\b",
+        r"^(?:new|another) patient\b(?! forms?\b)",
+        rf"^{_ENTER}\b.*\b(?:as|is) an? (?:new )?patient\b",
+        rf"^{_ENTER} (?:the |a |this |my )?patient\b",
+        r"^(?:register|onboard) (?!(?:for|to|in|my|our|the|an?|this|that)\b)[a-z'-]+ [a-z'-]+(?:$|,| born| with)",
     ),
     about_it=sentence(r"^(?:register|onboard|enroll|sign up) (?:her|him|them)\b"),
     slots=(

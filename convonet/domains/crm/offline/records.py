@@ -58,18 +58,21 @@ def _save(patient: Patient, summary: str, call_type: str) -> Call:
     return Call("save_call_summary", {"patient_id": patient.id, "summary": summary, "call_type": call_type})
 
 
-_NOT_LISTED = r"(?!.*\b(?:calendar|to-?do|list|remind|reminder)\b)"
+_OTHERS = "calendar|to-?dos?|list|tasks?|remind|reminders?"
 _FILE = r"(?:file|record|chart|notes)"
+_OF_A_PATIENT = r"(?=.*\b(?:she|he|they|her|him|his|their|them|patients?|chart)\b)"
 
 CASE = Form(
     name="case",
     act=_open_case,
+    handles_failure=True,
     patterns=sentence(
-        rf"^(?:open|create|start|log|file|make|raise|new|add|set up|we need|i need)\b{_NOT_LISTED}"
-        r"(?!.*\b(?:appeal|claim|lawsuit|loan|court)\b).{0,40}\b(?:case|(?:clinical |new )?intake)\b",
-        r"^(?:a|an|another) (?:new |urgent )?case for\b",
-        r"\b(?:tell|inform|alert|let|pass (?:this|it|that) on to)\b.*\b(?:clinical staff|clinicians?|nurses?|triage)\b",
-        r"\b(?:for|to) triage\b",
+        r"^(?:open|create|start|log|file|make|raise|new|add|we need|i need)\b"
+        r".{0,40}\b(?:case(?! (?:of|for my)\b)|intake)\b",
+        r"^an? (?:new |urgent )?case for\b",
+        r"\b(?:tell|inform|alert|let|pass (?:this|it|that) on to)\b"
+        r".*\b(?:clinical staff|clinicians?|nurses?(?! ?line)|triage)\b",
+        never=f"{_OTHERS}|appeal|claim|lawsuit|loan|court",
     ),
     slots=(
         slots.phone(),
@@ -82,21 +85,26 @@ CASE = Form(
 NOTE = Form(
     name="note",
     act=_note,
+    handles_failure=True,
     patterns=sentence(
-        rf"^(?:add|make|take|leave|write|put|save|record|note)\b{_NOT_LISTED}.{{0,30}}\bnote\b",
+        rf"^{_OF_A_PATIENT}(?:add|make|take|leave|write|put|save|record)\b.{{0,30}}\bnote\b",
         r"^(?:note|write down|jot down|record)(?: down)? that (?:she|he|they|the patient|the mother|the father)\b",
-        rf"^(?:put|write|add)\b{_NOT_LISTED}.*\b(?:in|to|into|on) (?:her|his|their|the patient's|[a-z]+'s) {_FILE}\b",
+        rf"^(?:put|write|add)\b.*\b(?:in|to|into|on) (?:her|his|their|the patient's|[a-z]+'s) {_FILE}\b",
+        never=f"{_OTHERS}|reservation|booking",
     ),
+    about_it=sentence(r"^(?:add|make|take|leave|write|save) (?:a|another) note(?:$| that (?!i\b)| saying )"),
     slots=(slots.phone(), slots.note_of(), slots.note("What should the note say?"), slots.chosen("patient")),
 )
 SUMMARY = Form(
     name="summary",
     act=_summarize,
+    handles_failure=True,
     patterns=sentence(
-        rf"^(?:summari[sz]e|sum up|recap|wrap up|write up|log|document|save|record|keep|make|write|add|create)\b"
-        rf"{_NOT_LISTED}.{{0,40}}\b(?:(?:this|the|our) call|conversation)\b",
-        rf"^{_NOT_LISTED}.*\bcall (?:summary|notes?|log)\b",
-        r"^(?:summari[sz]e|sum up) (?:this|that|it|everything|what we did)\b",
+        r"^(?:summari[sz]e|sum up|recap|wrap up|write up|log|document)\b"
+        r".{0,40}\b(?:(?:this|the|our) call|conversation)\b",
+        r"^(?:save|write|log|add|make|create)\b.*\bcall (?:summary|notes?|log)\b",
+        never=_OTHERS,
     ),
+    about_it=sentence(r"^(?:summari[sz]e|sum up) (?:this|that|it|everything|what we did)\b"),
     slots=(slots.phone(), slots.who(), slots.summary(), slots.chosen("patient")),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
 from convonet.agents.numbers import with_digits
+from convonet.agents.when import spoken_within
 from convonet.domains.crm.contract import Priority
 
 UNKNOWN = "unknown"
@@ -24,7 +25,8 @@ _NO_NAME_WORDS = """
     date birth born name named called please there here somebody someone anybody rash fever cough pain headache nausea
     dizziness asthma eczema flu cold allergies migraine vomiting depression anxiety diabetes physical therapy
     surgery labs refill medication prescription insurance check half noon midnight morning afternoon evening urgent
-    staff doctor nurse desk yet again also record records file register do does
+    staff doctor nurse desk yet again also record records file register do does conversation database practice son
+    daughter child kid baby mother father mom dad wife husband family
 """
 _NO_NAMES = "|".join(sorted(_NO_NAME_WORDS.split(), key=len, reverse=True))
 _WORD = rf"(?!(?:{_NO_NAMES})\b)[a-z][a-z'-]+"
@@ -49,28 +51,16 @@ _NEW = re.compile(
     rf"(?P<name>{_WORD}(?: {_WORD}){{1,2}}){_ENDS}",
     re.IGNORECASE,
 )
-_MONTH_WORDS = "january february march april may june july august september october november december"
-_MONTHS = tuple(_MONTH_WORDS.split())
-_MONTH = rf"(?P<month>{'|'.join(f'{name}|{name[:3]}' for name in _MONTHS)})\.?"
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_YEAR = r"(?P<year>(?:19|20)\d\d)"
-_SAID = (
-    r"(?:(?:and )?(?:(?:she|he|they) (?:was|were|is) )?"
-    r"(?:born|(?:(?:her|his|the) )?(?:date of birth|birth ?date|birthday|d\.?o\.?b\.?))(?: is)?(?: on)? )?"
+_MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_YEAR_IN_TWO = re.compile(
+    rf"(\b(?:{_MONTH})[a-z]*\.?(?: the)?(?: \d{{1,2}}(?:st|nd|rd|th)?)?,?(?: in)?) (19|20) (?:oh |o )?(\d\d?)\b"
 )
-_DATES = tuple(
-    re.compile(rf"{_SAID}(?:the )?{written}(?!\d)")
-    for written in (
-        rf"{_MONTH} (?:the )?{_DAY},? (?:in )?{_YEAR}",
-        rf"{_DAY}(?: of)? {_MONTH},? {_YEAR}",
-        rf"(?<!\d){_YEAR}-(?P<month>\d\d)-{_DAY}",
-        rf"(?<![\d/])(?P<month>\d{{1,2}})/{_DAY}/{_YEAR}",
-    )
-)
-_DATE_ALONE = re.compile(rf"(?P<month>\d{{1,2}}) {_DAY} {_YEAR}")
+"""Of "May third nineteen ninety" only "19 90" becomes digits."""
+_DATE_ALONE = re.compile(r"(\d\d?)[ /](\d\d?)[ /](19|20) ?(\d\d)")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _UNTOLD = re.compile(
-    r"(?:no|skip|none|unknown|not needed|(?:i |we )?(?:do not|don't) (?:know|have)(?: it| that)?|no idea|not sure"
-    r"|(?:i'm |i am )?not sure|i'd rather not(?: say)?|leave it(?: out| empty| blank)?|without(?: it)?)",
+    r"no|skip(?: it| that)?|none|unknown|(?:i |we )?(?:do not|don't) (?:know|have)(?: it| that)?|(?:i'm )?not sure"
+    r"|leave it (?:out|empty|blank)|without(?: it)?",
     re.IGNORECASE,
 )
 _KINDS = {
@@ -117,9 +107,10 @@ _URGENCY = (
 _PRIORITIES = [(value, re.compile(rf"{_AS}\b(?:{heard})\b", re.IGNORECASE)) for value, heard, _ in _URGENCY]
 _URGENT_ALONE = [(value, re.compile(rf"\b(?:{alone})\b", re.IGNORECASE)) for value, _, alone in _URGENCY]
 _SYMPTOMS = re.compile(
-    r"(?:\b(?:because )?(?:she|he|they|the patient|who|patient|it)(?:'s|'ve| is| are| has| have| had| feels| feel)?"
-    r"(?: got| been| having| complaining| suffering| suffers| complains| reports| reporting)*(?: from| of| about)?"
-    r"|\bsymptoms?(?: are| is|:)?|\b(?:case|intake|ticket)(?: for (?:her|him|them))? (?:for|about|because of|with|:))"
+    r"(?:\b(?:she|he|they|patient|who|it(?='s| is\b))(?:'s|'ve| is| are| has| have| had| feels?| with)?"
+    r"(?: had| got| been| having| complaining| suffering| suffers| complains| reports| reporting)*(?: from| of| about)?"
+    r"|\bsymptoms?(?: are| is|:)?"
+    r"|\b(?:case|intake)(?: for (?:her|him|them))? (?:for|about|because of|with)(?! (?:\w+ )?patient\b| (?:her|him)$))"
     r" (?P<words>\S.*)$",
     re.IGNORECASE,
 )
@@ -172,7 +163,7 @@ def new_name(ask: str) -> Slot:
 def name_part(name: str, called: str) -> Slot:
     """The first or the last name alone, as in a correction: "the last name is Diaz"."""
     plain = readers.person(name, None)
-    pattern = re.compile(rf"\b(?:{called})(?: name)?(?: is|'s|:)? (?P<name>{_WORD})", re.IGNORECASE)
+    pattern = re.compile(rf"\b(?:{called}) ?name(?: is|'s|:)? (?P<name>{_WORD})", re.IGNORECASE)
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
@@ -185,10 +176,11 @@ def born(ask: str) -> Slot:
     """The date of birth, ISO, or `UNKNOWN`."""
 
     def find(text: str, now: datetime) -> Found | None:
-        said = re.sub(r"\b(19|20) (\d\d)\b(?=\D*$|[ ,])", r"\1\2", with_digits(text))
-        found = _DATE_ALONE.fullmatch(said) or next((m for p in _DATES if (m := p.search(said))), None)
-        told = _date(found) if found else None
-        return Found(told, _without(said, found)) if found and told else None
+        said = _YEAR_IN_TWO.sub(lambda m: f"{m[1]} {m[2]}{m[3]:0>2}", with_digits(text))
+        said = re.sub(rf"^{_DATE_ALONE.pattern}$", r"\1/\2/\3\4", said)
+        found = spoken_within(said, now) if _YEAR.search(said) else None
+        day = found[1].day if found else None
+        return Found(day.isoformat(), found[0]) if found and day else None
 
     def read(text: str, now: datetime) -> str | None:
         if found := find(text, now):
@@ -298,15 +290,6 @@ def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:
         return found.value if found else text[: readers.MOST_TEXT] or None
 
     return Slot(name, find, read, ask)
-
-
-def _date(found: re.Match[str]) -> str | None:
-    month = found["month"]
-    number = int(month) if month.isdigit() else [name[:3] for name in _MONTHS].index(month[:3]) + 1
-    try:
-        return date(int(found["year"]), number, int(found["day"])).isoformat()
-    except ValueError:
-        return None
 
 
 def _in_the_day(said: time) -> time:

@@ -27,7 +27,7 @@ def _book(work: Work) -> Move:
     if booked := work.data("book_appointment"):
         when = spoken_moment(datetime.fromisoformat(booked["appointment"]["date_start"]))
         deed = f"Booked a {_kind(values)} appointment for {when}."
-        return Tell(work.outcomes[-1].text, talking_of(work, patient, deed, booked=_start(values)))
+        return Tell(work.outcomes[-1].text, talking_of(work, patient, deed, booked=f"{_start(values)} {_kind(values)}"))
     if wrong := _impossible(values, work.now):
         return Ask("time", wrong, focus=talking_of(work, patient))
     if not work.agreed:
@@ -56,8 +56,9 @@ def _move(work: Work) -> Move:
     booked = work.focus.get("booked")
     if not booked or not {"day", "time"} & set(work.values):
         return Tell(f"{NOT_MOVED} I can book another one.")
-    day, _, clock = booked.partition("T")
-    values = {"day": day, "time": clock, **work.values}
+    start, _, kind = booked.partition(" ")
+    day, _, clock = start.partition("T")
+    values = {"day": day, "time": clock, "kind": kind, **work.values}
     when = spoken_moment(datetime.fromisoformat(_start(values)))
     return Sure(f"{NOT_MOVED} Shall I book another one for {when}?", values, form="book")
 
@@ -82,21 +83,24 @@ def _start(values: Values) -> str:
     return f"{values['day']}T{values['time']}"
 
 
-_APPOINTMENT = r"(?:appointments?|check ?-?ups?|follow ?-?ups?|consultations?|physical|visit)"
-_NOT_LISTED = r"(?!.*\b(?:calendar|to-?do|list|remind|reminder)\b)"
+_APPOINTMENT = r"(?:appointments?|check ?-?ups?|follow ?-?ups?|consultations?|annual physical)"
+_OTHERS = (
+    "calendar|to-?dos?|list|tasks?|remind|reminders?|mortgage|loan|lender|tables?|reservations?|dinner|referral"
+    "|authorization"
+)
 _PATIENTS = r"(?:her|his|their|that|this|the|(?:the |that )patient's|[a-z]+'s)"
 
 BOOK = Form(
     name="book",
     act=_book,
+    handles_failure=True,
     patterns=sentence(
-        rf"^(?:book|make|schedule|set up|arrange|get|give|fix|reserve|we need|i need|she needs|he needs|they need)\b"
-        rf"{_NOT_LISTED}.*\b{_APPOINTMENT}\b",
-        rf"^(?:an?|another|the next) {_NOT_LISTED}(?:[a-z-]+ ){{0,2}}{_APPOINTMENT} (?:for|on|next|tomorrow)\b",
-        rf"^(?:book|schedule|put) (?:her|him|them|that patient|the patient)\b{_NOT_LISTED}"
-        r"(?!.*\b(?:table|reservation|dinner)\b)",
-        rf"\b(?:patient|she|he) (?:wants|needs|would like) (?:to (?:come in|see|book|be seen)|an appointment)\b"
-        rf"{_NOT_LISTED}",
+        rf"^(?:book|make|schedule|set up|arrange|get|give|reserve|(?:we|i|she|he|they) needs?)\b.*\b{_APPOINTMENT}\b",
+        r"^(?:book|schedule|arrange)\b.*\b(?:blood (?:test|work)|shot|vaccination)\b",
+        rf"^(?:an?|another|the next) (?:[a-z-]+ ){{0,2}}{_APPOINTMENT} (?:for|on|next|tomorrow)\b",
+        r"^(?:book|schedule|put) (?:her|him|them|that patient|the patient)\b",
+        r"\b(?:patient|she|he) (?:wants|needs|would like) (?:to (?:come in|see|book|be seen)|an appointment)\b",
+        never=_OTHERS,
     ),
     slots=(
         slots.duration(),
@@ -114,10 +118,11 @@ MOVE = Form(
     name="move",
     act=_move,
     patterns=sentence(
-        rf"^(?:move|change|reschedule|postpone|push|cancel|delete|call off|drop)\b{_NOT_LISTED}.*"
+        r"^(?:move|change|reschedule|postpone|push|cancel|delete|call off|drop)\b.*"
         rf"\b{_PATIENTS} (?:[a-z-]+ )?(?:appointments?|check ?-?up|follow ?-?up|consultation)\b",
         r"\b(?:she|he|the patient) (?:can't|cannot|won't) (?:make|come to) (?:it to )?(?:the|her|his) "
         rf"{_APPOINTMENT}\b",
+        never=_OTHERS,
     ),
     slots=(slots.day(), slots.clock(), slots.duration(), slots.kind()),
     corrected_by="move",

@@ -104,8 +104,8 @@ DOCTORS = Form(
     name="doctors",
     act=_search,
     patterns=slots.ours(
-        rf"\b(?:find|search|look(?:ing)? for|need|recommend|want to see|are there|is there|which|list)\b"
-        rf".*\b{_DOCTOR}\b",
+        r"\b(?:find|search(?: for)?|look(?:ing)? for|recommend|i need)(?: me)?(?: an?| some| the)?(?: [a-z-]+)? "
+        rf"{_DOCTOR}\b",
         rf"\b{_DOCTOR} (?:near|around|close|in) (?:me|my|here|zip|the area|\d)",
     ),
     slots=(slots.zip_code(), slots.specialty("What kind of doctor?")),

@@ -19,8 +19,8 @@ _OTHERS = (
 _SPECIALTY = re.compile(
     r"\b(?:find|search(?: for)?|look(?:ing)?(?: for)?|need|want|see|recommend|are there|is there|which|any|have|list)"
     r"(?: me| us)?(?: to see)?(?: an?| any| some| the| good| nearby| local| in-network| closest| nearest)* "
-    r"(?P<words>[a-z][a-z -]{2,40}?)(?=$|[,?.]|(?: (?:near|by|in|around|within|close|who|that|do|does|who's|nearby|for|on"
-    r"|are|is|takes?|with|here|there|me|please|covered|available)\b))",
+    r"(?P<words>[a-z][a-z -]{2,40}?)(?=$|[,?.]|(?: (?:near|by|in|around|within|close|who|that|do|does|who's|nearby|for"
+    r"|on|are|is|takes?|with|here|there|me|please|covered|available)\b))",
     re.IGNORECASE,
 )
 _ANYBODY = re.compile(

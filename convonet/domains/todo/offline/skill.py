@@ -5,6 +5,7 @@ sentence ──► wish ──► (which todo? ask) ──► (value? sure? ask)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from convonet.agents.skill import Call, Claim, Outcome, Say, SkillTurn, Step, UseTools
@@ -17,6 +18,12 @@ from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
+
+_OWN_WORDS = re.compile(
+    r"\b(?:(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to)\b",
+    re.IGNORECASE,
+)
+"""What only this domain's sentences have."""
 
 MOST_LOOKED_AT = 100
 """The most that get_todos lists."""
@@ -43,8 +50,10 @@ class TodoSkill:
             case Change(target=target) if target.it and focus_in(turn.memory).last is None:
                 # "change it": but nothing was talked about here
                 return Claim.MAYBE
-            case _:
+            case Change(target=target) if target.it:
                 return Claim.SURE
+            case _:
+                return Claim.SURE if _OWN_WORDS.search(turn.said) else Claim.LIKELY
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""
