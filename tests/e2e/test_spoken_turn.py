@@ -53,7 +53,7 @@ def test_the_caller_says_it_the_row_is_there_and_the_answer_can_be_heard(product
 
 def test_a_table_is_booked_in_three_spoken_turns(product, chromium):
     says = [
-        "i would like to book a table for four on friday at seven under the name kim",
+        "i would like to book a table for four on friday at seven under the name garcia",
         "four one five five five five zero one two three",
         "yes please",
     ]
@@ -65,7 +65,7 @@ def test_a_table_is_booked_in_three_spoken_turns(product, chromium):
         final = caller.until("agent_final", after=mark)
     assert final["agent_type"] == "hanok_table"
     with sqlite3.connect(product.database) as database:
-        query = "SELECT party_size, guest_phone, source_channel FROM reservations WHERE guest_name = 'Kim'"
+        query = "SELECT party_size, guest_phone, source_channel FROM reservations WHERE guest_name = 'Garcia'"
         assert database.execute(query).fetchall() == [(4, "+14155550123", "voice")]
 
 
