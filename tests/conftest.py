@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# tests run side by side: numpy's own threads beside them would only wait for each other
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 pytest_plugins = [
     "pytester",
     "tests.fixtures.environment",

@@ -92,6 +92,32 @@ async def test_an_appeal_needs_a_claim_a_reason_and_a_yes(talk, todays_world):
     assert (row.status, row.appeal_reason) == ("appealed", "my doctor had asked for authorization by phone")
 
 
+async def test_another_claim_is_chosen_before_the_yes(talk, todays_world):
+    before = await claim_numbers(todays_world)
+    await talk.say("appeal my denied claim because it was an emergency")
+    first = await talk.say("the first one")
+    second = await talk.say("no, the second one")
+    assert second.text.endswith("because: it was an emergency. Shall I file that?")
+    assert second.text != first.text
+    assert (await talk.say("no, the first one")).text == first.text
+    assert await claim_numbers(todays_world) == before
+
+
+async def test_a_question_in_between_leaves_the_appeal_open(talk):
+    await talk.say("appeal my denied claim")
+    asked = await talk.say("the first one")
+    aside = await talk.say("how much of my deductible have i met")
+    assert aside.tools == ["get_deductible_status"]
+    assert aside.text.endswith(asked.text)
+    assert "because: it was an emergency" in (await talk.say("because it was an emergency")).text
+
+
+async def test_the_last_claim_is_not_the_one_that_was_talked_of(talk):
+    await talk.say("why was my claim denied")
+    assert "Mission Imaging" in (await talk.say("the first one")).text
+    assert "Harbor Demo Laboratory" in (await talk.say("is my last claim paid")).text
+
+
 async def claim_numbers(world):
     return [claim.claim_number for claim in await rows(world, ClaimRow, is_appealed=True)]
 
@@ -129,6 +155,18 @@ async def test_a_doctor_of_whom_nobody_spoke_is_asked_for(talk):
     assert "Dr. Esra Mockup" in heard.text
 
 
+async def test_a_doctor_who_was_not_found_is_none_of_those_who_were(talk):
+    await talk.say("find a dermatologist near 94110")
+    unknown = await talk.say("is doctor smith in my network")
+    assert (unknown.tools, unknown.text.split("?")[0]) == ([], "Which doctor")
+    assert "Dr. Esra Mockup" in (await talk.say("does doctor mockup take my insurance")).text
+
+
+async def test_whether_a_procedure_needs_authorization_goes_by_its_code(talk):
+    heard = await talk.say("does procedure 70553 need prior authorization")
+    assert heard.text == "MRI of the brain needs prior authorization."
+
+
 async def test_authorization_is_requested_with_code_doctor_and_yes(talk, todays_world):
     assert "NPI" in (await talk.say("request prior authorization for procedure 73721, it's urgent")).text
     sure = await talk.say("one zero zero zero zero zero zero one one two")
@@ -158,6 +196,10 @@ async def test_a_member_is_enrolled_after_a_yes(talk, todays_world):
     assert len(await rows(todays_world, EnrollmentRow)) == before
     assert "now enrolled" in (await talk.say("yes")).text
     assert len(await rows(todays_world, EnrollmentRow)) == before + 1
+
+
+async def test_nobody_is_enrolled_twice(talk):
+    assert (await talk.say("enroll me in the heart program")).text == "You are already enrolled in Strong Heart."
 
 
 async def test_who_is_no_member_is_told_so(todays_world):

@@ -41,7 +41,7 @@ class Witness(BaseChatModel):
             yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(pauses=st.lists(st.integers(0, 4), max_size=200), order=st.permutations(range(CALLERS)))
 def test_ten_conversations_keep_apart_whatever_the_order_of_their_steps(pauses, order):
     asyncio.run(_all_at_once(list(pauses), order))

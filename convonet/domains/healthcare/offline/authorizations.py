@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Form, Move, Sure, Tell, Work
+from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.one_of import one_of
@@ -13,9 +13,14 @@ from convonet.domains.phrasing import spelled
 
 
 def _needed(work: Work) -> Move:
+    values = work.values
     if told := work.answer("check_prior_auth_required"):
-        return Tell(told, {"service": work.values["service"]})
-    return UseTools((Call("check_prior_auth_required", {"service_type": work.values["service"]}),))
+        return Tell(told, {"service": values.get("service", "")})
+    if "procedure" in values:
+        return UseTools((Call("check_prior_auth_required", {"procedure_code": values["procedure"]}),))
+    if "service" in values:
+        return UseTools((Call("check_prior_auth_required", {"service_type": values["service"]}),))
+    return Ask("service", "For which kind of service?")
 
 
 def _request(work: Work) -> Move:
@@ -68,8 +73,9 @@ NEEDED = Form(
         rf"\b(?:do|does|will|would|need|needs|require|requires)\b.*{_AUTHORIZATION}(?!.*\b(?:status|approved)\b)",
         rf"{_AUTHORIZATION} (?:required|needed|necessary)\b",
     ),
-    slots=(slots.service("For which kind of service?"),),
+    slots=(slots.procedure(None), slots.service()),
     corrected_by="needed",
+    aside=True,
 )
 REQUEST = Form(
     name="request",

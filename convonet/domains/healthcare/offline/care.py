@@ -12,11 +12,14 @@ from rapidfuzz import fuzz, process
 from convonet.agents.forms.form import Ask, Form, Move, Slot, Sure, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
-from convonet.domains.healthcare.offline.one_of import one_of
+from convonet.domains.healthcare.offline.one_of import PLACES, one_of
 
 _WHICH_DOCTOR = "Which doctor? Tell me a specialty and I'll look, or the doctor's ten-digit number."
 _ALIKE = 80.0
-_PLACES = ("first", "second", "third", "fourth")
+_NO_NAME = (
+    "in|on|of|out|at|near|by|with|who|that|is|are|was|do|does|still|taking|takes?|accepts?|and|or|for|my|the|an?|here"
+    "|to"
+)
 
 
 def _search(work: Work) -> Move:
@@ -37,9 +40,11 @@ def about_doctor(tool: str) -> Callable[[Work], Move]:
         if "npi" in work.values:
             return UseTools((Call(tool, {"npi": work.values["npi"]}),))
         doctors: list[dict[str, Any]] = json.loads(work.focus.get("doctors", "[]"))
-        if meant := _named(work.values.get("name", ""), doctors) or _at_place(work.values.get("place"), doctors):
-            return UseTools((Call(tool, {"npi": meant["npi"]}),))
         none = Ask("npi", _WHICH_DOCTOR)
+        if name := work.values.get("name"):
+            # a doctor who was not found is none of those who were
+            meant = _named(name, doctors)
+            return UseTools((Call(tool, {"npi": meant["npi"]}),)) if meant else none
         one = one_of(work, "doctor", doctors, "npi", [doctor["name"] for doctor in doctors], none)
         return UseTools((Call(tool, {"npi": one["npi"]}),)) if isinstance(one, Mapping) else one
 
@@ -50,12 +55,7 @@ def _named(name: str, doctors: list[dict[str, Any]]) -> dict[str, Any] | None:
     found = process.extractOne(
         name.lower(), [doctor["name"].lower() for doctor in doctors], scorer=fuzz.token_set_ratio, score_cutoff=_ALIKE
     )
-    return doctors[found[2]] if name and found else None
-
-
-def _at_place(place: str | None, doctors: list[dict[str, Any]]) -> dict[str, Any] | None:
-    index = _PLACES.index(place) if place else len(doctors)
-    return doctors[index] if index < len(doctors) else None
+    return doctors[found[2]] if found else None
 
 
 def _programs(work: Work) -> Move:
@@ -72,9 +72,13 @@ def _enroll(work: Work) -> Move:
     found = work.data("get_care_programs")
     if found is None:
         return UseTools((Call("get_care_programs", {}),))
-    free: list[dict[str, Any]] = [program for program in found["programs"] if program["enrolled_on"] is None]
+    programs: list[dict[str, Any]] = found["programs"]
+    free = [program for program in programs if program["enrolled_on"] is None]
     about = work.values.get("about")
-    named = [one for one in free if about and about in f"{one['name']} {one['kind']}".lower()]
+    named = [one for one in programs if about and about in f"{one['name']} {one['kind']}".lower()]
+    if named and not any(one in free for one in named):
+        return Tell(f"You are already enrolled in {named[0]['name']}.")
+    named = [one for one in named if one in free]
     none = Tell("You are in every program that there is.")
     one = one_of(work, "program", named or free, "program_code", [each["name"] for each in named or free], none)
     if not isinstance(one, Mapping):
@@ -84,12 +88,13 @@ def _enroll(work: Work) -> Move:
 
 def _doctor_name() -> Slot:
     return slots.named(
-        "name", re.compile(r"\b(?:doctor|dr\.?) (?P<name>[a-z'-]+(?: (?!in\b|still\b|taking\b)[a-z'-]+)?)")
+        "name",
+        re.compile(rf"\b(?:doctor|dr\.?) (?P<name>(?!(?:{_NO_NAME})\b)[a-z'-]+(?: (?!(?:{_NO_NAME})\b)[a-z'-]+)?)"),
     )
 
 
 def _place() -> Slot:
-    return slots.named("place", re.compile(rf"\b(?P<place>{'|'.join(_PLACES)})\b"))
+    return slots.named("place", re.compile(rf"\b(?P<place>{'|'.join(PLACES)})\b"))
 
 
 def _about() -> Slot:
@@ -142,6 +147,7 @@ PROGRAMS = Form(
         r"\b(?:what|which|list|show|any|are there|tell me about|do you have|am i in)\b"
         r".*\b(?:care|health|wellness) programs?\b"
     ),
+    aside=True,
 )
 ENROLL = Form(
     name="enroll",

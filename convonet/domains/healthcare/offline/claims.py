@@ -85,6 +85,7 @@ APPEAL = Form(
         slots.chosen("claim"),
         slots.newest(),
         readers.words("reason", None, after=r"\b(?:because|since|as|reason is|the reason:?)"),
+        slots.other_place(),
     ),
 )
 EXPLANATION = Form(
@@ -124,4 +125,5 @@ CLAIMS = Form(
         r"^my claims$",
     ),
     slots=(slots.claim_status(),),
+    aside=True,
 )

@@ -31,6 +31,7 @@ ELIGIBILITY = Form(
         rf"^(?:is|do i have|do we have|have i got) (?:my |an |any |our )?(?:active |valid |current )?{_PLAN}"
         r"(?: (?:still |currently )?(?:active|valid|in force|good|current))?(?: (?:today|now))?$",
     ),
+    aside=True,
 )
 DATES = Form(
     name="dates",
@@ -41,6 +42,7 @@ DATES = Form(
         r"\b(?:coverage dates|plan year)\b",
         rf"\b{_PLAN} (?:ends?|expires?|starts?|begins?|runs? out|renews?)\b",
     ),
+    aside=True,
 )
 BENEFITS = Form(
     name="benefits",
@@ -50,6 +52,7 @@ BENEFITS = Form(
         r"(?: cover| include| pay for| summary)?$",
         rf"^(?:tell me about|list|explain|summari[sz]e|go over|read me) (?:all )?(?:my |our )?{_PLAN}(?: benefits)?$",
     ),
+    aside=True,
 )
 BENEFIT = Form(
     name="benefit",
@@ -61,6 +64,7 @@ BENEFIT = Form(
     ),
     slots=(slots.service(_ASK_SERVICE),),
     corrected_by="benefit",
+    aside=True,
 )
 COPAY = Form(
     name="copay",
@@ -75,10 +79,16 @@ COPAY = Form(
     ),
     slots=(slots.service(_ASK_SERVICE),),
     corrected_by="copay",
+    aside=True,
 )
-DEDUCTIBLE = Form(name="deductible", act=asks("get_deductible_status"), patterns=slots.ours(r"\bdeductible\b"))
+DEDUCTIBLE = Form(
+    name="deductible", act=asks("get_deductible_status"), patterns=slots.ours(r"\bdeductible\b"), aside=True
+)
 OUT_OF_POCKET = Form(
-    name="out_of_pocket", act=asks("get_out_of_pocket_status"), patterns=slots.ours(r"\bout[ -]of[ -]pocket\b")
+    name="out_of_pocket",
+    act=asks("get_out_of_pocket_status"),
+    patterns=slots.ours(r"\bout[ -]of[ -]pocket\b"),
+    aside=True,
 )
 PREVENTIVE = Form(
     name="preventive",
@@ -87,4 +97,5 @@ PREVENTIVE = Form(
         r"\bpreventive\b",
         r"^(?:what|which) (?:check-?ups|screenings|vaccines|vaccinations|shots)\b.*\b(?:i|we|me|my)\b",
     ),
+    aside=True,
 )

@@ -9,6 +9,7 @@ from datetime import datetime
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot, sentence
 from convonet.agents.numbers import digits_in, with_digits
+from convonet.domains.healthcare.offline.one_of import PLACES
 from convonet.domains.healthcare.wording import service_category
 from convonet.errors import DomainError
 
@@ -26,6 +27,10 @@ _SPECIALTY = re.compile(
 _ANYBODY = re.compile(
     r"(?:an? |any )?(?:new )?(?:doctors?|providers?|specialists?|physicians?|someone|somebody|help|one|clinics?)",
     re.IGNORECASE,
+)
+_OTHER_PLACE = re.compile(
+    rf"^(?:(?:no|wait|sorry|actually|i meant?|make it|rather)\b[,. ]*)*(?:the )?(?P<place>{'|'.join(PLACES)})"
+    r"(?: one| claim)?(?: instead| rather)?$"
 )
 _ZIP = re.compile(r"\b(?:zip(?: code)?(?: is)?|near|by|around|in|of) (?P<zip>(?:\d ?){5})(?!\d)")
 _ZIP_ALONE = re.compile(r"(?:\d ?){5}")
@@ -92,7 +97,7 @@ def npi(ask: str | None = None) -> Slot:
     return Slot("npi", find, _reading(find), ask, early=True, hint="It has ten digits.")
 
 
-def procedure(ask: str) -> Slot:
+def procedure(ask: str | None) -> Slot:
     """A procedure's code, five characters."""
 
     def find(text: str, now: datetime) -> Found | None:
@@ -150,6 +155,11 @@ def newest() -> Slot:
 def chosen(name: str, ask: str | None = None) -> Slot:
     """One of several that were read out."""
     return Slot(name, lambda text, now: None, lambda text, now: None, ask)
+
+
+def other_place() -> Slot:
+    """Another of several than was chosen, as a sentence of its own: "no, the second one"."""
+    return named("place", _OTHER_PLACE)
 
 
 def named(name: str, pattern: re.Pattern[str]) -> Slot:
