@@ -41,7 +41,8 @@ def redis_client(url: str) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
-        timeout=SOCKET_TIMEOUT_S,
+        # a burst waits for its turn as long as the call may last; a Redis that hangs is found by the socket's own limit
+        timeout=CALL_TIMEOUT_S,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         socket_keepalive=True,

@@ -257,8 +257,8 @@ async def test_a_hanging_redis_costs_one_second_and_never_blocks_the_loop(
     assert ticks > 50
 
 
-async def test_hundreds_of_sessions_share_a_few_connections(redis_store: CheckpointStore, redis_url: str) -> None:
-    ids = [new_session_id() for _ in range(300)]
+async def test_many_sessions_share_a_few_connections(redis_store: CheckpointStore, redis_url: str) -> None:
+    ids = [new_session_id() for _ in range(120)]
     await asyncio.gather(*(redis_store.save(session_id, 1, bytes(5000), TTL_S) for session_id in ids))
     claims = await asyncio.gather(*(redis_store.claim(session_id) for session_id in ids))
     assert all(claim is not None and claim.epoch == 2 for claim in claims)
