@@ -11,6 +11,7 @@ it exists (see `session_host`).
     THINKING   turn over        READY      checkpoint; the next waiting utterance starts
     THINKING   cancel           READY      the turn is stopped; playback_stop
     READY      cancel           READY      playback_stop
+    any        hand-over news   same       the caller is told; while a human is on the line no turn is taken
     any        hang up          ENDED      the checkpoint is deleted
     any        idle / lost      ENDED      after the idle time, or the grace time without a socket
     any        fenced           ENDED      a newer copy lives elsewhere: stop, touch nothing
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
@@ -28,18 +30,22 @@ from enum import StrEnum
 import structlog
 
 from actors.lifetime import Lifetimes, Patience
+from convonet.agents.spoken import answer
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
-from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
-from convonet.sessions.announcements import speak_greeting, tell_again
+from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage, TransferStatus
+from convonet.sessions import hand_over
+from convonet.sessions.announcements import announce, speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import (
     AnyUtterance,
+    CancelTransfer,
     CancelTurn,
     Choose,
     Command,
     Ended,
     HangUp,
     HostEvent,
+    LineChanged,
     SpokenUtterance,
     StillThere,
     Superseded,
@@ -51,11 +57,16 @@ from convonet.sessions.outbox import Outbox
 from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
+from convonet.telephony.messages import TransferView
+from convonet.telephony.transfer import State as TransferState
 
 log = structlog.get_logger(__name__)
 
 MAX_WAITING_UTTERANCES = 3
 """More than this many unanswered sentences is no conversation; each may hold megabytes of audio."""
+
+CALLER_GRACE_S = 15.0
+"""How long a human waits for a caller whose connection is lost."""
 
 MAILBOX_SIZE = 64
 """Commands that may wait; a voice replica sends a handful per turn."""
@@ -88,7 +99,14 @@ class _RepeatLastTurn:
     last_seq: int
 
 
-_Mail = Command | _TurnOver | _Greet | _RepeatLastTurn
+@dataclass(frozen=True, slots=True)
+class _TransferNews:
+    """Internal command: the hand-over is in another state."""
+
+    view: TransferView
+
+
+_Mail = Command | _TurnOver | _Greet | _RepeatLastTurn | _TransferNews
 
 
 class SessionActor:
@@ -117,6 +135,11 @@ class SessionActor:
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
         self._greeting: asyncio.Task[None] | None = None
+        self._transfer: asyncio.Task[None] | None = None
+        self._transfer_told: TransferStatus | None = None
+        self._line = LineChanged(None)
+        self._aside: set[asyncio.Task[None]] = set()
+        """Announcements, and messages to the hand-over, which outlive the session."""
 
     # -- what others call
 
@@ -132,6 +155,8 @@ class SessionActor:
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._patience.caller_is_here()
         try:
+            if self._line.line is not None:
+                yield self._line
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
@@ -139,6 +164,8 @@ class SessionActor:
         finally:
             if not self._outbox.has_reader:
                 self._patience.caller_is_gone()
+                if self.conversation.transfer is not None:
+                    self._keep(asyncio.create_task(self._miss_caller(), context=contextvars.Context()))
 
     def greet(self) -> None:
         """Say hello, aloud if somebody can."""
@@ -160,6 +187,8 @@ class SessionActor:
         with structlog.contextvars.bound_contextvars(session_id=self.conversation.session_id):
             try:
                 await self._save()
+                if self.conversation.transfer is not None:
+                    self._follow_transfer(is_new=False)
                 async with self._patience.limit():
                     while self.state is not SessionState.ENDED:
                         await self._handle(await self._mailbox.get())
@@ -187,6 +216,10 @@ class SessionActor:
                 self._take(command)
             case CancelTurn():
                 self._cancel()
+            case CancelTransfer():
+                self._leave_transfer(hung_up=False)
+            case _TransferNews(view):
+                await self._transfer_news(view)
             case _TurnOver(task):
                 await self._turn_over(task)
             case _Greet():
@@ -198,10 +231,14 @@ class SessionActor:
             case StillThere(last_seq):
                 self._outbox.acknowledge(last_seq or 0)
             case HangUp():
+                self._leave_transfer(hung_up=True)
                 self.state = SessionState.ENDED
 
     def _take(self, utterance: AnyUtterance) -> None:
         if self.conversation.has_answered(utterance.utterance_id):
+            self._outbox.write(UtteranceDone(utterance.utterance_id))
+        elif self._line.line is not None:
+            self._emit(ErrorMessage(code=ErrorCode.INVALID_MODE, message="You are talking with a person right now."))
             self._outbox.write(UtteranceDone(utterance.utterance_id))
         elif any(u.utterance_id == utterance.utterance_id for u in self._held()):
             return
@@ -240,6 +277,7 @@ class SessionActor:
             self.conversation.remember(
                 utterance.utterance_id, outcome.transcript if outcome else "", outcome.final if outcome else None
             )
+            self._consider_transfer(utterance, outcome)
             await self._save()
             self._outbox.write(UtteranceDone(utterance.utterance_id))
         self.state = SessionState.READY
@@ -254,6 +292,75 @@ class SessionActor:
         self._waiting.clear()
         for task in self._children():
             task.cancel()
+
+    # -- a human
+
+    def _consider_transfer(self, utterance: AnyUtterance, outcome: TurnOutcome | None) -> None:
+        """Begin the hand-over that a turn has ended with, or end the one that it does not want any more."""
+        conversation = self.conversation
+        if outcome is None:
+            return
+        if conversation.transfer is not None:
+            if answer(outcome.transcript) == "drop":
+                self._leave_transfer(hung_up=False)
+            return
+        turn_id = conversation.turn_id_of(utterance.utterance_id)
+        conversation.transfer = hand_over.begun_by(
+            outcome.final, turn_id, conversation.session_id, conversation.language
+        )
+        if conversation.transfer is not None:
+            self._emit(hand_over.initiated(conversation.transfer))
+            self._follow_transfer(is_new=True)
+
+    def _follow_transfer(self, *, is_new: bool) -> None:
+        ongoing = self.conversation.transfer
+        if ongoing is not None:
+            follow = hand_over.follow(
+                ongoing,
+                self._services.transfers,
+                lambda view: self._mailbox.put_nowait(_TransferNews(view)),
+                is_new=is_new,
+            )
+            self._transfer = asyncio.create_task(follow)
+
+    async def _transfer_news(self, view: TransferView) -> None:
+        ongoing = self.conversation.transfer
+        if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
+            return
+        if view.line != self._line.line:
+            self._line = LineChanged(view.line)
+            self._outbox.write(self._line)
+        told = hand_over.status(view)
+        if told is None or told == self._transfer_told:
+            return
+        self._transfer_told = told
+        self._emit(told.model_copy())
+        if view.state is TransferState.CONNECTED:
+            self._cancel()
+        if words := hand_over.in_words(view):
+            self._announce(words)
+        if view.state in (TransferState.ENDED, TransferState.FAILED):
+            self.conversation.note(hand_over.context_note(ongoing.order.context, view))
+            self.conversation.transfer = self._transfer_told = None
+        await self._save()
+
+    def _leave_transfer(self, *, hung_up: bool) -> None:
+        if (ongoing := self.conversation.transfer) is not None:
+            leave = hand_over.leave(ongoing.order.transfer_id, self._services.transfers, hung_up=hung_up)
+            self._keep(asyncio.create_task(leave, context=contextvars.Context()))
+
+    async def _miss_caller(self) -> None:
+        """A human must not wait for a lost caller as long as the session does."""
+        await asyncio.sleep(CALLER_GRACE_S)
+        if not self._outbox.has_reader:
+            self._leave_transfer(hung_up=True)
+
+    def _announce(self, text: str) -> None:
+        self._keep(asyncio.create_task(announce(text, self.conversation, self._services, self._emit)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     # -- storage and end
 
@@ -281,7 +388,7 @@ class SessionActor:
 
     async def _close(self) -> None:
         self.state = SessionState.ENDED
-        children = self._children()
+        children = [*self._children(), *([self._transfer] if self._transfer else [])]
         for task in children:
             task.cancel()
         await asyncio.gather(*children, return_exceptions=True)

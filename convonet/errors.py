@@ -52,7 +52,6 @@ class ErrorCode(StrEnum):
     STT_FAILED = "stt_failed"
     AGENT_FAILED = "agent_failed"
     TTS_FAILED = "tts_failed"
-    TRANSFER_UNAVAILABLE = "transfer_unavailable"
     OVERLOADED = "overloaded"
     TOO_MANY_SESSIONS = "too_many_sessions"
     SESSION_ENDED = "session_ended"

@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from convonet.domains.hanok.hours import OpeningHours
 from convonet.errors import SettingsError
 
-OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "SUITECRM_")
+OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "FREEPBX_", "SUITECRM_", "TWILIO_")
 """A variable that starts like this is ours; one that no field knows is a typing error of the operator."""
 
 NEAR_MISS = 0.88
@@ -227,6 +227,46 @@ class Settings(BaseSettings):
     fallback_extension: str = Field(
         "2001", alias="VOICE_AGENT_FALLBACK_EXTENSION", description="Of departments without one of their own."
     )
+    freepbx_sip_transport: Literal["udp", "tcp", "tls"] = Field(
+        "udp", alias="FREEPBX_SIP_TRANSPORT", description="How Twilio reaches the PBX."
+    )
+    freepbx_sip_username: str | None = Field(
+        None, alias="FREEPBX_SIP_USERNAME", description="What Twilio shows a PBX that asks who calls."
+    )
+    freepbx_sip_password: SecretStr | None = Field(
+        None, alias="FREEPBX_SIP_PASSWORD", description="The password to it."
+    )
+    freepbx_wss_url: str | None = Field(
+        None,
+        alias="FREEPBX_WSS_URL",
+        description="Where the desks' browsers reach the PBX, as in `wss://pbx.example.com:7443`.",
+    )
+    public_url: AnyHttpUrl | None = Field(
+        None,
+        alias="VOICE_GATEWAY_PUBLIC_URL",
+        description="Address at which Twilio reaches this product, `https://` and without a path.",
+    )
+    twilio_account_sid: str | None = Field(None, alias="TWILIO_ACCOUNT_SID", description="Twilio account.")
+    twilio_auth_token: SecretStr | None = Field(
+        None, alias="TWILIO_AUTH_TOKEN", description="Its token; also what its webhooks are signed with."
+    )
+    twilio_caller_id: str = Field(
+        "convonet", alias="TWILIO_CALLER_ID", description="Who calls, as the desk's telephone shows it."
+    )
+    twilio_phone_number: str | None = Field(
+        None, alias="TWILIO_PHONE_NUMBER", description="Number of yours at Twilio from which callers are called back."
+    )
+    twilio_base_url: AnyHttpUrl | None = Field(
+        None, alias="TWILIO_BASE_URL", description="Another address of Twilio's API (tests)."
+    )
+    transfer_ring_s: Seconds = Field(
+        20.0,
+        alias="TRANSFER_TIMEOUT",
+        description="How long a desk rings. The PBX must ring 5 s longer, else its voicemail takes the call.",
+    )
+    transfer_wait_s: Seconds = Field(
+        300.0, alias="CONVONET_TRANSFER_WAIT_S", description="Longest time in the queue for a human."
+    )
 
     # -- CRM
     suitecrm_url: AnyHttpUrl | None = Field(
@@ -372,6 +412,25 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _telephone_is_whole(self) -> Settings:
+        needed = {
+            "TWILIO_ACCOUNT_SID": self.twilio_account_sid,
+            "TWILIO_AUTH_TOKEN": self.twilio_auth_token,
+            "FREEPBX_DOMAIN": self.freepbx_domain,
+            "FREEPBX_WSS_URL": self.freepbx_wss_url,
+            "VOICE_GATEWAY_PUBLIC_URL": self.public_url,
+        }
+        given = [name for name, value in needed.items() if value]
+        missing = [name for name, value in needed.items() if not value]
+        if given and missing:
+            raise ValueError(f"{', '.join(given)} needs {' and '.join(missing)} too")
+        if self.public_url is not None and self.public_url.scheme != "https":
+            raise ValueError("VOICE_GATEWAY_PUBLIC_URL must begin with https://, Twilio connects to nothing else")
+        if bool(self.freepbx_sip_username) != bool(self.freepbx_sip_password):
+            raise ValueError("FREEPBX_SIP_USERNAME and FREEPBX_SIP_PASSWORD need each other")
+        return self
+
+    @model_validator(mode="after")
     def _suitecrm_is_whole(self) -> Settings:
         needed = {
             "SUITECRM_URL": self.suitecrm_url,
@@ -419,6 +478,11 @@ class Settings(BaseSettings):
             return self._llm_set
         named = [LLM_NAMES[name] for name in _names_in(self.llm_provider)]
         return tuple(dict.fromkeys(vendor for vendor in named if vendor is not None))
+
+    @property
+    def has_telephone(self) -> bool:
+        """Whether callers can be handed over to a human: Twilio and the PBX are set."""
+        return self.freepbx_domain is not None
 
     @property
     def _llm_set(self) -> tuple[LlmVendor, ...]:

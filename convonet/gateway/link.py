@@ -18,12 +18,14 @@ from convonet.sessions.messages import (
     Delivery,
     Ended,
     HostEvent,
+    LineChanged,
     Refused,
     ResumeSession,
     Superseded,
     ToClient,
     UtteranceDone,
 )
+from convonet.telephony.messages import LineAddress
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +51,15 @@ class Link:
     `follow` is the life of the link; it returns the verdict that ended it.
     """
 
-    def __init__(self, hosts: SessionHosts, forward: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        hosts: SessionHosts,
+        forward: Callable[[str], Awaitable[None]],
+        on_line: Callable[[LineAddress | None], None],
+    ) -> None:
         self._hosts = hosts
         self._forward = forward
+        self._on_line = on_line
         self._host = ""
         self._last_seq = 0
         self._unfinished: dict[str, AnyUtterance] = {}
@@ -165,6 +173,8 @@ class Link:
                 self._last_seq = max(self._last_seq, seq)
             case UtteranceDone(utterance_id):
                 self._unfinished.pop(utterance_id, None)
+            case LineChanged(line):
+                self._on_line(line)
             case Refused() | Superseded() | Ended():
                 return event
         return None

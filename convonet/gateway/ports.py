@@ -32,6 +32,10 @@ class ClientSocket(Protocol):
         """Send a text frame. Raises `ClientGone`."""
         ...
 
+    async def send_audio(self, pcm: bytes) -> None:
+        """Send a binary frame. Raises `ClientGone`."""
+        ...
+
     async def close(self, code: int) -> None:
         """Close the socket; closing it twice does nothing."""
         ...

@@ -15,6 +15,7 @@ import structlog
 
 from convonet.auth.tokens import read_resume_token
 from convonet.errors import AuthRefused, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate
 from convonet.gateway.link import ADMISSION_TIMEOUT_S, Link, Verdict
@@ -31,6 +32,7 @@ from convonet.protocol.client import (
     StopRecording,
     StreamReset,
     TextInput,
+    TransferCancel,
     TransferRequest,
     VoiceProviders,
 )
@@ -38,6 +40,7 @@ from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, R
 from convonet.sessions.messages import (
     AnyUtterance,
     Attach,
+    CancelTransfer,
     CancelTurn,
     Choose,
     Command,
@@ -53,6 +56,7 @@ from convonet.sessions.messages import (
 )
 from convonet.settings import Settings
 from convonet.speech.base import Language
+from convonet.telephony.messages import LineAddress
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +99,7 @@ class Relay:
         self._link: Link | None = None
         self._following: asyncio.Task[None] | None = None
         self._recording: Recording | None = None
+        self._line: CallerLine | None = None
         self._acknowledged = 0
 
     async def run(self) -> None:
@@ -154,6 +159,25 @@ class Relay:
             case Heartbeat(ts_ms=ts_ms, last_seq=last_seq):
                 await self._send(HeartbeatAck(ts_ms=ts_ms))
                 await self._acknowledge(last_seq)
+            case StartRecording() | AudioChunk() | StreamReset() | StopRecording():
+                await self._record(message)
+            case TextInput(text=text, utterance_id=utterance_id):
+                await self._say(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
+            case Cancel():
+                self._recording = None
+                await self._tell(CancelTurn())
+            case VoiceProviders():
+                await self._tell(Choose(_preferences(message)))
+            case TransferRequest():
+                # the agent decides about it as if it had been said: it knows who is there, and what to tell them
+                await self._say(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
+            case TransferCancel():
+                await self._tell(CancelTransfer())
+            case Hangup():
+                await self._tell(HangUp())
+
+    async def _record(self, message: StartRecording | AudioChunk | StreamReset | StopRecording) -> None:
+        match message:
             case StartRecording():
                 self._require_link()
                 await self._start_recording(message)
@@ -164,20 +188,11 @@ class Relay:
             case StopRecording():
                 recording, self._recording = self._require_recording(), None
                 await self._say(recording.finish(self._wall_clock()))
-            case TextInput(text=text, utterance_id=utterance_id):
-                await self._say(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
-            case Cancel():
-                self._recording = None
-                await self._tell(CancelTurn())
-            case VoiceProviders():
-                await self._tell(Choose(_preferences(message)))
-            case TransferRequest():
-                self._require_link()
-                raise ProtocolError(ErrorCode.TRANSFER_UNAVAILABLE, "Nobody can take your call right now.")
-            case Hangup():
-                await self._tell(HangUp())
 
     def _add_binary(self, audio: bytes) -> None:
+        if self._line is not None and self._recording is None:
+            self._line.send(audio)
+            return
         if len(audio) > self._settings.max_message_bytes:
             most = self._settings.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
@@ -229,7 +244,7 @@ class Relay:
         if self._link is not None:
             raise ProtocolError(ErrorCode.INVALID_MODE, "This connection is authenticated already.")
         request, host = self._attach_request(message)
-        link = Link(self._hosts, self._forward)
+        link = Link(self._hosts, self._forward, self._change_line)
         self._following = asyncio.create_task(self._follow(link, request, host))
         admitted = asyncio.create_task(link.admitted())
         try:
@@ -296,11 +311,23 @@ class Relay:
     async def _send_error(self, code: ErrorCode, message: str) -> None:
         await self._send(ErrorMessage(code=code, message=message))
 
+    def _change_line(self, address: LineAddress | None) -> None:
+        """The caller is connected with a human, with another line of theirs, or with nobody any more."""
+        if self._line is not None:
+            self._line.close()
+        self._line = CallerLine(address, self._socket) if address is not None else None
+
     async def _let_go(self) -> None:
+        self._change_line(None)
         if self._following is not None:
             self._following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._following
+
+
+def _in_words(wanted: TransferRequest) -> str:
+    asked = f"I want to talk to a person in {wanted.department or 'support'}"
+    return f"{asked} about {wanted.reason}" if wanted.reason else asked
 
 
 def _preferences(message: Authenticate | VoiceProviders) -> Preferences:

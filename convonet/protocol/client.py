@@ -96,6 +96,12 @@ class TransferRequest(ClientMessage):
     reason: Annotated[str, Field(max_length=500)] | None = None
 
 
+class TransferCancel(ClientMessage):
+    """Never mind the human; ends a talk with one too."""
+
+    type: Literal["transfer_cancel"]
+
+
 class VoiceProviders(ClientMessage):
     """Choose who hears and who speaks for the rest of the session."""
 
@@ -127,6 +133,7 @@ AnyClientMessage = Annotated[
     | Cancel
     | TextInput
     | TransferRequest
+    | TransferCancel
     | VoiceProviders
     | Heartbeat
     | Hangup,

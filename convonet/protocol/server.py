@@ -59,6 +59,15 @@ class Greeting(ServerMessage):
     mime_type: str | None = None
 
 
+class Announcement(ServerMessage):
+    """Something that is said outside a turn: how a hand-over goes; without audio when nobody can speak it."""
+
+    type: Literal["announcement"] = "announcement"
+    text: str
+    data_b64: str | None = None
+    mime_type: str | None = None
+
+
 class Status(ServerMessage):
     """What goes on, in words."""
 
@@ -152,13 +161,19 @@ class TransferInitiated(ServerMessage):
 
 
 class TransferStatus(ServerMessage):
-    """How the hand-over goes."""
+    """How the hand-over goes. While it is `connected`, both sides send audio as binary frames: PCM16, 16 kHz, mono."""
 
     type: Literal["transfer_status"] = "transfer_status"
-    state: Literal["dialing", "ringing", "connected", "ended", "failed"]
+    state: Literal["queued", "dialing", "ringing", "connected", "ended", "failed"]
     department: str
     extension: str
     reason: str | None = None
+    """Why it is over."""
+    agent_name: str | None = None
+    position: int | None = None
+    """In the queue, from 1."""
+    wait_s: float | None = None
+    """About how long the queue will take."""
 
 
 class HeartbeatAck(ServerMessage):
@@ -189,6 +204,7 @@ AnyServerMessage = Annotated[
     AuthRequired
     | AuthOk
     | Greeting
+    | Announcement
     | Status
     | ProcessingStart
     | TranscriptPartial

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 from collections.abc import Callable
 
 from convonet.errors import SpeechUnavailable
-from convonet.protocol.server import AgentFinal, Greeting, ServerMessage, TranscriptFinal
+from convonet.protocol.server import AgentFinal, Announcement, Greeting, ServerMessage, TranscriptFinal
 from convonet.sessions.conversation import Conversation, FinishedTurn
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import NoNotes, Speaker
-from convonet.speech.base import SpokenAudio
 
 Emit = Callable[[ServerMessage], None]
 
@@ -20,18 +18,25 @@ Emit = Callable[[ServerMessage], None]
 async def speak_greeting(conversation: Conversation, services: Services, emit: Emit) -> None:
     """Welcome the caller by name, aloud when somebody can speak."""
     text = f"Hi {conversation.caller.user_name}, this is Convonet AI. What can I help you with today?"
+    audio, mime_type = await _spoken(text, conversation, services)
+    emit(Greeting(text=text, data_b64=audio, mime_type=mime_type))
+
+
+async def announce(text: str, conversation: Conversation, services: Services, emit: Emit) -> None:
+    """Say something that belongs to no turn, aloud when somebody can speak."""
+    audio, mime_type = await _spoken(text, conversation, services)
+    emit(Announcement(text=text, data_b64=audio, mime_type=mime_type))
+
+
+async def _spoken(text: str, conversation: Conversation, services: Services) -> tuple[str | None, str | None]:
+    """Audio in base64 and its type; neither when nobody can speak."""
     voice = services.voice(conversation.tts_provider)
-    spoken: SpokenAudio | None = None
-    with contextlib.suppress(SpeechUnavailable, TimeoutError):
+    try:
         async with asyncio.timeout(services.timeouts.speak):
             spoken = await voice.synthesize(text, language=conversation.language)
-    emit(
-        Greeting(
-            text=text,
-            data_b64=base64.b64encode(spoken.audio).decode() if spoken else None,
-            mime_type=spoken.mime_type if spoken else None,
-        )
-    )
+    except (SpeechUnavailable, TimeoutError):
+        return None, None
+    return base64.b64encode(spoken.audio).decode(), spoken.mime_type
 
 
 async def tell_again(last: FinishedTurn, conversation: Conversation, services: Services, emit: Emit) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from convonet.agents.base import AgentType, Caller, ChatMessage, Final
 from convonet.ids import SessionId, TurnId
+from convonet.sessions.hand_over import OngoingTransfer
 from convonet.sessions.messages import Preferences
 from convonet.speech.base import Language
 
@@ -44,6 +45,8 @@ class Conversation(BaseModel):
     agent_type: AgentType | None = None
     memory: dict[str, str] = {}
     last_turn: FinishedTurn | None = None
+    transfer: OngoingTransfer | None = None
+    """The hand-over to a human that is going on."""
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
         """The same utterance always makes the same turn id, on whichever host: its tools' effects happen once."""
@@ -70,6 +73,10 @@ class Conversation(BaseModel):
             model=final.model if final else "",
             last_seq=self.seq,
         )
+
+    def note(self, text: str) -> None:
+        """Remember something that was said outside a turn, for the agent to know it."""
+        self.history = (*self.history, ChatMessage("assistant", text))[-MAX_HISTORY:]
 
     def choose(self, preferences: Preferences) -> None:
         """Take over what the client chose; what it left open stays."""

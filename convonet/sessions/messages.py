@@ -12,6 +12,7 @@ from enum import StrEnum
 from convonet.errors import ErrorCode
 from convonet.ids import SessionId
 from convonet.speech.base import AudioFormat, Language
+from convonet.telephony.messages import LineAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,16 @@ class StillThere:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTransfer:
+    """The caller wants no human any more, or has talked enough with one."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The caller ends the session."""
 
 
-Command = SpokenUtterance | TypedUtterance | CancelTurn | Choose | StillThere | HangUp
+Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | StillThere | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,13 @@ class UtteranceDone:
     """The session has done with this utterance: the voice replica may forget the audio."""
 
     utterance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """The caller talks with a human at this address; with None they do so no more."""
+
+    line: LineAddress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +176,4 @@ class Delivery(StrEnum):
     """The session does not live in this host."""
 
 
-HostEvent = Attached | ToClient | UtteranceDone | Refused | Superseded | Ended
+HostEvent = Attached | ToClient | UtteranceDone | LineChanged | Refused | Superseded | Ended

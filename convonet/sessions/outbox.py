@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from convonet.sessions.messages import ToClient, UtteranceDone
+from convonet.sessions.messages import LineChanged, ToClient, UtteranceDone
 
-OutboxEntry = ToClient | UtteranceDone
+OutboxEntry = ToClient | UtteranceDone | LineChanged
 
 MAX_BYTES = 1_000_000
 """Two answers of half a minute as MP3 in base64; a client that far behind has lost the call anyway."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
 from convonet.speech.base import SpeechToText, TextToSpeech
+from convonet.telephony.messages import Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Services:
     agent: Agent
     default_ear: str
     default_voice: str
+    transfers: Transfers
     record: Callable[[TurnRecord], None]
     """Takes the record of each turn at its end; returns at once."""
     timeouts: Timeouts = field(default_factory=Timeouts)

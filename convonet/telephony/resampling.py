@@ -6,6 +6,8 @@ they delay it by 2 ms.
 
 from __future__ import annotations
 
+import io
+
 import av
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +40,15 @@ class FromLine:
     def convert(self, code: bytes) -> bytes:
         """What the piece is for the page; the first of a call is shorter by the filter's delay."""
         return self._filter.convert(mulaw.decode(code)).astype("<i2").tobytes()
+
+
+def file_on_line(audio: bytes) -> bytes:
+    """An audio file of our own, as a voice makes it, as mu-law."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=LINE_RATE)
+    with av.open(io.BytesIO(audio), "r") as container:
+        frames = [*container.decode(audio=0), None]
+    pieces = [piece.to_ndarray()[0] for frame in frames for piece in resampler.resample(frame)]
+    return b"".join(mulaw.encode(np.ascontiguousarray(piece)) for piece in pieces)
 
 
 class _Filter:

@@ -40,6 +40,8 @@ class Desk(BaseModel):
 
     name: str
     """The account's name; also who is meant in events."""
+    display_name: str
+    """How callers see the person."""
     extension: str
     departments: tuple[str, ...]
     state: DeskState = DeskState.NOT_READY
@@ -76,14 +78,11 @@ class Switchboard(BaseModel):
 
     # -- the desks
 
-    def log_in(self, name: str, extension: str, departments: Sequence[str], now: float) -> Desk:
+    def log_in(self, desk: Desk) -> Desk:
         """A person is at their desk; who reloads the page finds it as it was."""
-        desk = self.desks.get(name)
-        if desk is None:
-            desk = Desk(name=name, extension=extension, departments=tuple(departments), since=now)
-            self.desks[name] = desk
-        desk.extension, desk.departments = extension, tuple(departments)
-        return desk
+        known = self.desks.setdefault(desk.name, desk)
+        known.display_name, known.extension, known.departments = desk.display_name, desk.extension, desk.departments
+        return known
 
     def log_out(self, name: str) -> str:
         """The person is gone; returns the hand-over that was ringing or talked of there, if any."""
@@ -126,19 +125,31 @@ class Switchboard(BaseModel):
         self._become(desk, DeskState.READY, now)
         return self._next_for(desk, now)
 
+    def take_back(self, name: str, transfer_id: str, now: float, *, talking: bool) -> None:
+        """The desk rings or talks for this hand-over, whatever was noted of it."""
+        if (desk := self.desks.get(name)) is not None:
+            state = DeskState.ON_CALL if talking else DeskState.RINGING
+            if (desk.state, desk.transfer_id) != (state, transfer_id):
+                self._become(desk, state, now, transfer_id=transfer_id)
+
     # -- the callers
 
     def find(self, transfer_id: str, department: str, without: Sequence[str], now: float) -> Assigned | Unassigned:
         """A desk for this caller, who waits when there is none."""
-        self.forget(transfer_id)
-        ready = [desk for desk in self._of(department, without) if desk.state is DeskState.READY]
+        desks = self._of(department, without)
+        ready = [desk for desk in desks if desk.state is DeskState.READY]
+        if ready or not desks:
+            self.forget(transfer_id)
         if ready:
             return self._ring(min(ready, key=lambda desk: desk.since), transfer_id, now)
-        self.queue.append(Waiting(transfer_id=transfer_id, department=department, without=tuple(without)))
-        hopeless = not self._of(department, without)
-        if hopeless:
-            self.forget(transfer_id)
-        return Unassigned(position=0 if hopeless else self.position(transfer_id), hopeless=hopeless)
+        if not desks:
+            return Unassigned(position=0, hopeless=True)
+        if not self.position(transfer_id):
+            self.queue.append(Waiting(transfer_id=transfer_id, department=department))
+        for waiting in self.queue:
+            if waiting.transfer_id == transfer_id:
+                waiting.without = tuple(without)
+        return Unassigned(position=self.position(transfer_id))
 
     def position(self, transfer_id: str) -> int:
         """Which one in the queue of its department this caller is, from 1; 0 when they do not wait."""
@@ -147,6 +158,10 @@ class Switchboard(BaseModel):
             return 0
         before = self.queue[: self.queue.index(one)]
         return 1 + sum(waiting.department == one.department for waiting in before)
+
+    def waiting_in(self, department: str) -> int:
+        """How many callers wait for this department."""
+        return sum(waiting.department == department for waiting in self.queue)
 
     def expected_wait_s(self, transfer_id: str) -> float:
         """About how long this caller still waits."""

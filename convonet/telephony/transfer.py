@@ -16,9 +16,6 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-RING_S = 20.0
-"""How long a desk rings. The PBX must ring longer, or else its voicemail takes the call."""
-
 DEADLINE_S = 30.0
 """For everything up to the answer: Twilio may hold a call back when it has many, and then rings too late."""
 
@@ -280,6 +277,10 @@ class Transfer(BaseModel):
     deadline: float | None = None
     """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
     queued_at: float | None = None
+    call_s: float = DEADLINE_S
+    """Longest time from the order of a call to its answer."""
+    wait_s: float = WAIT_S
+    """Longest time in the queue."""
     why: Why | None = None
     """Why it is over."""
 
@@ -287,9 +288,21 @@ class Transfer(BaseModel):
     def is_over(self) -> bool:
         return self.state in OVER
 
-    def begin(self, now: float) -> list[Deed]:
-        """The caller wants a human."""
-        self.deadline = now + DEADLINE_S
+    @property
+    def desk_at_work(self) -> str:
+        """The desk that rings or talks; empty when none does."""
+        return self._at_work.desk if self._at_work is not None else ""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the person at that desk has taken the call."""
+        return self._at_work is not None and self._at_work.accepted
+
+    def begin(self, now: float, *, is_set_up: bool = True) -> list[Deed]:
+        """The caller wants a human, whom only a telephone can reach."""
+        if not is_set_up:
+            return self._finish(State.FAILED, Why.NOT_SET_UP)
+        self.deadline = now + self.call_s
         return [FindDesk(without=()), Tell(state=self.state)]
 
     def handle(self, event: Event, now: float) -> list[Deed]:
@@ -314,7 +327,7 @@ class Transfer(BaseModel):
         if self.state not in WAITING:
             return [Release(desk=found.desk, answered=False, why=self.why or Why.CALLER_CANCELLED)]
         self.attempts.append(Attempt(desk=found.desk, extension=found.extension))
-        self.deadline = now + DEADLINE_S
+        self.deadline = now + self.call_s
         call = PlaceCall(attempt=len(self.attempts) - 1, desk=found.desk, extension=found.extension)
         return [*self._become(State.DIALING), call]
 
@@ -324,14 +337,14 @@ class Transfer(BaseModel):
         if event.hopeless:
             return self._finish(State.FAILED, Why.NOBODY_THERE)
         self.queued_at = now if self.queued_at is None else self.queued_at
-        self.deadline = self.queued_at + WAIT_S
+        self.deadline = self.queued_at + self.wait_s
         return self._become(State.QUEUED, position=event.position)
 
     def _next_desk(self, why: Why, now: float) -> list[Deed]:
         """The attempt at work has come to nothing."""
         deeds = self._give_up_attempt(why)
         self.state = State.REQUESTED
-        self.deadline = now + DEADLINE_S
+        self.deadline = now + self.call_s
         tried = tuple(attempt.desk for attempt in self.attempts)
         return [*deeds, FindDesk(without=tried)]
 

@@ -11,6 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
+from actors.remote_transfers import RemoteTransfers
 from actors.session_host import SessionHost
 from actors.store import checkpoint_store, record_store, throttle
 from convonet.auth.pin import pin_verifier
@@ -41,6 +42,7 @@ class ServedSessionHost(SessionHost):
             "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
             "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
         }
+        transfers = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
         self._records = RecordQueue(record_store(settings))
         super().__init__(
             serve.get_replica_context().replica_id.unique_id,
@@ -49,7 +51,11 @@ class ServedSessionHost(SessionHost):
             throttle=throttle(settings, "pin"),
             checkpoints=checkpoint_store(settings),
             services=_services(
-                settings, RemoteSpeech(self._parts["speech"]), RemoteAgent(self._parts["agent"]), self._records.add
+                settings,
+                RemoteSpeech(self._parts["speech"]),
+                RemoteAgent(self._parts["agent"]),
+                transfers,
+                self._records.add,
             ),
         )
 
@@ -63,7 +69,11 @@ class ServedSessionHost(SessionHost):
 
 
 def _services(
-    settings: Settings, local: RemoteSpeech, agent: RemoteAgent, record: Callable[[TurnRecord], None]
+    settings: Settings,
+    local: RemoteSpeech,
+    agent: RemoteAgent,
+    transfers: RemoteTransfers,
+    record: Callable[[TurnRecord], None],
 ) -> Services:
     """One set for all sessions; vendors' clients are made here, once, and pooled."""
     ears: dict[str, SpeechToText] = {local.name: local}
@@ -81,6 +91,7 @@ def _services(
         agent=agent,
         default_ear=settings.hears_with,
         default_voice=settings.speaks_with,
+        transfers=transfers,
         record=record,
         timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
     )

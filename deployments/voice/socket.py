@@ -35,6 +35,13 @@ class StarletteSocket:
         except (RuntimeError, WebSocketDisconnect, OSError, RayError) as error:
             raise ClientGone from error
 
+    async def send_audio(self, pcm: bytes) -> None:
+        """Send a binary frame."""
+        try:
+            await self._websocket.send_bytes(pcm)
+        except (RuntimeError, WebSocketDisconnect, OSError, RayError) as error:
+            raise ClientGone from error
+
     async def close(self, code: int) -> None:
         """Close the socket, unless it is closed."""
         if self._websocket.application_state is WebSocketState.CONNECTED:

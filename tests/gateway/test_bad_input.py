@@ -60,7 +60,6 @@ REFUSED = [
     ('{"type": "stop_recording"}', "invalid_mode"),
     (b"\x00" * 10, "invalid_mode"),
     (b"\x00" * 300_000, "message_too_large"),
-    ('{"type": "transfer_request", "department": "support"}', "transfer_unavailable"),
 ]
 
 

@@ -97,10 +97,17 @@ class ScriptedAgent:
             raise
 
 
+class NoTransfers:
+    """Hand-overs for tests that need none."""
+
+    async def begin(self, order):
+        raise AssertionError(f"nobody asked for a human: {order}")
+
+
 class World:
     """Session hosts in one process, reached as a relay reaches them; any can be killed."""
 
-    def __init__(self, hosts=2, **settings):
+    def __init__(self, hosts=2, transfers=None, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), ScriptedAgent()
         loop = asyncio.get_running_loop()
@@ -113,6 +120,7 @@ class World:
             agent=self.agent,
             default_ear="ear",
             default_voice="voice",
+            transfers=transfers or NoTransfers(),
             record=self.records.append,
             timeouts=Timeouts(hear=5, think=10, speak=5),
             wall_clock=loop.time,
@@ -214,6 +222,8 @@ class Client:
         self._to_server = asyncio.Queue()
         self._from_server = asyncio.Queue()
         self.received = []
+        self.heard = bytearray()
+        self.hears = asyncio.Event()
         self.closed_with = None
         self.resume_token = None
         self.session_id = None
@@ -233,6 +243,12 @@ class Client:
         message = json.loads(text)
         self.received.append(message)
         self._from_server.put_nowait(message)
+
+    async def send_audio(self, pcm):
+        if self.closed_with is not None:
+            raise ClientGone
+        self.heard += pcm
+        self.hears.set()
 
     async def close(self, code):
         if self.closed_with is None:

@@ -2,8 +2,12 @@
 
 import pytest
 
-from convonet.telephony.switchboard import FIRST_GUESS_S, NO_ANSWER, DeskState, Switchboard
+from convonet.telephony.switchboard import FIRST_GUESS_S, NO_ANSWER, Desk, DeskState, Switchboard
 from convonet.telephony.transfer import Assigned, Unassigned, Why
+
+
+def desk(name, extension, departments=("support",)):
+    return Desk(name=name, display_name=name.title(), extension=extension, departments=departments, since=0)
 
 
 @pytest.fixture
@@ -15,7 +19,7 @@ def board():
         ("dora", "2001", ["support"]),
         ("finn", "2003", ["sales"]),
     ):
-        board.log_in(name, extension, departments, now=0)
+        board.log_in(desk(name, extension, departments))
     board.be_ready("dora", now=10)
     board.be_ready("eve", now=20)
     board.be_ready("finn", now=5)
@@ -77,7 +81,7 @@ def test_nobody_leaves_their_desk_in_the_middle_of_a_call(board):
 
 def test_a_reload_finds_the_desk_as_it_was_and_a_log_out_names_the_call(board):
     board.find("t1", "support", (), now=30)
-    assert board.log_in("dora", "2001", ["support"], now=40).state is DeskState.RINGING
+    assert board.log_in(desk("dora", "2001")).state is DeskState.RINGING
     assert board.log_out("dora") == "t1"
     assert board.log_out("dora") == ""
 

@@ -9,6 +9,7 @@ export type AnyClientMessage =
   | Cancel
   | TextInput
   | TransferRequest
+  | TransferCancel
   | VoiceProviders
   | Heartbeat
   | Hangup;
@@ -16,6 +17,7 @@ export type AnyServerMessage =
   | AuthRequired
   | AuthOk
   | Greeting
+  | Announcement
   | Status
   | ProcessingStart
   | TranscriptPartial
@@ -55,7 +57,6 @@ export type ErrorCode =
   | "stt_failed"
   | "agent_failed"
   | "tts_failed"
-  | "transfer_unavailable"
   | "overloaded"
   | "too_many_sessions"
   | "session_ended"
@@ -93,6 +94,18 @@ export interface AgentStreamChunk {
   text_chunk: string;
   turn_id: string;
   type: "agent_stream_chunk";
+}
+/**
+ * Something that is said outside a turn: how a hand-over goes; without audio when nobody can speak it.
+ *
+ */
+export interface Announcement {
+  data_b64?: string | null;
+  mime_type?: string | null;
+  seq: number;
+  session_id: string;
+  text: string;
+  type: "announcement";
 }
 /**
  * Prove who is calling with a PIN, or take up a session again with its resume token.
@@ -168,6 +181,13 @@ export interface TransferRequest {
   extension?: string | null;
   reason?: string | null;
   type: "transfer_request";
+}
+/**
+ * Never mind the human; ends a talk with one too.
+ *
+ */
+export interface TransferCancel {
+  type: "transfer_cancel";
 }
 /**
  * Choose who hears and who speaks for the rest of the session.
@@ -331,17 +351,20 @@ export interface TransferInitiated {
   type: "transfer_initiated";
 }
 /**
- * How the hand-over goes.
+ * How the hand-over goes. While it is `connected`, both sides send audio as binary frames: PCM16, 16 kHz, mono.
  *
  */
 export interface TransferStatus {
+  agent_name?: string | null;
   department: string;
   extension: string;
+  position?: number | null;
   reason?: string | null;
   seq: number;
   session_id: string;
-  state: "dialing" | "ringing" | "connected" | "ended" | "failed";
+  state: "queued" | "dialing" | "ringing" | "connected" | "ended" | "failed";
   type: "transfer_status";
+  wait_s?: number | null;
 }
 /**
  * Answer to `heartbeat`.

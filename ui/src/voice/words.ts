@@ -36,7 +36,6 @@ const ERROR_WORDS: Record<ErrorCode, string | null> = {
   stt_failed: null,
   agent_failed: null,
   tts_failed: "I can't speak right now, so please read my answer.",
-  transfer_unavailable: null,
   overloaded: "All lines are busy right now.",
   too_many_sessions: "There are too many calls from your network right now.",
   session_ended: null,

@@ -1,0 +1,265 @@
+"""TransferActor: the owner of one hand-over.
+
+What happens comes through its mailbox, one thing at a time. The state machine (`convonet.telephony.transfer`) says what
+to do about it; that is done only when the new state is saved, so that a restored actor never places a call twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+from pydantic import BaseModel
+
+from actors.published import Published
+from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
+from convonet.telephony.messages import LineAddress, LineOrder, LineRequest, LineView, TransferOrder, TransferView
+from convonet.telephony.transfer import (
+    Assigned,
+    Deed,
+    EndCall,
+    Event,
+    FindDesk,
+    Join,
+    NotPlaced,
+    PlaceCall,
+    Placed,
+    Release,
+    State,
+    StreamStarted,
+    Tell,
+    TimeUp,
+    Transfer,
+    Unassigned,
+    Whisper,
+)
+
+log = structlog.get_logger(__name__)
+
+LINGER_S = 60.0
+"""How long an actor stays after the end: news of a call that it must end may still be on the way."""
+
+MOST_WHISPERED = 160
+"""Characters that a desk is told before the caller is on the line: eight seconds; the card has the rest."""
+
+END_AGAIN_S = 5.0
+MOST_ENDS = 10
+"""Times that a call is ended which Twilio does not let us end; it hangs up by itself when it asks what to do next."""
+
+
+class TransferBody(BaseModel):
+    """All that is kept of a hand-over."""
+
+    order: TransferOrder
+    transfer: Transfer
+    keys: dict[str, int] = {}
+    """Stream keys that were not shown yet, each with its attempt."""
+    lines: dict[int, LineAddress] = {}
+    """Where each attempt's audio is."""
+
+
+class Office(Protocol):
+    """What an actor needs of the host: the desks, and a place to keep its state."""
+
+    def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned: ...
+
+    def show_card(self, body: TransferBody, desk: str) -> None: ...
+
+    def release(self, body: TransferBody, deed: Release) -> None: ...
+
+    def changed(self, body: TransferBody) -> None: ...
+
+    def view(self, body: TransferBody) -> TransferView: ...
+
+
+class TransferActor:
+    """One hand-over. `run` is its life; `post` and the two streams are how others reach it."""
+
+    def __init__(
+        self,
+        body: TransferBody,
+        *,
+        office: Office,
+        bridge: Bridge,
+        save: Callable[[TransferBody], Awaitable[None]],
+        clock: Callable[[], float],
+        ring_s: float,
+    ) -> None:
+        self.body = body
+        self._office = office
+        self._bridge = bridge
+        self._save = save
+        self._clock = clock
+        self._ring_s = ring_s
+        self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._work: set[asyncio.Task[None]] = set()
+        self.view = Published(office.view(body))
+        self._line = Published(self._line_view(None))
+        self._line_attempt: int | None = None
+
+    @property
+    def transfer(self) -> Transfer:
+        return self.body.transfer
+
+    def post(self, event: Event) -> None:
+        """Tell the actor that something has happened."""
+        self._mailbox.put_nowait(event)
+
+    async def run(self, *, restored: bool = False) -> None:
+        """Live until the hand-over is over and nothing is left to be cleared up."""
+        with structlog.contextvars.bound_contextvars(
+            transfer_id=self.transfer.transfer_id, session_id=self.body.order.session_id
+        ):
+            try:
+                await self._do(
+                    self._taken_up()
+                    if restored
+                    else self.transfer.begin(self._clock(), is_set_up=self._bridge.is_set_up)
+                )
+                while True:
+                    event = await self._next()
+                    if event is None:
+                        break
+                    log.info("transfer_event", kind=event.kind, state=self.transfer.state)
+                    await self._do(self.transfer.handle(event, self._clock()))
+                await asyncio.gather(*self._work)
+            finally:
+                for task in self._work:
+                    task.cancel()
+                self.view.close()
+                self._line.close()
+
+    def refresh(self) -> None:
+        """Publish what has changed around this hand-over: its place in the queue."""
+        self.view.publish(self._office.view(self.body))
+
+    # -- the line
+
+    def new_key(self, attempt: int) -> str | None:
+        """A key for another stream of this attempt's call; None when that call has nothing to do any more."""
+        attempts = self.transfer.attempts
+        if self.transfer.is_over or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
+            return None
+        key = secrets.token_urlsafe(24)
+        self.body.keys[key] = attempt
+        return key
+
+    def open_line(self, request: LineRequest) -> Published[LineView] | None:
+        """Let a line in, and give it what to follow; None when it has shown no valid key.
+
+        A line that was let in before may come again, since it must outlive this process.
+        """
+        known = self.body.lines.get(request.attempt)
+        returns = known is not None and secrets.compare_digest(known.key, request.address.key)
+        if not returns and self.body.keys.pop(request.key, None) != request.attempt:
+            return None
+        self.body.lines[request.attempt] = request.address
+        self._line_attempt = request.attempt
+        self._line.close()
+        self._line = Published(self._line_view(request.attempt))
+        self.post(StreamStarted(attempt=request.attempt, call_sid=request.call_sid))
+        return self._line
+
+    def lacks_line(self, request: LineRequest) -> bool:
+        """Whether this line is still the call's, and gone."""
+        is_newest = request.attempt == self._line_attempt and self.body.lines.get(request.attempt) == request.address
+        return is_newest and not self._line.followers
+
+    def _line_view(self, attempt: int | None) -> LineView:
+        order = self.body.order
+        whisper = f"{order.context.user_name or 'A caller'}. {order.reason}"[:MOST_WHISPERED]
+        return LineView(order=self._line_order(attempt), whisper=whisper, language=order.language)
+
+    def _line_order(self, attempt: int | None) -> LineOrder:
+        attempts = self.transfer.attempts
+        if attempt is None or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
+            return LineOrder.CLOSE
+        match self.transfer.state:
+            case State.WHISPER:
+                return LineOrder.WHISPER
+            case State.CONNECTED:
+                return LineOrder.JOIN
+            case _:
+                return LineOrder.WAIT
+
+    # -- one thing at a time
+
+    async def _next(self) -> Event | None:
+        """What happens next; None when nothing can happen any more."""
+        now = self._clock()
+        until = now + LINGER_S if self.transfer.is_over else self.transfer.deadline
+        try:
+            async with asyncio.timeout(None if until is None else max(0.0, until - now)):
+                return await self._mailbox.get()
+        except TimeoutError:
+            return None if self.transfer.is_over else TimeUp()
+
+    async def _do(self, deeds: list[Deed]) -> None:
+        await self._save(self.body)
+        for deed in deeds:
+            self._do_one(deed)
+        self._line.publish(self._line_view(self._line_attempt))
+        self.refresh()
+
+    def _do_one(self, deed: Deed) -> None:
+        match deed:
+            case FindDesk(without=without):
+                self.post(self._office.find(self.body, without))
+            case PlaceCall():
+                # before the telephone rings: who answers must know who calls
+                self._office.show_card(self.body, deed.desk)
+                self._start(self._place(deed))
+            case EndCall(call_sid=call_sid):
+                self._start(self._end(call_sid))
+            case Release():
+                self._office.release(self.body, deed)
+            case Tell():
+                log.info("transfer_state", state=deed.state, why=deed.why)
+                self._office.changed(self.body)
+            case Whisper() | Join():
+                pass  # the line follows the state
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    def _taken_up(self) -> list[Deed]:
+        """After a restore: ask for a desk again if nobody did; a call that was being placed is left to its deadline."""
+        return [FindDesk(without=self._tried)] if self.transfer.state in (State.REQUESTED, State.QUEUED) else []
+
+    @property
+    def _tried(self) -> tuple[str, ...]:
+        return tuple(attempt.desk for attempt in self.transfer.attempts)
+
+    # -- calls
+
+    async def _place(self, deed: PlaceCall) -> None:
+        key = secrets.token_urlsafe(24)
+        self.body.keys[key] = deed.attempt
+        order = CallOrder(self.transfer.transfer_id, deed.attempt, deed.extension, key, self._ring_s)
+        try:
+            self.post(Placed(attempt=deed.attempt, call_sid=await self._bridge.place(order)))
+            return
+        except BridgeError as error:
+            log.warning("call_not_placed", reason=str(error))
+        except Exception:
+            # the top of this task: the caller must not wait for a call that nobody places
+            log.exception("placing_crashed")
+        self.post(NotPlaced(attempt=deed.attempt))
+
+    async def _end(self, call_sid: str) -> None:
+        for _ in range(MOST_ENDS):
+            try:
+                await self._bridge.end(call_sid)
+                return
+            except BridgeError as error:
+                log.warning("call_not_ended", call_sid=call_sid, reason=str(error))
+            except Exception:
+                # the top of this task: no call may be left open
+                log.exception("ending_crashed", call_sid=call_sid)
+            await asyncio.sleep(END_AGAIN_S)
+        log.error("call_left_open", call_sid=call_sid)

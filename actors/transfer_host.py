@@ -1,0 +1,431 @@
+"""TransferHost: one process that holds all hand-overs and the switchboard; `deployments/transfer` serves it.
+
+Sessions, lines, desks and webhooks come to it from other processes. What it knows is in the checkpoint store after
+every change, so that a new host goes on where a lost one stopped; the audio does not pass through here at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+
+import structlog
+from pydantic import BaseModel
+
+from actors.published import Published
+from actors.transfer import TransferActor, TransferBody
+from convonet.errors import Fenced, StorageError
+from convonet.ids import SessionId
+from convonet.settings import Settings
+from convonet.storage.checkpoints import CheckpointStore
+from convonet.telephony.bridge import Bridge, BridgeError
+from convonet.telephony.messages import (
+    Card,
+    DeskAction,
+    DeskLogin,
+    DeskView,
+    LineRequest,
+    LineView,
+    TransferOrder,
+    TransferView,
+)
+from convonet.telephony.switchboard import Desk, DeskState, Found, Switchboard
+from convonet.telephony.transfer import (
+    FINAL,
+    Accepted,
+    Assigned,
+    CallerLeft,
+    Declined,
+    DeskHungUp,
+    Event,
+    LineEvent,
+    Progress,
+    Release,
+    State,
+    StreamStopped,
+    Transfer,
+    Unassigned,
+    Why,
+)
+
+log = structlog.get_logger(__name__)
+
+OFFICE = SessionId("telephony-office")
+"""The checkpoint that holds the switchboard and the list of open hand-overs."""
+
+KEPT_S = 86_400.0
+
+DESK_GRACE_S = 10.0
+"""How long a desk may be away: its page is loaded anew, or the replica that served it is."""
+
+CALLER_GRACE_S = 15.0
+"""How long a hand-over lives that no session follows."""
+
+LINE_GRACE_S = 8.0
+"""How long a call may be without its stream: Twilio opens another one when the first breaks."""
+
+CALL_MARGIN_S = 10.0
+"""What placing a call and answering it may take beyond its ringing."""
+
+
+class OfficeBody(BaseModel):
+    """What is kept besides the hand-overs themselves."""
+
+    switchboard: Switchboard = Switchboard()
+    open: list[str] = []
+
+
+class TransferHost:
+    """Begins, finds and forgets hand-overs; what happens in one is the TransferActor's business."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        bridge: Bridge,
+        checkpoints: CheckpointStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._bridge = bridge
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._epochs: dict[SessionId, int] = {}
+        self._office = OfficeBody()
+        self._actors: dict[str, TransferActor] = {}
+        self._cards: dict[str, Card] = {}
+        self._desks: dict[str, Published[DeskView]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._office_changed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take up what an earlier host has left."""
+        checkpoint = await self._checkpoints.claim(OFFICE)
+        if checkpoint is not None:
+            self._epochs[OFFICE] = checkpoint.epoch
+            self._office = OfficeBody.model_validate_json(checkpoint.body)
+            for transfer_id in list(self._office.open):
+                await self._take_up(transfer_id)
+            self._reconcile()
+        else:
+            await self._save(OFFICE, self._office)
+        self._spawn(self._keep_office())
+
+    # -- callers
+
+    async def begin(self, order: TransferOrder) -> None:
+        """Begin a hand-over; again for one that is known does nothing."""
+        if order.transfer_id in self._actors:
+            return
+        transfer = Transfer(
+            transfer_id=order.transfer_id,
+            call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
+            wait_s=self._settings.transfer_wait_s,
+        )
+        body = TransferBody(order=order, transfer=transfer)
+        self._office.open.append(order.transfer_id)
+        await self._save(OFFICE, self._office)
+        self._start(body, restored=False)
+
+    async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
+        """How a hand-over goes, until it is over; nothing for one that is not known."""
+        actor = self._actors.get(transfer_id)
+        if actor is None:
+            return
+        try:
+            async with contextlib.aclosing(actor.view.follow()) as views:
+                async for view in views:
+                    yield view
+                    if actor.transfer.is_over and view.state is actor.transfer.state:
+                        return
+        finally:
+            self._spawn(self._miss_caller(actor))
+
+    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
+        """The caller does not want it any more."""
+        self.tell(transfer_id, CallerLeft(hung_up=hung_up))
+
+    async def _miss_caller(self, actor: TransferActor) -> None:
+        await asyncio.sleep(CALLER_GRACE_S)
+        if not actor.view.followers and not actor.transfer.is_over:
+            log.warning("caller_missed", transfer_id=actor.transfer.transfer_id)
+            actor.post(CallerLeft(hung_up=True))
+
+    # -- lines
+
+    def tell(self, transfer_id: str, event: Event) -> bool:
+        """Something has happened to a hand-over; False for one that is not known."""
+        actor = self._actors.get(transfer_id)
+        if actor is not None:
+            actor.post(event)
+        return actor is not None
+
+    async def line_event(self, transfer_id: str, event: LineEvent) -> None:
+        """News of a call. One that belongs to no hand-over is ended."""
+        known = self.tell(transfer_id, event)
+        if not known and isinstance(event, Progress) and event.status not in FINAL:
+            log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
+            with contextlib.suppress(BridgeError):
+                await self._bridge.end(event.call_sid)
+
+    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
+        """A key for another stream of a call; None when the call should be hung up."""
+        actor = self._actors.get(transfer_id)
+        return actor.new_key(attempt) if actor is not None else None
+
+    async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
+        """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""
+        actor = self._actors.get(request.transfer_id)
+        line = actor.open_line(request) if actor is not None else None
+        if actor is None or line is None:
+            log.warning("line_refused", transfer_id=request.transfer_id)
+            return
+        try:
+            async with contextlib.aclosing(line.follow()) as views:
+                async for view in views:
+                    yield view
+        finally:
+            self._spawn(self._miss_line(actor, request))
+
+    async def _miss_line(self, actor: TransferActor, request: LineRequest) -> None:
+        await asyncio.sleep(LINE_GRACE_S)
+        if actor.lacks_line(request):
+            actor.post(StreamStopped(attempt=request.attempt))
+
+    # -- desks
+
+    async def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
+        """The call centre as this desk sees it, for as long as it is there."""
+        desk = Desk(**dataclasses.asdict(login), since=self._clock())
+        self._office.switchboard.log_in(desk)
+        published = self._desks.setdefault(login.name, Published(self._desk_view(login.name)))
+        self._desks_changed()
+        try:
+            async with contextlib.aclosing(published.follow()) as views:
+                async for view in views:
+                    yield view
+        finally:
+            self._spawn(self._miss_desk(login.name))
+
+    async def desk_does(self, name: str, action: DeskAction, text: str = "") -> bool:
+        """What the person at a desk does; False when it is not possible now."""
+        switchboard, now = self._office.switchboard, self._clock()
+        desk = switchboard.desks.get(name)
+        if desk is None:
+            return False
+        transfer_id, done = desk.transfer_id, True
+        match action:
+            case DeskAction.READY:
+                self._cards.pop(name, None)
+                done = self._found(switchboard.be_ready(name, now)) or desk.state is DeskState.READY
+            case DeskAction.NOT_READY:
+                done = switchboard.be_not_ready(name, text[:100], now)
+                if done:
+                    self._cards.pop(name, None)
+            case DeskAction.ACCEPT:
+                switchboard.talking(name, now)
+                done = self.tell(transfer_id, Accepted(desk=name))
+            case DeskAction.DECLINE:
+                done = self.tell(transfer_id, Declined(desk=name))
+            case DeskAction.HANG_UP | DeskAction.LOST:
+                done = self.tell(transfer_id, DeskHungUp(desk=name))
+        self._desks_changed()
+        return done
+
+    async def _miss_desk(self, name: str) -> None:
+        await asyncio.sleep(DESK_GRACE_S)
+        published = self._desks.get(name)
+        if published is None or published.followers:
+            return
+        del self._desks[name]
+        transfer_id = self._office.switchboard.log_out(name)
+        self._cards.pop(name, None)
+        # before the call it declines, during the call it hangs up
+        self.tell(transfer_id, DeskHungUp(desk=name))
+        self._desks_changed()
+
+    def _desk_view(self, name: str) -> DeskView:
+        switchboard = self._office.switchboard
+        desk = switchboard.desks[name]
+        actor = self._actors.get(desk.transfer_id)
+        return DeskView(
+            state=desk.state,
+            reason=desk.reason,
+            since=desk.since,
+            extension=desk.extension,
+            card=self._cards.get(name),
+            call_state=actor.transfer.state if actor is not None else None,
+            queue={department: switchboard.waiting_in(department) for department in desk.departments},
+        )
+
+    def _desks_changed(self) -> None:
+        for name, published in self._desks.items():
+            if name in self._office.switchboard.desks:
+                published.publish(self._desk_view(name))
+        self._office_changed.set()
+
+    # -- what an actor needs (`Office`)
+
+    def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned:
+        """A desk for this caller; without a telephone there is none."""
+        transfer_id, department = body.transfer.transfer_id, body.order.department
+        found = self._office.switchboard.find(transfer_id, department, without, self._clock())
+        self._queue_changed()
+        return found
+
+    def show_card(self, body: TransferBody, desk: str) -> None:
+        """Tell a desk who is about to ring."""
+        self._cards[desk] = card_of(body.order)
+        self._desks_changed()
+
+    def release(self, body: TransferBody, deed: Release) -> None:
+        """A desk is done with a caller."""
+        if not deed.answered:
+            self._cards.pop(deed.desk, None)
+        self._found(self._office.switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
+        self._desks_changed()
+
+    def changed(self, body: TransferBody) -> None:
+        """A hand-over is in another state."""
+        if body.transfer.is_over:
+            self._office.switchboard.forget(body.transfer.transfer_id)
+            self._queue_changed()
+        self._desks_changed()
+
+    def view(self, body: TransferBody) -> TransferView:
+        """A hand-over as its caller sees it."""
+        transfer, order = body.transfer, body.order
+        attempt = transfer.attempts[-1] if transfer.attempts else None
+        switchboard = self._office.switchboard
+        connected = transfer.state is State.CONNECTED
+        return TransferView(
+            transfer_id=transfer.transfer_id,
+            state=transfer.state,
+            department=order.department,
+            extension=attempt.extension if attempt else "",
+            agent_name=desk.display_name if (desk := switchboard.desks.get(transfer.desk_at_work)) else "",
+            position=switchboard.position(transfer.transfer_id),
+            wait_s=switchboard.expected_wait_s(transfer.transfer_id),
+            why=transfer.why,
+            line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
+        )
+
+    def _found(self, found: Found | None) -> bool:
+        if found is None:
+            return False
+        self._queue_changed()
+        if not self.tell(found.transfer_id, found.event):
+            # it waited for nothing: the desk is for the next one
+            self._found(
+                self._office.switchboard.release(found.event.desk, found.transfer_id, Why.CALLER_HUNG_UP, self._clock())
+            )
+        return True
+
+    def _queue_changed(self) -> None:
+        for waiting in self._office.switchboard.queue:
+            if (actor := self._actors.get(waiting.transfer_id)) is not None:
+                actor.refresh()
+        self._desks_changed()
+
+    # -- lives and storage
+
+    def _start(self, body: TransferBody, *, restored: bool) -> None:
+        transfer_id = body.transfer.transfer_id
+
+        async def save(body: TransferBody) -> None:
+            await self._save(_key(transfer_id), body)
+
+        actor = TransferActor(
+            body,
+            office=self,
+            bridge=self._bridge,
+            save=save,
+            clock=self._clock,
+            ring_s=self._settings.transfer_ring_s,
+        )
+        self._actors[transfer_id] = actor
+        self._spawn(self._live(actor, restored=restored))
+        self._spawn(self._miss_caller(actor))
+
+    async def _live(self, actor: TransferActor, *, restored: bool) -> None:
+        transfer_id = actor.transfer.transfer_id
+        try:
+            await actor.run(restored=restored)
+        except Fenced:
+            log.warning("transfer_fenced", transfer_id=transfer_id)
+            return
+        finally:
+            self._actors.pop(transfer_id, None)
+        self._office.open.remove(transfer_id)
+        self._office_changed.set()
+        with contextlib.suppress(StorageError):
+            await self._checkpoints.delete(_key(transfer_id), self._epochs.pop(_key(transfer_id), 1))
+
+    async def _take_up(self, transfer_id: str) -> None:
+        checkpoint = await self._checkpoints.claim(_key(transfer_id))
+        if checkpoint is None:
+            self._office.open.remove(transfer_id)
+            return
+        self._epochs[_key(transfer_id)] = checkpoint.epoch
+        body = TransferBody.model_validate_json(checkpoint.body)
+        self._start(body, restored=True)
+        log.info("transfer_restored", transfer_id=transfer_id, state=body.transfer.state)
+
+    def _reconcile(self) -> None:
+        """The desks as the hand-overs have them: either may have been saved a moment before the other."""
+        switchboard, now = self._office.switchboard, self._clock()
+        at_work = {name: actor for actor in self._actors.values() if (name := actor.transfer.desk_at_work)}
+        for name, desk in switchboard.desks.items():
+            actor = at_work.get(name)
+            if actor is not None:
+                switchboard.take_back(name, actor.transfer.transfer_id, now, talking=actor.transfer.is_accepted)
+                self._cards[name] = card_of(actor.body.order)
+            elif desk.transfer_id:
+                switchboard.release(name, desk.transfer_id, Why.CALLER_HUNG_UP, now)
+            self._desks.setdefault(name, Published(self._desk_view(name)))
+            self._spawn(self._miss_desk(name))
+
+    async def _keep_office(self) -> None:
+        while True:
+            await self._office_changed.wait()
+            self._office_changed.clear()
+            await self._save(OFFICE, self._office)
+
+    async def _save(self, key: SessionId, body: BaseModel) -> None:
+        epoch = self._epochs.setdefault(key, 1)
+        try:
+            await self._checkpoints.save(key, epoch, body.model_dump_json().encode(), KEPT_S)
+        except Fenced:
+            raise
+        except StorageError as error:
+            # the people talk on without a safety net; the next change tries again
+            log.warning("transfer_not_saved", key=key, error=str(error))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        # not in the context of the call that asked for it: Serve cancels what a cancelled call has started
+        task = asyncio.create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def card_of(order: TransferOrder) -> Card:
+    """What a desk is shown."""
+    context = order.context
+    return Card(
+        transfer_id=order.transfer_id,
+        name=context.user_name or "Unknown caller",
+        verified="PIN",
+        department=order.department,
+        reason=order.reason,
+        summary=context.summary,
+        open_items=context.activities,
+        conversation=context.conversation_history,
+    )
+
+
+def _key(transfer_id: str) -> SessionId:
+    return SessionId(f"transfer-{transfer_id}")

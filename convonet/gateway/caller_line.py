@@ -1,0 +1,52 @@
+"""A caller's socket connected with the telephone line of the human they talk with."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from convonet.gateway.ports import ClientGone, ClientSocket
+from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
+from convonet.telephony.messages import LineAddress
+
+log = structlog.get_logger(__name__)
+
+CONNECT_AGAIN_S = 0.5
+"""Between two tries; the hand-over tells when the line has another address, or is gone."""
+
+
+class CallerLine:
+    """Both directions of one call, from its making to `close`."""
+
+    def __init__(self, address: LineAddress, socket: ClientSocket) -> None:
+        self._address = address
+        self._socket = socket
+        self._audio: CallerAudio | None = None
+        self._task = asyncio.create_task(self._run())
+
+    def send(self, pcm: bytes) -> None:
+        """What the caller says: PCM16, 16 kHz; dropped while there is no connection."""
+        if self._audio is not None and len(pcm) <= MOST_FRAME_BYTES and len(pcm) % 2 == 0:
+            self._audio.send(pcm)
+
+    def close(self) -> None:
+        """End it."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    self._audio = await CallerAudio.connect(self._address)
+                    async for pcm in self._audio.hear():
+                        await self._socket.send_audio(pcm)
+                except (OSError, TimeoutError) as error:
+                    log.warning("line_out_of_reach", reason=type(error).__name__)
+                finally:
+                    if self._audio is not None:
+                        self._audio.close()
+                        self._audio = None
+                await asyncio.sleep(CONNECT_AGAIN_S)
+        except ClientGone:
+            pass

@@ -1,0 +1,185 @@
+"""One telephone line: Twilio's media stream on one side, the caller's audio on the other.
+
+The host of the hand-overs says what the line does: wait, tell the desk who calls, let the two hear each other, close.
+A line outlives that host: it goes on as it was and reports to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+import structlog
+
+from convonet.errors import SpeechUnavailable
+from convonet.speech.base import TextToSpeech
+from convonet.telephony import media_stream
+from convonet.telephony.caller_port import CallerPort
+from convonet.telephony.media_stream import Mark, Media, Start, StreamFacts
+from convonet.telephony.messages import HostAway, LineOrder, LineRequest, LineView
+from convonet.telephony.pacing import Pacer
+from convonet.telephony.resampling import FromLine, ToLine, file_on_line
+from convonet.telephony.transfer import LineEvent, StreamStopped, Whispered
+
+log = structlog.get_logger(__name__)
+
+START_TIMEOUT_S = 5.0
+"""A stream that was opened says at once what it is of."""
+
+SPEAK_TIMEOUT_S = 4.0
+"""Longest wait for a voice: the desk waits, and the caller with it."""
+
+WHISPER_MARK = "whisper"
+
+ASK_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 5.0)
+"""Waits before each try to find a host of the hand-overs again."""
+
+
+class LineSocket(Protocol):
+    """The WebSocket of the media stream. Each raises `ConnectionError` when it is closed."""
+
+    async def receive(self) -> str: ...
+
+    async def send(self, text: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """The host of the hand-overs. Each raises `HostAway`."""
+
+    def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]: ...
+
+    async def line_event(self, transfer_id: str, event: LineEvent) -> None: ...
+
+
+class Line:
+    """The life of one stream. `run` returns when it is closed."""
+
+    def __init__(self, socket: LineSocket, host: Host, voice: TextToSpeech, callers: CallerPort) -> None:
+        self._socket = socket
+        self._host = host
+        self._voice = voice
+        self._callers = callers
+        self._pacer = Pacer(asyncio.get_running_loop().time)
+        self._to_line, self._from_line = ToLine(), FromLine()
+        self._more = asyncio.Event()
+        self._joined = False
+        self._whisper: asyncio.Task[None] | None = None
+        self._told = False
+        self._stream_sid = ""
+
+    async def run(self) -> None:
+        """Relay until Twilio or the host closes."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                facts = await self._start()
+        except (ConnectionError, TimeoutError, ValueError) as error:
+            log.warning("stream_refused", reason=type(error).__name__)
+            await self._socket.close()
+            return
+        self._stream_sid = facts.stream_sid
+        address = self._callers.open(self._hear_caller)
+        parameters = facts.parameters
+        attempt = int(parameters["attempt"])
+        self._request = LineRequest(parameters["transfer"], attempt, parameters["key"], facts.call_sid, address)
+        tasks = [asyncio.create_task(work) for work in (self._obey(), self._receive(), self._send())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._callers.close(address)
+            for task in (*tasks, *([self._whisper] if self._whisper else [])):
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
+                    log.error("line_crashed", exc_info=outcome)
+            await self._socket.close()
+
+    async def _start(self) -> StreamFacts:
+        while True:
+            message = media_stream.parse(await self._socket.receive())
+            if isinstance(message, Start):
+                parameters = message.start.parameters
+                if not {"transfer", "attempt", "key"} <= parameters.keys() or not parameters["attempt"].isdecimal():
+                    raise ValueError("a stream of somebody else's")
+                return message.start
+
+    # -- what the host wants
+
+    async def _obey(self) -> None:
+        """Follow the host's orders to the last one; a host that is lost is looked for."""
+        delays = iter(ASK_AGAIN_S)
+        while True:
+            try:
+                async with contextlib.aclosing(self._host.open_line(self._request)) as views:
+                    async for view in views:
+                        delays = iter(ASK_AGAIN_S)
+                        if view.order is LineOrder.CLOSE:
+                            return
+                        await self._follow(view)
+                # a host that knows nothing of this line, or nothing more
+                return
+            except HostAway as error:
+                if (delay := next(delays, None)) is None:
+                    log.error("line_abandoned", transfer_id=self._request.transfer_id)
+                    return
+                log.warning("transfer_host_lost", transfer_id=self._request.transfer_id, reason=str(error))
+                await asyncio.sleep(delay)
+
+    async def _follow(self, view: LineView) -> None:
+        match view.order:
+            case LineOrder.WHISPER if self._whisper is None:
+                self._whisper = asyncio.create_task(self._tell_desk(view))
+            case LineOrder.JOIN if not self._joined:
+                if self._whisper is not None and not self._told:
+                    await self._socket.send(media_stream.clear(self._stream_sid))
+                self._joined = True
+
+    async def _tell_desk(self, view: LineView) -> None:
+        """Tell the desk who calls; when nobody can speak, the card must do."""
+        try:
+            async with asyncio.timeout(SPEAK_TIMEOUT_S):
+                spoken = await self._voice.synthesize(view.whisper, language=view.language)
+            code = await asyncio.to_thread(file_on_line, spoken.audio)
+            await self._socket.send(media_stream.media(self._stream_sid, code))
+            await self._socket.send(media_stream.mark(self._stream_sid, WHISPER_MARK))
+        except (SpeechUnavailable, TimeoutError) as error:
+            log.warning("whisper_failed", reason=type(error).__name__)
+            await self._report(Whispered(attempt=self._request.attempt))
+
+    async def _report(self, event: LineEvent) -> None:
+        with contextlib.suppress(HostAway):
+            await self._host.line_event(self._request.transfer_id, event)
+
+    # -- audio
+
+    async def _receive(self) -> None:
+        while True:
+            message = media_stream.parse(await self._socket.receive())
+            match message:
+                case Media():
+                    if self._joined:
+                        self._callers.send(self._request.address, self._from_line.convert(message.audio))
+                case Mark() if message.mark.name == WHISPER_MARK:
+                    self._told = True
+                    await self._report(Whispered(attempt=self._request.attempt))
+                case media_stream.Stop():
+                    await self._report(StreamStopped(attempt=self._request.attempt))
+                    return
+
+    def _hear_caller(self, pcm: bytes) -> None:
+        if self._joined:
+            self._pacer.add(self._to_line.convert(pcm))
+            self._more.set()
+
+    async def _send(self) -> None:
+        while True:
+            for code in self._pacer.due():
+                await self._socket.send(media_stream.media(self._stream_sid, code))
+            self._more.clear()
+            wait_s = self._pacer.wait_s()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._more.wait()

@@ -1,0 +1,176 @@
+"""What passes between the host of the hand-overs and those who take part: sessions, lines and desks.
+
+Each of them follows a stream of views: the whole state as it is now, again after every change. So whoever was away, or
+follows a host that was restored, needs nothing that was said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from convonet.agents.base import TransferContext
+from convonet.errors import ConvonetError
+from convonet.ids import SessionId
+from convonet.speech.base import Language
+from convonet.telephony.switchboard import DeskState
+from convonet.telephony.transfer import State, Why
+
+
+class HostAway(ConvonetError):
+    """The process that holds the hand-overs can't be reached."""
+
+    retryable = True
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TransferOrder(_Value):
+    """A caller wants a human. The id is made by the session; an order that is given twice counts once."""
+
+    transfer_id: str
+    session_id: SessionId
+    department: str
+    reason: str
+    context: TransferContext
+    language: Language = Language("en-US")
+
+
+class LineAddress(_Value):
+    """Where the audio of a line can be had: a TCP port, and what to show there."""
+
+    host: str
+    port: int
+    key: str
+
+
+class TransferView(_Value):
+    """A hand-over as the caller's session sees it."""
+
+    transfer_id: str
+    state: State
+    department: str
+    extension: str = ""
+    agent_name: str = ""
+    """Who talks with the caller, as they are called."""
+    position: int = 0
+    """In the queue, from 1."""
+    wait_s: float = 0.0
+    """About how long it will still take."""
+    why: Why | None = None
+    line: LineAddress | None = None
+    """While the two hear each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """The stream of a call has started; `key` is what its TwiML gave it."""
+
+    transfer_id: str
+    attempt: int
+    key: str
+    call_sid: str
+    address: LineAddress
+
+
+class LineOrder(StrEnum):
+    """What a line shall do."""
+
+    WAIT = "wait"
+    WHISPER = "whisper"
+    JOIN = "join"
+    CLOSE = "close"
+
+
+class LineView(_Value):
+    """A hand-over as its line sees it."""
+
+    order: LineOrder
+    whisper: str
+    """What the desk is told before the caller is on the line."""
+    language: Language
+
+
+class Card(_Value):
+    """Who calls and why, as the desk shows it; all of it is data, none of it markup."""
+
+    transfer_id: str
+    name: str
+    verified: str
+    department: str
+    reason: str
+    summary: str
+    open_items: list[str]
+    conversation: list[dict[str, str]]
+    facts: dict[str, list[str]] = {}
+    """What our own tables and the CRM know, by topic."""
+
+
+class CallBack(_Value):
+    """A caller who wants to be called back."""
+
+    id: str
+    name: str
+    department: str
+    reason: str
+    phone: str
+    asked_at: float
+    """Unix time."""
+
+
+class DeskView(_Value):
+    """The call centre as one desk sees it."""
+
+    state: DeskState
+    reason: str = ""
+    since: float
+    """Unix time."""
+    extension: str
+    card: Card | None = None
+    call_state: State | None = None
+    queue: dict[str, int] = {}
+    """Callers who wait, by department."""
+
+
+class DeskAction(StrEnum):
+    """What the person at a desk does."""
+
+    READY = "ready"
+    NOT_READY = "not_ready"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    HANG_UP = "hang_up"
+    LOST = "lost"
+    """Their telephone is gone, in mid-call: the page was loaded anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskLogin:
+    """A desk that is there, as its account says."""
+
+    name: str
+    display_name: str
+    extension: str
+    departments: tuple[str, ...]
+
+
+class Transfers(Protocol):
+    """The hand-overs as a caller's session sees them. Each raises `HostAway`."""
+
+    async def begin(self, order: TransferOrder) -> None:
+        """Begin a hand-over; one that is known goes on."""
+        ...
+
+    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
+        """How it goes, until it is over; nothing for one that is not known."""
+        ...
+
+    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
+        """The caller does not want it any more."""
+        ...

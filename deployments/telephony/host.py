@@ -1,0 +1,29 @@
+"""TransferHost as a Serve deployment. There is one of it: whoever starts later takes everything over."""
+
+from __future__ import annotations
+
+from actors.store import checkpoint_store
+from actors.transfer_host import TransferHost
+from convonet.settings import Settings, get_settings
+from convonet.telephony.bridge import Bridge, NoTelephone
+from deployments.logs import log_to_own_stderr
+
+
+class ServedTransferHost(TransferHost):
+    """The one replica."""
+
+    async def __init__(self) -> None:  # type: ignore[misc]
+        settings = get_settings()
+        log_to_own_stderr(settings)
+        super().__init__(settings, bridge=_bridge(settings), checkpoints=checkpoint_store(settings))
+        # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
+        await self.start()
+
+
+def _bridge(settings: Settings) -> Bridge:
+    if not settings.has_telephone:
+        return NoTelephone()
+    # half a second of imports that an installation without a telephone does without
+    from convonet.telephony.twilio import TwilioBridge
+
+    return TwilioBridge(settings)

@@ -1,0 +1,70 @@
+"""A caller, a desk and Twilio: every part of a hand-over but the telephone itself."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from convonet.telephony import mulaw
+from convonet.telephony.messages import DeskAction
+from tests.telephony.world import CallCentre
+
+TONE_FRAMES = 100
+
+
+def tone(hz, rate, seconds=1.0):
+    t = np.arange(int(rate * seconds)) / rate
+    return (9000 * np.sin(2 * np.pi * hz * t)).astype(np.int16)
+
+
+def loudest(samples, rate):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return np.fft.rfftfreq(len(samples), 1 / rate)[spectrum.argmax()]
+
+
+async def talk(client, leg):
+    """Each side plays a tone for a second; returns what the other side heard most of, in Hz."""
+    client.heard.clear()
+    leg.heard.clear()
+    pcm, code = tone(1000, 16_000).astype("<i2").tobytes(), mulaw.encode(tone(440, 8_000))
+    for i in range(50):
+        client.say_raw(pcm[i * 640 : (i + 1) * 640])
+        leg.say(code[i * 160 : (i + 1) * 160])
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    at_desk = loudest(mulaw.decode(bytes(leg.heard)), 8_000)
+    at_caller = loudest(np.frombuffer(bytes(client.heard), "<i2"), 16_000)
+    return at_desk, at_caller
+
+
+async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent():
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        client.say("text_input", text="a human please")
+        begun = await client.until("transfer_initiated")
+        assert (begun["department"], begun["extension"]) == ("support", "2001")
+        view = await desk.until("ringing")
+        # the card is there before the telephone rings
+        assert (view.card.name, view.card.reason) == ("Demo", "why is my list empty")
+        leg = await centre.twilio.next_leg()
+        assert leg.address == "sip:2001@pbx.test;transport=udp"
+        assert leg.headers["X-Convo-Transfer"] == view.card.transfer_id
+        leg.ring()
+        await client.until("transfer_status", state="ringing")
+        assert await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        connected = await client.until("transfer_status", state="connected")
+        assert connected["agent_name"] == "Dora"
+        # the desk was told who calls
+        assert len(leg.heard) > 8_000
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        leg.hang_up()
+        ended = await client.until("transfer_status", state="ended")
+        assert ended["reason"] in ("desk_hung_up", "stream_lost")
+        assert "back with me" in (await client.until("announcement"))["text"]
+        await desk.until("wrap_up")
+        client.say("text_input", text="thanks")
+        assert (await client.until("agent_final"))["text"] == "You said thanks."
+        assert not centre.twilio.open_calls
+        assert len(centre.twilio.calls) == 1
+        assert set(centre.twilio.answers) <= {200, 204}

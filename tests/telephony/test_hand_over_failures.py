@@ -1,0 +1,384 @@
+"""All that can go wrong with a hand-over: each has its outcome, the caller hears of it, and no call stays open."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from convonet.telephony.messages import DeskAction
+from tests.telephony.test_hand_over import talk
+from tests.telephony.world import CallCentre
+from tests.vendors.twilio import PUBLIC, sign
+
+TOLD_S = 1.0
+"""How soon a caller must know."""
+
+
+async def ask(client):
+    client.say("text_input", text="a human please")
+    await client.until("transfer_initiated")
+
+
+async def told(client, state, within=TOLD_S):
+    async with asyncio.timeout(within):
+        return await client.until("transfer_status", state=state)
+
+
+async def nothing_left(centre, within=3.0):
+    """No call rings or is open, and nobody waits."""
+    async with asyncio.timeout(within):
+        while centre.twilio.open_calls or centre.office.host._office.switchboard.queue:
+            await asyncio.sleep(0.02)
+
+
+async def goes_on_with_the_agent(client):
+    client.say("text_input", text="hello again")
+    assert (await client.until("agent_final"))["text"] == "You said hello again."
+
+
+async def offered(client):
+    """The caller hears that it failed, and what can be done instead."""
+    text = (await client.until("announcement"))["text"]
+    assert "call you back" in text
+    return text
+
+
+# -- the desk does not take it
+
+
+async def test_a_desk_that_declines_is_followed_by_the_next_one():
+    async with CallCentre() as centre, centre.caller() as client:
+        dora = await centre.desk().ready()
+        eve = await centre.desk("eve", "2002").ready()
+        await ask(client)
+        first = await centre.twilio.next_leg()
+        first.ring()
+        await dora.until("ringing")
+        await dora.does(DeskAction.DECLINE)
+        second = await centre.twilio.next_leg()
+        assert (first.extension, second.extension) == ("2001", "2002")
+        await eve.until("ringing")
+        await dora.until("ready")
+        await eve.does(DeskAction.ACCEPT)
+        second.answer()
+        await told(client, "connected", 5)
+        assert [call.is_over for call in centre.twilio.calls] == [True, False]
+
+
+@pytest.mark.parametrize("code", [486, 603, 480, 404, 503])
+async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(code):
+    async with CallCentre() as centre, centre.caller() as client:
+        await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        leg.answer(code)
+        assert (await told(client, "failed"))["reason"] == "nobody_there"
+        assert "anybody from support" in await offered(client)
+        await nothing_left(centre)
+        await goes_on_with_the_agent(client)
+
+
+async def test_a_desk_that_does_not_answer_is_left_alone():
+    async with CallCentre(TRANSFER_TIMEOUT=1.0) as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        leg.ring()
+        await told(client, "ringing")
+        await told(client, "failed", 3)
+        assert (await desk.until("not_ready")).reason == "no answer"
+        await nothing_left(centre)
+
+
+async def test_a_voicemail_box_is_nobody():
+    async with CallCentre() as centre, centre.caller() as client:
+        await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        leg.ring()
+        leg.answer()
+        await told(client, "failed", 5)
+        assert not leg.heard, "a voicemail box must not hear who called"
+        await nothing_left(centre)
+
+
+async def test_nobody_at_any_desk_is_told_at_once():
+    async with CallCentre() as centre, centre.caller() as client:
+        await ask(client)
+        assert (await told(client, "failed"))["reason"] == "nobody_there"
+        await offered(client)
+        assert not centre.twilio.calls
+
+
+async def test_without_a_telephone_it_is_told_at_once():
+    async with CallCentre() as centre, centre.caller() as client:
+        centre.office.host._bridge.is_set_up = False
+        await ask(client)
+        assert (await told(client, "failed"))["reason"] == "not_set_up"
+        assert "no telephone line" in await offered(client)
+
+
+# -- Twilio
+
+
+@pytest.mark.parametrize("refusal", [401, 429, 500])
+async def test_a_call_that_twilio_refuses_is_not_tried_again(refusal):
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        centre.twilio.refusals = [refusal]
+        await ask(client)
+        await told(client, "failed")
+        await offered(client)
+        assert not centre.twilio.calls
+        await desk.until("ready")
+
+
+async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended():
+    async with CallCentre() as centre, centre.caller() as client:
+        await centre.desk().ready()
+        centre.twilio.refusals = ["lost"]
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        await told(client, "failed", 6)
+        # it rings nevertheless, and the news of it is what ends it
+        leg.ring()
+        await nothing_left(centre)
+        assert len(centre.twilio.calls) == 1
+
+
+async def test_lost_callbacks_do_not_keep_two_people_apart():
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        centre.twilio.keeps_quiet = True
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        leg.ring()
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await told(client, "connected", 3)
+        leg.hang_up()
+        await told(client, "ended")
+        await nothing_left(centre)
+
+
+async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again():
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        call = centre.twilio.calls[0]
+        await centre.twilio.break_stream(call)
+        async with asyncio.timeout(5):
+            while len(call.streams) < 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert len(centre.twilio.calls) == 1
+
+
+# -- the caller leaves
+
+
+@pytest.mark.parametrize("how", ["hangup", "transfer_cancel", "never mind"])
+@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
+async def test_a_caller_who_leaves_leaves_no_call_behind(state, how):
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        if state == "queued":
+            await desk.does(DeskAction.NOT_READY, "lunch")
+        if state == "connected":
+            if how == "never mind":
+                return  # nobody but the human hears it then
+            await centre.connected(client, desk)
+        else:
+            await ask(client)
+        if state in ("dialing", "ringing"):
+            leg = await centre.twilio.next_leg()
+            if state == "ringing":
+                leg.ring()
+                await told(client, "ringing")
+        if how == "never mind":
+            client.say("text_input", text="never mind")
+        else:
+            client.say(how)
+        if how != "hangup":
+            await told(client, "ended" if state == "connected" else "failed", 2)
+            await goes_on_with_the_agent(client)
+        await nothing_left(centre)
+        if state in ("dialing", "ringing"):
+            await desk.until("ready")
+        if state == "connected":
+            await desk.until("wrap_up")
+
+
+async def test_a_caller_who_is_gone_without_a_word_is_missed(monkeypatch):
+    monkeypatch.setattr("actors.session.CALLER_GRACE_S", 0.5)
+    async with CallCentre() as centre:
+        desk = await centre.desk().ready()
+        async with centre.caller() as client:
+            await centre.connected(client, desk)
+        await nothing_left(centre)
+        await desk.until("wrap_up")
+
+
+# -- several at once
+
+
+async def test_two_callers_for_one_desk_wait_in_line():
+    async with CallCentre() as centre, centre.caller() as first, centre.caller() as second:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(first, desk)
+        await ask(second)
+        queued = await told(second, "queued")
+        assert queued["position"] == 1
+        assert queued["wait_s"] > 0
+        assert "next in line" in (await second.until("announcement"))["text"]
+        leg.hang_up()
+        await told(first, "ended")
+        await desk.until("wrap_up")
+        await desk.does(DeskAction.READY)
+        other = await centre.twilio.next_leg()
+        other.ring()
+        await desk.until("ringing")
+        await desk.does(DeskAction.ACCEPT)
+        other.answer()
+        await told(second, "connected", 3)
+
+
+async def test_a_busy_desk_is_not_rung_again():
+    async with CallCentre() as centre, centre.caller() as first, centre.caller() as second:
+        desk = await centre.desk().ready()
+        await centre.connected(first, desk)
+        await ask(second)
+        await told(second, "queued")
+        assert len(centre.twilio.calls) == 1
+
+
+# -- processes die
+
+
+@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
+async def test_the_host_of_the_hand_overs_may_die_at_any_time(state):
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = None
+        if state == "queued":
+            await desk.does(DeskAction.NOT_READY, "lunch")
+            await ask(client)
+            await told(client, "queued")
+        elif state == "connected":
+            leg = await centre.connected(client, desk)
+        else:
+            await ask(client)
+            leg = await centre.twilio.next_leg()
+            if state == "ringing":
+                leg.ring()
+                await told(client, "ringing")
+        await centre.office.kill()
+        if state == "connected":
+            # the two talk on while nobody minds their hand-over
+            assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        await asyncio.sleep(0.2)
+        await centre.office.start()
+        if state == "queued":
+            await desk.until("not_ready")
+            await desk.does(DeskAction.READY)
+            leg = await centre.twilio.next_leg()
+        if state != "connected":
+            leg.ring()
+            await desk.until("ringing")
+            await desk.does(DeskAction.ACCEPT)
+            leg.answer()
+            await told(client, "connected", 5)
+        await asyncio.sleep(0.3)
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        leg.hang_up()
+        await told(client, "ended", 3)
+        assert len(centre.twilio.calls) == 1
+        await nothing_left(centre)
+
+
+async def test_the_replica_that_holds_the_line_may_die():
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        await centre.add_gate()
+        await centre.gates[0].stop()
+        async with asyncio.timeout(5):
+            while len(centre.twilio.calls[0].streams) < 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.8)
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+
+
+async def test_the_replica_that_holds_the_caller_may_die():
+    async with CallCentre() as centre:
+        desk = await centre.desk().ready()
+        async with centre.caller() as client:
+            leg = await centre.connected(client, desk)
+            token, seq = client.resume_token, client.last_seq()
+        async with centre.sessions.client() as again:
+            await again.resume(token, seq)
+            await asyncio.sleep(0.3)
+            assert await talk(again, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+
+
+async def test_the_host_of_the_session_may_die():
+    async with CallCentre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        centre.sessions.kill(centre.sessions.host_of(client.session_id))
+        await asyncio.sleep(0.5)
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        leg.hang_up()
+        await told(client, "ended", 3)
+        await goes_on_with_the_agent(client)
+
+
+# -- strangers
+
+
+@pytest.mark.parametrize("path", ["status", "transfer_bridge", "voice_assistant/transfer_bridge"])
+@pytest.mark.parametrize("forgery", ["none", "other token", "other address", "other form"])
+async def test_a_webhook_that_twilio_did_not_make_is_refused(path, forgery):
+    form = {"CallSid": "CA1", "CallStatus": "completed", "SequenceNumber": "1"}
+    async with CallCentre() as centre, aiohttp.ClientSession() as http:
+        query = "?transfer=h-1&attempt=0"
+        public = f"{PUBLIC}/twilio/{path}{query}"
+        signatures = {
+            "none": "",
+            "other token": sign(public, form, "another-token"),
+            "other address": sign(public.replace("attempt=0", "attempt=1"), form),
+            "other form": sign(public, {**form, "CallStatus": "busy"}),
+        }
+        headers = {"X-Twilio-Signature": signatures[forgery]}
+        near = f"{centre.twilio.gateway}/twilio/{path}{query}"
+        async with http.post(near, data=form, headers=headers) as answer:
+            assert answer.status == 403
+        async with http.post(near, data=form, headers={"X-Twilio-Signature": sign(public, form)}) as answer:
+            assert answer.status in (200, 204)
+
+
+async def test_a_stream_is_let_in_once_and_only_with_its_key():
+    async with CallCentre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
+        await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        leg.ring()
+        await told(client, "ringing")
+        transfer_id = leg.headers["X-Convo-Transfer"]
+        url = f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
+        near = f"{centre.twilio.gateway}/twilio/media"
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {}, "another-token")})
+        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
+            parameters = {"transfer": transfer_id, "attempt": "0", "key": "a-guess"}
+            start = {"streamSid": "MZ1", "callSid": "CA1", "customParameters": parameters}
+            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+            assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        key = next(iter(centre.office.host._actors[transfer_id].body.keys))
+        leg.answer()
+        await asyncio.sleep(0.5)
+        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
+            start["customParameters"] = parameters | {"key": key}
+            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+            assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE

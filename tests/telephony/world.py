@@ -1,0 +1,272 @@
+"""A whole call centre in one process: relay, session, host of the hand-overs, gate and lines are the real ones.
+
+Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
+"""
+
+import asyncio
+import contextlib
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from actors.transfer_host import TransferHost
+from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.settings import Settings
+from convonet.storage.checkpoints import MemoryCheckpoints
+from convonet.telephony.caller_port import CallerPort
+from convonet.telephony.http import TwilioGate
+from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
+from convonet.telephony.twilio import TwilioBridge
+from convonet.web.service import http_service
+from tests.sessions.doubles import ScriptedVoice
+from tests.sessions.doubles import World as Sessions
+from tests.speech_samples import speak, wav_bytes
+from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
+
+SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
+
+
+class HandingOverAgent:
+    """Hands over whoever says "human", and answers everything else."""
+
+    async def turn(self, request):
+        yield DomainChosen("general")
+        text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
+        yield TextDelta(text)
+        said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
+        context = TransferContext(
+            conversation_history=[], user_id="u", user_name="Demo", activities=[], summary=SUMMARY
+        )
+        over = "human" in request.transcript
+        yield Final(
+            text,
+            "general",
+            "offline",
+            "rules",
+            request.history + said,
+            transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
+            transfer_context=context if over else None,
+        )
+
+
+class WavVoice(ScriptedVoice):
+    """Speaks with flite, so that a line gets real audio."""
+
+    async def synthesize(self, text, *, language):
+        spoken = await super().synthesize(text, language=language)
+        wav = await asyncio.to_thread(lambda: wav_bytes(speak(text, "slt")))
+        return type(spoken)(wav, "audio/wav", spoken.provider)
+
+
+class Office:
+    """The host of the hand-overs as others reach it; it can be killed and replaced."""
+
+    def __init__(self, make_host):
+        self._make_host = make_host
+        self.host = None
+        self._dead = asyncio.Event()
+
+    async def start(self):
+        self._dead = asyncio.Event()
+        self.host = self._make_host()
+        await self.host.start()
+
+    async def kill(self):
+        """As `kill -9`: nothing of it happens any more."""
+        host, self.host = self.host, None
+        self._dead.set()
+        await stop(host)
+
+    def __getattr__(self, name):
+        if name in ("follow", "open_line", "desk"):
+            return lambda *args: self._stream(name, *args)
+        return lambda *args, **named: self._call(name, *args, **named)
+
+    async def _call(self, name, *args, **named):
+        if self.host is None:
+            raise HostAway("killed")
+        return await getattr(self.host, name)(*args, **named)
+
+    async def _stream(self, name, *args):
+        if self.host is None:
+            raise HostAway("killed")
+        dead = self._dead
+        stream = getattr(self.host, name)(*args)
+        death = asyncio.ensure_future(dead.wait())
+        following = None
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(stream, None))
+                await asyncio.wait((death, following), return_when=asyncio.FIRST_COMPLETED)
+                if death.done():
+                    raise HostAway("killed")
+                if (view := following.result()) is None:
+                    return
+                yield view
+        finally:
+            death.cancel()
+            if following is not None:
+                following.cancel()
+            await asyncio.gather(*filter(None, (death, following)), return_exceptions=True)
+            with contextlib.suppress(RuntimeError):
+                await stream.aclose()
+
+
+async def stop(host):
+    for task in tuple(host._tasks):
+        task.cancel()
+    await asyncio.gather(*host._tasks, return_exceptions=True)
+
+
+class Desk:
+    """A person at a desk: follows their view, and acts."""
+
+    def __init__(self, office, name="dora", extension="2001", departments=("support",)):
+        self._office = office
+        self._login = DeskLogin(name, name.title(), extension, departments)
+        self._changed = asyncio.Event()
+        self.name = name
+        self.view = None
+        self._task = asyncio.create_task(self._follow())
+
+    async def _follow(self):
+        while True:
+            with contextlib.suppress(HostAway):
+                async for view in self._office.desk(self._login):
+                    self.view = view
+                    self._changed.set()
+            await asyncio.sleep(0.02)
+
+    async def until(self, state):
+        async with asyncio.timeout(15):
+            while self.view is None or self.view.state != state:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.view
+
+    async def does(self, action, text=""):
+        return await self._office.desk_does(self.name, action, text)
+
+    async def ready(self):
+        await self.until("not_ready")
+        await self.does(DeskAction.READY)
+        await self.until("ready")
+        return self
+
+    async def leave(self):
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+class CallCentre:
+    """Use it with `async with`."""
+
+    def __init__(self, **settings):
+        self._settings = settings
+        self._desks = []
+
+    async def __aenter__(self):
+        self._stack = contextlib.AsyncExitStack()
+        self.twilio = await self._stack.enter_async_context(TwilioServer())
+        self.settings = Settings(
+            VOICE_PIN="471182",
+            CONVONET_SIGNING_KEY="k" * 32,
+            TWILIO_ACCOUNT_SID=ACCOUNT,
+            TWILIO_AUTH_TOKEN=TOKEN,
+            TWILIO_BASE_URL=self.twilio.url,
+            FREEPBX_DOMAIN="pbx.test",
+            FREEPBX_WSS_URL="wss://pbx.test:7443",
+            VOICE_GATEWAY_PUBLIC_URL=PUBLIC,
+            **self._settings,
+        )
+        self.checkpoints = MemoryCheckpoints()
+        self.bridge = TwilioBridge(self.settings)
+        self._stack.push_async_callback(self.bridge.close)
+        self.office = Office(lambda: TransferHost(self.settings, bridge=self.bridge, checkpoints=self.checkpoints))
+        await self.office.start()
+        self.voice = WavVoice(delay=0)
+        self.gates = []
+        await self.add_gate()
+        self.sessions = Sessions(transfers=self.office)
+        self.sessions.services.agent.turn = HandingOverAgent().turn
+        return self
+
+    async def __aexit__(self, *_):
+        await self.sessions.end()
+        for desk in self._desks:
+            await desk.leave()
+        if self.office.host is not None:
+            await stop(self.office.host)
+        for gate in self.gates:
+            await gate.stop()
+        await self._stack.aclose()
+
+    async def add_gate(self):
+        """A replica that Twilio reaches; the newest one gets what is new."""
+        gate = Gate(self)
+        await gate.start()
+        self.gates.append(gate)
+        self.twilio.gateway = gate.url
+        return gate
+
+    def desk(self, *args, **named):
+        desk = Desk(self.office, *args, **named)
+        self._desks.append(desk)
+        return desk
+
+    @contextlib.asynccontextmanager
+    async def caller(self):
+        async with self.sessions.caller() as client:
+            yield client
+
+    async def connected(self, client, desk):
+        """Caller and desk hear each other; returns the leg."""
+        client.say("text_input", text="a human please")
+        leg = await self.twilio.next_leg()
+        leg.ring()
+        await client.until("transfer_status", state="ringing")
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await client.until("transfer_status", state="connected")
+        return leg
+
+
+class Gate:
+    """Twilio's gate, served by uvicorn on a free port."""
+
+    def __init__(self, centre):
+        self._callers = CallerPort()
+        gate = TwilioGate(centre.settings, centre.office, centre.voice, self._callers)
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_):
+            await self._callers.start("127.0.0.1")
+            yield
+            await self._callers.stop()
+
+        app = FastAPI()
+        app.mount("/twilio", served := http_service("twilio-gate", lifespan))
+        served.include_router(gate.router())
+        self._lifespan = lifespan(None)
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        self._task = None
+
+    async def start(self):
+        await self._lifespan.__aenter__()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+
+    async def stop(self):
+        """As a process that is killed: its sockets break."""
+        if self._task is None:
+            return
+        self._server.force_exit = self._server.should_exit = True
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        await self._lifespan.__aexit__(None, None, None)
