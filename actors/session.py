@@ -157,6 +157,9 @@ class SessionActor:
         try:
             if self._line.line is not None:
                 yield self._line
+            if self._transfer_told is not None:
+                # a page that was loaded anew knows nothing of it
+                yield ToClient(0, self._written(self._transfer_told.model_copy(), 0))
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
@@ -366,9 +369,11 @@ class SessionActor:
 
     def _emit(self, message: ServerMessage) -> None:
         self.conversation.seq += 1
-        message.session_id = self.conversation.session_id
-        message.seq = self.conversation.seq
-        self._outbox.write(ToClient(message.seq, message.model_dump_json(exclude_none=True)))
+        self._outbox.write(ToClient(self.conversation.seq, self._written(message, self.conversation.seq)))
+
+    def _written(self, message: ServerMessage, seq: int) -> str:
+        message.session_id, message.seq = self.conversation.session_id, seq
+        return message.model_dump_json(exclude_none=True)
 
     async def _save(self) -> None:
         body = self.conversation.to_checkpoint()

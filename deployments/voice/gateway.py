@@ -1,71 +1,50 @@
-"""The voice gateway: /webrtc/ws and the voice page.
+"""What the outside reaches: /webrtc/ws and the voice page for callers, /twilio for the telephone.
 
-Its replicas hold nothing that matters, and their number is fixed: a replica that comes or goes makes HAProxy reload,
+A replica holds nothing that matters, and their number is fixed: a replica that comes or goes makes HAProxy reload,
 which ends that node's WebSockets some time later.
 """
 
-import asyncio
-from typing import Any
+from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import cache
+
+import ray
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from ray import serve
-from ray.serve.handle import DeploymentHandle
 
+from actors.remote import RemoteSpeech
+from actors.remote_transfers import RemoteTransfers
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
 from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
 from convonet.protocol.server import ErrorMessage
-from convonet.settings import get_settings
-from convonet.web.pages import PAGES, add_security_headers, page
-from deployments.logs import log_to_own_stderr
+from convonet.settings import Settings, get_settings
+from convonet.telephony.caller_port import CallerPort
+from convonet.telephony.http import TwilioGate
+from convonet.web.pages import PAGES, page
+from convonet.web.service import http_service
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
 
 DRAIN_TIMEOUT_S = 5.0
 """Writing to all sockets of a replica takes milliseconds."""
 
-http = FastAPI(title="Convonet voice gateway", docs_url=None, redoc_url=None, openapi_url=None)
-add_security_headers(http)
 
+class Gateway:
+    """The callers' sockets of this process."""
 
-@http.get("/")
-async def root() -> RedirectResponse:
-    """The voice page is what a visitor wants."""
-    return RedirectResponse("/voice_assistant")
-
-
-@http.get("/voice_assistant")
-@http.get("/voice-assistant", include_in_schema=False)
-async def voice_page() -> FileResponse:
-    """The page a caller opens."""
-    return page("voice")
-
-
-@http.get("/health")
-async def health() -> JSONResponse:
-    """Alive: this replica answers."""
-    return JSONResponse({"status": "ok", "service": "voice-gateway-service"})
-
-
-http.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))
-
-
-@serve.deployment
-@serve.ingress(http)
-class Voice:
-    """One replica: accepts sockets and relays each to its session."""
-
-    def __init__(self, hosts: DeploymentHandle[Any]) -> None:
-        self._settings = get_settings()
-        log_to_own_stderr(self._settings)
-        self._hosts = ServeSessionHosts(hosts)
-        self._sockets = SocketsPerAddress(self._settings.sessions_per_address)
+    def __init__(self, settings: Settings, hosts: ServeSessionHosts) -> None:
+        self._settings = settings
+        self._hosts = hosts
+        self._sockets = SocketsPerAddress(settings.sessions_per_address)
         self._relays: set[Relay] = set()
 
-    @http.websocket("/webrtc/ws")
     async def webrtc(self, websocket: WebSocket) -> None:
         """The wire contract of docs/protocol.md."""
         socket = StarletteSocket(websocket)
@@ -89,7 +68,6 @@ class Voice:
         finally:
             self._relays.discard(relay)
 
-    @http.get("/ready")
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name; 503 while one is not."""
         parts = await self._hosts.parts()
@@ -107,3 +85,50 @@ class Voice:
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
             await asyncio.gather(*(relay.ask_to_reconnect() for relay in asked))
         return len(asked)
+
+
+@cache
+def gateway() -> Gateway:
+    """The gateway of this process, for HTTP and for the handle."""
+    hosts = serve.get_deployment_handle("SessionHost", "voice", _check_exists=False)
+    return Gateway(get_settings(), ServeSessionHosts(hosts))
+
+
+def gateway_http() -> FastAPI:
+    """The HTTP application."""
+    settings, callers = get_settings(), CallerPort()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        yield
+        await callers.stop()
+
+    app = http_service("voice-gateway-service", lifespan)
+    app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
+    app.add_api_route("/ready", gateway().ready, methods=["GET"])
+    transfers = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
+    voice = RemoteSpeech(serve.get_deployment_handle("Speech", "speech", _check_exists=False))
+    app.include_router(TwilioGate(settings, transfers, voice, callers).router(), prefix="/twilio")
+    _add_pages(app)
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    @app.get("/")
+    async def root() -> RedirectResponse:
+        """The voice page is what a visitor wants."""
+        return RedirectResponse("/voice_assistant")
+
+    @app.get("/voice_assistant")
+    @app.get("/voice-assistant", include_in_schema=False)
+    async def voice_page() -> FileResponse:
+        """The page a caller opens."""
+        return page("voice")
+
+    @app.get("/health")
+    async def health() -> JSONResponse:
+        """Alive: this replica answers."""
+        return JSONResponse({"status": "ok", "service": "voice-gateway-service"})
+
+    app.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))

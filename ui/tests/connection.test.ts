@@ -38,6 +38,7 @@ beforeEach(() => {
     onAuthRequired: vi.fn(),
     onLive: vi.fn(),
     onMessage: vi.fn(),
+    onAudio: vi.fn(),
     onLost: vi.fn(),
     onResumeFailed: vi.fn(),
     onEnded: vi.fn(),

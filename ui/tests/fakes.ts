@@ -8,10 +8,12 @@ export class FakeSocket implements SocketLike {
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number }) => void) | null = null;
   readonly sent: AnyClientMessage[] = [];
+  readonly audio: ArrayBuffer[] = [];
   closed = false;
 
-  send(text: string): void {
-    this.sent.push(JSON.parse(text) as AnyClientMessage);
+  send(data: string | ArrayBuffer): void {
+    if (typeof data === "string") this.sent.push(JSON.parse(data) as AnyClientMessage);
+    else this.audio.push(data);
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import type { AnyServerMessage, AuthOk, ErrorMessage } from "../protocol.generat
 import type { Store } from "../common/store";
 import { Caller } from "./caller";
 import { Connection } from "./connection";
+import type { HumanLine, LineEnds } from "./human-line";
 import { Player, spokenChunk } from "./player";
 import type { SessionMemory } from "./session-memory";
 import type { SocketLike } from "./socket";
@@ -16,6 +17,7 @@ export interface CallParts {
   output: SpeakerOutput;
   openSocket: () => SocketLike;
   memory: SessionMemory | null;
+  openLine: (ends: LineEnds) => HumanLine;
   /** Recording has begun on this stream, or ended. */
   onStream: (stream: MediaStream | null) => void;
 }
@@ -24,6 +26,7 @@ export class Call {
   readonly connection: Connection;
   private readonly caller: Caller;
   private readonly player: Player;
+  private readonly human: HumanLine;
   /** A barge-in that found no connection. */
   private cancelOwed = false;
 
@@ -40,6 +43,14 @@ export class Call {
       onStream: (stream) => {
         this.player.hold(stream !== null);
         parts.onStream(stream);
+      },
+    });
+    this.human = parts.openLine({
+      send: (pcm) => {
+        this.connection.sendAudio(pcm);
+      },
+      onFault: (fault) => {
+        this.dispatch({ type: "mic_fault", fault });
       },
     });
     this.connection = this.makeConnection(parts.memory);
@@ -77,6 +88,26 @@ export class Call {
     this.interrupt();
   }
 
+  askForHuman(): void {
+    if (this.state.playing) this.interrupt();
+    this.connection.send({ type: "transfer_request" });
+  }
+
+  /** Stops waiting for a human, or ends the talk with one. */
+  leaveHuman(): void {
+    this.connection.send({ type: "transfer_cancel" });
+  }
+
+  /** How loud the human is, 0 to 1. */
+  setLineVolume(volume: number): void {
+    this.human.setVolume(volume);
+  }
+
+  muteMicrophone(on: boolean): void {
+    this.dispatch({ type: "mic_muted", on });
+    this.human.set(this.state.transfer?.stage === "connected", on);
+  }
+
   hangUp(): void {
     this.connection.hangUp();
     this.finish(TEXT.hangUp);
@@ -106,6 +137,7 @@ export class Call {
   private finish(because: string): void {
     this.dropAll();
     this.caller.releaseMicrophone();
+    this.human.set(false, false);
     this.dispatch({ type: "ended", because });
   }
 
@@ -128,6 +160,9 @@ export class Call {
       },
       onMessage: (message: AnyServerMessage) => {
         this.receive(message);
+      },
+      onAudio: (pcm: ArrayBuffer) => {
+        this.human.play(pcm);
       },
       onLost: () => {
         this.dispatch({ type: "lost" });
@@ -153,12 +188,14 @@ export class Call {
 
   private receive(message: AnyServerMessage): void {
     this.caller.hear(message);
-    if (message.type === "greeting" || message.type === "audio_chunk") this.player.play(spokenChunk(message));
+    if (message.type === "greeting" || message.type === "announcement" || message.type === "audio_chunk")
+      this.player.play(spokenChunk(message));
     else if (message.type === "playback_stop") this.player.stop(message.turn_id ? [message.turn_id] : []);
     this.show(message);
   }
 
   private show(message: AnyServerMessage): void {
     this.dispatch({ type: "server", message, now: Date.now() });
+    this.human.set(this.state.transfer?.stage === "connected", this.state.micMuted);
   }
 }

@@ -56,7 +56,8 @@ async function capturePcm(stream: MediaStream, onSlice: OnSlice): Promise<Captur
   const context = new AudioContext({ sampleRate: PCM_RATE });
   await context.audioWorklet.addModule(pcmWorkletUrl);
   const source = context.createMediaStreamSource(stream);
-  const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0 });
+  const processorOptions = { sliceSamples: (PCM_RATE * SLICE_MS) / 1_000 };
+  const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, processorOptions });
   const flushed = new Promise<void>((resolve) => {
     worklet.port.onmessage = ({ data }: MessageEvent<ArrayBuffer | "flushed">) => {
       if (data === "flushed") resolve();

@@ -20,6 +20,8 @@ export interface ConnectionListener {
   onAuthRequired: (pinRequired: boolean) => void;
   onLive: (message: AuthOk) => void;
   onMessage: (message: AnyServerMessage) => void;
+  /** What a human says, PCM16, 16 kHz. */
+  onAudio: (pcm: ArrayBuffer) => void;
   onLost: () => void;
   onResumeFailed: () => void;
   /** The session is over and must not be taken up again. */
@@ -83,6 +85,11 @@ export class Connection {
     return true;
   }
 
+  /** What the caller says to a human, PCM16, 16 kHz. */
+  sendAudio(pcm: ArrayBuffer): void {
+    if (this.phase === "live") this.socket?.send(pcm);
+  }
+
   /** Does not wait for the rest of the delay: the network has come back. */
   retryNow(): void {
     if (this.phase === "waiting") this.connect();
@@ -104,7 +111,8 @@ export class Connection {
       if (this.resumeToken !== null) this.resume(this.resumeToken);
     };
     socket.onmessage = ({ data }) => {
-      this.receive(parse(data));
+      if (data instanceof ArrayBuffer) this.listener.onAudio(data);
+      else this.receive(parse(data));
     };
     socket.onclose = ({ code }) => {
       if (code === TAKEN_OVER) this.end(null);
@@ -220,9 +228,8 @@ export class Connection {
   private drop(): void {
     clearTimeout(this.timer);
     this.heartbeat.stop();
-    if (this.socket === null) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
+    if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket?.close();
     this.socket = null;
   }
 

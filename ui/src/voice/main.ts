@@ -3,6 +3,7 @@
 import { Store } from "../common/store";
 import { Call } from "./call";
 import { HoldTone } from "./hold-tone";
+import { HumanLine } from "./human-line";
 import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
 import { loadSession, rememberedState, saveSession, saveSound } from "./session-memory";
@@ -12,6 +13,7 @@ import { mood, type State } from "./state";
 import { mountHangUp, mountNotes, mountSound, mountStop, mountTextInput } from "./views/controls";
 import { mountConversation } from "./views/conversation";
 import { mountFrame } from "./views/frame";
+import { mountHuman } from "./views/human";
 import { mountPinForm } from "./views/pin-form";
 import { drawLevel, mountTalk } from "./views/talk";
 
@@ -27,6 +29,7 @@ const call = new Call({
   output,
   openSocket,
   memory,
+  openLine: (ends) => new HumanLine(ends),
   onStream: (stream) => {
     if (stream) meter.start(output.context, stream);
     else meter.stop();
@@ -43,14 +46,18 @@ const views = [
   mountSound(call, (action) => {
     store.dispatch(action);
   }),
+  mountHuman(call),
   mountHangUp(call),
   mountNotes(),
 ];
 for (const view of views) store.subscribe(view);
 
 store.subscribe((state: State) => {
-  output.setVolume(state.muted ? 0 : state.volume);
-  holdTone.set(mood(state) === "thinking");
+  const volume = state.muted ? 0 : state.volume;
+  output.setVolume(volume);
+  call.setLineVolume(volume);
+  const now = mood(state);
+  holdTone.set(now === "thinking" || now === "waiting");
   saveSound(state);
   saveSession(state, call.connection.ticket);
 });

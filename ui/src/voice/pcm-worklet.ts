@@ -1,21 +1,16 @@
-/** Runs on the audio thread: collects samples and posts them as PCM16 little-endian, a slice of 250 ms at a time. */
+/** Runs on the audio thread: collects samples and posts them as PCM16 little-endian, slice after slice. */
 
-interface WorkletBase {
-  readonly port: MessagePort;
+interface NodeOptions {
+  processorOptions: { sliceSamples: number };
 }
 
-// the audio thread's globals, which TypeScript's DOM library does not have
-declare const AudioWorkletProcessor: new () => WorkletBase;
-declare function registerProcessor(name: string, processor: new () => WorkletBase): void;
-
-const SLICE_SAMPLES = 4_000; // 250 ms at 16 kHz
-
 class Pcm16Processor extends AudioWorkletProcessor {
-  private samples = new Int16Array(SLICE_SAMPLES);
+  private readonly samples: Int16Array<ArrayBuffer>;
   private length = 0;
 
-  constructor() {
+  constructor({ processorOptions }: NodeOptions) {
     super();
+    this.samples = new Int16Array(processorOptions.sliceSamples);
     this.port.onmessage = () => {
       this.post();
       this.port.postMessage("flushed");
@@ -26,7 +21,7 @@ class Pcm16Processor extends AudioWorkletProcessor {
     for (const sample of inputs[0]?.[0] ?? []) {
       this.samples[this.length] = Math.max(-1, Math.min(1, sample)) * 0x7fff;
       this.length += 1;
-      if (this.length === SLICE_SAMPLES) this.post();
+      if (this.length === this.samples.length) this.post();
     }
     return true;
   }

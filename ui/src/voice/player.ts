@@ -3,7 +3,7 @@
  * is told again) is played once; what was received but not yet heard is known, so that a reload can ask for it again.
  */
 
-import type { AudioChunkOut, Greeting } from "../protocol.generated";
+import type { Announcement, AudioChunkOut, Greeting } from "../protocol.generated";
 import { fromBase64 } from "../common/base64";
 
 export interface SpokenChunk {
@@ -121,10 +121,10 @@ function newGate() {
   return { gate, open };
 }
 
-export function spokenChunk(message: AudioChunkOut | Greeting): SpokenChunk {
+export function spokenChunk(message: AudioChunkOut | Greeting | Announcement): SpokenChunk {
   const spoken = message.type === "audio_chunk";
   return {
-    key: spoken ? `${message.turn_id}/${message.chunk_index}` : `greeting/${message.session_id}`,
+    key: spoken ? `${message.turn_id}/${message.chunk_index}` : `${message.type}/${message.session_id}/${message.seq}`,
     turn: spoken ? message.turn_id : null,
     seq: message.seq,
     audio: fromBase64(message.data_b64 ?? ""),

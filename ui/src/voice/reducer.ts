@@ -20,7 +20,7 @@ export function reduce(state: State, action: Action): State {
     case "resume_failed":
       return forgotten(state);
     case "ended":
-      return { ...state, ...IDLE, link: "ended", inSession: false, recording: false, endedBecause: action.because };
+      return { ...state, ...IDLE, ...GONE, endedBecause: action.because };
     case "server":
       return settled(reduceServer(state, action.message, action.now));
     case "said":
@@ -36,7 +36,7 @@ export function reduce(state: State, action: Action): State {
 
 type DeviceAction = Extract<
   Action,
-  { type: "recording" | "notice" | "mic_fault" | "playing" | "audio_blocked" | "volume" }
+  { type: "recording" | "notice" | "mic_fault" | "mic_muted" | "playing" | "audio_blocked" | "volume" }
 >;
 
 function reduceDevices(state: State, action: DeviceAction): State {
@@ -47,6 +47,8 @@ function reduceDevices(state: State, action: DeviceAction): State {
       return { ...state, lines: withLine(state.lines, notice(action.key, action.text)) };
     case "mic_fault":
       return { ...state, micFault: action.fault };
+    case "mic_muted":
+      return { ...state, micMuted: action.on };
     case "playing":
       return { ...state, playing: action.on };
     case "audio_blocked":
@@ -56,6 +58,7 @@ function reduceDevices(state: State, action: DeviceAction): State {
   }
 }
 
+const GONE = { link: "ended", inSession: false, recording: false, transfer: null } as const;
 const IDLE = { unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false } as const;
 
 function said(state: State, utterance: string, text: string | null, now: number): State {

@@ -1,6 +1,15 @@
 /** What each server message does to the voice page's state. */
 
-import type { AnyServerMessage, AuthOk, ErrorMessage, ProcessingStart } from "../protocol.generated";
+import type {
+  Announcement,
+  AnyServerMessage,
+  AuthOk,
+  ErrorMessage,
+  Greeting,
+  ProcessingStart,
+  ToolEvent,
+  TransferStatus,
+} from "../protocol.generated";
 import { adopted, agentKey, callerKey, textOf, withLine } from "./lines";
 import { INITIAL, type Line, type State } from "./state";
 import { errorWords, transferWords } from "./words";
@@ -10,7 +19,8 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     case "auth_ok":
       return welcomed(state, message);
     case "greeting":
-      return withText(state, { key: "greeting", role: "agent", text: message.text, turn: null, draft: false });
+    case "announcement":
+      return announced(state, message);
     case "status":
       return { ...state, detail: message.message };
     case "processing_start":
@@ -24,11 +34,8 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     }
     case "agent_final":
       return answered(state, message.turn_id, message.text, false);
-    case "tool_event": {
-      const key = `tool/${message.turn_id}/${message.tool}/${message.label}`;
-      const text = `${message.label}${PHASE_MARK[message.phase]}`;
-      return withText(state, { key, role: "notice", text, turn: message.turn_id, draft: message.phase === "started" });
-    }
+    case "tool_event":
+      return worked(state, message);
     case "audio_chunk":
       return message.is_final ? turnOver(state, message.turn_id) : state;
     case "playback_stop":
@@ -36,7 +43,7 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     case "transfer_initiated":
       return noted(state, message.seq, `You are being connected with ${message.department}.`);
     case "transfer_status":
-      return noted(state, message.seq, transferWords(message));
+      return transferred(state, message);
     case "error":
       return failed(state, message, now);
     case "auth_required":
@@ -49,7 +56,8 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
 const PHASE_MARK = { started: "…", finished: " – done", failed: " – failed" } as const;
 
 function welcomed(state: State, message: AuthOk): State {
-  const known = { ...state, link: "live", inSession: true, pin: INITIAL.pin, micFault: null } as const;
+  // how a hand-over goes is told anew
+  const known = { ...state, link: "live", inSession: true, pin: INITIAL.pin, micFault: null, transfer: null } as const;
   const who = { userName: message.user_name, offline: message.offline };
   if (!message.resumed) return { ...known, ...who, lines: [], turns: {}, unanswered: [] };
   // a turn that the server no longer works on will not end here
@@ -76,6 +84,12 @@ function answered(state: State, turn: string, text: string, draft: boolean): Sta
   return withText(state, { key: agentKey(turn), role: "agent", text, turn, draft });
 }
 
+function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State {
+  const text = `${label}${PHASE_MARK[phase]}`;
+  const key = `tool/${turn_id}/${tool}/${label}`;
+  return withText(state, { key, role: "notice", text, turn: turn_id, draft: phase === "started" });
+}
+
 function turnOver(state: State, turn: string): State {
   return { ...state, turns: Object.fromEntries(Object.entries(state.turns).filter(([each]) => each !== turn)) };
 }
@@ -91,6 +105,19 @@ function failed(state: State, error: ErrorMessage, now: number): State {
   const waitUntil = error.retry_after_ms ? now + error.retry_after_ms : null;
   const plain = { ...error, retry_after_ms: null };
   return { ...state, pin: { checking: false, error: errorWords(plain), waitUntil } };
+}
+
+function announced(state: State, { type, seq, text }: Greeting | Announcement): State {
+  const key = type === "greeting" ? type : `announcement/${seq}`;
+  return withText(state, { key, role: "agent", text, turn: null, draft: false });
+}
+
+function transferred(state: State, message: TransferStatus): State {
+  const noticed = message.seq > 0 ? noted(state, message.seq, transferWords(message)) : state;
+  if (message.state === "ended" || message.state === "failed") return { ...noticed, transfer: null, micMuted: false };
+  const { department, agent_name: agentName, position, wait_s: waitS } = message;
+  const transfer = { department, agentName: agentName ?? "", position: position ?? null, waitS: waitS ?? null };
+  return { ...noticed, transfer: { ...transfer, stage: message.state } };
 }
 
 function noted(state: State, seq: number, text: string): State {

@@ -6,14 +6,16 @@ export interface SocketLike {
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number }) => void) | null;
-  send: (text: string) => void;
+  send: (data: string | ArrayBuffer) => void;
   close: () => void;
 }
 
 export function openSocket(): SocketLike {
   const url = new URL("/webrtc/ws", window.location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  return new WebSocket(url) as SocketLike;
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  return socket as SocketLike;
 }
 
 /** The server's messages follow the wire contract; they are generated from the same models as their types here. */

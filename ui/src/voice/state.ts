@@ -1,11 +1,21 @@
 /** What the voice page knows, and the one word for it that the caller sees. Changed by `reduce` only. */
 
-import type { AnyServerMessage, AuthOk } from "../protocol.generated";
+import type { AnyServerMessage, AuthOk, TransferStatus } from "../protocol.generated";
 
 export type Link = "connecting" | "asked" | "live" | "reconnecting" | "ended";
 export type OfflinePart = AuthOk["offline"][number];
 export type MicFault = "refused" | "missing" | "in_use" | "insecure" | "unsupported" | "lost";
-export type Mood = "connecting" | "pin" | "ready" | "listening" | "thinking" | "speaking" | "reconnecting" | "ended";
+export type Mood =
+  | "connecting"
+  | "pin"
+  | "ready"
+  | "listening"
+  | "thinking"
+  | "speaking"
+  | "waiting"
+  | "talking"
+  | "reconnecting"
+  | "ended";
 
 export interface Line {
   /** A later line with the same key replaces this one. */
@@ -22,6 +32,15 @@ export interface PinForm {
   error: string | null;
   /** Unix time in ms before which no attempt is allowed. */
   waitUntil: number | null;
+}
+
+/** A hand-over to a human. */
+export interface Transfer {
+  stage: Exclude<TransferStatus["state"], "ended" | "failed">;
+  department: string;
+  agentName: string;
+  position: number | null;
+  waitS: number | null;
 }
 
 export interface State {
@@ -44,6 +63,9 @@ export interface State {
   waitingSince: number | null;
   /** What goes on, in the server's words. */
   detail: string | null;
+  transfer: Transfer | null;
+  /** The human does not hear the caller. */
+  micMuted: boolean;
   playing: boolean;
   /** The browser lets nothing be heard before a gesture. */
   audioBlocked: boolean;
@@ -68,6 +90,7 @@ export type Action =
   | { type: "mic_fault"; fault: MicFault | null }
   | { type: "playing"; on: boolean }
   | { type: "audio_blocked"; blocked: boolean }
+  | { type: "mic_muted"; on: boolean }
   | { type: "volume"; volume: number; muted: boolean };
 
 export const INITIAL: State = {
@@ -84,6 +107,8 @@ export const INITIAL: State = {
   turns: {},
   waitingSince: null,
   detail: null,
+  transfer: null,
+  micMuted: false,
   playing: false,
   audioBlocked: false,
   endedBecause: null,
@@ -104,8 +129,10 @@ export function mood(state: State): Mood {
     case "asked":
       return state.pinRequired === true ? "pin" : "connecting";
     case "live":
+      if (state.transfer?.stage === "connected") return "talking";
       if (state.recording) return "listening";
       if (state.playing) return "speaking";
-      return isThinking(state) ? "thinking" : "ready";
+      if (isThinking(state)) return "thinking";
+      return state.transfer ? "waiting" : "ready";
   }
 }

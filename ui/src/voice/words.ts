@@ -1,7 +1,7 @@
 /** Everything the voice page says in its own words. */
 
 import type { ErrorCode, ErrorMessage, TransferStatus } from "../protocol.generated";
-import type { MicFault, Mood, OfflinePart } from "./state";
+import type { MicFault, Mood, OfflinePart, Transfer } from "./state";
 
 export const MOOD_WORDS: Record<Mood, string> = {
   connecting: "Connecting…",
@@ -10,6 +10,8 @@ export const MOOD_WORDS: Record<Mood, string> = {
   listening: "Listening…",
   thinking: "Thinking…",
   speaking: "Speaking…",
+  waiting: "Connecting you…",
+  talking: "You are talking with a person",
   reconnecting: "Reconnecting…",
   ended: "Call ended",
 };
@@ -64,17 +66,26 @@ export function offlineWords(parts: readonly OfflinePart[]): string {
   return parts.length === 0 ? "" : `Offline: ${parts.map((part) => OFFLINE_WORDS[part]).join(", ")}`;
 }
 
-const TRANSFER_WORDS: Record<TransferStatus["state"], (department: string) => string> = {
-  dialing: (department) => `Calling ${department}…`,
-  ringing: (department) => `The phone of ${department} is ringing…`,
-  connected: (department) => `You are connected with ${department}.`,
-  ended: (department) => `The call with ${department} is over.`,
-  failed: (department) => `${department} could not be reached.`,
+const TRANSFER_WORDS: Record<TransferStatus["state"], (who: string) => string> = {
+  queued: (who) => `Waiting for ${who}…`,
+  dialing: (who) => `Calling ${who}…`,
+  ringing: (who) => `Ringing at ${who}…`,
+  connected: (who) => `You are connected with ${who}.`,
+  ended: (who) => `The call with ${who} is over.`,
+  failed: (who) => `You were not connected with ${who}.`,
 };
 
-export function transferWords({ state, department, reason }: TransferStatus): string {
-  const words = TRANSFER_WORDS[state](department);
-  return state === "failed" && reason ? `${words} ${reason}` : words;
+export function transferWords({ state, department, agent_name: name }: TransferStatus): string {
+  return TRANSFER_WORDS[state](name ? `${name} (${department})` : department);
+}
+
+/** What the panel says while a human is looked for, or on the line. */
+export function waitWords({ stage, department, agentName, position, waitS }: Transfer): string {
+  const who = agentName ? `${agentName} (${department})` : department;
+  if (stage !== "queued") return TRANSFER_WORDS[stage](who);
+  const place = position === 1 ? "You are next in line" : `You are number ${String(position ?? "")} in line`;
+  const minutes = Math.max(1, Math.round((waitS ?? 0) / 60));
+  return `${place} for ${who}, about ${minutes === 1 ? "a minute" : `${String(minutes)} minutes`}.`;
 }
 
 export const MIC_WORDS: Record<MicFault, string> = {

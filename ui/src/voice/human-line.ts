@@ -1,0 +1,94 @@
+/**
+ * The caller's end of a talk with a human: the microphone goes out without a pause, and what comes in is played through a
+ * small buffer that evens out the network. PCM16, 16 kHz, mono, both ways.
+ */
+
+import lineWorkletUrl from "./line-worklet.ts?worker&url";
+import { Microphone, MicrophoneError } from "./microphone";
+import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
+import type { MicFault } from "./state";
+
+export interface LineEnds {
+  send: (pcm: ArrayBuffer) => void;
+  onFault: (fault: MicFault) => void;
+}
+
+interface OpenLine {
+  context: AudioContext;
+  speaker: AudioWorkletNode;
+  volume: GainNode;
+}
+
+const RATE = 16_000;
+const SLICE_SAMPLES = 320; // 20 ms, as on a telephone line
+
+export class HumanLine {
+  private readonly microphone: Microphone;
+  private wanted = false;
+  private muted = false;
+  private loudness = 1;
+  private open: OpenLine | null = null;
+  private opening = Promise.resolve();
+
+  constructor(private readonly ends: LineEnds) {
+    this.microphone = new Microphone(() => {
+      ends.onFault("lost");
+    });
+  }
+
+  /** Opens or closes the line; muted, the human hears silence. */
+  set(on: boolean, muted: boolean): void {
+    this.muted = muted;
+    if (on === this.wanted) return;
+    this.wanted = on;
+    this.opening = this.opening.then(() => (on ? this.start() : this.stop()));
+  }
+
+  setVolume(volume: number): void {
+    this.loudness = volume;
+    if (this.open) this.open.volume.gain.value = volume;
+  }
+
+  /** Lets the caller hear what came over the line. */
+  play(pcm: ArrayBuffer): void {
+    this.open?.speaker.port.postMessage(pcm, [pcm]);
+  }
+
+  private async start(): Promise<void> {
+    const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+    await Promise.all([lineWorkletUrl, pcmWorkletUrl].map((url) => context.audioWorklet.addModule(url)));
+    const speaker = new AudioWorkletNode(context, "line", { numberOfInputs: 0 });
+    const volume = context.createGain();
+    volume.gain.value = this.loudness;
+    speaker.connect(volume).connect(context.destination);
+    this.open = { context, speaker, volume };
+    // without a microphone the caller can still listen
+    const stream = await this.openMicrophone();
+    if (stream) this.listen(context, stream);
+  }
+
+  private async stop(): Promise<void> {
+    const closed = this.open;
+    this.open = null;
+    this.microphone.close();
+    await closed?.context.close();
+  }
+
+  private listen(context: AudioContext, stream: MediaStream): void {
+    const processorOptions = { sliceSamples: SLICE_SAMPLES };
+    const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, processorOptions });
+    worklet.port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+      if (this.wanted) this.ends.send(this.muted ? new ArrayBuffer(data.byteLength) : data);
+    };
+    context.createMediaStreamSource(stream).connect(worklet);
+  }
+
+  private async openMicrophone(): Promise<MediaStream | null> {
+    try {
+      return await this.microphone.open();
+    } catch (error) {
+      this.ends.onFault(error instanceof MicrophoneError ? error.fault : "in_use");
+      return null;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/** The panel of a hand-over: who is called or on the line, the microphone's mute, and the way back. */
+
+import { element, setText } from "../../common/dom";
+import type { Call } from "../call";
+import type { State } from "../state";
+import { waitWords } from "../words";
+
+export function mountHuman(call: Call): (state: State) => void {
+  const panel = element("human", HTMLElement);
+  const words = element("human-words", HTMLParagraphElement);
+  const ask = element("ask-human", HTMLButtonElement);
+  const leave = element("leave-human", HTMLButtonElement);
+  const mute = element("mute-mic", HTMLButtonElement);
+  ask.addEventListener("click", () => {
+    call.askForHuman();
+  });
+  leave.addEventListener("click", () => {
+    call.leaveHuman();
+  });
+  mute.addEventListener("click", () => {
+    call.muteMicrophone(mute.getAttribute("aria-pressed") !== "true");
+  });
+  // what is for the agent has nobody to go to while a human is on the line
+  const forAgent = [
+    element("controls", HTMLElement),
+    element("talk-help", HTMLElement),
+    element("composer", HTMLFormElement),
+  ];
+  return ({ transfer, micMuted }) => {
+    const talking = transfer?.stage === "connected";
+    panel.hidden = transfer === null;
+    ask.hidden = transfer !== null;
+    setText(words, transfer ? waitWords(transfer) : "");
+    setText(leave, talking ? "End the talk" : "Stop waiting");
+    mute.hidden = !talking;
+    mute.setAttribute("aria-pressed", String(micMuted));
+    for (const part of forAgent) part.hidden = talking;
+  };
+}
