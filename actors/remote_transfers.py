@@ -35,6 +35,10 @@ class RemoteTransfers:
         """See `TransferHost.begin`."""
         await self._call("begin", order)
 
+    async def ask_call_back(self, order: TransferOrder) -> None:
+        """See `TransferHost.ask_call_back`."""
+        await self._call("ask_call_back", order)
+
     async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
         """See `TransferHost.leave`."""
         await self._call("leave", transfer_id, hung_up=hung_up)

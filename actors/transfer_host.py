@@ -11,7 +11,10 @@ import contextlib
 import contextvars
 import dataclasses
 import time
+import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 from pydantic import BaseModel
@@ -23,6 +26,7 @@ from convonet.ids import SessionId
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.telephony.bridge import Bridge, BridgeError
+from convonet.telephony.ledger import CallBackRow, HandOverRow, Ledger
 from convonet.telephony.messages import (
     Card,
     DeskAction,
@@ -72,6 +76,14 @@ CALL_MARGIN_S = 10.0
 """What placing a call and answering it may take beyond its ringing."""
 
 
+class Facts(Protocol):
+    """What is known of callers."""
+
+    async def of(self, user_id: str) -> dict[str, list[str]]: ...
+
+    async def phone_of(self, user_id: str) -> str: ...
+
+
 class OfficeBody(BaseModel):
     """What is kept besides the hand-overs themselves."""
 
@@ -88,11 +100,15 @@ class TransferHost:
         *,
         bridge: Bridge,
         checkpoints: CheckpointStore,
+        ledger: Ledger,
+        facts: Facts,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._bridge = bridge
         self._checkpoints = checkpoints
+        self._ledger = ledger
+        self._facts = facts
         self._clock = clock
         self._epochs: dict[SessionId, int] = {}
         self._office = OfficeBody()
@@ -148,6 +164,21 @@ class TransferHost:
     async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
         """The caller does not want it any more."""
         self.tell(transfer_id, CallerLeft(hung_up=hung_up))
+
+    async def ask_call_back(self, order: TransferOrder) -> None:
+        """Note that the caller of this hand-over wants to be called back. Raises `StorageError`."""
+        await self._ledger.ask_call_back(
+            CallBackRow(
+                id=uuid.uuid4(),
+                transfer_id=order.transfer_id,
+                user_id=order.context.user_id,
+                caller_name=order.context.user_name,
+                phone=await self._facts.phone_of(order.context.user_id),
+                department=order.department,
+                reason=order.reason[:255],
+                asked_at=datetime.now(UTC),
+            )
+        )
 
     async def _miss_caller(self, actor: TransferActor) -> None:
         await asyncio.sleep(CALLER_GRACE_S)
@@ -281,6 +312,14 @@ class TransferHost:
         """Tell a desk who is about to ring."""
         self._cards[desk] = card_of(body.order)
         self._desks_changed()
+        self._spawn(self._add_facts(body.order, desk))
+
+    async def _add_facts(self, order: TransferOrder, desk: str) -> None:
+        facts = await self._facts.of(order.context.user_id)
+        card = self._cards.get(desk)
+        if card is not None and card.transfer_id == order.transfer_id:
+            self._cards[desk] = card.model_copy(update={"facts": facts})
+            self._desks_changed()
 
     def release(self, body: TransferBody, deed: Release) -> None:
         """A desk is done with a caller."""
@@ -293,8 +332,15 @@ class TransferHost:
         """A hand-over is in another state."""
         if body.transfer.is_over:
             self._office.switchboard.forget(body.transfer.transfer_id)
+            self._spawn(self._write_down(body))
             self._queue_changed()
         self._desks_changed()
+
+    async def _write_down(self, body: TransferBody) -> None:
+        try:
+            await self._ledger.keep(row_of(body))
+        except StorageError as error:
+            log.error("hand_over_not_kept", transfer_id=body.transfer.transfer_id, error=str(error))
 
     def view(self, body: TransferBody) -> TransferView:
         """A hand-over as its caller sees it."""
@@ -383,7 +429,7 @@ class TransferHost:
             actor = at_work.get(name)
             if actor is not None:
                 switchboard.take_back(name, actor.transfer.transfer_id, now, talking=actor.transfer.is_accepted)
-                self._cards[name] = card_of(actor.body.order)
+                self.show_card(actor.body, name)
             elif desk.transfer_id:
                 switchboard.release(name, desk.transfer_id, Why.CALLER_HUNG_UP, now)
             self._desks.setdefault(name, Published(self._desk_view(name)))
@@ -425,6 +471,32 @@ def card_of(order: TransferOrder) -> Card:
         open_items=context.activities,
         conversation=context.conversation_history,
     )
+
+
+def row_of(body: TransferBody) -> HandOverRow:
+    """What is kept of a hand-over that is over."""
+    transfer, order = body.transfer, body.order
+    desk = transfer.attempts[-1].desk if transfer.attempts else None
+    return HandOverRow(
+        id=transfer.transfer_id,
+        session_id=order.session_id,
+        user_id=order.context.user_id,
+        caller_name=order.context.user_name,
+        department=order.department,
+        reason=order.reason[:255],
+        summary=order.context.summary,
+        desk=desk,
+        asked_at=_moment(transfer.asked_at),
+        connected_at=None if transfer.connected_at is None else _moment(transfer.connected_at),
+        ended_at=_moment(transfer.ended_at or transfer.asked_at),
+        outcome=transfer.state,
+        why=transfer.why,
+        notes=None,
+    )
+
+
+def _moment(unix: float) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)
 
 
 def _key(transfer_id: str) -> SessionId:

@@ -74,6 +74,32 @@ def add_staff(
     typer.echo(f"{username} can log in now.")
 
 
+@staff_app.command("telephone")
+def staff_telephone(
+    username: Annotated[str, typer.Argument(help="Whose account.")],
+    extension: Annotated[str, typer.Option(help="Their extension at the PBX.")],
+    departments: Annotated[str, typer.Option(help="Whose calls they take, comma-separated; default: all.")] = "",
+    sip_password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, help="Of the extension; asked for when left out.")
+    ] = "",
+) -> None:
+    """Give a person the telephone at which callers are handed over to them."""
+    settings = get_settings()
+    if settings.freepbx_domain is None:
+        raise typer.BadParameter("set FREEPBX_DOMAIN first: the PBX checks the password together with it")
+    domain = settings.freepbx_domain
+    names = [name.strip() for name in departments.split(",") if name.strip()]
+    unknown = set(names) - set(settings.department_names)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: VOICE_AGENT_DEPARTMENTS has no such department")
+
+    async def work(accounts: StaffAccounts) -> None:
+        await accounts.set_telephone(username, extension, names, domain, sip_password)
+
+    _with_accounts(work)
+    typer.echo(f"{username} takes calls at extension {extension} now.")
+
+
 @staff_app.command("link")
 def staff_link(
     username: Annotated[str, typer.Argument(help="Whose account.")],

@@ -480,6 +480,12 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(vendor for vendor in named if vendor is not None))
 
     @property
+    def department_names(self) -> tuple[str, ...]:
+        """All departments, the one for everybody first."""
+        named = (name.partition("=")[0].strip() for name in self.departments.split(","))
+        return tuple(dict.fromkeys((self.fallback_department, *named)))
+
+    @property
     def has_telephone(self) -> bool:
         """Whether callers can be handed over to a human: Twilio and the PBX are set."""
         return self.freepbx_domain is not None

@@ -1,4 +1,4 @@
-"""The wire contract as one JSON Schema document, from which docs/ and the page's TypeScript types are generated."""
+"""The wire contracts as one JSON Schema document, from which docs/ and the pages' TypeScript types are generated."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from convonet.desk import messages as desk
 from convonet.protocol import client, server
+from convonet.telephony.ledger import CallBack, PastCall
+
+DESK_SENDS = (desk.DeskDoes, desk.DeskAlive)
+DESK_GETS = (desk.DeskShown, desk.DeskRefused, desk.DeskAliveAck)
+DESK_READS = (desk.Phone, PastCall, CallBack)
+"""What the desk's page gets over HTTP."""
 
 
 def wire_schema() -> dict[str, Any]:
-    """JSON Schema with one definition per message, and the two unions `ClientMessage` and `ServerMessage`."""
+    """JSON Schema with one definition per message, and the unions of what each side of each socket sends."""
     senders = [m for m in vars(client).values() if _is_message(m, client.ClientMessage)]
     receivers = [m for m in vars(server).values() if _is_message(m, server.ServerMessage)]
     _, document = models_json_schema(
-        [(m, "validation") for m in senders] + [(m, "serialization") for m in receivers],
-        title="Convonet wire contract of /webrtc/ws",
+        [(m, "validation") for m in (*senders, *DESK_SENDS)]
+        + [(m, "serialization") for m in (*receivers, *DESK_GETS, *DESK_READS)],
+        title="Convonet wire contracts of /webrtc/ws and /call-center/ws",
     )
     definitions = document["$defs"]
     definitions["AnyClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in senders]}
     definitions["AnyServerMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in receivers]}
+    definitions["AnyDeskClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in DESK_SENDS]}
+    definitions["AnyDeskServerMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in DESK_GETS]}
     return document
 
 

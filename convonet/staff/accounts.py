@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -45,6 +47,21 @@ class StaffRow(Base):
     sessions_from: Mapped[datetime] = mapped_column(Moment)
     created_at: Mapped[datetime] = mapped_column(Moment)
     last_login_at: Mapped[datetime | None] = mapped_column(Moment)
+    extension: Mapped[str | None] = mapped_column(String(20))
+    departments: Mapped[str | None] = mapped_column(String(200))
+    """Whose calls they take, comma-separated; all when it is empty."""
+    sip_ha1: Mapped[str | None] = mapped_column(String(32))
+    """MD5 of extension, SIP domain and password: the PBX asks for no more, and it is not the password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """A person's telephone at the PBX."""
+
+    extension: str
+    departments: tuple[str, ...]
+    """Whose calls they take; all when there is none."""
+    ha1: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,7 @@ class StaffMember:
     username: str
     display_name: str
     role: Role
+    telephone: Telephone | None = None
 
 
 class StaffAccounts:
@@ -88,6 +106,23 @@ class StaffAccounts:
         except IntegrityError:
             raise DomainError("username taken", spoken=f"There is a staff account {row.username} already.") from None
         return _member(row)
+
+    async def set_telephone(
+        self, username: str, extension: str, departments: Sequence[str], domain: str, password: str
+    ) -> None:
+        """Give a person a telephone. Raises `DomainError` for an unknown account."""
+        # RFC 2617's own recipe: that it is MD5 is the PBX's affair
+        ha1 = hashlib.md5(f"{extension}:{domain}:{password}".encode(), usedforsecurity=False).hexdigest()
+        values = {"extension": extension, "departments": ",".join(departments) or None, "sip_ha1": ha1}
+        async with self._database.transaction() as session:
+            changed = await session.execute(
+                update(StaffRow)
+                .where(StaffRow.username == username.strip().lower())
+                .values(values)
+                .returning(StaffRow.id)
+            )
+            if changed.scalar_one_or_none() is None:
+                raise DomainError("staff account", spoken=f"There is no staff account {username}.")
 
     async def is_empty(self) -> bool:
         """Whether nobody has an account."""
@@ -175,4 +210,8 @@ def _unknown_hash() -> str:
 
 
 def _member(row: StaffRow) -> StaffMember:
-    return StaffMember(row.id, row.username, row.display_name, Role(row.role))
+    telephone = None
+    if row.extension and row.sip_ha1:
+        departments = tuple(name for name in (row.departments or "").split(",") if name)
+        telephone = Telephone(row.extension, departments, row.sip_ha1)
+    return StaffMember(row.id, row.username, row.display_name, Role(row.role), telephone)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response, WebSocket
 from fastapi.responses import FileResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
@@ -62,6 +62,14 @@ class StaffLogin:
             return await self._accounts.get(session.staff_id, session.began)
         except AuthRefused:
             raise Refused(401, "login_required", "Please log in.") from None
+
+    async def of_socket(self, websocket: WebSocket) -> StaffMember:
+        """The person of a WebSocket. Raises `AuthRefused` without a login, and for a foreign page."""
+        headers = websocket.headers
+        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._origins):
+            raise AuthRefused("origin")
+        session = read_session(websocket.cookies.get(COOKIE, ""), secret=self._secret)
+        return await self._accounts.get(session.staff_id, session.began)
 
     async def require_staff_page(self, request: Request) -> StaffMember:
         """FastAPI dependency of a page: the person, or on to the login page, which comes back."""

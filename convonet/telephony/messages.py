@@ -112,18 +112,6 @@ class Card(_Value):
     """What our own tables and the CRM know, by topic."""
 
 
-class CallBack(_Value):
-    """A caller who wants to be called back."""
-
-    id: str
-    name: str
-    department: str
-    reason: str
-    phone: str
-    asked_at: float
-    """Unix time."""
-
-
 class DeskView(_Value):
     """The call centre as one desk sees it."""
 
@@ -169,6 +157,10 @@ class Transfers(Protocol):
 
     def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
         """How it goes, until it is over; nothing for one that is not known."""
+        ...
+
+    async def ask_call_back(self, order: TransferOrder) -> None:
+        """The caller of this hand-over wants to be called back."""
         ...
 
     async def leave(self, transfer_id: str, *, hung_up: bool) -> None:

@@ -277,6 +277,9 @@ class Transfer(BaseModel):
     deadline: float | None = None
     """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
     queued_at: float | None = None
+    asked_at: float = 0.0
+    connected_at: float | None = None
+    ended_at: float | None = None
     call_s: float = DEADLINE_S
     """Longest time from the order of a call to its answer."""
     wait_s: float = WAIT_S
@@ -300,6 +303,7 @@ class Transfer(BaseModel):
 
     def begin(self, now: float, *, is_set_up: bool = True) -> list[Deed]:
         """The caller wants a human, whom only a telephone can reach."""
+        self.asked_at = now
         if not is_set_up:
             return self._finish(State.FAILED, Why.NOT_SET_UP)
         self.deadline = now + self.call_s
@@ -307,6 +311,14 @@ class Transfer(BaseModel):
 
     def handle(self, event: Event, now: float) -> list[Deed]:
         """What to do about an event; those that are late, doubled or out of order are taken as they come."""
+        deeds = self._deeds(event, now)
+        if self.state is State.CONNECTED and self.connected_at is None:
+            self.connected_at = now
+        if self.is_over and self.ended_at is None:
+            self.ended_at = now
+        return deeds
+
+    def _deeds(self, event: Event, now: float) -> list[Deed]:
         match event:
             case Assigned():
                 return self._dial(event, now)

@@ -7,7 +7,6 @@ import pytest
 
 from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
-from tests.telephony.world import CallCentre
 
 TONE_FRAMES = 100
 
@@ -37,8 +36,8 @@ async def talk(client, leg):
     return at_desk, at_caller
 
 
-async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         client.say("text_input", text="a human please")
         begun = await client.until("transfer_initiated")

@@ -7,7 +7,6 @@ import pytest
 
 from convonet.telephony.messages import DeskAction
 from tests.telephony.test_hand_over import talk
-from tests.telephony.world import CallCentre
 from tests.vendors.twilio import PUBLIC, sign
 
 TOLD_S = 1.0
@@ -46,8 +45,8 @@ async def offered(client):
 # -- the desk does not take it
 
 
-async def test_a_desk_that_declines_is_followed_by_the_next_one():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_desk_that_declines_is_followed_by_the_next_one(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         dora = await centre.desk().ready()
         eve = await centre.desk("eve", "2002").ready()
         await ask(client)
@@ -66,8 +65,8 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one():
 
 
 @pytest.mark.parametrize("code", [486, 603, 480, 404, 503])
-async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(code):
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(call_centre, code):
+    async with call_centre() as centre, centre.caller() as client:
         await centre.desk().ready()
         await ask(client)
         leg = await centre.twilio.next_leg()
@@ -78,8 +77,8 @@ async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(code):
         await goes_on_with_the_agent(client)
 
 
-async def test_a_desk_that_does_not_answer_is_left_alone():
-    async with CallCentre(TRANSFER_TIMEOUT=1.0) as centre, centre.caller() as client:
+async def test_a_desk_that_does_not_answer_is_left_alone(call_centre):
+    async with call_centre(TRANSFER_TIMEOUT=1.0) as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         await ask(client)
         leg = await centre.twilio.next_leg()
@@ -90,8 +89,8 @@ async def test_a_desk_that_does_not_answer_is_left_alone():
         await nothing_left(centre)
 
 
-async def test_a_voicemail_box_is_nobody():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_voicemail_box_is_nobody(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         await centre.desk().ready()
         await ask(client)
         leg = await centre.twilio.next_leg()
@@ -102,16 +101,16 @@ async def test_a_voicemail_box_is_nobody():
         await nothing_left(centre)
 
 
-async def test_nobody_at_any_desk_is_told_at_once():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_nobody_at_any_desk_is_told_at_once(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         await ask(client)
         assert (await told(client, "failed"))["reason"] == "nobody_there"
         await offered(client)
         assert not centre.twilio.calls
 
 
-async def test_without_a_telephone_it_is_told_at_once():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_without_a_telephone_it_is_told_at_once(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         centre.office.host._bridge.is_set_up = False
         await ask(client)
         assert (await told(client, "failed"))["reason"] == "not_set_up"
@@ -122,8 +121,8 @@ async def test_without_a_telephone_it_is_told_at_once():
 
 
 @pytest.mark.parametrize("refusal", [401, 429, 500])
-async def test_a_call_that_twilio_refuses_is_not_tried_again(refusal):
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_call_that_twilio_refuses_is_not_tried_again(call_centre, refusal):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         centre.twilio.refusals = [refusal]
         await ask(client)
@@ -133,8 +132,8 @@ async def test_a_call_that_twilio_refuses_is_not_tried_again(refusal):
         await desk.until("ready")
 
 
-async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         await centre.desk().ready()
         centre.twilio.refusals = ["lost"]
         await ask(client)
@@ -146,8 +145,8 @@ async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended():
         assert len(centre.twilio.calls) == 1
 
 
-async def test_lost_callbacks_do_not_keep_two_people_apart():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_lost_callbacks_do_not_keep_two_people_apart(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         centre.twilio.keeps_quiet = True
         await ask(client)
@@ -161,8 +160,8 @@ async def test_lost_callbacks_do_not_keep_two_people_apart():
         await nothing_left(centre)
 
 
-async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         leg = await centre.connected(client, desk)
         call = centre.twilio.calls[0]
@@ -180,8 +179,8 @@ async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again():
 
 @pytest.mark.parametrize("how", ["hangup", "transfer_cancel", "never mind"])
 @pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
-async def test_a_caller_who_leaves_leaves_no_call_behind(state, how):
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         if state == "queued":
             await desk.does(DeskAction.NOT_READY, "lunch")
@@ -210,9 +209,9 @@ async def test_a_caller_who_leaves_leaves_no_call_behind(state, how):
             await desk.until("wrap_up")
 
 
-async def test_a_caller_who_is_gone_without_a_word_is_missed(monkeypatch):
+async def test_a_caller_who_is_gone_without_a_word_is_missed(call_centre, monkeypatch):
     monkeypatch.setattr("actors.session.CALLER_GRACE_S", 0.5)
-    async with CallCentre() as centre:
+    async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:
             await centre.connected(client, desk)
@@ -223,8 +222,8 @@ async def test_a_caller_who_is_gone_without_a_word_is_missed(monkeypatch):
 # -- several at once
 
 
-async def test_two_callers_for_one_desk_wait_in_line():
-    async with CallCentre() as centre, centre.caller() as first, centre.caller() as second:
+async def test_two_callers_for_one_desk_wait_in_line(call_centre):
+    async with call_centre() as centre, centre.caller() as first, centre.caller() as second:
         desk = await centre.desk().ready()
         leg = await centre.connected(first, desk)
         await ask(second)
@@ -244,8 +243,8 @@ async def test_two_callers_for_one_desk_wait_in_line():
         await told(second, "connected", 3)
 
 
-async def test_a_busy_desk_is_not_rung_again():
-    async with CallCentre() as centre, centre.caller() as first, centre.caller() as second:
+async def test_a_busy_desk_is_not_rung_again(call_centre):
+    async with call_centre() as centre, centre.caller() as first, centre.caller() as second:
         desk = await centre.desk().ready()
         await centre.connected(first, desk)
         await ask(second)
@@ -257,8 +256,8 @@ async def test_a_busy_desk_is_not_rung_again():
 
 
 @pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
-async def test_the_host_of_the_hand_overs_may_die_at_any_time(state):
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         leg = None
         if state == "queued":
@@ -297,8 +296,8 @@ async def test_the_host_of_the_hand_overs_may_die_at_any_time(state):
         await nothing_left(centre)
 
 
-async def test_the_replica_that_holds_the_line_may_die():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_the_replica_that_holds_the_line_may_die(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         leg = await centre.connected(client, desk)
         await centre.add_gate()
@@ -310,8 +309,8 @@ async def test_the_replica_that_holds_the_line_may_die():
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
 
 
-async def test_the_replica_that_holds_the_caller_may_die():
-    async with CallCentre() as centre:
+async def test_the_replica_that_holds_the_caller_may_die(call_centre):
+    async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:
             leg = await centre.connected(client, desk)
@@ -322,8 +321,8 @@ async def test_the_replica_that_holds_the_caller_may_die():
             assert await talk(again, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
 
 
-async def test_the_host_of_the_session_may_die():
-    async with CallCentre() as centre, centre.caller() as client:
+async def test_the_host_of_the_session_may_die(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         leg = await centre.connected(client, desk)
         centre.sessions.kill(centre.sessions.host_of(client.session_id))
@@ -339,9 +338,9 @@ async def test_the_host_of_the_session_may_die():
 
 @pytest.mark.parametrize("path", ["status", "transfer_bridge", "voice_assistant/transfer_bridge"])
 @pytest.mark.parametrize("forgery", ["none", "other token", "other address", "other form"])
-async def test_a_webhook_that_twilio_did_not_make_is_refused(path, forgery):
+async def test_a_webhook_that_twilio_did_not_make_is_refused(call_centre, path, forgery):
     form = {"CallSid": "CA1", "CallStatus": "completed", "SequenceNumber": "1"}
-    async with CallCentre() as centre, aiohttp.ClientSession() as http:
+    async with call_centre() as centre, aiohttp.ClientSession() as http:
         query = "?transfer=h-1&attempt=0"
         public = f"{PUBLIC}/twilio/{path}{query}"
         signatures = {
@@ -358,8 +357,8 @@ async def test_a_webhook_that_twilio_did_not_make_is_refused(path, forgery):
             assert answer.status in (200, 204)
 
 
-async def test_a_stream_is_let_in_once_and_only_with_its_key():
-    async with CallCentre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
+async def test_a_stream_is_let_in_once_and_only_with_its_key(call_centre):
+    async with call_centre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
         await centre.desk().ready()
         await ask(client)
         leg = await centre.twilio.next_leg()

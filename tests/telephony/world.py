@@ -12,10 +12,14 @@ from fastapi import FastAPI
 
 from actors.transfer_host import TransferHost
 from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.desk.facts import CallerFacts
+from convonet.ids import DEMO_USER_ID
 from convonet.settings import Settings
 from convonet.storage.checkpoints import MemoryCheckpoints
+from convonet.storage.database import Database
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
+from convonet.telephony.ledger import Ledger
 from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
 from convonet.telephony.twilio import TwilioBridge
 from convonet.web.service import http_service
@@ -36,7 +40,7 @@ class HandingOverAgent:
         yield TextDelta(text)
         said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
         context = TransferContext(
-            conversation_history=[], user_id="u", user_name="Demo", activities=[], summary=SUMMARY
+            conversation_history=[], user_id=DEMO_USER_ID, user_name="Demo", activities=[], summary=SUMMARY
         )
         over = "human" in request.transcript
         yield Final(
@@ -162,8 +166,9 @@ class Desk:
 class CallCentre:
     """Use it with `async with`."""
 
-    def __init__(self, **settings):
+    def __init__(self, database_file, **settings):
         self._settings = settings
+        self._database_file = database_file
         self._desks = []
 
     async def __aenter__(self):
@@ -183,7 +188,12 @@ class CallCentre:
         self.checkpoints = MemoryCheckpoints()
         self.bridge = TwilioBridge(self.settings)
         self._stack.push_async_callback(self.bridge.close)
-        self.office = Office(lambda: TransferHost(self.settings, bridge=self.bridge, checkpoints=self.checkpoints))
+        self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
+        self._stack.push_async_callback(self.database.close)
+        self.ledger = Ledger(self.database)
+        self.facts = CallerFacts(self.database, self.settings)
+        self._stack.push_async_callback(self.facts.close)
+        self.office = Office(self._new_host)
         await self.office.start()
         self.voice = WavVoice(delay=0)
         self.gates = []
@@ -201,6 +211,15 @@ class CallCentre:
         for gate in self.gates:
             await gate.stop()
         await self._stack.aclose()
+
+    def _new_host(self):
+        return TransferHost(
+            self.settings,
+            bridge=self.bridge,
+            checkpoints=self.checkpoints,
+            ledger=self.ledger,
+            facts=self.facts,
+        )
 
     async def add_gate(self):
         """A replica that Twilio reaches; the newest one gets what is new."""

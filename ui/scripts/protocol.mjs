@@ -20,9 +20,10 @@ for (const definition of Object.values(schema.$defs)) {
   // a title would become a named type of its own for each field
   for (const property of Object.values(definition.properties ?? {})) delete property.title;
 }
-for (const { $ref } of schema.$defs.AnyServerMessage.anyOf) {
-  const definition = schema.$defs[$ref.split("/").at(-1)];
-  definition.required = alwaysSent(definition);
+const sent = ["AnyClientMessage", "AnyDeskClientMessage"].flatMap((union) => schema.$defs[union].anyOf);
+const byClients = new Set(sent.map(({ $ref }) => $ref.split("/").at(-1)));
+for (const [name, definition] of Object.entries(schema.$defs)) {
+  if (definition.properties && !byClients.has(name)) definition.required = alwaysSent(definition);
 }
 const types = await compile(schema, "WireContract", {
   additionalProperties: false,

@@ -13,6 +13,15 @@ export type AnyClientMessage =
   | VoiceProviders
   | Heartbeat
   | Hangup;
+export type AnyDeskClientMessage = DeskDoes | DeskAlive;
+/**
+ * What the person at a desk does.
+ *
+ */
+export type DeskAction = "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "lost";
+export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
+export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
+export type DeskState = "ready" | "not_ready" | "ringing" | "on_call" | "wrap_up";
 export type AnyServerMessage =
   | AuthRequired
   | AuthOk
@@ -215,6 +224,79 @@ export interface Hangup {
   type: "hangup";
 }
 /**
+ * The person does something; `text` is the reason of who is not ready, or declines.
+ *
+ */
+export interface DeskDoes {
+  action: DeskAction;
+  text?: string;
+  type: "desk_does";
+}
+/**
+ * Sign of life; answered by `desk_alive_ack`.
+ *
+ */
+export interface DeskAlive {
+  type: "desk_alive";
+}
+/**
+ * The call centre as this desk sees it now.
+ *
+ */
+export interface DeskShown {
+  type: "desk_view";
+  view: DeskView;
+}
+/**
+ * The call centre as one desk sees it.
+ *
+ */
+export interface DeskView {
+  call_state?: State | null;
+  card?: Card | null;
+  extension: string;
+  queue: {
+    [k: string]: number;
+  };
+  reason: string;
+  since: number;
+  state: DeskState;
+}
+/**
+ * Who calls and why, as the desk shows it; all of it is data, none of it markup.
+ *
+ */
+export interface Card {
+  conversation: {
+    [k: string]: string;
+  }[];
+  department: string;
+  facts: {
+    [k: string]: string[];
+  };
+  name: string;
+  open_items: string[];
+  reason: string;
+  summary: string;
+  transfer_id: string;
+  verified: string;
+}
+/**
+ * Something was not possible; the words are for the person.
+ *
+ */
+export interface DeskRefused {
+  message: string;
+  type: "desk_refused";
+}
+/**
+ * Answer to a sign of life.
+ *
+ */
+export interface DeskAliveAck {
+  type: "desk_alive_ack";
+}
+/**
  * First message on a socket: the client must authenticate. `pin_required` tells whether it needs a PIN.
  *
  */
@@ -398,4 +480,43 @@ export interface ErrorMessage {
   session_id: string;
   turn_id?: string | null;
   type: "error";
+}
+/**
+ * A caller to be called back.
+ *
+ */
+export interface CallBack {
+  asked_at: string;
+  caller_name: string;
+  department: string;
+  id: string;
+  phone: string;
+  reason: string;
+}
+/**
+ * A hand-over as its desk sees it afterwards. Times are aware.
+ *
+ */
+export interface PastCall {
+  asked_at: string;
+  caller_name: string;
+  connected_at: string | null;
+  department: string;
+  ended_at: string;
+  id: string;
+  notes: string | null;
+  outcome: string;
+  reason: string;
+  why: string | null;
+}
+/**
+ * What a desk's telephone needs to register with the PBX; only its own person gets it.
+ *
+ */
+export interface Phone {
+  display_name: string;
+  domain: string;
+  extension: string;
+  ha1: string;
+  wss_url: string;
 }

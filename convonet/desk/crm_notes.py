@@ -1,0 +1,58 @@
+"""The notes that a person writes after a call, given to the CRM: at every contact that is bound to the caller."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from sqlalchemy import select
+
+from convonet.domains.crm.choice import chosen_crm
+from convonet.domains.crm.contract import Note
+from convonet.domains.crm.models import ContactOwnerRow
+from convonet.errors import ConvonetError
+from convonet.settings import Settings
+from convonet.storage.database import Database
+from convonet.telephony.ledger import HandOverRow
+
+log = structlog.get_logger(__name__)
+
+_NAMESPACE = uuid.UUID("8a1c9f6e-54f0-4a07-9c36-4e3f0f6f6d11")
+MOST_CONTACTS = 5
+
+
+class CrmNotes:
+    """Writes to whichever CRM is connected."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._crm = chosen_crm(database, settings)
+
+    async def add(self, row: HandOverRow, author: str) -> bool:
+        """Whether a contact got the note; the desk's own history has it in any case."""
+        try:
+            user_id = uuid.UUID(row.user_id)
+        except ValueError:
+            return False
+        async with self._database.reading() as session:
+            contacts = await session.scalars(
+                select(ContactOwnerRow.contact_id)
+                .where(ContactOwnerRow.crm == self._crm.name, ContactOwnerRow.user_id == user_id)
+                .limit(MOST_CONTACTS)
+            )
+            found = list(contacts)
+        added = False
+        for contact_id in found:
+            # the same words of the same call are the same note, however often they are sent
+            note_id = str(uuid.uuid5(_NAMESPACE, f"{row.id}/{contact_id}/{row.notes}"))
+            note = Note(note_id, contact_id, f"Call with {author}", row.notes or "")
+            try:
+                await self._crm.add_note(note)
+                added = True
+            except ConvonetError as error:
+                log.warning("note_not_in_crm", transfer_id=row.id, reason=type(error).__name__)
+        return added
+
+    async def close(self) -> None:
+        """Give back the CRM's connections."""
+        await self._crm.close()

@@ -1,0 +1,96 @@
+/** What a desk's page knows. Changed by `reduce` only. */
+
+import type { CallBack, DeskView, PastCall } from "../protocol.generated";
+
+export type Line = "none" | "registering" | "registered" | "failed";
+
+/** A call on this desk's telephone. */
+export interface PhoneCall {
+  /** The hand-over that it belongs to; empty for a colleague's call. */
+  transfer: string;
+  from: string;
+  incoming: boolean;
+  stage: "ringing" | "talking";
+  held: boolean;
+  muted: boolean;
+  /** Unix time in ms at which the two began to talk. */
+  since: number | null;
+}
+
+export interface State {
+  who: string;
+  connected: boolean;
+  view: DeskView | null;
+  line: Line;
+  /** Why the telephone does not work. */
+  lineFault: string;
+  call: PhoneCall | null;
+  /** A call to a colleague, before the caller is given to them. */
+  consultation: "none" | "ringing" | "talking";
+  history: readonly PastCall[];
+  callBacks: readonly CallBack[];
+  /** What went wrong last, in words. */
+  fault: string;
+}
+
+export type Action =
+  | { type: "who"; name: string }
+  | { type: "connected"; on: boolean }
+  | { type: "view"; view: DeskView }
+  | { type: "line"; line: Line; fault?: string }
+  | { type: "call"; call: PhoneCall | null }
+  | { type: "call_changed"; change: Partial<PhoneCall> }
+  | { type: "consultation"; stage: State["consultation"] }
+  | { type: "read"; history: readonly PastCall[]; callBacks: readonly CallBack[] }
+  | { type: "fault"; words: string };
+
+export const INITIAL: State = {
+  who: "",
+  connected: false,
+  view: null,
+  line: "none",
+  lineFault: "",
+  call: null,
+  consultation: "none",
+  history: [],
+  callBacks: [],
+  fault: "",
+};
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case "who":
+      return { ...state, who: action.name };
+    case "connected":
+      return { ...state, connected: action.on };
+    case "view":
+      return { ...state, view: action.view, fault: "" };
+    case "line":
+      return { ...state, line: action.line, lineFault: action.fault ?? "" };
+    case "call":
+      return { ...state, call: action.call, consultation: "none" };
+    case "call_changed":
+      return state.call ? { ...state, call: { ...state.call, ...action.change } } : state;
+    case "consultation":
+      return { ...state, consultation: action.stage };
+    case "read":
+      return { ...state, history: action.history, callBacks: action.callBacks };
+    case "fault":
+      return { ...state, fault: action.words };
+  }
+}
+
+/** What the page mostly shows. */
+export function panel(state: State): "idle" | "ringing" | "talking" | "wrap_up" {
+  if (state.call) return state.call.stage;
+  switch (state.view?.state) {
+    case "ringing":
+      return "ringing";
+    case "on_call":
+      return "talking";
+    case "wrap_up":
+      return "wrap_up";
+    default:
+      return "idle";
+  }
+}

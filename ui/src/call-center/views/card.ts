@@ -1,0 +1,39 @@
+/** Who calls and why. All of it is text that callers and models have made: nothing of it is markup. */
+
+import { element, make, setText } from "../../common/dom";
+import type { Card } from "../../protocol.generated";
+import type { State } from "../state";
+
+const SPEAKER: Record<string, string> = { user: "Caller", assistant: "Convonet" };
+
+export function mountCard(): (state: State) => void {
+  const card = element("card", HTMLElement);
+  let drawn: Card | null = null;
+  return ({ view }) => {
+    const shown = view?.card ?? null;
+    card.hidden = shown === null;
+    if (shown !== null && shown !== drawn) draw(shown);
+    drawn = shown;
+  };
+}
+
+function draw(card: Card): void {
+  setText(element("card-name", HTMLElement), card.name);
+  setText(element("card-how", HTMLElement), `Verified by ${card.verified} · ${card.department}`);
+  setText(element("card-reason", HTMLElement), card.reason || "not said");
+  setText(element("card-summary", HTMLElement), card.summary);
+  const done = card.open_items.length > 0 ? [make("h3", {}, "Done so far"), list(card.open_items)] : [];
+  element("card-open", HTMLElement).replaceChildren(...done);
+  const facts = Object.entries(card.facts).map(([title, lines]) =>
+    make("section", {}, make("h3", {}, title), list(lines)),
+  );
+  element("card-facts", HTMLElement).replaceChildren(...facts);
+  const lines = card.conversation.map(({ role, content }) =>
+    make("li", {}, make("b", {}, SPEAKER[role ?? ""] ?? "Agent"), ` ${content ?? ""}`),
+  );
+  element("card-conversation", HTMLElement).replaceChildren(...lines);
+}
+
+function list(lines: readonly string[]): HTMLElement {
+  return make("ul", { class: "plain" }, ...lines.map((line) => make("li", {}, line)));
+}
