@@ -129,8 +129,8 @@ export class Phone {
       this.dispatch({ type: "line", line: "failed", fault });
     });
     this.ua.on("newRTCSession", ({ session, request }: RTCSessionEvent) => {
-      // its types have enums here, its code has words
-      if (String(session.direction) === "incoming") this.ring(session, request);
+      const direction: string = session.direction;
+      if (direction === "incoming") this.ring(session, request);
     });
   }
 
@@ -141,7 +141,7 @@ export class Phone {
     }
     this.session = session;
     const call: PhoneCall = {
-      transfer: (request.getHeader(TRANSFER_HEADER) as string | undefined) ?? "",
+      transfer: transferOf(request) ?? "",
       from: session.remote_identity.display_name || session.remote_identity.uri.user,
       incoming: true,
       stage: "ringing",
@@ -189,4 +189,9 @@ export class Phone {
         hear(peerconnection);
       });
   }
+}
+
+/** JsSIP's types promise a header that may not be there. */
+function transferOf(request: RTCSessionEvent["request"]): string | undefined {
+  return request.getHeader(TRANSFER_HEADER);
 }
