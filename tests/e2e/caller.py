@@ -102,5 +102,10 @@ class CallerPage:
         return [error for error in self._errors if "WebSocket" not in error]
 
     def _watch(self, socket):
-        socket.on("framereceived", lambda frame: self.frames.append(json.loads(frame)))
-        socket.on("framesent", lambda frame: self.sent.append(json.loads(frame)))
+        socket.on("framereceived", lambda frame: self._note(self.frames, frame))
+        socket.on("framesent", lambda frame: self._note(self.sent, frame))
+
+    def _note(self, frames, frame):
+        # binary frames are the audio of a talk with a human
+        if isinstance(frame, str):
+            frames.append(json.loads(frame))

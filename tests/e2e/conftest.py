@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.e2e.call_centre import Carrier, settings_of
 from tests.e2e.caller import CallerPage
 from tests.e2e.product import PIN, Product
 from tests.fixtures.servers import require_tool
 from tests.speech_samples import SAMPLE_RATE, silence, speak, wav_bytes
+from tests.telephony.pbx.pbx import pbx
+
+__all__ = ["pbx"]
 
 LEAD_S = 3.0
 """From opening the microphone to the first sentence: the greeting is over or may be interrupted by then."""
@@ -31,9 +35,18 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory):
-    """The embedded product; one for all tests that leave it whole."""
-    product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN)
+def carrier(pbx):
+    """The loopback Twilio."""
+    carrier = Carrier(pbx)
+    yield carrier
+    carrier.stop()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory, pbx, carrier):
+    """The embedded product with a telephone; one for all tests that leave it whole."""
+    product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN, **settings_of(pbx, carrier))
+    carrier.server.gateway = product.url
     product.start()
     yield product
     product.stop()

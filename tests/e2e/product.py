@@ -30,7 +30,7 @@ class Product:
         self.output = ""
         # the paths of Ray's sockets must stay short
         self._ray = tempfile.TemporaryDirectory(prefix="cvn-", dir="/tmp")
-        self._environment = {
+        self.environment = {
             **os.environ,
             "CONVONET_PORT": str(self.port),
             "CONVONET_DATA_DIR": str(folder),
@@ -49,7 +49,7 @@ class Product:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deployments.launch"],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,7 +92,7 @@ class Product:
 
     def _command(self, *command: str) -> str:
         ended = subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout

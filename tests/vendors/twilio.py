@@ -47,6 +47,14 @@ class Leg(Protocol):
         """Mu-law from the line, as it is played."""
         ...
 
+    async def played(self) -> None:
+        """Return when all of it has been played."""
+        ...
+
+    def clear(self) -> None:
+        """Drop what was not played yet."""
+        ...
+
     async def speech(self) -> bytes:
         """The next mu-law to the line."""
         ...
@@ -103,6 +111,12 @@ class PlayedLeg:
 
     def hear(self, code: bytes) -> None:
         self.heard += code
+
+    async def played(self) -> None:
+        """It plays in no time."""
+
+    def clear(self) -> None:
+        """Nothing is ever left."""
 
     async def speech(self) -> bytes:
         return await self._speech.get()
@@ -311,6 +325,10 @@ class TwilioServer:
         }
         await send("start", start=start)
 
+        async def mark(name: str) -> None:
+            await call.leg.played()
+            await send("mark", mark={"name": name})
+
         async def up() -> None:
             chunk = 0
             while True:
@@ -328,9 +346,10 @@ class TwilioServer:
                 if body["event"] == "media":
                     call.leg.hear(base64.b64decode(body["media"]["payload"], validate=True))
                 elif body["event"] == "mark":
-                    await send("mark", mark={"name": body["mark"]["name"]})
+                    self._keep(asyncio.create_task(mark(body["mark"]["name"])))
                 else:
                     assert body["event"] == "clear", body
+                    call.leg.clear()
 
         tasks = [asyncio.create_task(work) for work in (up(), down(), call.leg.over.wait())]
         try:
@@ -345,7 +364,9 @@ class TwilioServer:
     # -- webhooks
 
     def _soon(self, call: Call, status: str) -> None:
-        task = asyncio.create_task(self._became(call, status))
+        self._keep(asyncio.create_task(self._became(call, status)))
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
         self._posts.add(task)
         task.add_done_callback(self._posts.discard)
 

@@ -1,0 +1,177 @@
+"""The product with a telephone: a PBX, a carrier, and desks in real Chromium."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.e2e.caller import WAIT_MS
+from tests.e2e.product import ROOT
+from tests.telephony.pbx.leg import SipLeg
+from tests.telephony.pbx.pbx import DOMAIN, PASSWORDS
+from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
+
+FLAGS = [
+    # ICE on the loopback address, which is where the PBX's media are
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+]
+
+PLAIN_MICROPHONE = """
+  // a steady tone is what noise suppression takes away
+  const openPlain = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = () =>
+    openPlain({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+"""
+
+EAR = """
+  // what is played is also measured
+  window.ears = [];
+  const listenTo = (node) => {
+    const ear = node.context.createAnalyser();
+    ear.fftSize = 8192;
+    ear.smoothingTimeConstant = 0;
+    connectNode.call(node, ear);
+    window.ears.push(ear);
+  };
+  const connectNode = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (target, ...rest) {
+    if (target instanceof AudioDestinationNode) listenTo(this);
+    return connectNode.call(this, target, ...rest);
+  };
+  const setStream = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+  Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+    get() { return setStream.get.call(this); },
+    set(stream) {
+      setStream.set.call(this, stream);
+      if (stream) {
+        const context = new AudioContext();
+        listenTo(context.createMediaStreamSource(stream));
+      }
+    },
+  });
+  window.heard = () => {
+    let best = { hz: 0, db: -200 };
+    for (const ear of window.ears) {
+      if (ear.context.state === "closed") continue;
+      const bins = new Float32Array(ear.frequencyBinCount);
+      ear.getFloatFrequencyData(bins);
+      bins.forEach((db, index) => {
+        if (db > best.db) best = { hz: (index * ear.context.sampleRate) / ear.fftSize, db };
+      });
+    }
+    return best;
+  };
+"""
+
+AUDIBLE_DB = -60
+
+
+class Carrier:
+    """The loopback Twilio in a thread of its own; its calls are SIP calls to the PBX."""
+
+    def __init__(self, pbx):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.server = TwilioServer(make_leg=lambda to: SipLeg(to, pbx))
+        self._do(self.server.__aenter__())
+
+    def stop(self):
+        self._do(self.server.__aexit__())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+
+def settings_of(pbx, carrier):
+    """What an operator sets."""
+    return {
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "TWILIO_BASE_URL": carrier.server.url,
+        "FREEPBX_DOMAIN": DOMAIN,
+        "FREEPBX_WSS_URL": pbx.wss_url,
+        "VOICE_GATEWAY_PUBLIC_URL": PUBLIC,
+    }
+
+
+def add_person(product, username, extension, password):
+    """As an operator adds one: with the command line."""
+    convonet = [str(Path(sys.executable).with_name("convonet")), "staff"]
+    options = {"cwd": ROOT, "env": product.environment, "check": True, "capture_output": True, "timeout": 60}
+    subprocess.run([*convonet, "add", username, "--name", username.title(), "--password", password], **options)
+    telephone = ["telephone", username, "--extension", extension, "--sip-password", PASSWORDS[extension]]
+    subprocess.run([*convonet, *telephone], **options)
+
+
+class DeskPage:
+    """The call centre's page of one person."""
+
+    def __init__(self, page, product):
+        self.page = page
+        self._product = product
+        self._errors = []
+        page.set_default_timeout(WAIT_MS)
+        page.add_init_script(PLAIN_MICROPHONE)
+        page.add_init_script(EAR)
+        page.on("console", lambda message: self._errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._errors.append(str(error)))
+
+    def log_in(self, username, password):
+        self.page.goto(f"{self._product.url}/call-center")
+        self.page.get_by_test_id("username").fill(username)
+        self.page.get_by_test_id("password").fill(password)
+        self.page.get_by_test_id("submit").click()
+        self.until("line", "Telephone: ready")
+
+    def be_ready(self):
+        self.page.get_by_test_id("ready").click()
+        self.until("state", "Ready")
+
+    def click(self, test_id):
+        self.page.get_by_test_id(test_id).click()
+
+    def until(self, test_id, words, wait_s=20):
+        """Wait until this part of the page has these words in it."""
+        part = self.page.get_by_test_id(test_id)
+        deadline = time.monotonic() + wait_s
+        while words not in (shown := part.inner_text()):
+            assert time.monotonic() < deadline, f"{test_id} shows {shown!r}, not {words!r}"
+            self.page.wait_for_timeout(50)
+
+    def hears(self, hz, wait_s=6):
+        return hears(self.page, hz, wait_s)
+
+    def console_errors(self):
+        return [error for error in self._errors if "WebSocket" not in error]
+
+
+def hears(page, hz, wait_s=6):
+    """Whether the page plays this tone, within a while; returns what it heard."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        heard = page.evaluate("window.heard()")
+        if heard["db"] > AUDIBLE_DB and abs(heard["hz"] - hz) < 15:
+            return True
+        if time.monotonic() > deadline:
+            return json.dumps(heard)
+        page.wait_for_timeout(100)
+
+
+def hears_nothing(page, wait_s=4):
+    """Whether the page falls silent within a while."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        heard = page.evaluate("window.heard()")
+        if heard["db"] < AUDIBLE_DB:
+            return True
+        if time.monotonic() > deadline:
+            return json.dumps(heard)
+        page.wait_for_timeout(100)

@@ -1,0 +1,117 @@
+"""Two people in two browsers: a caller who asks for a human, and a desk whose telephone rings."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from tests.e2e.call_centre import FLAGS, DeskPage, add_person, hears, hears_nothing
+from tests.e2e.caller import CallerPage
+from tests.fixtures.servers import require_tool
+from tests.speech_samples import SAMPLE_RATE, wav_bytes
+
+PASSWORD = "correct horse battery"
+CALLER_HZ, DESK_HZ = 900, 500
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    *FLAGS,
+]
+
+
+def tone_file(folder, hz):
+    t = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    path = folder / f"tone-{hz}.wav"
+    path.write_bytes(wav_bytes((9000 * np.sin(2 * np.pi * hz * t)).astype(np.int16)))
+    return path
+
+
+@contextmanager
+def browser_page(playwright, folder, hz, viewport=None):
+    """A page of a browser of its own, at whose microphone this tone is played."""
+    flags = [*BROWSER_FLAGS, f"--use-file-for-fake-audio-capture={tone_file(folder, hz)}"]
+    browser = playwright.chromium.launch(executable_path=require_tool("chromium", "/usr/bin/chromium"), args=flags)
+    try:
+        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 900})
+        context.grant_permissions(["microphone"])
+        yield context.new_page()
+    finally:
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def dora(product):
+    add_person(product, "dora", "2001", PASSWORD)
+    return "dora"
+
+
+@pytest.fixture
+def desk(playwright, product, dora, tmp_path):
+    with browser_page(playwright, tmp_path, DESK_HZ) as page:
+        desk = DeskPage(page, product)
+        desk.log_in(dora, PASSWORD)
+        yield desk
+        assert desk.console_errors() == []
+
+
+@pytest.fixture
+def caller(playwright, product, tmp_path):
+    from tests.e2e.call_centre import EAR, PLAIN_MICROPHONE
+
+    with browser_page(playwright, tmp_path, CALLER_HZ) as page:
+        page.add_init_script(PLAIN_MICROPHONE)
+        page.add_init_script(EAR)
+        caller = CallerPage(page, product, [])
+        caller.open()
+        caller.log_in()
+        yield caller
+        assert caller.console_errors() == []
+
+
+def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    caller.until("transfer_initiated")
+    desk.until("call-words", "Demo is calling")
+    desk.until("card-reason", "let me talk to a person")
+    desk.until("card-facts", "Health plan")
+    desk.click("accept")
+    desk.until("call-words", "Talking with Demo")
+    caller.until("transfer_status", state="connected")
+    assert desk.hears(CALLER_HZ) is True
+    assert hears(caller.page, DESK_HZ) is True
+
+    desk.click("mute")
+    assert hears_nothing(caller.page) is True
+    desk.click("mute")
+    assert hears(caller.page, DESK_HZ) is True
+
+    desk.click("hold")
+    desk.until("call-words", "on hold")
+    assert hears_nothing(desk.page) is True
+    desk.click("hold")
+    assert desk.hears(CALLER_HZ) is True
+
+    caller.page.get_by_test_id("mute-mic").click()
+    assert hears_nothing(desk.page) is True
+    caller.page.get_by_test_id("mute-mic").click()
+    assert desk.hears(CALLER_HZ) is True
+
+    desk.click("hang-up")
+    caller.until("transfer_status", state="ended")
+    desk.until("state", "After the call")
+    desk.page.get_by_test_id("notes").fill("<b>Wants</b> a new PIN")
+    desk.click("save-notes")
+    desk.until("state", "Ready")
+    desk.until("history", "<b>Wants</b> a new PIN")
+    seen = len(caller.frames)
+    caller.type("what can you do")
+    caller.until("agent_final", after=seen)
+    assert not carrier.server.open_calls
