@@ -57,7 +57,7 @@ from convonet.sessions.outbox import Outbox
 from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HostAway, TransferOrder, TransferView
 from convonet.telephony.transfer import State as TransferState
 
 log = structlog.get_logger(__name__)
@@ -308,12 +308,22 @@ class SessionActor:
                 self._leave_transfer(hung_up=False)
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
+        promised = hand_over.call_back_of(outcome.final, turn_id, conversation.session_id, conversation.language)
+        if promised is not None:
+            self._keep(asyncio.create_task(self._ask_call_back(promised), context=contextvars.Context()))
         conversation.transfer = hand_over.begun_by(
             outcome.final, turn_id, conversation.session_id, conversation.language
         )
         if conversation.transfer is not None:
             self._emit(hand_over.initiated(conversation.transfer))
             self._follow_transfer(is_new=True)
+
+    async def _ask_call_back(self, order: TransferOrder) -> None:
+        try:
+            await self._services.transfers.ask_call_back(order)
+        except (HostAway, StorageError) as error:
+            log.error("call_back_lost", reason=str(error))
+            self._announce("I'm sorry, I could not write down that you want to be called back. Please ask again later.")
 
     def _follow_transfer(self, *, is_new: bool) -> None:
         ongoing = self.conversation.transfer
@@ -344,6 +354,7 @@ class SessionActor:
             self._announce(words)
         if view.state in (TransferState.ENDED, TransferState.FAILED):
             self.conversation.note(hand_over.context_note(ongoing.order.context, view))
+            self.conversation.memory = self.conversation.memory | hand_over.after(view)
             self.conversation.transfer = self._transfer_told = None
         await self._save()
 

@@ -113,8 +113,10 @@ class Final:
     memory: dict[str, str] = field(default_factory=dict)
     transfer_marker: str | None = None
     """Set when the caller is to be handed over: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
+    call_back: str | None = None
+    """The department that shall call the caller back."""
     transfer_context: TransferContext | None = None
-    """What the human is told."""
+    """What the human is told, with either of the two."""
     tokens_in: int = 0
     tokens_out: int = 0
 

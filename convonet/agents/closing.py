@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from convonet.agents.base import ChatMessage, Final, TurnRequest
+from convonet.agents.base import ChatMessage, Final, TransferContext, TurnRequest
 from convonet.agents.departments import context_of, marker, reason_of
 from convonet.agents.graph import TurnState
 from convonet.agents.models import offline
@@ -29,10 +29,15 @@ def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
         request.history + said,
         state.get("memory", request.memory),
         transfer_marker=marker(department, route.reason or reason_of(request)) if department else None,
-        transfer_context=context_of(request, _open_question(request), now.date()) if department else None,
+        call_back=route.call_back,
+        transfer_context=_context(request, now) if department or route.call_back else None,
         tokens_in=state.get("tokens_in", 0),
         tokens_out=state.get("tokens_out", 0),
     )
+
+
+def _context(request: TurnRequest, now: datetime) -> TransferContext:
+    return context_of(request, _open_question(request), now.date())
 
 
 def _open_question(request: TurnRequest) -> str:

@@ -31,18 +31,20 @@ class Department:
 class Departments:
     """Those of this installation; none while no PBX is set."""
 
-    def __init__(self, departments: Sequence[Department]) -> None:
+    def __init__(self, departments: Sequence[Department], fallback: str = "support") -> None:
         self._departments = tuple(departments)
+        self.fallback = fallback
+        """Name of the one for everybody, also where there is no telephone."""
 
     @classmethod
     def of(cls, settings: Settings) -> Departments:
         if settings.freepbx_domain is None:
-            return cls(())
+            return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]
         found = {name.strip(): Department(name.strip(), extension.strip() or default) for name, _, extension in named}
         fallback = found.pop(settings.fallback_department, Department(settings.fallback_department, default))
-        return cls((fallback, *found.values()))
+        return cls((fallback, *found.values()), fallback.name)
 
     @property
     def names(self) -> tuple[str, ...]:

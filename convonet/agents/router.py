@@ -26,7 +26,14 @@ from convonet.agents.base import AgentType, TurnRequest
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
-from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
+from convonet.agents.hand_over import (
+    CALL_BACK,
+    NO_HUMAN_YET,
+    names_a_person,
+    refuses_a_human,
+    takes_call_back,
+    wants_a_human,
+)
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
     ENGLISH_ONLY,
@@ -83,6 +90,8 @@ class Route:
     """Where a caller is handed over to."""
     reason: str = ""
     """Why, where a hosted model said so."""
+    call_back: str | None = None
+    """The department that shall call the caller back."""
 
 
 GENERAL = Route("domain", "general", general.NAME)
@@ -120,6 +129,11 @@ class Router:
             return self._unsure({}, so_far, {}, memory) if self._hosted else _only_english(so_far, memory)
         if wants_a_repeat(said):
             return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
+        if CALL_BACK in memory:
+            memory = dict(memory)
+            department = memory.pop(CALL_BACK)
+            if (settled := _settled(said, so_far, memory, department)) is not None:
+                return settled
         unasked = {name: value for name, value in memory.items() if name != QUESTION}
         if wants_a_human(said):
             return self._hand_over(said, so_far, unasked)
@@ -200,7 +214,10 @@ class Router:
 
     def _hand_over(self, said: str, so_far: AgentType, memory: dict[str, str]) -> Route:
         department = self._departments.meant(said)
-        text = f"I'll connect you to a person in {department.name} now." if department else NO_HUMAN_YET
+        if department is None:
+            memory = memory | {CALL_BACK: self._departments.fallback}
+            return Route("hand_over", so_far, text=NO_HUMAN_YET, memory=memory)
+        text = f"I'll connect you to a person in {department.name} now."
         return Route("hand_over", so_far, text=text, memory=memory, department=department)
 
     def _unsure(
@@ -229,6 +246,17 @@ class Router:
 
     def _to(self, domain: str, suggested: str | None = None) -> Route:
         return Route("domain", self._type(domain), domain, suggested=suggested)
+
+
+def _settled(said: str, so_far: AgentType, memory: dict[str, str], department: str) -> Route | None:
+    """What an answer to the offer of a call back leads to; None when it is about something else."""
+    if takes_call_back(said):
+        text = f"All right, somebody from {department} will call you back. Is there anything else?"
+        return Route("small_talk", so_far, text=text, memory=memory, call_back=department)
+    if answer(said) in ("no", "drop"):
+        text = "All right, nobody will call you. What else can I do for you?"
+        return Route("small_talk", so_far, text=text, memory=memory)
+    return None
 
 
 def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:

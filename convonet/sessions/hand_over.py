@@ -13,8 +13,10 @@ import structlog
 from pydantic import BaseModel
 
 from convonet.agents.base import Final, TransferContext
-from convonet.ids import TurnId
+from convonet.agents.hand_over import CALL_BACK, OFFER
+from convonet.ids import SessionId, TurnId
 from convonet.protocol.server import ServerMessage, TransferInitiated, TransferStatus
+from convonet.speech.base import Language
 from convonet.telephony.messages import HostAway, TransferOrder, Transfers, TransferView
 from convonet.telephony.transfer import State, Why
 
@@ -34,8 +36,6 @@ SHOWN = {
     State.FAILED: "failed",
 }
 
-OFFER = "Shall I have somebody call you back, or can I help you with something else?"
-
 FAILURES = {
     Why.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
     Why.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
@@ -52,7 +52,7 @@ class OngoingTransfer(BaseModel):
     extension: str
 
 
-def begun_by(final: Final | None, turn_id: TurnId, session_id: str, language: str) -> OngoingTransfer | None:
+def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
     """The hand-over that a turn has ended with."""
     if final is None or final.transfer_marker is None or final.transfer_context is None:
         return None
@@ -67,6 +67,29 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: str, language: st
         language=language,
     )
     return OngoingTransfer(order=order, extension=extension)
+
+
+def call_back_of(
+    final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
+) -> TransferOrder | None:
+    """The call back that a turn has promised."""
+    if final is None or final.call_back is None or final.transfer_context is None:
+        return None
+    asked = [line["content"] for line in final.transfer_context.conversation_history if line["role"] == "user"]
+    return TransferOrder(
+        transfer_id=turn_id.replace("t-", "b-", 1),
+        session_id=session_id,
+        department=final.call_back,
+        reason=asked[-1] if asked else "",
+        context=final.transfer_context,
+        language=language,
+    )
+
+
+def after(view: TransferView) -> dict[str, str]:
+    """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
+    offered = view.state is State.FAILED and view.why not in (Why.CALLER_CANCELLED, Why.CALLER_HUNG_UP)
+    return {CALL_BACK: view.department} if offered else {}
 
 
 def lost(ongoing: OngoingTransfer) -> TransferView:

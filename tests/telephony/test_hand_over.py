@@ -64,6 +64,12 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         await desk.until("wrap_up")
         client.say("text_input", text="thanks")
         assert (await client.until("agent_final"))["text"] == "You said thanks."
+        # what is kept of it
+        async with asyncio.timeout(3):
+            while not (calls := await centre.ledger.history("dora")):
+                await asyncio.sleep(0.02)
+        assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
+        assert calls[0].asked_at < calls[0].connected_at < calls[0].ended_at
         assert not centre.twilio.open_calls
         assert len(centre.twilio.calls) == 1
         assert set(centre.twilio.answers) <= {200, 204}

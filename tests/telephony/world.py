@@ -12,7 +12,11 @@ from fastapi import FastAPI
 
 from actors.transfer_host import TransferHost
 from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.agents.hand_over import CALL_BACK
+from convonet.auth.throttle import LocalThrottle
+from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
+from convonet.desk.http import application
 from convonet.ids import DEMO_USER_ID
 from convonet.settings import Settings
 from convonet.storage.checkpoints import MemoryCheckpoints
@@ -43,6 +47,7 @@ class HandingOverAgent:
             conversation_history=[], user_id=DEMO_USER_ID, user_name="Demo", activities=[], summary=SUMMARY
         )
         over = "human" in request.transcript
+        wanted = CALL_BACK in request.memory and request.transcript == "yes please"
         yield Final(
             text,
             "general",
@@ -50,7 +55,8 @@ class HandingOverAgent:
             "rules",
             request.history + said,
             transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
-            transfer_context=context if over else None,
+            call_back=request.memory[CALL_BACK] if wanted else None,
+            transfer_context=context if over or wanted else None,
         )
 
 
@@ -223,11 +229,18 @@ class CallCentre:
 
     async def add_gate(self):
         """A replica that Twilio reaches; the newest one gets what is new."""
-        gate = Gate(self)
+        gate = gate_of(self)
         await gate.start()
         self.gates.append(gate)
         self.twilio.gateway = gate.url
         return gate
+
+    async def serve_desks(self):
+        """The desks' pages; returns their address."""
+        served = desks_of(self)
+        await served.start()
+        self.gates.insert(0, served)
+        return f"{served.url}/call-center"
 
     def desk(self, *args, **named):
         desk = Desk(self.office, *args, **named)
@@ -251,24 +264,14 @@ class CallCentre:
         return leg
 
 
-class Gate:
-    """Twilio's gate, served by uvicorn on a free port."""
+class Served:
+    """An application below a path, served by uvicorn on a free port in this process."""
 
-    def __init__(self, centre):
-        self._callers = CallerPort()
-        gate = TwilioGate(centre.settings, centre.office, centre.voice, self._callers)
-
-        @contextlib.asynccontextmanager
-        async def lifespan(_):
-            await self._callers.start("127.0.0.1")
-            yield
-            await self._callers.stop()
-
-        app = FastAPI()
-        app.mount("/twilio", served := http_service("twilio-gate", lifespan))
-        served.include_router(gate.router())
-        self._lifespan = lifespan(None)
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    def __init__(self, path, app, lifespan=None):
+        outer = FastAPI()
+        outer.mount(path, app)
+        self._lifespan = lifespan(app) if lifespan else contextlib.nullcontext()
+        self._server = uvicorn.Server(uvicorn.Config(outer, log_config=None, lifespan="off"))
         self._task = None
 
     async def start(self):
@@ -289,3 +292,25 @@ class Gate:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         await self._lifespan.__aexit__(None, None, None)
+
+
+def gate_of(centre):
+    """Twilio's gate as a replica serves it."""
+    callers = CallerPort()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        await callers.start("127.0.0.1")
+        yield
+        await callers.stop()
+
+    app = http_service("twilio-gate", lifespan)
+    app.include_router(TwilioGate(centre.settings, centre.office, centre.voice, callers).router())
+    return Served("/twilio", app, lifespan)
+
+
+def desks_of(centre):
+    """The desks' application as a replica serves it."""
+    notes = CrmNotes(centre.database, centre.settings)
+    throttle = LocalThrottle(centre.settings)
+    return Served("/call-center", application(centre.database, centre.settings, throttle, centre.office, notes))
