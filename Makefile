@@ -11,7 +11,8 @@ run: setup ui
 
 test: setup-dev ui packages check
 	@$(VENV)/bin/python -m pytest -n 4 --ignore tests/e2e --ignore tests/speech
-	@$(VENV)/bin/python -m pytest tests/speech tests/e2e
+	@$(VENV)/bin/python -m pytest -n 2 tests/speech
+	@$(VENV)/bin/python -m pytest tests/e2e
 
 setup: $(VENV)/.product
 setup-dev: $(VENV)/.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,10 +31,13 @@ from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
+from convonet.telephony.ledger import Ledger
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
 staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with the product.")
 app.add_typer(staff_app, name="staff")
+call_backs_app = typer.Typer(no_args_is_help=True, help="Callers who want to be called back.")
+app.add_typer(call_backs_app, name="call-backs")
 
 DOCS = Path(__file__).parents[1] / "docs"
 LINES = Path(__file__).parent / "agents" / KNOWN
@@ -111,6 +115,61 @@ def staff_link(
         typer.echo(await one_time_link(accounts, username, base_url, secret=get_settings().signing_secret))
 
     _with_accounts(work)
+
+
+@call_backs_app.command("list")
+def list_call_backs() -> None:
+    """Print who waits to be called back, the first one first."""
+
+    async def work(ledger: Ledger) -> None:
+        for one in await ledger.call_backs():
+            phone = one.phone or "no number known"
+            typer.echo(
+                f"{one.id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.department}  {one.caller_name}  {phone}  {one.reason}"
+            )
+
+    _with_ledger(work)
+
+
+@call_backs_app.command("place")
+def place_call_back(
+    call_back_id: Annotated[uuid.UUID, typer.Argument(help="As `convonet call-backs list` prints it.")],
+    extension: Annotated[str, typer.Option(help="The desk that talks with them.")],
+) -> None:
+    """Call a caller back: their telephone rings, then the desk's."""
+    settings = get_settings()
+    if not settings.has_telephone:
+        raise SettingsError("no telephone is set up: docs/telephony.md says what to set")
+
+    async def work(ledger: Ledger) -> None:
+        # a second of imports that no other command needs
+        from convonet.telephony.twilio import TwilioBridge
+
+        one = next((one for one in await ledger.call_backs() if one.id == call_back_id), None)
+        if one is None:
+            raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
+        if not one.phone:
+            raise DomainError("phone", spoken=f"No telephone number of {one.caller_name} is known.")
+        bridge = TwilioBridge(settings)
+        try:
+            call_sid = await bridge.call_back(one.phone, extension)
+        finally:
+            await bridge.close()
+        await ledger.call_back_done(one.id, f"extension {extension}")
+        typer.echo(f"Calling {one.caller_name} ({call_sid}).")
+
+    _with_ledger(work)
+
+
+def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
+    async def run() -> None:
+        database = Database(get_settings().database_url)
+        try:
+            await work(Ledger(database))
+        finally:
+            await database.close()
+
+    asyncio.run(run())
 
 
 def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:

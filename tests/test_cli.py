@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -11,8 +12,18 @@ from convonet.auth.tokens import read_caller_token
 from convonet.cli import app
 from convonet.ids import DEMO_USER_ID
 from convonet.settings import get_settings
+from convonet.staff.accounts import StaffAccounts
 from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
+from convonet.telephony.ledger import CallBackRow, Ledger
+
+TELEPHONE = {
+    "FREEPBX_DOMAIN": "pbx.test",
+    "FREEPBX_WSS_URL": "wss://pbx.test:7443",
+    "TWILIO_ACCOUNT_SID": "AC1",
+    "TWILIO_AUTH_TOKEN": "a-token",
+    "VOICE_GATEWAY_PUBLIC_URL": "https://calls.example.test",
+}
 
 
 @pytest.fixture
@@ -38,6 +49,57 @@ def test_an_operator_chooses_a_callers_model(command, provider, kept):
     command("model", DEMO_EMAIL, "openai")
     assert (command("model", DEMO_EMAIL, provider).exit_code == 0) == (provider != "hal")
     assert asyncio.run(_model_of_demo()) == kept
+
+
+def test_an_operator_gives_a_person_a_telephone(command, monkeypatch):
+    word = "correct horse battery"
+    assert command("staff", "add", "dora", "--name", "Dora", "--password", word).exit_code == 0
+    telephone = ("staff", "telephone", "dora", "--extension", "2001", "--sip-password", "secret")
+    # the PBX checks the password together with its domain
+    assert command(*telephone).exit_code != 0
+    for name, value in TELEPHONE.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    assert command(*telephone, "--departments", "support,cooking").exit_code != 0
+    assert command(*telephone, "--departments", "support, sales").exit_code == 0
+    assert command("staff", "telephone", "nobody", *telephone[3:]).exit_code != 0
+    member = asyncio.run(_member("dora", word))
+    assert (member.telephone.extension, member.telephone.departments) == ("2001", ("support", "sales"))
+
+
+def test_an_operator_sees_who_waits_to_be_called_back(command):
+    assert command("call-backs", "list").output == ""
+    one = asyncio.run(_call_back())
+    listed = command("call-backs", "list").output
+    assert str(one) in listed
+    assert "+14155550142" in listed
+    # without a telephone nobody can be called
+    assert command("call-backs", "place", str(one), "--extension", "2001").exit_code != 0
+
+
+async def _member(username, password):
+    database = Database(get_settings().database_url)
+    member = await StaffAccounts(database).verify(username, password)
+    await database.close()
+    return member
+
+
+async def _call_back():
+    database = Database(get_settings().database_url)
+    row = CallBackRow(
+        id=uuid.uuid4(),
+        transfer_id="h-1",
+        user_id=DEMO_USER_ID,
+        caller_name="Demo",
+        phone="+14155550142",
+        department="support",
+        reason="my list",
+        asked_at=datetime.now(UTC),
+    )
+    row_id = row.id
+    await Ledger(database).ask_call_back(row)
+    await database.close()
+    return row_id
 
 
 async def _model_of_demo():

@@ -107,7 +107,8 @@ class CallerFacts:
         found = await self._mortgage.status(owner, None)
         loan = f"loan of ${found.loan_amount:,.0f}" if found.loan_amount else "no loan amount yet"
         missing = [*found.missing_figures, *found.missing_documents]
-        return [f"Application: {found.status}, {loan}", f"Missing: {', '.join(missing) or 'nothing'}"]
+        wanted = ", ".join(missing).replace("_", " ") or "nothing"
+        return [f"Application: {found.status.replace('_', ' ')}, {loan}", f"Missing: {wanted}"]
 
     async def _plan(self, owner: Owner) -> Lines:
         found = await self._coverage.coverage(owner)

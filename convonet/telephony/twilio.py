@@ -17,7 +17,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
-from twilio.twiml.voice_response import Connect, VoiceResponse
+from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from convonet.errors import SettingsError
 from convonet.settings import Settings
@@ -78,6 +78,20 @@ class TwilioBridge:
             raise BridgeError(_reason(error)) from None
         return str(call.sid)
 
+    async def call_back(self, phone: str, extension: str) -> str:
+        """Call a caller's telephone, and this desk as soon as they answer. Raises `BridgeError`."""
+        settings = self._settings
+        if settings.twilio_phone_number is None:
+            raise SettingsError("set TWILIO_PHONE_NUMBER: calls to telephones come from a number of yours")
+        try:
+            async with asyncio.timeout(API_TIMEOUT_S):
+                call = await self._client.calls.create_async(
+                    to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
+                )
+        except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise BridgeError(_reason(error)) from None
+        return str(call.sid)
+
     async def end(self, call_id: str) -> None:
         """See `Bridge.end`."""
         for attempt in range(END_TRIES):
@@ -114,6 +128,20 @@ def connect_twiml(settings: Settings, order: CallOrder) -> str:
     stream.parameter(name="key", value=order.stream_key)
     response.append(connect)
     response.redirect(f"{webhook(settings, 'transfer_bridge')}?{_which(order)}", method="POST")
+    return str(response)
+
+
+def dial_twiml(settings: Settings, extension: str) -> str:
+    """Connect who has answered with a desk."""
+    response = VoiceResponse()
+    dial = Dial(answer_on_bridge=True, timeout=int(settings.transfer_ring_s), caller_id=settings.twilio_phone_number)
+    password = settings.freepbx_sip_password
+    dial.sip(
+        f"sip:{extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}",
+        username=settings.freepbx_sip_username,
+        password=password.get_secret_value() if password else None,
+    )
+    response.append(dial)
     return str(response)
 
 

@@ -78,6 +78,7 @@ def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> No
     elif settings.enable_voice_pin:
         typer.echo("  PIN                  users_anthropic.voice_pin of your database")
     typer.echo(f"  Restaurant           {url}/hanok")
+    typer.echo(f"  Call centre          {url}/call-center")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()

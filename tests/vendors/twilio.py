@@ -223,7 +223,7 @@ class TwilioServer:
             return refusal
         if refusal == "hang":
             await asyncio.sleep(60)
-        if not form.get("To", "").startswith("sip:") or not form.get("From"):
+        if not form.get("To", "").startswith(("sip:", "+")) or not form.get("From"):
             return _error(400, 21211, "Invalid 'To' Phone Number")
         if not form.get("Twiml") and not form.get("Url"):
             return _error(400, 21205, "Url parameter is required")

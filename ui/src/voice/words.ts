@@ -11,7 +11,7 @@ export const MOOD_WORDS: Record<Mood, string> = {
   thinking: "Thinking…",
   speaking: "Speaking…",
   waiting: "Connecting you…",
-  talking: "You are talking with a person",
+  talking: "With a person",
   reconnecting: "Reconnecting…",
   ended: "Call ended",
 };

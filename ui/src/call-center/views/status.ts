@@ -14,7 +14,7 @@ const STATE_WORDS: Record<DeskView["state"], string> = {
 };
 
 export function mountStatus(deeds: Deeds): (state: State) => void {
-  const words = element("state", HTMLHeadingElement);
+  const words = element("state", HTMLSpanElement);
   const who = element("who", HTMLElement);
   const fault = element("fault", HTMLParagraphElement);
   const ready = element("ready", HTMLButtonElement);
