@@ -16,6 +16,7 @@ from convonet.telephony.messages import (
     HostAway,
     LineRequest,
     LineView,
+    Spoken,
     TransferOrder,
     TransferView,
 )
@@ -46,6 +47,10 @@ class RemoteTransfers:
     async def line_event(self, transfer_id: str, event: LineEvent) -> None:
         """See `TransferHost.line_event`."""
         await self._call("line_event", transfer_id, event)
+
+    async def said(self, transfer_id: str, spoken: Spoken) -> None:
+        """See `TransferHost.said`."""
+        await self._call("said", transfer_id, spoken)
 
     async def new_key(self, transfer_id: str, attempt: int) -> str | None:
         """See `TransferHost.new_key`."""

@@ -353,7 +353,7 @@ class SessionActor:
         if words := hand_over.in_words(view):
             self._announce(words)
         if view.state in (TransferState.ENDED, TransferState.FAILED):
-            self.conversation.note(hand_over.context_note(ongoing.order.context, view))
+            self.conversation.note(hand_over.remembered(ongoing.order.context, view))
             self.conversation.memory = self.conversation.memory | hand_over.after(view)
             self.conversation.transfer = self._transfer_told = None
         await self._save()

@@ -16,7 +16,15 @@ from pydantic import BaseModel
 
 from actors.published import Published
 from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
-from convonet.telephony.messages import LineAddress, LineOrder, LineRequest, LineView, TransferOrder, TransferView
+from convonet.telephony.messages import (
+    LineAddress,
+    LineOrder,
+    LineRequest,
+    LineView,
+    Spoken,
+    TransferOrder,
+    TransferView,
+)
 from convonet.telephony.transfer import (
     Assigned,
     Deed,
@@ -45,6 +53,9 @@ LINGER_S = 60.0
 MOST_WHISPERED = 160
 """Characters that a desk is told before the caller is on the line: eight seconds; the card has the rest."""
 
+MOST_SAID = 400
+"""Sentences of a talk that are kept: more than half an hour."""
+
 END_AGAIN_S = 5.0
 MOST_ENDS = 10
 """Times that a call is ended which Twilio does not let us end; it hangs up by itself when it asks what to do next."""
@@ -59,6 +70,8 @@ class TransferBody(BaseModel):
     """Stream keys that were not shown yet, each with its attempt."""
     lines: dict[int, LineAddress] = {}
     """Where each attempt's audio is."""
+    said: list[Spoken] = []
+    """The talk, as far as it was heard."""
 
 
 class Office(Protocol):
@@ -135,6 +148,13 @@ class TransferActor:
     def refresh(self) -> None:
         """Publish what has changed around this hand-over: its place in the queue."""
         self.view.publish(self._office.view(self.body))
+
+    async def note(self, spoken: Spoken) -> None:
+        """Keep a sentence of the talk."""
+        if not self.transfer.is_over and len(self.body.said) < MOST_SAID:
+            # a new list: views that were published keep the old one
+            self.body.said = [*self.body.said, spoken]
+            await self._save(self.body)
 
     # -- the line
 

@@ -34,6 +34,7 @@ from convonet.telephony.messages import (
     DeskView,
     LineRequest,
     LineView,
+    Spoken,
     TransferOrder,
     TransferView,
 )
@@ -71,6 +72,9 @@ CALLER_GRACE_S = 15.0
 
 LINE_GRACE_S = 8.0
 """How long a call may be without its stream: Twilio opens another one when the first breaks."""
+
+LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
+"""States in which nobody is at the other end."""
 
 CALL_MARGIN_S = 10.0
 """What placing a call and answering it may take beyond its ringing."""
@@ -203,6 +207,13 @@ class TransferHost:
             with contextlib.suppress(BridgeError):
                 await self._bridge.end(event.call_sid)
 
+    async def said(self, transfer_id: str, spoken: Spoken) -> None:
+        """A sentence of a talk."""
+        actor = self._actors.get(transfer_id)
+        if actor is not None:
+            await actor.note(spoken)
+            self._desks_changed()
+
     async def new_key(self, transfer_id: str, attempt: int) -> str | None:
         """A key for another stream of a call; None when the call should be hung up."""
         actor = self._actors.get(transfer_id)
@@ -290,8 +301,13 @@ class TransferHost:
             extension=desk.extension,
             card=self._cards.get(name),
             call_state=actor.transfer.state if actor is not None else None,
+            said=actor.body.said if actor is not None else self._talk_of(name),
             queue={department: switchboard.waiting_in(department) for department in desk.departments},
         )
+
+    def _talk_of(self, name: str) -> list[Spoken]:
+        card = self._cards.get(name)
+        return card.talk if card is not None else []
 
     def _desks_changed(self) -> None:
         for name, published in self._desks.items():
@@ -323,8 +339,10 @@ class TransferHost:
 
     def release(self, body: TransferBody, deed: Release) -> None:
         """A desk is done with a caller."""
-        if not deed.answered:
-            self._cards.pop(deed.desk, None)
+        card = self._cards.pop(deed.desk, None)
+        if deed.answered and card is not None:
+            # it stays until the person is ready again, with what was said
+            self._cards[deed.desk] = card.model_copy(update={"talk": body.said})
         self._found(self._office.switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
         self._desks_changed()
 
@@ -347,17 +365,19 @@ class TransferHost:
         transfer, order = body.transfer, body.order
         attempt = transfer.attempts[-1] if transfer.attempts else None
         switchboard = self._office.switchboard
+        desk = switchboard.desks.get(attempt.desk) if attempt and transfer.state not in LOOKING else None
         connected = transfer.state is State.CONNECTED
         return TransferView(
             transfer_id=transfer.transfer_id,
             state=transfer.state,
             department=order.department,
             extension=attempt.extension if attempt else "",
-            agent_name=desk.display_name if (desk := switchboard.desks.get(transfer.desk_at_work)) else "",
+            agent_name=desk.display_name if desk is not None else "",
             position=switchboard.position(transfer.transfer_id),
             wait_s=switchboard.expected_wait_s(transfer.transfer_id),
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
+            said=body.said if transfer.is_over else [],
         )
 
     def _found(self, found: Found | None) -> bool:
@@ -492,6 +512,7 @@ def row_of(body: TransferBody) -> HandOverRow:
         outcome=transfer.state,
         why=transfer.why,
         notes=None,
+        talk="\n".join(f"{spoken.who}: {spoken.text}" for spoken in body.said) or None,
     )
 
 

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from sqlalchemy import select
 
+from convonet.agents import phrase_file
 from convonet.agents.domain import all_domains
 from convonet.agents.meaning import KNOWN, write_known
 from convonet.agents.router import example_lines
@@ -41,6 +42,7 @@ app.add_typer(call_backs_app, name="call-backs")
 
 DOCS = Path(__file__).parents[1] / "docs"
 LINES = Path(__file__).parent / "agents" / KNOWN
+PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.NAME
 
 
 @app.command("migrate")
@@ -191,8 +193,9 @@ def protocol() -> None:
 
 @app.command()
 def lines() -> None:
-    """Write convonet/agents/lines.npz: what the example lines mean, so that no process has to compute it."""
+    """Write what follows from the example lines: what they mean, and the recogniser's phrases."""
     write_known(all_example_lines(), LINES)
+    PHRASES.write_text(phrase_file.render(all_example_lines()))
 
 
 def all_example_lines() -> list[str]:

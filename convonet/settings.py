@@ -264,6 +264,11 @@ class Settings(BaseSettings):
         alias="TRANSFER_TIMEOUT",
         description="How long a desk rings. The PBX must ring 5 s longer, else its voicemail takes the call.",
     )
+    transcribe_talks: bool = Field(
+        True,
+        alias="CONVONET_TRANSCRIBE_TALKS",
+        description="Whether what caller and human say is written down, for the desk to read and the agent to know.",
+    )
     transfer_wait_s: Seconds = Field(
         300.0, alias="CONVONET_TRANSFER_WAIT_S", description="Longest time in the queue for a human."
     )

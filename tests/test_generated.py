@@ -4,8 +4,9 @@ import re
 import subprocess
 from pathlib import Path
 
+from convonet.agents import phrase_file
 from convonet.agents.meaning import unknown_lines
-from convonet.cli import all_example_lines, domains_page, settings_page
+from convonet.cli import PHRASES, all_example_lines, domains_page, settings_page
 from convonet.errors import ErrorCode
 from convonet.protocol.schema import render
 
@@ -37,6 +38,10 @@ def test_the_page_of_settings_is_the_settings():
 
 def test_the_meaning_of_every_example_line_is_known():
     assert unknown_lines(all_example_lines()) == [], "run `convonet lines`"
+
+
+def test_the_recogniser_expects_the_example_lines():
+    assert PHRASES.read_text() == phrase_file.render(all_example_lines()), "run `convonet lines`"
 
 
 def test_the_page_of_domains_is_the_tools():

@@ -74,9 +74,9 @@ class Conversation(BaseModel):
             last_seq=self.seq,
         )
 
-    def note(self, text: str) -> None:
-        """Remember something that was said outside a turn, for the agent to know it."""
-        self.history = (*self.history, ChatMessage("assistant", text))[-MAX_HISTORY:]
+    def note(self, said: tuple[ChatMessage, ...]) -> None:
+        """Remember what was said outside a turn, for the agent to know it."""
+        self.history = (*self.history, *said)[-MAX_HISTORY:]
 
     def choose(self, preferences: Preferences) -> None:
         """Take over what the client chose; what it left open stays."""

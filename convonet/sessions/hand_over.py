@@ -12,12 +12,12 @@ from collections.abc import Callable
 import structlog
 from pydantic import BaseModel
 
-from convonet.agents.base import Final, TransferContext
+from convonet.agents.base import ChatMessage, Final, TransferContext
 from convonet.agents.hand_over import CALL_BACK, OFFER
 from convonet.ids import SessionId, TurnId
 from convonet.protocol.server import ServerMessage, TransferInitiated, TransferStatus
 from convonet.speech.base import Language
-from convonet.telephony.messages import HostAway, TransferOrder, Transfers, TransferView
+from convonet.telephony.messages import HostAway, TransferOrder, Transfers, TransferView, Who
 from convonet.telephony.transfer import State, Why
 
 log = structlog.get_logger(__name__)
@@ -177,9 +177,16 @@ def in_words(view: TransferView) -> str:
             return ""
 
 
-def context_note(context: TransferContext, view: TransferView) -> str:
-    """What the agent is told afterwards, as a line of the conversation."""
+def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
+    """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
+    if view.state is not State.ENDED:
+        return (ChatMessage("assistant", in_words(view)),)
     who = view.agent_name or f"a colleague from {view.department}"
-    if view.state is State.ENDED:
-        return f"{context.user_name or 'The caller'} has just talked with {who}. {BACK}"
-    return in_words(view)
+    talk = tuple(
+        ChatMessage("user", spoken.text)
+        if spoken.who is Who.CALLER
+        else ChatMessage("assistant", f"({who}) {spoken.text}")
+        for spoken in view.said
+    )
+    end = f"{context.user_name or 'The caller'} has just talked with {who}. {BACK}"
+    return (*talk, ChatMessage("assistant", end))

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from convonet.settings import Settings
-from convonet.speech.base import TextToSpeech
+from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.bridge import CallOrder
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.line import Host, Line
@@ -38,9 +38,12 @@ class Hub(Host, Protocol):
 class TwilioGate:
     """The webhooks and the media socket of one process."""
 
-    def __init__(self, settings: Settings, hub: Hub, voice: TextToSpeech, callers: CallerPort) -> None:
+    def __init__(
+        self, settings: Settings, hub: Hub, ear: SpeechToText, voice: TextToSpeech, callers: CallerPort
+    ) -> None:
         self._settings = settings
         self._hub = hub
+        self._ear = ear if settings.transcribe_talks else None
         self._voice = voice
         self._callers = callers
 
@@ -101,7 +104,7 @@ class TwilioGate:
             await websocket.close(POLICY_VIOLATION)
             return
         await websocket.accept()
-        await Line(StreamSocket(websocket), self._hub, self._voice, self._callers).run()
+        await Line(StreamSocket(websocket), self._hub, self._voice, self._callers, self._ear).run()
 
 
 class StreamSocket:

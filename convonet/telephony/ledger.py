@@ -36,6 +36,7 @@ class HandOverRow(Base):
     outcome: Mapped[str] = mapped_column(String(20))
     why: Mapped[str | None] = mapped_column(String(40))
     notes: Mapped[str | None] = mapped_column(Text)
+    talk: Mapped[str | None] = mapped_column(Text)
 
 
 class CallBackRow(Base):

@@ -14,13 +14,14 @@ from typing import Protocol
 import structlog
 
 from convonet.errors import SpeechUnavailable
-from convonet.speech.base import TextToSpeech
+from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony import media_stream
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.media_stream import Mark, Media, Start, StreamFacts
-from convonet.telephony.messages import HostAway, LineOrder, LineRequest, LineView
+from convonet.telephony.messages import HostAway, LineOrder, LineRequest, LineView, Spoken, Who
 from convonet.telephony.pacing import Pacer
 from convonet.telephony.resampling import FromLine, ToLine, file_on_line
+from convonet.telephony.scribe import Scribe
 from convonet.telephony.transfer import LineEvent, StreamStopped, Whispered
 
 log = structlog.get_logger(__name__)
@@ -54,12 +55,20 @@ class Host(Protocol):
 
     async def line_event(self, transfer_id: str, event: LineEvent) -> None: ...
 
+    async def said(self, transfer_id: str, spoken: Spoken) -> None: ...
+
 
 class Line:
     """The life of one stream. `run` returns when it is closed."""
 
-    def __init__(self, socket: LineSocket, host: Host, voice: TextToSpeech, callers: CallerPort) -> None:
+    def __init__(
+        self, socket: LineSocket, host: Host, voice: TextToSpeech, callers: CallerPort, ear: SpeechToText | None = None
+    ) -> None:
+        """Without an `ear` nothing of the talk is written down."""
         self._socket = socket
+        self._ear = ear
+        self._scribe: Scribe | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._host = host
         self._voice = voice
         self._callers = callers
@@ -90,8 +99,9 @@ class Line:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._callers.close(address)
-            for task in (*tasks, *([self._whisper] if self._whisper else [])):
-                task.cancel()
+            for task in (*tasks, self._whisper, self._writing):
+                if task is not None:
+                    task.cancel()
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
                     log.error("line_crashed", exc_info=outcome)
@@ -136,6 +146,16 @@ class Line:
                 if self._whisper is not None and not self._told:
                     await self._socket.send(media_stream.clear(self._stream_sid))
                 self._joined = True
+                self._write_down(view)
+
+    def _write_down(self, view: LineView) -> None:
+        if self._ear is not None:
+            self._scribe = Scribe(self._ear, view.language, self._note)
+            self._writing = asyncio.create_task(self._scribe.run())
+
+    async def _note(self, spoken: Spoken) -> None:
+        with contextlib.suppress(HostAway):
+            await self._host.said(self._request.transfer_id, spoken)
 
     async def _tell_desk(self, view: LineView) -> None:
         """Tell the desk who calls; when nobody can speak, the card must do."""
@@ -161,7 +181,10 @@ class Line:
             match message:
                 case Media():
                     if self._joined:
-                        self._callers.send(self._request.address, self._from_line.convert(message.audio))
+                        pcm = self._from_line.convert(message.audio)
+                        self._callers.send(self._request.address, pcm)
+                        if self._scribe is not None:
+                            self._scribe.add(Who.HUMAN, pcm)
                 case Mark() if message.mark.name == WHISPER_MARK:
                     self._told = True
                     await self._report(Whispered(attempt=self._request.attempt))
@@ -173,6 +196,8 @@ class Line:
         if self._joined:
             self._pacer.add(self._to_line.convert(pcm))
             self._more.set()
+            if self._scribe is not None:
+                self._scribe.add(Who.CALLER, pcm)
 
     async def _send(self) -> None:
         while True:

@@ -50,6 +50,20 @@ class LineAddress(_Value):
     key: str
 
 
+class Who(StrEnum):
+    """One of the two who talk."""
+
+    CALLER = "caller"
+    HUMAN = "human"
+
+
+class Spoken(_Value):
+    """A sentence of a talk, as the recogniser heard it."""
+
+    who: Who
+    text: str
+
+
 class TransferView(_Value):
     """A hand-over as the caller's session sees it."""
 
@@ -66,6 +80,8 @@ class TransferView(_Value):
     why: Why | None = None
     line: LineAddress | None = None
     """While the two hear each other."""
+    said: list[Spoken] = []
+    """What was said, once it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +126,8 @@ class Card(_Value):
     conversation: list[dict[str, str]]
     facts: dict[str, list[str]] = {}
     """What our own tables and the CRM know, by topic."""
+    talk: list[Spoken] = []
+    """What was said, once it is over."""
 
 
 class DeskView(_Value):
@@ -122,6 +140,8 @@ class DeskView(_Value):
     extension: str
     card: Card | None = None
     call_state: State | None = None
+    said: list[Spoken] = []
+    """What is said on this desk's call, as it is heard."""
     queue: dict[str, int] = {}
     """Callers who wait, by department."""
 

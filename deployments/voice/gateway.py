@@ -31,6 +31,7 @@ from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
+from deployments.voice.speech import hosted_speech
 
 DRAIN_TIMEOUT_S = 5.0
 """Writing to all sockets of a replica takes milliseconds."""
@@ -108,8 +109,11 @@ def gateway_http() -> FastAPI:
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
     transfers = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
-    voice = RemoteSpeech(serve.get_deployment_handle("Speech", "speech", _check_exists=False))
-    app.include_router(TwilioGate(settings, transfers, voice, callers).router(), prefix="/twilio")
+    local = RemoteSpeech(serve.get_deployment_handle("Speech", "speech", _check_exists=False))
+    hosted = hosted_speech(settings, local)
+    ear = hosted if hosted and settings.hears_with == hosted.name else local
+    voice = hosted if hosted and settings.speaks_with == hosted.name else local
+    app.include_router(TwilioGate(settings, transfers, ear, voice, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app
 

@@ -21,8 +21,8 @@ from convonet.records.record import TurnRecord
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.speech.fallback import SpeechWithFallback
 from deployments.logs import log_to_own_stderr
+from deployments.voice.speech import hosted_speech
 
 AGENT_OVERHEAD_S = 2.0
 """What the hop to the agent may take beyond the agent's own turn timeout."""
@@ -78,11 +78,7 @@ def _services(
     """One set for all sessions; vendors' clients are made here, once, and pooled."""
     ears: dict[str, SpeechToText] = {local.name: local}
     voices: dict[str, TextToSpeech] = {local.name: local}
-    if settings.deepgram_api_key is not None:
-        # half a second of imports that the embedded default does without
-        from convonet.speech.deepgram import DeepgramSpeech
-
-        hosted = SpeechWithFallback(DeepgramSpeech(settings), local)
+    if (hosted := hosted_speech(settings, local)) is not None:
         ears[hosted.name] = hosted
         voices[hosted.name] = hosted
     return Services(

@@ -8,7 +8,10 @@ import pytest
 from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
 
-TONE_FRAMES = 100
+
+def conversation_of(centre, client):
+    host = centre.sessions.hosts[centre.sessions.host_of(client.session_id)]
+    return host._sessions[client.session_id].conversation
 
 
 def tone(hz, rate, seconds=1.0):
@@ -36,6 +39,14 @@ async def talk(client, leg):
     return at_desk, at_caller
 
 
+async def quiet(client, leg):
+    """Both are silent for a second."""
+    for _ in range(50):
+        client.say_raw(bytes(640))
+        leg.say(mulaw.SILENCE * 160)
+        await asyncio.sleep(0.015)
+
+
 async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(call_centre):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
@@ -57,11 +68,15 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         # the desk was told who calls
         assert len(leg.heard) > 8_000
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        await quiet(client, leg)
+        await asyncio.sleep(0.3)
+        said = [(spoken.who, spoken.text) for spoken in desk.view.said]
+        assert sorted(said) == [("caller", "so far so good"), ("human", "so far so good")]
         leg.hang_up()
         ended = await client.until("transfer_status", state="ended")
         assert ended["reason"] in ("desk_hung_up", "stream_lost")
         assert "back with me" in (await client.until("announcement"))["text"]
-        await desk.until("wrap_up")
+        assert (await desk.until("wrap_up")).said == desk.view.said
         client.say("text_input", text="thanks")
         assert (await client.until("agent_final"))["text"] == "You said thanks."
         # what is kept of it
@@ -69,6 +84,9 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
             while not (calls := await centre.ledger.history("dora")):
                 await asyncio.sleep(0.02)
         assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
+        history = [(line.role, line.content) for line in conversation_of(centre, client).history]
+        assert ("user", "so far so good") in history
+        assert ("assistant", "(Dora) so far so good") in history
         assert calls[0].asked_at < calls[0].connected_at < calls[0].ended_at
         assert not centre.twilio.open_calls
         assert len(centre.twilio.calls) == 1

@@ -27,7 +27,7 @@ from convonet.telephony.ledger import Ledger
 from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
 from convonet.telephony.twilio import TwilioBridge
 from convonet.web.service import http_service
-from tests.sessions.doubles import ScriptedVoice
+from tests.sessions.doubles import ScriptedEar, ScriptedVoice
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
@@ -202,6 +202,7 @@ class CallCentre:
         self.office = Office(self._new_host)
         await self.office.start()
         self.voice = WavVoice(delay=0)
+        self.ear = ScriptedEar(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
         self.sessions = Sessions(transfers=self.office)
@@ -305,7 +306,7 @@ def gate_of(centre):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioGate(centre.settings, centre.office, centre.voice, callers).router())
+    app.include_router(TwilioGate(centre.settings, centre.office, centre.ear, centre.voice, callers).router())
     return Served("/twilio", app, lifespan)
 
 

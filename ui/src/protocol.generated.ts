@@ -21,6 +21,11 @@ export type AnyDeskClientMessage = DeskDoes | DeskAlive;
 export type DeskAction = "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
 export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
+/**
+ * One of the two who talk.
+ *
+ */
+export type Who = "caller" | "human";
 export type DeskState = "ready" | "not_ready" | "ringing" | "on_call" | "wrap_up";
 export type AnyServerMessage =
   | AuthRequired
@@ -259,6 +264,7 @@ export interface DeskView {
     [k: string]: number;
   };
   reason: string;
+  said: Spoken[];
   since: number;
   state: DeskState;
 }
@@ -278,8 +284,17 @@ export interface Card {
   open_items: string[];
   reason: string;
   summary: string;
+  talk: Spoken[];
   transfer_id: string;
   verified: string;
+}
+/**
+ * A sentence of a talk, as the recogniser heard it.
+ *
+ */
+export interface Spoken {
+  text: string;
+  who: Who;
 }
 /**
  * Something was not possible; the words are for the person.

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(20), nullable=False),
         sa.Column("why", sa.String(40)),
         sa.Column("notes", sa.Text),
+        sa.Column("talk", sa.Text),
     )
     op.create_table(
         "call_backs",

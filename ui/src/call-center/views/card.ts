@@ -8,8 +8,15 @@ const SPEAKER: Record<string, string> = { user: "Caller", assistant: "Convonet" 
 
 export function mountCard(): (state: State) => void {
   const card = element("card", HTMLElement);
+  const talk = element("talk", HTMLElement);
+  const lines = element("talk-lines", HTMLOListElement);
   let drawn: Card | null = null;
   return ({ view }) => {
+    const said = view?.said ?? [];
+    talk.hidden = said.length === 0;
+    if (lines.childElementCount > said.length) lines.replaceChildren();
+    for (const { who, text } of said.slice(lines.childElementCount))
+      lines.append(make("li", {}, make("b", {}, who === "caller" ? "Caller" : "You"), ` ${text}`));
     const shown = view?.card ?? null;
     card.hidden = shown === null;
     if (shown !== null && shown !== drawn) draw(shown);
