@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
@@ -30,12 +29,11 @@ from enum import StrEnum
 import structlog
 
 from actors.lifetime import Lifetimes, Patience
-from convonet.agents.spoken import answer
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
-from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage, TransferStatus
-from convonet.sessions import hand_over
-from convonet.sessions.announcements import announce, speak_greeting, tell_again
+from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
+from convonet.sessions.announcements import speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
+from convonet.sessions.hand_over import HandOver
 from convonet.sessions.messages import (
     AnyUtterance,
     CancelTransfer,
@@ -45,7 +43,6 @@ from convonet.sessions.messages import (
     Ended,
     HangUp,
     HostEvent,
-    LineChanged,
     SpokenUtterance,
     StillThere,
     Superseded,
@@ -57,16 +54,13 @@ from convonet.sessions.outbox import Outbox
 from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
-from convonet.telephony.messages import HostAway, TransferOrder, TransferView
+from convonet.telephony.messages import TransferView
 from convonet.telephony.transfer import State as TransferState
 
 log = structlog.get_logger(__name__)
 
 MAX_WAITING_UTTERANCES = 3
 """More than this many unanswered sentences is no conversation; each may hold megabytes of audio."""
-
-CALLER_GRACE_S = 15.0
-"""How long a human waits for a caller whose connection is lost."""
 
 MAILBOX_SIZE = 64
 """Commands that may wait; a voice replica sends a handful per turn."""
@@ -135,11 +129,13 @@ class SessionActor:
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
         self._greeting: asyncio.Task[None] | None = None
-        self._transfer: asyncio.Task[None] | None = None
-        self._transfer_told: TransferStatus | None = None
-        self._line = LineChanged(None)
-        self._aside: set[asyncio.Task[None]] = set()
-        """Announcements, and messages to the hand-over, which outlive the session."""
+        self._human = HandOver(
+            conversation,
+            services,
+            emit=self._emit,
+            change_line=self._outbox.write,
+            post=lambda view: self._mailbox.put_nowait(_TransferNews(view)),
+        )
 
     # -- what others call
 
@@ -155,11 +151,11 @@ class SessionActor:
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._patience.caller_is_here()
         try:
-            if self._line.line is not None:
-                yield self._line
-            if self._transfer_told is not None:
+            if self._human.is_talking:
+                yield self._human.line
+            if self._human.told is not None:
                 # a page that was loaded anew knows nothing of it
-                yield ToClient(0, self._written(self._transfer_told.model_copy(), 0))
+                yield ToClient(0, self._written(self._human.told.model_copy(), 0))
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
@@ -167,8 +163,7 @@ class SessionActor:
         finally:
             if not self._outbox.has_reader:
                 self._patience.caller_is_gone()
-                if self.conversation.transfer is not None:
-                    self._keep(asyncio.create_task(self._miss_caller(), context=contextvars.Context()))
+                self._human.caller_is_gone(lambda: self._outbox.has_reader)
 
     def greet(self) -> None:
         """Say hello, aloud if somebody can."""
@@ -190,8 +185,7 @@ class SessionActor:
         with structlog.contextvars.bound_contextvars(session_id=self.conversation.session_id):
             try:
                 await self._save()
-                if self.conversation.transfer is not None:
-                    self._follow_transfer(is_new=False)
+                self._human.take_up()
                 async with self._patience.limit():
                     while self.state is not SessionState.ENDED:
                         await self._handle(await self._mailbox.get())
@@ -220,7 +214,7 @@ class SessionActor:
             case CancelTurn():
                 self._cancel()
             case CancelTransfer():
-                self._leave_transfer(hung_up=False)
+                self._human.leave(hung_up=False)
             case _TransferNews(view):
                 await self._transfer_news(view)
             case _TurnOver(task):
@@ -234,13 +228,13 @@ class SessionActor:
             case StillThere(last_seq):
                 self._outbox.acknowledge(last_seq or 0)
             case HangUp():
-                self._leave_transfer(hung_up=True)
+                self._human.leave(hung_up=True)
                 self.state = SessionState.ENDED
 
     def _take(self, utterance: AnyUtterance) -> None:
         if self.conversation.has_answered(utterance.utterance_id):
             self._outbox.write(UtteranceDone(utterance.utterance_id))
-        elif self._line.line is not None:
+        elif self._human.is_talking:
             self._emit(ErrorMessage(code=ErrorCode.INVALID_MODE, message="You are talking with a person right now."))
             self._outbox.write(UtteranceDone(utterance.utterance_id))
         elif any(u.utterance_id == utterance.utterance_id for u in self._held()):
@@ -280,7 +274,9 @@ class SessionActor:
             self.conversation.remember(
                 utterance.utterance_id, outcome.transcript if outcome else "", outcome.final if outcome else None
             )
-            self._consider_transfer(utterance, outcome)
+            if outcome is not None:
+                turn_id = self.conversation.turn_id_of(utterance.utterance_id)
+                self._human.after_turn(turn_id, outcome.transcript, outcome.final)
             await self._save()
             self._outbox.write(UtteranceDone(utterance.utterance_id))
         self.state = SessionState.READY
@@ -296,85 +292,12 @@ class SessionActor:
         for task in self._children():
             task.cancel()
 
-    # -- a human
-
-    def _consider_transfer(self, utterance: AnyUtterance, outcome: TurnOutcome | None) -> None:
-        """Begin the hand-over that a turn has ended with, or end the one that it does not want any more."""
-        conversation = self.conversation
-        if outcome is None:
-            return
-        if conversation.transfer is not None:
-            if answer(outcome.transcript) == "drop":
-                self._leave_transfer(hung_up=False)
-            return
-        turn_id = conversation.turn_id_of(utterance.utterance_id)
-        promised = hand_over.call_back_of(outcome.final, turn_id, conversation.session_id, conversation.language)
-        if promised is not None:
-            self._keep(asyncio.create_task(self._ask_call_back(promised), context=contextvars.Context()))
-        conversation.transfer = hand_over.begun_by(
-            outcome.final, turn_id, conversation.session_id, conversation.language
-        )
-        if conversation.transfer is not None:
-            self._emit(hand_over.initiated(conversation.transfer))
-            self._follow_transfer(is_new=True)
-
-    async def _ask_call_back(self, order: TransferOrder) -> None:
-        try:
-            await self._services.transfers.ask_call_back(order)
-        except (HostAway, StorageError) as error:
-            log.error("call_back_lost", reason=str(error))
-            self._announce("I'm sorry, I could not write down that you want to be called back. Please ask again later.")
-
-    def _follow_transfer(self, *, is_new: bool) -> None:
-        ongoing = self.conversation.transfer
-        if ongoing is not None:
-            follow = hand_over.follow(
-                ongoing,
-                self._services.transfers,
-                lambda view: self._mailbox.put_nowait(_TransferNews(view)),
-                is_new=is_new,
-            )
-            self._transfer = asyncio.create_task(follow)
-
     async def _transfer_news(self, view: TransferView) -> None:
-        ongoing = self.conversation.transfer
-        if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
-            return
-        if view.line != self._line.line:
-            self._line = LineChanged(view.line)
-            self._outbox.write(self._line)
-        told = hand_over.status(view)
-        if told is None or told == self._transfer_told:
-            return
-        self._transfer_told = told
-        self._emit(told.model_copy())
-        if view.state is TransferState.CONNECTED:
-            self._cancel()
-        if words := hand_over.in_words(view):
-            self._announce(words)
-        if view.state in (TransferState.ENDED, TransferState.FAILED):
-            self.conversation.note(hand_over.remembered(ongoing.order.context, view))
-            self.conversation.memory = self.conversation.memory | hand_over.after(view)
-            self.conversation.transfer = self._transfer_told = None
-        await self._save()
-
-    def _leave_transfer(self, *, hung_up: bool) -> None:
-        if (ongoing := self.conversation.transfer) is not None:
-            leave = hand_over.leave(ongoing.order.transfer_id, self._services.transfers, hung_up=hung_up)
-            self._keep(asyncio.create_task(leave, context=contextvars.Context()))
-
-    async def _miss_caller(self) -> None:
-        """A human must not wait for a lost caller as long as the session does."""
-        await asyncio.sleep(CALLER_GRACE_S)
-        if not self._outbox.has_reader:
-            self._leave_transfer(hung_up=True)
-
-    def _announce(self, text: str) -> None:
-        self._keep(asyncio.create_task(announce(text, self.conversation, self._services, self._emit)))
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        if self._human.news(view):
+            if view.state is TransferState.CONNECTED:
+                # the agent must not speak into it
+                self._cancel()
+            await self._save()
 
     # -- storage and end
 
@@ -404,7 +327,7 @@ class SessionActor:
 
     async def _close(self) -> None:
         self.state = SessionState.ENDED
-        children = [*self._children(), *([self._transfer] if self._transfer else [])]
+        children = [*self._children(), *self._human.stop()]
         for task in children:
             task.cancel()
         await asyncio.gather(*children, return_exceptions=True)

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from convonet.agents.base import AgentType, Caller, ChatMessage, Final
 from convonet.ids import SessionId, TurnId
-from convonet.sessions.hand_over import OngoingTransfer
 from convonet.sessions.messages import Preferences
+from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import Language
 
 MAX_HISTORY = 40

@@ -1,4 +1,4 @@
-"""A session's side of a hand-over to a human: follows it, and tells the caller how it goes.
+"""A session's side of a hand-over to a human: begins it, follows it, and tells the caller how it goes.
 
 The hand-over itself lives elsewhere (`actors.transfer`); a session that was restored follows it again.
 """
@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import contextvars
+from collections.abc import Callable, Coroutine
 
 import structlog
-from pydantic import BaseModel
 
-from convonet.agents.base import ChatMessage, Final, TransferContext
-from convonet.agents.hand_over import CALL_BACK, OFFER
-from convonet.ids import SessionId, TurnId
-from convonet.protocol.server import ServerMessage, TransferInitiated, TransferStatus
-from convonet.speech.base import Language
-from convonet.telephony.messages import HostAway, TransferOrder, Transfers, TransferView, Who
+from convonet.agents.base import Final
+from convonet.agents.spoken import answer
+from convonet.errors import StorageError
+from convonet.ids import TurnId
+from convonet.protocol.server import ServerMessage, TransferStatus
+from convonet.sessions.announcements import announce
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import LineChanged
+from convonet.sessions.services import Services
+from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
+from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
+from convonet.telephony.messages import HostAway, TransferOrder, TransferView
 from convonet.telephony.transfer import State, Why
 
 log = structlog.get_logger(__name__)
@@ -25,168 +31,158 @@ log = structlog.get_logger(__name__)
 ASK_AGAIN_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
 """Waits before each try to find the host of the hand-overs again; a killed one is replaced within four seconds."""
 
-SHOWN = {
-    State.QUEUED: "queued",
-    State.DIALING: "dialing",
-    State.RINGING: "ringing",
-    # somebody has answered and is being told who calls
-    State.WHISPER: "ringing",
-    State.CONNECTED: "connected",
-    State.ENDED: "ended",
-    State.FAILED: "failed",
-}
+CALLER_GRACE_S = 15.0
+"""How long a human waits for a caller whose connection is lost."""
 
-FAILURES = {
-    Why.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
-    Why.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
-    Why.CALLER_CANCELLED: "All right, I'm not connecting you.",
-}
-NOBODY = "I'm sorry, I can't reach anybody from {department} right now."
-BACK = "You are back with me. Is there anything else I can do for you?"
+NOT_NOTED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
 
-class OngoingTransfer(BaseModel):
-    """What a session keeps of its hand-over."""
+class HandOver:
+    """What a session has to do with humans. All but `news` return at once."""
 
-    order: TransferOrder
-    extension: str
+    def __init__(
+        self,
+        conversation: Conversation,
+        services: Services,
+        *,
+        emit: Callable[[ServerMessage], None],
+        change_line: Callable[[LineChanged], None],
+        post: Callable[[TransferView], None],
+    ) -> None:
+        """`post` takes each new view; the session gives it back to `news` when its turn has come."""
+        self._conversation = conversation
+        self._services = services
+        self._emit = emit
+        self._change_line = change_line
+        self._post = post
+        self._following: asyncio.Task[None] | None = None
+        self._aside: set[asyncio.Task[None]] = set()
+        self.line = LineChanged(None)
+        """Where the human's audio is, for a socket that attaches."""
+        self.told: TransferStatus | None = None
+        """What the page was told last."""
+
+    @property
+    def is_talking(self) -> bool:
+        """Whether a human is on the line."""
+        return self.line.line is not None
+
+    def take_up(self) -> None:
+        """After a restore: follow what was going on."""
+        if self._conversation.transfer is not None:
+            self._follow(self._conversation.transfer, is_new=False)
+
+    def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
+        """Begin what a turn has ended with, or end what it does not want any more."""
+        conversation = self._conversation
+        if conversation.transfer is not None:
+            if answer(transcript) == "drop":
+                self.leave(hung_up=False)
+            return
+        promised = call_back_of(final, turn_id, conversation.session_id, conversation.language)
+        if promised is not None:
+            self._start(self._ask_call_back(promised))
+        conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)
+        if conversation.transfer is not None:
+            self._emit(initiated(conversation.transfer))
+            self._follow(conversation.transfer, is_new=True)
+
+    def news(self, view: TransferView) -> bool:
+        """Tell the caller of a new view; False when it is of no importance any more."""
+        ongoing, before = self._conversation.transfer, self.told
+        if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
+            return False
+        if view.line != self.line.line:
+            self.line = LineChanged(view.line)
+            self._change_line(self.line)
+        told = status(view)
+        if told is None or told == before:
+            return False
+        self.told = told
+        self._emit(told.model_copy())
+        is_news = before is None or (before.state, before.position) != (told.state, told.position)
+        if is_news and (words := in_words(view)):
+            self._announce(words)
+        if view.state in (State.ENDED, State.FAILED):
+            self._conversation.note(remembered(ongoing.order.context, view))
+            self._conversation.memory = self._conversation.memory | after(view)
+            self._conversation.transfer = self.told = None
+        return True
+
+    def leave(self, *, hung_up: bool) -> None:
+        """The caller does not want a human any more."""
+        if (ongoing := self._conversation.transfer) is not None:
+            self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
+
+    def caller_is_gone(self, is_back: Callable[[], bool]) -> None:
+        """The caller's connection is lost: a human must not wait for them as long as the session does."""
+        if self._conversation.transfer is not None:
+            self._start(self._miss_caller(is_back))
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """The session is over here; the hand-over may go on with another copy of it."""
+        return [self._following] if self._following is not None else []
+
+    # -- what takes time
+
+    def _follow(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
+        self._following = asyncio.create_task(self._follow_to_its_end(ongoing, is_new=is_new))
+
+    async def _follow_to_its_end(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
+        delays = iter(ASK_AGAIN_S)
+        transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
+        while True:
+            try:
+                if is_new:
+                    await transfers.begin(ongoing.order)
+                    is_new = False
+                async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
+                    async for view in views:
+                        delays = iter(ASK_AGAIN_S)
+                        self._post(view)
+                        if view.state in (State.ENDED, State.FAILED):
+                            return
+            except HostAway as error:
+                log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
+            if (delay := next(delays, None)) is None:
+                self._post(_lost(ongoing))
+                return
+            await asyncio.sleep(delay)
+
+    async def _leave(self, transfer_id: str, *, hung_up: bool) -> None:
+        # it also ends by itself when nobody follows it any more
+        for delay in ASK_AGAIN_S:
+            try:
+                await self._services.transfers.leave(transfer_id, hung_up=hung_up)
+                return
+            except HostAway:
+                await asyncio.sleep(delay)
+
+    async def _ask_call_back(self, order: TransferOrder) -> None:
+        try:
+            await self._services.transfers.ask_call_back(order)
+        except (HostAway, StorageError) as error:
+            log.error("call_back_lost", reason=str(error))
+            self._announce(NOT_NOTED)
+
+    async def _miss_caller(self, is_back: Callable[[], bool]) -> None:
+        await asyncio.sleep(CALLER_GRACE_S)
+        if not is_back():
+            self.leave(hung_up=True)
+
+    def _announce(self, text: str) -> None:
+        self._start(announce(text, self._conversation, self._services, self._emit))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        # not in the context of the call that led to it: Serve cancels what a cancelled call has started
+        task = asyncio.create_task(work, context=contextvars.Context())
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
 
-def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
-    """The hand-over that a turn has ended with."""
-    if final is None or final.transfer_marker is None or final.transfer_context is None:
-        return None
-    extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
-    order = TransferOrder(
-        # the same turn makes the same hand-over, on whichever host it is repeated
-        transfer_id=turn_id.replace("t-", "h-", 1),
-        session_id=session_id,
-        department=department,
-        reason=reason,
-        context=final.transfer_context,
-        language=language,
-    )
-    return OngoingTransfer(order=order, extension=extension)
-
-
-def call_back_of(
-    final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
-) -> TransferOrder | None:
-    """The call back that a turn has promised."""
-    if final is None or final.call_back is None or final.transfer_context is None:
-        return None
-    asked = [line["content"] for line in final.transfer_context.conversation_history if line["role"] == "user"]
-    return TransferOrder(
-        transfer_id=turn_id.replace("t-", "b-", 1),
-        session_id=session_id,
-        department=final.call_back,
-        reason=asked[-1] if asked else "",
-        context=final.transfer_context,
-        language=language,
-    )
-
-
-def after(view: TransferView) -> dict[str, str]:
-    """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
-    offered = view.state is State.FAILED and view.why not in (Why.CALLER_CANCELLED, Why.CALLER_HUNG_UP)
-    return {CALL_BACK: view.department} if offered else {}
-
-
-def lost(ongoing: OngoingTransfer) -> TransferView:
+def _lost(ongoing: OngoingTransfer) -> TransferView:
     """What is told of a hand-over of which nobody knows any more."""
     order = ongoing.order
     return TransferView(
         transfer_id=order.transfer_id, state=State.FAILED, department=order.department, why=Why.NOBODY_THERE
     )
-
-
-async def follow(
-    ongoing: OngoingTransfer, transfers: Transfers, take: Callable[[TransferView], None], *, is_new: bool
-) -> None:
-    """Give each view to `take`; the last one is of a hand-over that is over."""
-    delays = iter(ASK_AGAIN_S)
-    transfer_id = ongoing.order.transfer_id
-    while True:
-        try:
-            if is_new:
-                await transfers.begin(ongoing.order)
-                is_new = False
-            async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
-                async for view in views:
-                    delays = iter(ASK_AGAIN_S)
-                    take(view)
-                    if view.state in (State.ENDED, State.FAILED):
-                        return
-        except HostAway as error:
-            log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
-        if (delay := next(delays, None)) is None:
-            take(lost(ongoing))
-            return
-        await asyncio.sleep(delay)
-
-
-async def leave(transfer_id: str, transfers: Transfers, *, hung_up: bool) -> None:
-    """Tell the hand-over that the caller has left; it also ends by itself when nobody follows it any more."""
-    for delay in ASK_AGAIN_S:
-        try:
-            await transfers.leave(transfer_id, hung_up=hung_up)
-            return
-        except HostAway:
-            await asyncio.sleep(delay)
-
-
-def initiated(ongoing: OngoingTransfer) -> ServerMessage:
-    """The message at its beginning."""
-    order = ongoing.order
-    return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
-
-
-def status(view: TransferView) -> TransferStatus | None:
-    """The message that shows this view; None for one that shows nothing new to a caller."""
-    if view.state not in SHOWN:
-        return None
-    queued = view.state is State.QUEUED
-    return TransferStatus(
-        state=SHOWN[view.state],
-        department=view.department,
-        extension=view.extension,
-        reason=view.why,
-        agent_name=view.agent_name or None,
-        position=view.position if queued else None,
-        wait_s=round(view.wait_s) if queued else None,
-    )
-
-
-def in_words(view: TransferView) -> str:
-    """What is said aloud of this view; empty when nothing is."""
-    match view.state:
-        case State.QUEUED:
-            minutes = max(1, round(view.wait_s / 60))
-            wait = "about a minute" if minutes == 1 else f"about {minutes} minutes"
-            place = "next in line" if view.position == 1 else f"number {view.position} in line"
-            return f"Everybody in {view.department} is talking right now. You are {place}; it may take {wait}."
-        case State.CONNECTED:
-            return ""
-        case State.ENDED:
-            return BACK if view.why is not Why.CALLER_HUNG_UP else ""
-        case State.FAILED if view.why is Why.CALLER_CANCELLED:
-            return FAILURES[Why.CALLER_CANCELLED]
-        case State.FAILED:
-            return f"{FAILURES.get(view.why or Why.NOBODY_THERE, NOBODY)} {OFFER}".format(department=view.department)
-        case _:
-            return ""
-
-
-def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
-    """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
-    if view.state is not State.ENDED:
-        return (ChatMessage("assistant", in_words(view)),)
-    who = view.agent_name or f"a colleague from {view.department}"
-    talk = tuple(
-        ChatMessage("user", spoken.text)
-        if spoken.who is Who.CALLER
-        else ChatMessage("assistant", f"({who}) {spoken.text}")
-        for spoken in view.said
-    )
-    end = f"{context.user_name or 'The caller'} has just talked with {who}. {BACK}"
-    return (*talk, ChatMessage("assistant", end))

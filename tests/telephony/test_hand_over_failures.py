@@ -229,7 +229,7 @@ async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how
 
 
 async def test_a_caller_who_is_gone_without_a_word_is_missed(call_centre, monkeypatch):
-    monkeypatch.setattr("actors.session.CALLER_GRACE_S", 0.5)
+    monkeypatch.setattr("convonet.sessions.hand_over.CALLER_GRACE_S", 0.5)
     async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:

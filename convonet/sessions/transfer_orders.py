@@ -1,0 +1,51 @@
+"""What a session asks of the hand-overs, as a turn has ended with it: a human, or a call back."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from convonet.agents.base import Final
+from convonet.ids import SessionId, TurnId
+from convonet.speech.base import Language
+from convonet.telephony.messages import TransferOrder
+
+
+class OngoingTransfer(BaseModel):
+    """What a session keeps of its hand-over."""
+
+    order: TransferOrder
+    extension: str
+
+
+def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
+    """The hand-over that a turn has ended with."""
+    if final is None or final.transfer_marker is None or final.transfer_context is None:
+        return None
+    extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
+    order = TransferOrder(
+        # the same turn makes the same hand-over, on whichever host it is repeated
+        transfer_id=turn_id.replace("t-", "h-", 1),
+        session_id=session_id,
+        department=department,
+        reason=reason,
+        context=final.transfer_context,
+        language=language,
+    )
+    return OngoingTransfer(order=order, extension=extension)
+
+
+def call_back_of(
+    final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
+) -> TransferOrder | None:
+    """The call back that a turn has promised."""
+    if final is None or final.call_back is None or final.transfer_context is None:
+        return None
+    asked = [line["content"] for line in final.transfer_context.conversation_history if line["role"] == "user"]
+    return TransferOrder(
+        transfer_id=turn_id.replace("t-", "b-", 1),
+        session_id=session_id,
+        department=final.call_back,
+        reason=asked[-1] if asked else "",
+        context=final.transfer_context,
+        language=language,
+    )

@@ -1,0 +1,92 @@
+"""How a hand-over is told: as messages to the page, aloud to the caller, and afterwards to the agent."""
+
+from __future__ import annotations
+
+from convonet.agents.base import ChatMessage, TransferContext
+from convonet.agents.hand_over import CALL_BACK, OFFER
+from convonet.protocol.server import TransferInitiated, TransferStatus
+from convonet.sessions.transfer_orders import OngoingTransfer
+from convonet.telephony.messages import TransferView, Who
+from convonet.telephony.transfer import State, Why
+
+SHOWN = {
+    State.QUEUED: "queued",
+    State.DIALING: "dialing",
+    State.RINGING: "ringing",
+    # somebody has answered and is being told who calls
+    State.WHISPER: "ringing",
+    State.CONNECTED: "connected",
+    State.ENDED: "ended",
+    State.FAILED: "failed",
+}
+
+FAILURES = {
+    Why.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
+    Why.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
+    Why.CALLER_CANCELLED: "All right, I'm not connecting you.",
+}
+NOBODY = "I'm sorry, I can't reach anybody from {department} right now."
+BACK = "You are back with me. Is there anything else I can do for you?"
+
+
+def initiated(ongoing: OngoingTransfer) -> TransferInitiated:
+    """The message at its beginning."""
+    order = ongoing.order
+    return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
+
+
+def status(view: TransferView) -> TransferStatus | None:
+    """The message that shows this view; None for one that shows nothing new to a caller."""
+    if view.state not in SHOWN:
+        return None
+    queued = view.state is State.QUEUED
+    return TransferStatus(
+        state=SHOWN[view.state],
+        department=view.department,
+        extension=view.extension,
+        reason=view.why,
+        agent_name=view.agent_name or None,
+        position=view.position if queued else None,
+        wait_s=round(view.wait_s) if queued else None,
+    )
+
+
+def in_words(view: TransferView) -> str:
+    """What is said aloud of this view; empty when nothing is."""
+    match view.state:
+        case State.QUEUED:
+            minutes = max(1, round(view.wait_s / 60))
+            wait = "about a minute" if minutes == 1 else f"about {minutes} minutes"
+            place = "next in line" if view.position == 1 else f"number {view.position} in line"
+            return f"Everybody in {view.department} is talking right now. You are {place}; it may take {wait}."
+        case State.CONNECTED:
+            return ""
+        case State.ENDED:
+            return BACK if view.why is not Why.CALLER_HUNG_UP else ""
+        case State.FAILED if view.why is Why.CALLER_CANCELLED:
+            return FAILURES[Why.CALLER_CANCELLED]
+        case State.FAILED:
+            return f"{FAILURES.get(view.why or Why.NOBODY_THERE, NOBODY)} {OFFER}".format(department=view.department)
+        case _:
+            return ""
+
+
+def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
+    """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
+    if view.state is not State.ENDED:
+        return (ChatMessage("assistant", in_words(view)),)
+    who = view.agent_name or f"a colleague from {view.department}"
+    talk = tuple(
+        ChatMessage("user", spoken.text)
+        if spoken.who is Who.CALLER
+        else ChatMessage("assistant", f"({who}) {spoken.text}")
+        for spoken in view.said
+    )
+    end = f"{context.user_name or 'The caller'} has just talked with {who}. {BACK}"
+    return (*talk, ChatMessage("assistant", end))
+
+
+def after(view: TransferView) -> dict[str, str]:
+    """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
+    offered = view.state is State.FAILED and view.why not in (Why.CALLER_CANCELLED, Why.CALLER_HUNG_UP)
+    return {CALL_BACK: view.department} if offered else {}
