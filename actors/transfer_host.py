@@ -378,6 +378,9 @@ class TransferHost:
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said if transfer.is_over else [],
+            asked_at=transfer.asked_at,
+            connected_at=transfer.connected_at,
+            ended_at=transfer.ended_at,
         )
 
     def _found(self, found: Found | None) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 RESULT_CHARACTERS = 2000
 """A tool's result is for a person to look at; a longer one is cut."""
 
-Source = Literal["voice", "text", "api"]
+Source = Literal["voice", "text", "api", "transfer"]
 TurnStatus = Literal["success", "failed", "timeout", "cancelled"]
 
 
@@ -25,6 +25,21 @@ class ToolCallRecord(BaseModel):
     elapsed_from_stop_ms: float
     """From the end of the utterance to the start of the call."""
     status: Literal["pending", "success", "failed"] = "pending"
+
+
+class HandOverRecord(BaseModel):
+    """What became of a hand-over to a human. Times are seconds since it was asked for."""
+
+    department: str
+    extension: str
+    agent_name: str
+    outcome: str
+    """`ended` when two people have talked, else `failed`."""
+    why: str | None
+    waited_s: float
+    talked_s: float
+    sentences: int
+    """Of the talk, as far as they were heard."""
 
 
 class TurnMetadata(BaseModel):
@@ -43,6 +58,8 @@ class TurnMetadata(BaseModel):
     tokens_in: int = 0
     tokens_out: int = 0
     transfer_marker: str | None = None
+    hand_over: HandOverRecord | None = None
+    """Of a record whose source is `transfer`: it is written when the hand-over is over."""
 
 
 class TurnRecord(BaseModel):

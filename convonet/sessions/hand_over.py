@@ -22,6 +22,7 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import LineChanged
 from convonet.sessions.services import Services
 from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
+from convonet.sessions.transfer_record import record_of
 from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
 from convonet.telephony.messages import HostAway, TransferOrder, TransferView
 from convonet.telephony.transfer import State, Why
@@ -104,6 +105,7 @@ class HandOver:
         if is_news and (words := in_words(view)):
             self._announce(words)
         if view.state in (State.ENDED, State.FAILED):
+            self._services.record(record_of(self._conversation, ongoing, view))
             self._conversation.note(remembered(ongoing.order.context, view))
             self._conversation.memory = self._conversation.memory | after(view)
             self._conversation.transfer = self.told = None

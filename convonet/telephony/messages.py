@@ -82,6 +82,10 @@ class TransferView(_Value):
     """While the two hear each other."""
     said: list[Spoken] = []
     """What was said, once it is over."""
+    asked_at: float = 0.0
+    """Unix time, as the two that follow."""
+    connected_at: float | None = None
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

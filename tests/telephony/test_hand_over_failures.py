@@ -73,6 +73,8 @@ async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(call_centr
         leg.answer(code)
         assert (await told(client, "failed"))["reason"] == "nobody_there"
         assert "anybody from support" in await offered(client)
+        record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
+        assert (record.status, record.error) == ("failed", "nobody_there")
         await nothing_left(centre)
         await goes_on_with_the_agent(client)
 
