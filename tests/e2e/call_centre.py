@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 from tests.e2e.caller import WAIT_MS
 from tests.e2e.product import ROOT
 from tests.telephony.pbx.leg import SipLeg
@@ -145,6 +147,10 @@ class DeskPage:
         while words not in (shown := part.inner_text()):
             assert time.monotonic() < deadline, f"{test_id} shows {shown!r}, not {words!r}"
             self.page.wait_for_timeout(50)
+
+    def until_enabled(self, test_id):
+        """Wait until this button can be pressed: the telephone rings."""
+        expect(self.page.get_by_test_id(test_id)).to_be_enabled(timeout=WAIT_MS)
 
     def hears(self, hz, wait_s=6):
         return hears(self.page, hz, wait_s)

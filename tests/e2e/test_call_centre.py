@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tests.e2e.call_centre import FLAGS, DeskPage, add_person, hears, hears_nothing
+from tests.e2e.call_centre import EAR, FLAGS, PLAIN_MICROPHONE, DeskPage, add_person, hears, hears_nothing
 from tests.e2e.caller import CallerPage
 from tests.fixtures.servers import require_tool
 from tests.speech_samples import SAMPLE_RATE, wav_bytes
@@ -63,8 +63,6 @@ def desk(playwright, product, dora, tmp_path):
 
 @pytest.fixture
 def caller(playwright, product, tmp_path):
-    from tests.e2e.call_centre import EAR, PLAIN_MICROPHONE
-
     with browser_page(playwright, tmp_path, CALLER_HZ) as page:
         page.add_init_script(PLAIN_MICROPHONE)
         page.add_init_script(EAR)
@@ -114,4 +112,53 @@ def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
     seen = len(caller.frames)
     caller.type("what can you do")
     caller.until("agent_final", after=seen)
+    assert not carrier.server.open_calls
+
+
+def test_who_is_declined_may_be_called_back(desk, caller, carrier):
+    desk.be_ready()
+    caller.type("<img src=x onerror=alert(1)> let me talk to a person")
+    desk.until("call-words", "Demo is calling")
+    # what callers say is text, whatever it looks like
+    desk.until("card-reason", "<img src=x onerror=alert(1)>")
+    assert desk.page.locator("[data-testid=card] img").count() == 0
+    desk.until_enabled("accept")
+    desk.click("decline")
+    caller.until("transfer_status", state="failed")
+    desk.until("state", "Ready")
+    assert "call you back" in caller.until("announcement")["text"]
+    seen = len(caller.frames)
+    caller.type("yes please")
+    assert "will call you back" in caller.until("agent_final", after=seen)["text"]
+    desk.click("not-ready")
+    desk.until("call-backs", "+1415")
+    desk.click("called-back")
+    desk.until("call-backs", "None")
+    assert not carrier.server.open_calls
+
+
+def test_a_caller_who_leaves_stops_the_ringing(desk, caller, carrier):
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    desk.until("call-words", "Demo is calling")
+    desk.until_enabled("accept")
+    caller.page.get_by_test_id("leave-human").click()
+    caller.until("transfer_status", state="failed")
+    desk.until("state", "Ready")
+    desk.until("idle", "No call")
+    assert not carrier.server.open_calls
+
+
+def test_a_desk_that_is_loaded_anew_in_a_call_frees_the_caller(desk, caller, carrier):
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    desk.until("call-words", "Demo is calling")
+    desk.until_enabled("accept")
+    desk.click("accept")
+    caller.until("transfer_status", state="connected")
+    desk.page.on("dialog", lambda dialog: dialog.accept())
+    desk.page.reload()
+    caller.until("transfer_status", state="ended")
+    desk.until("line", "Telephone: ready")
+    desk.until("state", "After the call")
     assert not carrier.server.open_calls

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convonet.telephony import mulaw
-from convonet.telephony.pacing import FRAME_BYTES, FRAME_S, LEAD_S, MOST_WAITING, Pacer
+from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MOST_WAITING, Pacer
 from convonet.telephony.resampling import LINE_RATE, PAGE_RATE, FromLine, ToLine
 
 PAGE_FRAME = 640
@@ -96,6 +96,22 @@ def test_after_a_pause_nothing_waits_for_the_past():
     clock.now += 10
     pacer.add(bytes(FRAME_BYTES * 2))
     assert len(pacer.due()) == 2
+
+
+def test_a_delay_that_stands_is_made_up_for():
+    clock = Clock()
+    pacer = Pacer(clock)
+    # the network was slow once: eight frames at once, and from then on one each 20 ms
+    pacer.add(bytes(FRAME_BYTES * 8))
+    delays = []
+    for _ in range(100):
+        pacer.due()
+        clock.now += FRAME_S
+        delays.append(pacer.delay_s)
+        pacer.add(bytes(FRAME_BYTES))
+    assert delays[10] > 0.1
+    assert delays[-1] <= CUSHION_S + FRAME_S
+    assert pacer.dropped < 8
 
 
 def test_pieces_of_any_length_become_whole_frames():

@@ -1,11 +1,16 @@
 /**
  * Runs on the audio thread: plays PCM16 slices as they come. It waits for a little before it begins, so that a late slice
- * is no gap, and drops what has piled up, so that an answer is never late for the rest of the call.
+ * is no gap: for longer whenever it has run dry, for shorter again while all is well. What has piled up is dropped, so
+ * that no word is late for the rest of the call.
  */
 
 const PER_MS = 16; // samples
-const AHEAD = 60 * PER_MS;
-const MOST = 200 * PER_MS;
+const LEAST_AHEAD = 30 * PER_MS;
+const MOST_AHEAD = 160 * PER_MS;
+/** Beyond what is wanted ahead: a slice and a half. */
+const SPARE = 30 * PER_MS;
+/** After this long without a gap less is enough. */
+const CALM = 5_000 * PER_MS;
 const FULL_SCALE = 0x8000;
 
 class LineProcessor extends AudioWorkletProcessor {
@@ -14,6 +19,8 @@ class LineProcessor extends AudioWorkletProcessor {
   /** Samples of the first slice that were played. */
   private played = 0;
   private flowing = false;
+  private ahead = LEAST_AHEAD;
+  private sinceGap = 0;
 
   constructor() {
     super();
@@ -21,8 +28,8 @@ class LineProcessor extends AudioWorkletProcessor {
       const slice = new Int16Array(data);
       this.slices.push(slice);
       this.waiting += slice.length;
-      if (this.waiting > MOST) this.drop(this.waiting - AHEAD);
-      if (this.waiting >= AHEAD) this.flowing = true;
+      if (this.waiting > 2 * this.ahead + SPARE) this.drop(this.waiting - this.ahead);
+      if (this.waiting >= this.ahead) this.flowing = true;
     };
   }
 
@@ -36,12 +43,15 @@ class LineProcessor extends AudioWorkletProcessor {
   private next(): number {
     const slice = this.slices[0];
     if (!slice) {
-      // it ran dry: gather a little again
       this.flowing = false;
+      this.ahead = Math.min(2 * this.ahead, MOST_AHEAD);
+      this.sinceGap = 0;
       return 0;
     }
     const sample = slice[this.played] ?? 0;
     this.drop(1);
+    this.sinceGap += 1;
+    if (this.sinceGap % CALM === 0) this.ahead = Math.max(this.ahead / 2, LEAST_AHEAD);
     return sample / FULL_SCALE;
   }
 
