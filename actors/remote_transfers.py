@@ -1,4 +1,4 @@
-"""The host of the hand-overs, seen from the processes of sessions, lines and desks."""
+"""The host of the hand-overs, seen from the processes of sessions and lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from actors.failures import remote_errors
 from convonet.telephony.messages import (
-    DeskAction,
-    DeskLogin,
-    DeskView,
     HostAway,
     LineRequest,
     LineView,
@@ -27,7 +24,7 @@ CALL_TIMEOUT_S = 8.0
 
 
 class RemoteTransfers:
-    """`TransferHost` on its deployment. Every method raises `HostAway` when it can't be reached."""
+    """`TransferHost` on the call centre's deployment. Every method raises `HostAway` when it can't be reached."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
@@ -56,10 +53,6 @@ class RemoteTransfers:
         """See `TransferHost.new_key`."""
         return cast("str | None", await self._call("new_key", transfer_id, attempt))
 
-    async def desk_does(self, name: str, action: DeskAction, text: str = "") -> bool:
-        """See `TransferHost.desk_does`."""
-        return cast("bool", await self._call("desk_does", name, action, text))
-
     def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
         """See `TransferHost.follow`."""
         return self._stream("follow", transfer_id)
@@ -67,10 +60,6 @@ class RemoteTransfers:
     def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
         """See `TransferHost.open_line`."""
         return self._stream("open_line", request)
-
-    def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
-        """See `TransferHost.desk`."""
-        return self._stream("desk", login)
 
     async def _call(self, method: str, *args: object, **named: object) -> object:
         with remote_errors(HostAway, "transfer host"):

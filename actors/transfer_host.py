@@ -1,6 +1,6 @@
-"""TransferHost: one process that holds all hand-overs and the switchboard; `deployments/transfer` serves it.
+"""TransferHost: holds all hand-overs and the switchboard; `deployments/call_center` serves it.
 
-Sessions, lines, desks and webhooks come to it from other processes. What it knows is in the checkpoint store after
+Sessions, lines and webhooks come to it from other processes. What it knows is in the checkpoint store after
 every change, so that a new host goes on where a lost one stopped; the audio does not pass through here at all.
 """
 
@@ -120,6 +120,7 @@ class TransferHost:
         self._cards: dict[str, Card] = {}
         self._desks: dict[str, Published[DeskView]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._call_backs = 0
         self._office_changed = asyncio.Event()
 
     async def start(self) -> None:
@@ -183,6 +184,12 @@ class TransferHost:
                 asked_at=datetime.now(UTC),
             )
         )
+        self.call_backs_changed()
+
+    def call_backs_changed(self) -> None:
+        """Let the desks read the list again."""
+        self._call_backs += 1
+        self._desks_changed()
 
     async def _miss_caller(self, actor: TransferActor) -> None:
         await asyncio.sleep(CALLER_GRACE_S)
@@ -302,6 +309,7 @@ class TransferHost:
             card=self._cards.get(name),
             call_state=actor.transfer.state if actor is not None else None,
             said=actor.body.said if actor is not None else self._talk_of(name),
+            call_backs=self._call_backs,
             queue={department: switchboard.waiting_in(department) for department in desk.departments},
         )
 

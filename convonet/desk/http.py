@@ -32,7 +32,7 @@ from convonet.staff.accounts import StaffAccounts, StaffMember, Telephone
 from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
 from convonet.telephony.ledger import CallBack, Ledger, PastCall
-from convonet.telephony.messages import DeskAction, DeskLogin, DeskView, HostAway
+from convonet.telephony.messages import DeskAction, DeskLogin, DeskView
 from convonet.web.pages import page, policy_with
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
@@ -42,8 +42,6 @@ log = structlog.get_logger(__name__)
 NOT_LOGGED_IN = 4401
 NO_TELEPHONE = 4403
 TAKEN_OVER = 4001
-
-ASK_AGAIN_S = 0.5
 
 NO_PHONE = "Your account has no telephone. Whoever runs Convonet gives you one with `convonet staff telephone`."
 
@@ -55,11 +53,13 @@ class Notes(BaseModel):
 
 
 class Desks(Protocol):
-    """The host of the hand-overs as a desk sees it. Each raises `HostAway`."""
+    """The host of the hand-overs as a desk sees it."""
 
     def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]: ...
 
     async def desk_does(self, name: str, action: DeskAction, text: str = "") -> bool: ...
+
+    def call_backs_changed(self) -> None: ...
 
 
 class DeskApplication:
@@ -134,6 +134,7 @@ class DeskApplication:
         member = await self.login.require_staff(request)
         if not await self._ledger.call_back_done(call_back_id, member.username):
             raise Refused(409, "conflict", "A colleague has called back already.")
+        self._desks.call_backs_changed()
 
     async def _socket(self, websocket: WebSocket) -> None:
         """The desk's socket: views down, deeds up."""
@@ -195,13 +196,9 @@ class DeskSocket:
                 await self._websocket.close(code)
 
     async def _show(self) -> None:
-        while True:
-            with contextlib.suppress(HostAway):
-                async with contextlib.aclosing(self._desks.desk(self._login)) as views:
-                    async for view in views:
-                        await self._send(DeskShown(view=view))
-            # the host of the hand-overs is being replaced
-            await asyncio.sleep(ASK_AGAIN_S)
+        async with contextlib.aclosing(self._desks.desk(self._login)) as views:
+            async for view in views:
+                await self._send(DeskShown(view=view))
 
     async def _listen(self) -> None:
         while True:
@@ -216,12 +213,7 @@ class DeskSocket:
             if isinstance(message, DeskAlive):
                 await self._send(DeskAliveAck())
                 continue
-            try:
-                done = await self._desks.desk_does(self._login.name, message.action, message.text)
-            except HostAway:
-                await self._send(DeskRefused(message="The call centre is out of reach for a moment. Try again."))
-                continue
-            if not done:
+            if not await self._desks.desk_does(self._login.name, message.action, message.text):
                 await self._send(DeskRefused(message="That is not possible any more."))
 
     async def _send(self, message: BaseModel) -> None:

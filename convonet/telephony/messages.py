@@ -148,6 +148,8 @@ class DeskView(_Value):
     """What is said on this desk's call, as it is heard."""
     queue: dict[str, int] = {}
     """Callers who wait, by department."""
+    call_backs: int = 0
+    """Grows with every change of the list of those to be called back."""
 
 
 class DeskAction(StrEnum):

@@ -1,7 +1,12 @@
-"""The desks at /call-center."""
+"""The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
+
+There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one.
+"""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from ray import serve
@@ -13,35 +18,75 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-MAX_ONGOING = 400
-"""A desk's socket is one ongoing request for a whole shift."""
+    from convonet.telephony.messages import LineRequest, LineView, Spoken, TransferOrder, TransferView
+    from convonet.telephony.transfer import LineEvent
+
+MAX_ONGOING = 4_000
+"""A hand-over has two ongoing streams, a desk one socket for a whole shift."""
 
 
 def build_http() -> FastAPI:
-    """The replica's application.
+    """The desks' side.
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from actors.remote_transfers import RemoteTransfers
-    from actors.store import throttle
-    from convonet.desk.crm_notes import CrmNotes
-    from convonet.desk.http import application
-    from convonet.storage.database import Database
+    from deployments.call_center.parts import desks_http
 
-    settings = get_settings()
-    log_to_own_stderr(settings)
-    database = Database(settings.database_url)
-    desks = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
-    return application(database, settings, throttle(settings, "staff"), desks, CrmNotes(database, settings))
+    log_to_own_stderr(get_settings())
+    return desks_http()
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class CallCenter:
-    """One replica."""
+    """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
+
+    async def __init__(self) -> None:  # type: ignore[misc]
+        from deployments.call_center.parts import transfer_host
+
+        self._host = transfer_host()
+        # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
+        await self._host.start()
+
+    async def begin(self, order: TransferOrder) -> None:
+        """See `TransferHost.begin`."""
+        await self._host.begin(order)
+
+    async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
+        """See `TransferHost.follow`."""
+        async with contextlib.aclosing(self._host.follow(transfer_id)) as views:
+            async for view in views:
+                yield view
+
+    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
+        """See `TransferHost.leave`."""
+        await self._host.leave(transfer_id, hung_up=hung_up)
+
+    async def ask_call_back(self, order: TransferOrder) -> None:
+        """See `TransferHost.ask_call_back`."""
+        await self._host.ask_call_back(order)
+
+    async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
+        """See `TransferHost.open_line`."""
+        async with contextlib.aclosing(self._host.open_line(request)) as views:
+            async for view in views:
+                yield view
+
+    async def line_event(self, transfer_id: str, event: LineEvent) -> None:
+        """See `TransferHost.line_event`."""
+        await self._host.line_event(transfer_id, event)
+
+    async def said(self, transfer_id: str, spoken: Spoken) -> None:
+        """See `TransferHost.said`."""
+        await self._host.said(transfer_id, spoken)
+
+    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
+        """See `TransferHost.new_key`."""
+        return await self._host.new_key(transfer_id, attempt)
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    """The Serve application."""
     center: Deployment = CallCenter  # type: ignore[assignment]
-    return center.bind()
+    app: Application = center.options(num_replicas=1).bind()
+    return app

@@ -108,7 +108,7 @@ def gateway_http() -> FastAPI:
     app = http_service("voice-gateway-service", lifespan)
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
-    transfers = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
+    transfers = RemoteTransfers(serve.get_deployment_handle("CallCenter", "call-center", _check_exists=False))
     local = RemoteSpeech(serve.get_deployment_handle("Speech", "speech", _check_exists=False))
     hosted = hosted_speech(settings, local)
     ear = hosted if hosted and settings.hears_with == hosted.name else local

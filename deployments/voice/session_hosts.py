@@ -42,7 +42,7 @@ class ServedSessionHost(SessionHost):
             "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
             "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
         }
-        transfers = RemoteTransfers(serve.get_deployment_handle("TransferHost", "telephony", _check_exists=False))
+        transfers = RemoteTransfers(serve.get_deployment_handle("CallCenter", "call-center", _check_exists=False))
         self._records = RecordQueue(record_store(settings))
         super().__init__(
             serve.get_replica_context().replica_id.unique_id,

@@ -132,9 +132,12 @@ class DeskPage:
         self.page.get_by_test_id("password").fill(password)
         self.page.get_by_test_id("submit").click()
         self.until("line", "Telephone: ready")
+        expect(self.page.get_by_test_id("state")).not_to_have_text("Connecting…", timeout=WAIT_MS)
 
     def be_ready(self):
-        self.page.get_by_test_id("ready").click()
+        # whoever was ready a moment ago still is
+        if self.page.get_by_test_id("state").inner_text() != "Ready":
+            self.page.get_by_test_id("ready").click()
         self.until("state", "Ready")
 
     def click(self, test_id):

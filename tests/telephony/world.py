@@ -88,6 +88,9 @@ class Office:
         self._dead.set()
         await stop(host)
 
+    def call_backs_changed(self):
+        self.host.call_backs_changed()
+
     def __getattr__(self, name):
         if name in ("follow", "open_line", "desk"):
             return lambda *args: self._stream(name, *args)

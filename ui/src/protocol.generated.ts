@@ -257,6 +257,7 @@ export interface DeskShown {
  *
  */
 export interface DeskView {
+  call_backs: number;
   call_state?: State | null;
   card?: Card | null;
   extension: string;

@@ -48,7 +48,7 @@ class SipLeg:
 
     async def end(self):
         if self._call.ended.done():
-            self.over.set()
+            self._call.close()
         elif self._call.outcome.answered_ms is not None:
             await self._call.hangup()
         else:

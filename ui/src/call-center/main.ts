@@ -31,7 +31,8 @@ const socket = new DeskSocket({
       store.dispatch({ type: "view", view: message.view });
       // a call of which this page has no telephone: it was loaded anew in the middle of it
       if (before === null && message.view.state === "on_call") socket.does("lost");
-      if (before?.state !== message.view.state) void refresh();
+      const isOld = before?.state === message.view.state && before.call_backs === message.view.call_backs;
+      if (!isOld) void refresh();
     } else if (message.type === "desk_refused") {
       store.dispatch({ type: "fault", words: message.message });
     }

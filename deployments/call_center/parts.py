@@ -1,0 +1,49 @@
+"""What the replica of the call centre is made of: the host of the hand-overs, and the desks' web application on it."""
+
+from functools import cache
+
+from fastapi import FastAPI
+
+from actors.store import checkpoint_store, throttle
+from actors.transfer_host import TransferHost
+from convonet.desk.crm_notes import CrmNotes
+from convonet.desk.facts import CallerFacts
+from convonet.desk.http import application
+from convonet.settings import Settings, get_settings
+from convonet.storage.database import Database
+from convonet.telephony.bridge import Bridge, NoTelephone
+from convonet.telephony.ledger import Ledger
+
+
+@cache
+def transfer_host() -> TransferHost:
+    """The host of this process, for the handle and for the desks."""
+    settings, database = get_settings(), _database()
+    return TransferHost(
+        settings,
+        bridge=_bridge(settings),
+        checkpoints=checkpoint_store(settings),
+        ledger=Ledger(database),
+        facts=CallerFacts(database, settings),
+    )
+
+
+def desks_http() -> FastAPI:
+    """The HTTP application."""
+    settings, database = get_settings(), _database()
+    notes = CrmNotes(database, settings)
+    return application(database, settings, throttle(settings, "staff"), transfer_host(), notes)
+
+
+@cache
+def _database() -> Database:
+    return Database(get_settings().database_url)
+
+
+def _bridge(settings: Settings) -> Bridge:
+    if not settings.has_telephone:
+        return NoTelephone()
+    # half a second of imports that an installation without a telephone does without
+    from convonet.telephony.twilio import TwilioBridge
+
+    return TwilioBridge(settings)
