@@ -140,7 +140,7 @@ class TransferHost:
 
     async def begin(self, order: TransferOrder) -> None:
         """Begin a hand-over; again for one that is known does nothing."""
-        if order.transfer_id in self._actors:
+        if order.transfer_id in self._office.open:
             return
         transfer = Transfer(
             transfer_id=order.transfer_id,
@@ -269,8 +269,9 @@ class TransferHost:
         transfer_id, done = desk.transfer_id, True
         match action:
             case DeskAction.READY:
-                self._cards.pop(name, None)
                 done = self._found(switchboard.be_ready(name, now)) or desk.state is DeskState.READY
+                if desk.state is DeskState.READY:
+                    self._cards.pop(name, None)
             case DeskAction.NOT_READY:
                 done = switchboard.be_not_ready(name, text[:100], now)
                 if done:

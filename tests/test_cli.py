@@ -16,14 +16,7 @@ from convonet.staff.accounts import StaffAccounts
 from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
 from convonet.telephony.ledger import CallBackRow, Ledger
-
-TELEPHONE = {
-    "FREEPBX_DOMAIN": "pbx.test",
-    "FREEPBX_WSS_URL": "wss://pbx.test:7443",
-    "TWILIO_ACCOUNT_SID": "AC1",
-    "TWILIO_AUTH_TOKEN": "a-token",
-    "VOICE_GATEWAY_PUBLIC_URL": "https://calls.example.test",
-}
+from tests.telephone import TELEPHONE
 
 
 @pytest.fixture

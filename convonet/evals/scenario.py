@@ -75,7 +75,7 @@ class Scenario(_Strict):
     name: str
     turns: list[ScenarioTurn] = Field(min_length=1)
     rows: list[WantedRows] = []
-    within_s: float = 5.0
+    within_s: float = 15.0
     """Longest that one turn may take."""
 
 

@@ -17,6 +17,7 @@ from convonet.agents.models.chain import CUT_OFF, START_OVER
 from convonet.agents.service import AgentService
 from convonet.agents.small_talk import ENGLISH_ONLY
 from tests.agents.conftest import NOW, Conversation, World, running_world
+from tests.telephone import TELEPHONE
 from tests.vendors import anthropic, google, openai
 from tests.vendors.chat import TOKENS_IN, TOKENS_OUT, ChatServer, Reply
 
@@ -278,7 +279,7 @@ async def test_a_model_may_change_the_topic(tmp_path):
 
 
 async def test_a_model_may_hand_over_unless_the_caller_forbids_it(tmp_path):
-    async with hosted(tmp_path, "anthropic", FREEPBX_DOMAIN="pbx.test") as world:
+    async with hosted(tmp_path, "anthropic", **TELEPHONE) as world:
         over = Reply(calls=(("transfer_to_agent", {"department": "sales", "reason": "wants a bulk price"}),))
         talk = await world.talk()
         scripted(world, "anthropic", over)
