@@ -137,8 +137,7 @@ async def test_a_turn_that_takes_too_long_is_an_error(sqlite_world):
 async def test_a_model_that_never_stops_using_tools_is_stopped(sqlite_world):
     agent = _agent(sqlite_world, _domain(_Endless()))
     heard = await Conversation(agent, await sqlite_world.caller()).say("go")
-    # a slow machine says "one moment" first
-    assert heard.text.endswith(GIVE_UP)
+    assert heard.text == GIVE_UP
     assert heard.tools == ["get_todos"] * MOST_ROUNDS
     await agent.close()
 
