@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZONE)
 
 @pytest.fixture(autouse=True)
 def no_filler(monkeypatch):
-    """A machine that is slow for a moment does not change an answer; the tests of the filler set its time themselves."""
+    """A slow machine does not change an answer; the tests of the filler set its time themselves."""
     monkeypatch.setattr("convonet.agents.service.FILLER_AFTER_S", 60)
 
 
