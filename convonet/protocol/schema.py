@@ -8,7 +8,9 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from convonet.desk import messages as desk
+from convonet.monitor import messages as monitor
 from convonet.protocol import client, server
+from convonet.records.record import TurnRecord
 from convonet.telephony.ledger import CallBack, PastCall
 
 DESK_SENDS = (desk.DeskDoes, desk.DeskAlive)
@@ -16,21 +18,34 @@ DESK_GETS = (desk.DeskShown, desk.DeskRefused, desk.DeskAliveAck)
 DESK_READS = (desk.Phone, PastCall, CallBack)
 """What the desk's page gets over HTTP."""
 
+MONITOR_SENDS = (monitor.MonitorWatch, monitor.MonitorAlive)
+MONITOR_GETS = (
+    monitor.MonitorSnapshot,
+    monitor.MonitorUpdate,
+    monitor.MonitorLines,
+    monitor.MonitorAliveAck,
+    monitor.MonitorRefused,
+)
+MONITOR_READS = (monitor.TurnPage, monitor.Choices, TurnRecord)
+"""What the monitor's page gets over HTTP."""
+
 
 def wire_schema() -> dict[str, Any]:
     """JSON Schema with one definition per message, and the unions of what each side of each socket sends."""
     senders = [m for m in vars(client).values() if _is_message(m, client.ClientMessage)]
     receivers = [m for m in vars(server).values() if _is_message(m, server.ServerMessage)]
     _, document = models_json_schema(
-        [(m, "validation") for m in (*senders, *DESK_SENDS)]
-        + [(m, "serialization") for m in (*receivers, *DESK_GETS, *DESK_READS)],
-        title="Convonet wire contracts of /webrtc/ws and /call-center/ws",
+        [(m, "validation") for m in (*senders, *DESK_SENDS, *MONITOR_SENDS)]
+        + [(m, "serialization") for m in (*receivers, *DESK_GETS, *DESK_READS, *MONITOR_GETS, *MONITOR_READS)],
+        title="Convonet wire contracts of /webrtc/ws, /call-center/ws and /agent-monitor/ws",
     )
     definitions = document["$defs"]
     definitions["AnyClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in senders]}
     definitions["AnyServerMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in receivers]}
     definitions["AnyDeskClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in DESK_SENDS]}
     definitions["AnyDeskServerMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in DESK_GETS]}
+    definitions["AnyMonitorClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in MONITOR_SENDS]}
+    definitions["AnyMonitorServerMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in MONITOR_GETS]}
     return document
 
 

@@ -27,6 +27,13 @@ export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" |
  */
 export type Who = "caller" | "human";
 export type DeskState = "ready" | "not_ready" | "ringing" | "on_call" | "wrap_up";
+export type AnyMonitorClientMessage = MonitorWatch | MonitorAlive;
+export type AnyMonitorServerMessage = MonitorSnapshot | MonitorUpdate | MonitorLines | MonitorAliveAck | MonitorRefused;
+/**
+ * What a live call is doing.
+ *
+ */
+export type CallState = "ready" | "thinking" | "speaking" | "waiting" | "with_human" | "away";
 export type AnyServerMessage =
   | AuthRequired
   | AuthOk
@@ -313,6 +320,232 @@ export interface DeskAliveAck {
   type: "desk_alive_ack";
 }
 /**
+ * Show this call's transcript from now on; None shows none.
+ *
+ */
+export interface MonitorWatch {
+  session_id: string | null;
+  type: "monitor_watch";
+}
+/**
+ * Sign of life; answered by `monitor_alive_ack`.
+ *
+ */
+export interface MonitorAlive {
+  type: "monitor_alive";
+}
+/**
+ * First message: everything.
+ *
+ */
+export interface MonitorSnapshot {
+  calls: LiveCall[];
+  now: Now;
+  staff_name: string;
+  today: Today;
+  type: "monitor_snapshot";
+}
+/**
+ * One call that is going on.
+ *
+ */
+export interface LiveCall {
+  agent_type?: ("todo" | "mortgage" | "healthcare" | "hanok_table" | "general") | null;
+  began_at: number;
+  department?: string | null;
+  failed_turns: number;
+  host: string;
+  last_who?: ("caller" | "agent" | "human" | "tool" | "notice") | null;
+  last_words: string;
+  session_id: string;
+  state: CallState;
+  state_since: number;
+  turns: number;
+  user_name: string;
+}
+/**
+ * The system at this moment, in numbers.
+ *
+ */
+export interface Now {
+  at: number;
+  calls: {
+    [k: string]: number;
+  };
+  desks: {
+    [k: string]: number;
+  };
+  hand_overs: {
+    [k: string]: number;
+  };
+  parts: PartView[];
+  queue: {
+    [k: string]: number;
+  };
+  refusals_today: number;
+  stores: StoreView[];
+  turns_in_flight: number;
+}
+/**
+ * One replica of one part of the system, by its own figures.
+ *
+ */
+export interface PartView {
+  figures: {
+    [k: string]: number;
+  };
+  part: "voice" | "sessions" | "agent" | "speech" | "tools" | "call_center" | "hanok" | "crm" | "monitor";
+  replica: string;
+  silent_for_s: number;
+  since: number;
+}
+/**
+ * One thing that the system keeps its data in, as those see it who use it.
+ *
+ */
+export interface StoreView {
+  kind: "embedded" | "redis" | "postgresql";
+  name: "records" | "checkpoints" | "database";
+  progress?: number | null;
+  since: number;
+  state: "ok" | "away" | "reading";
+  waiting: number;
+}
+/**
+ * All turns since midnight in the configured time zone.
+ *
+ */
+export interface Today {
+  by_agent_type: {
+    [k: string]: number;
+  };
+  by_provider: {
+    [k: string]: number;
+  };
+  by_status: {
+    [k: string]: number;
+  };
+  currency: string;
+  date: string;
+  hand_overs: {
+    [k: string]: number;
+  };
+  hours: Hour[];
+  latency: StageLatency[];
+  timezone: string;
+  tokens: Tokens[];
+  tools: ToolToday[];
+  turns: number;
+}
+/**
+ * One hour of today.
+ *
+ */
+export interface Hour {
+  failed: number;
+  hour: number;
+  turns: number;
+}
+/**
+ * How long one stage of today's turns took, from the end of the utterance on.
+ *
+ */
+export interface StageLatency {
+  count: number;
+  p50_ms: number;
+  p95_ms: number;
+  stage: string;
+}
+/**
+ * What one model was used for today; `cost` is None where no price is set.
+ *
+ */
+export interface Tokens {
+  cost: number | null;
+  model: string;
+  provider: string;
+  tokens_in: number;
+  tokens_out: number;
+}
+export interface ToolToday {
+  calls: number;
+  failed: number;
+  p95_ms: number | null;
+  tool: string;
+}
+/**
+ * What has changed since the message before: a few times a second at most, and only what is new.
+ *
+ */
+export interface MonitorUpdate {
+  calls: LiveCall[];
+  ended: string[];
+  now?: Now | null;
+  today?: Today | null;
+  turns: TurnRow[];
+  type: "monitor_update";
+}
+/**
+ * One turn in a list; GET api/turns/{request_id} has all of it (a `TurnRecord`).
+ *
+ */
+export interface TurnRow {
+  agent_response: string;
+  agent_type: string;
+  duration_ms: number;
+  failed_tools: number;
+  first_audio_ms: number | null;
+  hand_over: boolean;
+  model: string;
+  provider: string;
+  request_id: string;
+  session_id: string;
+  source: string;
+  status: "success" | "failed" | "timeout" | "cancelled";
+  timestamp: number;
+  tool_calls: number;
+  user_id: string;
+  user_name: string;
+  user_prompt: string;
+}
+/**
+ * Lines of the call that this page watches; the first such message after `monitor_watch` has all that are kept.
+ *
+ */
+export interface MonitorLines {
+  all: boolean;
+  lines: LiveLine[];
+  session_id: string;
+  type: "monitor_lines";
+}
+/**
+ * One line of a live transcript. A line that grows or changes is sent again under its number.
+ *
+ */
+export interface LiveLine {
+  at: number;
+  failed: boolean;
+  number: number;
+  open: boolean;
+  text: string;
+  who: "caller" | "agent" | "human" | "tool" | "notice";
+}
+/**
+ * Answer to a sign of life.
+ *
+ */
+export interface MonitorAliveAck {
+  type: "monitor_alive_ack";
+}
+/**
+ * Something was not understood; the words are for the person.
+ *
+ */
+export interface MonitorRefused {
+  message: string;
+  type: "monitor_refused";
+}
+/**
  * First message on a socket: the client must authenticate. `pin_required` tells whether it needs a PIN.
  *
  */
@@ -510,6 +743,30 @@ export interface CallBack {
   reason: string;
 }
 /**
+ * What the list can be filtered by: the values that occur.
+ *
+ */
+export interface Choices {
+  agent_types: string[];
+  providers: string[];
+  sources: string[];
+  statuses: string[];
+}
+/**
+ * What became of a hand-over to a human. Times are seconds since it was asked for.
+ *
+ */
+export interface HandOverRecord {
+  agent_name: string;
+  department: string;
+  extension: string;
+  outcome: string;
+  sentences: number;
+  talked_s: number;
+  waited_s: number;
+  why: string | null;
+}
+/**
  * A hand-over as its desk sees it afterwards. Times are aware.
  *
  */
@@ -535,4 +792,68 @@ export interface Phone {
   extension: string;
   ha1: string;
   wss_url: string;
+}
+/**
+ * One tool call. `status` is the tool's own word: an answer that is an error is `failed`.
+ *
+ */
+export interface ToolCallRecord {
+  arguments: {
+    [k: string]: unknown;
+  };
+  duration_ms?: number | null;
+  elapsed_from_stop_ms: number;
+  error?: string | null;
+  result?: string | null;
+  status: "pending" | "success" | "failed";
+  tool_id: string;
+  tool_name: string;
+}
+/**
+ * What belongs to a turn besides its words.
+ *
+ */
+export interface TurnMetadata {
+  agent_type: string;
+  hand_over?: HandOverRecord | null;
+  session_id: string;
+  source: "voice" | "text" | "api" | "transfer";
+  stt_provider?: string | null;
+  t0: number;
+  tokens_in: number;
+  tokens_out: number;
+  transfer_marker?: string | null;
+  tts_provider?: string | null;
+  turn_id: string;
+  voice_timing: {
+    [k: string]: number;
+  };
+}
+/**
+ * A page of the list of turns, newest first.
+ *
+ */
+export interface TurnPage {
+  next: string | null;
+  turns: TurnRow[];
+}
+/**
+ * One turn, also one that failed or was cancelled.
+ *
+ */
+export interface TurnRecord {
+  agent_response: string;
+  datetime: string;
+  duration_ms: number;
+  error?: string | null;
+  metadata: TurnMetadata;
+  model: string;
+  provider: string;
+  request_id: string;
+  status: "success" | "failed" | "timeout" | "cancelled";
+  timestamp: number;
+  tool_calls: ToolCallRecord[];
+  user_id: string;
+  user_name: string;
+  user_prompt: string;
 }

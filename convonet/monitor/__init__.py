@@ -1,0 +1,1 @@
+"""What supervisors see: live calls, the parts' own figures, and every turn of the last week."""
