@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -64,9 +64,33 @@ class AgentService:
         self._graph = build_graph()
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
+        self._at_work = 0
+        self._turns = 0
+        self._tool_calls = 0
+        self._tool_failures = 0
+
+    def figures(self) -> Mapping[str, float]:
+        """Turns at work now and so far, tool calls and models' failures so far."""
+        return {
+            "answering": self._at_work,
+            "turns": self._turns,
+            "tool_calls": self._tool_calls,
+            "tool_failures": self._tool_failures,
+            "model_failures": sum(model.failures for model in self.models()),
+        }
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
+        self._at_work += 1
+        self._turns += 1
+        try:
+            async with contextlib.aclosing(self._turn(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._at_work -= 1
+
+    async def _turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
@@ -131,9 +155,12 @@ class AgentService:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id)
-        return await self._tools.call(
+        result = await self._tools.call(
             domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
         )
+        self._tool_calls += 1
+        self._tool_failures += not result.ok
+        return result
 
     async def _toolset(self, domain: Domain) -> Toolset:
         """The domain's tools; a hosted model may steer the turn besides."""

@@ -133,6 +133,10 @@ def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
 class DomainServer(MCPServer):
     """An MCP server whose failures are results with a sentence that can be spoken."""
 
+    calls = 0
+    failures = 0
+    """Of this process, so far."""
+
     def __init__(self, domain: str, instructions: str, release: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
         self.release = release
@@ -140,6 +144,12 @@ class DomainServer(MCPServer):
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
+        self.calls += 1
+        result = await self._call_tool(name, arguments, context)
+        self.failures += isinstance(result, CallToolResult) and bool(result.is_error)
+        return result
+
+    async def _call_tool(self, name: str, arguments: dict[str, Any], context: Any) -> Any:
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:

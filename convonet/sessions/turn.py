@@ -23,6 +23,7 @@ from convonet.protocol.server import (
     TranscriptFinal,
 )
 from convonet.sessions.conversation import Conversation
+from convonet.sessions.happenings import AnswerGrew
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
@@ -140,6 +141,7 @@ class Turn:
                         case TextDelta(text):
                             self._log.mark("first_token_ms")
                             speaker.feed(text)
+                            self._services.watch(conversation.session_id, AnswerGrew(text))
                         case ToolStarted() | ToolFinished():
                             self._log.tool(event)
                             self._emit(_tool_event(self._turn_id, event))
