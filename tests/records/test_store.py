@@ -1,6 +1,7 @@
-"""Turn records over the store in memory and a real Redis, and the queue that outlasts a store that is away."""
+"""Turn records in a real Redis, and the queue that outlasts a store that is away."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -8,7 +9,7 @@ from convonet.errors import StorageError
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnMetadata, TurnRecord
-from convonet.records.store import KEPT_S, MOST_OF_A_USER, MemoryRecords, RedisRecords
+from convonet.records.store import BY_TIME, KEPT_S, MOST, MOST_OF_A_USER, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.virtual_time import virtual_time
 
@@ -32,30 +33,76 @@ def record(number, **changes):
     return TurnRecord(**(fields | changes))
 
 
-@pytest.fixture(params=["memory", "redis"])
-def store(request):
-    """The same test runs over both."""
-    return MemoryRecords() if request.param == "memory" else RedisRecords(request.getfixturevalue("redis_url"))
+@pytest.fixture
+def store(redis_url):
+    return RedisRecords(redis_url, clock=lambda: 1000.0)
+
+
+async def everything(store):
+    """All records, newest first."""
+    return await store.read(await store.newest(0, 5000))
 
 
 async def test_the_newest_records_come_first(store):
     await store.write([record(1), record(2)])
     await store.write([record(3)])
-    assert await store.recent(2) == [record(3), record(2)]
-    assert await store.recent(50) == [record(3), record(2), record(1)]
+    assert await store.newest(0, 2) == ["s-1:t-3", "s-1:t-2"]
+    assert await store.newest(2, 2) == ["s-1:t-1"]
+    assert await everything(store) == [record(3), record(2), record(1)]
+    assert await store.count() == 3
 
 
 async def test_a_record_that_is_written_again_is_there_once(store):
     await store.write([record(1), record(2)])
     again = record(1, agent_response="Done twice.")
     await store.write([again])
-    assert await store.recent(50) == [again, record(2)]
+    assert await everything(store) == [record(2), again]
+    assert await store.listed() == ["s-1:t-1", "s-1:t-2"]
 
 
-async def test_a_thousand_are_listed_at_most(store):
-    await store.write([record(number) for number in range(1010)])
-    listed = await store.recent(5000)
-    assert [listed[0], listed[-1]] == [record(1009), record(10)]
+async def test_a_thousand_are_listed_and_all_of_the_week_are_found(store):
+    await store.write([record(number) for number in range(MOST + 10)])
+    assert len(await store.listed()) == MOST
+    assert len(await store.newest(0, 5000)) == MOST + 10
+
+
+async def test_what_is_older_than_a_week_is_not_found_any_more(redis_url):
+    await RedisRecords(redis_url, clock=lambda: 1000.0).write([record(0)])
+    await RedisRecords(redis_url, clock=lambda: 1005.0 + KEPT_S).write([record(10)])
+    assert await redis_client(redis_url).zrange(BY_TIME, 0, -1) == [b"s-1:t-10"]
+
+
+OLDER = {
+    "request_id": "r-old",
+    "user_id": "u-1",
+    "user_name": None,
+    "timestamp": 900.5,
+    "datetime": "2026-04-01T10:00:00",
+    "provider": "claude",
+    "model": "claude-haiku",
+    "user_prompt": "what are my todos",
+    "agent_response": "You have none.",
+    "tool_calls": [
+        {"tool_name": "get_todos", "tool_id": "1", "arguments": {}, "result": "[]", "status": "success"},
+        {"tool_name": "get_user", "tool_id": "2", "arguments": "x", "error": "away", "status": "success"},
+    ],
+    "status": "processing",
+    "duration_ms": None,
+    "metadata": {"agent_type": "todo", "source": "voice", "t0": 900.0, "voice_timing": {"stt_ms": 700, "note": "x"}},
+}
+
+
+async def test_records_of_the_deployment_before_are_listed_and_read(store, redis_url):
+    client = redis_client(redis_url)
+    await client.set("agent_interaction:r-old", json.dumps(OLDER))
+    await client.set("agent_interaction:broken", "{")
+    await client.lpush("agent_interactions:recent", "r-old", "broken", "gone")
+    await store.write([record(1)])
+    assert await store.listed() == ["s-1:t-1", "gone", "broken", "r-old"]
+    new, old = await store.read(await store.listed())
+    assert new == record(1)
+    assert (old.status, old.user_name, old.metadata.voice_timing) == ("failed", "", {"stt_ms": 700})
+    assert [call.status for call in old.tool_calls] == ["success", "failed"]
 
 
 async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
@@ -71,7 +118,7 @@ async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
 
 
 async def test_records_outlast_a_redis_that_dies_and_comes_back(redis_server, redis_url):
-    store = RedisRecords(redis_url)
+    store = RedisRecords(redis_url, clock=lambda: 1000.0)
     queue = RecordQueue(store)
     redis_server.kill()
     for number in range(5):
@@ -79,17 +126,17 @@ async def test_records_outlast_a_redis_that_dies_and_comes_back(redis_server, re
     await asyncio.sleep(0.5)
     redis_server.restart()
     async with asyncio.timeout(10):
-        while len(await store.recent(10)) < 5:
+        while await store.count() < 5:
             await asyncio.sleep(0.1)
     await queue.close()
-    assert [found.request_id for found in await store.recent(10)] == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
+    assert await store.newest(0, 10) == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
 
 
 class Away:
     """A store that is away until `back`."""
 
     def __init__(self):
-        self.kept = MemoryRecords()
+        self.kept = []
         self.back = False
         self.hangs = False
 
@@ -98,7 +145,7 @@ class Away:
             await asyncio.Event().wait()
         if not self.back:
             raise StorageError("away")
-        await self.kept.write(records)
+        self.kept += [record.request_id for record in records]
 
 
 @virtual_time
@@ -110,7 +157,8 @@ async def test_a_store_that_is_away_for_a_minute_loses_nothing():
         await asyncio.sleep(0.5)
     store.back = True
     await asyncio.sleep(queues.LAST_RETRY_S)
-    assert [found.request_id for found in await store.kept.recent(200)] == [f"s-1:t-{n}" for n in range(119, -1, -1)]
+    assert store.kept == [f"s-1:t-{n}" for n in range(120)]
+    assert queue.waiting == 0
     await queue.close()
 
 
@@ -122,8 +170,8 @@ async def test_too_many_records_without_a_store_lose_the_oldest():
         queue.add(record(number))
     store.back = True
     await asyncio.sleep(60)
-    assert (await store.kept.recent(1))[0].request_id == f"s-1:t-{queues.MOST_WAITING + 2}"
-    assert queue._waiting == {}
+    assert store.kept[-1] == f"s-1:t-{queues.MOST_WAITING + 2}"
+    assert queue.waiting == 0
     await queue.close()
 
 

@@ -15,6 +15,7 @@ from convonet.auth.throttle import LocalThrottle
 from convonet.gateway.ports import ClientGone, HostLost
 from convonet.gateway.relay import Relay
 from convonet.ids import UserId
+from convonet.monitor.live_calls import LiveCalls
 from convonet.sessions.messages import OpenSession
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings
@@ -114,6 +115,7 @@ class World:
         self.checkpoints = MemoryCheckpoints(clock=loop.time)
         self.throttle = LocalThrottle(self.settings, clock=loop.time)
         self.records = []
+        self.calls = LiveCalls("host", clock=loop.time)
         self.services = Services(
             ears={"ear": self.ear},
             voices={"voice": self.voice},
@@ -122,6 +124,7 @@ class World:
             default_voice="voice",
             transfers=transfers or NoTransfers(),
             record=self.records.append,
+            watch=self.calls.watch,
             timeouts=Timeouts(hear=5, think=10, speak=5),
             wall_clock=loop.time,
         )

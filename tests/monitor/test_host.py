@@ -1,0 +1,161 @@
+"""The monitor's host: reports and records in, pages out; lost and started again; with a Redis that comes and goes."""
+
+import asyncio
+import time
+from contextlib import aclosing, asynccontextmanager
+from zoneinfo import ZoneInfo
+
+from actors.monitor import MonitorHost
+from convonet.errors import StorageError
+from convonet.monitor.messages import MonitorLines, MonitorSnapshot
+from convonet.monitor.reporter import Reporter
+from convonet.monitor.stores import WatchedStore
+from convonet.monitor.today import TodaysTurns
+from convonet.monitor.turn_filter import TurnFilter
+from convonet.monitor.turn_index import TurnIndex
+from convonet.monitor.viewer import Viewer
+from convonet.records.queue import RecordQueue
+from convonet.records.store import RedisRecords
+from convonet.storage.redis_client import redis_client
+from tests.monitor.conftest import turn
+from tests.sessions.doubles import World
+
+
+@asynccontextmanager
+async def monitor(folder, redis=None):
+    index = TurnIndex(folder / "turns.db")
+    kind, ask = ("redis", redis.ping) if redis else ("embedded", index.ping)
+    host = MonitorHost(index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)], redis)
+    await host.start()
+    try:
+        yield host
+    finally:
+        await host.stop()
+
+
+def now_turn(number, **changes):
+    return turn(number, timestamp=time.time() + number / 1000, **changes)
+
+
+async def until(messages, wanted):
+    """The first message of which `wanted` is true."""
+    async with asyncio.timeout(10):
+        async for message in messages:
+            if wanted(message):
+                return message
+    raise AssertionError("the monitor ended the page's stream")
+
+
+class OneProcess:
+    """`MonitorPort` on a host in this process, which may be away."""
+
+    def __init__(self):
+        self.host = None
+
+    async def report(self, report):
+        if self.host is None:
+            raise StorageError("away")
+        return self.host.report(report)
+
+
+async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
+    world, port = World(), OneProcess()
+    async with monitor(tmp_path) as port.host, world.client() as client:
+        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        viewer = Viewer()
+        async with reporter.running(), aclosing(port.host.follow(viewer, "Sue")) as messages:
+            first = await anext(messages)
+            assert isinstance(first, MonitorSnapshot)
+            assert (first.staff_name, first.calls, first.today.turns) == ("Sue", [], 0)
+            ok = await client.log_in()
+            viewer.watch(ok["session_id"])
+            shown = await until(messages, lambda m: getattr(m, "calls", None))
+            assert shown.calls[0].session_id == ok["session_id"]
+            client.say("text_input", text="add buy milk")
+            began = time.monotonic()
+            said = await until(
+                messages, lambda m: isinstance(m, MonitorLines) and any(x.text == "add buy milk" for x in m.lines)
+            )
+            assert said is not None
+            assert time.monotonic() - began < 1
+    await world.end()
+
+
+async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
+    world, port = World(), OneProcess()
+    async with world.client() as client:
+        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        async with reporter.running():
+            async with monitor(tmp_path) as port.host:
+                await client.log_in()
+            port.host = None
+            client.say("text_input", text="nobody watches this")
+            await client.answer()
+            async with monitor(tmp_path) as port.host, aclosing(port.host.follow(Viewer(), "Sue")) as messages:
+                shown = await until(messages, lambda m: m.calls)
+                assert shown.calls[0].last_words == "You said nobody watches this."
+                assert [heard.text for heard in port.host._board.lines(shown.calls[0].session_id)][-1].startswith("You")
+                port.host = None
+    await world.end()
+
+
+async def test_turns_are_pushed_counted_and_kept_over_a_restart(tmp_path):
+    async with monitor(tmp_path) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+        await anext(messages)
+        await host.write([now_turn(1), now_turn(2, status="failed")])
+        await host.write([now_turn(2, status="failed")])
+        pushed = await until(messages, lambda m: m.turns)
+        assert [row.status for row in pushed.turns] == ["success", "failed"]
+        counted = await until(messages, lambda m: m.today)
+        assert counted.today.turns == 2
+    async with monitor(tmp_path) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+        assert (await anext(messages)).today.turns == 2
+
+
+async def test_what_only_redis_has_is_read_when_the_file_is_lost(tmp_path, redis_url):
+    redis = RedisRecords(redis_url)
+    await redis.write([now_turn(number) for number in range(450)])
+    async with monitor(tmp_path, redis) as host:
+        async with asyncio.timeout(10):
+            while host._stores[0].view().state == "reading":
+                await asyncio.sleep(0.05)
+        assert len((await host.index.page(TurnFilter(), None, 500)).turns) == 450
+
+
+async def test_a_redis_that_is_away_is_told_and_no_record_of_that_time_is_missing_afterwards(
+    tmp_path, redis_server, redis_url
+):
+    redis = RedisRecords(redis_url)
+    async with monitor(tmp_path, redis) as host:
+        # as every process that makes records does it: one queue to Redis, one to the monitor
+        queues = [RecordQueue(sink) for sink in (redis, host)]
+        async with aclosing(host.follow(Viewer(), "Sue")) as messages:
+            redis_server.kill()
+            for number in range(20):
+                for queue in queues:
+                    queue.add(now_turn(number))
+            away = await until(messages, lambda m: m.now and m.now.stores[0].state == "away")
+            assert away.now.stores[0].kind == "redis"
+            assert len((await host.index.page(TurnFilter(), None, 50)).turns) == 20
+            redis_server.restart()
+            await until(messages, lambda m: m.now and m.now.stores[0].state == "ok")
+        async with asyncio.timeout(10):
+            while await redis.count() < 20:
+                await asyncio.sleep(0.1)
+        for queue in queues:
+            await queue.close()
+
+
+async def test_a_page_costs_redis_nothing(tmp_path, redis_url):
+    redis = RedisRecords(redis_url)
+    await redis.write([now_turn(number) for number in range(100)])
+    async with monitor(tmp_path, redis) as host:
+        await asyncio.sleep(0.5)
+        client = redis_client(redis_url)
+        before = (await client.info("stats"))["total_commands_processed"]
+        for _ in range(20):
+            await host.index.page(TurnFilter(text="milk"), None, 50)
+            await host.index.choices()
+        after = (await client.info("stats"))["total_commands_processed"]
+        # the question itself, and at most one ping of the watched store
+        assert after - before <= 4

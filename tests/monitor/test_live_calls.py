@@ -1,0 +1,119 @@
+"""What a supervisor sees of a call, from the first word to the last: sessions, turns and relay are the real ones."""
+
+import asyncio
+
+from convonet.errors import AgentError
+from convonet.monitor.messages import CallState
+from convonet.monitor.transcript import MOST_LINES
+from tests.sessions.doubles import World
+from tests.virtual_time import virtual_time
+
+
+def lines(reports):
+    """The lines of the one call, as they are in the end."""
+    told = {line.number: line for report in reports for line in report.lines}
+    return [(line.who, line.text) for line in told.values()]
+
+
+@virtual_time
+async def test_a_spoken_turn_appears_and_grows():
+    world = World()
+    async with world.client() as client:
+        ok = await client.log_in()
+        await asyncio.sleep(0.1)
+        (begun,) = world.calls.take()
+        assert (begun.session_id, begun.call.user_name, begun.call.state) == (ok["session_id"], "Demo", "ready")
+        client.speak()
+        await client.until("processing_start")
+        await asyncio.sleep(0.05)
+        (hearing,) = world.calls.take()
+        assert hearing.call.state is CallState.THINKING
+        await client.until("transcript_final")
+        await client.until("tool_event", phase="started")
+        (heard,) = world.calls.take()
+        assert lines([heard]) == [("caller", "add buy milk to my todo list"), ("tool", "Adding the todo")]
+        assert heard.lines[1].open
+        assert (heard.call.last_who, heard.call.last_words) == ("caller", "add buy milk to my todo list")
+        await client.until("audio_chunk")
+        await asyncio.sleep(0.1)
+        (over,) = world.calls.take()
+        assert lines([over]) == [("tool", "Adding the todo"), ("agent", "You said add buy milk to my todo list.")]
+        assert not any(line.open for line in over.lines)
+        assert (over.call.state, over.call.turns, over.call.agent_type) == (CallState.READY, 1, "todo")
+        assert world.calls.take() == ()
+    await world.end()
+
+
+@virtual_time
+async def test_a_failed_turn_shows_as_one():
+    world = World()
+    async with world.client() as client:
+        await client.log_in()
+        world.agent.fails_with = AgentError("away")
+        client.speak()
+        await client.answer()
+        await asyncio.sleep(0.1)
+        (report,) = world.calls.take()
+        assert (report.call.turns, report.call.failed_turns) == (1, 1)
+        assert [line.who for line in report.lines if line.failed] == ["notice"]
+    await world.end()
+
+
+@virtual_time
+async def test_a_caller_whose_connection_is_lost_is_away_until_they_hang_up():
+    world = World(CONVONET_RESUME_GRACE_S=20)
+    async with world.client() as client:
+        await client.log_in()
+        world.calls.take()
+    await asyncio.sleep(1)
+    (report,) = world.calls.take()
+    assert report.call.state is CallState.AWAY
+    await asyncio.sleep(30)
+    (report,) = world.calls.take()
+    assert report.call is None
+    await world.end()
+
+
+@virtual_time
+async def test_barge_ins_are_counted_and_the_turn_is_over():
+    world = World()
+    async with world.client() as client:
+        await client.log_in()
+        client.speak()
+        await client.until("transcript_final")
+        assert world.calls.figures()["turns_in_flight"] == 1
+        client.say("cancel")
+        await client.until("playback_stop")
+        await asyncio.sleep(0.1)
+        assert world.calls.figures() == {"turns_in_flight": 0, "barge_ins": 1}
+    await world.end()
+
+
+@virtual_time
+async def test_a_restored_call_brings_its_conversation_along():
+    world = World()
+    async with world.client() as client:
+        ok = await client.log_in()
+        client.speak()
+        await client.answer()
+        await asyncio.sleep(0.1)
+        world.kill(world.host_of(ok["session_id"]))
+        await asyncio.sleep(1)
+        (report,) = world.calls.take(everything=True)
+        assert ("caller", "add buy milk to my todo list") in lines([report])
+        assert report.call.state is CallState.READY
+    await world.end()
+
+
+@virtual_time
+async def test_a_long_call_keeps_its_newest_lines():
+    world = World()
+    async with world.client() as client:
+        await client.log_in()
+        for number in range(MOST_LINES):
+            client.say("text_input", text=f"number {number}")
+            await client.answer()
+        (report,) = world.calls.take(everything=True)
+        assert len(report.lines) == MOST_LINES
+        assert report.lines[-1].text == f"You said number {MOST_LINES - 1}."
+    await world.end()
