@@ -84,6 +84,9 @@ class MonitorHost:
                 self._today.add(record)
         self._look()
         self._today_view = self._today.view()
+        if self._redis is not None:
+            # until it is read, an empty list is not the truth
+            self._stores[0].progress = 0.0
         for work in (self._push(), self._tidy(), self._read_redis(), *(store.watch() for store in self._stores)):
             self._spawn(work)
 
@@ -199,7 +202,6 @@ class MonitorHost:
         if self._redis is None:
             return
         records = self._stores[0]
-        records.progress = 0.0
         while True:
             try:
                 await self._read_all(self._redis, records)
