@@ -41,6 +41,11 @@ class Product:
         self._process: subprocess.Popen[str] | None = None
 
     @property
+    def pid(self) -> int:
+        """Of the launcher."""
+        return self._process.pid
+
+    @property
     def database(self) -> Path:
         return self.folder / "convonet.db"
 

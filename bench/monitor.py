@@ -1,0 +1,151 @@
+"""What the Agent Monitor costs: 200 live calls, 100,000 stored turns, and a page that shows them.
+
+    .venv/bin/python -m bench.monitor --calls 200 --turns 100000
+
+Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two session hosts: it
+reports that many calls, each with a turn every ten seconds, through the product's own reporter, as session hosts do.
+Measured are the CPU time of the monitor's process and of the reporting, the answers to lists and searches, and in
+Chromium the page's main thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import sync_playwright
+
+from bench.monitor_load import synthetic_turn
+from bench.processes import cpu_seconds
+from convonet.monitor.turn_index import TurnIndex
+from deployments.drain import LOCAL_RAY
+from deployments.launch.processes import ray_address
+from deployments.launch.product import LOOPBACK_NODE
+from tests.e2e.product import PIN, Product
+
+WEEK_S = 6.5 * 86_400
+BATCH = 500
+SETTLE_S = 10.0
+
+
+async def fill(folder: Path, turns: int) -> float:
+    """Write so many turns of the last days; returns the seconds it took."""
+    index = TurnIndex(folder / "turns.db")
+    await index.open()
+    begun = time.perf_counter()
+    for first in range(0, turns, BATCH):
+        records = [
+            synthetic_turn(f"s-{uuid.uuid4().hex}", time.time() - random.uniform(3600, WEEK_S)) for _ in range(BATCH)
+        ]
+        await index.write(records[: turns - first])
+    took = time.perf_counter() - begun
+    await index.close()
+    return took
+
+
+def lists(product: Product, cookie: str) -> None:
+    """Time the answers to a supervisor's questions."""
+    questions = {
+        "first list": {},
+        "search for a word in every tenth turn": {"text": "copay"},
+        "search for a word that nobody said": {"text": "zeppelin"},
+        "failed, by one provider": {"status": "failed", "provider": "anthropic"},
+        "slower than 3 s": {"slow_ms": "3000"},
+    }
+    print("| question | ms p50 | worst of 20 |")
+    print("| --- | --- | --- |")
+    with httpx.Client(base_url=product.url, cookies={"convonet_staff": cookie}) as client:
+        for name, query in questions.items():
+            times = []
+            for _ in range(20):
+                begun = time.perf_counter()
+                client.get("/agent-monitor/api/turns", params=query).raise_for_status()
+                times.append(1000 * (time.perf_counter() - begun))
+            print(f"| {name} | {statistics.median(times):.0f} | {max(times):.0f} |")
+
+
+def page(product: Product, link: str, seconds: float, reporting: subprocess.Popen[str], monitor: int) -> str:
+    """Measure the page while it shows everything; returns the login cookie."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        shown = context.new_page()
+        shown.goto(link)
+        shown.goto(f"{product.url}/agent-monitor/")
+        shown.wait_for_selector("table tbody tr")
+        shown.wait_for_timeout(1000 * SETTLE_S)
+        devtools = context.new_cdp_session(shown)
+        devtools.send("Performance.enable")
+        busy, cpu = _busy_s(devtools), [cpu_seconds([monitor]), cpu_seconds([reporting.pid])]
+        shown.wait_for_timeout(1000 * seconds)
+        busy = _busy_s(devtools) - busy
+        spent = [
+            after - before
+            for after, before in zip((cpu_seconds([monitor]), cpu_seconds([reporting.pid])), cpu, strict=True)
+        ]
+        print(f"page: {1000 * busy / seconds:.0f} ms of main-thread work a second")
+        print(
+            f"monitor: {1000 * spent[0] / seconds:.1f} ms of CPU a second; who reports: {1000 * spent[1] / seconds:.1f}"
+        )
+        cookie = next(c["value"] for c in context.cookies() if c["name"] == "convonet_staff")
+        browser.close()
+    return cookie
+
+
+def _busy_s(devtools: object) -> float:
+    metrics = devtools.send("Performance.getMetrics")["metrics"]  # type: ignore[attr-defined]
+    return next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+
+
+def main() -> None:
+    """Fill, start, measure, print, stop."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--turns", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    arguments = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    took = asyncio.run(fill(folder, arguments.turns))
+    size = (folder / "turns.db").stat().st_size / 1e6
+    print(f"{arguments.turns} turns: {size:.0f} MB, written at {1e6 * took / arguments.turns:.0f} us each")
+    product = Product(folder, VOICE_PIN=PIN)
+    product.start()
+    try:
+        monitor = next(iter(product.replicas("Monitor").values()))
+        idle = cpu_seconds([monitor])
+        time.sleep(SETTLE_S)
+        print(f"monitor without calls: {100 * (cpu_seconds([monitor]) - idle):.1f} ms of CPU a second")
+        address = ray_address(product.pid)
+        load = subprocess.Popen(
+            [sys.executable, "-m", "bench.monitor_load", str(address), str(arguments.calls)],
+            env={**product.environment, **LOCAL_RAY, **LOOPBACK_NODE},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert load.stdout is not None
+            print(load.stdout.readline().strip())
+            cookie = page(product, product.staff_link(), arguments.seconds, load, monitor)
+            lists(product, cookie)
+        finally:
+            load.terminate()
+            load.wait()
+    finally:
+        product.stop()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    main()

@@ -1,0 +1,148 @@
+"""Two session hosts that only exist for the monitor: synthetic calls, reported through the product's own reporter.
+
+.venv/bin/python -m bench.monitor_load <Ray's address> <calls>
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+import time
+import uuid
+
+import ray
+
+from actors.reporting import remote_monitor
+from convonet.agents.base import AgentType, Caller
+from convonet.ids import SessionId, UserId
+from convonet.monitor.live_calls import LiveCalls
+from convonet.monitor.reporter import Reporter
+from convonet.protocol.server import AgentFinal, AudioChunkOut, ProcessingStart, ToolEvent, TranscriptFinal
+from convonet.records.queue import RecordQueue
+from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver
+
+TURN_EVERY_S = 10.0
+
+SAID = (
+    ("todo", "add buy milk to my todo list", "create_todo", "I added buy milk to your list."),
+    (
+        "todo",
+        "what is on my list for friday",
+        "get_todos",
+        "You have three todos for friday: milk, taxes and the dentist.",
+    ),
+    ("healthcare", "what is my copay for a specialist", "get_copay_info", "For a specialist you pay 50 dollars."),
+    ("mortgage", "how much house can i afford", "estimate_payment", "With what you earn, up to 420 thousand dollars."),
+    ("hanok_table", "book a table for four on friday at seven", "create_reservation", "Your table is booked."),
+)
+
+
+def synthetic_turn(session_id: str, at: float) -> TurnRecord:
+    """A record as the product makes them: of the size and shape, with made-up times."""
+    agent_type, said, tool, answer = random.choice(SAID)
+    stt, first = random.uniform(150, 400), random.uniform(500, 4000)
+    call = ToolCallRecord(
+        tool_name=tool,
+        tool_id="1",
+        arguments={"said": said, "limit": 20},
+        result=answer * 6,
+        duration_ms=random.uniform(3, 30),
+        elapsed_from_stop_ms=stt + 20,
+        status="success" if random.random() < 0.95 else "failed",
+    )
+    turn_id = f"t-{uuid.uuid4().hex[:24]}"
+    return TurnRecord(
+        request_id=f"{session_id}:{turn_id}",
+        user_id=f"u-{random.randrange(2000)}",
+        user_name=f"Caller {random.randrange(2000)}",
+        timestamp=at,
+        datetime="2026-11-27T12:00:00+00:00",
+        provider=random.choice(("offline", "anthropic", "google")),
+        model="rules",
+        user_prompt=f"{said} {random.randrange(10_000)}",
+        agent_response=answer,
+        tool_calls=[call],
+        status=random.choices(("success", "failed", "timeout", "cancelled"), (94, 3, 1, 2))[0],
+        duration_ms=first + 300,
+        metadata=TurnMetadata(
+            session_id=session_id,
+            turn_id=turn_id,
+            agent_type=agent_type,
+            source="voice",
+            t0=at,
+            stt_provider="local",
+            tts_provider="local",
+            voice_timing={
+                "capture_ms": random.uniform(1500, 4000),
+                "stt_ms": stt,
+                "agent_start_ms": stt + 10,
+                "first_token_ms": first - 100,
+                "first_sentence_ms": first - 90,
+                "agent_ms": first - 80,
+                "tts_ms": first - 5,
+                "first_audio_ms": first,
+                "last_audio_ms": first + 200,
+            },
+            tokens_in=random.randrange(3000),
+            tokens_out=random.randrange(200),
+        ),
+    )
+
+
+async def call(calls: LiveCalls, records: RecordQueue) -> None:
+    """One call that never ends."""
+    session_id = SessionId(f"s-{uuid.uuid4().hex}")
+    caller = Caller(UserId(str(uuid.uuid4())), f"Caller {random.randrange(2000)}")
+    calls.watch(session_id, CallBegan(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
+    calls.watch(session_id, CallerCame())
+    await asyncio.sleep(random.uniform(0, TURN_EVERY_S))
+    while True:
+        kind, said, tool, answer = random.choice(SAID)
+        agent_type: AgentType = kind  # type: ignore[assignment]
+        turn = {"turn_id": "t"}
+        calls.watch(session_id, ProcessingStart(**turn, started_at_ts=time.time()))
+        await asyncio.sleep(0.4)
+        calls.watch(session_id, TranscriptFinal(**turn, text=said))
+        calls.watch(session_id, ToolEvent(**turn, tool=tool, phase="started", label="Looking"))
+        await asyncio.sleep(0.3)
+        calls.watch(session_id, ToolEvent(**turn, tool=tool, phase="finished", label="Looking"))
+        for word in answer.split():
+            calls.watch(session_id, AnswerGrew(f"{word} "))
+            await asyncio.sleep(0.05)
+        final = AgentFinal(**turn, text=answer, agent_type=agent_type, provider="offline", model="rules")
+        calls.watch(session_id, final)
+        audio = AudioChunkOut(**turn, chunk_index=0, data_b64="", mime_type="audio/mpeg", is_final=True)
+        calls.watch(session_id, audio)
+        calls.watch(session_id, TurnOver())
+        records.add(synthetic_turn(session_id, time.time()))
+        await asyncio.sleep(TURN_EVERY_S + random.uniform(-1, 1))
+
+
+async def host(name: str, count: int) -> None:
+    """One session host with so many calls."""
+    calls, monitor = LiveCalls(name), remote_monitor()
+    records = RecordQueue(monitor)
+    figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
+    reporter = Reporter("sessions", name, monitor, lambda: {**figures, **calls.figures()}, calls)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(reporter.run())
+        for _ in range(count):
+            group.create_task(call(calls, records))
+
+
+async def main() -> None:
+    """Report for ever."""
+    address, count = sys.argv[1], int(sys.argv[2])
+    ray.init(address=address, namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
+    print(f"{count} calls on two hosts, a turn of each every {TURN_EVERY_S:.0f} s", flush=True)
+    async with asyncio.TaskGroup() as group:
+        for number in range(2):
+            group.create_task(host(f"bench-{number}", count // 2))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
