@@ -5,13 +5,13 @@ export interface Row<Item> {
   draw: (item: Item) => void;
 }
 
-export class KeyedRows<Item> {
-  private readonly rows = new Map<string, { row: Row<Item>; drawn: Item }>();
+export class KeyedRows<Item, Kind extends Row<Item> = Row<Item>> {
+  private readonly rows = new Map<string, { row: Kind; drawn: Item }>();
 
   constructor(
     private readonly parent: HTMLElement,
     private readonly keyOf: (item: Item) => string,
-    private readonly makeRow: (item: Item) => Row<Item>,
+    private readonly makeRow: (item: Item) => Kind,
   ) {}
 
   show(items: readonly Item[]): void {
@@ -24,8 +24,12 @@ export class KeyedRows<Item> {
     }
   }
 
-  rootOf(key: string): HTMLElement | null {
-    return this.rows.get(key)?.row.root ?? null;
+  get(key: string): Kind | undefined {
+    return this.rows.get(key)?.row;
+  }
+
+  all(): Kind[] {
+    return [...this.rows.values()].map(({ row }) => row);
   }
 
   private drop(items: readonly Item[]): void {
@@ -37,7 +41,7 @@ export class KeyedRows<Item> {
     }
   }
 
-  private rowOf(item: Item): Row<Item> {
+  private rowOf(item: Item): Kind {
     const key = this.keyOf(item);
     const known = this.rows.get(key);
     if (known === undefined) {

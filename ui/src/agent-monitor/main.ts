@@ -4,7 +4,7 @@ import { api } from "../common/api";
 import { element } from "../common/dom";
 import { Store } from "../common/store";
 import { followAddress } from "./address";
-import { perFrame } from "./frames";
+import { atMostEvery, perFrame } from "./frames";
 import { MonitorSocket } from "./monitor-socket";
 import { BASE } from "./server";
 import { INITIAL, reduce } from "./state";
@@ -18,6 +18,9 @@ import { mountParts } from "./views/parts";
 import { mountToday } from "./views/today";
 import { mountTranscript } from "./views/transcript";
 import { mountTurnList } from "./views/turn-list";
+
+/** What is pushed is drawn this often at most: it comes in bursts, and nobody reads faster. */
+const PUSHED_MS = 250;
 
 const store = new Store(reduce, INITIAL);
 
@@ -76,11 +79,13 @@ const views = [
     store.dispatch({ type: "open", requestId: null });
   }),
 ];
-store.subscribe(
-  perFrame(() => {
-    for (const view of views) view(store.state);
-  }),
-);
+const drawNow = perFrame(() => {
+  for (const view of views) view(store.state);
+});
+store.subscribe(atMostEvery(PUSHED_MS, drawNow));
+// what the reader does shows at once
+for (const deed of ["click", "input", "keydown"]) document.addEventListener(deed, drawNow);
+window.addEventListener("popstate", drawNow);
 new TurnSource(store, toLogin);
 element("logout", HTMLButtonElement).addEventListener("click", () => {
   void api(`${BASE}/staff/api/logout`, { method: "POST" }).finally(toLogin);
