@@ -1,0 +1,89 @@
+/** What the list of turns is filtered by, and how that reads in an address: the page's own and the server's. */
+
+import type { TurnRow } from "../protocol.generated";
+
+export interface Filters {
+  text: string;
+  provider: string;
+  agent_type: string;
+  status: string;
+  source: string;
+  user: string;
+  session: string;
+  /** Unix seconds. */
+  since: number | null;
+  until: number | null;
+  slow_ms: number | null;
+  hand_over: boolean;
+  failed_tool: boolean;
+}
+
+export const NO_FILTERS: Filters = {
+  text: "",
+  provider: "",
+  agent_type: "",
+  status: "",
+  source: "",
+  user: "",
+  session: "",
+  since: null,
+  until: null,
+  slow_ms: null,
+  hand_over: false,
+  failed_tool: false,
+};
+
+const WORDS = ["text", "provider", "agent_type", "status", "source", "user", "session"] as const;
+const NUMBERS = ["since", "until", "slow_ms"] as const;
+const MARKS = ["hand_over", "failed_tool"] as const;
+
+/** Only what is set, so that an address stays short. */
+export function toQuery(filters: Filters): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const name of WORDS) if (filters[name] !== "") query.set(name, filters[name]);
+  for (const name of NUMBERS) if (filters[name] !== null) query.set(name, String(filters[name]));
+  for (const name of MARKS) if (filters[name]) query.set(name, "true");
+  return query;
+}
+
+/** An address may say anything: what is no filter is left out. */
+export function fromQuery(query: URLSearchParams): Filters {
+  const filters = { ...NO_FILTERS };
+  for (const name of WORDS) filters[name] = query.get(name)?.trim() ?? "";
+  for (const name of NUMBERS) filters[name] = toNumber(query.get(name) ?? "");
+  for (const name of MARKS) filters[name] = query.get(name) === "true";
+  return filters;
+}
+
+/** A number of zero or more, else null. */
+export function toNumber(text: string): number | null {
+  const number = Number(text);
+  return text.trim() !== "" && Number.isFinite(number) && number >= 0 ? number : null;
+}
+
+export function isEmpty(filters: Filters): boolean {
+  return toQuery(filters).size === 0;
+}
+
+/** Whether a turn that is just over belongs in the list, as far as its cut words tell. */
+export function matches(turn: TurnRow, filters: Filters): boolean {
+  const exact = (["provider", "agent_type", "status", "source"] as const).every(
+    (name) => filters[name] === "" || filters[name] === turn[name],
+  );
+  const { since, until, slow_ms: slow } = filters;
+  return (
+    exact &&
+    contains(`${turn.user_prompt}\n${turn.agent_response}`, filters.text) &&
+    (contains(turn.user_name, filters.user) || turn.user_id === filters.user) &&
+    (filters.session === "" || filters.session === turn.session_id) &&
+    (since === null || turn.timestamp >= since) &&
+    (until === null || turn.timestamp <= until) &&
+    (slow === null || (turn.first_audio_ms ?? turn.duration_ms) >= slow) &&
+    (!filters.hand_over || turn.hand_over) &&
+    (!filters.failed_tool || turn.failed_tools > 0)
+  );
+}
+
+function contains(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
+}

@@ -1,0 +1,34 @@
+/** When views are drawn: at most once per frame, and those that are costly at most every so often. */
+
+/** Calls `draw` in the next frame, however often it is asked for until then; a hidden tab has no frames. */
+export function perFrame(draw: () => void): () => void {
+  let isAsked = false;
+  return () => {
+    if (isAsked) return;
+    isAsked = true;
+    requestAnimationFrame(() => {
+      isAsked = false;
+      draw();
+    });
+  };
+}
+
+/** Calls `draw` at once, and then at most every `ms`; the last call is never left out. */
+export function atMostEvery<Value>(ms: number, draw: (value: Value) => void): (value: Value) => void {
+  let waiting: { value: Value } | null = null;
+  let isResting = false;
+  const run = (value: Value) => {
+    isResting = true;
+    draw(value);
+    setTimeout(() => {
+      isResting = false;
+      const next = waiting;
+      waiting = null;
+      if (next) run(next.value);
+    }, ms);
+  };
+  return (value) => {
+    if (isResting) waiting = { value };
+    else run(value);
+  };
+}

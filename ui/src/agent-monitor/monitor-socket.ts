@@ -1,0 +1,17 @@
+/** The monitor's WebSocket. */
+
+import { NOT_LOGGED_IN, PageSocket, type SocketListener } from "../common/page-socket";
+import type { AnyMonitorClientMessage, AnyMonitorServerMessage } from "../protocol.generated";
+import { BASE } from "./server";
+
+export class MonitorSocket extends PageSocket<AnyMonitorClientMessage, AnyMonitorServerMessage> {
+  constructor(listener: SocketListener<AnyMonitorServerMessage>) {
+    const alive = { type: "monitor_alive" } as const;
+    super({ path: `${BASE}/ws`, alive, first: "monitor_snapshot", ends: [NOT_LOGGED_IN] }, listener);
+  }
+
+  /** False when the server can't be told now; who watches a call asks again after the next snapshot. */
+  watch(sessionId: string | null): boolean {
+    return this.send({ type: "monitor_watch", session_id: sessionId });
+  }
+}

@@ -1,0 +1,76 @@
+/** Reads what the store asks for: a page of turns, one turn, the choices of the filters. Answers come back as actions. */
+
+import { ApiError } from "../common/api";
+import type { Store } from "../common/store";
+import { recordStore } from "./notices";
+import { readChoices, readTurn, readTurns } from "./server";
+import type { Action, State } from "./state";
+
+export class TurnSource {
+  private asked = 0;
+  private open: string | null = null;
+  private wasOk = true;
+
+  constructor(
+    private readonly store: Store<State, Action>,
+    private readonly onLoggedOut: () => void,
+  ) {
+    store.subscribe((state) => {
+      this.look(state);
+    });
+  }
+
+  private look(state: State): void {
+    const { section, turns } = state;
+    if (turns.open !== this.open) {
+      this.open = turns.open;
+      if (turns.open !== null) void this.readTurn(turns.open);
+    }
+    if (section !== "turns") return;
+    if (turns.asked !== this.asked) void this.readPage(state);
+    else if (turns.asked === 0) this.again();
+    this.readAgain(state);
+  }
+
+  /** After the store was away or still being read, there is more to show. */
+  private readAgain(state: State): void {
+    const store = recordStore(state);
+    if (store === undefined) return;
+    const isOk = store.state === "ok" && state.live.connected === true;
+    const isBack = isOk && !this.wasOk;
+    this.wasOk = isOk;
+    if (isBack && state.turns.cursor === null) this.again();
+  }
+
+  private again(): void {
+    this.store.dispatch({ type: "newest" });
+  }
+
+  private async readPage({ turns: { asked, filters, cursor } }: State): Promise<void> {
+    this.asked = asked;
+    try {
+      const page = await readTurns(filters, cursor);
+      this.store.dispatch({ type: "page", asked, page });
+      // what occurs may have become more since
+      const { choices } = this.store.state.turns;
+      if (choices === null || cursor === null) this.store.dispatch({ type: "choices", choices: await readChoices() });
+    } catch (failure) {
+      this.store.dispatch({ type: "page_failed", asked, why: this.whyOf(failure) });
+    }
+  }
+
+  private async readTurn(requestId: string): Promise<void> {
+    try {
+      const record = await readTurn(requestId);
+      this.store.dispatch({ type: "detail", record });
+    } catch (failure) {
+      this.store.dispatch({ type: "detail_failed", requestId, why: this.whyOf(failure) });
+    }
+  }
+
+  private whyOf(failure: unknown): string {
+    if (!(failure instanceof ApiError)) throw failure;
+    if (failure.status === 401) this.onLoggedOut();
+    return failure.message;
+  }
+}

@@ -1,0 +1,369 @@
+import { describe, expect, it } from "vitest";
+import { addressOf, placeOf } from "../src/agent-monitor/address";
+import { fromQuery, isEmpty, matches, NO_FILTERS, toQuery, type Filters } from "../src/agent-monitor/filters";
+import { listedCalls, type LiveState } from "../src/agent-monitor/live-state";
+import { listNote, noticesOf } from "../src/agent-monitor/notices";
+import { INITIAL, reduce, type Action, type State } from "../src/agent-monitor/state";
+import { MOST_ROWS } from "../src/agent-monitor/turns-state";
+import { figure, milliseconds } from "../src/agent-monitor/words";
+import type { LiveCall, LiveLine, MonitorUpdate, Now, StoreView, Today, TurnRow } from "../src/protocol.generated";
+
+const NOW: Now = {
+  at: 1_000,
+  calls: {},
+  desks: {},
+  hand_overs: {},
+  parts: [],
+  queue: {},
+  refusals_today: 0,
+  stores: [],
+  turns_in_flight: 0,
+};
+
+const TODAY: Today = {
+  by_agent_type: {},
+  by_provider: {},
+  by_status: {},
+  currency: "USD",
+  date: "2026-11-27",
+  hand_overs: {},
+  hours: [],
+  latency: [],
+  timezone: "UTC",
+  tokens: [],
+  tools: [],
+  turns: 0,
+};
+
+function call(session_id: string, change: Partial<LiveCall> = {}): LiveCall {
+  return {
+    session_id,
+    user_name: "Ada Park",
+    state: "ready",
+    state_since: 900,
+    began_at: 900,
+    turns: 0,
+    failed_turns: 0,
+    last_words: "",
+    host: "host",
+    ...change,
+  };
+}
+
+function turn(request_id: string, change: Partial<TurnRow> = {}): TurnRow {
+  return {
+    request_id,
+    timestamp: 1_000,
+    session_id: "s1",
+    user_id: "u1",
+    user_name: "Ada Park",
+    provider: "anthropic",
+    model: "model",
+    agent_type: "hanok_table",
+    source: "voice",
+    status: "success",
+    user_prompt: "A table for four",
+    agent_response: "Of course",
+    first_audio_ms: 600,
+    duration_ms: 1_500,
+    tool_calls: 1,
+    failed_tools: 0,
+    hand_over: false,
+    ...change,
+  };
+}
+
+const line = (number: number, text: string): LiveLine => ({
+  number,
+  text,
+  at: 950,
+  who: "caller",
+  failed: false,
+  open: true,
+});
+
+const snapshot = (calls: LiveCall[], now = NOW): Action => ({
+  type: "received",
+  at: now.at,
+  message: { type: "monitor_snapshot", staff_name: "Robin", now, today: TODAY, calls },
+});
+
+const update = (change: Partial<MonitorUpdate>): Action => ({
+  type: "received",
+  at: 1_000,
+  message: { type: "monitor_update", calls: [], ended: [], turns: [], ...change },
+});
+
+const lines = (session_id: string, all: boolean, ...of: LiveLine[]): Action => ({
+  type: "received",
+  at: 1_000,
+  message: { type: "monitor_lines", session_id, all, lines: of },
+});
+
+const after = (...actions: Action[]): State => actions.reduce(reduce, INITIAL);
+const words = ({ live }: State) => [...(live.watched?.lines?.values() ?? [])].map(({ text }) => text);
+
+describe("live calls", () => {
+  it("are those of the snapshot, with what has changed and without what is over", () => {
+    const state = after(
+      snapshot([call("s1"), call("s2")]),
+      update({ calls: [call("s2", { state: "speaking" }), call("s3")] }),
+      update({ ended: ["s1"] }),
+    );
+    expect([...state.live.calls.values()].map(({ session_id, state: of }) => [session_id, of])).toEqual([
+      ["s2", "speaking"],
+      ["s3", "ready"],
+    ]);
+  });
+
+  it("of an earlier connection are gone with the next snapshot", () => {
+    expect([...after(snapshot([call("s1")]), snapshot([call("s2")])).live.calls.keys()]).toEqual(["s2"]);
+  });
+
+  it("stay the same objects when nothing of them has changed, so that their rows are not drawn", () => {
+    const before = after(snapshot([call("s1"), call("s2")]));
+    const later = reduce(before, update({ calls: [call("s2", { last_words: "Hello" })] }));
+    expect(later.live.calls.get("s1")).toBe(before.live.calls.get("s1"));
+    expect(reduce(before, update({ now: NOW })).live.calls).toBe(before.live.calls);
+  });
+
+  it("are listed the newest first, by state and by a part of the caller's name", () => {
+    const calls = [call("old", { began_at: 1 }), call("new", { began_at: 9 }), call("ben", { user_name: "Ben Osei" })];
+    const listed = (change: Partial<LiveState["callFilter"]>) =>
+      listedCalls(after(snapshot(calls), { type: "filter_calls", change }).live).map(({ session_id }) => session_id);
+    expect(listed({})).toEqual(["ben", "new", "old"]);
+    expect(listed({ text: "PARK" })).toEqual(["new", "old"]);
+    expect(listed({ state: "away" })).toEqual([]);
+  });
+
+  it("are timed by the server's clock", () => {
+    const state = after({ ...snapshot([]), at: 990 } as Action);
+    expect(state.live.ahead).toBe(10);
+  });
+});
+
+describe("the transcript of the call that is watched", () => {
+  const watching = after(snapshot([call("s1"), call("s2")]), { type: "watch", sessionId: "s1" });
+
+  it("grows in place and gets new lines", () => {
+    const first = reduce(watching, lines("s1", true, line(1, "A ta"), line(2, "Of")));
+    expect(words(reduce(first, lines("s1", false, line(2, "Of course"), line(3, "For"))))).toEqual([
+      "A ta",
+      "Of course",
+      "For",
+    ]);
+  });
+
+  it("is replaced by what the server sends after a new connection", () => {
+    const first = reduce(watching, lines("s1", true, line(1, "old"), line(2, "old")));
+    expect(words(reduce(first, lines("s1", true, line(1, "new"))))).toEqual(["new"]);
+  });
+
+  it("does not take lines of another call, nor any when none is watched", () => {
+    expect(words(reduce(watching, lines("s2", true, line(1, "Not mine"))))).toEqual([]);
+    const closed = reduce(watching, { type: "watch", sessionId: null });
+    expect(reduce(closed, lines("s1", false, line(1, "Late"))).live.watched).toBeNull();
+  });
+
+  it("stays when the call is over, and says so", () => {
+    const said = reduce(watching, lines("s1", true, line(1, "Goodbye")));
+    const over = reduce(said, update({ ended: ["s1"] }));
+    expect(over.live.watched).toMatchObject({ ended: true, call: { user_name: "Ada Park" } });
+    expect(words(over)).toEqual(["Goodbye"]);
+    expect(reduce(said, snapshot([])).live.watched?.ended).toBe(true);
+  });
+});
+
+describe("the list of turns", () => {
+  const page = (state: State, turns: TurnRow[], next: string | null = null): State =>
+    reduce(state, { type: "page", asked: state.turns.asked, page: { turns, next } });
+  const first = page(after(snapshot([]), { type: "newest" }), [turn("t1")], "older");
+  const ids = (state: State) => state.turns.page?.turns.map(({ request_id }) => request_id);
+
+  it("gets turns that are over on top, each once", () => {
+    const state = reduce(first, update({ turns: [turn("t1"), turn("t2"), turn("t3")] }));
+    expect(ids(state)).toEqual(["t3", "t2", "t1"]);
+    expect(state.turns.unseen).toBe(0);
+  });
+
+  it("only announces them on an older page, until the newest is asked for", () => {
+    const older = page(reduce(first, { type: "older" }), [turn("t0")]);
+    const state = reduce(older, update({ turns: [turn("t2"), turn("t3")] }));
+    expect([ids(state), state.turns.unseen]).toEqual([["t0"], 2]);
+    expect(reduce(state, { type: "newest" }).turns).toMatchObject({ unseen: 0, cursor: null, loading: true });
+  });
+
+  it("announces only those that the filters let through", () => {
+    const filtered = page(reduce(first, { type: "filter", filters: { ...NO_FILTERS, status: "failed" } }), []);
+    const state = reduce(filtered, update({ turns: [turn("t2"), turn("t3", { status: "failed" })] }));
+    expect([ids(state), state.turns.unseen]).toEqual([[], 1]);
+  });
+
+  it("does not grow without end, and leaves no gap", () => {
+    const many = Array.from({ length: MOST_ROWS - 1 }, (_, index) => turn(`m${index}`));
+    const full = reduce(first, update({ turns: many }));
+    const more = reduce(full, update({ turns: [turn("x1")] }));
+    const again = reduce(more, update({ turns: [turn("x2")] }));
+    expect(ids(again)).toHaveLength(MOST_ROWS);
+    expect(again.turns.unseen).toBe(2);
+  });
+
+  it("takes no answer to a question that is not asked any more", () => {
+    const asked = reduce(first, { type: "filter", filters: { ...NO_FILTERS, text: "table" } });
+    const late: Action = { type: "page", asked: first.turns.asked, page: { turns: [turn("late")], next: null } };
+    expect(reduce(asked, late)).toBe(asked);
+  });
+
+  it("keeps what it shows when the next page can't be read", () => {
+    const asked = reduce(first, { type: "newest" });
+    const failed = reduce(asked, { type: "page_failed", asked: asked.turns.asked, why: "Redis is away." });
+    expect([ids(failed), failed.turns.error, failed.turns.loading]).toEqual([["t1"], "Redis is away.", false]);
+  });
+});
+
+const FILTERS: Filters = {
+  text: "table & chairs",
+  provider: "anthropic",
+  agent_type: "hanok_table",
+  status: "failed",
+  source: "voice",
+  user: "Ada Park",
+  session: "s:1",
+  since: 1_764_000_000,
+  until: 1_764_003_600.5,
+  slow_ms: 800,
+  hand_over: true,
+  failed_tool: true,
+};
+
+describe("filters", () => {
+  it("come back from an address as they went in", () => {
+    expect(fromQuery(new URLSearchParams(toQuery(FILTERS).toString()))).toEqual(FILTERS);
+    expect(toQuery(NO_FILTERS).toString()).toBe("");
+  });
+
+  it.each(["since=foo", "since=", "slow_ms=-1", "until=NaN", "hand_over=maybe", "text=%20", "other=1"])(
+    "%s is none",
+    (query) => {
+      expect(isEmpty(fromQuery(new URLSearchParams(query)))).toBe(true);
+    },
+  );
+
+  it.each<[Partial<Filters>, Partial<TurnRow>]>([
+    [{ text: "TABLE" }, { user_prompt: "no", agent_response: "no" }],
+    [{ provider: "anthropic" }, { provider: "openai" }],
+    [{ agent_type: "hanok_table" }, { agent_type: "todo" }],
+    [{ source: "voice" }, { source: "text" }],
+    [{ user: "ada" }, { user_name: "Ben" }],
+    [{ user: "u1" }, { user_id: "u2" }],
+    [{ session: "s1" }, { session_id: "s11" }],
+    [{ since: 1_000 }, { timestamp: 999 }],
+    [{ until: 1_000 }, { timestamp: 1_001 }],
+    [{ slow_ms: 600 }, { first_audio_ms: 599 }],
+  ])("with %o a turn with %o is not listed", (filters, change) => {
+    expect(matches(turn("t"), { ...NO_FILTERS, ...filters })).toBe(true);
+    expect(matches(turn("t", change), { ...NO_FILTERS, ...filters })).toBe(false);
+  });
+
+  it.each<[Partial<Filters>, Partial<TurnRow>]>([
+    [{ hand_over: true }, { hand_over: true }],
+    [{ failed_tool: true }, { failed_tools: 1 }],
+  ])("with %o only a turn with %o is listed", (filters, change) => {
+    expect(matches(turn("t"), { ...NO_FILTERS, ...filters })).toBe(false);
+    expect(matches(turn("t", change), { ...NO_FILTERS, ...filters })).toBe(true);
+  });
+});
+
+describe("the address", () => {
+  const at = (rest: string) => placeOf(new URL(`https://example.test/agent-monitor/${rest}`));
+
+  it("holds section, filters and the open turn", () => {
+    const place = { section: "turns", filters: FILTERS, open: "s:1/t&2" } as const;
+    expect(at(addressOf(place))).toEqual(place);
+  });
+
+  it("without a section shows what its filters are for, else this moment", () => {
+    expect(at("?status=failed").section).toBe("turns");
+    expect(at("").section).toBe("now");
+    expect(at("#nonsense").section).toBe("now");
+  });
+
+  it("with other filters asks for the list, with the same it does not", () => {
+    const state = after({ type: "go", place: at("?status=failed#turns") });
+    expect(state.turns.asked).toBe(1);
+    expect(reduce(state, { type: "go", place: at("?status=failed&turn=t1#turns") }).turns).toMatchObject({
+      asked: 1,
+      open: "t1",
+    });
+  });
+});
+
+describe("what a reader must know", () => {
+  const store = (change: Partial<StoreView>): StoreView => ({
+    name: "records",
+    kind: "redis",
+    state: "ok",
+    since: 0,
+    waiting: 0,
+    ...change,
+  });
+  const away = store({ state: "away", waiting: 17 });
+  const reading = store({ state: "reading", progress: 0.45 });
+  const notices = (...actions: Action[]) => noticesOf(after(...actions));
+
+  it("is nothing while all is well, or while the page has never been connected", () => {
+    expect(notices({ type: "connected", on: false })).toEqual([]);
+    expect(notices({ type: "connected", on: true }, snapshot([], { ...NOW, stores: [store({})] }))).toEqual([]);
+  });
+
+  it("is a lost connection, and of when the figures are", () => {
+    const [notice] = notices({ type: "connected", on: true }, snapshot([]), { type: "connected", on: false });
+    expect(notice?.kind).toBe("reconnecting");
+    expect(notice?.words).toMatch(/^Reconnecting… What you see is from .+\.$/);
+  });
+
+  it("is a store that is away, with the records that wait", () => {
+    const [notice] = notices(snapshot([], { ...NOW, stores: [away] }));
+    expect(notice?.kind).toBe("away");
+    expect(notice?.words).toMatch(/^Redis \(turn records\) can't be reached since \d\d:\d\d; 17 records wait$/);
+  });
+
+  it("is a part that is silent, and many are counted", () => {
+    const silent = (replica: string, silent_for_s: number) =>
+      ({ part: "agent", replica, since: 0, silent_for_s, figures: {} }) as const;
+    const parts = ["a", "b", "c", "d", "e"].map((name) => silent(name, 14));
+    const said = notices(snapshot([], { ...NOW, parts: [silent("well", 1), ...parts] })).map(({ words: of }) => of);
+    expect(said[0]).toMatch(/^Agent router a has been silent since/);
+    expect(said).toHaveLength(4);
+    expect(said[3]).toBe("2 more parts are silent");
+  });
+
+  it("about a list tells an empty store, one that is away and one that is being read apart", () => {
+    expect(listNote(store({}), 0, false)).toMatch(/^No turns yet/);
+    expect(listNote(store({}), 0, true)).toMatch(/^No turn is like that/);
+    expect(listNote(away, 0, false)).toMatch(/^The turns can't be read: Redis/);
+    expect(listNote(reading, 0, false)).toMatch(/^Reading the last week, 45 %/);
+    expect(listNote(store({}), 3, false)).toBe("");
+  });
+});
+
+describe("figures", () => {
+  it.each([
+    ["loop_lag_ms", 1.26, "loop lag", "1 ms"],
+    ["first_token_p95_s", 1.5, "first token p95", "1.5 s"],
+    ["rss_bytes", 150 * 1_048_576, "rss", "150 MB"],
+    ["sessions", 1_200, "sessions", "1,200"],
+  ])("%s says its unit", (name, value, words, written) => {
+    expect(figure(name, value)).toEqual({ name: words, value: written });
+  });
+
+  it.each([
+    [0, "0 ms"],
+    [0.42, "0.42 ms"],
+    [842.4, "842 ms"],
+    [2_449, "2.4 s"],
+    [185_000, "3:05 min"],
+  ])("%d ms is %s", (ms, written) => {
+    expect(milliseconds(ms)).toBe(written);
+  });
+});
