@@ -22,12 +22,14 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
+from convonet.records.record import TurnRecord, TurnStatus
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
 from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Language, Utterance
+from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class TurnOutcome:
 
     transcript: str
     final: Final | None
+    status: TurnStatus
 
 
 class Turn:
@@ -59,13 +62,24 @@ class Turn:
 
     async def run(self) -> TurnOutcome:
         """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
-        try:
-            await self._run()
-            self._log.ended()
-        finally:
-            self._services.record(self._log.record())
+        session_id, source = self._conversation.session_id, self._log.source
+        with span(
+            "turn",
+            kind="server",
+            parent=self._utterance.traceparent,
+            session_id=session_id,
+            turn_id=self._turn_id,
+            source=source,
+        ) as turning:
+            try:
+                await self._run()
+                self._log.ended()
+            finally:
+                record = self._log.record()
+                self._services.record(record)
+                _tell(turning, record)
         # an answer that was given counts, whatever went wrong after it
-        return TurnOutcome(self._log.transcript, self._final)
+        return TurnOutcome(self._log.transcript, self._final, record.status)
 
     async def _run(self) -> None:
         self._emit(
@@ -94,8 +108,10 @@ class Turn:
         recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
         language = self._language
         try:
-            async with asyncio.timeout(self._services.timeouts.hear):
-                heard = await ear.transcribe(recording, language=language)
+            with span("hear", provider=ear.name) as hearing:
+                async with asyncio.timeout(self._services.timeouts.hear):
+                    heard = await ear.transcribe(recording, language=language)
+                hearing.set(provider=heard.provider)
         except TimeoutError:
             raise SpeechUnavailable(f"{ear.name} did not answer in time") from None
         self._log.mark("stt_ms")
@@ -117,8 +133,12 @@ class Turn:
             raise _first(failures) from None
 
     async def _think(self, speaker: Speaker) -> None:
+        with span("think", kind="client") as thinking:
+            await self._ask(self._request(thinking.traceparent), speaker)
+
+    def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
-        request = TurnRequest(
+        return TurnRequest(
             session_id=conversation.session_id,
             turn_id=self._turn_id,
             caller=conversation.caller,
@@ -127,7 +147,10 @@ class Turn:
             agent_type=conversation.agent_type,
             memory=conversation.memory,
             language=self._language,
+            traceparent=traceparent,
         )
+
+    async def _ask(self, request: TurnRequest, speaker: Speaker) -> None:
         try:
             async with (
                 asyncio.timeout(self._services.timeouts.think),
@@ -199,6 +222,13 @@ class Turn:
             if message.is_final:
                 self._log.mark("last_audio_ms")
         self._emit_message(message)
+
+
+def _tell(span: Span, record: TurnRecord) -> None:
+    """What the trace says of a turn."""
+    span.status = record.status
+    span.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
+    span.words(transcript=record.user_prompt, answer=record.agent_response)
 
 
 def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:
