@@ -14,7 +14,7 @@ from typing import Any, Literal, TextIO, get_args
 
 import structlog
 
-from convonet.redaction import Redaction
+from convonet.redaction import QuoteFree, Redaction
 from convonet.tracing.spans import current_trace_id
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -30,6 +30,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": ("convonet.monitor", "deployments.monitor"),
     "tracing": ("convonet.tracing",),
+    "libraries": ("",),
 }
 """The loggers of each part whose level can be set alone; a logger's name is its module's, and covers those below it."""
 
@@ -38,12 +39,15 @@ _OURS = ("convonet", "actors", "deployments")
 _FLOORS = {
     # these say for themselves, in a line of ours, what is wrong with the collector
     "opentelemetry": logging.CRITICAL,
-    # one line for each request, with its URL
+    # one line for each request, with its URL; Twilio's with all that is sent
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
+    "twilio": logging.WARNING,
 }
-"""Libraries that say too much even at level info. No library is asked for more than that: at debug level they write
-what goes over the wire, such as PINs, audio, prompts and SQL parameters."""
+"""Libraries that say too much even at level info."""
+
+_LIBRARIES_FLOOR = logging.INFO
+"""No library is asked for more: at debug level they write what goes over the wire, such as PINs, audio and prompts."""
 
 
 def configure(
@@ -69,13 +73,18 @@ def configure(
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _JsonLines)]:
         root.removeHandler(old)
-    root.addHandler(_JsonLines(stream, Redaction(region, words=words)))
-    root.setLevel(max(logging.INFO, _number(level)))
+    root.addHandler(_JsonLines(stream, Redaction(region, words=words), *([] if words else [QuoteFree()])))
+    _set_levels(level, levels or {})
+
+
+def _set_levels(level: Level, levels: Mapping[str, Level]) -> None:
     for name in _OURS:
         logging.getLogger(name).setLevel(_number(level))
     for part, names in PARTS.items():
         for name in names:
-            logging.getLogger(name).setLevel(_number(levels[part]) if levels and part in levels else logging.NOTSET)
+            logging.getLogger(name).setLevel(_number(levels[part]) if part in levels else logging.NOTSET)
+    root = logging.getLogger()
+    root.setLevel(max(_LIBRARIES_FLOOR, root.level or _number(level)))
     for name, floor in _FLOORS.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
 
@@ -96,9 +105,10 @@ def levels_by_part(listed: str) -> dict[str, Level]:
 class _JsonLines(logging.Handler):
     """Writes one line a record."""
 
-    def __init__(self, stream: TextIO | None, redaction: Redaction) -> None:
+    def __init__(self, stream: TextIO | None, redaction: Redaction, *filters: logging.Filter) -> None:
         super().__init__()
         self._stream = stream
+        self.filters = list(filters)
         self.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=_SHARED,

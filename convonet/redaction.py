@@ -5,6 +5,7 @@ This is the last net only: code does not log them in the first place.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import sys
@@ -117,6 +118,19 @@ class Redaction:
             lines = traceback.format_exception(error) if self._words else without_quotes(error)
             event["exception"] = "\n".join(line.rstrip() for line in lines)
         return event
+
+
+class QuoteFree(logging.Filter):
+    """For loggers of libraries whose lines go elsewhere too: what they say of an error is only what kind it was."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, without quotes."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_named(arg) if isinstance(arg, BaseException) else arg for arg in record.args)
+        if record.exc_info and record.exc_info[1] is not None:
+            # formatters take a text that is there already
+            record.exc_text = "\n".join(line.rstrip() for line in without_quotes(record.exc_info[1]))
+        return True
 
 
 def without_quotes(error: BaseException) -> Iterator[str]:

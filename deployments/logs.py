@@ -4,11 +4,14 @@ Serve replaces `sys.stderr` in a replica by a stream into its own log, which und
 a thousand lines: those before a crash, the ones that matter, would be lost.
 """
 
+import logging
 import sys
 
 from ray import serve
+from ray.serve._private.constants import SERVE_LOGGER_NAME
 
 from convonet.logs import configure, levels_by_part
+from convonet.redaction import QuoteFree
 from convonet.settings import Settings
 
 
@@ -21,6 +24,9 @@ def log_to_own_stderr(settings: Settings) -> None:
         words=settings.log_words,
         region=settings.phone_region,
     )
+    if not settings.log_words:
+        # Serve writes what a request raised into a log of its own
+        logging.getLogger(SERVE_LOGGER_NAME).addFilter(QuoteFree())
     if settings.otlp_endpoint is not None:
         # what it imports is not needed otherwise
         from convonet.tracing.export import start_tracing

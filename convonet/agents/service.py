@@ -117,6 +117,7 @@ class AgentService:
         with span("route") as routing:
             route = await self._router.route(request, now)
             routing.set(route=route.kind, agent_type=route.agent_type)
+        log.debug("routed", kind=route.kind, agent_type=route.agent_type)
         return route
 
     def domain(self, name: str) -> Domain:

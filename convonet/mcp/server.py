@@ -143,7 +143,9 @@ class DomainServer(MCPServer):
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
         with _traced(name, context) as calling:
+            log.debug("tool_called", arguments=arguments)
             result = await self._call_tool(name, arguments, context)
+            log.debug("tool_answered", result=result)
             if isinstance(result, CallToolResult) and result.is_error:
                 calling.status = "failed"
         return result

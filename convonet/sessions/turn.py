@@ -89,6 +89,7 @@ class Turn:
         )
         try:
             await self._hear()
+            log.debug("heard", words=self._log.transcript)
             self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
             await self._answer()
         except ConvonetError as error:
@@ -176,6 +177,7 @@ class Turn:
     def _finish(self, final: Final) -> None:
         self._final = final
         self._log.answered(final)
+        log.debug("answered", words=final.text)
         self._emit(
             AgentFinal(
                 turn_id=self._turn_id,
