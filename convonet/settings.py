@@ -29,6 +29,9 @@ from convonet.logs import PARTS, Level, levels_by_part
 OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "FREEPBX_", "SUITECRM_", "TWILIO_")
 """A variable that starts like this is ours; one that no field knows is a typing error of the operator."""
 
+FOREIGN_PREFIX = "OTEL_"
+"""OpenTelemetry's: it has many more than we read, with names that are much alike, and other programs read them."""
+
 NEAR_MISS = 0.88
 """Similarity (difflib ratio) from which another variable counts as a misspelt setting: `REDIS_ULR`, `VIOCE_PIN`."""
 
@@ -580,7 +583,7 @@ def _refuse_unknown(model: type[Settings]) -> None:
     known = {field.alias for field in model.model_fields.values() if field.alias}
     faults = []
     for name in os.environ:
-        if name in known:
+        if name in known or name.startswith(FOREIGN_PREFIX):
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR_MISS)
         if name.startswith(OWN_PREFIXES) or near:

@@ -8,7 +8,6 @@ import logging
 import sys
 
 from ray import serve
-from ray.serve._private.constants import SERVE_LOGGER_NAME
 
 from convonet.logs import configure, levels_by_part
 from convonet.redaction import QuoteFree
@@ -26,7 +25,7 @@ def log_to_own_stderr(settings: Settings) -> None:
     )
     if not settings.log_words:
         # Serve writes what a request raised into a log of its own
-        logging.getLogger(SERVE_LOGGER_NAME).addFilter(QuoteFree())
+        logging.getLogger("ray.serve").addFilter(QuoteFree())
     if settings.otlp_endpoint is not None:
         # what it imports is not needed otherwise
         from convonet.tracing.export import start_tracing

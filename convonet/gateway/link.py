@@ -10,7 +10,7 @@ import structlog
 
 from convonet.gateway.ports import HostLost, SessionHosts
 from convonet.gateway.unfinished import Unfinished
-from convonet.ids import SessionId
+from convonet.ids import SessionId, turn_id_of
 from convonet.sessions.messages import (
     AnyUtterance,
     Attach,
@@ -108,7 +108,9 @@ class Link:
         utterance = self._unfinished.add(utterance, self.session_id)
         if not self._attached.is_set():
             return True  # it is given as soon as the session is found again
-        answer = await self._try_to_deliver(utterance)
+        turn_id = turn_id_of(self.session_id, utterance.utterance_id)
+        with structlog.contextvars.bound_contextvars(turn_id=turn_id):
+            answer = await self._try_to_deliver(utterance)
         if answer is Delivery.FULL:
             self._unfinished.done(utterance.utterance_id, "failed")
         return answer is not Delivery.FULL
