@@ -39,6 +39,11 @@ _CREDENTIALS = (
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}|\b(Token)\s+[0-9a-f]{32,}", re.IGNORECASE), rf"\1\2 {REDACTED}"),
     (re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+"), REDACTED),
     (re.compile(r"""(["']?\b(?:voice_)?pin["']?\s*[=:]\s*["']?)\d{4,10}\b""", re.IGNORECASE), rf"\1{REDACTED}"),
+    # as a caller says it
+    (
+        re.compile(r"\b(pin(?: (?:code|number))?(?: is| was)?[ ,:]{1,3})\d(?:[ -]?\d){3,9}\b", re.IGNORECASE),
+        rf"\1{REDACTED}",
+    ),
 )
 
 _QUOTES = (
@@ -82,7 +87,7 @@ class Redaction:
         if name in WORD_KEYS and not shows_words:
             return f"<{len(value)} characters>" if isinstance(value, str) else REDACTED
         if name.rpartition("_")[2] in _SAFE_KEYS and isinstance(value, str):
-            return _without_credentials(value)
+            return without_secrets(value)
         return self._scrub(value, shows_words)
 
     def _scrub(self, value: object, shows_words: bool) -> object:
@@ -101,7 +106,7 @@ class Redaction:
         return self._text(repr(value), shows_words)
 
     def _text(self, text: str, shows_words: bool) -> str:
-        text = _without_credentials(text)
+        text = without_secrets(text)
         if not shows_words:
             for pattern, replacement in _QUOTES:
                 text = pattern.sub(replacement, text)
@@ -152,7 +157,8 @@ def _named(error: BaseException) -> str:
     return f"{kind.__name__}: {error}" if ours and isinstance(error, _PLAIN_ERRORS) else kind.__name__
 
 
-def _without_credentials(text: str) -> str:
+def without_secrets(text: str) -> str:
+    """A text without what looks like a PIN or a token in it."""
     for pattern, replacement in _CREDENTIALS:
         text = pattern.sub(replacement, text)
     return text

@@ -84,7 +84,8 @@ async def test_words_are_in_debug_lines_when_they_are_allowed_and_secrets_never(
     await one_turn(tmp_path)
     told = stream.getvalue()
     assert "add buy zucchini for" in told
-    assert "415-555-0123" not in told
+    assert "my number is *** and my pin is ***" in told
+    assert [secret for secret in (PIN, "415-555-0123") if secret in told] == []
     assert all(line["level"] == "debug" for line in lines(stream) if "zucchini" in json.dumps(line))
 
 

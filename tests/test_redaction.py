@@ -144,6 +144,12 @@ def test_words_are_shown_only_in_debug_lines_and_if_they_are_allowed(name: str) 
     assert debug_line(**{name: "it is 415-555-0123, pin=471182"})[name] == f"it is {REDACTED}, pin={REDACTED}"
 
 
+@pytest.mark.parametrize("said", ["my pin is 471182", "PIN number 4711", "the pin code is 47 11 82", "pin: 471182"])
+def test_a_pin_that_is_said_is_not_shown_even_then(said: str) -> None:
+    assert not set("47182") & set(str(debug_line(words=said)["words"]))
+    assert debug_line(words="pin 12 things, and 471182 of them")["words"] == "pin 12 things, and 471182 of them"
+
+
 class Form(BaseModel):
     amount: int
 

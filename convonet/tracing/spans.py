@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypedDict, Unpack
 
 from convonet.errors import AgentTimeout
 from convonet.records.record import TurnStatus
+from convonet.redaction import without_secrets
 
 Kind = Literal["internal", "server", "client"]
 Status = TurnStatus
@@ -96,9 +97,9 @@ class Span:
             self._recorded.set(attributes)  # type: ignore[arg-type]  # a TypedDict of nothing else
 
     def words(self, **words: Unpack[Words]) -> None:
-        """Add words of the caller, where they are allowed."""
+        """Add words of the caller, where they are allowed; secrets never are."""
         if self._recorded is not None and _recorder is not None and _recorder.words:
-            self._recorded.set(words)  # type: ignore[arg-type]
+            self._recorded.set({name: without_secrets(str(text)) for name, text in words.items()})
 
     def end(self, error: str = "") -> None:
         """The work is over; only the first end counts."""

@@ -9,7 +9,7 @@ import pytest
 from convonet.domains.todo.service import TodoService
 from convonet.errors import AgentError, DomainError, SpeechUnavailable
 from tests.agents.conftest import running_world
-from tests.sessions.doubles import World
+from tests.sessions.doubles import PIN, World
 from tests.virtual_time import virtual_time
 
 TURN = "utterance > turn"
@@ -101,6 +101,18 @@ async def test_words_are_in_a_trace_when_the_operator_allows_them(traced, tmp_pa
     assert turn["convonet.words.answer"] == "I added buy zucchini to your list."
     assert json.loads(called["convonet.words.arguments"])["title"] == "buy zucchini"
     assert called["convonet.words.result"]
+
+
+@virtual_time
+async def test_a_pin_that_is_said_is_in_no_trace_even_then(traced):
+    tracing, world = traced(CONVONET_TRACE_WORDS="true"), World()
+    async with world.caller() as client:
+        client.say("text_input", text=f"my pin is {PIN}")
+        await answered(client)
+    await world.end()
+    tracing.flush()
+    assert tracing.collector.one("turn").attributes["convonet.words.answer"] == "You said my pin is ***."
+    assert PIN.encode() not in b"".join(tracing.collector.bodies)
 
 
 async def test_a_tool_that_fails_is_a_failure_in_its_turn_that_does_not(traced, tmp_path, monkeypatch):
