@@ -35,6 +35,7 @@ from convonet.records.record import TurnStatus
 from convonet.sessions.announcements import speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over import HandOver
+from convonet.sessions.happenings import CallBegan, CallerCame, CallerWent, CallOver, Happening, HumanTalk, TurnOver
 from convonet.sessions.messages import (
     AnyUtterance,
     CancelTransfer,
@@ -151,6 +152,7 @@ class SessionActor:
         """Everything that the client lacks, then all that comes, for one socket; a later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._patience.caller_is_here()
+        self._tell(CallerCame())
         try:
             if self._human.is_talking:
                 yield self._human.line
@@ -164,6 +166,7 @@ class SessionActor:
         finally:
             if not self._outbox.has_reader:
                 self._patience.caller_is_gone()
+                self._tell(CallerWent())
                 self._human.caller_is_gone(lambda: self._outbox.has_reader)
 
     def greet(self) -> None:
@@ -185,6 +188,7 @@ class SessionActor:
         """Live until hang-up, silence, loss of the caller or a newer copy ends it."""
         with structlog.contextvars.bound_contextvars(session_id=self.conversation.session_id):
             try:
+                self._tell(CallBegan(self.conversation))
                 await self._save()
                 self._human.take_up()
                 async with self._patience.limit():
@@ -270,6 +274,7 @@ class SessionActor:
 
     async def _turn_over(self, task: asyncio.Task[TurnOutcome | None]) -> None:
         utterance, self._turn, self._current = self._current, None, None
+        self._tell(TurnOver())
         if utterance is not None:
             outcome, status = _outcome_of(task)
             self.conversation.remember(
@@ -294,6 +299,7 @@ class SessionActor:
             task.cancel()
 
     async def _transfer_news(self, view: TransferView) -> None:
+        self._tell(HumanTalk(tuple(view.said)))
         if self._human.news(view):
             if view.state is TransferState.CONNECTED:
                 # the agent must not speak into it
@@ -302,7 +308,11 @@ class SessionActor:
 
     # -- storage and end
 
+    def _tell(self, happening: Happening) -> None:
+        self._services.watch(self.conversation.session_id, happening)
+
     def _emit(self, message: ServerMessage) -> None:
+        self._tell(message)
         self.conversation.seq += 1
         self._outbox.write(ToClient(self.conversation.seq, self._written(message, self.conversation.seq)))
 
@@ -333,6 +343,7 @@ class SessionActor:
             task.cancel()
         await asyncio.gather(*children, return_exceptions=True)
         self._outbox.close()
+        self._tell(CallOver())
         self._on_end(self)
 
     def _children(self) -> list[asyncio.Task[TurnOutcome | None] | asyncio.Task[None]]:

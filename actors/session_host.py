@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import structlog
 
@@ -67,6 +67,8 @@ class SessionHost:
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
+        self._refusals = 0
+        self._pin_failures = 0
         self._restoring: dict[SessionId, asyncio.Lock] = {}
 
     async def attach(self, request: Attach) -> AsyncGenerator[HostEvent, None]:
@@ -78,6 +80,7 @@ class SessionHost:
         try:
             session = await self._let_in(request)
         except ConvonetError as error:
+            self._refused(error)
             yield _refusal(error)
             return
         conversation = session.conversation
@@ -94,9 +97,18 @@ class SessionHost:
             return Delivery.NOT_HERE
         return Delivery.ACCEPTED if session.post(command) else Delivery.FULL
 
-    def session_count(self) -> int:
-        """How many sessions live here."""
-        return len(self._sessions)
+    def figures(self) -> Mapping[str, float]:
+        """How this host is doing."""
+        return {
+            "sessions": len(self._sessions),
+            "capacity": self._settings.sessions_per_host,
+            "refusals": self._refusals,
+            "pin_failures": self._pin_failures,
+        }
+
+    def _refused(self, error: ConvonetError) -> None:
+        self._refusals += 1
+        self._pin_failures += isinstance(error, AuthRefused)
 
     # -- letting in
 
@@ -108,7 +120,7 @@ class SessionHost:
     async def _open(self, request: OpenSession) -> SessionActor:
         self._require_room()
         caller = await self._identify(request.credentials)
-        conversation = Conversation(session_id=new_session_id(), caller=caller)
+        conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
         conversation.choose(request.preferences)
         session = self._start(conversation, epoch=1)
         session.greet()

@@ -1,5 +1,4 @@
-"""The store of a cluster without Redis: one named Ray actor that keeps checkpoints and turn records and counts PIN
-attempts.
+"""The store of a cluster without Redis: one named Ray actor that keeps checkpoints and counts PIN attempts.
 
 It outlives the session hosts and so the loss of any of them; it does not outlive the loss of its own node, which is
 what REDIS_URL is for.
@@ -8,7 +7,6 @@ what REDIS_URL is for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import ray
@@ -18,8 +16,6 @@ from actors.failures import remote_errors
 from convonet.auth.throttle import LocalThrottle, PinThrottle, RedisThrottle
 from convonet.errors import StorageError
 from convonet.ids import SessionId
-from convonet.records.record import TurnRecord
-from convonet.records.store import MemoryRecords, RecordStore, RedisRecords
 from convonet.settings import Settings
 from convonet.storage.checkpoints import Checkpoint, CheckpointStore, MemoryCheckpoints, RedisCheckpoints
 
@@ -35,7 +31,6 @@ class _Store:
 
     def __init__(self, settings: Settings) -> None:
         self._checkpoints = MemoryCheckpoints()
-        self._records = MemoryRecords()
         self._throttles = {of: LocalThrottle(settings) for of in ("pin", "staff")}
 
     async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
@@ -46,12 +41,6 @@ class _Store:
 
     async def delete(self, session_id: SessionId, epoch: int) -> None:
         await self._checkpoints.delete(session_id, epoch)
-
-    async def write(self, records: Sequence[TurnRecord]) -> None:
-        await self._records.write(records)
-
-    async def recent(self, limit: int) -> list[TurnRecord]:
-        return await self._records.recent(limit)
 
     async def check(self, of: str, session_id: str, address: str) -> None:
         await self._throttles[of].check(session_id, address)
@@ -103,19 +92,6 @@ class RemoteCheckpoints(_Remote):
         await self._call("delete", session_id, epoch)
 
 
-class RemoteRecords(_Remote):
-    """`RecordStore` on the store actor."""
-
-    async def write(self, records: Sequence[TurnRecord]) -> None:
-        """See `RecordStore.write`."""
-        await self._call("write", records)
-
-    async def recent(self, limit: int) -> list[TurnRecord]:
-        """See `RecordStore.recent`."""
-        found: list[TurnRecord] = await self._call("recent", limit)
-        return found
-
-
 class RemoteThrottle(_Remote):
     """`PinThrottle` on the store actor."""
 
@@ -141,13 +117,6 @@ def checkpoint_store(settings: Settings) -> CheckpointStore:
     if settings.redis_url:
         return RedisCheckpoints(settings.redis_url.get_secret_value())
     return RemoteCheckpoints(settings)
-
-
-def record_store(settings: Settings) -> RecordStore:
-    """Redis when REDIS_URL is set, else the store actor."""
-    if settings.redis_url:
-        return RedisRecords(settings.redis_url.get_secret_value())
-    return RemoteRecords(settings)
 
 
 def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:

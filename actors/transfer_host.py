@@ -12,7 +12,8 @@ import contextvars
 import dataclasses
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -135,6 +136,16 @@ class TransferHost:
         else:
             await self._save(OFFICE, self._office)
         self._spawn(self._keep_office())
+
+    def figures(self) -> Mapping[str, float]:
+        """Callers who wait by department, hand-overs by state, desks by state, and how many talk."""
+        switchboard = self._office.switchboard
+        counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)
+        counts.update(f"desks.{desk.state}" for desk in switchboard.desks.values())
+        counts.update(
+            f"hand_overs.{actor.transfer.state}" for actor in self._actors.values() if not actor.transfer.is_over
+        )
+        return counts
 
     # -- callers
 

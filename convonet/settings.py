@@ -56,6 +56,8 @@ _LLM_NEEDS: dict[LlmVendor, str] = {
     "compatible": "LLM_BASE_URL",
 }
 
+_PRICE = re.compile(r"\s*([^=,\s]+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)\s*")
+
 Milliseconds = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -303,6 +305,15 @@ class Settings(BaseSettings):
         300.0, alias="CONVONET_TRANSFER_WAIT_S", description="Longest time in the queue for a human."
     )
 
+    # -- the monitor
+    llm_prices: str = Field(
+        "",
+        alias="CONVONET_LLM_PRICES",
+        description="What a million tokens cost, read and written, by model: `claude-sonnet-5-5=3/15,other=0.5/2`. "
+        "The monitor shows costs of these models only.",
+    )
+    currency: str = Field("USD", alias="CONVONET_CURRENCY", description="Currency of these prices.")
+
     # -- CRM
     suitecrm_url: AnyHttpUrl | None = Field(
         None, alias="SUITECRM_URL", description="SuiteCRM's address, without /Api; default: contacts in our own tables."
@@ -386,6 +397,13 @@ class Settings(BaseSettings):
     def _departments_are_names(cls, value: str) -> str:
         if not all(re.fullmatch(r"\s*[\w -]{1,40}(=\d{2,10})?\s*", name) for name in value.split(",")):
             raise ValueError("must be names, each with or without an extension: `support=2001,sales=2002`")
+        return value
+
+    @field_validator("llm_prices")
+    @classmethod
+    def _prices_are_numbers(cls, value: str) -> str:
+        if value and not all(_PRICE.fullmatch(part) for part in value.split(",")):
+            raise ValueError("must be prices of models, read and written: `claude-sonnet-5-5=3/15,other=0.5/2`")
         return value
 
     @field_validator("llm_provider")
@@ -531,6 +549,12 @@ class Settings(BaseSettings):
         """All departments, the one for everybody first."""
         named = (name.partition("=")[0].strip() for name in self.departments.split(","))
         return tuple(dict.fromkeys((self.fallback_department, *named)))
+
+    @property
+    def token_prices(self) -> dict[str, tuple[float, float]]:
+        """What a million tokens cost, read and written, by model."""
+        found = (_PRICE.fullmatch(part) for part in self.llm_prices.split(","))
+        return {price[1]: (float(price[2]), float(price[3])) for price in found if price is not None}
 
     @property
     def has_telephone(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -67,9 +67,33 @@ class AgentService:
         self._graph = build_graph()
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
+        self._at_work = 0
+        self._turns = 0
+        self._tool_calls = 0
+        self._tool_failures = 0
+
+    def figures(self) -> Mapping[str, float]:
+        """Turns at work now and so far, tool calls and models' failures so far."""
+        return {
+            "answering": self._at_work,
+            "turns": self._turns,
+            "tool_calls": self._tool_calls,
+            "tool_failures": self._tool_failures,
+            "model_failures": sum(model.failures for model in self.models()),
+        }
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
+        self._at_work += 1
+        self._turns += 1
+        try:
+            async with contextlib.aclosing(self._turn(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._at_work -= 1
+
+    async def _turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
@@ -149,6 +173,8 @@ class AgentService:
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
+        self._tool_calls += 1
+        self._tool_failures += not result.ok
         return result
 
     async def _toolset(self, domain: Domain) -> Toolset:

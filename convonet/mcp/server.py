@@ -135,6 +135,10 @@ def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
 class DomainServer(MCPServer):
     """An MCP server whose failures are results with a sentence that can be spoken."""
 
+    calls = 0
+    failures = 0
+    """Of this process, so far."""
+
     def __init__(self, domain: str, instructions: str, release: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
         self.release = release
@@ -142,11 +146,13 @@ class DomainServer(MCPServer):
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
+        self.calls += 1
         with _traced(name, context) as calling:
             log.debug("tool_called", arguments=arguments)
             result = await self._call_tool(name, arguments, context)
             log.debug("tool_answered", result=result)
             if isinstance(result, CallToolResult) and result.is_error:
+                self.failures += 1
                 calling.status = "failed"
         return result
 

@@ -128,7 +128,7 @@ class ToolToday(BaseModel):
     tool: str
     calls: int
     failed: int
-    p95_ms: float | None
+    p95_ms: float
 
 
 class Tokens(BaseModel):

@@ -11,7 +11,7 @@ import structlog
 
 from convonet.errors import StorageError
 from convonet.records.record import TurnRecord
-from convonet.records.store import RecordStore
+from convonet.records.store import RecordSink
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ LAST_CHANCE_S = 2.0
 class RecordQueue:
     """Takes records at once and writes them in the background, in order. `close` it at the end."""
 
-    def __init__(self, store: RecordStore) -> None:
+    def __init__(self, store: RecordSink) -> None:
         self._store = store
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -41,6 +41,11 @@ class RecordQueue:
             log.error("turn_record_lost", request_id=lost)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
+
+    @property
+    def waiting(self) -> int:
+        """How many are not written yet."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Write what is waiting, if the store takes it within a moment."""

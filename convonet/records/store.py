@@ -1,93 +1,122 @@
-"""Where turn records are kept: in Redis under the keys that other tools read, or in the memory of one process."""
+"""Where turn records are kept in Redis: under the keys that other tools read, and in order of time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Protocol
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
 
+from pydantic import ValidationError
+
+from convonet.records.earlier import earlier_record
 from convonet.records.record import TurnRecord
 from convonet.storage.redis_client import ScriptRunner
 
 KEPT_S = 7 * 86_400
 MOST = 1000
-"""Of all, and of one provider; an older record still has its own key for a week."""
+"""Of all, and of one provider, in the lists that other tools read; a record has its own key for a week."""
 MOST_OF_A_USER = 100
 
-
-class RecordStore(Protocol):
-    """Keeps records. Each method raises `StorageError` when the store is away."""
-
-    async def write(self, records: Sequence[TurnRecord]) -> None:
-        """Keep the records; one that is there already is replaced."""
-        ...
-
-    async def recent(self, limit: int) -> list[TurnRecord]:
-        """The newest records, newest first."""
-        ...
+BY_TIME = "agent_interactions:by_time"
+"""A sorted set of all ids of the week: what the lists do not hold any more is found through it."""
 
 
-class MemoryRecords:
-    """`RecordStore` in this process: the newest thousand."""
-
-    def __init__(self) -> None:
-        self._records: dict[str, TurnRecord] = {}
+class RecordSink(Protocol):
+    """Takes records for good."""
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """See `RecordStore.write`."""
-        for record in records:
-            self._records.pop(record.request_id, None)
-            self._records[record.request_id] = record
-        for oldest in list(self._records)[:-MOST]:
-            del self._records[oldest]
-
-    async def recent(self, limit: int) -> list[TurnRecord]:
-        """See `RecordStore.recent`."""
-        return list(reversed(self._records.values()))[:limit]
+        """Keep the records; one that is there already is replaced. Raises `StorageError` when the store is away."""
+        ...
 
 
 _WRITE = """
 local id = ARGV[1]
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-for list = 2, #KEYS do
+redis.call('ZADD', KEYS[2], ARGV[4], id)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+for list = 3, #KEYS do
   -- a record that is written again, because nobody heard that it was, is in no list twice
   redis.call('LREM', KEYS[list], 0, id)
   redis.call('LPUSH', KEYS[list], id)
-  redis.call('LTRIM', KEYS[list], 0, ARGV[2 + list] - 1)
+  redis.call('LTRIM', KEYS[list], 0, ARGV[3 + list] - 1)
   redis.call('EXPIRE', KEYS[list], ARGV[3])
 end
 """
-_RECENT = """
+_NEWEST = "return redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1)"
+_COUNT = "return redis.call('ZCARD', KEYS[1])"
+_LISTED = "return redis.call('LRANGE', KEYS[1], 0, -1)"
+_READ = """
 local found = {}
-for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)) do
-  local body = redis.call('GET', 'agent_interaction:' .. id)
+for _, key in ipairs(KEYS) do
+  local body = redis.call('GET', key)
   if body then table.insert(found, body) end
 end
 return found
 """
+_PING = "return 1"
 
 
 class RedisRecords:
-    """`RecordStore` in Redis: `agent_interaction:{id}` and the lists `agent_interactions:*` of ids."""
+    """`RecordSink` in Redis: `agent_interaction:{id}` and the lists `agent_interactions:*` of ids."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         scripts = ScriptRunner(url)
+        self._clock = clock
         self._write = scripts.register(_WRITE)
-        self._recent = scripts.register(_RECENT)
+        self._newest = scripts.register(_NEWEST)
+        self._count = scripts.register(_COUNT)
+        self._listed = scripts.register(_LISTED)
+        self._read = scripts.register(_READ)
+        self._ping = scripts.register(_PING)
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """See `RecordStore.write`."""
+        """See `RecordSink.write`."""
         for record in records:
             keys = [
                 f"agent_interaction:{record.request_id}",
+                BY_TIME,
                 "agent_interactions:recent",
                 f"agent_interactions:provider:{record.provider}",
                 f"agent_interactions:user:{record.user_id}",
             ]
+            of_time = [record.timestamp, self._clock() - KEPT_S]
             body = record.model_dump_json()
-            await self._write(keys, [record.request_id, body, KEPT_S, MOST, MOST, MOST_OF_A_USER])
+            await self._write(keys, [record.request_id, body, KEPT_S, *of_time, MOST, MOST, MOST_OF_A_USER])
 
-    async def recent(self, limit: int) -> list[TurnRecord]:
-        """See `RecordStore.recent`."""
-        found = await self._recent(["agent_interactions:recent"], [limit])
-        return [TurnRecord.model_validate(json.loads(body)) for body in found]  # type: ignore[attr-defined]
+    async def listed(self) -> list[str]:
+        """Ids of the newest thousand, newest first: also of those that another program has written."""
+        return _texts(await self._listed(["agent_interactions:recent"], []))
+
+    async def newest(self, offset: int, count: int) -> list[str]:
+        """Ids of all records of the week that this product has written, newest first, from `offset` on."""
+        return _texts(await self._newest([BY_TIME], [offset, count]))
+
+    async def count(self) -> int:
+        """How many `newest` can give."""
+        return cast("int", await self._count([BY_TIME], []))
+
+    async def read(self, request_ids: Sequence[str]) -> list[TurnRecord]:
+        """The records of these ids that are still there; one that can't be read is left out."""
+        bodies = await self._read([f"agent_interaction:{request_id}" for request_id in request_ids], [])
+        records = (_record(body) for body in _texts(bodies))
+        return [record for record in records if record is not None]
+
+    async def ping(self) -> None:
+        """Raises `StorageError` when Redis is away."""
+        await self._ping([], [])
+
+
+def _texts(answer: object) -> list[str]:
+    return [text.decode() for text in cast("list[bytes]", answer)]
+
+
+def _record(body: str) -> TurnRecord | None:
+    try:
+        return TurnRecord.model_validate_json(body)
+    except ValidationError:
+        try:
+            return earlier_record(json.loads(body))
+        except (ValueError, TypeError, KeyError):
+            return None

@@ -35,6 +35,8 @@ class Conversation(BaseModel):
 
     session_id: SessionId
     caller: Caller
+    began_at: float = 0.0
+    """Unix time."""
     language: Language = Language("en-US")
     stt_provider: str | None = None
     tts_provider: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
+from convonet.sessions.happenings import Watch, nobody_watches
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.messages import Transfers
 
@@ -36,6 +37,8 @@ class Services:
     transfers: Transfers
     record: Callable[[TurnRecord], None]
     """Takes the record of each turn at its end; returns at once."""
+    watch: Watch = nobody_watches
+    """Is told of all that happens in each call."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     wall_clock: Callable[[], float] = time.time
 

@@ -24,6 +24,7 @@ from convonet.protocol.server import (
 )
 from convonet.records.record import TurnRecord, TurnStatus
 from convonet.sessions.conversation import Conversation
+from convonet.sessions.happenings import AnswerGrew
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
@@ -164,6 +165,7 @@ class Turn:
                         case TextDelta(text):
                             self._log.mark("first_token_ms")
                             speaker.feed(text)
+                            self._services.watch(request.session_id, AnswerGrew(text))
                         case ToolStarted() | ToolFinished():
                             self._log.tool(event)
                             self._emit(_tool_event(self._turn_id, event))

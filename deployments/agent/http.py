@@ -6,12 +6,12 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from actors.store import checkpoint_store, record_store
+from actors.reporting import Reporting, TurnRecords
+from actors.store import checkpoint_store
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.service import AgentService
-from convonet.records.queue import RecordQueue
 from convonet.settings import get_settings
 from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
@@ -27,7 +27,7 @@ def agent_http() -> FastAPI:
     """The HTTP application."""
     settings = get_settings()
     database = Database(settings.database_url)
-    records = RecordQueue(record_store(settings))
+    records = TurnRecords(settings)
     agent = agent_service()
     api = AgentApi(
         agent,
@@ -39,7 +39,9 @@ def agent_http() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        reporting = Reporting("agent", lambda: {**agent.figures(), **records.figures()})
         yield
+        await reporting.close()
         await records.close()
         await database.close()
 

@@ -42,11 +42,16 @@ class CallCenter:
     """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
+        from actors.reporting import Reporting
         from deployments.call_center.parts import transfer_host
 
         self._host = transfer_host()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
         await self._host.start()
+        self._reporting = Reporting("call_center", self._host.figures)
+
+    async def __del__(self) -> None:  # Serve awaits it
+        await self._reporting.close()
 
     async def begin(self, order: TransferOrder) -> None:
         """See `TransferHost.begin`."""

@@ -8,6 +8,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.load import counted, load
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
@@ -29,13 +30,23 @@ def build_http() -> FastAPI:
 
     settings = get_settings()
     log_to_own_stderr(settings)
-    return application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
+    return counted(
+        application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
+    )
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class Hanok:
     """One replica."""
+
+    async def __init__(self) -> None:  # type: ignore[misc]
+        from actors.reporting import Reporting
+
+        self._reporting = Reporting("hanok", load().figures)
+
+    async def __del__(self) -> None:  # Serve awaits it
+        await self._reporting.close()
 
 
 def build(args: dict[str, str]) -> Application:

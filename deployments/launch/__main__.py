@@ -79,6 +79,7 @@ def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> No
         typer.echo("  PIN                  users_anthropic.voice_pin of your database")
     typer.echo(f"  Restaurant           {url}/hanok")
     typer.echo(f"  Call centre          {url}/call-center")
+    typer.echo(f"  Agent Monitor        {url}/agent-monitor")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()

@@ -62,7 +62,7 @@ class Product:
         while time.monotonic() - started < START_TIMEOUT_S:
             self._require_alive()
             parts = _fetch(f"{self.url}/ready")
-            state = parts | {name: _answers(f"{self.url}/{name}/health") for name in ("hanok", "crm")}
+            state = parts | {name: _answers(f"{self.url}/{name}/health") for name in ("hanok", "crm", "agent-monitor")}
             for part in sorted(name for name, ok in state.items() if ok and name not in told):
                 say(f"{part} is ready after {time.monotonic() - started:.0f} s")
                 told.add(part)

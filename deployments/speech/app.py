@@ -5,6 +5,7 @@ from typing import cast
 from ray import serve
 from ray.serve import Application, Deployment
 
+from actors.reporting import Reporting
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
@@ -23,8 +24,10 @@ class Speech:
         log_to_own_stderr(settings)
         self._speech = LocalSpeech(settings)
         await self._speech.start()
+        self._reporting = Reporting("speech", self._speech.figures)
 
-    def __del__(self) -> None:
+    async def __del__(self) -> None:  # Serve awaits it
+        await self._reporting.close()
         self._speech.close()
 
     async def ready(self) -> bool:

@@ -1,15 +1,16 @@
 """What a replica of the tools serves: all domains' MCP servers over one database."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
 from starlette.applications import Starlette
 
+from actors.reporting import Reporting
 from convonet.domains.discovery import all_servers
-from convonet.mcp.server import http_app
+from convonet.mcp.server import DomainServer, http_app
 from convonet.settings import get_settings
 from convonet.storage.database import Database
 from convonet.storage.effects import forget_old_effects
@@ -29,15 +30,24 @@ def tools_server() -> Starlette:
     @asynccontextmanager
     async def alongside() -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(database))
+        reporting = Reporting("tools", lambda: _figures(servers))
         try:
             yield
         finally:
+            await reporting.close()
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)
             await database.close()
 
     servers = all_servers(database, settings)
     return http_app(servers, secret=settings.signing_secret, alongside=alongside)
+
+
+def _figures(servers: Mapping[str, DomainServer]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for domain, server in servers.items():
+        figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+    return figures
 
 
 async def _tidy(database: Database) -> None:

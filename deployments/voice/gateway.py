@@ -7,7 +7,7 @@ which ends that node's WebSockets some time later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -19,6 +19,7 @@ from ray import serve
 
 from actors.remote import RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
+from actors.reporting import Reporting
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
@@ -45,6 +46,7 @@ class Gateway:
         self._hosts = hosts
         self._sockets = SocketsPerAddress(settings.sessions_per_address)
         self._relays: set[Relay] = set()
+        self._refusals = 0
 
     async def webrtc(self, websocket: WebSocket) -> None:
         """The wire contract of docs/protocol.md."""
@@ -52,6 +54,7 @@ class Gateway:
         await websocket.accept()
         headers = websocket.headers
         if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+            self._refusals += 1
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
         address = websocket.client.host if websocket.client else "unknown"
@@ -59,8 +62,13 @@ class Gateway:
             with self._sockets.hold(address):
                 await self._relay(Relay(socket, self._hosts, self._settings, address=address))
         except CapacityError as error:
+            self._refusals += 1
             refusal = ErrorMessage(code=error.code, message=error.spoken, retry_after_ms=error.retry_after_ms)
             await socket.refuse(refusal, CLOSE_TRY_LATER)
+
+    def figures(self) -> Mapping[str, float]:
+        """Sockets that are open, and those refused so far for their origin or their number."""
+        return {"sockets": len(self._relays), "refusals": self._refusals}
 
     async def _relay(self, relay: Relay) -> None:
         self._relays.add(relay)
@@ -102,7 +110,9 @@ def gateway_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        reporting = Reporting("voice", gateway().figures)
         yield
+        await reporting.close()
         await callers.stop()
 
     app = http_service("voice-gateway-service", lifespan)

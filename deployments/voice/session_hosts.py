@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ray import serve
@@ -12,12 +12,14 @@ from ray.serve.handle import DeploymentHandle
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
+from actors.reporting import Reporting, TurnRecords, replica_name
 from actors.session_host import SessionHost
-from actors.store import checkpoint_store, record_store, throttle
+from actors.store import checkpoint_store, throttle
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
-from convonet.records.queue import RecordQueue
+from convonet.monitor.live_calls import LiveCalls
 from convonet.records.record import TurnRecord
+from convonet.sessions.happenings import Watch
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
@@ -43,9 +45,10 @@ class ServedSessionHost(SessionHost):
             "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
         }
         transfers = RemoteTransfers(serve.get_deployment_handle("CallCenter", "call-center", _check_exists=False))
-        self._records = RecordQueue(record_store(settings))
+        self._records = TurnRecords(settings)
+        self._calls = LiveCalls(replica_name())
         super().__init__(
-            serve.get_replica_context().replica_id.unique_id,
+            replica_name(),
             settings=settings,
             pins=pin_verifier(settings),
             throttle=throttle(settings, "pin"),
@@ -56,16 +59,22 @@ class ServedSessionHost(SessionHost):
                 RemoteAgent(self._parts["agent"]),
                 transfers,
                 self._records.add,
+                self._calls.watch,
             ),
         )
+        self._reporting = Reporting("sessions", self._figures, self._calls)
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._reporting.close()
         await self._records.close()
 
     async def parts(self) -> dict[str, dict[str, bool]]:
         """The parts a turn needs, each with whether it answers."""
         answers = await asyncio.gather(*(_answers(handle) for handle in self._parts.values()))
         return {name: {"ok": ok} for name, ok in zip(self._parts, answers, strict=True)} | {"sessions": {"ok": True}}
+
+    def _figures(self) -> Mapping[str, float]:
+        return {**self.figures(), **self._calls.figures(), **self._records.figures()}
 
 
 def _services(
@@ -74,6 +83,7 @@ def _services(
     agent: RemoteAgent,
     transfers: RemoteTransfers,
     record: Callable[[TurnRecord], None],
+    watch: Watch,
 ) -> Services:
     """One set for all sessions; vendors' clients are made here, once, and pooled."""
     ears: dict[str, SpeechToText] = {local.name: local}
@@ -89,6 +99,7 @@ def _services(
         default_voice=settings.speaks_with,
         transfers=transfers,
         record=record,
+        watch=watch,
         timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
     )
 

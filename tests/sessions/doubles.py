@@ -175,7 +175,7 @@ class World:
         if not self.hosts:
             raise HostLost("no host")
         routed = [name for name in self.hosts if name not in self.stopping]
-        return wanted if wanted in routed else min(routed, key=lambda n: self.hosts[n].session_count())
+        return wanted if wanted in routed else min(routed, key=lambda n: self.hosts[n].figures()["sessions"])
 
     def stop_gracefully(self, name):
         """As Serve stops a replica: no new call goes there, open streams stay open."""

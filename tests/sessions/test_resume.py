@@ -73,9 +73,9 @@ async def test_a_session_whose_caller_stays_away_ends_after_the_grace_time():
     async with world.caller() as client:
         pass
     await asyncio.sleep(29)
-    assert sum(host.session_count() for host in world.hosts.values()) == 1
+    assert sum(host.figures()["sessions"] for host in world.hosts.values()) == 1
     await asyncio.sleep(2)
-    assert sum(host.session_count() for host in world.hosts.values()) == 0
+    assert sum(host.figures()["sessions"] for host in world.hosts.values()) == 0
     async with world.client() as again:
         await again.until("auth_required")
         again.say("authenticate", resume_token=client.resume_token, last_seq=0)
@@ -180,7 +180,7 @@ async def test_a_newer_copy_fences_the_older_one_off():
             await elsewhere.resume(token, client.last_seq())
             client.say("text_input", text="to the old copy")
             assert (await client.until("closed"))["code"] in {1000, 4001}
-            assert old.session_count() == 0
+            assert old.figures()["sessions"] == 0
             elsewhere.say("text_input", text="to the new copy")
             assert "You said to the new copy." in spoken(await elsewhere.answer())
     await world.end()

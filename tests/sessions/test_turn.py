@@ -294,7 +294,7 @@ async def test_hanging_up_ends_the_session_for_good():
         token = client.resume_token
         client.say("hangup")
         assert (await client.until("closed"))["code"] == 1000
-    assert all(host.session_count() == 0 for host in world.hosts.values())
+    assert all(host.figures()["sessions"] == 0 for host in world.hosts.values())
     async with world.client() as again:
         await again.until("auth_required")
         again.say("authenticate", resume_token=token, last_seq=0)

@@ -470,7 +470,7 @@ export interface Tokens {
 export interface ToolToday {
   calls: number;
   failed: number;
-  p95_ms: number | null;
+  p95_ms: number;
   tool: string;
 }
 /**

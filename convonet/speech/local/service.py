@@ -7,6 +7,7 @@ general English at the same time, one speaks.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import cast
 
 from convonet.errors import NoSpeech, SpeechUnavailable
@@ -36,6 +37,9 @@ class LocalSpeech:
         self._voice = Worker(EngineSpec("voice", folder, settings.local_voice, limit))
         self._utterances = 0
         self._sentences = 0
+        self._heard = 0
+        self._spoken = 0
+        self._refused = 0
 
     async def start(self) -> None:
         """Start all workers, so that the first caller does not wait for it. Raises `SpeechUnavailable`."""
@@ -48,11 +52,23 @@ class LocalSpeech:
         for worker in (self._callers, self._general, self._voice):
             worker.close()
 
+    def figures(self) -> Mapping[str, float]:
+        """What is heard and spoken now, what was so far, and what was refused."""
+        return {
+            "hearing": self._utterances,
+            "speaking": self._sentences,
+            "utterances": self._heard,
+            "sentences": self._spoken,
+            "refused": self._refused,
+        }
+
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`. Too many at once raise `SpeechUnavailable` immediately."""
         if self._utterances >= MAX_UTTERANCES:
+            self._refused += 1
             raise SpeechUnavailable(f"{self._utterances} utterances are waiting for local recognition")
         self._utterances += 1
+        self._heard += 1
         try:
             samples = cast("Samples", await self._callers.run(Hear(utterance)))
             heard = await self._recognise(samples)
@@ -65,8 +81,10 @@ class LocalSpeech:
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
         if self._sentences >= MAX_SENTENCES:
+            self._refused += 1
             raise SpeechUnavailable(f"{self._sentences} sentences are waiting for the local voice")
         self._sentences += 1
+        self._spoken += 1
         try:
             return SpokenAudio(cast("bytes", await self._voice.run(Speak(text))), "audio/mpeg", self.name)
         finally:

@@ -33,6 +33,9 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void logIn();
 });
+if (new URLSearchParams(location.search).get("for") === "supervisors") {
+  setText(error, "That page is for supervisors. Please log in as one.");
+}
 if (new URLSearchParams(location.search).get("link") === "void") {
   setText(error, "That link was used or has run out. Please log in, or ask for a new one.");
 }

@@ -1,0 +1,227 @@
+"""MonitorHost: holds what supervisors see; `deployments/monitor` serves it.
+
+Reports and turn records come to it from all other processes; pages follow it. It can be lost at any time: the parts
+then tell a new one everything, and past turns are in its file or in Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+
+import structlog
+
+from convonet.errors import StorageError
+from convonet.monitor.board import Board
+from convonet.monitor.messages import (
+    MonitorLines,
+    MonitorSnapshot,
+    MonitorUpdate,
+    Now,
+    Today,
+    TurnRow,
+)
+from convonet.monitor.reporter import Attention
+from convonet.monitor.reports import Report
+from convonet.monitor.stores import WatchedStore
+from convonet.monitor.today import TodaysTurns
+from convonet.monitor.turn_index import TurnIndex
+from convonet.monitor.turn_table import row_of
+from convonet.monitor.viewer import Viewer
+from convonet.records.record import TurnRecord
+from convonet.records.store import RedisRecords
+
+log = structlog.get_logger(__name__)
+
+PUSH_EVERY_S = 0.25
+NOW_EVERY_S = 1.0
+TODAY_EVERY_S = 2.0
+"""Numbers change all the time; a person reads them no faster."""
+
+TIDY_EVERY_S = 3600.0
+
+READ_AT_ONCE = 200
+"""Records of one call to Redis: some 500 kB."""
+
+MOST_NEW_TURNS = 200
+"""Turns that a page may be behind before it has to ask for the list again."""
+
+
+class MonitorHost:
+    """One per cluster. `start` it before use and `stop` it at the end."""
+
+    def __init__(
+        self,
+        index: TurnIndex,
+        today: TodaysTurns,
+        stores: Sequence[WatchedStore],
+        redis: RedisRecords | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """The first of `stores` is that of the records."""
+        self.index = index
+        self._today = today
+        self._stores = stores
+        self._redis = redis
+        self._clock = clock
+        self._board = Board()
+        self._new_turns: deque[tuple[int, TurnRow]] = deque(maxlen=MOST_NEW_TURNS)
+        self._turns = 0
+        self._viewers: set[Viewer] = set()
+        self._now: Now
+        self._today_view: Today
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the file, count today's turns, and begin to read what only Redis has."""
+        await self.index.open()
+        now = self._clock()
+        self._today.at(now)
+        async for records in self.index.since(self._today.midnight(now)):
+            for record in records:
+                self._today.add(record)
+        self._look()
+        self._today_view = self._today.view()
+        for work in (self._push(), self._tidy(), self._read_redis(), *(store.watch() for store in self._stores)):
+            self._spawn(work)
+
+    async def stop(self) -> None:
+        """Close the file."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.index.close()
+
+    # -- from the other processes
+
+    def report(self, report: Report) -> Attention:
+        """What a process says of itself and its calls."""
+        if not self._board.take(report, self._clock()):
+            return Attention.TELL_ALL
+        return Attention.WATCHED if self._viewers else Attention.UNWATCHED
+
+    async def write(self, records: Sequence[TurnRecord]) -> None:
+        """Keep turn records. Raises `StorageError`."""
+        for record in await self.index.write(records):
+            self._today.add(record)
+            self._turns += 1
+            self._new_turns.append((self._turns, row_of(record)))
+
+    # -- to the pages
+
+    async def follow(
+        self, viewer: Viewer, staff_name: str
+    ) -> AsyncGenerator[MonitorSnapshot | MonitorUpdate | MonitorLines, None]:
+        """Everything, then what changes, for as long as the page is there."""
+        self._viewers.add(viewer)
+        viewer.board, viewer.turns = self._board.version, self._turns
+        viewer.now, viewer.today = self._now, self._today_view
+        try:
+            calls = self._board.calls()
+            yield MonitorSnapshot(staff_name=staff_name, now=self._now, today=self._today_view, calls=calls)
+            while True:
+                await viewer.wait()
+                update = self._update(viewer)
+                if update != MonitorUpdate():
+                    yield update
+                if (lines := self._lines(viewer)) is not None:
+                    yield lines
+        finally:
+            self._viewers.discard(viewer)
+
+    def _update(self, viewer: Viewer) -> MonitorUpdate:
+        update = MonitorUpdate(
+            now=self._now if viewer.now is not self._now else None,
+            today=self._today_view if viewer.today is not self._today_view else None,
+            calls=self._board.calls(viewer.board),
+            ended=self._board.ended(viewer.board),
+            turns=[row for number, row in self._new_turns if number > viewer.turns],
+        )
+        viewer.board, viewer.turns = self._board.version, self._turns
+        viewer.now, viewer.today = self._now, self._today_view
+        return update
+
+    def _lines(self, viewer: Viewer) -> MonitorLines | None:
+        session_id = viewer.session_id
+        if session_id is None:
+            return None
+        return viewer.news_of(session_id, self._board.lines(session_id))
+
+    # -- what goes on by itself
+
+    async def _push(self) -> None:
+        loop = asyncio.get_running_loop()
+        now_at = today_at = loop.time()
+        pushed = (-1, -1)
+        while True:
+            await asyncio.sleep(PUSH_EVERY_S)
+            if loop.time() - now_at >= NOW_EVERY_S:
+                now_at = loop.time()
+                self._look()
+            if loop.time() - today_at >= TODAY_EVERY_S:
+                today_at = loop.time()
+                self._count()
+            news = (self._board.version, self._turns)
+            for viewer in self._viewers:
+                if news != pushed or viewer.has_other_news(self._now, self._today_view):
+                    viewer.wake()
+            pushed = news
+
+    def _look(self) -> None:
+        at = self._clock()
+        self._board.tidy(at)
+        waiting = int(self._board.largest_figure("records_waiting"))
+        records, *others = self._stores
+        views = [records.view(waiting), *(store.view() for store in others)]
+        self._now = self._board.now(at, views)
+
+    def _count(self) -> None:
+        date = self._today_view.date
+        self._today.at(self._clock())
+        view = self._today.view()
+        if view != self._today_view:
+            self._today_view = view
+        if view.date != date:
+            self._board.new_day()
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await self.index.forget_old()
+            except StorageError as error:
+                log.warning("turns_not_tidied", error=str(error))
+            await asyncio.sleep(TIDY_EVERY_S)
+
+    async def _read_redis(self) -> None:
+        """Bring the file up to date with Redis: newest first, so that what a supervisor looks for is there soon."""
+        if self._redis is None:
+            return
+        records = self._stores[0]
+        records.progress = 0.0
+        while True:
+            try:
+                await self._read_all(self._redis, records)
+                break
+            except StorageError as error:
+                log.warning("records_not_read", error=str(error))
+                await asyncio.sleep(NOW_EVERY_S)
+        records.progress = None
+
+    async def _read_all(self, redis: RedisRecords, store: WatchedStore) -> None:
+        await self._copy(redis, await redis.listed())
+        offset, total = 0, max(1, await redis.count())
+        while ids := await redis.newest(offset, READ_AT_ONCE):
+            await self._copy(redis, ids)
+            offset += len(ids)
+            store.progress = min(1.0, offset / total)
+
+    async def _copy(self, redis: RedisRecords, ids: Sequence[str]) -> None:
+        missing = await self.index.unknown(ids)
+        for first in range(0, len(missing), READ_AT_ONCE):
+            for record in await self.index.write(await redis.read(missing[first : first + READ_AT_ONCE])):
+                self._today.add(record)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))

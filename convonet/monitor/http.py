@@ -1,0 +1,225 @@
+"""The monitor's web application, for supervisors only: the page and its socket, the list of turns, a turn, exports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated, Protocol
+
+import structlog
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, WebSocket
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from convonet.auth.throttle import PinThrottle
+from convonet.errors import AuthRefused
+from convonet.monitor.export import MOST_EXPORTED, as_csv, as_json
+from convonet.monitor.messages import (
+    MOST_BYTES,
+    Choices,
+    MonitorAlive,
+    MonitorAliveAck,
+    MonitorLines,
+    MonitorRefused,
+    MonitorSnapshot,
+    MonitorUpdate,
+    TurnPage,
+    monitor_messages,
+)
+from convonet.monitor.turn_filter import TurnFilter
+from convonet.monitor.turn_index import TurnIndex
+from convonet.monitor.viewer import Viewer
+from convonet.records.record import TurnRecord
+from convonet.settings import Settings
+from convonet.staff.accounts import Role, StaffAccounts, StaffMember
+from convonet.staff.http import StaffLogin
+from convonet.storage.database import Database
+from convonet.web.pages import page
+from convonet.web.refusals import Refused
+from convonet.web.service import http_service
+
+log = structlog.get_logger(__name__)
+
+NOT_LOGGED_IN = 4401
+NO_SUPERVISOR = 4403
+
+NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
+
+
+class _Asked(TurnFilter):
+    """The query of the list."""
+
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9.e+]{1,30}-[0-9]{1,18}$")] = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class Host(Protocol):
+    """What the pages follow."""
+
+    index: TurnIndex
+
+    def follow(
+        self, viewer: Viewer, staff_name: str
+    ) -> AsyncGenerator[MonitorSnapshot | MonitorUpdate | MonitorLines, None]: ...
+
+
+class MonitorApplication:
+    """All that the application's routes need."""
+
+    def __init__(self, database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> None:
+        self._host = host
+        self.login = StaffLogin(StaffAccounts(database), throttle, settings)
+
+    def add_routes(self, app: FastAPI) -> None:
+        """Everything below /agent-monitor."""
+        app.include_router(self.login.router())
+        app.add_api_route("/", self._page, include_in_schema=False, dependencies=[Depends(self._require_on_page)])
+        app.add_api_route("/api/turns", self._turns, methods=["GET"])
+        app.add_api_route("/api/turns/{request_id}", self._turn, methods=["GET"])
+        app.add_api_route("/api/choices", self._choices, methods=["GET"])
+        app.add_api_route("/api/export.json", self._export_json, methods=["GET"], response_class=StreamingResponse)
+        app.add_api_route("/api/export.csv", self._export_csv, methods=["GET"], response_class=StreamingResponse)
+        app.add_api_websocket_route("/ws", self._socket)
+
+    async def _page(self) -> FileResponse:
+        return page("agent-monitor")
+
+    async def _require_on_page(self, request: Request) -> None:
+        member = await self.login.require_staff_page(request)
+        if member.role is not Role.SUPERVISOR:
+            raise HTTPException(303, headers={"Location": "staff/login?for=supervisors&to=/agent-monitor/"})
+
+    async def _require(self, request: Request) -> StaffMember:
+        return _require_supervisor(await self.login.require_staff(request))
+
+    async def _turns(self, request: Request, asked: Annotated[_Asked, Query()]) -> TurnPage:
+        """The newest turns that the filters let through, a page at a time."""
+        await self._require(request)
+        return await self._host.index.page(asked, asked.cursor, asked.limit)
+
+    async def _turn(self, request_id: str, request: Request) -> TurnRecord:
+        """All that is known of a turn."""
+        member = await self._require(request)
+        record = await self._host.index.get(request_id)
+        if record is None:
+            raise Refused(404, "not_found", "There is no such turn, or it is older than a week.")
+        log.info("turn_read", staff=member.username, request_id=request_id)
+        return record
+
+    async def _choices(self, request: Request) -> Choices:
+        """What the list can be filtered by."""
+        await self._require(request)
+        return await self._host.index.choices()
+
+    async def _export_json(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
+        """The turns that the filters let through, as a JSON array of whole records."""
+        await self._require_export(request)
+        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        return StreamingResponse(as_json(bodies), media_type="application/json", headers=_file("turns.json"))
+
+    async def _export_csv(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
+        """The turns that the filters let through, for a spreadsheet."""
+        await self._require_export(request)
+        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        return StreamingResponse(as_csv(bodies), media_type="text/csv; charset=utf-8", headers=_file("turns.csv"))
+
+    async def _require_export(self, request: Request) -> None:
+        member = await self._require(request)
+        log.info("turns_exported", staff=member.username)
+
+    async def _socket(self, websocket: WebSocket) -> None:
+        """What is going on, as it happens."""
+        await websocket.accept()
+        try:
+            member = await self.login.of_socket(websocket)
+            if member.role is not Role.SUPERVISOR:
+                await websocket.close(NO_SUPERVISOR)
+                return
+            await _PageSocket(websocket, self._host, self.login).run(member)
+        except AuthRefused:
+            await websocket.close(NOT_LOGGED_IN)
+
+
+class _PageSocket:
+    """One socket of one page."""
+
+    def __init__(self, websocket: WebSocket, host: Host, login: StaffLogin) -> None:
+        self._websocket = websocket
+        self._host = host
+        self._login = login
+        self._viewer = Viewer()
+
+    async def run(self, member: StaffMember) -> None:
+        """Until the page is gone. Raises `AuthRefused` when the person has logged out meanwhile."""
+        tasks = [asyncio.create_task(work) for work in (self._show(member), self._listen())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, AuthRefused):
+                raise outcome
+            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect | RuntimeError):
+                log.error("monitor_page_crashed", staff=member.username, exc_info=outcome)
+        if self._websocket.application_state is WebSocketState.CONNECTED:
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
+                await self._websocket.close(1001)
+
+    async def _show(self, member: StaffMember) -> None:
+        async with contextlib.aclosing(self._host.follow(self._viewer, member.display_name)) as messages:
+            async for message in messages:
+                await self._send(message)
+
+    async def _listen(self) -> None:
+        while True:
+            text = await self._websocket.receive_text()
+            try:
+                if len(text) > MOST_BYTES:
+                    raise ValueError("too long")
+                message = monitor_messages.validate_json(text)
+            except (ValidationError, ValueError):
+                await self._send(MonitorRefused(message="The page and the server misunderstood each other. Reload it."))
+                continue
+            if isinstance(message, MonitorAlive):
+                # who has logged out elsewhere, or lost the account, sees no more of it
+                await self._login.of_socket(self._websocket)
+                await self._send(MonitorAliveAck())
+            else:
+                self._viewer.watch(message.session_id)
+
+    async def _send(self, message: BaseModel) -> None:
+        await self._websocket.send_text(message.model_dump_json())
+
+
+def application(database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> FastAPI:
+    """The whole application; it closes the database when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        await database.close()
+
+    app = http_service("monitor-service", lifespan)
+    MonitorApplication(database, settings, throttle, host).add_routes(app)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """Alive: this replica answers."""
+        return {"status": "ok", "service": "monitor-service"}
+
+    return app
+
+
+def _require_supervisor(member: StaffMember) -> StaffMember:
+    if member.role is not Role.SUPERVISOR:
+        raise Refused(403, "not_for_you", NOT_FOR_YOU)
+    return member
+
+
+def _file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}

@@ -1,0 +1,116 @@
+"""Tells the monitor how this process is doing: its own figures, and what changes in its calls.
+
+Every part runs one. A monitor that is away costs nothing: the next report that it takes makes up for what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Protocol
+
+from convonet.errors import StorageError
+from convonet.monitor.live_calls import LiveCalls
+from convonet.monitor.messages import PartName
+from convonet.monitor.reports import CallReport, Report
+
+WATCHED_S = 0.4
+"""Between two reports of calls while a supervisor looks: an event is on the screen within a second."""
+
+UNWATCHED_S = 2.0
+"""Between two reports otherwise, and always between two that hold figures only."""
+
+LAST_CHANCE_S = 1.0
+
+Figures = Callable[[], Mapping[str, float]]
+"""A part's own figures by name; counts only grow."""
+
+
+class Attention(StrEnum):
+    """How the monitor takes a report."""
+
+    WATCHED = "watched"
+    """Somebody looks at it."""
+    UNWATCHED = "unwatched"
+    TELL_ALL = "tell_all"
+    """It does not know this process (any more): the next report must hold everything."""
+
+
+class MonitorPort(Protocol):
+    """The monitor, seen from another process."""
+
+    async def report(self, report: Report) -> Attention:
+        """Take a report. Raises `StorageError` when the monitor is away."""
+        ...
+
+
+class Reporter:
+    """One per process."""
+
+    def __init__(
+        self,
+        part: PartName,
+        replica: str,
+        monitor: MonitorPort,
+        figures: Figures,
+        calls: LiveCalls | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._part = part
+        self._replica = replica
+        self._monitor = monitor
+        self._figures = figures
+        self._calls = calls
+        self._since = clock()
+        self._attention = Attention.TELL_ALL
+        self._lag_ms = 0.0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None, None]:
+        """Report for as long as the block lasts, and the end at its end."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.say_goodbye()
+
+    async def run(self) -> None:
+        """Report for ever."""
+        loop = asyncio.get_running_loop()
+        told_at = 0.0
+        while True:
+            due = loop.time() + WATCHED_S
+            await asyncio.sleep(WATCHED_S)
+            # what a timer is late by is how long the loop was busy with something else
+            self._lag_ms = max(self._lag_ms, 1000 * (loop.time() - due))
+            hurry = self._attention is not Attention.UNWATCHED and self._calls is not None and self._calls.has_news
+            if hurry or self._attention is Attention.TELL_ALL or loop.time() - told_at >= UNWATCHED_S:
+                told_at = loop.time()
+                await self._tell()
+
+    async def say_goodbye(self) -> None:
+        """This process stops."""
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(LAST_CHANCE_S):
+                await self._monitor.report(self._report((), ended=True))
+
+    async def _tell(self) -> None:
+        everything = self._attention is Attention.TELL_ALL
+        calls = self._calls.take(everything=everything) if self._calls is not None else ()
+        try:
+            self._attention = await self._monitor.report(self._report(calls, complete=everything))
+        except StorageError:
+            # what was just taken is lost with it
+            self._attention = Attention.TELL_ALL
+
+    def _report(self, calls: tuple[CallReport, ...], *, complete: bool = False, ended: bool = False) -> Report:
+        lag, self._lag_ms = self._lag_ms, 0.0
+        figures = {**self._figures(), "loop_lag_ms": round(lag, 1)}
+        return Report(self._part, self._replica, self._since, figures, calls, complete, ended)

@@ -1,0 +1,33 @@
+"""What each process tells the monitor: its own figures, and what has changed in the calls that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from convonet.monitor.messages import LiveCall, LiveLine, PartName
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """One call as it is now, and those of its lines that are new or changed; `call` is None when it is over."""
+
+    session_id: str
+    call: LiveCall | None
+    lines: tuple[LiveLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one replica says of itself."""
+
+    part: PartName
+    replica: str
+    since: float
+    """When it started; Unix time."""
+    figures: Mapping[str, float]
+    calls: tuple[CallReport, ...] = ()
+    complete: bool = False
+    """These are all calls of this replica, with all their lines."""
+    ended: bool = False
+    """The replica stops: this is its last report."""

@@ -1,0 +1,81 @@
+"""Which turns are wanted: the filters of the list and of the export, and the SQL condition that they make."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from convonet.records.record import Source, TurnStatus
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+_WORD = re.compile(r"\w+", re.UNICODE)
+
+
+class TurnFilter(BaseModel):
+    """Filters that are left out let everything through."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text = ""
+    """Words that the caller or the agent said, in any order; each may be the beginning of one."""
+    provider: Text = ""
+    agent_type: Text = ""
+    status: TurnStatus | None = None
+    source: Source | None = None
+    user: Text = ""
+    """The caller's id, or a part of their name."""
+    session: Text = ""
+    since: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    until: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    """Unix seconds."""
+    slow_ms: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    """Turns whose first audio came later than this after the end of the utterance; typed ones: their whole answer."""
+    hand_over: bool = False
+    """Only turns that led to a hand-over, and the hand-overs themselves."""
+    failed_tool: bool = False
+
+
+Condition = tuple[str, list[str | float]]
+"""SQL over the table `turns`, and its parameters."""
+
+
+def condition_of(wanted: TurnFilter) -> Condition:
+    """All filters together; `1` when there is none."""
+    parts = [*_equal(wanted), *_ranges(wanted)]
+    if wanted.user:
+        parts.append(("(user_id = ? OR user_name LIKE ? ESCAPE '\\')", [wanted.user, f"%{_literal(wanted.user)}%"]))
+    if words := _WORD.findall(wanted.text):
+        parts.append(("id IN (SELECT rowid FROM turn_words WHERE turn_words MATCH ?)", [_match(words)]))
+    if wanted.hand_over:
+        parts.append(("hand_over", []))
+    if wanted.failed_tool:
+        parts.append(("failed_tools > 0", []))
+    return " AND ".join(sql for sql, _ in parts) or "1", [value for _, values in parts for value in values]
+
+
+def _equal(wanted: TurnFilter) -> list[Condition]:
+    columns: dict[str, str | None] = {
+        "provider": wanted.provider,
+        "agent_type": wanted.agent_type,
+        "status": wanted.status,
+        "source": wanted.source,
+        "session_id": wanted.session,
+    }
+    return [(f"{column} = ?", [value]) for column, value in columns.items() if value]
+
+
+def _ranges(wanted: TurnFilter) -> list[Condition]:
+    limits = {"at >= ?": wanted.since, "at < ?": wanted.until, "waited_ms > ?": wanted.slow_ms}
+    return [(sql, [value]) for sql, value in limits.items() if value is not None]
+
+
+def _match(words: list[str]) -> str:
+    """The full-text query: quoted, so that nothing a person types is an operator."""
+    return " ".join(f'"{word}"*' for word in words)
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([%_\\])", r"\\\1", text)

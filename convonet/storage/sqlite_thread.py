@@ -1,0 +1,51 @@
+"""A SQLite file with the one thread that may use it: it answers in its own time, and the event loop does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from convonet.errors import StorageError
+
+T = TypeVar("T")
+
+
+class SqliteThread:
+    """One connection, opened at first use; `close` it at the end. Transactions are the caller's own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "sqlite")
+        self._connection: sqlite3.Connection | None = None
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in the thread. Raises `StorageError` when the file fails."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(f"{self._path.name} failed: {error}") from error
+
+    async def close(self) -> None:
+        """Close the file, after what is at work."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # readable by its owner only: it holds what callers said
+            os.close(os.open(self._path, os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(self._path, isolation_level=None)
+            self._connection.row_factory = sqlite3.Row
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+                self._connection.execute(f"PRAGMA {pragma}")
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()

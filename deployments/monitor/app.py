@@ -1,0 +1,66 @@
+"""The Agent Monitor as a Serve application: the page at /agent-monitor, and the host that all parts report to.
+
+There is one replica. Nothing is lost with it: the parts tell the next one everything, past turns are in a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ray import serve
+from ray.serve import Application, Deployment
+
+from convonet.settings import get_settings
+from deployments.logs import log_to_own_stderr
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from convonet.monitor.reporter import Attention
+    from convonet.monitor.reports import Report
+    from convonet.records.record import TurnRecord
+
+MAX_ONGOING = 500
+"""Reports and records take milliseconds; a page has one socket for as long as it is open."""
+
+
+def build_http() -> FastAPI:
+    """The pages' side.
+
+    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    """
+    from deployments.monitor.parts import monitor_http
+
+    log_to_own_stderr(get_settings())
+    return monitor_http()
+
+
+@serve.deployment(max_ongoing_requests=MAX_ONGOING)
+@serve.ingress(build_http)
+class Monitor:
+    """The one replica. Its methods are those of `MonitorHost`, for the processes that report."""
+
+    async def __init__(self) -> None:  # type: ignore[misc]
+        from deployments.monitor.parts import monitor_host
+
+        self._host = monitor_host()
+        # Serve awaits a constructor that is a coroutine: nobody reaches this host before its file is open
+        await self._host.start()
+
+    async def __del__(self) -> None:  # Serve awaits it
+        await self._host.stop()
+
+    async def report(self, report: Report) -> Attention:
+        """See `MonitorHost.report`."""
+        return self._host.report(report)
+
+    async def write(self, records: list[TurnRecord]) -> None:
+        """See `MonitorHost.write`."""
+        await self._host.write(records)
+
+
+def build(args: dict[str, str]) -> Application:
+    """The Serve application."""
+    monitor: Deployment = Monitor  # type: ignore[assignment]
+    app: Application = monitor.options(num_replicas=1).bind()
+    return app

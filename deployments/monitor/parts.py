@@ -1,0 +1,55 @@
+"""What the replica of the monitor is made of: the host, the stores that it watches, and the pages' web application."""
+
+from __future__ import annotations
+
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from actors.monitor import MonitorHost
+from actors.store import throttle
+from convonet.monitor.http import application
+from convonet.monitor.stores import Kind, WatchedStore
+from convonet.monitor.today import TodaysTurns
+from convonet.monitor.turn_index import TurnIndex
+from convonet.records.store import RedisRecords
+from convonet.settings import Settings, get_settings
+from convonet.storage.database import Database
+
+
+@cache
+def monitor_host() -> MonitorHost:
+    """The host of this process, for the handle and for the pages."""
+    settings = get_settings()
+    redis = RedisRecords(settings.redis_url.get_secret_value()) if settings.redis_url else None
+    index = TurnIndex(settings.data_dir / "turns.db")
+    today = TodaysTurns(ZoneInfo(settings.caller_timezone), settings.token_prices, settings.currency)
+    return MonitorHost(index, today, _stores(settings, index, redis), redis)
+
+
+def monitor_http() -> FastAPI:
+    """The HTTP application."""
+    settings = get_settings()
+    return application(_database(), settings, throttle(settings, "staff"), monitor_host())
+
+
+def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
+    kept_by: Kind = "redis" if redis is not None else "embedded"
+    ask = redis.ping if redis is not None else index.ping
+    return [
+        WatchedStore("records", kept_by, ask),
+        WatchedStore("checkpoints", kept_by, ask),
+        WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _ask_database),
+    ]
+
+
+async def _ask_database() -> None:
+    async with _database().reading() as session:
+        await session.execute(text("SELECT 1"))
+
+
+@cache
+def _database() -> Database:
+    return Database(get_settings().database_url)
