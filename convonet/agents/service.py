@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -167,7 +166,7 @@ class AgentService:
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
         with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
-            calling.words(arguments=json.dumps(call["args"], default=str))
+            calling.words(arguments=call["args"])
             result = await self._tools.call(
                 domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
             )

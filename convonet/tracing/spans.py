@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Generator, Mapping
 from contextvars import ContextVar
 from typing import Literal, Protocol, TypedDict, Unpack
@@ -46,7 +47,7 @@ class Words(TypedDict, total=False):
 
     transcript: str
     answer: str
-    arguments: str
+    arguments: Mapping[str, object]
     result: str
 
 
@@ -99,16 +100,13 @@ class Span:
     def words(self, **words: Unpack[Words]) -> None:
         """Add words of the caller, where they are allowed; secrets never are."""
         if self._recorded is not None and _recorder is not None and _recorder.words:
-            self._recorded.set({name: without_secrets(str(text)) for name, text in words.items()})
+            self._recorded.set({name: without_secrets(_text(said)) for name, said in words.items()})
 
     def end(self, error: str = "") -> None:
         """The work is over; only the first end counts."""
         if self._recorded is not None and not self._over:
             self._over = True
             self._recorded.end(self.status, error)
-
-
-_OFF = Span(None)
 
 
 def record_with(recorder: Recorder | None) -> None:
@@ -131,10 +129,10 @@ def begin(
     Without either it is recorded only where a trace may begin.
     """
     if _recorder is None:
-        return _OFF
+        return Span(None)
     above = parent or _current.get()
     if above is None and not begins_trace:
-        return _OFF
+        return Span(None)
     return Span(_recorder.start(name, kind, above, attributes))  # type: ignore[arg-type]
 
 
@@ -149,7 +147,7 @@ def span(
 ) -> Generator[Span, None, None]:
     """A span around a block; what the block opens is below it. See `begin`."""
     opened = begin(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
-    if opened is _OFF:
+    if opened._recorded is None:
         yield opened
         return
     before = _current.set(opened._recorded)
@@ -176,6 +174,10 @@ def current_trace_id() -> str | None:
     """By which the trace of the block around can be found."""
     recorded = _current.get()
     return recorded.trace_id if recorded is not None else None
+
+
+def _text(said: object) -> str:
+    return said if isinstance(said, str) else json.dumps(said, default=str)
 
 
 def status_of(error: BaseException) -> Status:

@@ -30,7 +30,7 @@ from convonet.storage.checkpoints import MemoryCheckpoints
 from convonet.storage.database import Database
 from convonet.tracing import export
 from convonet.tracing.carried import carried, serving
-from convonet.tracing.spans import current_trace_id, current_traceparent, span
+from convonet.tracing.spans import Attributes, Words, current_trace_id, current_traceparent, span
 from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
 from tests.domains.conftest import ALICE, SECRET
@@ -157,6 +157,10 @@ def test_a_trace_context_that_makes_no_sense_is_not_taken_up(traced, collector, 
 @given(text=st.text(max_size=80))
 def test_any_trace_context_can_be_read(text):
     assert export._above(text) is not None
+
+
+def test_all_that_a_span_may_say_has_a_name_in_the_trace():
+    assert set(export.NAMES) == set(Attributes.__annotations__) | set(Words.__annotations__)
 
 
 def test_only_what_belongs_to_a_trace_is_recorded(traced, collector):
