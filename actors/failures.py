@@ -18,7 +18,10 @@ from convonet.errors import ConvonetError
 
 @contextmanager
 def remote_errors(kind: type[ConvonetError], who: str) -> Generator[None, None, None]:
-    """Let our own errors through as they were raised; turn every other failure of the other side into `kind`."""
+    """Let our own errors through as they were raised; turn every other failure of the other side into `kind`.
+
+    What such a failure said stays in the log of the process where it happened: it may quote a caller.
+    """
     try:
         yield
     except ConvonetError:
@@ -30,8 +33,8 @@ def remote_errors(kind: type[ConvonetError], who: str) -> Generator[None, None, 
     except RayTaskError as error:
         if isinstance(error.cause, ConvonetError):
             raise error.cause from None
-        raise kind(f"{who} crashed: {error.cause!r}") from error
+        raise kind(f"{who} crashed: {type(error.cause).__name__}") from error
     except (RayError, RayServeException, grpc.RpcError) as error:
         raise kind(f"{who} is away: {type(error).__name__}") from error
     except Exception as error:
-        raise kind(f"{who} crashed: {error!r}") from error
+        raise kind(f"{who} crashed: {type(error).__name__}") from error

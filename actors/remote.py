@@ -14,6 +14,7 @@ from actors.failures import remote_errors
 from convonet.agents.base import AgentEvent, TurnRequest
 from convonet.errors import AgentError, SpeechUnavailable
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+from convonet.tracing.carried import carried
 
 
 class RemoteSpeech:
@@ -27,12 +28,12 @@ class RemoteSpeech:
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`."""
         with remote_errors(SpeechUnavailable, "speech deployment"):
-            return cast("Transcript", await self._handle.transcribe.remote(utterance, language))
+            return cast("Transcript", await self._handle.transcribe.remote(utterance, language, carried()))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
         with remote_errors(SpeechUnavailable, "speech deployment"):
-            return cast("SpokenAudio", await self._handle.synthesize.remote(text, language))
+            return cast("SpokenAudio", await self._handle.synthesize.remote(text, language, carried()))
 
 
 class RemoteAgent:

@@ -31,6 +31,7 @@ import structlog
 from actors.lifetime import Lifetimes, Patience
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
 from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
+from convonet.records.record import TurnStatus
 from convonet.sessions.announcements import speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over import HandOver
@@ -240,7 +241,7 @@ class SessionActor:
             self._outbox.write(UtteranceDone(utterance.utterance_id))
         elif self._human.is_talking:
             self._emit(ErrorMessage(code=ErrorCode.INVALID_MODE, message="You are talking with a person right now."))
-            self._outbox.write(UtteranceDone(utterance.utterance_id))
+            self._outbox.write(UtteranceDone(utterance.utterance_id, "failed"))
         elif any(u.utterance_id == utterance.utterance_id for u in self._held()):
             return
         elif self.state is SessionState.READY:
@@ -249,7 +250,7 @@ class SessionActor:
             self._waiting.append(utterance)
         else:
             self._emit(ErrorMessage(code=ErrorCode.BUSY, message="One moment, I'm still working on what you said."))
-            self._outbox.write(UtteranceDone(utterance.utterance_id))
+            self._outbox.write(UtteranceDone(utterance.utterance_id, "failed"))
 
     def _tell_last_turn_again(self, last_seq: int) -> None:
         last = self.conversation.last_turn
@@ -275,7 +276,7 @@ class SessionActor:
         utterance, self._turn, self._current = self._current, None, None
         self._tell(TurnOver())
         if utterance is not None:
-            outcome = _outcome_of(task)
+            outcome, status = _outcome_of(task)
             self.conversation.remember(
                 utterance.utterance_id, outcome.transcript if outcome else "", outcome.final if outcome else None
             )
@@ -283,7 +284,7 @@ class SessionActor:
                 turn_id = self.conversation.turn_id_of(utterance.utterance_id)
                 self._human.after_turn(turn_id, outcome.transcript, outcome.final)
             await self._save()
-            self._outbox.write(UtteranceDone(utterance.utterance_id))
+            self._outbox.write(UtteranceDone(utterance.utterance_id, status))
         self.state = SessionState.READY
         if self._waiting:
             self._start(self._waiting.popleft())
@@ -292,7 +293,7 @@ class SessionActor:
         cancelled = self.conversation.turn_id_of(self._current.utterance_id) if self._current else None
         self._emit(PlaybackStop(turn_id=cancelled))
         for utterance in self._waiting:
-            self._outbox.write(UtteranceDone(utterance.utterance_id))
+            self._outbox.write(UtteranceDone(utterance.utterance_id, "cancelled"))
         self._waiting.clear()
         for task in self._children():
             task.cancel()
@@ -353,10 +354,11 @@ async def _then_none(work: Coroutine[None, None, None]) -> None:
     await work
 
 
-def _outcome_of(task: asyncio.Task[TurnOutcome | None]) -> TurnOutcome | None:
+def _outcome_of(task: asyncio.Task[TurnOutcome | None]) -> tuple[TurnOutcome | None, TurnStatus]:
     if task.cancelled():
-        return None
+        return None, "cancelled"
     if (error := task.exception()) is not None:
         log.error("turn_crashed", exc_info=error)
-        return None
-    return task.result()
+        return None, "failed"
+    outcome = task.result()
+    return outcome, outcome.status if outcome else "success"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from typing import NewType
@@ -18,6 +19,12 @@ DEMO_USER_ID = UserId("00000000-0000-4000-8000-000000000001")
 def new_session_id() -> SessionId:
     """A session id nobody can guess: 128 random bits, made by the server only."""
     return SessionId(f"s-{secrets.token_hex(16)}")
+
+
+def turn_id_of(session_id: SessionId, utterance_id: str) -> TurnId:
+    """The same utterance always makes the same turn id, on whichever host: its tools' effects happen once."""
+    digest = hashlib.sha256(f"{session_id}/{utterance_id}".encode()).hexdigest()
+    return TurnId(f"t-{digest[:24]}")
 
 
 def id_of(text: str) -> uuid.UUID:

@@ -1,58 +1,67 @@
-"""Structured logs: JSON lines on stderr with session and turn ids, for our own events and those of the libraries alike.
+"""Structured logs: JSON lines on stderr with session, turn and trace ids, for our own events and the libraries'.
 
 Every process that serves calls `configure` once at its start. Bind ids with `structlog.contextvars`; they are merged
-into each line. Values under secret names are replaced, and so are credentials inside texts, but that is the last net
-only: code does not log them in the first place.
+into each line. What is written passes `redaction` first.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
-import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, get_args
 
 import structlog
 
+from convonet.redaction import QuoteFree, Redaction
+from convonet.tracing.spans import current_trace_id
+
 Level = Literal["debug", "info", "warning", "error"]
 
-REDACTED = "***"
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "gateway": ("convonet.gateway", "deployments.voice"),
+    "session": ("convonet.sessions", "actors.session", "actors.session_host"),
+    "speech": ("convonet.speech", "deployments.speech"),
+    "agent": ("convonet.agents", "convonet.agent_api", "deployments.agent"),
+    "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
+    "storage": ("convonet.storage", "convonet.records", "actors.store"),
+    "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),
+    "access": ("convonet.auth", "convonet.staff", "convonet.web"),
+    "monitor": ("convonet.monitor", "convonet.metrics", "actors.monitor", "actors.reporting", "deployments.monitor"),
+    "tracing": ("convonet.tracing",),
+    "libraries": ("",),
+}
+"""The loggers of each part whose level can be set alone; a logger's name is its module's, and covers those below it."""
 
-_SECRET_WORDS = frozenset(
-    {"pin", "token", "jwt", "password", "passwd", "secret", "authorization", "cookie", "credential", "credentials"}
-)
-_SECRET_ENDINGS = ("apikey", "api_key", "access_key", "private_key", "signing_key")
-_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-
-_CREDENTIALS = (
-    (re.compile(r"(?<=://)[^/@\s]*@"), f"{REDACTED}@"),
-    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}|\b(Token)\s+[0-9a-f]{32,}", re.IGNORECASE), rf"\1\2 {REDACTED}"),
-    (re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+"), REDACTED),
-    (re.compile(r"""(["']?\b(?:voice_)?pin["']?\s*[=:]\s*["']?)\d{4,10}\b""", re.IGNORECASE), rf"\1{REDACTED}"),
-)
+_OURS = ("convonet", "actors", "deployments")
 
 _FLOORS = {
-    # at debug level these write what goes over the wire: PINs, audio, SQL parameters
-    "websockets": logging.INFO,
-    "uvicorn.error": logging.INFO,
-    "aiosqlite": logging.INFO,
-    "httpcore": logging.INFO,
-    "openai": logging.INFO,
-    "anthropic": logging.INFO,
-    "mcp": logging.INFO,
-    # one line for each request, with its URL
+    # these say for themselves, in a line of ours, what is wrong with the collector
+    "opentelemetry": logging.CRITICAL,
+    # one line for each request, with its URL; Twilio's with all that is sent
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
+    "twilio": logging.WARNING,
 }
+"""Libraries that say too much even at level info."""
+
+_LIBRARIES_FLOOR = logging.INFO
+"""No library is asked for more: at debug level they write what goes over the wire, such as PINs, audio and prompts."""
 
 
-def configure(level: Level, stream: TextIO | None = None) -> None:
+def configure(
+    level: Level,
+    stream: TextIO | None = None,
+    *,
+    levels: Mapping[str, Level] | None = None,
+    words: bool = False,
+    region: str = "US",
+) -> None:
     """Send all logs from `level` on as JSON lines to `stream`, by default to whatever `sys.stderr` is at the moment.
 
-    May be called again; the last call counts.
+    `levels` are those of single parts. `words` is whether debug lines may hold words of callers. May be called again;
+    the last call counts.
     """
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -64,27 +73,50 @@ def configure(level: Level, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler, _JsonLines)]:
         root.removeHandler(old)
-    root.addHandler(_JsonLines(stream))
-    root.setLevel(level.upper())
+    root.addHandler(_JsonLines(stream, Redaction(region, words=words), *([] if words else [QuoteFree()])))
+    _set_levels(level, levels or {})
+
+
+def _set_levels(level: Level, levels: Mapping[str, Level]) -> None:
+    for name in _OURS:
+        logging.getLogger(name).setLevel(_number(level))
+    for part, names in PARTS.items():
+        for name in names:
+            logging.getLogger(name).setLevel(_number(levels[part]) if part in levels else logging.NOTSET)
+    root = logging.getLogger()
+    root.setLevel(max(_LIBRARIES_FLOOR, root.level or _number(level)))
     for name, floor in _FLOORS.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
+
+
+def levels_by_part(listed: str) -> dict[str, Level]:
+    """What `speech=debug,agent=warning` says. Raises `ValueError`."""
+    levels: dict[str, Level] = {}
+    for entry in filter(None, (entry.strip() for entry in listed.split(","))):
+        part, _, level = (piece.strip() for piece in entry.partition("="))
+        if part not in PARTS:
+            raise ValueError(f"{part!r} is none of the parts {', '.join(PARTS)}")
+        if level not in get_args(Level):
+            raise ValueError(f"{part} has none of the levels {', '.join(get_args(Level))}: {entry!r}")
+        levels[part] = level  # type: ignore[assignment]  # it was looked up
+    return levels
 
 
 class _JsonLines(logging.Handler):
     """Writes one line a record."""
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | None, redaction: Redaction, *filters: logging.Filter) -> None:
         super().__init__()
         self._stream = stream
+        self.filters = list(filters)
         self.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=_SHARED,
                 processors=[
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    # the plain text of a traceback: a structured one would show local variables
-                    structlog.processors.format_exc_info,
+                    redaction.traceback,
                     structlog.processors.StackInfoRenderer(),
-                    _redact,
+                    redaction,
                     structlog.processors.JSONRenderer(serializer=_to_json),
                 ],
             )
@@ -98,29 +130,14 @@ class _JsonLines(logging.Handler):
             self.handleError(record)
 
 
-def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    return {key: REDACTED if _is_secret(key) else _scrub(value) for key, value in event.items()}
+def _add_trace_id(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if (trace_id := current_trace_id()) is not None:
+        event["trace_id"] = trace_id
+    return event
 
 
-def _scrub(value: object) -> object:
-    if isinstance(value, str):
-        for pattern, replacement in _CREDENTIALS:
-            value = pattern.sub(replacement, value)
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): REDACTED if _is_secret(str(key)) else _scrub(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_scrub(item) for item in value]
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"<{len(value)} bytes>"
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return _scrub(repr(value))
-
-
-def _is_secret(key: str) -> bool:
-    words = [word.lower() for word in _WORDS.findall(key)]
-    return not _SECRET_WORDS.isdisjoint(words) or "_".join(words).endswith(_SECRET_ENDINGS)
+def _number(level: Level) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
 
 
 def _to_json(event: Mapping[str, Any], **_options: object) -> str:
@@ -130,6 +147,7 @@ def _to_json(event: Mapping[str, Any], **_options: object) -> str:
 
 _SHARED: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
+    _add_trace_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

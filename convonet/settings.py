@@ -15,7 +15,7 @@ import tempfile
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -24,9 +24,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from convonet.domains.hanok.hours import OpeningHours
 from convonet.errors import SettingsError
+from convonet.logs import PARTS, Level, levels_by_part
 
 OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "FREEPBX_", "SUITECRM_", "TWILIO_")
 """A variable that starts like this is ours; one that no field knows is a typing error of the operator."""
+
+FOREIGN_PREFIX = "OTEL_"
+"""OpenTelemetry's: it has many more than we read, with names that are much alike, and other programs read them."""
 
 NEAR_MISS = 0.88
 """Similarity (difflib ratio) from which another variable counts as a misspelt setting: `REDIS_ULR`, `VIOCE_PIN`."""
@@ -76,8 +80,34 @@ class Settings(BaseSettings):
         alias="CONVONET_ORIGINS",
         description="Comma-separated origins whose pages may open the WebSocket, besides the one that serves it.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", alias="CONVONET_LOG_LEVEL", description="Lowest level that is logged."
+    log_level: Level = Field("info", alias="CONVONET_LOG_LEVEL", description="Lowest level that is logged.")
+    log_levels: str = Field(
+        "",
+        alias="CONVONET_LOG_LEVELS",
+        description=f"Other levels for single parts, as in `speech=debug,agent=warning`: {', '.join(PARTS)}.",
+    )
+    log_words: bool = Field(
+        False,
+        alias="CONVONET_LOG_WORDS",
+        description="Whether debug lines may hold what callers say and hear, and tracebacks the texts of all errors.",
+    )
+    otlp_endpoint: AnyHttpUrl | None = Field(
+        None,
+        alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="OpenTelemetry collector (OTLP/HTTP) that gets a trace of each turn; default: none is made.",
+    )
+    otlp_headers: SecretStr | None = Field(
+        None,
+        alias="OTEL_EXPORTER_OTLP_HEADERS",
+        description="Headers that the collector wants, such as a token: `name=value,name=value`.",
+    )
+    trace_ratio: float = Field(
+        1.0, alias="CONVONET_TRACE_RATIO", ge=0, le=1, description="Share of the turns that are traced."
+    )
+    trace_words: bool = Field(
+        False,
+        alias="CONVONET_TRACE_WORDS",
+        description="Whether traces may hold what callers say, what they are answered and what tools are given.",
     )
     tools_url: AnyHttpUrl | None = Field(
         None,
@@ -356,6 +386,12 @@ class Settings(BaseSettings):
             raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
         return value
 
+    @field_validator("log_levels")
+    @classmethod
+    def _parts_are_known(cls, value: str) -> str:
+        levels_by_part(value)
+        return value
+
     @field_validator("departments")
     @classmethod
     def _departments_are_names(cls, value: str) -> str:
@@ -487,6 +523,12 @@ class Settings(BaseSettings):
         return str(self.tools_url).rstrip("/") if self.tools_url else f"http://127.0.0.1:{self.port}/mcp"
 
     @property
+    def otlp_headers_by_name(self) -> dict[str, str]:
+        listed = self.otlp_headers.get_secret_value() if self.otlp_headers else ""
+        pairs = (header.partition("=") for header in listed.split(",") if header.strip())
+        return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+
+    @property
     def hears_with(self) -> Literal["deepgram", "local"]:
         return self.stt_provider or ("deepgram" if self.deepgram_api_key else "local")
 
@@ -565,7 +607,7 @@ def _refuse_unknown(model: type[Settings]) -> None:
     known = {field.alias for field in model.model_fields.values() if field.alias}
     faults = []
     for name in os.environ:
-        if name in known:
+        if name in known or name.startswith(FOREIGN_PREFIX):
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=NEAR_MISS)
         if name.startswith(OWN_PREFIXES) or near:

@@ -1,15 +1,33 @@
-"""Logs of a replica: straight to the process's own stderr.
+"""Logs and traces of a replica. Logs go straight to the process's own stderr.
 
 Serve replaces `sys.stderr` in a replica by a stream into its own log, which under the flags of ray.env holds back up to
 a thousand lines: those before a crash, the ones that matter, would be lost.
 """
 
+import logging
 import sys
 
-from convonet.logs import configure
+from ray import serve
+
+from convonet.logs import configure, levels_by_part
+from convonet.redaction import QuoteFree
 from convonet.settings import Settings
 
 
 def log_to_own_stderr(settings: Settings) -> None:
-    """Call once when a replica starts."""
-    configure(settings.log_level, sys.__stderr__)
+    """Call once when a replica starts. Its traces, if they are wanted, bear the name of its deployment."""
+    configure(
+        settings.log_level,
+        sys.__stderr__,
+        levels=levels_by_part(settings.log_levels),
+        words=settings.log_words,
+        region=settings.phone_region,
+    )
+    if not settings.log_words:
+        # Serve writes what a request raised into a log of its own
+        logging.getLogger("ray.serve").addFilter(QuoteFree())
+    if settings.otlp_endpoint is not None:
+        # what it imports is not needed otherwise
+        from convonet.tracing.export import start_tracing
+
+        start_tracing(settings, serve.get_replica_context().deployment)

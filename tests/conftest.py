@@ -9,6 +9,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = [
     "pytester",
+    "tests.fixtures.collector",
     "tests.fixtures.environment",
     "tests.fixtures.network",
     "tests.fixtures.postgres",

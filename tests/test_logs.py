@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from convonet.logs import configure
 
-log = structlog.get_logger("tests.voice")
+log = structlog.get_logger("convonet.tests")
 
 Capture = pytest.CaptureFixture[str]
 
@@ -48,7 +48,7 @@ def test_an_event_is_one_json_line_with_the_ids_bound_to_it(capsys: Capture) -> 
     assert first == {
         "event": "turn_done",
         "level": "info",
-        "logger": "tests.voice",
+        "logger": "convonet.tests",
         "session_id": "s-1",
         "turn_id": "t-1",
         "total_ms": 12.5,

@@ -52,6 +52,7 @@ def test_an_unknown_variable_is_named_with_the_one_meant(monkeypatch: pytest.Mon
 
 def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     load(monkeypatch, RAY_SERVE_SOMETHING="1", REDISCLI_AUTH="x", PORT="80", DATABASE="x")
+    load(monkeypatch, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://x", OTEL_EXPORTER_OTLP_METRICS_HEADERS="a=b")
 
 
 @pytest.mark.parametrize(

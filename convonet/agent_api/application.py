@@ -32,9 +32,11 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
 from convonet.settings import LLM_NAMES
+from convonet.tracing.spans import current_traceparent
 from convonet.web.refusals import Refusal, documented
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken
+from convonet.web.traced import Traced
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
@@ -101,6 +103,7 @@ class AgentApi:
             agent_type=conversation.agent_type,
             memory=conversation.memory,
             provider=LLM_NAMES.get(body.model or ""),
+            traceparent=current_traceparent(),
         )
         try:
             async with aclosing(self._agent.turn(request)) as events:
@@ -130,6 +133,7 @@ def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastA
     guarded.add_api_route("/providers", api.providers, methods=["GET"])
     app = http_service("agent-llm-service", lifespan)
     app.include_router(guarded)
+    app.add_middleware(Traced, trusts=token.is_given)
     app.add_api_route("/health", _health, methods=["GET"])
     return app
 

@@ -67,6 +67,8 @@ class TurnRequest:
     """What the caller speaks, IETF tag."""
     provider: str | None = None
     """The hosted model to ask first, before the caller's own; one that isn't set up is not asked."""
+    traceparent: str | None = None
+    """The W3C trace context of whoever asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -31,9 +31,11 @@ from convonet.agents.skill import SkillTurn
 from convonet.agents.steering import steering_tools
 from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
-from convonet.errors import AgentError, AgentTimeout
+from convonet.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.mcp.client import ToolBox, ToolResult, ToolSpec
+from convonet.mcp.server import tool_name
 from convonet.settings import Settings
+from convonet.tracing.spans import Attributes, Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +96,7 @@ class AgentService:
         began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
-        with structlog.contextvars.bound_contextvars(session_id=request.session_id, turn_id=request.turn_id):
+        with _traced(request) as answering:
             for said in self._router.parts(request, now):
                 if state:
                     yield TextDelta(" ")
@@ -105,7 +107,11 @@ class AgentService:
                             state = step
                         else:
                             yield step
-            yield final_of(request, state, now)
+            final = final_of(request, state, now)
+            answering.set(agent_type=final.agent_type, provider=final.provider, model=final.model)
+            answering.words(transcript=request.transcript, answer=final.text)
+        # after the span: who has the last event closes this generator
+        yield final
 
     async def warm_up(self) -> bool:
         """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer.
@@ -131,7 +137,11 @@ class AgentService:
 
     async def route(self, request: TurnRequest, now: datetime) -> Route:
         """Where a turn goes."""
-        return await self._router.route(request, now)
+        with span("route") as routing:
+            route = await self._router.route(request, now)
+            routing.set(route=route.kind, agent_type=route.agent_type)
+        log.debug("routed", kind=route.kind, agent_type=route.agent_type)
+        return route
 
     def domain(self, name: str) -> Domain:
         """The domain of that name."""
@@ -154,10 +164,14 @@ class AgentService:
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
-        claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id)
-        result = await self._tools.call(
-            domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
-        )
+        claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
+        with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
+            calling.words(arguments=call["args"])
+            result = await self._tools.call(
+                domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
+            )
+            calling.status = "success" if result.ok else "failed"
+            calling.words(result=result.text)
         self._tool_calls += 1
         self._tool_failures += not result.ok
         return result
@@ -197,6 +211,23 @@ class AgentService:
                 yield content
 
 
+@contextlib.contextmanager
+def _traced(request: TurnRequest) -> Generator[Span, None, None]:
+    """The agent's part of a turn, in logs and traces. What crashes is told here: Serve's log would quote the caller."""
+    ids: Attributes = {"session_id": request.session_id, "turn_id": request.turn_id}
+    with (
+        structlog.contextvars.bound_contextvars(**ids),
+        span("agent", kind="server", parent=request.traceparent, **ids) as answering,
+    ):
+        try:
+            yield answering
+        except ConvonetError:
+            raise
+        except Exception as error:
+            log.exception("agent_crashed")
+            raise AgentError(f"the agent crashed: {type(error).__name__}") from None
+
+
 def _tool(spec: ToolSpec) -> dict[str, Any]:
     """A tool as LangChain takes it; not every vendor follows a schema's references."""
     parameters = {name: value for name, value in dereference_refs(spec.parameters).items() if name != "$defs"}
@@ -219,7 +250,7 @@ async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -
         raise AgentTimeout("the turn took too long") from None
     except ExceptionGroup as failures:
         # tools of one step work side by side, so their failures come as a group
-        raise AgentError(f"a tool crashed: {failures.exceptions[0]!r}") from failures
+        raise AgentError(f"a tool crashed: {type(failures.exceptions[0]).__name__}") from failures
 
 
 def _zone(request: TurnRequest) -> ZoneInfo:

@@ -29,6 +29,8 @@ class CallerClaims:
     user_name: str
     timezone: str
     turn_id: TurnId
+    session_id: SessionId | None = None
+    """For logs and traces only; None outside a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,21 @@ class ResumeClaims:
 
 def mint_caller_token(claims: CallerClaims, *, secret: bytes, lifetime_s: float = CALLER_TOKEN_LIFETIME_S) -> str:
     """Sign the identity that tools act for."""
-    body = {"sub": claims.user_id, "name": claims.user_name, "tz": claims.timezone, "turn": claims.turn_id}
+    body = {
+        "sub": claims.user_id,
+        "name": claims.user_name,
+        "tz": claims.timezone,
+        "turn": claims.turn_id,
+        "session": claims.session_id or "",
+    }
     return _sign(body, _TOOLS, secret, lifetime_s)
 
 
 def read_caller_token(token: str, *, secret: bytes) -> CallerClaims:
     """Raises `AuthRefused` when the token is forged, expired or of another kind."""
     body = _verify(token, _TOOLS, secret)
-    return CallerClaims(UserId(body["sub"]), body["name"], body["tz"], TurnId(body["turn"]))
+    session_id = SessionId(body.get("session", "")) or None
+    return CallerClaims(UserId(body["sub"]), body["name"], body["tz"], TurnId(body["turn"]), session_id)
 
 
 def mint_resume_token(claims: ResumeClaims, *, secret: bytes, lifetime_s: float) -> str:

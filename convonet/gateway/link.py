@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from convonet.gateway.ports import HostLost, SessionHosts
-from convonet.ids import SessionId
+from convonet.gateway.unfinished import Unfinished
+from convonet.ids import SessionId, turn_id_of
 from convonet.sessions.messages import (
     AnyUtterance,
     Attach,
@@ -62,13 +63,19 @@ class Link:
         self._on_line = on_line
         self._host = ""
         self._last_seq = 0
-        self._unfinished: dict[str, AnyUtterance] = {}
+        self._unfinished = Unfinished()
         self._attached = asyncio.Event()
         self._stream: asyncio.Task[Verdict | None] | None = None
         self.session_id = SessionId("")
 
     async def follow(self, request: Attach, *, host: str = "") -> Verdict:
         """Attach, pass on all that comes, and attach again when the session is lost. Raises `HostLost` at last."""
+        try:
+            return await self._follow(request, host)
+        finally:
+            self._unfinished.close()
+
+    async def _follow(self, request: Attach, host: str) -> Verdict:
         self._host = host
         if isinstance(request, ResumeSession):
             self._last_seq = request.last_seq
@@ -98,12 +105,14 @@ class Link:
 
     async def say(self, utterance: AnyUtterance) -> bool:
         """Give the session an utterance; it is kept until done. False when the session takes no more now."""
-        self._unfinished[utterance.utterance_id] = utterance
+        utterance = self._unfinished.add(utterance, self.session_id)
         if not self._attached.is_set():
             return True  # it is given as soon as the session is found again
-        answer = await self._try_to_deliver(utterance)
+        turn_id = turn_id_of(self.session_id, utterance.utterance_id)
+        with structlog.contextvars.bound_contextvars(turn_id=turn_id):
+            answer = await self._try_to_deliver(utterance)
         if answer is Delivery.FULL:
-            self._unfinished.pop(utterance.utterance_id, None)
+            self._unfinished.done(utterance.utterance_id, "failed")
         return answer is not Delivery.FULL
 
     async def tell(self, command: Command) -> bool:
@@ -165,14 +174,14 @@ class Link:
                 self.session_id, self._host = session_id, host
                 # before the loop: what is said while it waits is delivered by `say` itself
                 self._attached.set()
-                for utterance in tuple(self._unfinished.values()):
+                for utterance in self._unfinished.again():
                     if await self._hosts.deliver(session_id, utterance, host=host) is Delivery.NOT_HERE:
                         raise HostLost("the session left at once")
             case ToClient(seq, text):
                 await self._forward(text)
                 self._last_seq = max(self._last_seq, seq)
-            case UtteranceDone(utterance_id):
-                self._unfinished.pop(utterance_id, None)
+            case UtteranceDone(utterance_id, status):
+                self._unfinished.done(utterance_id, status)
             case LineChanged(line):
                 self._on_line(line)
             case Refused() | Superseded() | Ended():

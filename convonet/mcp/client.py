@@ -23,6 +23,7 @@ from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, INVALID_REQUEST, CallTo
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.ids import TurnId, UserId
 from convonet.mcp.server import IDEMPOTENCY_KEY
+from convonet.tracing.spans import current_traceparent
 
 log = structlog.get_logger(__name__)
 
@@ -192,7 +193,7 @@ class _Connection:
 
 
 class _CallerToken(httpx2.Auth):
-    """Signs each request with the token of the caller it is made for."""
+    """Signs each request with the token of the caller it is made for, and names the trace it belongs to."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -200,6 +201,8 @@ class _CallerToken(httpx2.Auth):
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         token = mint_caller_token(_claims.get(NOBODY), secret=self._secret)
         request.headers["Authorization"] = f"Bearer {token}"
+        if (traceparent := current_traceparent()) is not None:
+            request.headers["traceparent"] = traceparent
         yield request
 
 

@@ -6,9 +6,10 @@ the call's metadata.
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims, read_caller_token
 from convonet.errors import AuthRefused, ConvonetError, DomainError
+from convonet.tracing.spans import Attributes, Span, span
 from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
@@ -145,8 +147,13 @@ class DomainServer(MCPServer):
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
         self.calls += 1
-        result = await self._call_tool(name, arguments, context)
-        self.failures += isinstance(result, CallToolResult) and bool(result.is_error)
+        with _traced(name, context) as calling:
+            log.debug("tool_called", arguments=arguments)
+            result = await self._call_tool(name, arguments, context)
+            log.debug("tool_answered", result=result)
+            if isinstance(result, CallToolResult) and result.is_error:
+                self.failures += 1
+                calling.status = "failed"
         return result
 
     async def _call_tool(self, name: str, arguments: dict[str, Any], context: Any) -> Any:
@@ -162,8 +169,30 @@ class DomainServer(MCPServer):
                 return _failure(cause.spoken)
             if cause is None:
                 return _failure(f"{error}.")
-            log.error("tool_crashed", tool=name, exc_info=error)
+            log.error("tool_crashed", tool=tool_name(name), exc_info=error)
             return _failure(ConvonetError.spoken)
+
+
+def tool_name(name: str) -> str:
+    """The name of a tool for logs and traces; a model may make up another, in words of the caller."""
+    return name if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) else "unknown"
+
+
+@contextmanager
+def _traced(name: str, context: Context[Any, Any] | None) -> Generator[Span, None, None]:
+    """A call in logs and traces. The trace that the request names is believed, since its token was."""
+    about: Attributes = {"tool": tool_name(name)}
+    parent = None
+    request = context.request_context.request if context is not None else None
+    if isinstance(request, Request):
+        claims: CallerClaims = request.state.caller
+        about |= {"session_id": claims.session_id or "", "turn_id": claims.turn_id}
+        parent = request.headers.get("traceparent")
+    with (
+        structlog.contextvars.bound_contextvars(**about),
+        span("execute_tool", kind="server", parent=parent, begins_trace=True, **about) as calling,
+    ):
+        yield calling
 
 
 def _explain(error: ValidationError) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from pydantic import BaseModel
 
 from convonet.agents.base import AgentType, Caller, ChatMessage, Final
-from convonet.ids import SessionId, TurnId
+from convonet.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.messages import Preferences
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import Language
@@ -51,9 +49,8 @@ class Conversation(BaseModel):
     """The hand-over to a human that is going on."""
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
-        """The same utterance always makes the same turn id, on whichever host: its tools' effects happen once."""
-        digest = hashlib.sha256(f"{self.session_id}/{utterance_id}".encode()).hexdigest()
-        return TurnId(f"t-{digest[:24]}")
+        """See `convonet.ids.turn_id_of`."""
+        return turn_id_of(self.session_id, utterance_id)
 
     def has_answered(self, utterance_id: str) -> bool:
         """Whether this utterance's turn is over."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from convonet.errors import ErrorCode
 from convonet.ids import SessionId
+from convonet.records.record import TurnStatus
 from convonet.speech.base import AudioFormat, Language
 from convonet.telephony.messages import LineAddress
 
@@ -69,6 +70,8 @@ class SpokenUtterance:
     ended_at: float
     captured_s: float = 0.0
     language: Language | None = None
+    traceparent: str | None = None
+    """The W3C trace context of the voice replica's span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class TypedUtterance:
     utterance_id: str
     text: str
     ended_at: float
+    traceparent: str | None = None
 
 
 AnyUtterance = SpokenUtterance | TypedUtterance
@@ -133,9 +137,10 @@ class ToClient:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceDone:
-    """The session has done with this utterance: the voice replica may forget the audio."""
+    """The session has done with this utterance: the voice replica may forget the audio. `status` is its turn's."""
 
     utterance_id: str
+    status: TurnStatus = "success"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from convonet.errors import ErrorCode, SpeechUnavailable
 from convonet.protocol.server import AudioChunkOut, ErrorMessage, ServerMessage, Status
 from convonet.speech.base import Language, SpokenAudio, TextToSpeech
 from convonet.speech.text import SentenceCutter
+from convonet.tracing.spans import current_traceparent, span
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,9 @@ class Speaker:
         self._pending: asyncio.Queue[asyncio.Task[SpokenAudio | None] | None] = asyncio.Queue()
         self._finished = False
         self._fell_back = False
+        self._sentences = 0
+        # what feeds the answer in works below a span of its own
+        self._traceparent = current_traceparent()
 
     def feed(self, text: str) -> None:
         """Take the next piece of the answer."""
@@ -98,7 +102,17 @@ class Speaker:
 
     def _start(self, sentence: str) -> None:
         self._note.mark("first_sentence_ms")
-        self._pending.put_nowait(self._group.create_task(self._synthesize(sentence)))
+        self._sentences += 1
+        self._pending.put_nowait(self._group.create_task(self._traced(sentence, self._sentences)))
+
+    async def _traced(self, sentence: str, number: int) -> SpokenAudio | None:
+        with span("speak", parent=self._traceparent, sentence=number) as speaking:
+            spoken = await self._synthesize(sentence)
+            if spoken is None:
+                speaking.status = "failed"
+            else:
+                speaking.set(provider=spoken.provider)
+        return spoken
 
     async def _synthesize(self, sentence: str) -> SpokenAudio | None:
         try:

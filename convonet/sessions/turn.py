@@ -22,6 +22,7 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
+from convonet.records.record import TurnRecord, TurnStatus
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import AnswerGrew
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
@@ -29,6 +30,7 @@ from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker
 from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Language, Utterance
+from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,7 @@ class TurnOutcome:
 
     transcript: str
     final: Final | None
+    status: TurnStatus
 
 
 class Turn:
@@ -60,13 +63,24 @@ class Turn:
 
     async def run(self) -> TurnOutcome:
         """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
-        try:
-            await self._run()
-            self._log.ended()
-        finally:
-            self._services.record(self._log.record())
+        session_id, source = self._conversation.session_id, self._log.source
+        with span(
+            "turn",
+            kind="server",
+            parent=self._utterance.traceparent,
+            session_id=session_id,
+            turn_id=self._turn_id,
+            source=source,
+        ) as turning:
+            try:
+                await self._run()
+                self._log.ended()
+            finally:
+                record = self._log.record()
+                self._services.record(record)
+                _tell(turning, record)
         # an answer that was given counts, whatever went wrong after it
-        return TurnOutcome(self._log.transcript, self._final)
+        return TurnOutcome(self._log.transcript, self._final, record.status)
 
     async def _run(self) -> None:
         self._emit(
@@ -76,6 +90,7 @@ class Turn:
         )
         try:
             await self._hear()
+            log.debug("heard", words=self._log.transcript)
             self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
             await self._answer()
         except ConvonetError as error:
@@ -95,8 +110,10 @@ class Turn:
         recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
         language = self._language
         try:
-            async with asyncio.timeout(self._services.timeouts.hear):
-                heard = await ear.transcribe(recording, language=language)
+            with span("hear", provider=ear.name) as hearing:
+                async with asyncio.timeout(self._services.timeouts.hear):
+                    heard = await ear.transcribe(recording, language=language)
+                hearing.set(provider=heard.provider)
         except TimeoutError:
             raise SpeechUnavailable(f"{ear.name} did not answer in time") from None
         self._log.mark("stt_ms")
@@ -118,8 +135,12 @@ class Turn:
             raise _first(failures) from None
 
     async def _think(self, speaker: Speaker) -> None:
+        with span("think", kind="client") as thinking:
+            await self._ask(self._request(thinking.traceparent), speaker)
+
+    def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
-        request = TurnRequest(
+        return TurnRequest(
             session_id=conversation.session_id,
             turn_id=self._turn_id,
             caller=conversation.caller,
@@ -128,7 +149,10 @@ class Turn:
             agent_type=conversation.agent_type,
             memory=conversation.memory,
             language=self._language,
+            traceparent=traceparent,
         )
+
+    async def _ask(self, request: TurnRequest, speaker: Speaker) -> None:
         try:
             async with (
                 asyncio.timeout(self._services.timeouts.think),
@@ -141,7 +165,7 @@ class Turn:
                         case TextDelta(text):
                             self._log.mark("first_token_ms")
                             speaker.feed(text)
-                            self._services.watch(conversation.session_id, AnswerGrew(text))
+                            self._services.watch(request.session_id, AnswerGrew(text))
                         case ToolStarted() | ToolFinished():
                             self._log.tool(event)
                             self._emit(_tool_event(self._turn_id, event))
@@ -155,6 +179,7 @@ class Turn:
     def _finish(self, final: Final) -> None:
         self._final = final
         self._log.answered(final)
+        log.debug("answered", words=final.text)
         self._emit(
             AgentFinal(
                 turn_id=self._turn_id,
@@ -201,6 +226,13 @@ class Turn:
             if message.is_final:
                 self._log.mark("last_audio_ms")
         self._emit_message(message)
+
+
+def _tell(span: Span, record: TurnRecord) -> None:
+    """What the trace says of a turn."""
+    span.status = record.status
+    span.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
+    span.words(transcript=record.user_prompt, answer=record.agent_response)
 
 
 def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:

@@ -31,7 +31,7 @@ class TurnLog:
         self._utterance = utterance
         self._conversation = conversation
         self._wall_clock = wall_clock
-        self._source: Source = source or ("voice" if isinstance(utterance, SpokenUtterance) else "text")
+        self.source: Source = source or ("voice" if isinstance(utterance, SpokenUtterance) else "text")
         self._calls: dict[str, ToolCallRecord] = {}
         self._stt_provider: str | None = None
         self._tts_provider: str | None = None
@@ -97,14 +97,14 @@ class TurnLog:
             user_prompt=self.transcript,
             agent_response=final.text if final else "",
             tool_calls=list(self._calls.values()),
-            status=self._status(),
+            status=self.status,
             duration_ms=self._now_ms(),
             error=str(self._error) if self._error else None,
             metadata=TurnMetadata(
                 session_id=self._conversation.session_id,
                 turn_id=self._turn_id,
                 agent_type=(final.agent_type if final else self._conversation.agent_type) or "general",
-                source=self._source,
+                source=self.source,
                 t0=t0,
                 stt_provider=self._stt_provider,
                 tts_provider=self._tts_provider,
@@ -115,7 +115,8 @@ class TurnLog:
             ),
         )
 
-    def _status(self) -> TurnStatus:
+    @property
+    def status(self) -> TurnStatus:
         if not self._over:
             return "cancelled"
         if self._error is None:

@@ -26,6 +26,7 @@ from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance, Word
 from convonet.speech.text import speakable
+from convonet.tracing.spans import span
 
 Answer = TypeVar("Answer")
 
@@ -87,7 +88,8 @@ class DeepgramSpeech:
             )
 
         try:
-            response = await _within(self._stt_timeout_s, attempt)
+            with span("listen", kind="client", provider=self.name, model=self._model):
+                response = await _within(self._stt_timeout_s, attempt)
         except ApiError as error:
             if error.status_code == httpx.codes.BAD_REQUEST:
                 raise BadAudio(_described(error)) from error
@@ -108,7 +110,8 @@ class DeepgramSpeech:
             return b"".join([piece async for piece in pieces])
 
         try:
-            audio = await _within(self._tts_timeout_s, attempt)
+            with span("synthesise", kind="client", provider=self.name, model=self._voice):
+                audio = await _within(self._tts_timeout_s, attempt)
         except ApiError as error:
             raise _unavailable(error) from error
         if not audio:
@@ -131,7 +134,7 @@ async def _within(seconds: float, attempt: Callable[[], Awaitable[Answer]]) -> A
     except (TimeoutError, httpx.TimeoutException) as error:
         raise SpeechUnavailable(f"Deepgram did not answer in {seconds:g} s") from error
     except httpx.TransportError as error:
-        raise SpeechUnavailable(f"no connection to Deepgram: {error!r}", retry_same=True) from error
+        raise SpeechUnavailable(f"no connection to Deepgram: {type(error).__name__}", retry_same=True) from error
 
 
 def _retry_delay(error: ApiError | httpx.TransportError) -> float | None:
@@ -153,7 +156,9 @@ def _unavailable(error: ApiError) -> SpeechUnavailable:
 
 
 def _described(error: ApiError) -> str:
-    return f"Deepgram answered {error.status_code}: {str(error.body)[:200]}"
+    # its message may quote the sentence that was to be spoken, its code does not
+    code = error.body.get("err_code") if isinstance(error.body, dict) else None
+    return f"Deepgram answered {error.status_code} {code or ''}".rstrip()
 
 
 def _best_alternative(response: object) -> Alternative:

@@ -9,6 +9,7 @@ from actors.reporting import Reporting
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
+from convonet.tracing.carried import serving
 from deployments.logs import log_to_own_stderr
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
@@ -33,13 +34,15 @@ class Speech:
         """Whether calls are answered: a replica is there only when its workers run."""
         return True
 
-    async def transcribe(self, utterance: Utterance, language: Language) -> Transcript:
+    async def transcribe(self, utterance: Utterance, language: Language, along: dict[str, str]) -> Transcript:
         """See `SpeechToText.transcribe`; our errors reach the caller as the cause of a `RayTaskError`."""
-        return await self._speech.transcribe(utterance, language=language)
+        with serving("recognise", along):
+            return await self._speech.transcribe(utterance, language=language)
 
-    async def synthesize(self, text: str, language: Language) -> SpokenAudio:
+    async def synthesize(self, text: str, language: Language, along: dict[str, str]) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
-        return await self._speech.synthesize(text, language=language)
+        with serving("synthesise", along):
+            return await self._speech.synthesize(text, language=language)
 
 
 def build(args: dict[str, str]) -> Application:

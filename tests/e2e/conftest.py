@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 from tests.e2e.call_centre import Carrier, settings_of
 from tests.e2e.caller import CallerPage
 from tests.e2e.product import PIN, Product
+from tests.fixtures.collector import Collector
 from tests.fixtures.servers import require_tool
 from tests.speech_samples import SAMPLE_RATE, silence, speak, wav_bytes
 from tests.telephony.pbx.pbx import pbx
@@ -43,9 +44,18 @@ def carrier(pbx):
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory, pbx, carrier):
+def traces():
+    """The collector that the product sends its traces to."""
+    collector = Collector()
+    yield collector
+    collector.close()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory, pbx, carrier, traces):
     """The embedded product with a telephone; one for all tests that leave it whole."""
-    product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN, **settings_of(pbx, carrier))
+    settings = settings_of(pbx, carrier) | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces.url}
+    product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN, **settings)
     carrier.server.gateway = product.url
     product.start()
     yield product

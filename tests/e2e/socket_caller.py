@@ -19,7 +19,7 @@ class SocketCaller:
         async with websockets.connect(f"ws://127.0.0.1:{port}/webrtc/ws") as socket:
             caller = cls(socket)
             await caller.say("authenticate", pin=pin)
-            await caller.until("greeting")
+            caller.session_id = (await caller.until("greeting"))["session_id"]
             yield caller
 
     async def say(self, type_, **fields):

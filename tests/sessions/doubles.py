@@ -108,9 +108,10 @@ class NoTransfers:
 class World:
     """Session hosts in one process, reached as a relay reaches them; any can be killed."""
 
-    def __init__(self, hosts=2, transfers=None, **settings):
+    def __init__(self, hosts=2, transfers=None, agent=None, caller=CALLER, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
-        self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), ScriptedAgent()
+        self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
+        self.pins = FixedPin(PIN, caller)
         loop = asyncio.get_running_loop()
         self.checkpoints = MemoryCheckpoints(clock=loop.time)
         self.throttle = LocalThrottle(self.settings, clock=loop.time)
@@ -140,7 +141,7 @@ class World:
         self.hosts[name] = SessionHost(
             name,
             settings=self.settings,
-            pins=FixedPin(PIN, CALLER),
+            pins=self.pins,
             throttle=self.throttle,
             checkpoints=self.checkpoints,
             services=self.services,

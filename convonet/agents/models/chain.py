@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from convonet.agents.models.failures import Failure, of_answer, of_error
 from convonet.agents.models.health import Health, ProviderHealth
 from convonet.agents.spoken import gap
 from convonet.errors import AgentError
+from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
 
@@ -157,32 +158,40 @@ class _Link:
         if said and not self.is_hosted and said.rstrip()[-1:] not in _SENTENCE_ENDS:
             before += (bridge := gap(said, START_OVER) + START_OVER)
             yield bridge
-        try:
-            async with aclosing(self._stream(messages, said, tools)) as chunks:
-                while True:
-                    async with asyncio.timeout_at(min(deadline, loop.time() + self._limits.silence)):
-                        chunk = await anext(chunks, None)
-                    if chunk is None:
-                        break
-                    if chunk.text and not whole.text:
-                        before += (space := gap(before, chunk.text))
-                        yield space
-                    whole = whole + chunk
-                    yield chunk.text
-        except TimeoutError:
-            yield self._failed(Failure("no word in time"))
-            return
-        except Exception as error:
-            # whatever a vendor's SDK raises: the next model answers
-            if not self.is_hosted:
-                raise
-            yield self._failed(of_error(error))
-            return
-        if failure := of_answer(whole):
+        failure: Failure | None = None
+        with self._traced() as asking:
+            try:
+                async with aclosing(self._stream(messages, said, tools)) as chunks:
+                    while True:
+                        async with asyncio.timeout_at(min(deadline, loop.time() + self._limits.silence)):
+                            chunk = await anext(chunks, None)
+                        if chunk is None:
+                            break
+                        if chunk.text and not whole.text:
+                            before += (space := gap(before, chunk.text))
+                            yield space
+                        whole = whole + chunk
+                        yield chunk.text
+                failure = of_answer(whole)
+            except TimeoutError:
+                asking.status, failure = "timeout", Failure("no word in time")
+            except Exception as error:
+                # whatever a vendor's SDK raises: the next model answers
+                if not self.is_hosted:
+                    raise
+                log.debug("model_error", provider=self.provider, words=str(error)[:200])
+                failure = of_error(error)
+            _tell(asking, whole, failure)
+        if failure is not None:
             yield self._failed(failure)
             return
         self.health.answered()
         yield Thought(_whole(whole, before, self.provider), self.provider, self._model.name)
+
+    def _traced(self) -> AbstractContextManager[Span]:
+        return span(
+            "chat", kind="client" if self.is_hosted else "internal", provider=self.provider, model=self._model.name
+        )
 
     async def probe(self) -> None:
         """Try it with a question of our own."""
@@ -217,6 +226,14 @@ class _Link:
     def _failed(self, failure: Failure) -> Failure:
         self.health.failed(failure.why, rest=failure.rest, at_least_s=failure.rest_s)
         return failure
+
+
+def _tell(asking: Span, whole: AIMessageChunk, failure: Failure | None) -> None:
+    """What the trace says of an answer."""
+    if failure is not None and asking.status == "success":
+        asking.status = "failed"
+    if (usage := whole.usage_metadata) is not None:
+        asking.set(tokens_in=usage["input_tokens"], tokens_out=usage["output_tokens"])
 
 
 def _whole(chunk: AIMessageChunk, said: str, provider: str) -> AIMessage:

@@ -28,7 +28,8 @@ class Failure:
 def of_error(error: BaseException) -> Failure:
     """An error that the vendor's SDK raised."""
     kind = next((base.__name__ for base in type(error).__mro__ if base.__module__ == ModelError.__module__), "")
-    why = f"{kind.removeprefix('Model') or type(error).__name__}: {str(error)[:200]}"
+    # the vendor's own words may quote the caller's, or a part of the key
+    why = " ".join(filter(None, (kind.removeprefix("Model") or type(error).__name__, _status(error))))
     if isinstance(error, ModelRateLimitError):
         return Failure(why, rest_s=_retry_after(error) or RATE_LIMIT_REST_S)
     # the next conversation may well please the vendor
@@ -46,6 +47,15 @@ def of_answer(message: AIMessage) -> Failure | None:
     if not message.text.strip() and not message.tool_calls:
         return Failure(f"empty answer {reason}".rstrip(), rest=False)
     return None
+
+
+def _status(error: BaseException) -> str:
+    """Of the vendor's answer, if there was one; the SDKs keep it at the error or at its cause."""
+    for at in (error, error.__cause__):
+        for name in ("status_code", "code"):
+            if isinstance(status := getattr(at, name, None), int):
+                return str(status)
+    return ""
 
 
 def _retry_after(error: BaseException | None) -> float | None:

@@ -13,6 +13,7 @@ from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.web.service import http_service
 from convonet.web.service_token import ServiceToken
+from convonet.web.traced import Traced
 
 
 def application(database: Database, settings: Settings) -> FastAPI:
@@ -26,7 +27,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
         await database.close()
 
     app = http_service("crm-integration-service", lifespan)
-    app.include_router(
-        router(crm, database, ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN"), settings.phone_region)
-    )
+    token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
+    app.include_router(router(crm, database, token, settings.phone_region))
+    app.add_middleware(Traced, trusts=token.is_given)
     return app

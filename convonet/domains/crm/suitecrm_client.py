@@ -18,6 +18,7 @@ import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from convonet.errors import CrmUnavailable, DomainError
+from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)
 
@@ -140,11 +141,13 @@ class SuiteCrmClient:
         query: dict[str, str] | None = None,
         data: dict[str, object] | None = None,
     ) -> httpx2.Response:
-        token = await self._valid_token()
-        answer = await self._send_with(token, method, path, query, data)
-        if answer.status_code == httpx2.codes.UNAUTHORIZED:
-            self._forget(token)
-            answer = await self._send_with(await self._valid_token(), method, path, query, data)
+        with span("suitecrm", kind="client", http_method=method) as asking:
+            token = await self._valid_token()
+            answer = await self._send_with(token, method, path, query, data)
+            if answer.status_code == httpx2.codes.UNAUTHORIZED:
+                self._forget(token)
+                answer = await self._send_with(await self._valid_token(), method, path, query, data)
+            asking.set(http_status=answer.status_code)
         return answer
 
     async def _send_with(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
@@ -36,7 +37,9 @@ def _answer(work: Work, job: object, stop_requested: Callable[[], bool]) -> Done
     except (ConvonetError, Stopped) as error:
         return Failed(error)
     except Exception as error:  # noqa: BLE001 - the job's top: the parent logs it, the process goes on
-        return Failed(SpeechUnavailable(f"{type(error).__name__}: {error}"))
+        # its text may quote the sentence that was to be spoken
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return Failed(SpeechUnavailable(f"{type(error).__name__} in {at.name}, line {at.lineno} of {at.filename}"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Traces: what each turn went through, across all our processes, for a collector that speaks OpenTelemetry."""

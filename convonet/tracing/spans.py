@@ -1,0 +1,187 @@
+"""Spans, as the code on a turn's way opens them: `with span("hear", session_id=...) as hearing:`.
+
+Off until `export.start_tracing` has put a recorder in; then, too, only what belongs to a trace is recorded. What a span
+may say is a closed list (`Attributes`), and no word of a caller is on it: those are in `Words`, for which an operator
+must ask. Nothing here knows OpenTelemetry, so that a process without tracing does not even import it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Generator, Mapping
+from contextvars import ContextVar
+from typing import Literal, Protocol, TypedDict, Unpack
+
+from convonet.errors import AgentTimeout
+from convonet.records.record import TurnStatus
+from convonet.redaction import without_secrets
+
+Kind = Literal["internal", "server", "client"]
+Status = TurnStatus
+
+
+class Attributes(TypedDict, total=False):
+    """What a span may say."""
+
+    session_id: str
+    turn_id: str
+    agent_type: str
+    route: str
+    provider: str
+    model: str
+    tool: str
+    tokens_in: int
+    tokens_out: int
+    sentence: int
+    given_again: int
+    source: str
+    http_method: str
+    http_route: str
+    http_status: int
+
+
+class Words(TypedDict, total=False):
+    """What a span may say only when callers' words are allowed in traces."""
+
+    transcript: str
+    answer: str
+    arguments: Mapping[str, object]
+    result: str
+
+
+class Recorded(Protocol):
+    """A span that goes to a collector."""
+
+    traceparent: str
+    """Its W3C trace context, for the other side of a call."""
+    trace_id: str
+
+    def set(self, values: Mapping[str, str | int]) -> None: ...
+
+    def end(self, status: Status, error: str) -> None: ...
+
+
+class Recorder(Protocol):
+    """Where spans go; `words` is whether callers' words may."""
+
+    words: bool
+
+    def start(
+        self, name: str, kind: Kind, above: Recorded | str | None, values: Mapping[str, str | int]
+    ) -> Recorded: ...
+
+
+_recorder: Recorder | None = None
+_current: ContextVar[Recorded | None] = ContextVar("current_span", default=None)
+
+
+class Span:
+    """One piece of work. `status` is how it ends; an exception that leaves the span's block says so by itself."""
+
+    __slots__ = ("_over", "_recorded", "status")
+
+    def __init__(self, recorded: Recorded | None) -> None:
+        self._recorded = recorded
+        self._over = recorded is None
+        self.status: Status = "success"
+
+    @property
+    def traceparent(self) -> str | None:
+        """For messages to another process, whose spans are to be below this one."""
+        return self._recorded.traceparent if self._recorded is not None else None
+
+    def set(self, **attributes: Unpack[Attributes]) -> None:
+        """Add what was not known at the beginning."""
+        if self._recorded is not None:
+            self._recorded.set(attributes)  # type: ignore[arg-type]  # a TypedDict of nothing else
+
+    def words(self, **words: Unpack[Words]) -> None:
+        """Add words of the caller, where they are allowed; secrets never are."""
+        if self._recorded is not None and _recorder is not None and _recorder.words:
+            self._recorded.set({name: without_secrets(_text(said)) for name, said in words.items()})
+
+    def end(self, error: str = "") -> None:
+        """The work is over; only the first end counts."""
+        if self._recorded is not None and not self._over:
+            self._over = True
+            self._recorded.end(self.status, error)
+
+
+def record_with(recorder: Recorder | None) -> None:
+    """Record from now on with this; with None nothing."""
+    global _recorder
+    _recorder = recorder
+
+
+def begin(
+    name: str,
+    *,
+    kind: Kind = "internal",
+    parent: str | None = None,
+    begins_trace: bool = False,
+    **attributes: Unpack[Attributes],
+) -> Span:
+    """A span for whoever can't use `span`, and must `end` it.
+
+    It is below `parent`, the trace context that came from another process, else below the span of the block around.
+    Without either it is recorded only where a trace may begin.
+    """
+    if _recorder is None:
+        return Span(None)
+    above = parent or _current.get()
+    if above is None and not begins_trace:
+        return Span(None)
+    return Span(_recorder.start(name, kind, above, attributes))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def span(
+    name: str,
+    *,
+    kind: Kind = "internal",
+    parent: str | None = None,
+    begins_trace: bool = False,
+    **attributes: Unpack[Attributes],
+) -> Generator[Span, None, None]:
+    """A span around a block; what the block opens is below it. See `begin`."""
+    opened = begin(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
+    if opened._recorded is None:
+        yield opened
+        return
+    before = _current.set(opened._recorded)
+    try:
+        yield opened
+    except BaseException as error:
+        opened.status = status_of(error)
+        opened.end(type(error).__name__)
+        raise
+    finally:
+        opened.end()
+        # a generator may be closed by another task than the one that ran it
+        with contextlib.suppress(ValueError):
+            _current.reset(before)
+
+
+def current_traceparent() -> str | None:
+    """The trace context of the block around, for a message to another process."""
+    recorded = _current.get()
+    return recorded.traceparent if recorded is not None else None
+
+
+def current_trace_id() -> str | None:
+    """By which the trace of the block around can be found."""
+    recorded = _current.get()
+    return recorded.trace_id if recorded is not None else None
+
+
+def _text(said: object) -> str:
+    return said if isinstance(said, str) else json.dumps(said, default=str)
+
+
+def status_of(error: BaseException) -> Status:
+    """How a piece of work ended that raised this."""
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return "cancelled"
+    return "timeout" if isinstance(error, TimeoutError | AgentTimeout) else "failed"
