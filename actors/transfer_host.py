@@ -12,6 +12,7 @@ import contextvars
 import dataclasses
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Protocol
@@ -323,6 +324,15 @@ class TransferHost:
             if name in self._office.switchboard.desks:
                 published.publish(self._desk_view(name))
         self._office_changed.set()
+
+    def callers_waiting(self) -> dict[str, int]:
+        """How many wait, by department."""
+        return {name: self._office.switchboard.waiting_in(name) for name in self._settings.department_names}
+
+    def desks_by_state(self) -> dict[str, int]:
+        """How many people are at their desks, by what they do."""
+        states = Counter(desk.state for desk in self._office.switchboard.desks.values())
+        return {state: states[state] for state in DeskState}
 
     # -- what an actor needs (`Office`)
 

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     # -- where it lives
     host: str = Field("127.0.0.1", alias="CONVONET_HOST", description="Address that `make run` serves on.")
     port: int = Field(8000, alias="CONVONET_PORT", ge=1, le=65535, description="Port that `make run` serves on.")
+    metrics_port: int | None = Field(
+        None,
+        alias="CONVONET_METRICS_PORT",
+        ge=1,
+        le=65535,
+        description="Port of `/metrics` that `make run` serves for Prometheus; default: a free one, which it prints.",
+    )
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +34,7 @@ from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout
 from convonet.mcp.client import ToolBox, ToolResult, ToolSpec
+from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -62,6 +64,7 @@ class AgentService:
         self._toolsets: dict[str, Toolset] = {}
         self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
+        self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
 
@@ -88,11 +91,14 @@ class AgentService:
 
         Hosted models are tried in the background: the agent is ready without them.
         """
+        if self._is_warm:
+            return True
         for domain in self._of_callers:
             await self._toolset(domain)
             domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
         self._models.warm_up()
-        return all(domain.name in self._toolsets for domain in self._of_callers)
+        self._is_warm = all(domain.name in self._toolsets for domain in self._of_callers)
+        return self._is_warm
 
     def models(self) -> tuple[ProviderHealth, ...]:
         """The models in the order in which they are asked, and how they are doing."""
@@ -131,9 +137,12 @@ class AgentService:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id)
-        return await self._tools.call(
+        began = time.perf_counter()
+        result = await self._tools.call(
             domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
         )
+        tool_metrics.note(domain.name, call["name"], ok=result.ok, spent_s=time.perf_counter() - began)
+        return result
 
     async def _toolset(self, domain: Domain) -> Toolset:
         """The domain's tools; a hosted model may steer the turn besides."""
@@ -147,6 +156,7 @@ class AgentService:
         except ConnectionError:
             log.warning("tools_unknown", server=domain.name)
             return Toolset(f"{domain.name}, away", steering)
+        tool_metrics.begin(domain.name, [spec.name for spec in specs])
         own = (_tool(spec) for spec in specs)
         self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
         return self._toolsets[domain.name]

@@ -68,6 +68,7 @@ class Speaker:
         self._pending: asyncio.Queue[asyncio.Task[SpokenAudio | None] | None] = asyncio.Queue()
         self._finished = False
         self._fell_back = False
+        self._has_begun = False
 
     def feed(self, text: str) -> None:
         """Take the next piece of the answer."""
@@ -98,13 +99,16 @@ class Speaker:
 
     def _start(self, sentence: str) -> None:
         self._note.mark("first_sentence_ms")
-        self._pending.put_nowait(self._group.create_task(self._synthesize(sentence)))
+        self._pending.put_nowait(self._group.create_task(self._synthesize(sentence, is_first=not self._has_begun)))
+        self._has_begun = True
 
-    async def _synthesize(self, sentence: str) -> SpokenAudio | None:
+    async def _synthesize(self, sentence: str, *, is_first: bool) -> SpokenAudio | None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 spoken = await self._voice.synthesize(sentence, language=self._language)
-            self._note.mark("tts_ms")
+            if is_first:
+                # a later sentence may be audio before it: nobody hears that one yet
+                self._note.mark("tts_ms")
             self._note.spoken_by(spoken.provider)
             return spoken
         except (SpeechUnavailable, TimeoutError) as error:

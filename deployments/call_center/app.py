@@ -48,6 +48,10 @@ class CallCenter:
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
         await self._host.start()
 
+    async def ready(self) -> bool:
+        """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""
+        return True
+
     async def begin(self, order: TransferOrder) -> None:
         """See `TransferHost.begin`."""
         await self._host.begin(order)

@@ -46,7 +46,7 @@ def _launch(settings: Settings) -> None:
             say("Preparing the database")
             asyncio.run(prepare_database(settings))
             product.wait_until_ready()
-            _print_addresses(settings, product.url, asyncio.run(staff_link(settings, product.url)))
+            _print_addresses(settings, product, asyncio.run(staff_link(settings, product.url)))
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -70,7 +70,8 @@ def _require_free_port(settings: Settings) -> None:
             ) from None
 
 
-def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> None:
+def _print_addresses(settings: Settings, product: Product, staff_link: str | None) -> None:
+    url = product.url
     typer.echo()
     typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)
     if settings.demo_pin is not None:
@@ -80,6 +81,7 @@ def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> No
     typer.echo(f"  Restaurant           {url}/hanok")
     typer.echo(f"  Call centre          {url}/call-center")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
+    typer.echo(f"  Metrics              {product.metrics_url}")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()
 

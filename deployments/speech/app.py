@@ -9,6 +9,7 @@ from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import measure
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
@@ -20,6 +21,7 @@ class Speech:
     async def __init__(self) -> None:  # type: ignore[misc] # Serve awaits it
         settings = get_settings()
         log_to_own_stderr(settings)
+        measure("speech")
         self._speech = LocalSpeech(settings)
         await self._speech.start()
 
