@@ -3,10 +3,12 @@
 import asyncio
 import json
 import math
+import operator
 import re
 import time
 import urllib.parse
 import urllib.request
+from functools import partial
 
 import pytest
 import websockets
@@ -21,6 +23,10 @@ REPORTED_S = 40
 """A process reports to Ray every two seconds here; the rest is for a machine that is busy."""
 
 ALL = queries.of_dashboard() | queries.of_alerts()
+COUNTERS = [
+    f"sum(ray_convonet_{name})"
+    for name in ("pin_failures_total", "hand_overs_total", 'turns_total{agent_type="todo"}', "tool_calls_total")
+]
 QUANTILES = [ALL["Our own part of it: p95"], ALL["ConvonetAddsLatency"], ALL["ConvonetTurnsFail"]]
 
 
@@ -97,12 +103,12 @@ def prometheus(product):
 
 def _live_until_seen(product, prometheus):
     """Histograms begin with their first value, and an increase needs a value before it, in the same host."""
-    for times in range(1, 5):
+    for _ in range(4):
+        before = {counter: prometheus.ask(counter)[0] for counter in COUNTERS}
         asyncio.run(_live(product))
-        prometheus.ask_until("sum(increase(ray_convonet_pin_failures_total[5m]))", lambda value: value > times - 1)
-        prometheus.ask_until("sum(increase(ray_convonet_hand_overs_total[5m]))", lambda value: value > times - 1)
-        prometheus.ask_until("sum(ray_convonet_added_latency_ms_count)", lambda value: value > 0)
-        if all(not math.isnan(value) for query in QUANTILES for value in prometheus.ask(query)):
+        for counter, value in before.items():
+            prometheus.ask_until(counter, partial(operator.lt, value))
+        if not any(math.isnan(value) for query in QUANTILES for value in prometheus.ask(query)):
             return
     raise AssertionError("turns are not seen to become more")
 
