@@ -415,6 +415,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        if self.metrics_port == self.port:
+            raise ValueError("CONVONET_METRICS_PORT must be another port than CONVONET_PORT")
+        return self
+
+    @model_validator(mode="after")
     def _models_can_be_reached(self) -> Settings:
         if bool(self.llm_base_url) != bool(self.llm_model):
             raise ValueError("LLM_BASE_URL and LLM_MODEL need each other")

@@ -34,7 +34,9 @@ def main() -> None:
 
 
 def _launch(settings: Settings) -> None:
-    _require_free_port(settings)
+    _require_free_port(settings, settings.port, "CONVONET_PORT")
+    if settings.metrics_port is not None:
+        _require_free_port(settings, settings.metrics_port, "CONVONET_METRICS_PORT")
     if not PAGE.exists():
         raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
@@ -58,15 +60,15 @@ def _launch(settings: Settings) -> None:
             product.stop()
 
 
-def _require_free_port(settings: Settings) -> None:
+def _require_free_port(settings: Settings, port: int, name: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.host, port))
         except OSError as error:
             raise LaunchError(
-                f"{settings.host}:{settings.port} can't be used ({error.strerror}); "
-                "stop what uses it or set CONVONET_PORT to another port"
+                f"{settings.host}:{port} can't be used ({error.strerror}); "
+                f"stop what uses it or set {name} to another port"
             ) from None
 
 

@@ -94,7 +94,8 @@ def prometheus(product):
         prometheus = Prometheus(folder, targets.read_text())
         prometheus.server.start()
         try:
-            prometheus.ask_until("sum(ray_convonet_pin_failures_total)", lambda _: True)
+            for counter in COUNTERS:
+                prometheus.ask_until(counter, lambda _: True)
             _live_until_seen(product, prometheus)
             yield prometheus
         finally:
