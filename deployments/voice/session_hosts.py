@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from ray import serve
@@ -123,6 +124,7 @@ def _services(
     )
 
 
+@cache
 def _handle(deployment: str, application: str) -> DeploymentHandle[Any]:
     # the other applications are deployed at the same time and may not exist yet
     return serve.get_deployment_handle(deployment, application, _check_exists=False)

@@ -2,6 +2,11 @@
 
 import asyncio
 
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import HumanMessage
+
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.chain import Limits, ModelChain, Toolset
 from convonet.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
 from convonet.records import queue
@@ -81,3 +86,32 @@ class AwayStore:
 
     async def recent(self, limit):
         raise StorageError("away")
+
+
+async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counted):
+    models = [
+        ChosenModel("anthropic", "claude", BrokenModel(messages=iter([]))),
+        ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there.", "Hello again."]))),
+    ]
+    chain = ModelChain(models, Limits(silence=1, total=2, rest=60))
+    for _ in range(2):
+        async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+            pass
+    await chain.close()
+    assert counted.of(d.PROVIDER_ERRORS, service="thinking", provider="anthropic") == 1, "then it rests"
+    assert counted.of(d.FALLBACKS, service="thinking", provider="openai") == 2
+
+
+async def test_the_first_choice_that_answers_is_no_fallback(counted):
+    chosen = ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there."])))
+    chain = ModelChain([chosen], Limits(silence=1, total=2, rest=60))
+    async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+        pass
+    await chain.close()
+    assert counted.all_of(d.FALLBACKS) == {}
+
+
+class BrokenModel(GenericFakeChatModel):
+    async def _astream(self, *args, **named):
+        raise ConnectionError("down")
+        yield
