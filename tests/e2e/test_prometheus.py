@@ -109,9 +109,13 @@ def _live_until_seen(product, prometheus):
         asyncio.run(_live(product))
         for counter, value in before.items():
             prometheus.ask_until(counter, partial(operator.lt, value))
-        if not any(math.isnan(value) for query in QUANTILES for value in prometheus.ask(query)):
+        if all(map(_is_number, map(prometheus.ask, QUANTILES))):
             return
     raise AssertionError("turns are not seen to become more")
+
+
+def _is_number(values):
+    return bool(values) and not math.isnan(values[0])
 
 
 async def _live(product):
