@@ -5,7 +5,8 @@ A session host holds one of each; a call is one hop to whichever replica is free
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
@@ -13,6 +14,8 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 from actors.failures import remote_errors
 from convonet.agents.base import AgentEvent, TurnRequest
 from convonet.errors import AgentError, SpeechUnavailable
+from convonet.metrics.definitions import PROVIDER_ERRORS
+from convonet.metrics.recorder import metrics
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.tracing.carried import carried
 
@@ -27,12 +30,12 @@ class RemoteSpeech:
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`."""
-        with remote_errors(SpeechUnavailable, "speech deployment"):
+        with _counted("hearing"), remote_errors(SpeechUnavailable, "speech deployment"):
             return cast("Transcript", await self._handle.transcribe.remote(utterance, language, carried()))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
-        with remote_errors(SpeechUnavailable, "speech deployment"):
+        with _counted("speaking"), remote_errors(SpeechUnavailable, "speech deployment"):
             return cast("SpokenAudio", await self._handle.synthesize.remote(text, language, carried()))
 
 
@@ -51,3 +54,12 @@ class RemoteAgent:
                     yield event
             finally:
                 stream.cancel()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _counted(service: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except SpeechUnavailable:
+        metrics.count(PROVIDER_ERRORS, service=service, provider=RemoteSpeech.name)
+        raise

@@ -55,9 +55,17 @@ class TurnRecords:
         for queue in self._queues:
             queue.add(record)
 
+    def __len__(self) -> int:
+        return max(len(queue) for queue in self._queues)
+
+    @property
+    def store_is_away(self) -> bool:
+        """Whether one of them has not taken what it was given last."""
+        return any(queue.store_is_away for queue in self._queues)
+
     def figures(self) -> Mapping[str, float]:
         """How many are not written yet."""
-        return {"records_waiting": max(queue.waiting for queue in self._queues)}
+        return {"records_waiting": len(self)}
 
     async def close(self) -> None:
         """Write what is waiting, if it is taken within a moment."""

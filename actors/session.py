@@ -30,6 +30,8 @@ import structlog
 
 from actors.lifetime import Lifetimes, Patience
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
+from convonet.metrics.definitions import BARGE_INS
+from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
 from convonet.records.record import TurnStatus
 from convonet.sessions.announcements import speak_greeting, tell_again
@@ -217,6 +219,7 @@ class SessionActor:
             case SpokenUtterance() | TypedUtterance():
                 self._take(command)
             case CancelTurn():
+                metrics.count(BARGE_INS)
                 self._cancel()
             case CancelTransfer():
                 self._human.leave(hung_up=False)

@@ -21,6 +21,8 @@ from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import ResumeClaims, mint_resume_token
 from convonet.errors import AuthRefused, CapacityError, ConvonetError, SessionGone
 from convonet.ids import SessionId, new_session_id
+from convonet.metrics.definitions import PIN_FAILURES, REFUSALS
+from convonet.metrics.recorder import metrics
 from convonet.protocol.server import AuthOk
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import (
@@ -110,6 +112,11 @@ class SessionHost:
         self._refusals += 1
         self._pin_failures += isinstance(error, AuthRefused)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more session may live here."""
+        return len(self._sessions) < self._settings.sessions_per_host
+
     # -- letting in
 
     async def _let_in(self, request: Attach) -> SessionActor:
@@ -134,6 +141,7 @@ class SessionHost:
             caller = await self._pins.verify(credentials.pin)
         except (AuthRefused, asyncio.CancelledError):
             # one who hangs up before the answer has tried as well
+            metrics.count(PIN_FAILURES)
             await self._throttle.failed(credentials.connection_id, credentials.address)
             raise
         await self._throttle.succeeded(credentials.connection_id, credentials.address)
@@ -167,7 +175,7 @@ class SessionHost:
         return session
 
     def _require_room(self) -> None:
-        if len(self._sessions) >= self._settings.sessions_per_host:
+        if not self.has_room:
             raise CapacityError("session host is full")
 
     def _start(self, conversation: Conversation, epoch: int) -> SessionActor:
@@ -221,4 +229,5 @@ def embedded_parts(settings: Settings) -> list[str]:
 
 def _refusal(error: ConvonetError) -> Refused:
     log.info("caller_refused", kind=type(error).__name__)
+    metrics.count(REFUSALS, code=error.code)
     return Refused(error.code, error.spoken, getattr(error, "retry_after_ms", None), error.retryable)

@@ -13,9 +13,12 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors.failures import remote_errors
+from actors.metrics import RaySink
 from convonet.auth.throttle import LocalThrottle, PinThrottle, RedisThrottle
 from convonet.errors import StorageError
 from convonet.ids import SessionId
+from convonet.metrics.recorder import metrics
+from convonet.metrics.watch import Watch
 from convonet.settings import Settings
 from convonet.storage.checkpoints import Checkpoint, CheckpointStore, MemoryCheckpoints, RedisCheckpoints
 
@@ -31,7 +34,14 @@ class _Store:
 
     def __init__(self, settings: Settings) -> None:
         self._checkpoints = MemoryCheckpoints()
+        self._watch: Watch | None = None
         self._throttles = {of: LocalThrottle(settings) for of in ("pin", "staff")}
+
+    async def measure(self) -> None:
+        """Watch this process from now on; asked for again it does nothing."""
+        if self._watch is None:
+            metrics.use(RaySink())
+            self._watch = Watch(metrics, "store")
 
     async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
         await self._checkpoints.save(session_id, epoch, body, ttl_s)
@@ -72,7 +82,9 @@ class _Remote:
         actor = ray.remote(_Store).options(
             name=_NAME, namespace=_NAMESPACE, lifetime="detached", get_if_exists=True, num_cpus=0, max_restarts=-1
         )
-        return cast("ray.actor.ActorHandle[_Store]", actor.remote(self._settings))
+        store = cast("ray.actor.ActorHandle[_Store]", actor.remote(self._settings))
+        store.measure.remote()
+        return store
 
 
 class RemoteCheckpoints(_Remote):

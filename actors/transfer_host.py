@@ -335,6 +335,15 @@ class TransferHost:
                 published.publish(self._desk_view(name))
         self._office_changed.set()
 
+    def callers_waiting(self) -> dict[str, int]:
+        """How many wait, by department."""
+        return {name: self._office.switchboard.waiting_in(name) for name in self._settings.department_names}
+
+    def desks_by_state(self) -> dict[str, int]:
+        """How many people are at their desks, by what they do."""
+        states = Counter(desk.state for desk in self._office.switchboard.desks.values())
+        return {state: states[state] for state in DeskState}
+
     # -- what an actor needs (`Office`)
 
     def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned:

@@ -25,6 +25,8 @@ from convonet.domains.catalogue import catalogue_page
 from convonet.domains.discovery import all_servers
 from convonet.errors import ConvonetError, DomainError, SettingsError
 from convonet.ids import TurnId, UserId
+from convonet.metrics.dashboard import dashboard
+from convonet.metrics.page import metrics_page
 from convonet.protocol.schema import render
 from convonet.settings import LLM_NAMES, Settings, get_settings
 from convonet.staff.accounts import Role, StaffAccounts
@@ -42,6 +44,7 @@ app.add_typer(call_backs_app, name="call-backs")
 
 DOCS = Path(__file__).parents[1] / "docs"
 LINES = Path(__file__).parent / "agents" / KNOWN
+DASHBOARD = DOCS.parent / "monitoring" / "dashboard.json"
 PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.NAME
 
 
@@ -290,6 +293,13 @@ async def _caller(email: str) -> AsyncGenerator[UserRow, None]:
             yield user
     finally:
         await database.close()
+
+
+@app.command("metrics")
+def metrics_command() -> None:
+    """Write docs/metrics.md and the dashboard from the metrics' definitions."""
+    (DOCS / "metrics.md").write_text(metrics_page())
+    DASHBOARD.write_text(dashboard())
 
 
 @app.command("settings")

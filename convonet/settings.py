@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     # -- where it lives
     host: str = Field("127.0.0.1", alias="CONVONET_HOST", description="Address that `make run` serves on.")
     port: int = Field(8000, alias="CONVONET_PORT", ge=1, le=65535, description="Port that `make run` serves on.")
+    metrics_port: int | None = Field(
+        None,
+        alias="CONVONET_METRICS_PORT",
+        ge=1,
+        le=65535,
+        description="Port of `/metrics` that `make run` serves for Prometheus; default: a free one, which it prints.",
+    )
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",
@@ -459,6 +466,12 @@ class Settings(BaseSettings):
         for name, provider in (("VOICE_STT_PROVIDER", self.stt_provider), ("VOICE_TTS_PROVIDER", self.tts_provider)):
             if provider == "deepgram" and self.deepgram_api_key is None:
                 raise ValueError(f"{name}=deepgram needs DEEPGRAM_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        if self.metrics_port == self.port:
+            raise ValueError("CONVONET_METRICS_PORT must be another port than CONVONET_PORT")
         return self
 
     @model_validator(mode="after")

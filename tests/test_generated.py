@@ -6,8 +6,10 @@ from pathlib import Path
 
 from convonet.agents import phrase_file
 from convonet.agents.meaning import unknown_lines
-from convonet.cli import PHRASES, all_example_lines, domains_page, settings_page
+from convonet.cli import DASHBOARD, PHRASES, all_example_lines, domains_page, settings_page
 from convonet.errors import ErrorCode
+from convonet.metrics.dashboard import dashboard
+from convonet.metrics.page import metrics_page
 from convonet.protocol.schema import render
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,11 @@ def test_every_error_code_is_documented_and_no_other():
 
 def test_the_page_of_settings_is_the_settings():
     assert (ROOT / "docs/settings.md").read_text() == settings_page(), "run `convonet settings`"
+
+
+def test_the_page_of_metrics_and_the_dashboard_are_the_definitions():
+    assert (ROOT / "docs/metrics.md").read_text() == metrics_page(), "run `convonet metrics`"
+    assert DASHBOARD.read_text() == dashboard(), "run `convonet metrics`"
 
 
 def test_the_meaning_of_every_example_line_is_known():

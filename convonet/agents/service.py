@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -34,6 +35,7 @@ from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.mcp.client import ToolBox, ToolResult, ToolSpec
 from convonet.mcp.server import tool_name
+from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
@@ -64,6 +66,7 @@ class AgentService:
         self._toolsets: dict[str, Toolset] = {}
         self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
+        self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
         self._at_work = 0
@@ -118,11 +121,14 @@ class AgentService:
 
         Hosted models are tried in the background: the agent is ready without them.
         """
+        if self._is_warm:
+            return True
         for domain in self._of_callers:
             await self._toolset(domain)
             domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
         self._models.warm_up()
-        return all(domain.name in self._toolsets for domain in self._of_callers)
+        self._is_warm = all(domain.name in self._toolsets for domain in self._of_callers)
+        return self._is_warm
 
     def models(self) -> tuple[ProviderHealth, ...]:
         """The models in the order in which they are asked, and how they are doing."""
@@ -165,6 +171,7 @@ class AgentService:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
+        began = time.perf_counter()
         with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
             calling.words(arguments=call["args"])
             result = await self._tools.call(
@@ -172,6 +179,7 @@ class AgentService:
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
+        tool_metrics.note(domain.name, call["name"], ok=result.ok, spent_s=time.perf_counter() - began)
         self._tool_calls += 1
         self._tool_failures += not result.ok
         return result
@@ -188,6 +196,7 @@ class AgentService:
         except ConnectionError:
             log.warning("tools_unknown", server=domain.name)
             return Toolset(f"{domain.name}, away", steering)
+        tool_metrics.begin(domain.name, [spec.name for spec in specs])
         own = (_tool(spec) for spec in specs)
         self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
         return self._toolsets[domain.name]

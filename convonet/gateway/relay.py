@@ -21,6 +21,8 @@ from convonet.gateway.limits import MessageRate
 from convonet.gateway.link import ADMISSION_TIMEOUT_S, Link, Verdict
 from convonet.gateway.ports import ClientGone, ClientSocket, HostLost, SessionHosts
 from convonet.gateway.recording import Recording
+from convonet.metrics.definitions import REFUSALS
+from convonet.metrics.recorder import metrics
 from convonet.protocol.client import (
     AnyClientMessage,
     AudioChunk,
@@ -309,6 +311,7 @@ class Relay:
         await self._socket.send(message.model_dump_json(exclude_none=True))
 
     async def _send_error(self, code: ErrorCode, message: str) -> None:
+        metrics.count(REFUSALS, code=code)
         await self._send(ErrorMessage(code=code, message=message))
 
     def _change_line(self, address: LineAddress | None) -> None:

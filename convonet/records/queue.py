@@ -10,6 +10,8 @@ from itertools import islice
 import structlog
 
 from convonet.errors import StorageError
+from convonet.metrics.definitions import RECORDS_LOST
+from convonet.metrics.recorder import metrics
 from convonet.records.record import TurnRecord
 from convonet.records.store import RecordSink
 
@@ -31,6 +33,11 @@ class RecordQueue:
         self._store = store
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
+        self.store_is_away = False
+        """Whether the last attempt to write has failed."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""
@@ -38,14 +45,9 @@ class RecordQueue:
         if len(self._waiting) > MOST_WAITING:
             lost = next(iter(self._waiting))
             del self._waiting[lost]
-            log.error("turn_record_lost", request_id=lost)
+            self._lost(lost)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
-
-    @property
-    def waiting(self) -> int:
-        """How many are not written yet."""
-        return len(self._waiting)
 
     async def close(self) -> None:
         """Write what is waiting, if the store takes it within a moment."""
@@ -54,7 +56,7 @@ class RecordQueue:
                 async with asyncio.timeout(LAST_CHANCE_S):
                     await self._writing
         for request_id in self._waiting:
-            log.error("turn_record_lost", request_id=request_id)
+            self._lost(request_id)
 
     async def _write_all(self) -> None:
         wait = FIRST_RETRY_S
@@ -62,12 +64,18 @@ class RecordQueue:
             try:
                 await self._store.write(batch)
             except StorageError as error:
+                self.store_is_away = True
                 log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LAST_RETRY_S)
             else:
+                self.store_is_away = False
                 self._forget(batch)
                 wait = FIRST_RETRY_S
+
+    def _lost(self, request_id: str) -> None:
+        metrics.count(RECORDS_LOST)
+        log.error("turn_record_lost", request_id=request_id)
 
     def _forget(self, written: Sequence[TurnRecord]) -> None:
         for record in written:

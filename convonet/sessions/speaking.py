@@ -107,18 +107,20 @@ class Speaker:
 
     async def _traced(self, sentence: str, number: int) -> SpokenAudio | None:
         with span("speak", parent=self._traceparent, sentence=number) as speaking:
-            spoken = await self._synthesize(sentence)
+            spoken = await self._synthesize(sentence, is_first=number == 1)
             if spoken is None:
                 speaking.status = "failed"
             else:
                 speaking.set(provider=spoken.provider)
         return spoken
 
-    async def _synthesize(self, sentence: str) -> SpokenAudio | None:
+    async def _synthesize(self, sentence: str, *, is_first: bool) -> SpokenAudio | None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 spoken = await self._voice.synthesize(sentence, language=self._language)
-            self._note.mark("tts_ms")
+            if is_first:
+                # a later sentence may be audio before it: nobody hears that one yet
+                self._note.mark("tts_ms")
             self._note.spoken_by(spoken.provider)
             return spoken
         except (SpeechUnavailable, TimeoutError) as error:

@@ -83,6 +83,7 @@ class Turn:
         return TurnOutcome(self._log.transcript, self._final, record.status)
 
     async def _run(self) -> None:
+        self._log.mark("begun_ms")
         self._emit(
             ProcessingStart(
                 turn_id=self._turn_id, started_at_ts=self._utterance.ended_at, utterance_id=self._utterance.utterance_id

@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 import structlog
 
 from convonet.errors import BadAudio, SpeechError, SpeechUnavailable
+from convonet.metrics.definitions import FALLBACKS, PROVIDER_ERRORS
+from convonet.metrics.recorder import metrics
 from convonet.speech.base import Language, SpeechToText, SpokenAudio, TextToSpeech, Transcript, Utterance
 
 log = structlog.get_logger(__name__)
@@ -46,8 +48,9 @@ class SpeechWithFallback:
         self.name = primary.name
         self._primary = primary
         self._secondary = secondary
-        self._hearing = _Pair("hearing", patience_s, cool_down_s, clock)
-        self._speaking = _Pair("speaking", patience_s, cool_down_s, clock)
+        names = (primary.name, secondary.name)
+        self._hearing = _Pair("hearing", names, patience_s, cool_down_s, clock)
+        self._speaking = _Pair("speaking", names, patience_s, cool_down_s, clock)
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`. What the primary can't decode, the secondary gets to try."""
@@ -67,8 +70,16 @@ class SpeechWithFallback:
 class _Pair:
     """Asks the first, and the second when the first fails, is slow, or failed a moment ago."""
 
-    def __init__(self, what: str, patience_s: float, cool_down_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        what: str,
+        names: tuple[str, str],
+        patience_s: float,
+        cool_down_s: float,
+        clock: Callable[[], float],
+    ) -> None:
         self._what = what
+        self._first, self._second = names
         self._patience_s = patience_s
         self._cool_down_s = cool_down_s
         self._clock = clock
@@ -76,7 +87,7 @@ class _Pair:
 
     async def ask(self, first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> Answer:
         if self._clock() < self._rests_until:
-            return await second()
+            return self._fell_back(await second())
         asked = asyncio.ensure_future(first())
         try:
             await asyncio.wait([asked], timeout=self._patience_s)
@@ -85,9 +96,9 @@ class _Pair:
             return asked.result()
         except SpeechUnavailable as error:
             self._rest(str(error))
-            return await second()
+            return self._fell_back(await second())
         except BadAudio:
-            return await second()
+            return self._fell_back(await second())
         finally:
             asked.cancel()
 
@@ -98,14 +109,19 @@ class _Pair:
             await asyncio.wait([asked, helper], return_when=asyncio.FIRST_COMPLETED)
             if asked.done() and isinstance(asked.exception(), SpeechUnavailable):
                 self._rest(str(asked.exception()))
-                return await helper
+                return self._fell_back(await helper)
             if asked.done() or isinstance(helper.exception(), SpeechError):
                 return await asked
             self._rest(f"no answer in {self._patience_s:g} s")
-            return helper.result()
+            return self._fell_back(helper.result())
         finally:
             helper.cancel()
 
+    def _fell_back(self, answer: Answer) -> Answer:
+        metrics.count(FALLBACKS, service=self._what, provider=self._second)
+        return answer
+
     def _rest(self, reason: str) -> None:
+        metrics.count(PROVIDER_ERRORS, service=self._what, provider=self._first)
         self._rests_until = self._clock() + self._cool_down_s
         log.warning("speech_provider_failed", what=self._what, reason=reason, rests_s=self._cool_down_s)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -65,6 +65,11 @@ class Database:
         with database_errors():
             async with self._sessions.begin() as session:
                 yield session
+
+    async def ping(self) -> None:
+        """Raises `StorageError` when the database does not answer."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close all connections."""

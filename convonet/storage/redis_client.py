@@ -52,6 +52,15 @@ def redis_client(url: str) -> Redis:
     return Redis(connection_pool=pool)
 
 
+async def ping(url: str) -> None:
+    """Raises `StorageError` when Redis does not answer."""
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await redis_client(url).ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StorageError(f"redis: {type(error).__name__}", spoken=AWAY) from None
+
+
 class ScriptRunner:
     """Registers Lua scripts with the client of `url`."""
 

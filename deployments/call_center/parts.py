@@ -9,23 +9,29 @@ from actors.transfer_host import TransferHost
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
+from convonet.metrics.definitions import DESKS, QUEUE
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.telephony.bridge import Bridge, NoTelephone
 from convonet.telephony.ledger import Ledger
+from deployments.measuring import measure
 
 
 @cache
 def transfer_host() -> TransferHost:
     """The host of this process, for the handle and for the desks."""
     settings, database = get_settings(), _database()
-    return TransferHost(
+    host = TransferHost(
         settings,
         bridge=_bridge(settings),
         checkpoints=checkpoint_store(settings),
         ledger=Ledger(database),
         facts=CallerFacts(database, settings),
     )
+    watch = measure("call_center")
+    watch.gauge(QUEUE, host.callers_waiting)
+    watch.gauge(DESKS, host.desks_by_state)
+    return host
 
 
 def desks_http() -> FastAPI:

@@ -10,6 +10,7 @@ from ray.serve import Application, Deployment
 from convonet.settings import get_settings
 from deployments.load import counted, load
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import measure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,6 +31,7 @@ def build_http() -> FastAPI:
 
     settings = get_settings()
     log_to_own_stderr(settings)
+    measure("hanok")
     return counted(
         application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
     )

@@ -34,7 +34,9 @@ def main() -> None:
 
 
 def _launch(settings: Settings) -> None:
-    _require_free_port(settings)
+    _require_free_port(settings, settings.port, "CONVONET_PORT")
+    if settings.metrics_port is not None:
+        _require_free_port(settings, settings.metrics_port, "CONVONET_METRICS_PORT")
     if not PAGE.exists():
         raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
@@ -46,7 +48,7 @@ def _launch(settings: Settings) -> None:
             say("Preparing the database")
             asyncio.run(prepare_database(settings))
             product.wait_until_ready()
-            _print_addresses(settings, product.url, asyncio.run(staff_link(settings, product.url)))
+            _print_addresses(settings, product, asyncio.run(staff_link(settings, product.url)))
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -58,19 +60,20 @@ def _launch(settings: Settings) -> None:
             product.stop()
 
 
-def _require_free_port(settings: Settings) -> None:
+def _require_free_port(settings: Settings, port: int, name: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.host, port))
         except OSError as error:
             raise LaunchError(
-                f"{settings.host}:{settings.port} can't be used ({error.strerror}); "
-                "stop what uses it or set CONVONET_PORT to another port"
+                f"{settings.host}:{port} can't be used ({error.strerror}); "
+                f"stop what uses it or set {name} to another port"
             ) from None
 
 
-def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> None:
+def _print_addresses(settings: Settings, product: Product, staff_link: str | None) -> None:
+    url = product.url
     typer.echo()
     typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)
     if settings.demo_pin is not None:
@@ -81,6 +84,7 @@ def _print_addresses(settings: Settings, url: str, staff_link: str | None) -> No
     typer.echo(f"  Call centre          {url}/call-center")
     typer.echo(f"  Agent Monitor        {url}/agent-monitor")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
+    typer.echo(f"  Metrics              {product.metrics_url}")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import typer
 import yaml
@@ -23,6 +19,7 @@ from convonet.settings import Settings
 from deployments.config_check import read_config
 from deployments.launch.errors import LaunchError
 from deployments.launch.processes import descendants
+from deployments.launch.readiness import look
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,13 +37,15 @@ class Product:
     """The `serve run` process and everything that it starts."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
+        port = settings.metrics_port or _free_port()
+        self.metrics_url = f"http://{_reachable(settings.host)}:{port}/metrics"
         self.url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
         say(f"Starting Ray and the services (log: {self._log_path})")
         # a session of its own: Ctrl-C reaches this process only, which then stops the others in order
         self._process = subprocess.Popen(
-            [Path(sys.executable).with_name("serve"), "run", str(_config_file(settings))],
+            [sys.executable, "-m", "deployments.launch.serve_run", str(port), str(_config_file(settings))],
             cwd=ROOT,
             env={**os.environ, **_ray_flags(settings, scratch)},
             stdin=subprocess.DEVNULL,
@@ -61,12 +60,13 @@ class Product:
         started = time.monotonic()
         while time.monotonic() - started < START_TIMEOUT_S:
             self._require_alive()
-            parts = _fetch(f"{self.url}/ready")
-            state = parts | {name: _answers(f"{self.url}/{name}/health") for name in ("hanok", "crm", "agent-monitor")}
-            for part in sorted(name for name, ok in state.items() if ok and name not in told):
+            state = look(self.url)
+            for part in sorted(state.ready - told):
                 say(f"{part} is ready after {time.monotonic() - started:.0f} s")
-                told.add(part)
-            if parts and all(state.values()):
+            told |= state.ready
+            if state.is_complete:
+                for part, what in state.later.items():
+                    say(f"{part} is not ready, calls go on without: {what}")
                 return
             time.sleep(0.25)
         raise LaunchError(f"it did not become ready within {START_TIMEOUT_S:.0f} s; see {self._log_path}")
@@ -138,34 +138,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def _fetch(url: str) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
-            state: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        if error.code != 503:
-            return {}
-        # the proxy's own 503 is a page
-        with contextlib.suppress(ValueError):
-            return _oks(json.loads(error.read()))
-        return {}
-    except (OSError, ValueError):
-        return {}
-    return _oks(state)
-
-
-def _oks(state: dict[str, Any]) -> dict[str, bool]:
-    return {name: part["ok"] for name, part in state.get("parts", {}).items()}
 
 
 def _reachable(host: str) -> str:

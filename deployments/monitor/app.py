@@ -50,6 +50,10 @@ class Monitor:
     async def __del__(self) -> None:  # Serve awaits it
         await self._host.stop()
 
+    async def ready(self) -> bool:
+        """Whether reports are taken: a replica is there only when its file is open."""
+        return True
+
     async def report(self, report: Report) -> Attention:
         """See `MonitorHost.report`."""
         return self._host.report(report)

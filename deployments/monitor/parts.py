@@ -17,6 +17,7 @@ from convonet.monitor.turn_index import TurnIndex
 from convonet.records.store import RedisRecords
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
+from deployments.measuring import measure
 
 
 @cache
@@ -32,6 +33,7 @@ def monitor_host() -> MonitorHost:
 def monitor_http() -> FastAPI:
     """The HTTP application."""
     settings = get_settings()
+    measure("monitor")
     return application(_database(), settings, throttle(settings, "staff"), monitor_host())
 
 

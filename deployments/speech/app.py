@@ -11,6 +11,7 @@ from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
 from convonet.tracing.carried import serving
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import measure
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
@@ -22,6 +23,7 @@ class Speech:
     async def __init__(self) -> None:  # type: ignore[misc] # Serve awaits it
         settings = get_settings()
         log_to_own_stderr(settings)
+        measure("speech")
         self._speech = LocalSpeech(settings)
         await self._speech.start()
         self._reporting = Reporting("speech", self._speech.figures)

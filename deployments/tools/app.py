@@ -29,6 +29,10 @@ def build_http() -> Starlette:
 class Tools:
     """One replica."""
 
+    async def ready(self) -> bool:
+        """Whether calls are answered: a replica is there only when its servers are."""
+        return True
+
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""

@@ -15,6 +15,7 @@ from convonet.settings import get_settings
 from convonet.storage.database import Database
 from convonet.storage.effects import forget_old_effects
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import measure
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ def tools_server() -> Starlette:
     """The replica's application, with the server of every domain."""
     settings = get_settings()
     log_to_own_stderr(settings)
+    measure("tools")
     database = Database(settings.database_url)
 
     @asynccontextmanager

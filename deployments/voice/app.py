@@ -9,8 +9,11 @@ from ray.serve import Application, Deployment
 from ray.serve.config import RequestRouterConfig
 
 from actors.placement import SessionPlacement
+from convonet.metrics.definitions import REFUSALS
+from convonet.metrics.recorder import metrics
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import measure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,6 +30,8 @@ def build_http() -> FastAPI:
     from deployments.voice.gateway import gateway_http
 
     log_to_own_stderr(get_settings())
+    measure("voice")
+    metrics.begin(REFUSALS)
     return gateway_http()
 
 

@@ -24,6 +24,9 @@ from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
 from convonet.gateway.relay import CLOSE_POLICY, CLOSE_TRY_LATER, Relay
+from convonet.health import can_serve
+from convonet.metrics.definitions import REFUSALS
+from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage
 from convonet.settings import Settings, get_settings
 from convonet.telephony.caller_port import CallerPort
@@ -55,6 +58,7 @@ class Gateway:
         headers = websocket.headers
         if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
             self._refusals += 1
+            metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
         address = websocket.client.host if websocket.client else "unknown"
@@ -63,6 +67,7 @@ class Gateway:
                 await self._relay(Relay(socket, self._hosts, self._settings, address=address))
         except CapacityError as error:
             self._refusals += 1
+            metrics.count(REFUSALS, code=error.code)
             refusal = ErrorMessage(code=error.code, message=error.spoken, retry_after_ms=error.retry_after_ms)
             await socket.refuse(refusal, CLOSE_TRY_LATER)
 
@@ -78,9 +83,10 @@ class Gateway:
             self._relays.discard(relay)
 
     async def ready(self) -> JSONResponse:
-        """Whether a caller would be served: every part by name; 503 while one is not."""
+        """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
         parts = await self._hosts.parts()
-        return JSONResponse({"parts": parts}, 200 if all(part["ok"] for part in parts.values()) else 503)
+        ready = can_serve(parts)
+        return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
     async def drain(self, before: float) -> int:
         """Ask all clients to connect anew, so that they spread over the replicas; returns how many were asked.

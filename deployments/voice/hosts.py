@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from actors.failures import remote_errors
 from convonet.gateway.ports import HostLost
+from convonet.health import PartHealth, moment
 from convonet.ids import SessionId
 from convonet.sessions.messages import Attach, Command, Delivery, HostEvent
 
@@ -22,6 +24,7 @@ class ServeSessionHosts:
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
+        self._lost_since = ""
 
     async def attach(self, request: Attach, *, host: str) -> AsyncGenerator[HostEvent, None]:
         """Open the stream of one socket."""
@@ -34,14 +37,17 @@ class ServeSessionHosts:
             finally:
                 stream.cancel()  # type: ignore[no-untyped-call]
 
-    async def parts(self) -> dict[str, dict[str, bool]]:
-        """What any one of the hosts says of the parts that a turn needs; empty when none answers."""
+    async def parts(self) -> dict[str, PartHealth]:
+        """What any one of the hosts says of all that a turn needs; only that there is none when none answers."""
         try:
             with remote_errors(HostLost, "session host"):
                 async with asyncio.timeout(DELIVERY_TIMEOUT_S):
-                    return cast("dict[str, dict[str, bool]]", await self._handle.parts.remote())
+                    parts = cast("dict[str, PartHealth]", await self._handle.parts.remote())
         except (HostLost, TimeoutError):
-            return {"sessions": {"ok": False}}
+            self._lost_since = self._lost_since or moment(time.time())
+            return {"sessions": PartHealth(ok=False, needed=True, state="no host answers", since=self._lost_since)}
+        self._lost_since = ""
+        return parts
 
     async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> Delivery:
         """Give a session a command."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from ray import serve
@@ -17,20 +17,23 @@ from actors.session_host import SessionHost
 from actors.store import checkpoint_store, throttle
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
+from convonet.health import OK, Check, Health, PartHealth
+from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
+from convonet.metrics.turns import measured
 from convonet.monitor.live_calls import LiveCalls
 from convonet.records.record import TurnRecord
 from convonet.sessions.happenings import Watch
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings, get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
+from convonet.storage.database import Database
+from convonet.storage.redis_client import ping
 from deployments.logs import log_to_own_stderr
+from deployments.measuring import begin_session_counters, measure
 from deployments.voice.speech import hosted_speech
 
 AGENT_OVERHEAD_S = 2.0
 """What the hop to the agent may take beyond the agent's own turn timeout."""
-
-PART_TIMEOUT_S = 2.0
-"""A part that is up answers a ready question within milliseconds."""
 
 
 class ServedSessionHost(SessionHost):
@@ -39,12 +42,9 @@ class ServedSessionHost(SessionHost):
     def __init__(self) -> None:
         settings = get_settings()
         log_to_own_stderr(settings)
-        # the other applications are deployed at the same time and may not exist yet
-        self._parts = {
-            "speech": serve.get_deployment_handle("Speech", "speech", _check_exists=False),
-            "agent": serve.get_deployment_handle("AgentRouter", "agent", _check_exists=False),
-        }
-        transfers = RemoteTransfers(serve.get_deployment_handle("CallCenter", "call-center", _check_exists=False))
+        watch = measure("sessions")
+        speech, agent = _handle("Speech", "speech"), _handle("AgentRouter", "agent")
+        transfers = RemoteTransfers(_handle("CallCenter", "call-center"))
         self._records = TurnRecords(settings)
         self._calls = LiveCalls(replica_name())
         super().__init__(
@@ -55,23 +55,55 @@ class ServedSessionHost(SessionHost):
             checkpoints=checkpoint_store(settings),
             services=_services(
                 settings,
-                RemoteSpeech(self._parts["speech"]),
-                RemoteAgent(self._parts["agent"]),
+                RemoteSpeech(speech),
+                RemoteAgent(agent),
                 transfers,
-                self._records.add,
+                measured(self._records.add),
                 self._calls.watch,
             ),
         )
+        begin_session_counters(settings)
+        watch.gauge(SESSIONS, lambda: {"": self.figures()["sessions"]})
+        watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
+        self._database = Database(settings.database_url)
+        self._health = Health(self._checks(settings))
         self._reporting = Reporting("sessions", self._figures, self._calls)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._reporting.close()
         await self._records.close()
+        await self._database.close()
 
-    async def parts(self) -> dict[str, dict[str, bool]]:
-        """The parts a turn needs, each with whether it answers."""
-        answers = await asyncio.gather(*(_answers(handle) for handle in self._parts.values()))
-        return {name: {"ok": ok} for name, ok in zip(self._parts, answers, strict=True)} | {"sessions": {"ok": True}}
+    async def parts(self) -> dict[str, PartHealth]:
+        """All that a turn needs, and what else the product has, each with its state."""
+        return await self._health.parts()
+
+    def _checks(self, settings: Settings) -> dict[str, Check]:
+        checks = {
+            "speech": Check(_answer_of("Speech", "speech")),
+            "agent": Check(_answer_of("AgentRouter", "agent")),
+            "tools": Check(_answer_of("Tools", "tools")),
+            "call_center": Check(_answer_of("CallCenter", "call-center"), needed=False),
+            "monitor": Check(_answer_of("Monitor", "agent-monitor"), needed=False),
+            "sessions": Check(self._room, needed=False),
+            "database": Check(self._database_state),
+            "records": Check(self._records_state, needed=False),
+        }
+        if settings.redis_url:
+            url = settings.redis_url.get_secret_value()
+            # without it calls go on, but nobody finds theirs again when a host is lost
+            checks["redis"] = Check(lambda: _redis_state(url), needed=False)
+        return checks
+
+    async def _room(self) -> str:
+        return OK if self.has_room else "full"
+
+    async def _database_state(self) -> str:
+        await self._database.ping()
+        return OK
+
+    async def _records_state(self) -> str:
+        return "waiting for their store" if self._records.store_is_away else OK
 
     def _figures(self) -> Mapping[str, float]:
         return {**self.figures(), **self._calls.figures(), **self._records.figures()}
@@ -104,10 +136,22 @@ def _services(
     )
 
 
-async def _answers(handle: DeploymentHandle[Any]) -> bool:
-    try:
+@cache
+def _handle(deployment: str, application: str) -> DeploymentHandle[Any]:
+    # the other applications are deployed at the same time and may not exist yet
+    return serve.get_deployment_handle(deployment, application, _check_exists=False)
+
+
+def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:
+    handle = _handle(deployment, application)
+
+    async def look() -> str:
         with remote_errors(ConvonetError, "part"):
-            async with asyncio.timeout(PART_TIMEOUT_S):
-                return bool(await handle.ready.remote())
-    except (ConvonetError, TimeoutError):
-        return False
+            return OK if await handle.ready.remote() else "starting"
+
+    return look
+
+
+async def _redis_state(url: str) -> str:
+    await ping(url)
+    return OK

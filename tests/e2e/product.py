@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import jwt
@@ -36,6 +37,8 @@ class Product:
             "CONVONET_DATA_DIR": str(folder),
             "RAY_TMPDIR": self._ray.name,
             "PYTHONUNBUFFERED": "1",
+            # a process reports its metrics every ten seconds otherwise, and tests would wait for it
+            "RAY_metrics_report_interval_ms": "2000",
             **environment,
         }
         self._process: subprocess.Popen[str] | None = None
@@ -44,6 +47,17 @@ class Product:
     def pid(self) -> int:
         """Of the launcher."""
         return self._process.pid
+
+    @property
+    def ray_folder(self) -> Path:
+        """Where its Ray keeps its files."""
+        return Path(self._ray.name)
+
+    def metrics(self) -> str:
+        """What Prometheus is given."""
+        (url,) = re.findall(r"Metrics +(\S+)", self.output)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.read().decode()
 
     @property
     def database(self) -> Path:

@@ -27,13 +27,14 @@ def launch(tmp_path, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_used_port_is_named_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("name", ["CONVONET_PORT", "CONVONET_METRICS_PORT"])
+def test_a_used_port_is_named_with_what_to_do(tmp_path, name):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, output = launch(tmp_path, CONVONET_PORT=str(port))
+        code, output = launch(tmp_path, **{name: str(port)})
     assert code == 1
     assert str(port) in output
-    assert "CONVONET_PORT" in output
+    assert name in output
     assert "Traceback" not in output
 
 

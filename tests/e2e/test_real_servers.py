@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -101,6 +103,9 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
     config = tmp_path / "serve_config.yaml"
     config.write_text((ROOT / "serve_config.yaml").read_text().replace("port: 8000", f"port: {port}"))
     environment = {"CONVONET_DATA_DIR": str(tmp_path), "CONVONET_PORT": str(port), "VOICE_PIN": PIN}
+    # the paths of Ray's sockets must stay short
+    ray = tempfile.mkdtemp(prefix="cvn-", dir="/tmp")
+    environment |= {"RAY_TMPDIR": ray, "RAY_metrics_report_interval_ms": "2000"}
     for command in ("migrate", "seed"):
         convonet = Path(sys.executable).with_name("convonet")
         subprocess.run([convonet, command], env={**os.environ, **environment}, check=True, timeout=60)
@@ -116,12 +121,24 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
     try:
         _wait_until_ready(port)
         assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
+        assert "ray_convonet_sessions{" in _metrics(Path(ray))
     finally:
         serve.send_signal(signal.SIGINT)
         try:
             serve.wait(120)
         finally:
             _kill_all(f"CONVONET_DATA_DIR={tmp_path}")
+            shutil.rmtree(ray, ignore_errors=True)
+
+
+def _metrics(ray):
+    """What Prometheus finds by Ray's own list of addresses."""
+    ((nodes,),) = (json.loads(file.read_text()) for file in ray.glob("ray/prom_metrics_service_discovery.json"))
+    found = ""
+    for target in nodes["targets"]:
+        with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
+            found += answer.read().decode()
+    return found
 
 
 def _kill_all(variable):

@@ -250,6 +250,8 @@ async def test_two_callers_for_one_desk_wait_in_line(call_centre):
         await ask(second)
         queued = await told(second, "queued")
         assert queued["position"] == 1
+        assert centre.office.host.callers_waiting()["support"] == 1
+        assert sum(centre.office.host.desks_by_state().values()) == 1
         assert queued["wait_s"] > 0
         assert "next in line" in (await second.until("announcement"))["text"]
         leg.hang_up()

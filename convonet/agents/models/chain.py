@@ -24,6 +24,8 @@ from convonet.agents.models.failures import Failure, of_answer, of_error
 from convonet.agents.models.health import Health, ProviderHealth
 from convonet.agents.spoken import gap
 from convonet.errors import AgentError
+from convonet.metrics.definitions import FALLBACKS
+from convonet.metrics.recorder import metrics
 from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
@@ -112,6 +114,8 @@ class ModelChain:
                         if part:
                             yield part
                     elif isinstance(part, Thought):
+                        if link is not self._first_choice(preferred):
+                            metrics.count(FALLBACKS, service="thinking", provider=link.provider)
                         yield part
                         return
                     else:
@@ -131,6 +135,9 @@ class ModelChain:
                 self._probe(link)
         ready = [link for link in self._links if link.health.is_ready and link.provider not in tried]
         return sorted(ready, key=lambda link: link.provider != preferred)
+
+    def _first_choice(self, preferred: str | None) -> _Link:
+        return next((link for link in self._links if link.provider == preferred), self._links[0])
 
     def _probe(self, link: _Link) -> None:
         probe = asyncio.create_task(link.probe())

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from convonet.metrics.definitions import PROVIDER_ERRORS
+from convonet.metrics.recorder import metrics
+
 State = Literal["ready", "resting", "probing"]
 
 LONGEST_REST_S = 300.0
@@ -69,6 +72,7 @@ class Health:
     def failed(self, why: str, *, rest: bool, at_least_s: float = 0.0) -> None:
         """It failed; with `rest` it is left alone for a while."""
         self._failures += 1
+        metrics.count(PROVIDER_ERRORS, service="thinking", provider=self._provider)
         self._last_failure = why
         if self._probing:
             self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)

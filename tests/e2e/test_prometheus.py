@@ -1,0 +1,170 @@
+"""A real Prometheus scrapes the running product: every query of the dashboard and of the alerts has data there."""
+
+import asyncio
+import json
+import math
+import operator
+import re
+import time
+import urllib.parse
+import urllib.request
+from functools import partial
+
+import pytest
+import websockets
+import yaml
+
+from tests.e2e.socket_caller import SocketCaller
+from tests.fixtures.ports import free_port
+from tests.fixtures.servers import Server, require_tool, server_folder
+from tests.metrics import queries
+
+REPORTED_S = 40
+"""A process reports to Ray every two seconds here; the rest is for a machine that is busy."""
+
+ALL = queries.of_dashboard() | queries.of_alerts()
+COUNTERS = [
+    f"sum(ray_convonet_{name})"
+    for name in ("pin_failures_total", "hand_overs_total", 'turns_total{agent_type="todo"}', "tool_calls_total")
+]
+QUANTILES = [ALL["Our own part of it: p95"], ALL["ConvonetAddsLatency"], ALL["ConvonetTurnsFail"]]
+
+
+class Prometheus:
+    """The Debian package's server, with our rules, scraping one target every second."""
+
+    def __init__(self, folder, target):
+        self.port = free_port()
+        config = yaml.safe_load((queries.MONITORING / "prometheus.yml").read_text())
+        (job,) = config["scrape_configs"]
+        config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        job["file_sd_configs"] = [{"files": [str(folder / "targets.json")]}]
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+        (folder / "alerts.yml").write_text((queries.MONITORING / "alerts.yml").read_text())
+        (folder / "targets.json").write_text(target)
+        self.server = Server(
+            [
+                require_tool("prometheus"),
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+            ],
+            self.port,
+            folder,
+            lambda: self._get("/-/ready") is not None,
+        )
+
+    def ask(self, query):
+        """The values that an instant query returns."""
+        return [float(series["value"][1]) for series in self._series(query)]
+
+    def labels(self, label, query):
+        """The values of a label in what a query returns."""
+        return {series["metric"][label] for series in self._series(query)}
+
+    def ask_until(self, query, expected):
+        """Ask until one of the values is as expected."""
+        deadline = time.monotonic() + REPORTED_S
+        while not any(map(expected, values := self.ask(query))):
+            assert time.monotonic() < deadline, f"{query} is {values}"
+            time.sleep(0.5)
+
+    def alerts(self):
+        """Names of the alerts that are pending or firing."""
+        return {alert["labels"]["alertname"] for alert in json.loads(self._get("/api/v1/alerts"))["data"]["alerts"]}
+
+    def _series(self, query):
+        answer = self._get("/api/v1/query?" + urllib.parse.urlencode({"query": query}))
+        assert answer is not None, f"Prometheus refuses {query}"
+        return json.loads(answer)["data"]["result"]
+
+    def _get(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.read()
+        except OSError:
+            return None
+
+
+@pytest.fixture(scope="module")
+def prometheus(product):
+    """It has seen the product before and after what `_live` does there."""
+    (targets,) = product.ray_folder.glob("ray/prom_metrics_service_discovery.json")
+    with server_folder("prometheus") as folder:
+        prometheus = Prometheus(folder, targets.read_text())
+        prometheus.server.start()
+        try:
+            for counter in COUNTERS:
+                prometheus.ask_until(counter, lambda _: True)
+            _live_until_seen(product, prometheus)
+            yield prometheus
+        finally:
+            prometheus.server.stop()
+
+
+def _live_until_seen(product, prometheus):
+    """Histograms begin with their first value, and an increase needs a value before it, in the same host."""
+    for _ in range(4):
+        before = {counter: prometheus.ask(counter)[0] for counter in COUNTERS}
+        asyncio.run(_live(product))
+        for counter, value in before.items():
+            prometheus.ask_until(counter, partial(operator.lt, value))
+        if all(map(_is_number, map(prometheus.ask, QUANTILES))):
+            return
+    raise AssertionError("turns are not seen to become more")
+
+
+def _is_number(values):
+    return bool(values) and not math.isnan(values[0])
+
+
+async def _live(product):
+    """A typed turn with a tool, a wish for a human when nobody is at a desk, and a wrong PIN."""
+    # from an address of its own: others shall not wait for it
+    url = f"ws://127.0.0.1:{product.port}/webrtc/ws"
+    async with websockets.connect(url, local_addr=("127.0.0.3", 0)) as stranger:
+        await stranger.recv()
+        await stranger.send(json.dumps({"type": "authenticate", "pin": "000000"}))
+        assert json.loads(await stranger.recv())["code"] == "auth_failed"
+    async with SocketCaller.connect(product.port, product.pin) as caller:
+        assert "buy milk" in await caller.ask("add buy milk to my todo list")
+        await caller.say("text_input", text="let me talk to a person in sales")
+        await caller.until("transfer_status", state="failed")
+
+
+@pytest.mark.parametrize("title", ALL)
+def test_every_query_of_the_dashboard_and_the_alerts_has_data(prometheus, title):
+    assert prometheus.ask(ALL[title]), f"no data for {ALL[title]}"
+
+
+def test_what_was_done_is_what_is_counted(prometheus):
+    assert prometheus.ask("sum(increase(ray_convonet_pin_failures_total[5m]))")[0] >= 1
+    done = 'ray_convonet_tool_calls_total{tool="create_todo",server="todo",result="success"}'
+    assert prometheus.ask(f"sum(increase({done}[5m]))")[0] >= 1
+    turns = 'ray_convonet_turns_total{status="success",agent_type="todo",source="text",provider="offline"}'
+    assert prometheus.ask(f"sum({turns})")[0] >= 1
+    assert prometheus.ask('sum(ray_convonet_hand_overs_total{outcome="failed",why="nobody_there"})')[0] >= 1
+
+
+def test_every_part_tells_how_late_its_event_loop_is(prometheus):
+    parts = prometheus.labels("part", "ray_convonet_loop_lag_ms")
+    assert parts >= {"voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm", "store"}
+    assert prometheus.ask("count(ray_convonet_sessions)") == [2]
+
+
+def test_a_series_says_which_process_it_comes_from(prometheus):
+    named = 'ray_convonet_sessions{application="voice",deployment="SessionHost",replica!=""}'
+    assert prometheus.ask(f"count({named})") == [2]
+
+
+def test_no_series_holds_a_session_or_a_person(prometheus, product):
+    text = product.metrics()
+    ours = [line for line in text.splitlines() if line.startswith("ray_convonet_")]
+    assert ours
+    assert not any("Demo" in line or "milk" in line or "session_id" in line for line in ours)
+    labels = {label for line in ours for label in re.findall(r"(\w+)=\"", line)}
+    assert {"user", "session", "address"}.isdisjoint(labels)
+
+
+def test_no_alert_of_the_service_is_on(prometheus):
+    assert prometheus.alerts().isdisjoint({"ConvonetAway", "ConvonetNoSessionHost", "ConvonetRecordsLost"})

@@ -1,0 +1,117 @@
+"""What the product's parts count where it happens."""
+
+import asyncio
+
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import HumanMessage
+
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.chain import Limits, ModelChain, Toolset
+from convonet.errors import SpeechUnavailable, StorageError
+from convonet.metrics import definitions as d
+from convonet.records import queue
+from convonet.records.queue import RecordQueue
+from convonet.speech.base import Language
+from convonet.speech.fallback import SpeechWithFallback
+from tests.metrics.test_turns import a_record
+from tests.sessions.doubles import ScriptedVoice, World
+from tests.virtual_time import virtual_time
+
+
+@virtual_time
+async def test_a_wrong_pin_is_counted_and_refused(counted):
+    world = World()
+    async with world.client() as client:
+        await client.until("auth_required")
+        client.say("authenticate", pin="000000")
+        await client.until("error", code="auth_failed")
+    await world.end()
+    assert counted.of(d.PIN_FAILURES) == 1
+    assert counted.of(d.REFUSALS, code="auth_failed") == 1
+
+
+@virtual_time
+async def test_a_message_that_is_refused_is_counted_by_its_code(counted):
+    world = World()
+    async with world.caller() as client:
+        client.say("stop_recording")
+        await client.until("error", code="invalid_mode")
+    await world.end()
+    assert counted.of(d.REFUSALS, code="invalid_mode") == 1
+
+
+@virtual_time
+async def test_a_barge_in_is_counted(counted):
+    world = World()
+    async with world.caller() as client:
+        client.say("text_input", text="add buy milk")
+        await client.until("processing_start")
+        client.say("cancel")
+        await client.until("playback_stop")
+    await world.end()
+    assert counted.of(d.BARGE_INS) == 1
+
+
+@virtual_time
+async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counted):
+    vendor, own = ScriptedVoice(), ScriptedVoice()
+    vendor.name, own.name = "deepgram", "local"
+    vendor.fails_with = SpeechUnavailable("down")
+    speech = SpeechWithFallback(vendor, own)
+    for _ in range(2):
+        await speech.synthesize("Hello.", language=Language("en-US"))
+    assert counted.of(d.PROVIDER_ERRORS, service="speaking", provider="deepgram") == 1, "the second call rests it"
+    assert counted.of(d.FALLBACKS, service="speaking", provider="local") == 2
+
+
+@virtual_time
+async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(counted, monkeypatch):
+    monkeypatch.setattr(queue, "MOST_WAITING", 2)
+    records = RecordQueue(AwayStore())
+    for number in range(3):
+        record = a_record()
+        record.request_id = f"s:{number}"
+        records.add(record)
+    await asyncio.sleep(1)
+    assert len(records) == 2
+    assert records.store_is_away
+    assert counted.of(d.RECORDS_LOST) == 1
+    await records.close()
+    assert counted.of(d.RECORDS_LOST) == 3
+
+
+class AwayStore:
+    async def write(self, records):
+        raise StorageError("away")
+
+    async def recent(self, limit):
+        raise StorageError("away")
+
+
+async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counted):
+    models = [
+        ChosenModel("anthropic", "claude", BrokenModel(messages=iter([]))),
+        ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there.", "Hello again."]))),
+    ]
+    chain = ModelChain(models, Limits(silence=1, total=2, rest=60))
+    for _ in range(2):
+        async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+            pass
+    await chain.close()
+    assert counted.of(d.PROVIDER_ERRORS, service="thinking", provider="anthropic") == 1, "then it rests"
+    assert counted.of(d.FALLBACKS, service="thinking", provider="openai") == 2
+
+
+async def test_the_first_choice_that_answers_is_no_fallback(counted):
+    chosen = ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there."])))
+    chain = ModelChain([chosen], Limits(silence=1, total=2, rest=60))
+    async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+        pass
+    await chain.close()
+    assert counted.all_of(d.FALLBACKS) == {}
+
+
+class BrokenModel(GenericFakeChatModel):
+    async def _astream(self, *args, **named):
+        raise ConnectionError("down")
+        yield
