@@ -53,7 +53,10 @@ export function waterfallOf(record: TurnRecord): Waterfall {
 
 function endOfWait({ metadata, duration_ms, status }: TurnRecord): { at: number; name: string } {
   const { hand_over: handOver, voice_timing: marks } = metadata;
-  if (handOver) return { at: handOver.waited_s * 1_000, name: "until the hand-over was decided" };
+  if (handOver) {
+    const isJoined = handOver.outcome === "ended";
+    return { at: handOver.waited_s * 1_000, name: isJoined ? "until a human was there" : "until it was given up" };
+  }
   const { first_audio_ms: audio, agent_ms: answer } = marks;
   if (audio !== undefined) return { at: audio, name: "until the first audio" };
   if (answer !== undefined) return { at: answer, name: "until the answer" };

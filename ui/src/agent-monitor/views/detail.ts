@@ -46,7 +46,7 @@ function sections(record: TurnRecord): HTMLElement[] {
   const parts = [
     badges(record),
     record.error ? make("p", { class: "fault", "data-testid": "turn-error" }, record.error) : null,
-    words(record),
+    record.user_prompt || record.agent_response ? words(record) : null,
     waterfallFigure(waterfall),
     record.tool_calls.length > 0 ? toolCalls(record.tool_calls) : null,
     record.metadata.hand_over ? handOver(record.metadata.hand_over) : null,

@@ -66,14 +66,16 @@ function noteOf(state: State): string {
 function mountPaging(dispatch: (action: Action) => void): (state: State) => void {
   const newest = element("newest", HTMLButtonElement);
   const older = element("older", HTMLButtonElement);
-  const title = element("turns-table", HTMLElement);
+  const table = element("turns-table", HTMLElement);
   const go = (type: "newest" | "older") => () => {
     dispatch({ type });
-    title.scrollIntoView({ block: "nearest" });
+    table.scrollIntoView({ block: "start" });
   };
   newest.addEventListener("click", go("newest"));
   older.addEventListener("click", go("older"));
+  const paging = element("paging", HTMLElement);
   return ({ turns: { cursor, page, loading } }) => {
+    paging.hidden = cursor === null && !page?.next;
     newest.disabled = loading || cursor === null;
     older.disabled = loading || !page?.next;
   };
