@@ -90,7 +90,7 @@ function mountTools(): (today: Today) => void {
         tool,
         number(calls),
         number(failed),
-        p95_ms == null ? "–" : milliseconds(p95_ms),
+        milliseconds(p95_ms),
       ]);
       return {
         root: row.root,
