@@ -1,19 +1,95 @@
 """A supervisor watches a spoken turn appear and grow, finds it again by its words, and sees how the time was spent."""
 
-import json
-import time
+import re
+from contextlib import contextmanager
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 SAYS = "add buy milk to my todo list"
+TOO_LONG = f"add {'very ' * 60}long title to my list"
+"""A title that the todo tool refuses."""
+
 WITHIN_MS = 20
 """How exactly the stages add up to what the caller waited."""
 
+NOTE_WAIT = """
+  const send = WebSocket.prototype.send;
+  window.waits = [];
+  WebSocket.prototype.send = function (data) {
+    if (/"(stop_recording|text_input)"/.test(data)) {
+      const began = performance.now();
+      const hear = ({ data }) => {
+        if (typeof data !== "string" || !data.includes('"audio_chunk"')) return;
+        window.waits.push(performance.now() - began);
+        this.removeEventListener("message", hear);
+      };
+      this.addEventListener("message", hear);
+    }
+    return send.call(this, data);
+  };
+"""
+"""Notes how long the caller's page waits for the first audio of each answer, in milliseconds."""
 
-def open_monitor(playwright_page, product):
-    """The monitor in another browser window, with the owner logged in."""
-    context = playwright_page.context.browser.new_context(viewport={"width": 1280, "height": 800})
+
+@contextmanager
+def supervisor(caller, product, viewport=None):
+    """The monitor's page in another browser window, with the owner logged in."""
+    context = caller.page.context.browser.new_context(viewport=viewport or {"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(product.staff_link())
     page.goto(f"{product.url}/agent-monitor/")
-    return page
+    yield page
+    context.close()
+
+
+def spans(monitor):
+    """The opened turn's waterfall: (name, kind, from, to) of each span."""
+    read = "all => all.map(({dataset: d}) => [d.span, d.kind, Number(d.from), Number(d.to)])"
+    return monitor.get_by_test_id("waterfall").locator("[data-span]").evaluate_all(read)
+
+
+def find(monitor, words):
+    """Search the turns for words and open the newest that has them."""
+    monitor.get_by_role("link", name="Turns").click()
+    monitor.get_by_test_id("text").fill(words)
+    monitor.get_by_test_id("turns").get_by_role("row").filter(has_text=re.compile(words.split()[0])).first.click()
+    monitor.get_by_test_id("detail-body").get_by_test_id("turn-prompt").wait_for()
+
+
+def test_a_spoken_turn_appears_grows_and_is_found_again(product, chromium):
+    with chromium(product, says=SAYS, log_in=False) as caller:
+        caller.page.add_init_script(NOTE_WAIT)
+        caller.page.reload()
+        with supervisor(caller, product) as monitor:
+            caller.log_in()
+            monitor.get_by_test_id("calls").get_by_role("row").filter(has_text="Demo").first.click()
+            lines = monitor.get_by_test_id("line-list")
+            lines.get_by_text("What can I help you with today").wait_for()
+            caller.hold_and_speak()
+            lines.get_by_text(SAYS).wait_for()
+            lines.get_by_text("I added buy milk").wait_for()
+            caller.answer()
+            find(monitor, "milk todo")
+            assert "milk" in monitor.get_by_test_id("turn-prompt").inner_text()
+            waited = caller.page.evaluate("window.waits[0]")
+            shown = float(monitor.get_by_test_id("waited").get_attribute("data-ms"))
+            stages = [(start, end) for _, kind, start, end in spans(monitor) if kind == "stage"]
+            assert sum(end - start for start, end in stages) == pytest.approx(shown, abs=1)
+            assert waited == pytest.approx(shown, abs=WITHIN_MS)
+            assert Axe().run(monitor).response["violations"] == []
+
+
+def test_a_failed_tool_is_seen_as_one_live_and_afterwards(product, chromium):
+    with chromium(product) as caller, supervisor(caller, product) as monitor:
+        monitor.get_by_test_id("calls").get_by_role("row").filter(has_text="Demo").first.click()
+        caller.type(TOO_LONG)
+        monitor.get_by_test_id("line-list").locator("[data-failed]").first.wait_for()
+        caller.answer()
+        find(monitor, "very long title")
+        assert monitor.locator("[data-tool=create_todo]").get_attribute("data-status") == "failed"
+        assert [name for name, kind, *_ in spans(monitor) if kind == "failed"] == ["create_todo"]
+        monitor.get_by_test_id("close-detail").click()
+        monitor.get_by_role("link", name="Today").click()
+        monitor.get_by_test_id("tools-table").locator("[data-failed]").filter(has_text="create_todo").wait_for()
+        assert Axe().run(monitor).response["violations"] == []
