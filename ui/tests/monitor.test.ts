@@ -208,6 +208,13 @@ describe("the list of turns", () => {
     expect(again.turns.unseen).toBe(2);
   });
 
+  it("takes those that were over while it was read, unless the page has them already", () => {
+    const loading = reduce(first, { type: "newest" });
+    const late = reduce(loading, update({ turns: [turn("t2"), turn("t3")] }));
+    const state = page(late, [turn("t2"), turn("t1")]);
+    expect([ids(state), state.turns.unseen]).toEqual([["t3", "t2", "t1"], 0]);
+  });
+
   it("takes no answer to a question that is not asked any more", () => {
     const asked = reduce(first, { type: "filter", filters: { ...NO_FILTERS, text: "table" } });
     const late: Action = { type: "page", asked: first.turns.asked, page: { turns: [turn("late")], next: null } };

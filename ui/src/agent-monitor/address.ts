@@ -48,7 +48,11 @@ export function followAddress(store: Store<State, Action>): void {
     window.history.pushState(null, "", link.href);
     go();
   });
+  let shown: State | null = null;
   store.subscribe((state) => {
+    const { section, turns } = state;
+    if (section === shown?.section && turns === shown.turns) return;
+    shown = state;
     show(state);
   });
 }

@@ -10,6 +10,7 @@ export class TurnSource {
   private asked = 0;
   private open: string | null = null;
   private wasOk = true;
+  private isStale = false;
 
   constructor(
     private readonly store: Store<State, Action>,
@@ -26,23 +27,24 @@ export class TurnSource {
       this.open = turns.open;
       if (turns.open !== null) void this.readTurn(turns.open);
     }
+    this.noteReturn(state);
     if (section !== "turns") return;
     if (turns.asked !== this.asked) void this.readPage(state);
     else if (turns.asked === 0) this.again();
-    this.readAgain(state);
+    else if (this.isStale && turns.cursor === null) this.again();
   }
 
-  /** After the store was away or still being read, there is more to show. */
-  private readAgain(state: State): void {
+  /** After the store was away or still being read, or the connection lost, there is more to show. */
+  private noteReturn(state: State): void {
     const store = recordStore(state);
     if (store === undefined) return;
     const isOk = store.state === "ok" && state.live.connected === true;
-    const isBack = isOk && !this.wasOk;
+    if (isOk && !this.wasOk) this.isStale = true;
     this.wasOk = isOk;
-    if (isBack && state.turns.cursor === null) this.again();
   }
 
   private again(): void {
+    this.isStale = false;
     this.store.dispatch({ type: "newest" });
   }
 

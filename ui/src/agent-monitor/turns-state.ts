@@ -19,6 +19,8 @@ export interface TurnsState {
   error: string;
   /** Turns that are over and not in the list. */
   unseen: number;
+  /** Turns that were over while a page was read, which may hold them or not. */
+  late: readonly TurnRow[];
   choices: Choices | null;
   /** Request id of the turn that is looked at. */
   open: string | null;
@@ -46,6 +48,7 @@ export const NO_TURNS: TurnsState = {
   loading: false,
   error: "",
   unseen: 0,
+  late: [],
   choices: null,
   open: null,
   detail: null,
@@ -61,9 +64,9 @@ export function reduceTurns(state: TurnsState, action: TurnsAction): TurnsState 
     case "newest":
       return ask(state, null);
     case "page":
-      return action.asked === state.asked ? { ...state, page: action.page, loading: false, error: "" } : state;
+      return action.asked === state.asked ? answered(state, { page: action.page, error: "" }) : state;
     case "page_failed":
-      return action.asked === state.asked ? { ...state, loading: false, error: action.why } : state;
+      return action.asked === state.asked ? answered(state, { error: action.why }) : state;
     case "over":
       return over(state, action.turns);
     case "choices":
@@ -80,16 +83,21 @@ export function reduceTurns(state: TurnsState, action: TurnsAction): TurnsState 
 }
 
 function ask(state: TurnsState, cursor: string | null): TurnsState {
-  return { ...state, cursor, asked: state.asked + 1, loading: true, error: "", unseen: 0 };
+  return { ...state, cursor, asked: state.asked + 1, loading: true, error: "", unseen: 0, late: [] };
+}
+
+function answered(state: TurnsState, change: Pick<TurnsState, "error"> & Partial<TurnsState>): TurnsState {
+  return over({ ...state, ...change, loading: false, late: [] }, state.late);
 }
 
 function over(state: TurnsState, turns: readonly TurnRow[]): TurnsState {
   const { page, filters } = state;
+  if (state.loading) return { ...state, late: [...state.late, ...turns] };
   const listed = new Set(page?.turns.map(({ request_id }) => request_id));
   const added = turns.filter((turn) => !listed.has(turn.request_id) && matches(turn, filters));
   if (added.length === 0) return state;
   // on top of a gap the list would be wrong
-  const isLive = page !== null && !state.loading && state.cursor === null && isEmpty(filters) && state.unseen === 0;
+  const isLive = page !== null && state.cursor === null && isEmpty(filters) && state.unseen === 0;
   if (!isLive || page.turns.length + added.length > MOST_ROWS) return { ...state, unseen: state.unseen + added.length };
   return { ...state, page: { ...page, turns: [...added.toReversed(), ...page.turns] } };
 }

@@ -45,7 +45,7 @@ export class BarChart {
       else this.chart.data.datasets.push(dataset);
     });
     this.paintScales(colours);
-    this.chart.update("none");
+    this.chart.update();
   }
 
   private paintScales(colours: CSSStyleDeclaration): void {
