@@ -51,7 +51,7 @@ def spans(monitor):
 
 def find(monitor, words):
     """Search the turns for words and open the newest that has them."""
-    monitor.get_by_role("link", name="Turns").click()
+    monitor.get_by_role("link", name="Turns", exact=True).click()
     monitor.get_by_test_id("text").fill(words)
     monitor.get_by_test_id("turns").get_by_role("row").filter(has_text=re.compile(words.split()[0])).first.click()
     monitor.get_by_test_id("detail-body").get_by_test_id("turn-prompt").wait_for()
