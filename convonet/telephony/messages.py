@@ -160,6 +160,10 @@ class DeskAction(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     HANG_UP = "hang_up"
+    BLIND_TRANSFER = "blind_transfer"
+    """Their telephone has given the caller to the extension in the text, where it rings now."""
+    ATTENDED_TRANSFER = "attended_transfer"
+    """The same, to a colleague with whom they have talked first."""
     LOST = "lost"
     """Their telephone is gone, in mid-call: the page was loaded anew."""
 

@@ -125,6 +125,10 @@ class Switchboard(BaseModel):
         self._become(desk, DeskState.READY, now)
         return self._next_for(desk, now)
 
+    def free_at(self, extension: str) -> str:
+        """Who is at this extension and on no call of ours; empty when nobody is."""
+        return next((d.name for d in self.desks.values() if d.extension == extension and d.state in FREE), "")
+
     def take_back(self, name: str, transfer_id: str, now: float, *, talking: bool) -> None:
         """The desk rings or talks for this hand-over, whatever was noted of it."""
         if (desk := self.desks.get(name)) is not None:

@@ -11,7 +11,7 @@ from tests.fixtures.servers import require_tool
 from tests.speech_samples import SAMPLE_RATE, wav_bytes
 
 PASSWORD = "correct horse battery"
-CALLER_HZ, DESK_HZ = 900, 500
+CALLER_HZ, DESK_HZ, COLLEAGUE_HZ = 900, 500, 700
 
 BROWSER_FLAGS = [
     "--no-sandbox",
@@ -52,13 +52,33 @@ def dora(product):
     return "dora"
 
 
-@pytest.fixture
-def desk(playwright, product, dora, tmp_path):
-    with browser_page(playwright, tmp_path, DESK_HZ) as page:
+@pytest.fixture(scope="session")
+def eve(product):
+    add_person(product, "eve", "2002", PASSWORD)
+    return "eve"
+
+
+@contextmanager
+def desk_page(playwright, product, folder, name, hz):
+    with browser_page(playwright, folder, hz) as page:
         desk = DeskPage(page, product)
-        desk.log_in(dora, PASSWORD)
+        desk.log_in(name, PASSWORD)
         yield desk
         assert desk.console_errors() == []
+
+
+@pytest.fixture
+def desk(playwright, product, dora, tmp_path):
+    with desk_page(playwright, product, tmp_path, dora, DESK_HZ) as desk:
+        yield desk
+
+
+@pytest.fixture
+def colleague(playwright, product, eve, tmp_path):
+    """Another desk, which takes no callers of its own."""
+    with desk_page(playwright, product, tmp_path, eve, COLLEAGUE_HZ) as desk:
+        desk.until("state", "Not ready")
+        yield desk
 
 
 @pytest.fixture
@@ -161,4 +181,92 @@ def test_a_desk_that_is_loaded_anew_in_a_call_frees_the_caller(desk, caller, car
     caller.until("transfer_status", state="ended")
     desk.until("line", "Telephone: ready")
     desk.until("state", "After the call")
+    assert not carrier.server.open_calls
+
+
+def connect(desk, caller):
+    """The caller and this desk hear each other."""
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    desk.until("call-words", "Demo is calling")
+    desk.until_enabled("accept")
+    desk.click("accept")
+    caller.until("transfer_status", state="connected")
+    assert desk.hears(CALLER_HZ) is True
+
+
+def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, caller, carrier):
+    connect(desk, caller)
+    desk.click("keypad-toggle")
+    for key in "42#":
+        desk.page.locator(f"[data-key='{key}']").click()
+        desk.page.wait_for_timeout(250)
+    assert carrier.server.calls[-1].leg.digits == ["4", "2", "#"]
+
+    desk.click("transfer-toggle")
+    desk.page.get_by_test_id("extension").fill("2002")
+    desk.click("transfer-now")
+    colleague.until("call-words", "Demo is calling")
+    colleague.until("card-reason", "let me talk to a person")
+    desk.until("state", "After the call")
+    colleague.until_enabled("accept")
+    colleague.click("accept")
+    colleague.until("call-words", "Talking with Demo")
+    assert colleague.hears(CALLER_HZ) is True
+    assert hears(caller.page, COLLEAGUE_HZ) is True
+    assert caller.until("transfer_status", agent_name="Eve")["state"] == "connected"
+
+    # the notes of who passed the caller on are kept while the talk goes on
+    desk.page.get_by_test_id("notes").fill("Passed on to Eve")
+    desk.click("save-notes")
+    desk.until("history", "Passed on to Eve")
+
+    colleague.click("hang-up")
+    caller.until("transfer_status", state="ended")
+    colleague.until("state", "After the call")
+    assert len(carrier.server.calls[-1].streams) == 1
+    assert not carrier.server.open_calls
+
+
+def test_a_colleague_is_asked_first_and_gets_the_caller(desk, colleague, caller, carrier):
+    connect(desk, caller)
+    desk.click("transfer-toggle")
+    desk.page.get_by_test_id("extension").fill("2002")
+    desk.click("consult")
+    colleague.until("call-words", "Dora is calling")
+    colleague.until_enabled("accept")
+    colleague.click("accept")
+    desk.until("consultation", "You are talking with your colleague")
+    assert desk.hears(COLLEAGUE_HZ) is True
+    assert colleague.hears(DESK_HZ) is True
+    assert hears_nothing(caller.page) is True
+    assert colleague.page.get_by_test_id("fault").is_hidden()
+
+    desk.click("complete")
+    colleague.until("call-words", "Talking with Demo")
+    colleague.until("card-reason", "let me talk to a person")
+    desk.until("state", "After the call")
+    assert colleague.hears(CALLER_HZ) is True
+    assert hears(caller.page, COLLEAGUE_HZ) is True
+
+    # the caller ends it, with the button
+    caller.page.get_by_test_id("leave-human").click()
+    caller.until("transfer_status", state="ended")
+    colleague.until("state", "After the call")
+    assert not carrier.server.open_calls
+    seen = len(caller.frames)
+    caller.type("what can you do")
+    caller.until("agent_final", after=seen)
+
+
+def test_a_colleague_who_does_not_take_the_caller_is_not_waited_for(desk, colleague, caller, carrier):
+    connect(desk, caller)
+    desk.click("transfer-toggle")
+    desk.page.get_by_test_id("extension").fill("2002")
+    desk.click("transfer-now")
+    colleague.until("call-words", "Demo is calling")
+    colleague.until_enabled("accept")
+    colleague.click("decline")
+    caller.until("transfer_status", state="ended")
+    colleague.until("state", "Not ready")
     assert not carrier.server.open_calls

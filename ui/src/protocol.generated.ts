@@ -18,7 +18,8 @@ export type AnyDeskClientMessage = DeskDoes | DeskAlive;
  * What the person at a desk does.
  *
  */
-export type DeskAction = "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "lost";
+export type DeskAction =
+  "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
 export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
 /**
