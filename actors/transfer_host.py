@@ -152,6 +152,7 @@ class TransferHost:
             transfer_id=order.transfer_id,
             call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
             wait_s=self._settings.transfer_wait_s,
+            absent_wait_s=self._settings.transfer_absent_wait_s,
         )
         body = TransferBody(order=order, transfer=transfer)
         self._office.open.append(order.transfer_id)
@@ -282,6 +283,7 @@ class TransferHost:
                 done = switchboard.be_not_ready(name, text[:100], now)
                 if done:
                     self._cards.pop(name, None)
+                    self._find_again()
             case DeskAction.ACCEPT:
                 switchboard.talking(name, now)
                 done = self.tell(transfer_id, Accepted(desk=name))
@@ -294,6 +296,12 @@ class TransferHost:
                 done = self._pass_on(transfer_id, name, text, talking=talking)
         self._desks_changed()
         return done
+
+    def _find_again(self) -> None:
+        """Who waits must know when nobody is at work any more."""
+        for waiting in tuple(self._office.switchboard.queue):
+            if (actor := self._actors.get(waiting.transfer_id)) is not None:
+                actor.post(self.find(actor.body, waiting.without))
 
     def _pass_on(self, transfer_id: str, name: str, extension: str, *, talking: bool) -> bool:
         if EXTENSION.fullmatch(extension) is None:
@@ -410,6 +418,7 @@ class TransferHost:
             agent_name=desk.display_name if desk is not None else "",
             position=switchboard.position(transfer.transfer_id),
             wait_s=switchboard.expected_wait_s(transfer.transfer_id),
+            absent=transfer.absent_since is not None,
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said if transfer.is_over else [],

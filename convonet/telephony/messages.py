@@ -77,6 +77,8 @@ class TransferView(_Value):
     """In the queue, from 1."""
     wait_s: float = 0.0
     """About how long it will still take."""
+    absent: bool = False
+    """Nobody is at work right now, so it can't be told how long."""
     why: Why | None = None
     line: LineAddress | None = None
     """While the two hear each other."""

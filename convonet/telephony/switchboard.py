@@ -153,7 +153,8 @@ class Switchboard(BaseModel):
         for waiting in self.queue:
             if waiting.transfer_id == transfer_id:
                 waiting.without = tuple(without)
-        return Unassigned(position=self.position(transfer_id))
+        absent = all(desk.state is DeskState.NOT_READY for desk in desks)
+        return Unassigned(position=self.position(transfer_id), absent=absent)
 
     def position(self, transfer_id: str) -> int:
         """Which one in the queue of its department this caller is, from 1; 0 when they do not wait."""

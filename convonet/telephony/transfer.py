@@ -28,6 +28,9 @@ WHISPER_S = 15.0
 WAIT_S = 300.0
 """Longest time in the queue."""
 
+ABSENT_WAIT_S = 60.0
+"""The same while nobody is at work: a person who is away may come back, but a caller should not count on it."""
+
 
 class State(StrEnum):
     REQUESTED = "requested"
@@ -92,6 +95,8 @@ class Unassigned(BaseModel):
     kind: Literal["unassigned"] = "unassigned"
     position: int
     hopeless: bool = False
+    absent: bool = False
+    """All who are logged in are not ready: nobody is at work whose call could end."""
 
 
 class Placed(BaseModel):
@@ -304,6 +309,8 @@ class Transfer(BaseModel):
     deadline: float | None = None
     """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
     queued_at: float | None = None
+    absent_since: float | None = None
+    """Since when nobody is at work for whom this caller could wait."""
     asked_at: float = 0.0
     connected_at: float | None = None
     ended_at: float | None = None
@@ -311,6 +318,8 @@ class Transfer(BaseModel):
     """Longest time from the order of a call to its answer."""
     wait_s: float = WAIT_S
     """Longest time in the queue."""
+    absent_wait_s: float = ABSENT_WAIT_S
+    """Longest time in the queue while nobody is at work."""
     why: Why | None = None
     """Why it is over."""
 
@@ -376,7 +385,10 @@ class Transfer(BaseModel):
         if event.hopeless:
             return self._finish(State.FAILED, Why.NOBODY_THERE)
         self.queued_at = now if self.queued_at is None else self.queued_at
+        self.absent_since = (self.absent_since or now) if event.absent else None
         self.deadline = self.queued_at + self.wait_s
+        if self.absent_since is not None:
+            self.deadline = min(self.deadline, self.absent_since + self.absent_wait_s)
         return self._become(State.QUEUED, position=event.position)
 
     def _next_desk(self, why: Why, now: float) -> list[Deed]:
@@ -483,7 +495,8 @@ class Transfer(BaseModel):
             return []
         match self.state:
             case State.QUEUED:
-                return self._finish(State.FAILED, Why.WAITED_TOO_LONG)
+                absent = self.absent_since is not None
+                return self._finish(State.FAILED, Why.NOBODY_THERE if absent else Why.WAITED_TOO_LONG)
             case State.DIALING | State.RINGING:
                 answered = self._at_work is not None and self._at_work.streaming
                 return self._next_desk(Why.VOICEMAIL if answered else Why.NO_ANSWER, now)

@@ -1,49 +1,20 @@
 """Two people in two browsers: a caller who asks for a human, and a desk whose telephone rings."""
 
-from contextlib import contextmanager
-
-import numpy as np
 import pytest
 
-from tests.e2e.call_centre import EAR, FLAGS, PLAIN_MICROPHONE, DeskPage, add_person, hears, hears_nothing
-from tests.e2e.caller import CallerPage
-from tests.fixtures.servers import require_tool
-from tests.speech_samples import SAMPLE_RATE, wav_bytes
-
-PASSWORD = "correct horse battery"
-CALLER_HZ, DESK_HZ, COLLEAGUE_HZ = 900, 500, 700
-
-BROWSER_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    *FLAGS,
-]
-
-
-def tone_file(folder, hz):
-    t = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
-    path = folder / f"tone-{hz}.wav"
-    path.write_bytes(wav_bytes((9000 * np.sin(2 * np.pi * hz * t)).astype(np.int16)))
-    return path
-
-
-@contextmanager
-def browser_page(playwright, folder, hz, viewport=None):
-    """A page of a browser of its own, at whose microphone this tone is played."""
-    flags = [*BROWSER_FLAGS, f"--use-file-for-fake-audio-capture={tone_file(folder, hz)}"]
-    browser = playwright.chromium.launch(executable_path=require_tool("chromium", "/usr/bin/chromium"), args=flags)
-    try:
-        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 900})
-        context.grant_permissions(["microphone"])
-        yield context.new_page()
-    finally:
-        browser.close()
+from tests.e2e.axe import faults, sticks_out
+from tests.e2e.call_centre import (
+    CALLER_HZ,
+    COLLEAGUE_HZ,
+    DESK_HZ,
+    PASSWORD,
+    add_person,
+    caller_page,
+    connect,
+    desk_page,
+    hears,
+    hears_nothing,
+)
 
 
 @pytest.fixture(scope="session")
@@ -56,15 +27,6 @@ def dora(product):
 def eve(product):
     add_person(product, "eve", "2002", PASSWORD)
     return "eve"
-
-
-@contextmanager
-def desk_page(playwright, product, folder, name, hz):
-    with browser_page(playwright, folder, hz) as page:
-        desk = DeskPage(page, product)
-        desk.log_in(name, PASSWORD)
-        yield desk
-        assert desk.console_errors() == []
 
 
 @pytest.fixture
@@ -83,14 +45,8 @@ def colleague(playwright, product, eve, tmp_path):
 
 @pytest.fixture
 def caller(playwright, product, tmp_path):
-    with browser_page(playwright, tmp_path, CALLER_HZ) as page:
-        page.add_init_script(PLAIN_MICROPHONE)
-        page.add_init_script(EAR)
-        caller = CallerPage(page, product, [])
-        caller.open()
-        caller.log_in()
+    with caller_page(playwright, product, tmp_path) as caller:
         yield caller
-        assert caller.console_errors() == []
 
 
 def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
@@ -184,17 +140,6 @@ def test_a_desk_that_is_loaded_anew_in_a_call_frees_the_caller(desk, caller, car
     assert not carrier.server.open_calls
 
 
-def connect(desk, caller):
-    """The caller and this desk hear each other."""
-    desk.be_ready()
-    caller.type("let me talk to a person")
-    desk.until("call-words", "Demo is calling")
-    desk.until_enabled("accept")
-    desk.click("accept")
-    caller.until("transfer_status", state="connected")
-    assert desk.hears(CALLER_HZ) is True
-
-
 def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, caller, carrier):
     connect(desk, caller)
     desk.click("keypad-toggle")
@@ -270,3 +215,36 @@ def test_a_colleague_who_does_not_take_the_caller_is_not_waited_for(desk, collea
     caller.until("transfer_status", state="ended")
     colleague.until("state", "Not ready")
     assert not carrier.server.open_calls
+
+
+DESKTOP, TABLET = {"width": 1280, "height": 900}, {"width": 820, "height": 1180}
+
+
+def looks_right(page):
+    """Nothing for axe to find, and nothing that sticks out at the side, at both widths."""
+    for viewport in (DESKTOP, TABLET):
+        page.set_viewport_size(viewport)
+        assert faults(page) == []
+        assert not sticks_out(page)
+    page.set_viewport_size(DESKTOP)
+
+
+def test_axe_finds_nothing_on_the_desk_and_on_the_voice_page_in_a_talk(desk, caller):
+    looks_right(desk.page)
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    desk.until("card-facts", "Health plan")
+    desk.until_enabled("accept")
+    looks_right(desk.page)
+    desk.click("accept")
+    caller.until("transfer_status", state="connected")
+    desk.click("keypad-toggle")
+    desk.click("transfer-toggle")
+    looks_right(desk.page)
+    looks_right(caller.page)
+    desk.click("hang-up")
+    desk.until("state", "After the call")
+    looks_right(desk.page)
+    desk.click("logout")
+    desk.page.get_by_test_id("username").wait_for()
+    looks_right(desk.page)
