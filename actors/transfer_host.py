@@ -39,6 +39,7 @@ from convonet.telephony.messages import (
     TransferOrder,
     TransferView,
 )
+from convonet.telephony.summary import summary_of
 from convonet.telephony.switchboard import Desk, DeskState, Found, Switchboard
 from convonet.telephony.transfer import (
     FINAL,
@@ -379,7 +380,8 @@ class TransferHost:
             part = part_of(body) if deed.why is Why.PASSED_ON else card.transfer_id
             self._cards[deed.desk] = card.model_copy(update={"transfer_id": part, "talk": body.said})
         if deed.why is Why.PASSED_ON:
-            self._spawn(self._write_down(row_of_part(body, deed.desk, self._clock())))
+            summary = self._summary(body, desk=deed.desk)
+            self._spawn(self._write_down(row_of_part(body, deed.desk, summary, self._clock())))
         self._found(switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
         self._desks_changed()
 
@@ -393,9 +395,19 @@ class TransferHost:
         """A hand-over is in another state."""
         if body.transfer.is_over:
             self._office.switchboard.forget(body.transfer.transfer_id)
-            self._spawn(self._write_down(row_of(body)))
+            self._spawn(self._write_down(row_of(body, self._summary(body))))
             self._queue_changed()
         self._desks_changed()
+
+    def _summary(self, body: TransferBody, desk: str = "") -> str:
+        """The talk in a few words, of the last desk or of this one; empty when there was none."""
+        transfer, order = body.transfer, body.order
+        if transfer.connected_at is None:
+            return ""
+        known = self._office.switchboard.desks.get(desk or transfer.attempts[-1].desk)
+        talked_s = (transfer.ended_at or self._clock()) - transfer.connected_at
+        name = known.display_name if known is not None else ""
+        return summary_of(order, agent_name=name, talked_s=talked_s, said=body.said)
 
     async def _write_down(self, row: HandOverRow) -> None:
         try:
@@ -422,6 +434,7 @@ class TransferHost:
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said if transfer.is_over else [],
+            summary=self._summary(body) if transfer.state is State.ENDED else "",
             asked_at=transfer.asked_at,
             connected_at=transfer.connected_at,
             ended_at=transfer.ended_at,
@@ -540,8 +553,8 @@ def card_of(order: TransferOrder) -> Card:
     )
 
 
-def row_of(body: TransferBody) -> HandOverRow:
-    """What is kept of a hand-over that is over."""
+def row_of(body: TransferBody, summary: str) -> HandOverRow:
+    """What is kept of a hand-over that is over; without a `summary` of the talk it is what the agent knew before."""
     transfer, order = body.transfer, body.order
     last = transfer.attempts[-1] if transfer.attempts else None
     return HandOverRow(
@@ -551,7 +564,7 @@ def row_of(body: TransferBody) -> HandOverRow:
         caller_name=order.context.user_name,
         department=order.department,
         reason=order.reason[:255],
-        summary=order.context.summary,
+        summary=summary or order.context.summary,
         desk=last.desk or None if last else None,
         asked_at=_moment(transfer.asked_at),
         connected_at=_talked_from(transfer),
@@ -568,9 +581,9 @@ def part_of(body: TransferBody) -> str:
     return f"{body.transfer.transfer_id}.{body.transfer.attempts[-1].passed}"
 
 
-def row_of_part(body: TransferBody, desk: str, now: float) -> HandOverRow:
+def row_of_part(body: TransferBody, desk: str, summary: str, now: float) -> HandOverRow:
     """What is kept for a desk that has passed a caller on."""
-    row = row_of(body)
+    row = row_of(body, summary)
     row.id, row.desk, row.outcome, row.why = part_of(body), desk, State.ENDED, Why.PASSED_ON
     row.connected_at, row.ended_at = _moment(body.transfer.connected_at or now), _moment(now)
     return row

@@ -84,6 +84,8 @@ class TransferView(_Value):
     """While the two hear each other."""
     said: list[Spoken] = []
     """What was said, once it is over."""
+    summary: str = ""
+    """The talk in a few words, once it is over."""
     asked_at: float = 0.0
     """Unix time, as the two that follow."""
     connected_at: float | None = None

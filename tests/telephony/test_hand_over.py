@@ -84,9 +84,12 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
             while not (calls := await centre.ledger.history("dora")):
                 await asyncio.sleep(0.02)
         assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
+        assert calls[0].summary.startswith("Demo talked with Dora for ")
+        assert "Wanted: why is my list empty. 2 sentences" in calls[0].summary
         record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
         assert (record.status, record.metadata.hand_over.agent_name) == ("success", "Dora")
         assert 2 < record.metadata.hand_over.talked_s < 60
+        assert record.metadata.hand_over.summary == calls[0].summary
         history = [(line.role, line.content) for line in conversation_of(centre, client).history]
         assert ("user", "so far so good") in history
         assert ("assistant", "(Dora) so far so good") in history

@@ -524,6 +524,7 @@ export interface PastCall {
   notes: string | null;
   outcome: string;
   reason: string;
+  summary: string;
   why: string | null;
 }
 /**
