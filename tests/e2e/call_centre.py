@@ -147,6 +147,11 @@ class DeskPage:
             self.page.get_by_test_id("ready").click()
         self.until("state", "Ready")
 
+    def be_not_ready(self):
+        if self.page.get_by_test_id("state").inner_text() != "Not ready":
+            self.page.get_by_test_id("not-ready").click()
+        self.until("state", "Not ready")
+
     def click(self, test_id):
         self.page.get_by_test_id(test_id).click()
 

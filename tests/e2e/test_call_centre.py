@@ -16,6 +16,9 @@ from tests.e2e.call_centre import (
     hears_nothing,
 )
 
+KEYS_MS = 2_500
+"""Three tones of 100 ms and the pauses that JsSIP makes between them."""
+
 
 @pytest.fixture(scope="session")
 def dora(product):
@@ -39,7 +42,7 @@ def desk(playwright, product, dora, tmp_path):
 def colleague(playwright, product, eve, tmp_path):
     """Another desk, which takes no callers of its own."""
     with desk_page(playwright, product, tmp_path, eve, COLLEAGUE_HZ) as desk:
-        desk.until("state", "Not ready")
+        desk.be_not_ready()
         yield desk
 
 
@@ -145,7 +148,7 @@ def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, c
     desk.click("keypad-toggle")
     for key in "42#":
         desk.page.locator(f"[data-key='{key}']").click()
-        desk.page.wait_for_timeout(250)
+    desk.page.wait_for_timeout(KEYS_MS)
     assert carrier.server.calls[-1].leg.digits == ["4", "2", "#"]
 
     desk.click("transfer-toggle")
