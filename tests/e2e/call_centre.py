@@ -95,6 +95,13 @@ class Carrier:
         self._thread.join()
         self._loop.close()
 
+    def nothing_left(self, within_s=5):
+        """Whether every call is over, as soon as the PBX and our server have said so; else what is open."""
+        deadline = time.monotonic() + within_s
+        while self.server.open_calls and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.server.open_calls or [(call.sid, call.statuses) for call in self.server.open_calls]
+
     def _do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 

@@ -91,7 +91,7 @@ def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
     seen = len(caller.frames)
     caller.type("what can you do")
     caller.until("agent_final", after=seen)
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 def test_who_is_declined_may_be_called_back(desk, caller, carrier):
@@ -113,7 +113,7 @@ def test_who_is_declined_may_be_called_back(desk, caller, carrier):
     desk.until("call-backs", "+1415")
     desk.click("called-back")
     desk.until("call-backs", "None")
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 def test_a_caller_who_leaves_stops_the_ringing(desk, caller, carrier):
@@ -125,7 +125,7 @@ def test_a_caller_who_leaves_stops_the_ringing(desk, caller, carrier):
     caller.until("transfer_status", state="failed")
     desk.until("state", "Ready")
     desk.until("idle", "No call")
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 def test_a_desk_that_is_loaded_anew_in_a_call_frees_the_caller(desk, caller, carrier):
@@ -140,7 +140,7 @@ def test_a_desk_that_is_loaded_anew_in_a_call_frees_the_caller(desk, caller, car
     caller.until("transfer_status", state="ended")
     desk.until("line", "Telephone: ready")
     desk.until("state", "After the call")
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, caller, carrier):
@@ -173,7 +173,7 @@ def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, c
     caller.until("transfer_status", state="ended")
     colleague.until("state", "After the call")
     assert len(carrier.server.calls[-1].streams) == 1
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 def test_a_colleague_is_asked_first_and_gets_the_caller(desk, colleague, caller, carrier):
@@ -201,7 +201,7 @@ def test_a_colleague_is_asked_first_and_gets_the_caller(desk, colleague, caller,
     caller.page.get_by_test_id("leave-human").click()
     caller.until("transfer_status", state="ended")
     colleague.until("state", "After the call")
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
     seen = len(caller.frames)
     caller.type("what can you do")
     caller.until("agent_final", after=seen)
@@ -217,7 +217,7 @@ def test_a_colleague_who_does_not_take_the_caller_is_not_waited_for(desk, collea
     colleague.click("decline")
     caller.until("transfer_status", state="ended")
     colleague.until("state", "Not ready")
-    assert not carrier.server.open_calls
+    assert carrier.nothing_left() is True
 
 
 DESKTOP, TABLET = {"width": 1280, "height": 900}, {"width": 820, "height": 1180}
