@@ -52,6 +52,18 @@ def caller(playwright, product, tmp_path):
         yield caller
 
 
+DESKTOP, TABLET = {"width": 1280, "height": 900}, {"width": 820, "height": 1180}
+
+
+def looks_right(page):
+    """Nothing for axe to find, and nothing that sticks out at the side, at both widths."""
+    for viewport in (DESKTOP, TABLET):
+        page.set_viewport_size(viewport)
+        assert faults(page) == []
+        assert not sticks_out(page)
+    page.set_viewport_size(DESKTOP)
+
+
 def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
     desk.be_ready()
     caller.type("let me talk to a person")
@@ -59,11 +71,14 @@ def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
     desk.until("call-words", "Demo is calling")
     desk.until("card-reason", "let me talk to a person")
     desk.until("card-facts", "Health plan")
+    desk.until_enabled("accept")
+    looks_right(desk.page)
     desk.click("accept")
     desk.until("call-words", "Talking with Demo")
     caller.until("transfer_status", state="connected")
     assert desk.hears(CALLER_HZ) is True
     assert hears(caller.page, DESK_HZ) is True
+    looks_right(caller.page)
 
     desk.click("mute")
     assert hears_nothing(caller.page) is True
@@ -84,6 +99,7 @@ def test_two_people_talk_hold_mute_and_hang_up(desk, caller, carrier):
     desk.click("hang-up")
     caller.until("transfer_status", state="ended")
     desk.until("state", "After the call")
+    looks_right(desk.page)
     desk.page.get_by_test_id("notes").fill("<b>Wants</b> a new PIN")
     desk.click("save-notes")
     desk.until("state", "Ready")
@@ -152,6 +168,7 @@ def test_keys_arrive_and_a_caller_is_passed_on_to_a_colleague(desk, colleague, c
     assert carrier.server.calls[-1].leg.digits == ["4", "2", "#"]
 
     desk.click("transfer-toggle")
+    looks_right(desk.page)
     desk.page.get_by_test_id("extension").fill("2002")
     desk.click("transfer-now")
     colleague.until("call-words", "Demo is calling")
@@ -218,36 +235,6 @@ def test_a_colleague_who_does_not_take_the_caller_is_not_waited_for(desk, collea
     caller.until("transfer_status", state="ended")
     colleague.until("state", "Not ready")
     assert carrier.nothing_left() is True
-
-
-DESKTOP, TABLET = {"width": 1280, "height": 900}, {"width": 820, "height": 1180}
-
-
-def looks_right(page):
-    """Nothing for axe to find, and nothing that sticks out at the side, at both widths."""
-    for viewport in (DESKTOP, TABLET):
-        page.set_viewport_size(viewport)
-        assert faults(page) == []
-        assert not sticks_out(page)
-    page.set_viewport_size(DESKTOP)
-
-
-def test_axe_finds_nothing_on_the_desk_and_on_the_voice_page_in_a_talk(desk, caller):
-    looks_right(desk.page)
-    desk.be_ready()
-    caller.type("let me talk to a person")
-    desk.until("card-facts", "Health plan")
-    desk.until_enabled("accept")
-    looks_right(desk.page)
-    desk.click("accept")
-    caller.until("transfer_status", state="connected")
-    desk.click("keypad-toggle")
-    desk.click("transfer-toggle")
-    looks_right(desk.page)
-    looks_right(caller.page)
-    desk.click("hang-up")
-    desk.until("state", "After the call")
-    looks_right(desk.page)
-    desk.click("logout")
-    desk.page.get_by_test_id("username").wait_for()
-    looks_right(desk.page)
+    colleague.click("logout")
+    colleague.page.get_by_test_id("username").wait_for()
+    looks_right(colleague.page)

@@ -157,7 +157,6 @@ def test_two_people_talk_on_whatever_process_dies(product, carrier, playwright, 
 
         kill(max(product.replicas("CallCenter").values()))
         talk_on(desk, caller)
-        wait_for_all(product)
         desk.until("state", "On a call")
 
         kill(product.line_replica_of(call.leg.headers["X-Convo-Transfer"]))
