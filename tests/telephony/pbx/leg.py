@@ -53,12 +53,14 @@ class SipLeg:
         return await self._speech.get()
 
     async def end(self):
-        if self._call.ended.done():
-            self._call.close()
-        elif self._call.outcome.answered_ms is not None:
-            await self._call.hangup()
+        call = self._call
+        if call.outcome.answered_ms is not None:
+            await call.hangup()
+        if call.ended.done():
+            # also when two end it at the same time: neither may leave it to the other
+            call.close()
         else:
-            self._call.cancel()
+            call.cancel()
         self.over.set()
 
     def _hear(self, code):
