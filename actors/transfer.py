@@ -38,6 +38,7 @@ from convonet.telephony.transfer import (
     Release,
     State,
     StreamStarted,
+    TakeOver,
     Tell,
     TimeUp,
     Transfer,
@@ -82,6 +83,8 @@ class Office(Protocol):
     def show_card(self, body: TransferBody, desk: str) -> None: ...
 
     def release(self, body: TransferBody, deed: Release) -> None: ...
+
+    def take_over(self, body: TransferBody, deed: TakeOver) -> None: ...
 
     def changed(self, body: TransferBody) -> None: ...
 
@@ -236,6 +239,8 @@ class TransferActor:
                 self._start(self._end(call_sid))
             case Release():
                 self._office.release(self.body, deed)
+            case TakeOver():
+                self._office.take_over(self.body, deed)
             case Tell():
                 log.info("transfer_state", state=deed.state, why=deed.why)
                 self._office.changed(self.body)

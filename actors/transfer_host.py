@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import dataclasses
+import re
 import time
 import uuid
 from collections import Counter
@@ -39,6 +40,7 @@ from convonet.telephony.messages import (
     TransferOrder,
     TransferView,
 )
+from convonet.telephony.summary import summary_of
 from convonet.telephony.switchboard import Desk, DeskState, Found, Switchboard
 from convonet.telephony.transfer import (
     FINAL,
@@ -49,10 +51,12 @@ from convonet.telephony.transfer import (
     DeskHungUp,
     Event,
     LineEvent,
+    PassedOn,
     Progress,
     Release,
     State,
     StreamStopped,
+    TakeOver,
     Transfer,
     Unassigned,
     Why,
@@ -76,6 +80,9 @@ LINE_GRACE_S = 8.0
 
 LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
 """States in which nobody is at the other end."""
+
+EXTENSION = re.compile(r"[0-9*#]{2,20}")
+"""What can be dialled at a desk; the page's own pattern is the same."""
 
 CALL_MARGIN_S = 10.0
 """What placing a call and answering it may take beyond its ringing."""
@@ -157,6 +164,7 @@ class TransferHost:
             transfer_id=order.transfer_id,
             call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
             wait_s=self._settings.transfer_wait_s,
+            absent_wait_s=self._settings.transfer_absent_wait_s,
         )
         body = TransferBody(order=order, transfer=transfer)
         self._office.open.append(order.transfer_id)
@@ -287,6 +295,7 @@ class TransferHost:
                 done = switchboard.be_not_ready(name, text[:100], now)
                 if done:
                     self._cards.pop(name, None)
+                    self._find_again()
             case DeskAction.ACCEPT:
                 switchboard.talking(name, now)
                 done = self.tell(transfer_id, Accepted(desk=name))
@@ -294,8 +303,23 @@ class TransferHost:
                 done = self.tell(transfer_id, Declined(desk=name))
             case DeskAction.HANG_UP | DeskAction.LOST:
                 done = self.tell(transfer_id, DeskHungUp(desk=name))
+            case DeskAction.BLIND_TRANSFER | DeskAction.ATTENDED_TRANSFER:
+                talking = action is DeskAction.ATTENDED_TRANSFER
+                done = self._pass_on(transfer_id, name, text, talking=talking)
         self._desks_changed()
         return done
+
+    def _find_again(self) -> None:
+        """Who waits must know when nobody is at work any more."""
+        for waiting in tuple(self._office.switchboard.queue):
+            if (actor := self._actors.get(waiting.transfer_id)) is not None:
+                actor.post(self.find(actor.body, waiting.without))
+
+    def _pass_on(self, transfer_id: str, name: str, extension: str, *, talking: bool) -> bool:
+        if EXTENSION.fullmatch(extension) is None:
+            return False
+        to = self._office.switchboard.free_at(extension)
+        return self.tell(transfer_id, PassedOn(desk=name, to=to, extension=extension, talking=talking))
 
     async def _miss_desk(self, name: str) -> None:
         await asyncio.sleep(DESK_GRACE_S)
@@ -368,26 +392,48 @@ class TransferHost:
 
     def release(self, body: TransferBody, deed: Release) -> None:
         """A desk is done with a caller."""
+        switchboard = self._office.switchboard
         card = self._cards.pop(deed.desk, None)
-        if deed.answered and card is not None:
+        desk = switchboard.desks.get(deed.desk)
+        if card is not None and desk is not None and desk.state is DeskState.ON_CALL:
             # it stays until the person is ready again, with what was said
-            self._cards[deed.desk] = card.model_copy(update={"talk": body.said})
-        self._found(self._office.switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
+            part = part_of(body) if deed.why is Why.PASSED_ON else card.transfer_id
+            self._cards[deed.desk] = card.model_copy(update={"transfer_id": part, "talk": body.said})
+        if deed.why is Why.PASSED_ON:
+            summary = self._summary(body, desk=deed.desk)
+            self._spawn(self._write_down(row_of_part(body, deed.desk, summary, self._clock())))
+        self._found(switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
         self._desks_changed()
+
+    def take_over(self, body: TransferBody, deed: TakeOver) -> None:
+        """A desk has a caller whom another one has passed on."""
+        switchboard = self._office.switchboard
+        switchboard.take_back(deed.desk, body.transfer.transfer_id, self._clock(), talking=deed.talking)
+        self.show_card(body, deed.desk)
 
     def changed(self, body: TransferBody) -> None:
         """A hand-over is in another state."""
         if body.transfer.is_over:
             self._office.switchboard.forget(body.transfer.transfer_id)
-            self._spawn(self._write_down(body))
+            self._spawn(self._write_down(row_of(body, self._summary(body))))
             self._queue_changed()
         self._desks_changed()
 
-    async def _write_down(self, body: TransferBody) -> None:
+    def _summary(self, body: TransferBody, desk: str = "") -> str:
+        """The talk in a few words, of the last desk or of this one; empty when there was none."""
+        transfer, order = body.transfer, body.order
+        if transfer.connected_at is None:
+            return ""
+        known = self._office.switchboard.desks.get(desk or transfer.attempts[-1].desk)
+        talked_s = (transfer.ended_at or self._clock()) - transfer.connected_at
+        name = known.display_name if known is not None else ""
+        return summary_of(order, agent_name=name, talked_s=talked_s, said=body.said)
+
+    async def _write_down(self, row: HandOverRow) -> None:
         try:
-            await self._ledger.keep(row_of(body))
+            await self._ledger.keep(row)
         except StorageError as error:
-            log.error("hand_over_not_kept", transfer_id=body.transfer.transfer_id, error=str(error))
+            log.error("hand_over_not_kept", transfer_id=row.id, error=str(error))
 
     def view(self, body: TransferBody) -> TransferView:
         """A hand-over as its caller sees it."""
@@ -404,9 +450,11 @@ class TransferHost:
             agent_name=desk.display_name if desk is not None else "",
             position=switchboard.position(transfer.transfer_id),
             wait_s=switchboard.expected_wait_s(transfer.transfer_id),
+            absent=transfer.absent_since is not None,
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said if transfer.is_over else [],
+            summary=self._summary(body) if transfer.state is State.ENDED else "",
             asked_at=transfer.asked_at,
             connected_at=transfer.connected_at,
             ended_at=transfer.ended_at,
@@ -525,10 +573,10 @@ def card_of(order: TransferOrder) -> Card:
     )
 
 
-def row_of(body: TransferBody) -> HandOverRow:
-    """What is kept of a hand-over that is over."""
+def row_of(body: TransferBody, summary: str) -> HandOverRow:
+    """What is kept of a hand-over that is over; without a `summary` of the talk it is what the agent knew before."""
     transfer, order = body.transfer, body.order
-    desk = transfer.attempts[-1].desk if transfer.attempts else None
+    last = transfer.attempts[-1] if transfer.attempts else None
     return HandOverRow(
         id=transfer.transfer_id,
         session_id=order.session_id,
@@ -536,16 +584,36 @@ def row_of(body: TransferBody) -> HandOverRow:
         caller_name=order.context.user_name,
         department=order.department,
         reason=order.reason[:255],
-        summary=order.context.summary,
-        desk=desk,
+        summary=summary or order.context.summary,
+        desk=last.desk or None if last else None,
         asked_at=_moment(transfer.asked_at),
-        connected_at=None if transfer.connected_at is None else _moment(transfer.connected_at),
+        connected_at=_talked_from(transfer),
         ended_at=_moment(transfer.ended_at or transfer.asked_at),
         outcome=transfer.state,
         why=transfer.why,
         notes=None,
         talk="\n".join(f"{spoken.who}: {spoken.text}" for spoken in body.said) or None,
     )
+
+
+def part_of(body: TransferBody) -> str:
+    """Names what the desk had of a hand-over that has just passed it on."""
+    return f"{body.transfer.transfer_id}.{body.transfer.attempts[-1].passed}"
+
+
+def row_of_part(body: TransferBody, desk: str, summary: str, now: float) -> HandOverRow:
+    """What is kept for a desk that has passed a caller on."""
+    row = row_of(body, summary)
+    row.id, row.desk, row.outcome, row.why = part_of(body), desk, State.ENDED, Why.PASSED_ON
+    row.connected_at, row.ended_at = _moment(body.transfer.connected_at or now), _moment(now)
+    return row
+
+
+def _talked_from(transfer: Transfer) -> datetime | None:
+    """Since when the last desk has talked with the caller; None when it did not."""
+    last = transfer.attempts[-1] if transfer.attempts else None
+    since = transfer.connected_at if last is None or last.passed_at is None else last.passed_at
+    return None if since is None or (last is not None and not last.accepted) else _moment(since)
 
 
 def _moment(unix: float) -> datetime:

@@ -311,6 +311,11 @@ class Settings(BaseSettings):
     transfer_wait_s: Seconds = Field(
         300.0, alias="CONVONET_TRANSFER_WAIT_S", description="Longest time in the queue for a human."
     )
+    transfer_absent_wait_s: Seconds = Field(
+        60.0,
+        alias="CONVONET_TRANSFER_ABSENT_WAIT_S",
+        description="The same while all desks are not ready; then a call back is offered.",
+    )
 
     # -- the monitor
     llm_prices: str = Field(

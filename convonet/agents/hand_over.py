@@ -54,10 +54,6 @@ _NOT_OUR_PEOPLE = re.compile(
     re.IGNORECASE,
 )
 _PEOPLE = re.compile(
-    r"\b(?:list|remind|reminder|task|to-?do|calendar|are you|am i|is this|you sound|team called|crane|forklift)\b",
-    re.IGNORECASE,
-)
-_PEOPLE = re.compile(
     r"\b(?:human|person|people|agent|operator|representative|rep|somebody|someone|anybody|anyone|manager|supervisor|staff"
     r"|colleague|employee|team|department|service|support|individual|receptionist|reception|specialist|advisor|adviser"
     r"|consultant|expert|boss|folks?|help desk|customer care|in charge|whoever|nurse|owner|machine|robot|bot|computer"

@@ -40,6 +40,8 @@ class HandOverRecord(BaseModel):
     talked_s: float
     sentences: int
     """Of the talk, as far as they were heard."""
+    summary: str = ""
+    """The talk in a few words; empty when there was none."""
 
 
 class TurnMetadata(BaseModel):

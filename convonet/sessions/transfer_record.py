@@ -48,6 +48,7 @@ def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: Transf
                 waited_s=round(connected - asked, 3),
                 talked_s=round(ended - connected, 3),
                 sentences=len(view.said),
+                summary=view.summary,
             ),
         ),
     )

@@ -26,6 +26,7 @@ FAILURES = {
     Why.CALLER_CANCELLED: "All right, I'm not connecting you.",
 }
 NOBODY = "I'm sorry, I can't reach anybody from {department} right now."
+KEEP_TRYING = "I'll keep trying for a moment; say never mind to stop, or go on with me meanwhile."
 BACK = "You are back with me. Is there anything else I can do for you?"
 
 
@@ -47,13 +48,15 @@ def status(view: TransferView) -> TransferStatus | None:
         reason=view.why,
         agent_name=view.agent_name or None,
         position=view.position if queued else None,
-        wait_s=round(view.wait_s) if queued else None,
+        wait_s=round(view.wait_s) if queued and not view.absent else None,
     )
 
 
 def in_words(view: TransferView) -> str:
     """What is said aloud of this view; empty when nothing is."""
     match view.state:
+        case State.QUEUED if view.absent:
+            return f"Nobody in {view.department} is free right now. {KEEP_TRYING}"
         case State.QUEUED:
             minutes = max(1, round(view.wait_s / 60))
             wait = "about a minute" if minutes == 1 else f"about {minutes} minutes"

@@ -68,6 +68,8 @@ class PastCall(BaseModel):
     ended_at: datetime
     outcome: str
     why: str | None
+    summary: str
+    """The talk in a few words, or what led to it when there was none."""
     notes: str | None
 
 

@@ -94,6 +94,7 @@ class Line:
         parameters = facts.parameters
         attempt = int(parameters["attempt"])
         self._request = LineRequest(parameters["transfer"], attempt, parameters["key"], facts.call_sid, address)
+        log.info("line_opened", transfer_id=self._request.transfer_id, attempt=attempt)
         tasks = [asyncio.create_task(work) for work in (self._obey(), self._receive(), self._send())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -142,6 +143,9 @@ class Line:
         match view.order:
             case LineOrder.WHISPER if self._whisper is None:
                 self._whisper = asyncio.create_task(self._tell_desk(view))
+            case LineOrder.WHISPER if self._told:
+                # a host that was away when the desk had heard it all
+                await self._report(Whispered(attempt=self._request.attempt))
             case LineOrder.JOIN if not self._joined:
                 if self._whisper is not None and not self._told:
                     await self._socket.send(media_stream.clear(self._stream_sid))

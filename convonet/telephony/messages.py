@@ -77,11 +77,15 @@ class TransferView(_Value):
     """In the queue, from 1."""
     wait_s: float = 0.0
     """About how long it will still take."""
+    absent: bool = False
+    """Nobody is at work right now, so it can't be told how long."""
     why: Why | None = None
     line: LineAddress | None = None
     """While the two hear each other."""
     said: list[Spoken] = []
     """What was said, once it is over."""
+    summary: str = ""
+    """The talk in a few words, once it is over."""
     asked_at: float = 0.0
     """Unix time, as the two that follow."""
     connected_at: float | None = None
@@ -160,6 +164,10 @@ class DeskAction(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     HANG_UP = "hang_up"
+    BLIND_TRANSFER = "blind_transfer"
+    """Their telephone has given the caller to the extension in the text, where it rings now."""
+    ATTENDED_TRANSFER = "attended_transfer"
+    """The same, to a colleague with whom they have talked first."""
     LOST = "lost"
     """Their telephone is gone, in mid-call: the page was loaded anew."""
 

@@ -125,6 +125,10 @@ class Switchboard(BaseModel):
         self._become(desk, DeskState.READY, now)
         return self._next_for(desk, now)
 
+    def free_at(self, extension: str) -> str:
+        """Who is at this extension and on no call of ours; empty when nobody is."""
+        return next((d.name for d in self.desks.values() if d.extension == extension and d.state in FREE), "")
+
     def take_back(self, name: str, transfer_id: str, now: float, *, talking: bool) -> None:
         """The desk rings or talks for this hand-over, whatever was noted of it."""
         if (desk := self.desks.get(name)) is not None:
@@ -149,7 +153,8 @@ class Switchboard(BaseModel):
         for waiting in self.queue:
             if waiting.transfer_id == transfer_id:
                 waiting.without = tuple(without)
-        return Unassigned(position=self.position(transfer_id))
+        absent = all(desk.state is DeskState.NOT_READY for desk in desks)
+        return Unassigned(position=self.position(transfer_id), absent=absent)
 
     def position(self, transfer_id: str) -> int:
         """Which one in the queue of its department this caller is, from 1; 0 when they do not wait."""

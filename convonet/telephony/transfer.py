@@ -28,6 +28,9 @@ WHISPER_S = 15.0
 WAIT_S = 300.0
 """Longest time in the queue."""
 
+ABSENT_WAIT_S = 60.0
+"""The same while nobody is at work: a person who is away may come back, but a caller should not count on it."""
+
 
 class State(StrEnum):
     REQUESTED = "requested"
@@ -61,6 +64,8 @@ class Why(StrEnum):
     VOICEMAIL = "voicemail"
     REFUSED_BY_TWILIO = "refused_by_twilio"
     STREAM_LOST = "stream_lost"
+    PASSED_ON = "passed_on"
+    """To a colleague, by the desk's telephone: the caller is still there."""
 
 
 FINAL = {
@@ -90,6 +95,8 @@ class Unassigned(BaseModel):
     kind: Literal["unassigned"] = "unassigned"
     position: int
     hopeless: bool = False
+    absent: bool = False
+    """All who are logged in are not ready: nobody is at work whose call could end."""
 
 
 class Placed(BaseModel):
@@ -167,6 +174,18 @@ class DeskHungUp(BaseModel):
     desk: str
 
 
+class PassedOn(BaseModel):
+    """The desk's telephone has given the caller to a colleague's. The call and its line stay what they are."""
+
+    kind: Literal["passed_on"] = "passed_on"
+    desk: str
+    to: str
+    """The colleague's desk; empty when nobody at a desk of ours has this extension."""
+    extension: str
+    talking: bool
+    """Whether the colleague has been asked first; else their telephone rings now."""
+
+
 class TimeUp(BaseModel):
     """`Transfer.deadline` has passed."""
 
@@ -186,6 +205,7 @@ Event = (
     | Whispered
     | CallerLeft
     | DeskHungUp
+    | PassedOn
     | TimeUp
 )
 
@@ -242,6 +262,14 @@ class Release(BaseModel):
     why: Why
 
 
+class TakeOver(BaseModel):
+    """This desk has the caller now, whom another one passed on."""
+
+    kind: Literal["take_over"] = "take_over"
+    desk: str
+    talking: bool
+
+
 class Tell(BaseModel):
     """The caller's page and the records learn of the new state."""
 
@@ -251,7 +279,7 @@ class Tell(BaseModel):
     why: Why | None = None
 
 
-Deed = FindDesk | PlaceCall | EndCall | Whisper | Join | Release | Tell
+Deed = FindDesk | PlaceCall | EndCall | Whisper | Join | Release | TakeOver | Tell
 
 
 class Attempt(BaseModel):
@@ -265,6 +293,10 @@ class Attempt(BaseModel):
     """Of the newest status callback."""
     accepted: bool = False
     streaming: bool = False
+    passed: int = 0
+    """How many desks have passed this caller on."""
+    passed_at: float | None = None
+    """When the last one did."""
     over: Why | None = None
 
 
@@ -277,6 +309,8 @@ class Transfer(BaseModel):
     deadline: float | None = None
     """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
     queued_at: float | None = None
+    absent_since: float | None = None
+    """Since when nobody is at work for whom this caller could wait."""
     asked_at: float = 0.0
     connected_at: float | None = None
     ended_at: float | None = None
@@ -284,6 +318,8 @@ class Transfer(BaseModel):
     """Longest time from the order of a call to its answer."""
     wait_s: float = WAIT_S
     """Longest time in the queue."""
+    absent_wait_s: float = ABSENT_WAIT_S
+    """Longest time in the queue while nobody is at work."""
     why: Why | None = None
     """Why it is over."""
 
@@ -328,7 +364,7 @@ class Transfer(BaseModel):
                 return self._leave(Why.CALLER_HUNG_UP if event.hung_up else Why.CALLER_CANCELLED)
             case TimeUp():
                 return self._time_up(now)
-            case Accepted() | Declined() | DeskHungUp():
+            case Accepted() | Declined() | DeskHungUp() | PassedOn():
                 return self._desk(event, now)
             case _:
                 return self._line(event, now)
@@ -349,7 +385,10 @@ class Transfer(BaseModel):
         if event.hopeless:
             return self._finish(State.FAILED, Why.NOBODY_THERE)
         self.queued_at = now if self.queued_at is None else self.queued_at
+        self.absent_since = (self.absent_since or now) if event.absent else None
         self.deadline = self.queued_at + self.wait_s
+        if self.absent_since is not None:
+            self.deadline = min(self.deadline, self.absent_since + self.absent_wait_s)
         return self._become(State.QUEUED, position=event.position)
 
     def _next_desk(self, why: Why, now: float) -> list[Deed]:
@@ -420,7 +459,7 @@ class Transfer(BaseModel):
 
     # -- the desk
 
-    def _desk(self, event: Accepted | Declined | DeskHungUp, now: float) -> list[Deed]:
+    def _desk(self, event: Accepted | Declined | DeskHungUp | PassedOn, now: float) -> list[Deed]:
         attempt = self._at_work
         if attempt is None or attempt.desk != event.desk:
             return []
@@ -434,6 +473,15 @@ class Transfer(BaseModel):
                 if self.state is State.CONNECTED:
                     return self._finish(State.ENDED, Why.DESK_HUNG_UP)
                 return self._next_desk(Why.DECLINED, now)
+            case PassedOn():
+                return self._pass_on(attempt, event, now) if self.state is State.CONNECTED else []
+
+    def _pass_on(self, attempt: Attempt, event: PassedOn, now: float) -> list[Deed]:
+        attempt.desk, attempt.extension = event.to, event.extension
+        attempt.accepted = event.talking
+        attempt.passed, attempt.passed_at = attempt.passed + 1, now
+        released = Release(desk=event.desk, answered=True, why=Why.PASSED_ON)
+        return [released, TakeOver(desk=event.to, talking=event.talking)] if event.to else [released]
 
     # -- the end
 
@@ -447,7 +495,8 @@ class Transfer(BaseModel):
             return []
         match self.state:
             case State.QUEUED:
-                return self._finish(State.FAILED, Why.WAITED_TOO_LONG)
+                absent = self.absent_since is not None
+                return self._finish(State.FAILED, Why.NOBODY_THERE if absent else Why.WAITED_TOO_LONG)
             case State.DIALING | State.RINGING:
                 answered = self._at_work is not None and self._at_work.streaming
                 return self._next_desk(Why.VOICEMAIL if answered else Why.NO_ANSWER, now)
@@ -467,7 +516,8 @@ class Transfer(BaseModel):
             return []
         attempt.over = why
         answered = self.state is State.CONNECTED
-        release = Release(desk=attempt.desk, answered=answered, why=why)
+        rang_in_vain = attempt.passed > 0 and not attempt.accepted
+        release = Release(desk=attempt.desk, answered=answered, why=Why.NO_ANSWER if rang_in_vain else why)
         # ending a call that is over already does no harm; one that has no name yet is ended when its name comes
         return [EndCall(call_sid=attempt.call_sid), release] if attempt.call_sid else [release]
 

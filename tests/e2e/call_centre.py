@@ -6,12 +6,16 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import expect
 
-from tests.e2e.caller import WAIT_MS
+from tests.e2e.caller import WAIT_MS, CallerPage
 from tests.e2e.product import ROOT
+from tests.fixtures.servers import require_tool
+from tests.speech_samples import SAMPLE_RATE, wav_bytes
 from tests.telephony.pbx.leg import SipLeg
 from tests.telephony.pbx.pbx import DOMAIN, PASSWORDS
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
@@ -71,6 +75,9 @@ EAR = """
 
 AUDIBLE_DB = -60
 
+PASSWORD = "correct horse battery"
+CALLER_HZ, DESK_HZ, COLLEAGUE_HZ = 900, 500, 700
+
 
 class Carrier:
     """The loopback Twilio in a thread of its own; its calls are SIP calls to the PBX."""
@@ -87,6 +94,13 @@ class Carrier:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def nothing_left(self, within_s=5):
+        """Whether every call is over, as soon as the PBX and our server have said so; else what is open."""
+        deadline = time.monotonic() + within_s
+        while self.server.open_calls and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.server.open_calls or [(call.sid, call.statuses) for call in self.server.open_calls]
 
     def _do(self, work):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
@@ -140,6 +154,11 @@ class DeskPage:
             self.page.get_by_test_id("ready").click()
         self.until("state", "Ready")
 
+    def be_not_ready(self):
+        if self.page.get_by_test_id("state").inner_text() != "Not ready":
+            self.page.get_by_test_id("not-ready").click()
+        self.until("state", "Not ready")
+
     def click(self, test_id):
         self.page.get_by_test_id(test_id).click()
 
@@ -184,3 +203,69 @@ def hears_nothing(page, wait_s=4):
         if time.monotonic() > deadline:
             return json.dumps(heard)
         page.wait_for_timeout(100)
+
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    *FLAGS,
+]
+
+
+def tone_file(folder, hz):
+    t = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
+    path = folder / f"tone-{hz}.wav"
+    path.write_bytes(wav_bytes((9000 * np.sin(2 * np.pi * hz * t)).astype(np.int16)))
+    return path
+
+
+@contextmanager
+def browser_page(playwright, folder, hz, viewport=None):
+    """A page of a browser of its own, at whose microphone this tone is played."""
+    flags = [*BROWSER_FLAGS, f"--use-file-for-fake-audio-capture={tone_file(folder, hz)}"]
+    browser = playwright.chromium.launch(executable_path=require_tool("chromium", "/usr/bin/chromium"), args=flags)
+    try:
+        context = browser.new_context(viewport=viewport or {"width": 1280, "height": 900})
+        context.grant_permissions(["microphone"])
+        yield context.new_page()
+    finally:
+        browser.close()
+
+
+@contextmanager
+def desk_page(playwright, product, folder, name, hz):
+    with browser_page(playwright, folder, hz) as page:
+        desk = DeskPage(page, product)
+        desk.log_in(name, PASSWORD)
+        yield desk
+        assert desk.console_errors() == []
+
+
+@contextmanager
+def caller_page(playwright, product, folder):
+    """A caller who is logged in; a tone is played at their microphone."""
+    with browser_page(playwright, folder, CALLER_HZ) as page:
+        page.add_init_script(PLAIN_MICROPHONE)
+        page.add_init_script(EAR)
+        caller = CallerPage(page, product, [])
+        caller.open()
+        caller.log_in()
+        yield caller
+        assert caller.console_errors() == []
+
+
+def connect(desk, caller):
+    """The caller and this desk hear each other."""
+    desk.be_ready()
+    caller.type("let me talk to a person")
+    desk.until("call-words", "Demo is calling")
+    desk.until_enabled("accept")
+    desk.click("accept")
+    caller.until("transfer_status", state="connected")
+    assert desk.hears(CALLER_HZ) is True

@@ -149,12 +149,16 @@ class Product:
         return self.replicas("SessionHost")[claims["host"]]
 
     def voice_replica_of(self, session_id: str) -> int:
-        """Pid of the voice replica that attached this session last, from the replicas' logs."""
+        """Pid of the voice replica that attached this session last."""
+        return self._says(rf"session_attached.*{session_id}|{session_id}.*session_attached")
+
+    def line_replica_of(self, transfer_id: str) -> int:
+        """Pid of the voice replica that has the line of this hand-over."""
+        return self._says(rf"line_opened.*{transfer_id}|{transfer_id}.*line_opened")
+
+    def _says(self, pattern: str) -> int:
+        """Pid of the process that has written this last, from the replicas' logs."""
         logs = Path(self._ray.name).glob("ray/session_latest/logs/worker-*.err")
-        found = [
-            log
-            for log in logs
-            if re.search(rf"session_attached.*{session_id}|{session_id}.*session_attached", log.read_text())
-        ]
-        assert found, "no voice replica says that it attached the session"
+        found = [log for log in logs if re.search(pattern, log.read_text())]
+        assert found, f"no replica says {pattern}"
         return int(max(found, key=lambda log: log.stat().st_mtime).stem.rsplit("-", 1)[1])

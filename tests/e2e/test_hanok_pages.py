@@ -6,9 +6,9 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.e2e.axe import faults, sticks_out
 from tests.e2e.conftest import FLAGS
 from tests.fixtures.servers import require_tool
 
@@ -45,19 +45,18 @@ def page_of(browser, product, viewport, path, *, zone=None, now=None):
     if now:
         context.clock.set_fixed_time(now)
     page = context.new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{product.url}{path}")
     yield page
-    assert faults == []
+    assert errors == []
     context.close()
 
 
 def assert_sound(page):
     """Nothing for axe to find, and nothing that sticks out at the side."""
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert faults(page) == []
+    assert not sticks_out(page)
 
 
 def book(page, *, name, feasts=0, at="6:30 PM", day=None):

@@ -7,15 +7,36 @@ import time
 
 import pytest
 
+from tests.e2e.call_centre import (
+    CALLER_HZ,
+    DESK_HZ,
+    PASSWORD,
+    Carrier,
+    add_person,
+    caller_page,
+    connect,
+    desk_page,
+    hears,
+    settings_of,
+)
 from tests.e2e.product import PIN, Product
 
 RESUMED_WITHIN_S = 2.0
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory):
+def carrier(pbx):
+    """The loopback Twilio of this product."""
+    carrier = Carrier(pbx)
+    yield carrier
+    carrier.stop()
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory, pbx, carrier):
     """One of its own: its processes get killed."""
-    product = Product(tmp_path_factory.mktemp("fragile"), VOICE_PIN=PIN)
+    product = Product(tmp_path_factory.mktemp("fragile"), VOICE_PIN=PIN, **settings_of(pbx, carrier))
+    carrier.server.gateway = product.url
     product.start()
     yield product
     product.stop()
@@ -36,8 +57,12 @@ def kill(pid):
 @pytest.fixture(autouse=True)
 def all_replicas(product):
     """What a test kills has one beside it that takes over, and not one that is just being started."""
-    for deployment in ("Voice", "SessionHost"):
-        product.wait_for_replicas(deployment, 2)
+    wait_for_all(product)
+
+
+def wait_for_all(product):
+    for deployment, count in (("Voice", 2), ("SessionHost", 2), ("CallCenter", 1)):
+        product.wait_for_replicas(deployment, count)
 
 
 def test_a_reload_in_mid_turn_resumes_and_the_answer_arrives(product, chromium):
@@ -112,3 +137,47 @@ def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, c
         caller.page.mouse.up()
         caller.until("audio_chunk", is_final=True)
     assert count(product, "buy coffee") == 1
+
+
+def talk_on(desk, caller):
+    """Both still hear each other, once what was on the way is played."""
+    desk.page.wait_for_timeout(1_500)
+    assert desk.hears(CALLER_HZ, 10) is True
+    assert hears(caller.page, DESK_HZ, 10) is True
+
+
+def test_two_people_talk_on_whatever_process_dies(product, carrier, playwright, tmp_path):
+    add_person(product, "dora", "2001", PASSWORD)
+    with (
+        desk_page(playwright, product, tmp_path, "dora", DESK_HZ) as desk,
+        caller_page(playwright, product, tmp_path) as caller,
+    ):
+        connect(desk, caller)
+        call = carrier.server.calls[-1]
+
+        kill(max(product.replicas("CallCenter").values()))
+        talk_on(desk, caller)
+        desk.until("state", "On a call")
+
+        kill(product.line_replica_of(call.leg.headers["X-Convo-Transfer"]))
+        deadline = time.monotonic() + 10
+        while len(call.streams) < 2:
+            assert time.monotonic() < deadline, call.statuses
+            caller.page.wait_for_timeout(50)
+        talk_on(desk, caller)
+        wait_for_all(product)
+
+        mark = len(caller.frames)
+        kill(product.voice_replica_of(caller.until("auth_ok")["session_id"]))
+        caller.until("auth_ok", after=mark, resumed=True)
+        talk_on(desk, caller)
+        wait_for_all(product)
+
+        kill(product.host_of(caller.resume_token()))
+        talk_on(desk, caller)
+
+        desk.click("hang-up")
+        caller.until("transfer_status", state="ended")
+        desk.until("state", "After the call")
+        assert carrier.nothing_left() is True
+        assert len(carrier.server.calls) == 1

@@ -84,9 +84,12 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
             while not (calls := await centre.ledger.history("dora")):
                 await asyncio.sleep(0.02)
         assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
+        assert calls[0].summary.startswith("Demo talked with Dora for ")
+        assert "Wanted: why is my list empty. 2 sentences" in calls[0].summary
         record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
         assert (record.status, record.metadata.hand_over.agent_name) == ("success", "Dora")
         assert 2 < record.metadata.hand_over.talked_s < 60
+        assert record.metadata.hand_over.summary == calls[0].summary
         history = [(line.role, line.content) for line in conversation_of(centre, client).history]
         assert ("user", "so far so good") in history
         assert ("assistant", "(Dora) so far so good") in history
@@ -94,3 +97,55 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert not centre.twilio.open_calls
         assert len(centre.twilio.calls) == 1
         assert set(centre.twilio.answers) <= {200, 204}
+
+
+async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        dora = await centre.desk().ready()
+        eve = centre.desk("eve", "2002")
+        await eve.until("not_ready")
+        leg = await centre.connected(client, dora)
+        whole = dora.view.card.transfer_id
+        assert not await dora.does(DeskAction.BLIND_TRANSFER, "<2002>")
+        assert await dora.does(DeskAction.BLIND_TRANSFER, "2002")
+        card = (await eve.until("ringing")).card
+        assert (card.name, card.transfer_id) == ("Demo", whole)
+        part = (await dora.until("wrap_up")).card.transfer_id
+        assert part != whole
+        await eve.does(DeskAction.ACCEPT)
+        await eve.until("on_call")
+        assert (await client.until("transfer_status", agent_name="Eve"))["state"] == "connected"
+        # the line does not notice
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        async with asyncio.timeout(3):
+            while not (own := await centre.ledger.history("dora")):
+                await asyncio.sleep(0.02)
+        assert (own[0].id, own[0].why) == (part, "passed_on")
+        assert await centre.ledger.note("dora", part, "passed on") is not None
+        await eve.does(DeskAction.HANG_UP)
+        await client.until("transfer_status", state="ended")
+        await eve.until("wrap_up")
+        async with asyncio.timeout(3):
+            while not (calls := await centre.ledger.history("eve")):
+                await asyncio.sleep(0.02)
+        assert (calls[0].id, calls[0].outcome) == (whole, "ended")
+        assert calls[0].connected_at is not None
+        assert await dora.does(DeskAction.READY)
+        assert not centre.twilio.open_calls
+
+
+async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        dora = await centre.desk().ready()
+        eve = centre.desk("eve", "2002")
+        await eve.until("not_ready")
+        leg = await centre.connected(client, dora)
+        await dora.does(DeskAction.ATTENDED_TRANSFER, "2002")
+        await eve.until("on_call")
+        await centre.office.kill()
+        await centre.office.start()
+        assert (await eve.until("on_call")).card.name == "Demo"
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        leg.hang_up()
+        await client.until("transfer_status", state="ended")
+        await eve.until("wrap_up")

@@ -35,6 +35,13 @@ async def goes_on_with_the_agent(client):
     assert (await client.until("agent_final"))["text"] == "You said hello again."
 
 
+async def whispering(desk):
+    """The desk is being told who calls."""
+    async with asyncio.timeout(5):
+        while desk.view.call_state != "whisper":
+            await asyncio.sleep(0.02)
+
+
 async def offered(client):
     """The caller hears that it failed, and what can be done instead."""
     text = (await client.until("announcement"))["text"]
@@ -109,6 +116,17 @@ async def test_nobody_at_any_desk_is_told_at_once(call_centre):
         assert (await told(client, "failed"))["reason"] == "nobody_there"
         await offered(client)
         assert not centre.twilio.calls
+
+
+async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offered_soon(call_centre):
+    async with call_centre(CONVONET_TRANSFER_ABSENT_WAIT_S=1.0) as centre, centre.caller() as client:
+        await (await centre.desk().ready()).does(DeskAction.NOT_READY, "lunch")
+        await ask(client)
+        assert "wait_s" not in await told(client, "queued")
+        assert "Nobody in support is free" in (await client.until("announcement"))["text"]
+        assert (await told(client, "failed", 2))["reason"] == "nobody_there"
+        await offered(client)
+        await nothing_left(centre)
 
 
 async def test_without_a_telephone_it_is_told_at_once(call_centre):
@@ -278,7 +296,7 @@ async def test_a_busy_desk_is_not_rung_again(call_centre):
 # -- processes die
 
 
-@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
+@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "whisper", "connected"])
 async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
@@ -292,24 +310,33 @@ async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state
         else:
             await ask(client)
             leg = await centre.twilio.next_leg()
-            if state == "ringing":
+            if state in ("ringing", "whisper"):
                 leg.ring()
                 await told(client, "ringing")
+            if state == "whisper":
+                heard = asyncio.Event()
+                leg.played = heard.wait  # the desk listens to who calls
+                await desk.does(DeskAction.ACCEPT)
+                leg.answer()
+                await whispering(desk)
         await centre.office.kill()
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        if state == "whisper":
+            heard.set()
         await asyncio.sleep(0.2)
         await centre.office.start()
         if state == "queued":
             await desk.until("not_ready")
             await desk.does(DeskAction.READY)
             leg = await centre.twilio.next_leg()
-        if state != "connected":
+        if state not in ("whisper", "connected"):
             leg.ring()
             await desk.until("ringing")
             await desk.does(DeskAction.ACCEPT)
             leg.answer()
+        if state != "connected":
             await told(client, "connected", 5)
         await asyncio.sleep(0.3)
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))

@@ -108,3 +108,20 @@ def test_it_goes_on_from_what_was_kept(board):
     board.find("t2", "sales", (), now=31)
     again = Switchboard.model_validate_json(board.model_dump_json())
     assert again.release("finn", "t1", Why.DECLINED, now=40).transfer_id == "t2"
+
+
+def test_when_all_are_not_ready_nobody_is_at_work(board):
+    for name in ("dora", "eve"):
+        board.be_not_ready(name, "lunch", now=30)
+    assert board.find("t1", "support", (), now=31) == Unassigned(position=1, absent=True)
+    board.be_ready("dora", now=32)
+    assert board.find("t2", "support", (), now=33) == Unassigned(position=1)
+
+
+def test_a_colleague_is_free_who_has_no_call(board):
+    assert board.free_at("2002") == "eve"
+    board.be_not_ready("eve", "lunch", now=30)
+    assert board.free_at("2002") == "eve"
+    board.take_back("eve", "t1", now=31, talking=True)
+    assert board.free_at("2002") == ""
+    assert board.free_at("2999") == ""

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.telephony.transfer import (
+    ABSENT_WAIT_S,
     ACCEPT_S,
     DEADLINE_S,
     FINAL,
@@ -19,6 +20,7 @@ from convonet.telephony.transfer import (
     FindDesk,
     Join,
     NotPlaced,
+    PassedOn,
     PlaceCall,
     Placed,
     Progress,
@@ -26,6 +28,7 @@ from convonet.telephony.transfer import (
     State,
     StreamStarted,
     StreamStopped,
+    TakeOver,
     Tell,
     TimeUp,
     Transfer,
@@ -220,3 +223,56 @@ def test_whatever_happens_one_call_an_attempt_and_none_stays(steps):
     assert {attempt.call_sid for attempt in world.transfer.attempts if attempt.call_sid} <= ended
     released = [deed.desk for deed in world.deeds if isinstance(deed, Release)]
     assert {attempt.desk for attempt in world.transfer.attempts} <= set(released)
+
+
+def passed_on(to, *, talking):
+    return PassedOn(desk="dora", to=to, extension="2002", talking=talking)
+
+
+@pytest.mark.parametrize("talking", [True, False])
+def test_a_caller_who_is_passed_on_is_the_colleagues(talking):
+    world = World()
+    world.tell(*CONNECTED)
+    deeds = world.tell(passed_on("eve", talking=talking))
+    released = Release(desk="dora", answered=True, why=Why.PASSED_ON)
+    assert deeds == [released, TakeOver(desk="eve", talking=talking)]
+    assert world.transfer.state is State.CONNECTED
+    # who passed the caller on has nothing to say any more
+    assert world.tell(DeskHungUp(desk="dora")) == []
+    assert world.tell(Accepted(desk="eve")) == []
+    assert EndCall(call_sid=SID) in world.tell(DeskHungUp(desk="eve"))
+    assert world.transfer.state is State.ENDED
+
+
+def test_a_colleague_whose_telephone_rang_in_vain_did_not_answer():
+    world = World()
+    world.tell(*CONNECTED, passed_on("eve", talking=False))
+    deeds = world.tell(progress("completed", 3))
+    assert Release(desk="eve", answered=True, why=Why.NO_ANSWER) in deeds
+    assert world.transfer.why is Why.DESK_HUNG_UP
+
+
+@pytest.mark.parametrize("before", [RINGING, ANSWERED])
+def test_only_a_caller_who_is_talked_with_can_be_passed_on(before):
+    world = World()
+    world.tell(*before)
+    assert world.tell(passed_on("eve", talking=False)) == []
+
+
+def test_while_nobody_is_at_work_the_wait_is_short():
+    world = World()
+    world.tell(Unassigned(position=1))
+    world.tell(Unassigned(position=1, absent=True), after=10)
+    # further news of the queue do not make it longer
+    world.tell(Unassigned(position=1, absent=True), after=10)
+    assert world.tell(TimeUp(), after=ABSENT_WAIT_S - 11) == []
+    assert world.tell(TimeUp(), after=1)
+    assert world.transfer.why is Why.NOBODY_THERE
+
+
+def test_who_comes_to_work_makes_the_wait_long_again():
+    world = World()
+    world.tell(Unassigned(position=1, absent=True))
+    world.tell(Unassigned(position=1), after=1)
+    assert world.tell(TimeUp(), after=ABSENT_WAIT_S) == []
+    assert not world.transfer.is_over

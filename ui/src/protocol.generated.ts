@@ -18,7 +18,8 @@ export type AnyDeskClientMessage = DeskDoes | DeskAlive;
  * What the person at a desk does.
  *
  */
-export type DeskAction = "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "lost";
+export type DeskAction =
+  "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
 export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
 /**
@@ -762,6 +763,7 @@ export interface HandOverRecord {
   extension: string;
   outcome: string;
   sentences: number;
+  summary: string;
   talked_s: number;
   waited_s: number;
   why: string | null;
@@ -780,6 +782,7 @@ export interface PastCall {
   notes: string | null;
   outcome: string;
   reason: string;
+  summary: string;
   why: string | null;
 }
 /**

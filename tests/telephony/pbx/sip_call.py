@@ -1,7 +1,7 @@
 """The carrier's end of a telephone call: SIP over UDP and RTP with mu-law, as Twilio makes one to a PBX.
 
 It sends an INVITE, reports ringing and the answer, cancels what rings for too long, exchanges a frame every 20 ms, and
-accepts re-INVITE (hold), INFO and BYE. RFC 3261 as far as a test needs it.
+accepts re-INVITE (hold), INFO, REFER and BYE. RFC 3261 and 3515 as far as a test needs them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 FRAME = 160  # samples in 20 ms at 8 kHz
 RATE = 8000
@@ -199,7 +200,10 @@ class SipCall(asyncio.DatagramProtocol):
         auth: tuple[str, str] | None = None,
         on_ringing: Callable[[], None] | None = None,
         on_audio: Callable[[bytes], None] | None = None,
+        on_refer: Callable[[str, str], None] | None = None,
     ) -> None:
+        """`on_refer` gets the extension that the call shall go to, and the value for Replaces, which may be empty."""
+        self.on_refer = on_refer
         self.target, self.caller, self.host = target, caller, host
         self.proxy = proxy or uri_address(target)
         self.extra = headers or {}
@@ -246,6 +250,7 @@ class SipCall(asyncio.DatagramProtocol):
         body: str = "",
         routes: list[str] | None = None,
         extra: dict[str, str] | None = None,
+        kind: str = "application/sdp",
     ) -> SipMessage:
         branch = branch or f"z9hG4bK{random.getrandbits(64):016x}"
         headers = [
@@ -257,14 +262,14 @@ class SipCall(asyncio.DatagramProtocol):
             ("Call-ID", self.call_id),
             ("CSeq", f"{cseq} {method}"),
         ]
-        if method in ("INVITE", "UPDATE"):
+        if method in ("INVITE", "UPDATE", "NOTIFY"):
             headers += [
                 ("Contact", f"<sip:{self.caller}@{self.host}:{self.port}>"),
                 ("Allow", "INVITE,ACK,CANCEL,BYE,OPTIONS,INFO,UPDATE,NOTIFY,REFER"),
             ]
         headers += [("User-Agent", "sip-test-bed"), *(extra or {}).items()]
         if body:
-            headers.append(("Content-Type", "application/sdp"))
+            headers.append(("Content-Type", kind))
         return SipMessage(f"{method} {uri} SIP/2.0", headers, body)
 
     def _sdp(self, direction: str = "sendrecv") -> str:
@@ -346,6 +351,18 @@ class SipCall(asyncio.DatagramProtocol):
             except TimeoutError:
                 continue
         self._finish("caller")
+
+    def notify(self, status: str, *, last: bool) -> None:
+        """Tell who has sent a REFER what became of it."""
+        self._cseq += 1
+        state = "terminated;reason=noresource" if last else "active;expires=60"
+        extra = {"Event": "refer", "Subscription-State": state}
+        body, kind = f"SIP/2.0 {status}\r\n", "message/sipfrag;version=2.0"
+        self._send(
+            self._request(
+                "NOTIFY", self._remote_target, self._cseq, body=body, routes=self._routes, extra=extra, kind=kind
+            )
+        )
 
     def close(self) -> None:
         self.rtp.close()
@@ -463,7 +480,11 @@ class SipCall(asyncio.DatagramProtocol):
                 ("Content-Type", "application/sdp"),
             ]
         elif method == "REFER":
-            self._send(SipMessage("SIP/2.0 603 Decline", headers), addr)
+            contact = ("Contact", f"<sip:{self.caller}@{self.host}:{self.port}>")
+            self._send(SipMessage("SIP/2.0 202 Accepted", [*headers, contact]), addr)
+            uri, _, header = uri_in(request.get("refer-to")).partition("?")
+            replaces = unquote(header.partition("=")[2]) if header.lower().startswith("replaces=") else ""
+            self.on_refer(uri.removeprefix("sip:").partition("@")[0], replaces)
             return
         elif method == "INFO":
             match = re.search(r"Signal\s*=\s*(\S+)", request.body)

@@ -7,7 +7,7 @@ import type { CallBack, PastCall, Phone as Credentials } from "../protocol.gener
 import { DeskSocket, NO_TELEPHONE, NOT_LOGGED_IN } from "./desk-socket";
 import { Phone } from "./phone";
 import { RingTone } from "./ring-tone";
-import { INITIAL, panel, reduce } from "./state";
+import { INITIAL, isCallers, panel, reduce } from "./state";
 import { mountCard } from "./views/card";
 import { mountControls, type Deeds } from "./views/controls";
 import { mountLists } from "./views/lists";
@@ -15,6 +15,8 @@ import { mountStatus } from "./views/status";
 
 const BASE = "/call-center";
 const REFRESH_MS = 30_000;
+/** Why a desk takes no callers that a colleague has called. */
+const WITH_COLLEAGUE = "On the telephone with a colleague";
 
 const store = new Store(reduce, INITIAL);
 const ringTone = new RingTone();
@@ -48,15 +50,16 @@ const deeds: Deeds = {
     if (!socket.does(action, text)) tell("The call centre is out of reach for a moment. Try again.");
   },
   accept: () => {
-    deeds.does("accept");
+    if (isCallers(store.state)) deeds.does("accept");
+    else if (store.state.view?.state === "ready") deeds.does("not_ready", WITH_COLLEAGUE);
     phone?.answer();
   },
   decline: (reason) => {
-    deeds.does("decline", reason);
+    if (isCallers(store.state)) deeds.does("decline", reason);
     phone?.decline();
   },
   hangUp: () => {
-    deeds.does("hang_up");
+    if (isCallers(store.state)) deeds.does("hang_up");
     phone?.hangUp();
   },
   phone: () => phone,
@@ -114,8 +117,14 @@ async function startPhone(): Promise<void> {
       credentials,
       (action) => {
         store.dispatch(action);
+        const { view } = store.state;
+        const isBack = action.type === "call" && action.call === null && view?.state === "not_ready";
+        if (isBack && view.reason === WITH_COLLEAGUE) deeds.does("ready");
       },
       play,
+      (how, extension) => {
+        deeds.does(how, extension);
+      },
     );
     phone.start();
   } catch (failure) {

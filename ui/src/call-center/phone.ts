@@ -1,9 +1,10 @@
 /** The telephone in the page: JsSIP, registered with the PBX. One call, and one to a colleague besides. */
 
-import { UA, WebSocketInterface } from "jssip";
-import type { RTCSession } from "jssip/lib/RTCSession";
+import { C, UA, WebSocketInterface } from "jssip";
+import type { ReferEvent, ReferOptions, RTCSession } from "jssip/lib/RTCSession";
 import type { RTCSessionEvent } from "jssip/lib/UA";
 import type { Phone as Credentials } from "../protocol.generated";
+import { hear } from "./hearing";
 import type { Action, PhoneCall } from "./state";
 
 /** Names the hand-over that rings; the PBX passes it on. */
@@ -15,15 +16,25 @@ const REGISTER_S = 120;
 /** Seconds after which JsSIP tries to reach the PBX again. */
 const RECOVERY = { connection_recovery_min_interval: 2, connection_recovery_max_interval: 15 };
 
+const ANSWER = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } };
+
+/** Digits as RTP events (RFC 4733): FreeSWITCH ignores those in INFO unless it is told otherwise. */
+const DTMF = { transportType: C.DTMF_TRANSPORT.RFC2833 };
+
+export type PassedOn = (how: "blind_transfer" | "attended_transfer", extension: string) => void;
+
 export class Phone {
   private readonly ua: UA;
   private session: RTCSession | null = null;
   private consultation: RTCSession | null = null;
+  /** Tells that the caller is the colleague's now; set between the PBX's yes to a transfer and its end. */
+  private given: (() => void) | null = null;
 
   constructor(
     private readonly credentials: Credentials,
     private readonly dispatch: (action: Action) => void,
     private readonly play: (stream: MediaStream | null) => void,
+    private readonly passedOn: PassedOn,
   ) {
     const { extension, domain, display_name, ha1, wss_url } = credentials;
     this.ua = new UA({
@@ -47,7 +58,7 @@ export class Phone {
   }
 
   answer(): void {
-    this.session?.answer({ mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
+    this.session?.answer(ANSWER);
   }
 
   decline(): void {
@@ -71,19 +82,18 @@ export class Phone {
   }
 
   press(tone: string): void {
-    this.session?.sendDTMF(tone);
+    this.session?.sendDTMF(tone, DTMF);
   }
 
   /** Gives the caller to an extension without asking it. */
   transfer(extension: string): void {
-    this.session?.refer(this.address(extension));
+    this.refer("blind_transfer", extension);
   }
 
   /** Calls a colleague while the caller waits. */
   consult(extension: string): void {
     this.setHeld(true);
-    const options = { mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } };
-    const session = this.ua.call(this.address(extension), options);
+    const session = this.ua.call(this.address(extension), ANSWER);
     this.consultation = session;
     this.dispatch({ type: "consultation", stage: "ringing" });
     session.on("confirmed", () => {
@@ -92,22 +102,43 @@ export class Phone {
     const over = () => {
       this.consultation = null;
       this.dispatch({ type: "consultation", stage: "none" });
-      if (this.session) this.listen(this.session);
+      if (this.session) hear(this.session, this.play);
     };
     session.on("ended", over);
     session.on("failed", over);
-    this.listen(session);
+    hear(session, this.play);
   }
 
   /** Gives the caller to the colleague who was called. */
   complete(extension: string): void {
-    if (this.session && this.consultation) this.session.refer(this.address(extension), { replaces: this.consultation });
+    if (this.consultation) this.refer("attended_transfer", extension, { replaces: this.consultation });
   }
 
   /** The colleague is not wanted any more. */
   dropConsultation(): void {
     this.consultation?.terminate();
     this.setHeld(false);
+  }
+
+  /** Asks the PBX to connect the caller with the extension. It ends our own calls when it has. */
+  private refer(how: Parameters<PassedOn>[0], extension: string, options: ReferOptions = {}): void {
+    const given = () => {
+      this.given = null;
+      this.passedOn(how, extension);
+    };
+    const refused = () => {
+      this.given = null;
+      this.dispatch({ type: "giving", on: false });
+      this.dispatch({ type: "fault", words: `The telephone system could not transfer the call to ${extension}.` });
+    };
+    const eventHandlers = {
+      requestSucceeded: () => (this.given = given),
+      requestFailed: refused,
+      failed: refused,
+      accepted: () => this.given?.(),
+    };
+    this.dispatch({ type: "giving", on: true });
+    this.session?.refer(this.address(extension), { ...options, eventHandlers });
   }
 
   private address(extension: string): string {
@@ -136,7 +167,8 @@ export class Phone {
 
   private ring(session: RTCSession, request: RTCSessionEvent["request"]): void {
     if (this.session) {
-      session.terminate({ status_code: BUSY });
+      // one that replaces ours is ours already
+      if (this.session !== session) session.terminate({ status_code: BUSY });
       return;
     }
     this.session = session;
@@ -150,44 +182,45 @@ export class Phone {
       since: null,
     };
     this.dispatch({ type: "call", call });
+    this.take(session);
+  }
+
+  private take(session: RTCSession): void {
+    const change = (change: Partial<PhoneCall>) => {
+      if (this.session === session) this.dispatch({ type: "call_changed", change });
+    };
     session.on("accepted", () => {
-      this.dispatch({ type: "call_changed", change: { stage: "talking", since: Date.now() } });
+      change({ stage: "talking", since: Date.now() });
     });
     session.on("hold", () => {
-      this.dispatch({ type: "call_changed", change: { held: true } });
+      change({ held: true });
     });
     session.on("unhold", () => {
-      this.dispatch({ type: "call_changed", change: { held: false } });
+      change({ held: false });
     });
     session.on("getusermediafailed", () => {
       this.dispatch({ type: "fault", words: "The microphone can't be used. Allow it for this page, then call back." });
     });
+    // a colleague who has asked first gives us their caller: the same call for us, with somebody else
+    session.on("replaces", ({ accept }: ReferEvent) => {
+      (accept as (begin: (replacing: RTCSession) => void) => void)((replacing) => {
+        change({ held: false, muted: false });
+        this.session = replacing;
+        this.take(replacing);
+        replacing.answer(ANSWER);
+      });
+    });
     const over = () => {
+      if (this.session !== session) return; // another one has replaced it
       this.session = null;
+      this.given?.();
       this.consultation?.terminate();
       this.play(null);
       this.dispatch({ type: "call", call: null });
     };
     session.on("ended", over);
     session.on("failed", over);
-    this.listen(session);
-  }
-
-  /** Plays what the other side says; an incoming call has no connection before it is answered. */
-  private listen(session: RTCSession): void {
-    const connection = session.connection as RTCPeerConnection | null;
-    const hear = (from: RTCPeerConnection) => {
-      const [receiver] = from.getReceivers();
-      if (receiver) this.play(new MediaStream([receiver.track]));
-      from.addEventListener("track", ({ track }) => {
-        this.play(new MediaStream([track]));
-      });
-    };
-    if (connection) hear(connection);
-    else
-      session.on("peerconnection", ({ peerconnection }) => {
-        hear(peerconnection);
-      });
+    hear(session, this.play);
   }
 }
 

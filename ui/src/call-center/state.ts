@@ -27,6 +27,8 @@ export interface State {
   call: PhoneCall | null;
   /** A call to a colleague, before the caller is given to them. */
   consultation: "none" | "ringing" | "talking";
+  /** The PBX has been asked to give the caller to a colleague. */
+  giving: boolean;
   history: readonly PastCall[];
   callBacks: readonly CallBack[];
   /** What went wrong last, in words. */
@@ -41,6 +43,7 @@ export type Action =
   | { type: "call"; call: PhoneCall | null }
   | { type: "call_changed"; change: Partial<PhoneCall> }
   | { type: "consultation"; stage: State["consultation"] }
+  | { type: "giving"; on: boolean }
   | { type: "read"; history: readonly PastCall[]; callBacks: readonly CallBack[] }
   | { type: "fault"; words: string };
 
@@ -52,6 +55,7 @@ export const INITIAL: State = {
   lineFault: "",
   call: null,
   consultation: "none",
+  giving: false,
   history: [],
   callBacks: [],
   fault: "",
@@ -68,16 +72,24 @@ export function reduce(state: State, action: Action): State {
     case "line":
       return { ...state, line: action.line, lineFault: action.fault ?? "" };
     case "call":
-      return { ...state, call: action.call, consultation: "none" };
+      return { ...state, call: action.call, consultation: "none", giving: false };
     case "call_changed":
       return state.call ? { ...state, call: { ...state.call, ...action.change } } : state;
     case "consultation":
       return { ...state, consultation: action.stage };
+    case "giving":
+      return { ...state, giving: action.on };
     case "read":
       return { ...state, history: action.history, callBacks: action.callBacks };
     case "fault":
       return { ...state, fault: action.words };
   }
+}
+
+/** Whether the call on the telephone is a caller's, of whom the server knows; a colleague's call is not. */
+export function isCallers(state: State): boolean {
+  const at = state.view?.state;
+  return Boolean(state.call?.transfer) || at === "ringing" || at === "on_call";
 }
 
 /** What the page mostly shows. */

@@ -83,8 +83,10 @@ export function transferWords({ state, department, agent_name: name }: TransferS
 export function waitWords({ stage, department, agentName, position, waitS }: Transfer): string {
   const who = agentName ? `${agentName} (${department})` : department;
   if (stage !== "queued") return TRANSFER_WORDS[stage](who);
+  // nobody is at work, so nobody can say how long it takes
+  if (waitS === null) return `Nobody in ${who} is free right now. Still trying…`;
   const place = position === 1 ? "You are next in line" : `You are number ${String(position ?? "")} in line`;
-  const minutes = Math.max(1, Math.round((waitS ?? 0) / 60));
+  const minutes = Math.max(1, Math.round(waitS / 60));
   return `${place} for ${who}, about ${minutes === 1 ? "a minute" : `${String(minutes)} minutes`}.`;
 }
 

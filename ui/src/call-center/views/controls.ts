@@ -122,13 +122,17 @@ function mountTransfer(deeds: Deeds): (state: State) => void {
   });
   complete.addEventListener("click", () => deeds.phone()?.complete(extension.value));
   drop.addEventListener("click", () => deeds.phone()?.dropConsultation());
-  return ({ consultation }) => {
+  return ({ consultation, giving }) => {
     const asking = consultation !== "none";
+    for (const button of [now, consult, complete, drop]) button.disabled = giving;
     now.hidden = consult.hidden = asking;
     drop.hidden = !asking;
     complete.hidden = consultation !== "talking";
     const words = { none: "", ringing: "Ringing at your colleague…", talking: "You are talking with your colleague." };
-    setText(element("consultation", HTMLElement), words[consultation]);
+    setText(
+      element("consultation", HTMLElement),
+      giving ? "Giving the caller to your colleague…" : words[consultation],
+    );
   };
 }
 

@@ -48,7 +48,8 @@ function pastCall(call: PastCall): HTMLElement {
     : "not answered";
   const facts = `${time(call.ended_at)} · ${call.department} · ${talked}`;
   const notes = call.notes ? [make("br"), call.notes] : [];
-  return make("li", {}, make("b", {}, call.caller_name), make("br"), facts, ...notes);
+  const summary = make("span", { class: "soft" }, call.summary);
+  return make("li", {}, make("b", {}, call.caller_name), make("br"), facts, make("br"), summary, ...notes);
 }
 
 function orNobody(rows: HTMLElement[]): HTMLElement[] {

@@ -1,0 +1,19 @@
+/** Plays what the other side of a call says; an incoming call has no connection before it is answered. */
+
+import type { RTCSession } from "jssip/lib/RTCSession";
+
+export function hear(session: RTCSession, play: (stream: MediaStream) => void): void {
+  const connection = session.connection as RTCPeerConnection | null;
+  const follow = (from: RTCPeerConnection) => {
+    const [receiver] = from.getReceivers();
+    if (receiver) play(new MediaStream([receiver.track]));
+    from.addEventListener("track", ({ track }) => {
+      play(new MediaStream([track]));
+    });
+  };
+  if (connection) follow(connection);
+  else
+    session.on("peerconnection", ({ peerconnection }) => {
+      follow(peerconnection);
+    });
+}
