@@ -133,6 +133,7 @@ describe("a hand-over", () => {
     waited_s: 23.4,
     talked_s: 100,
     sentences: 3,
+    summary: "Sam Rivera talked with them.",
   };
   const of = (hand_over: HandOverRecord) => {
     const plain = record({});

@@ -78,7 +78,7 @@ function words({ user_prompt, agent_response }: TurnRecord): HTMLElement {
 }
 
 function handOver(facts: NonNullable<TurnRecord["metadata"]["hand_over"]>): HTMLElement {
-  const { department, extension, agent_name, outcome, why, waited_s, talked_s, sentences } = facts;
+  const { department, extension, agent_name, outcome, why, waited_s, talked_s, sentences, summary } = facts;
   return make(
     "section",
     { "data-testid": "hand-over" },
@@ -92,6 +92,7 @@ function handOver(facts: NonNullable<TurnRecord["metadata"]["hand_over"]>): HTML
         "Talked",
         talked_s > 0 ? `${milliseconds(talked_s * 1_000)}, ${number(sentences)} sentences heard` : "Not at all",
       ],
+      ["Summary", summary],
     ]),
   );
 }
