@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ray.serve.handle import DeploymentHandle
 
@@ -12,7 +12,9 @@ from actors.failures import remote_errors
 from convonet.errors import StorageError
 from convonet.monitor.reporter import Attention
 from convonet.monitor.reports import Report
-from convonet.records.record import TurnRecord
+
+if TYPE_CHECKING:
+    from convonet.records.record import TurnRecord
 
 CALL_TIMEOUT_S = 3.0
 """A report is taken in milliseconds, fifty records are written in a few; a monitor that can't is as good as away."""

@@ -128,8 +128,8 @@ async def host(name: str, count: int) -> None:
     records = RecordQueue(monitor)
     figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
     reporter = Reporter("sessions", name, monitor, lambda: {**figures, **calls.figures()}, calls)
+    reporter.start()
     async with asyncio.TaskGroup() as group:
-        group.create_task(reporter.run())
         for _ in range(count):
             group.create_task(call(calls, records))
 

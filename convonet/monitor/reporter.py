@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from convonet.errors import StorageError
-from convonet.monitor.live_calls import LiveCalls
-from convonet.monitor.messages import PartName
 from convonet.monitor.reports import CallReport, Report
+
+if TYPE_CHECKING:
+    from convonet.monitor.live_calls import LiveCalls
+    from convonet.monitor.messages import PartName
 
 WATCHED_S = 0.4
 """Between two reports of calls while a supervisor looks: an event is on the screen within a second."""
@@ -69,20 +70,22 @@ class Reporter:
         self._since = clock()
         self._attention = Attention.TELL_ALL
         self._lag_ms = 0.0
+        self._task: asyncio.Task[None] | None = None
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None, None]:
-        """Report for as long as the block lasts, and the end at its end."""
-        task = asyncio.create_task(self.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await self.say_goodbye()
+    def start(self) -> None:
+        """Report from now on."""
+        self._task = asyncio.create_task(self._run())
 
-    async def run(self) -> None:
-        """Report for ever."""
+    async def close(self) -> None:
+        """Report no more, and that this process stops."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        with contextlib.suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(LAST_CHANCE_S):
+                await self._monitor.report(self._report((), ended=True))
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         told_at = 0.0
         while True:
@@ -94,12 +97,6 @@ class Reporter:
             if hurry or self._attention is Attention.TELL_ALL or loop.time() - told_at >= UNWATCHED_S:
                 told_at = loop.time()
                 await self._tell()
-
-    async def say_goodbye(self) -> None:
-        """This process stops."""
-        with contextlib.suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(LAST_CHANCE_S):
-                await self._monitor.report(self._report((), ended=True))
 
     async def _tell(self) -> None:
         everything = self._attention is Attention.TELL_ALL

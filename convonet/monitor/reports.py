@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from convonet.monitor.messages import LiveCall, LiveLine, PartName
+if TYPE_CHECKING:
+    # every process makes reports, few have calls: the others do without these models
+    from convonet.monitor.messages import LiveCall, LiveLine, PartName
 
 
 @dataclass(frozen=True, slots=True)

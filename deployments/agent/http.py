@@ -6,8 +6,9 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from actors.reporting import Reporting, TurnRecords
+from actors.reporting import reporting
 from actors.store import checkpoint_store
+from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
@@ -43,9 +44,9 @@ def agent_http() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        reporting = Reporting("agent", lambda: {**agent.figures(), **records.figures()})
+        reporter = reporting("agent", lambda: {**agent.figures(), **records.figures()})
         yield
-        await reporting.close()
+        await reporter.close()
         await records.close()
         await database.close()
 

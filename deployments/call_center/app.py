@@ -42,16 +42,16 @@ class CallCenter:
     """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from actors.reporting import Reporting
+        from actors.reporting import reporting
         from deployments.call_center.parts import transfer_host
 
         self._host = transfer_host()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
         await self._host.start()
-        self._reporting = Reporting("call_center", self._host.figures)
+        self._reporter = reporting("call_center", self._host.figures)
 
     async def __del__(self) -> None:  # Serve awaits it
-        await self._reporting.close()
+        await self._reporter.close()
 
     async def ready(self) -> bool:
         """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""

@@ -43,12 +43,12 @@ class Hanok:
     """One replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from actors.reporting import Reporting
+        from actors.reporting import reporting
 
-        self._reporting = Reporting("hanok", load().figures)
+        self._reporter = reporting("hanok", load().figures)
 
     async def __del__(self) -> None:  # Serve awaits it
-        await self._reporting.close()
+        await self._reporter.close()
 
 
 def build(args: dict[str, str]) -> Application:

@@ -5,7 +5,7 @@ from typing import cast
 from ray import serve
 from ray.serve import Application, Deployment
 
-from actors.reporting import Reporting
+from actors.reporting import reporting
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
@@ -26,10 +26,10 @@ class Speech:
         measure("speech")
         self._speech = LocalSpeech(settings)
         await self._speech.start()
-        self._reporting = Reporting("speech", self._speech.figures)
+        self._reporter = reporting("speech", self._speech.figures)
 
     async def __del__(self) -> None:  # Serve awaits it
-        await self._reporting.close()
+        await self._reporter.close()
         self._speech.close()
 
     async def ready(self) -> bool:

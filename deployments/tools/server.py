@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from starlette.applications import Starlette
 
-from actors.reporting import Reporting
+from actors.reporting import reporting
 from convonet.domains.discovery import all_servers
 from convonet.mcp.server import DomainServer, http_app
 from convonet.settings import get_settings
@@ -32,11 +32,11 @@ def tools_server() -> Starlette:
     @asynccontextmanager
     async def alongside() -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(database))
-        reporting = Reporting("tools", lambda: _figures(servers))
+        reporter = reporting("tools", lambda: _figures(servers))
         try:
             yield
         finally:
-            await reporting.close()
+            await reporter.close()
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)
             await database.close()

@@ -19,7 +19,7 @@ from ray import serve
 
 from actors.remote import RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
-from actors.reporting import Reporting
+from actors.reporting import reporting
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
@@ -116,9 +116,9 @@ def gateway_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        reporting = Reporting("voice", gateway().figures)
+        reporter = reporting("voice", gateway().figures)
         yield
-        await reporting.close()
+        await reporter.close()
         await callers.stop()
 
     app = http_service("voice-gateway-service", lifespan)

@@ -12,9 +12,10 @@ from ray.serve.handle import DeploymentHandle
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
-from actors.reporting import Reporting, TurnRecords, replica_name
+from actors.reporting import replica_name, reporting
 from actors.session_host import SessionHost
 from actors.store import checkpoint_store, throttle
+from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
 from convonet.errors import ConvonetError
 from convonet.health import OK, Check, Health, PartHealth
@@ -67,10 +68,10 @@ class ServedSessionHost(SessionHost):
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         self._database = Database(settings.database_url)
         self._health = Health(self._checks(settings))
-        self._reporting = Reporting("sessions", self._figures, self._calls)
+        self._reporter = reporting("sessions", self._figures, self._calls)
 
     async def __del__(self) -> None:  # Serve awaits it
-        await self._reporting.close()
+        await self._reporter.close()
         await self._records.close()
         await self._database.close()
 

@@ -58,12 +58,21 @@ class OneProcess:
         return self.host.report(report)
 
 
+@asynccontextmanager
+async def reporting(reporter):
+    reporter.start()
+    try:
+        yield
+    finally:
+        await reporter.close()
+
+
 async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
         reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
         viewer = Viewer()
-        async with reporter.running(), aclosing(port.host.follow(viewer, "Sue")) as messages:
+        async with reporting(reporter), aclosing(port.host.follow(viewer, "Sue")) as messages:
             first = await anext(messages)
             assert isinstance(first, MonitorSnapshot)
             assert (first.staff_name, first.calls, first.today.turns) == ("Sue", [], 0)
@@ -85,7 +94,7 @@ async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
     world, port = World(), OneProcess()
     async with world.client() as client:
         reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
-        async with reporter.running():
+        async with reporting(reporter):
             async with monitor(tmp_path) as port.host:
                 await client.log_in()
             port.host = None
