@@ -77,7 +77,7 @@ async def crm(place):
 @pytest.fixture
 async def remote(suitecrm):
     """SuiteCRM through our client, with short waits."""
-    crm = await connected(suitecrm.settings | {"SUITECRM_TIMEOUT_S": "0.4", "SUITECRM_AUTH_TIMEOUT_S": "0.4"})
+    crm = await connected(suitecrm.settings | {"SUITECRM_TIMEOUT_S": "1", "SUITECRM_AUTH_TIMEOUT_S": "1"})
     yield crm
     await crm.close()
 
@@ -317,7 +317,7 @@ async def test_one_hanging_login_makes_nobody_wait_twice(remote, suitecrm):
     began = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(remote.check() for _ in range(9)), return_exceptions=True)
     assert all(isinstance(answer, CrmUnavailable) for answer in answers)
-    assert asyncio.get_running_loop().time() - began < 0.8
+    assert asyncio.get_running_loop().time() - began < 1.9
 
 
 async def test_wrong_credentials_fail_without_a_second_try(suitecrm):

@@ -93,7 +93,7 @@ async def test_a_desk_that_does_not_answer_is_left_alone(call_centre):
         leg = await centre.twilio.next_leg()
         leg.ring()
         await told(client, "ringing")
-        await told(client, "failed", 3)
+        await told(client, "failed", 8)
         assert (await desk.until("not_ready")).reason == "no answer"
         await nothing_left(centre)
 
