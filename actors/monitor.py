@@ -7,6 +7,7 @@ then tell a new one everything, and past turns are in its file or in Redis.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
@@ -45,6 +46,9 @@ TIDY_EVERY_S = 3600.0
 READ_AT_ONCE = 200
 """Records of one call to Redis: some 500 kB."""
 
+BEGIN_AGAIN_S = 2.0
+"""Before work that has crashed is begun again."""
+
 MOST_NEW_TURNS = 200
 """Turns that a page may be behind before it has to ask for the list again."""
 
@@ -72,13 +76,14 @@ class MonitorHost:
         self._viewers: set[Viewer] = set()
         self._now: Now
         self._today_view: Today
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Open the file, count today's turns, and begin to read what only Redis has."""
         await self.index.open()
         now = self._clock()
         self._today.at(now)
+        self._board.new_day(self._today.midnight(now))
         async for records in self.index.since(self._today.midnight(now)):
             for record in records:
                 self._today.add(record)
@@ -87,19 +92,20 @@ class MonitorHost:
         if self._redis is not None:
             # until it is read, an empty list is not the truth
             self._stores[0].progress = 0.0
-        for work in (self._push(), self._tidy(), self._read_redis(), *(store.watch() for store in self._stores)):
-            self._spawn(work)
+        for work in (self._push, self._tidy, self._read_redis, *(store.watch for store in self._stores)):
+            self._spawn(self._keep_up(work))
 
     async def stop(self) -> None:
         """Close the file."""
-        for task in self._tasks:
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.index.close()
 
     # -- from the other processes
 
-    def report(self, report: Report) -> Attention:
+    async def report(self, report: Report) -> Attention:
         """What a process says of itself and its calls."""
         if not self._board.take(report, self._clock()):
             return Attention.TELL_ALL
@@ -107,7 +113,13 @@ class MonitorHost:
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Keep turn records. Raises `StorageError`."""
-        for record in await self.index.write(records):
+        # what is written must be counted too, also when who sent it does not wait any longer
+        await asyncio.shield(self._spawn(self._write(records)))
+
+    async def _write(self, records: Sequence[TurnRecord]) -> None:
+        new = await self.index.write(records)
+        self._today.at(self._clock())
+        for record in new:
             self._today.add(record)
             self._turns += 1
             self._new_turns.append((self._turns, row_of(record)))
@@ -175,7 +187,7 @@ class MonitorHost:
     def _look(self) -> None:
         at = self._clock()
         self._board.tidy(at)
-        waiting = int(self._board.largest_figure("records_waiting"))
+        waiting = int(self._board.total("records_waiting", at))
         records, *others = self._stores
         views = [records.view(waiting), *(store.view() for store in others)]
         self._now = self._board.now(at, views)
@@ -187,7 +199,7 @@ class MonitorHost:
         if view != self._today_view:
             self._today_view = view
         if view.date != date:
-            self._board.new_day()
+            self._board.new_day(self._today.midnight(self._clock()))
 
     async def _tidy(self) -> None:
         while True:
@@ -225,5 +237,19 @@ class MonitorHost:
             for record in await self.index.write(await redis.read(missing[first : first + READ_AT_ONCE])):
                 self._today.add(record)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+    async def _keep_up(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        while True:
+            try:
+                await work()
+                return
+            except Exception:
+                # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+                log.exception("monitor_work_crashed", work=work.__qualname__)
+                await asyncio.sleep(BEGIN_AGAIN_S)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        # not in the context of the call that led to it: Serve cancels what a cancelled call has started
+        task = asyncio.create_task(work, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -43,6 +43,9 @@ class _Store:
             metrics.use(RaySink())
             self._watch = Watch(metrics, "store")
 
+    async def ping(self) -> None:
+        """Answer."""
+
     async def save(self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float) -> None:
         await self._checkpoints.save(session_id, epoch, body, ttl_s)
 
@@ -77,6 +80,10 @@ class _Remote:
             except RayActorError:
                 self._actor = await asyncio.to_thread(self._find)
                 raise
+
+    async def ping(self) -> None:
+        """Raises `StorageError` when the actor is away."""
+        await self._call("ping")
 
     def _find(self) -> ray.actor.ActorHandle[_Store]:
         actor = ray.remote(_Store).options(

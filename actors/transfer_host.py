@@ -238,6 +238,7 @@ class TransferHost:
         actor = self._actors.get(transfer_id)
         if actor is not None:
             await actor.note(spoken)
+            actor.view.publish(self.view(actor.body))
             self._desks_changed()
 
     async def new_key(self, transfer_id: str, attempt: int) -> str | None:
@@ -453,7 +454,7 @@ class TransferHost:
             absent=transfer.absent_since is not None,
             why=transfer.why,
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
-            said=body.said if transfer.is_over else [],
+            said=body.said,
             summary=self._summary(body) if transfer.state is State.ENDED else "",
             asked_at=transfer.asked_at,
             connected_at=transfer.connected_at,

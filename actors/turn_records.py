@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from actors.reporting import remote_monitor
 from convonet.records.queue import RecordQueue
-from convonet.records.record import TurnRecord
-from convonet.records.store import RecordSink, RedisRecords
+from convonet.records.record import TurnRecord, writable
+from convonet.records.store import RedisRecords
 from convonet.settings import Settings
 
 
@@ -16,28 +16,31 @@ class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        sinks: list[RecordSink] = [remote_monitor()]
+        self._kept, self._shown = RecordQueue(remote_monitor()), None
         if settings.redis_url:
-            sinks.append(RedisRecords(settings.redis_url.get_secret_value()))
-        self._queues = [RecordQueue(sink) for sink in sinks]
+            redis = RedisRecords(settings.redis_url.get_secret_value())
+            self._kept, self._shown = RecordQueue(redis), RecordQueue(remote_monitor(), is_copy=True)
 
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""
-        for queue in self._queues:
-            queue.add(record)
+        record = writable(record)
+        self._kept.add(record)
+        if self._shown is not None:
+            self._shown.add(record)
 
     def __len__(self) -> int:
-        return max(len(queue) for queue in self._queues)
+        """How many are not kept for good yet."""
+        return len(self._kept)
 
     @property
     def store_is_away(self) -> bool:
-        """Whether one of them has not taken what it was given last."""
-        return any(queue.store_is_away for queue in self._queues)
+        """Whether the last attempt to keep some has failed."""
+        return self._kept.store_is_away
 
     def figures(self) -> Mapping[str, float]:
-        """How many are not written yet."""
+        """How many are not kept for good yet."""
         return {"records_waiting": len(self)}
 
     async def close(self) -> None:
         """Write what is waiting, if it is taken within a moment."""
-        await asyncio.gather(*(queue.close() for queue in self._queues))
+        await asyncio.gather(*(queue.close() for queue in (self._kept, self._shown) if queue is not None))

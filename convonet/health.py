@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict
 
+import structlog
+
 from convonet.errors import ConvonetError
+
+log = structlog.get_logger(__name__)
 
 OK = "ok"
 
@@ -103,3 +107,7 @@ async def _state(check: Check) -> str:
         return "no answer"
     except ConvonetError:
         return "away"
+    except Exception:
+        # one fault of ours must not hide how the other parts are
+        log.exception("health_check_crashed")
+        return "failed"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Protocol
 
-import structlog
 from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, StringConstraints, ValidationError
-from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from convonet.auth.throttle import PinThrottle
 from convonet.desk.crm_notes import CrmNotes
@@ -33,13 +30,11 @@ from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
 from convonet.telephony.ledger import CallBack, Ledger, PastCall
 from convonet.telephony.messages import DeskAction, DeskLogin, DeskView
+from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, PageSocket
 from convonet.web.pages import page, policy_with
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
 
-log = structlog.get_logger(__name__)
-
-NOT_LOGGED_IN = 4401
 NO_TELEPHONE = 4403
 TAKEN_OVER = 4001
 
@@ -172,52 +167,34 @@ class DeskSocket:
     """One socket of one desk."""
 
     def __init__(self, websocket: WebSocket, desks: Desks, login: DeskLogin) -> None:
-        self._websocket = websocket
+        self._socket = PageSocket(websocket, login.name)
         self._desks = desks
         self._login = login
 
     async def run(self) -> None:
         """Until the page is gone, or another one of the same person has come."""
-        tasks = [asyncio.create_task(work) for work in (self._show(), self._listen())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect | RuntimeError):
-                    log.error("desk_crashed", desk=self._login.name, exc_info=outcome)
-            await self.close(1001)
+        await self._socket.run(self._show(), self._listen())
 
     async def close(self, code: int) -> None:
         """End it."""
-        if self._websocket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
-                await self._websocket.close(code)
+        await self._socket.close(code)
 
     async def _show(self) -> None:
         async with contextlib.aclosing(self._desks.desk(self._login)) as views:
             async for view in views:
-                await self._send(DeskShown(view=view))
+                await self._socket.send(DeskShown(view=view))
 
     async def _listen(self) -> None:
         while True:
-            text = await self._websocket.receive_text()
             try:
-                if len(text) > MOST_BYTES:
-                    raise ValueError("too long")
-                message = desk_messages.validate_json(text)
-            except (ValidationError, ValueError):
-                await self._send(DeskRefused(message="The page and the server misunderstood each other. Reload it."))
+                message = desk_messages.validate_json(await self._socket.receive(MOST_BYTES) or "")
+            except ValidationError:
+                await self._socket.send(DeskRefused(message=MISUNDERSTOOD))
                 continue
             if isinstance(message, DeskAlive):
-                await self._send(DeskAliveAck())
-                continue
-            if not await self._desks.desk_does(self._login.name, message.action, message.text):
-                await self._send(DeskRefused(message="That is not possible any more."))
-
-    async def _send(self, message: BaseModel) -> None:
-        await self._websocket.send_text(message.model_dump_json())
+                await self._socket.send(DeskAliveAck())
+            elif not await self._desks.desk_does(self._login.name, message.action, message.text):
+                await self._socket.send(DeskRefused(message="That is not possible any more."))
 
 
 def application(

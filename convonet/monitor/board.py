@@ -43,11 +43,13 @@ class Board:
         self._calls: dict[str, _Call] = {}
         self._ended: list[tuple[int, str]] = []
         self._refusals_today = 0.0
+        self._midnight = 0.0
 
     def take(self, report: Report, now: float) -> bool:
         """Take a report in; False when this replica is not known and has to tell everything first."""
         known = self._parts.get(report.replica)
-        if known is None and not report.complete:
+        if not report.complete and (known is None or now - known.heard_at > SILENT_S):
+            # its calls are not known, or were taken off the board when it fell silent
             return False
         self.version += 1
         if report.ended:
@@ -60,8 +62,9 @@ class Board:
         self._take_calls(report)
         return True
 
-    def new_day(self) -> None:
-        """Midnight has passed."""
+    def new_day(self, midnight: float) -> None:
+        """The day that began at that moment is today."""
+        self._midnight = midnight
         self._refusals_today = 0.0
 
     def tidy(self, now: float) -> None:
@@ -90,9 +93,8 @@ class Board:
     def now(self, at: float, stores: Sequence[StoreView]) -> Now:
         """The numbers."""
         figures = Counter[str]()
-        for part in self._parts.values():
-            if at - part.heard_at <= SILENT_S:
-                figures.update({name: int(value) for name, value in part.report.figures.items()})
+        for part in self._living(at):
+            figures.update({name: int(value) for name, value in part.report.figures.items()})
         queue, hand_overs, desks = (_group(figures, prefix) for prefix in GROUPED)
         return Now(
             at=at,
@@ -106,9 +108,12 @@ class Board:
             stores=list(stores),
         )
 
-    def largest_figure(self, name: str) -> float:
-        """The largest value of one figure among all replicas."""
-        return max((part.report.figures.get(name, 0.0) for part in self._parts.values()), default=0.0)
+    def total(self, name: str, at: float) -> float:
+        """The sum of one figure over all replicas that are heard of."""
+        return sum(part.report.figures.get(name, 0.0) for part in self._living(at))
+
+    def _living(self, at: float) -> list[_Part]:
+        return [part for part in self._parts.values() if at - part.heard_at <= SILENT_S]
 
     def _take_calls(self, report: Report) -> None:
         if report.complete:
@@ -131,6 +136,8 @@ class Board:
         refusals = report.figures.get("refusals", 0.0)
         if not is_new:
             self._refusals_today += max(0.0, refusals - part.refusals)
+        elif report.since >= self._midnight:
+            self._refusals_today += refusals
         part.refusals = refusals
 
     def _drop_calls_of(self, replica: str, but: Iterable[str] = ()) -> None:

@@ -11,11 +11,10 @@ from typing import Annotated, Protocol
 import structlog
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel, Field, ValidationError
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from pydantic import Field, ValidationError
 
 from convonet.auth.throttle import PinThrottle
-from convonet.errors import AuthRefused
+from convonet.errors import AuthRefused, StorageError
 from convonet.monitor.export import MOST_EXPORTED, as_csv, as_json
 from convonet.monitor.messages import (
     MOST_BYTES,
@@ -37,14 +36,18 @@ from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
+from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, TRY_LATER, PageSocket
 from convonet.web.pages import page
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
 
 log = structlog.get_logger(__name__)
 
-NOT_LOGGED_IN = 4401
 NO_SUPERVISOR = 4403
+
+CHECK_EVERY_S = 10.0
+MOST_UNCHECKED = 30
+"""Times that a login may stay unchecked because the database is away: five minutes."""
 
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
 
@@ -52,7 +55,7 @@ NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `co
 class _Asked(TurnFilter):
     """The query of the list."""
 
-    cursor: Annotated[str | None, Field(pattern=r"^[0-9.e+]{1,30}-[0-9]{1,18}$")] = None
+    cursor: Annotated[str | None, Field(pattern=r"^\d{1,20}(\.\d{1,20})?(e\+\d{1,2})?-\d{1,18}$")] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
@@ -135,65 +138,61 @@ class MonitorApplication:
         await websocket.accept()
         try:
             member = await self.login.of_socket(websocket)
-            if member.role is not Role.SUPERVISOR:
-                await websocket.close(NO_SUPERVISOR)
-                return
-            await _PageSocket(websocket, self._host, self.login).run(member)
         except AuthRefused:
             await websocket.close(NOT_LOGGED_IN)
+        except StorageError:
+            await websocket.close(TRY_LATER)
+        else:
+            if member.role is Role.SUPERVISOR:
+                await _ViewerSocket(websocket, self._host, self.login, member).run()
+            else:
+                await websocket.close(NO_SUPERVISOR)
 
 
-class _PageSocket:
+class _ViewerSocket:
     """One socket of one page."""
 
-    def __init__(self, websocket: WebSocket, host: Host, login: StaffLogin) -> None:
+    def __init__(self, websocket: WebSocket, host: Host, login: StaffLogin, member: StaffMember) -> None:
         self._websocket = websocket
+        self._socket = PageSocket(websocket, member.username)
         self._host = host
         self._login = login
+        self._member = member
         self._viewer = Viewer()
 
-    async def run(self, member: StaffMember) -> None:
-        """Until the page is gone. Raises `AuthRefused` when the person has logged out meanwhile."""
-        tasks = [asyncio.create_task(work) for work in (self._show(member), self._listen())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, AuthRefused):
-                raise outcome
-            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect | RuntimeError):
-                log.error("monitor_page_crashed", staff=member.username, exc_info=outcome)
-        if self._websocket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError):
-                await self._websocket.close(1001)
+    async def run(self) -> None:
+        """Until the page is gone, or its person may not see it any more."""
+        await self._socket.run(self._show(), self._listen(), self._check())
 
-    async def _show(self, member: StaffMember) -> None:
-        async with contextlib.aclosing(self._host.follow(self._viewer, member.display_name)) as messages:
+    async def _show(self) -> None:
+        async with contextlib.aclosing(self._host.follow(self._viewer, self._member.display_name)) as messages:
             async for message in messages:
-                await self._send(message)
+                await self._socket.send(message)
 
     async def _listen(self) -> None:
         while True:
-            text = await self._websocket.receive_text()
             try:
-                if len(text) > MOST_BYTES:
-                    raise ValueError("too long")
-                message = monitor_messages.validate_json(text)
-            except (ValidationError, ValueError):
-                await self._send(MonitorRefused(message="The page and the server misunderstood each other. Reload it."))
+                message = monitor_messages.validate_json(await self._socket.receive(MOST_BYTES) or "")
+            except ValidationError:
+                await self._socket.send(MonitorRefused(message=MISUNDERSTOOD))
                 continue
             if isinstance(message, MonitorAlive):
-                # who has logged out elsewhere, or lost the account, sees no more of it
-                await self._login.of_socket(self._websocket)
-                await self._send(MonitorAliveAck())
+                await self._socket.send(MonitorAliveAck())
             else:
                 self._viewer.watch(message.session_id)
 
-    async def _send(self, message: BaseModel) -> None:
-        await self._websocket.send_text(message.model_dump_json())
+    async def _check(self) -> None:
+        """See that this person is still logged in, and still a supervisor: they may have the page open for days."""
+        without_answer = 0
+        while without_answer < MOST_UNCHECKED:
+            await asyncio.sleep(CHECK_EVERY_S)
+            try:
+                if (await self._login.of_socket(self._websocket)).role is not Role.SUPERVISOR:
+                    raise AuthRefused("no supervisor any more")
+                without_answer = 0
+            except StorageError:
+                # the page must be able to say that the database is away
+                without_answer += 1
 
 
 def application(database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> FastAPI:

@@ -183,7 +183,7 @@ class _WatchedCall:
             self.call.turns += 1
             self.call.failed_turns += self._failed
         self.in_turn = False
-        self.transcript.close()
+        self.transcript.end_turn()
 
     def _settle(self) -> None:
         state = self._state()

@@ -128,7 +128,8 @@ class ToolToday(BaseModel):
     tool: str
     calls: int
     failed: int
-    p95_ms: float
+    p95_ms: float | None
+    """None while no call of it has ended."""
 
 
 class Tokens(BaseModel):

@@ -37,6 +37,8 @@ class Attention(StrEnum):
     WATCHED = "watched"
     """Somebody looks at it."""
     UNWATCHED = "unwatched"
+    AWAY = "away"
+    """It does not answer; only a reporter says so."""
     TELL_ALL = "tell_all"
     """It does not know this process (any more): the next report must hold everything."""
 
@@ -93,19 +95,31 @@ class Reporter:
             await asyncio.sleep(WATCHED_S)
             # what a timer is late by is how long the loop was busy with something else
             self._lag_ms = max(self._lag_ms, 1000 * (loop.time() - due))
-            hurry = self._attention is not Attention.UNWATCHED and self._calls is not None and self._calls.has_news
-            if hurry or self._attention is Attention.TELL_ALL or loop.time() - told_at >= UNWATCHED_S:
+            if self._is_in_a_hurry() or loop.time() - told_at >= UNWATCHED_S:
                 told_at = loop.time()
                 await self._tell()
 
+    def _is_in_a_hurry(self) -> bool:
+        match self._attention:
+            case Attention.TELL_ALL:
+                return True
+            case Attention.WATCHED:
+                return self._calls is not None and self._calls.has_news
+        return False
+
     async def _tell(self) -> None:
-        everything = self._attention is Attention.TELL_ALL
-        calls = self._calls.take(everything=everything) if self._calls is not None else ()
         try:
-            self._attention = await self._monitor.report(self._report(calls, complete=everything))
+            if self._attention is Attention.AWAY:
+                # to tell everything costs something; first it has to be there
+                await self._monitor.report(self._report(()))
+                self._attention = Attention.TELL_ALL
+            else:
+                everything = self._attention is Attention.TELL_ALL
+                calls = self._calls.take(everything=everything) if self._calls is not None else ()
+                self._attention = await self._monitor.report(self._report(calls, complete=everything))
         except StorageError:
-            # what was just taken is lost with it
-            self._attention = Attention.TELL_ALL
+            # what was taken is lost with it
+            self._attention = Attention.AWAY
 
     def _report(self, calls: tuple[CallReport, ...], *, complete: bool = False, ended: bool = False) -> Report:
         lag, self._lag_ms = self._lag_ms, 0.0

@@ -39,7 +39,7 @@ class _Tool:
 
 
 class TodaysTurns:
-    """Takes each record once; a record of another day begins that day when it is later, and is not counted else."""
+    """Takes each record once, and counts those of today; `at` says which day that is."""
 
     def __init__(self, zone: ZoneInfo, prices: Mapping[str, tuple[float, float]], currency: str) -> None:
         """`prices` are those of a million tokens, read and written, by model."""
@@ -62,7 +62,6 @@ class TodaysTurns:
     def add(self, record: TurnRecord) -> None:
         """Count one turn."""
         local = datetime.fromtimestamp(record.timestamp, self._zone)
-        self.at(record.timestamp)
         if local.date().isoformat() != self._date:
             return
         if (hand_over := record.metadata.hand_over) is not None:
@@ -141,5 +140,5 @@ class TodaysTurns:
 
 
 def _part(times: list[float], part: float) -> float:
-    """The value below which that part of them lies; 0 of none."""
-    return times[min(len(times) - 1, int(part * len(times)))] if times else 0.0
+    """The value below which that part of them lies."""
+    return times[min(len(times) - 1, int(part * len(times)))]

@@ -54,6 +54,14 @@ class LiveTranscript:
             self._growing.text = (self._growing.text + text)[:MOST_CHARACTERS]
             self._changed[self._growing.number] = self._growing
 
+    def end_turn(self) -> None:
+        """Nothing of this turn comes any more: what was begun stays as it is."""
+        self.close()
+        for line in (line for lines in self._tools.values() for line in lines):
+            line.open = False
+            self._changed[line.number] = line
+        self._tools.clear()
+
     def close(self, text: str | None = None) -> None:
         """The answer is complete: `text` is all of it. None when it broke off."""
         if self._growing is None:

@@ -11,8 +11,6 @@ from convonet.records.record import Source, TurnStatus
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
-_WORD = re.compile(r"\w+", re.UNICODE)
-
 
 class TurnFilter(BaseModel):
     """Filters that are left out let everything through."""
@@ -47,8 +45,8 @@ def condition_of(wanted: TurnFilter) -> Condition:
     parts = [*_equal(wanted), *_ranges(wanted)]
     if wanted.user:
         parts.append(("(user_id = ? OR user_name LIKE ? ESCAPE '\\')", [wanted.user, f"%{_literal(wanted.user)}%"]))
-    if words := _WORD.findall(wanted.text):
-        parts.append(("id IN (SELECT rowid FROM turn_words WHERE turn_words MATCH ?)", [_match(words)]))
+    if wanted.text:
+        parts.append(_said(wanted.text))
     if wanted.hand_over:
         parts.append(("hand_over", []))
     if wanted.failed_tool:
@@ -72,9 +70,11 @@ def _ranges(wanted: TurnFilter) -> list[Condition]:
     return [(sql, [value]) for sql, value in limits.items() if value is not None]
 
 
-def _match(words: list[str]) -> str:
-    """The full-text query: quoted, so that nothing a person types is an operator."""
-    return " ".join(f'"{word}"*' for word in words)
+def _said(text: str) -> Condition:
+    """Words in any order, each the beginning of one; they are quoted, so that nothing a person types is an operator."""
+    words = [word.replace('"', "") for word in text.split()]
+    query = " ".join(f'"{word}"*' for word in words if any(sign.isalnum() for sign in word))
+    return ("id IN (SELECT rowid FROM turn_words WHERE turn_words MATCH ?)", [query]) if query else ("0", [])
 
 
 def _literal(text: str) -> str:

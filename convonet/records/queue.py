@@ -29,8 +29,11 @@ LAST_CHANCE_S = 2.0
 class RecordQueue:
     """Takes records at once and writes them in the background, in order. `close` it at the end."""
 
-    def __init__(self, store: RecordSink) -> None:
+    def __init__(self, store: RecordSink, *, is_copy: bool = False) -> None:
+        """With `is_copy` another queue keeps the same records for good: what is given up here is not lost."""
         self._store = store
+        self._is_copy = is_copy
+        self._hurry = asyncio.Event()
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
         self.store_is_away = False
@@ -51,6 +54,7 @@ class RecordQueue:
 
     async def close(self) -> None:
         """Write what is waiting, if the store takes it within a moment."""
+        self._hurry.set()
         if self._writing is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_CHANCE_S):
@@ -66,14 +70,38 @@ class RecordQueue:
             except StorageError as error:
                 self.store_is_away = True
                 log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
-                await asyncio.sleep(wait)
+                await self._pause(wait)
                 wait = min(2 * wait, LAST_RETRY_S)
+            except Exception:
+                # one that can't be written must not keep the others from it
+                log.exception("turn_records_not_writable")
+                await self._write_each(batch)
             else:
                 self.store_is_away = False
                 self._forget(batch)
                 wait = FIRST_RETRY_S
 
+    async def _write_each(self, batch: Sequence[TurnRecord]) -> None:
+        for record in batch:
+            try:
+                await self._store.write([record])
+            except StorageError:
+                return
+            except Exception:
+                log.exception("turn_record_not_writable", request_id=record.request_id)
+                self._lost(record.request_id)
+            self._forget([record])
+
+    async def _pause(self, wait: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._hurry.wait()
+        self._hurry.clear()
+
     def _lost(self, request_id: str) -> None:
+        if self._is_copy:
+            log.warning("turn_record_not_shown", request_id=request_id)
+            return
         metrics.count(RECORDS_LOST)
         log.error("turn_record_lost", request_id=request_id)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
 RESULT_CHARACTERS = 2000
 """A tool's result is for a person to look at; a longer one is cut."""
@@ -83,3 +84,20 @@ class TurnRecord(BaseModel):
     duration_ms: float
     error: str | None = None
     metadata: TurnMetadata
+
+
+def writable(record: TurnRecord) -> TurnRecord:
+    """The record itself, or one with readable signs where its text is none: a model may send half of a UTF-16 pair."""
+    try:
+        record.model_dump_json()
+    except PydanticSerializationError:
+        return TurnRecord.model_validate(_readable(record.model_dump()))
+    return record
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value

@@ -7,16 +7,22 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
+import structlog
 from pydantic import ValidationError
 
 from convonet.records.earlier import earlier_record
 from convonet.records.record import TurnRecord
 from convonet.storage.redis_client import ScriptRunner
 
+log = structlog.get_logger(__name__)
+
 KEPT_S = 7 * 86_400
 MOST = 1000
 """Of all, and of one provider, in the lists that other tools read; a record has its own key for a week."""
 MOST_OF_A_USER = 100
+
+CLOCKS_DIFFER_S = 86_400.0
+"""A record from further ahead is of no known time, such as one in milliseconds."""
 
 BY_TIME = "agent_interactions:by_time"
 """A sorted set of all ids of the week: what the lists do not hold any more is found through it."""
@@ -99,9 +105,10 @@ class RedisRecords:
 
     async def read(self, request_ids: Sequence[str]) -> list[TurnRecord]:
         """The records of these ids that are still there; one that can't be read is left out."""
-        bodies = await self._read([f"agent_interaction:{request_id}" for request_id in request_ids], [])
-        records = (_record(body) for body in _texts(bodies))
-        return [record for record in records if record is not None]
+        bodies = cast("list[bytes]", await self._read([f"agent_interaction:{id_}" for id_ in request_ids], []))
+        latest = self._clock() + CLOCKS_DIFFER_S
+        records = (_record(body) for body in bodies)
+        return [record for record in records if record is not None and 0 <= record.timestamp <= latest]
 
     async def ping(self) -> None:
         """Raises `StorageError` when Redis is away."""
@@ -109,14 +116,16 @@ class RedisRecords:
 
 
 def _texts(answer: object) -> list[str]:
-    return [text.decode() for text in cast("list[bytes]", answer)]
+    return [text.decode(errors="replace") for text in cast("list[bytes]", answer)]
 
 
-def _record(body: str) -> TurnRecord | None:
+def _record(body: bytes) -> TurnRecord | None:
     try:
         return TurnRecord.model_validate_json(body)
     except ValidationError:
         try:
             return earlier_record(json.loads(body))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # another program may write there as well
+            log.warning("turn_record_unreadable", bytes=len(body))
             return None

@@ -83,7 +83,7 @@ class TransferView(_Value):
     line: LineAddress | None = None
     """While the two hear each other."""
     said: list[Spoken] = []
-    """What was said, once it is over."""
+    """What was said so far."""
     summary: str = ""
     """The talk in a few words, once it is over."""
     asked_at: float = 0.0

@@ -56,7 +56,7 @@ class Monitor:
 
     async def report(self, report: Report) -> Attention:
         """See `MonitorHost.report`."""
-        return self._host.report(report)
+        return await self._host.report(report)
 
     async def write(self, records: list[TurnRecord]) -> None:
         """See `MonitorHost.write`."""

@@ -6,10 +6,9 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from actors.monitor import MonitorHost
-from actors.store import throttle
+from actors.store import RemoteCheckpoints, throttle
 from convonet.monitor.http import application
 from convonet.monitor.stores import Kind, WatchedStore
 from convonet.monitor.today import TodaysTurns
@@ -39,17 +38,11 @@ def monitor_http() -> FastAPI:
 
 def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
     kept_by: Kind = "redis" if redis is not None else "embedded"
-    ask = redis.ping if redis is not None else index.ping
     return [
-        WatchedStore("records", kept_by, ask),
-        WatchedStore("checkpoints", kept_by, ask),
-        WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _ask_database),
+        WatchedStore("records", kept_by, (redis or index).ping),
+        WatchedStore("checkpoints", kept_by, (redis or RemoteCheckpoints(settings)).ping),
+        WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _database().ping),
     ]
-
-
-async def _ask_database() -> None:
-    async with _database().reading() as session:
-        await session.execute(text("SELECT 1"))
 
 
 @cache

@@ -24,6 +24,23 @@ def known(*replicas):
     return board
 
 
+def test_refusals_of_a_process_that_began_today_are_todays_from_its_first_one_on():
+    board = Board()
+    board.new_day(-1.0)
+    board.take(report("host-1", complete=True, refusals=3), 0.0)
+    assert board.now(1.0, []).refusals_today == 3
+
+
+def test_a_host_that_was_silent_tells_everything_again():
+    board = known("host-1")
+    board.take(report("host-1", CallReport("s-1", call())), 0.0)
+    board.tidy(SILENT_S + 1)
+    assert board.calls() == []
+    assert not board.take(report("host-1"), SILENT_S + 2)
+    assert board.take(report("host-1", CallReport("s-1", call()), complete=True), SILENT_S + 2)
+    assert [shown.session_id for shown in board.calls()] == ["s-1"]
+
+
 def test_who_is_not_known_has_to_tell_everything_first():
     board = Board()
     assert not board.take(report("host-1", CallReport("s-1", call())), 0.0)
@@ -93,9 +110,10 @@ def test_the_numbers_are_sums_of_the_parts_own_figures():
 
 def test_refusals_are_todays_whatever_a_process_has_counted_before():
     board = Board()
+    board.new_day(1.0)
     board.take(report("host-1", complete=True, refusals=100), 0.0)
     board.take(report("host-1", refusals=103), 1.0)
     assert board.now(1.0, []).refusals_today == 3
-    board.new_day()
+    board.new_day(10.0)
     board.take(report("host-1", refusals=104), 2.0)
     assert board.now(2.0, []).refusals_today == 1

@@ -55,7 +55,7 @@ class OneProcess:
     async def report(self, report):
         if self.host is None:
             raise StorageError("away")
-        return self.host.report(report)
+        return await self.host.report(report)
 
 
 @asynccontextmanager
@@ -119,6 +119,29 @@ async def test_turns_are_pushed_counted_and_kept_over_a_restart(tmp_path):
         assert counted.today.turns == 2
     async with monitor(tmp_path) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
         assert (await anext(messages)).today.turns == 2
+
+
+async def test_work_that_crashes_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("actors.monitor.BEGIN_AGAIN_S", 0.05)
+    async with monitor(tmp_path) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+        await anext(messages)
+        count = host._count
+        host._count = iter(()).__next__
+        await asyncio.sleep(2.5)
+        host._count = count
+        await host.write([now_turn(1)])
+        assert await until(messages, lambda m: m.today)
+
+
+async def test_a_write_that_nobody_waits_for_is_counted_as_well(tmp_path):
+    async with monitor(tmp_path) as host:
+        writing = asyncio.create_task(host.write([now_turn(1)]))
+        await asyncio.sleep(0)
+        writing.cancel()
+        async with asyncio.timeout(5):
+            while host._today.view().turns == 0:
+                await asyncio.sleep(0.01)
+        assert len((await host.index.page(TurnFilter(), None, 5)).turns) == 1
 
 
 async def test_what_only_redis_has_is_read_when_the_file_is_lost(tmp_path, redis_url):

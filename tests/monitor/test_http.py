@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
+from sqlalchemy import update
 
 from actors.monitor import MonitorHost
 from convonet.auth.throttle import LocalThrottle
@@ -18,7 +19,7 @@ from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import TurnRecord
 from convonet.settings import Settings
-from convonet.staff.accounts import Role, StaffAccounts
+from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.storage.database import Database
 from tests.fixtures.serving import served
 from tests.monitor.conftest import tool_call, turn
@@ -28,10 +29,11 @@ ROUTES = ["/", "/api/turns", "/api/turns/s-1:t-1", "/api/choices", "/api/export.
 
 
 class Running:
-    def __init__(self, url, host, accounts):
+    def __init__(self, url, host, database):
         self.url = url
+        self.database = database
         self.host = host
-        self.accounts = accounts
+        self.accounts = StaffAccounts(database)
 
     @asynccontextmanager
     async def browser(self, role=None):
@@ -57,7 +59,7 @@ async def running(tmp_path, migrated_sqlite):
     await host.start()
     app = application(database, settings, LocalThrottle(settings), host)
     async with served(app) as url:
-        yield Running(url, host, StaffAccounts(database))
+        yield Running(url, host, database)
     await host.stop()
 
 
@@ -99,14 +101,22 @@ async def test_a_foreign_page_gets_no_socket(running):
         assert socket.close_code == NOT_LOGGED_IN
 
 
-async def test_who_logs_out_is_shown_no_more(running):
+async def test_who_logs_out_is_shown_no_more(running, monkeypatch):
+    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         assert json.loads((await socket.receive()).data)["staff_name"] == "Sue Example"
         await socket.send_json({"type": "monitor_alive"})
         assert await _next(socket, "monitor_alive_ack")
         async with http.post("/staff/api/logout") as answer:
             assert answer.status == 204
-        await socket.send_json({"type": "monitor_alive"})
+        assert await _next(socket, "closed") == NOT_LOGGED_IN
+
+
+async def test_who_is_no_supervisor_any_more_is_shown_no_more(running, monkeypatch):
+    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
+    async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
+        async with running.database.transaction() as session:
+            await session.execute(update(StaffRow).values(role=Role.AGENT))
         assert await _next(socket, "closed") == NOT_LOGGED_IN
 
 
@@ -139,6 +149,8 @@ WRONG = [
     {"limit": 1000},
     {"cursor": "x"},
     {"cursor": "1-2-3"},
+    {"cursor": "e-1"},
+    {"cursor": "..-1"},
     {"since": "inf"},
     {"status": "odd"},
     {"wat": "1"},

@@ -90,6 +90,30 @@ async def test_barge_ins_are_counted_and_the_turn_is_over():
 
 
 @virtual_time
+async def test_a_tool_of_an_interrupted_turn_does_not_speak_for_the_next_one():
+    world = World()
+    async with world.client() as client:
+        await client.log_in()
+        client.speak()
+        await client.until("tool_event", phase="started")
+        client.say("cancel")
+        await asyncio.sleep(0.1)
+        world.calls.take()
+        client.speak()
+        await client.answer()
+        await asyncio.sleep(0.1)
+        (report,) = world.calls.take()
+        assert [(line.who, line.open) for line in report.lines] == [
+            ("caller", False),
+            ("tool", False),
+            ("agent", False),
+        ]
+        (everything,) = world.calls.take(everything=True)
+        assert not any(line.open for line in everything.lines)
+    await world.end()
+
+
+@virtual_time
 async def test_a_restored_call_brings_its_conversation_along():
     world = World()
     async with world.client() as client:

@@ -80,9 +80,16 @@ def test_midnight_is_that_of_the_configured_zone():
     assert (counted.view().date, counted.view().turns) == ("2026-11-28", 0)
 
 
-def test_yesterdays_turns_that_come_late_are_not_todays():
+def test_turns_of_another_day_are_not_todays():
     counted = today()
+    counted.add(turn(1))
     counted.add(turn(-DAY))
-    assert counted.view().turns == 0
     counted.add(turn(DAY))
-    assert (counted.view().date, counted.view().turns) == ("2026-11-28", 1)
+    assert (counted.view().date, counted.view().turns) == ("2026-11-27", 1)
+
+
+def test_a_tool_whose_only_call_was_interrupted_has_no_time():
+    counted = today()
+    counted.add(turn(1, status="cancelled", tools=[tool_call(status="pending", took=None)]))
+    (tool,) = counted.view().tools
+    assert (tool.calls, tool.failed, tool.p95_ms) == (1, 0, None)

@@ -8,7 +8,7 @@ import pytest
 from convonet.errors import StorageError
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
-from convonet.records.record import TurnMetadata, TurnRecord
+from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, writable
 from convonet.records.store import BY_TIME, KEPT_S, MOST, MOST_OF_A_USER, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.virtual_time import virtual_time
@@ -92,6 +92,10 @@ OLDER = {
 }
 
 
+FAR_AHEAD = OLDER | {"timestamp": 1_795_780_800_000}
+"""In milliseconds."""
+
+
 async def test_records_of_the_deployment_before_are_listed_and_read(store, redis_url):
     client = redis_client(redis_url)
     await client.set("agent_interaction:r-old", json.dumps(OLDER))
@@ -99,6 +103,11 @@ async def test_records_of_the_deployment_before_are_listed_and_read(store, redis
     await client.lpush("agent_interactions:recent", "r-old", "broken", "gone")
     await store.write([record(1)])
     assert await store.listed() == ["s-1:t-1", "gone", "broken", "r-old"]
+    for number, odd in enumerate(([1], {**OLDER, "metadata": "x"}, {**OLDER, "tool_calls": ["x"]}, FAR_AHEAD)):
+        await client.set(f"agent_interaction:odd-{number}", json.dumps(odd))
+        await client.rpush("agent_interactions:recent", f"odd-{number}")
+    await client.set("agent_interaction:no-text", b"\xff{}")
+    await client.rpush("agent_interactions:recent", "no-text")
     new, old = await store.read(await store.listed())
     assert new == record(1)
     assert (old.status, old.user_name, old.metadata.voice_timing) == ("failed", "", {"stt_ms": 700})
@@ -184,3 +193,43 @@ async def test_the_end_of_a_process_does_not_wait_for_a_store_that_hangs():
     began = asyncio.get_running_loop().time()
     await queue.close()
     assert asyncio.get_running_loop().time() - began == pytest.approx(queues.LAST_CHANCE_S)
+
+
+@virtual_time
+async def test_at_the_end_of_a_process_a_store_that_is_back_gets_what_waited():
+    store = Away()
+    queue = RecordQueue(store)
+    for number in range(120):
+        queue.add(record(number))
+    await asyncio.sleep(7)
+    store.back = True
+    await queue.close()
+    assert len(store.kept) == 120
+
+
+@virtual_time
+async def test_one_record_that_cannot_be_written_keeps_no_other_from_it():
+    class Picky(Away):
+        async def write(self, records):
+            if any(record.user_prompt == "odd" for record in records):
+                raise TypeError("odd")
+            await super().write(records)
+
+    store = Picky()
+    store.back = True
+    queue = RecordQueue(store)
+    for number in range(5):
+        queue.add(record(number, user_prompt="odd" if number == 2 else "fine"))
+    await asyncio.sleep(1)
+    assert store.kept == [f"s-1:t-{n}" for n in (0, 1, 3, 4)]
+    await queue.close()
+
+
+def test_half_a_pair_of_utf16_becomes_a_sign_that_can_be_written():
+    broken = record(1, tool_calls=[])
+    broken.tool_calls = [
+        ToolCallRecord(tool_name="t", tool_id="1", arguments={"a": ["\ud83d"]}, elapsed_from_stop_ms=0.0)
+    ]
+    assert writable(broken).tool_calls[0].arguments == {"a": ["?"]}
+    whole = record(1)
+    assert writable(whole) is whole

@@ -471,7 +471,7 @@ export interface Tokens {
 export interface ToolToday {
   calls: number;
   failed: number;
-  p95_ms: number;
+  p95_ms: number | null;
   tool: string;
 }
 /**

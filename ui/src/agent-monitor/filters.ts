@@ -73,15 +73,26 @@ export function matches(turn: TurnRow, filters: Filters): boolean {
   const { since, until, slow_ms: slow } = filters;
   return (
     exact &&
-    contains(`${turn.user_prompt}\n${turn.agent_response}`, filters.text) &&
+    says(`${turn.user_prompt} ${turn.agent_response}`, filters.text) &&
     (contains(turn.user_name, filters.user) || turn.user_id === filters.user) &&
     (filters.session === "" || filters.session === turn.session_id) &&
     (since === null || turn.timestamp >= since) &&
-    (until === null || turn.timestamp <= until) &&
-    (slow === null || (turn.first_audio_ms ?? turn.duration_ms) >= slow) &&
+    (until === null || turn.timestamp < until) &&
+    (slow === null || (turn.first_audio_ms ?? turn.duration_ms) > slow) &&
     (!filters.hand_over || turn.hand_over) &&
     (!filters.failed_tool || turn.failed_tools > 0)
   );
+}
+
+/** Words in any order, each the beginning of one, as the server looks for them. */
+function says(said: string, wanted: string): boolean {
+  const words = wordsOf(said);
+  const isThere = (word: string) => words.some((candidate) => candidate.startsWith(word));
+  return wanted.trim() === "" || (wordsOf(wanted).length > 0 && wordsOf(wanted).every(isThere));
+}
+
+function wordsOf(text: string): string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
 }
 
 function contains(text: string, part: string): boolean {

@@ -4,10 +4,13 @@ import { NOT_LOGGED_IN, PageSocket, type SocketListener } from "../common/page-s
 import type { AnyMonitorClientMessage, AnyMonitorServerMessage } from "../protocol.generated";
 import { BASE } from "./server";
 
+/** The account has lost the right to see this page. */
+const NO_SUPERVISOR = 4403;
+
 export class MonitorSocket extends PageSocket<AnyMonitorClientMessage, AnyMonitorServerMessage> {
   constructor(listener: SocketListener<AnyMonitorServerMessage>) {
     const alive = { type: "monitor_alive" } as const;
-    super({ path: `${BASE}/ws`, alive, first: "monitor_snapshot", ends: [NOT_LOGGED_IN] }, listener);
+    super({ path: `${BASE}/ws`, alive, first: "monitor_snapshot", ends: [NOT_LOGGED_IN, NO_SUPERVISOR] }, listener);
   }
 
   /** False when the server can't be told now; who watches a call asks again after the next snapshot. */

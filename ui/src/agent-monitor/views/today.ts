@@ -90,7 +90,7 @@ function mountTools(): (today: Today) => void {
         tool,
         number(calls),
         number(failed),
-        milliseconds(p95_ms),
+        p95_ms === null ? "–" : milliseconds(p95_ms),
       ]);
       return {
         root: row.root,
