@@ -258,6 +258,7 @@ describe("filters", () => {
 
   it.each<[Partial<Filters>, Partial<TurnRow>]>([
     [{ text: "TABLE" }, { user_prompt: "no", agent_response: "no" }],
+    [{ text: "four tab" }, { user_prompt: "a table for two" }],
     [{ provider: "anthropic" }, { provider: "openai" }],
     [{ agent_type: "hanok_table" }, { agent_type: "todo" }],
     [{ source: "voice" }, { source: "text" }],
@@ -265,8 +266,8 @@ describe("filters", () => {
     [{ user: "u1" }, { user_id: "u2" }],
     [{ session: "s1" }, { session_id: "s11" }],
     [{ since: 1_000 }, { timestamp: 999 }],
-    [{ until: 1_000 }, { timestamp: 1_001 }],
-    [{ slow_ms: 600 }, { first_audio_ms: 599 }],
+    [{ until: 1_001 }, { timestamp: 1_001 }],
+    [{ slow_ms: 599 }, { first_audio_ms: 599 }],
   ])("with %o a turn with %o is not listed", (filters, change) => {
     expect(matches(turn("t"), { ...NO_FILTERS, ...filters })).toBe(true);
     expect(matches(turn("t", change), { ...NO_FILTERS, ...filters })).toBe(false);
