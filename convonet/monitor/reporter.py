@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convonet.monitor.live_calls import LiveCalls
     from convonet.monitor.messages import PartName
 
-WATCHED_S = 0.4
+WATCHED_S = 0.5
 """Between two reports of calls while a supervisor looks: an event is on the screen within a second."""
 
 UNWATCHED_S = 2.0
