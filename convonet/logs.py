@@ -28,7 +28,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "storage": ("convonet.storage", "convonet.records", "actors.store"),
     "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
-    "monitor": ("convonet.monitor", "convonet.metrics", "actors.monitor", "actors.reporting", "deployments.monitor"),
+    "monitor": (
+        "convonet.monitor",
+        "convonet.metrics",
+        "convonet.health",
+        "actors.monitor",
+        "actors.reporting",
+        "deployments.monitor",
+    ),
     "tracing": ("convonet.tracing",),
     "libraries": ("",),
 }
