@@ -101,10 +101,6 @@ class DeepgramServer:
         """Let the next requests fail, one fault each."""
         self._faults.extend(faults)
 
-    def recover(self) -> None:
-        """Fail no more."""
-        self._faults.clear()
-
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
