@@ -84,6 +84,12 @@ LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
 EXTENSION = re.compile(r"[0-9*#]{2,20}")
 """What can be dialled at a desk; the page's own pattern is the same."""
 
+KNOWN_PHONE_S = 0.5
+"""How long the CRM may take to say whether it has the caller's number: they wait to hear that it has failed."""
+
+SHORTEST_PHONE = 7
+"""Digits of a number that somebody can be called at."""
+
 CALL_MARGIN_S = 10.0
 """What placing a call and answering it may take beyond its ringing."""
 
@@ -179,7 +185,7 @@ class TransferHost:
         try:
             async with contextlib.aclosing(actor.view.follow()) as views:
                 async for view in views:
-                    yield view
+                    yield await self._with_phone(actor, view) if view.state is State.FAILED else view
                     if actor.transfer.is_over and view.state is actor.transfer.state:
                         return
         finally:
@@ -197,13 +203,23 @@ class TransferHost:
                 transfer_id=order.transfer_id,
                 user_id=order.context.user_id,
                 caller_name=order.context.user_name,
-                phone=await self._facts.phone_of(order.context.user_id),
+                phone=order.phone or await self._facts.phone_of(order.context.user_id),
                 department=order.department,
                 reason=order.reason[:255],
                 asked_at=datetime.now(UTC),
             )
         )
         self.call_backs_changed()
+
+    async def _with_phone(self, actor: TransferActor, view: TransferView) -> TransferView:
+        """The view with what the caller must know before they are offered a call back."""
+        try:
+            async with asyncio.timeout(KNOWN_PHONE_S):
+                phone = await self._facts.phone_of(actor.body.order.context.user_id)
+        except TimeoutError:
+            return view
+        digits = re.sub(r"\D", "", phone)
+        return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= SHORTEST_PHONE else view
 
     def call_backs_changed(self) -> None:
         """Let the desks read the list again."""

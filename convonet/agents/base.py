@@ -104,6 +104,16 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBackWish:
+    """A call back that was promised to the caller."""
+
+    department: str
+    reason: str = ""
+    phone: str = ""
+    """In E.164, as the caller has just said it, for this call back only; empty: the number that the server knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """The end of the turn: the whole answer and all that the session must remember for the next one."""
 
@@ -115,8 +125,7 @@ class Final:
     memory: dict[str, str] = field(default_factory=dict)
     transfer_marker: str | None = None
     """Set when the caller is to be handed over: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
-    call_back: str | None = None
-    """The department that shall call the caller back."""
+    call_back: CallBackWish | None = None
     transfer_context: TransferContext | None = None
     """What the human is told, with either of the two."""
     tokens_in: int = 0

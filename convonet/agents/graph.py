@@ -27,6 +27,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.call_back import CALL_BACK
 from convonet.agents.domain import Domain
 from convonet.agents.models.chain import Thought
 from convonet.agents.prompt import MEMORY, conversation, system_message
@@ -157,9 +158,11 @@ def _thought(thought: Thought, request: TurnRequest) -> TurnState:
     message = thought.message
     # only our own model keeps a question open: a hosted one reads the conversation
     unasked = {name: value for name, value in request.memory.items() if name != QUESTION}
+    memory = message.response_metadata.get(MEMORY, unasked)
     update: TurnState = {
         "messages": [message],
-        "memory": message.response_metadata.get(MEMORY, unasked),
+        # a "yes" after this answers something else
+        "memory": {name: value for name, value in memory.items() if name != CALL_BACK},
         "provider": thought.provider,
         "model": thought.model,
     }

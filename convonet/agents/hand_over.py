@@ -1,26 +1,13 @@
-"""Recognises a caller who wants to speak to a human, by what is asked for: "real estate agent" alone asks nothing.
-
-When nobody can be reached the caller is asked whether they want to be called back; their next sentence answers that.
-"""
+"""Recognises a caller who wants to speak to a human, by what is asked for: "real estate agent" alone asks nothing."""
 
 from __future__ import annotations
 
 import re
 
-from convonet.agents.spoken import answer, cleaned
-
-CALL_BACK = "hand_over.call_back"
-"""Key in the memory: the department from which a call back was offered."""
-
-OFFER = "Shall I have somebody call you back, or can I help you with something else?"
+from convonet.agents.call_back import OFFER
+from convonet.agents.spoken import cleaned
 
 NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
-
-_CALL_ME_BACK = re.compile(
-    r"(?:have )?(?:somebody |someone |anybody |a person |a human |them |an agent )?(?:should |to )?"
-    r"(?:call|phone|ring)(?:s)? me(?: back)?(?: later| tomorrow| when .+| as soon as .+)?",
-    re.IGNORECASE,
-)
 
 _PERSON = (
     r"(?:an? |the |some ?|your |another )?(?:(?:real|live|actual|human) )*(?:human(?: being)?|person|people|agent"
@@ -74,11 +61,6 @@ def wants_a_human(said: str) -> bool:
         return True
     asked = _ASKED_FOR.search(said) and not _NOT_OUR_PEOPLE.search(said)
     return bool(asked) and not refuses_a_human(said)
-
-
-def takes_call_back(said: str) -> bool:
-    """Whether the sentence answers the offer of a call back with yes."""
-    return answer(said) == "yes" or _CALL_ME_BACK.fullmatch(cleaned(said)) is not None
 
 
 def names_a_person(said: str) -> bool:

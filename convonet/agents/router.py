@@ -17,23 +17,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.messages import ToolCall
 
-from convonet.agents import general
-from convonet.agents.base import AgentType, TurnRequest
+from convonet.agents import call_back, general
+from convonet.agents.base import AgentType, CallBackWish, TurnRequest
+from convonet.agents.call_back import CALL_BACK, CallBackTalk
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
-from convonet.agents.hand_over import (
-    CALL_BACK,
-    NO_HUMAN_YET,
-    names_a_person,
-    refuses_a_human,
-    takes_call_back,
-    wants_a_human,
-)
+from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
     ENGLISH_ONLY,
@@ -45,7 +39,7 @@ from convonet.agents.small_talk import (
     wants_a_repeat,
 )
 from convonet.agents.spoken import answer, cleaned, is_latin
-from convonet.agents.steering import GO_TO
+from convonet.agents.steering import ASK_CALL_BACK, GO_TO
 
 MOST_CHARACTERS = 600
 """Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
@@ -90,8 +84,7 @@ class Route:
     """Where a caller is handed over to."""
     reason: str = ""
     """Why, where a hosted model said so."""
-    call_back: str | None = None
-    """The department that shall call the caller back."""
+    call_back: CallBackWish | None = None
 
 
 GENERAL = Route("domain", "general", general.NAME)
@@ -100,8 +93,12 @@ GENERAL = Route("domain", "general", general.NAME)
 class Router:
     """Pure: the same request goes the same way."""
 
-    def __init__(self, domains: Sequence[Domain], departments: Departments, *, hosted: bool = False) -> None:
+    def __init__(
+        self, domains: Sequence[Domain], departments: Departments, *, hosted: bool = False, region: str = "US"
+    ) -> None:
+        """`region` is that of phone numbers without a country code."""
         self._departments = departments
+        self._region = region
         self._hosted = hosted
         self._domains = {domain.name: domain for domain in domains}
         self._classifier = _fitted(tuple(sorted(example_lines(domains).items())))
@@ -131,9 +128,9 @@ class Router:
             return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
         if CALL_BACK in memory:
             memory = dict(memory)
-            department = memory.pop(CALL_BACK)
-            if (settled := _settled(said, so_far, memory, department)) is not None:
-                return settled
+            talk = call_back.talk_of(memory.pop(CALL_BACK))
+            if talk is not None and (reply := call_back.reply(said, talk, self._region)) is not None:
+                return _talked("small_talk", so_far, memory, reply)
         unasked = {name: value for name, value in memory.items() if name != QUESTION}
         if wants_a_human(said):
             return self._hand_over(said, so_far, unasked)
@@ -163,6 +160,8 @@ class Router:
         if call["name"] == GO_TO:
             topic = str(call["args"].get("topic", ""))
             return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
+        if call["name"] == ASK_CALL_BACK:
+            return self._call_back(request, so_far, call["args"]), "Asked."
         if refuses_a_human(request.transcript):
             return route, "The caller does not want to be transferred."
         over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
@@ -215,10 +214,20 @@ class Router:
     def _hand_over(self, said: str, so_far: AgentType, memory: dict[str, str]) -> Route:
         department = self._departments.meant(said)
         if department is None:
-            memory = memory | {CALL_BACK: self._departments.fallback}
+            memory = memory | CallBackTalk(department=self._departments.fallback, reason=said).remembered()
             return Route("hand_over", so_far, text=NO_HUMAN_YET, memory=memory)
         text = f"I'll connect you to a person in {department.name} now."
         return Route("hand_over", so_far, text=text, memory=memory, department=department)
+
+    def _call_back(self, request: TurnRequest, so_far: AgentType, args: Mapping[str, Any]) -> Route:
+        """A hosted model has understood that the caller wants it; the number is our own business from here."""
+        offered = call_back.talk_of(request.memory.get(CALL_BACK, ""))
+        department = str(args.get("department", ""))
+        if department not in self._departments.names:
+            department = self._departments.fallback
+        talk = offered or CallBackTalk(department=department, reason=request.transcript)
+        reply = call_back.wanted(talk, call_back.phone_in(str(args.get("phone", "")), self._region), self._region)
+        return _talked("hand_over", so_far, request.memory, reply)
 
     def _unsure(
         self,
@@ -248,15 +257,10 @@ class Router:
         return Route("domain", self._type(domain), domain, suggested=suggested)
 
 
-def _settled(said: str, so_far: AgentType, memory: dict[str, str], department: str) -> Route | None:
-    """What an answer to the offer of a call back leads to; None when it is about something else."""
-    if takes_call_back(said):
-        text = f"All right, somebody from {department} will call you back. Is there anything else?"
-        return Route("small_talk", so_far, text=text, memory=memory, call_back=department)
-    if answer(said) in ("no", "drop"):
-        text = "All right, nobody will call you. What else can I do for you?"
-        return Route("small_talk", so_far, text=text, memory=memory)
-    return None
+def _talked(kind: Kind, so_far: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:
+    """A step of the talk about a call back."""
+    others = {name: value for name, value in memory.items() if name != CALL_BACK}
+    return Route(kind, so_far, text=reply.text, memory=others | reply.memory, call_back=reply.wish)
 
 
 def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:

@@ -62,7 +62,7 @@ class AgentService:
             chosen_models(settings, skills) if models is None else models,
             Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
         )
-        self._router = Router(found, self._departments, hosted=self._models.has_hosted)
+        self._router = Router(found, self._departments, hosted=self._models.has_hosted, region=settings.phone_region)
         self._toolsets: dict[str, Toolset] = {}
         self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
@@ -190,7 +190,7 @@ class AgentService:
             return self._toolsets[domain.name]
         steering: tuple[dict[str, Any], ...] = ()
         if self._models.has_hosted:
-            steering = steering_tools(domain, self._of_callers, self._departments.names)
+            steering = steering_tools(domain, self._of_callers, self._departments.names, self._departments.fallback)
         try:
             specs = [] if domain.name == general.NAME else await self._tools.list_tools(domain.name)
         except ConnectionError:

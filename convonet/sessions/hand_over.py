@@ -76,13 +76,13 @@ class HandOver:
     def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
         """Begin what a turn has ended with, or end what it does not want any more."""
         conversation = self._conversation
-        if conversation.transfer is not None:
-            if answer(transcript) == "drop":
-                self.leave(hung_up=False)
-            return
         promised = call_back_of(final, turn_id, conversation.session_id, conversation.language)
         if promised is not None:
             self._start(self._ask_call_back(promised))
+        if conversation.transfer is not None:
+            if promised is not None or answer(transcript) == "drop":
+                self.leave(hung_up=False)
+            return
         conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)
         if conversation.transfer is not None:
             self._emit(initiated(conversation.transfer))
@@ -107,7 +107,7 @@ class HandOver:
         if view.state in (State.ENDED, State.FAILED):
             self._services.record(record_of(self._conversation, ongoing, view))
             self._conversation.note(remembered(ongoing.order.context, view))
-            self._conversation.memory = self._conversation.memory | after(view)
+            self._conversation.memory = self._conversation.memory | after(view, ongoing.order.reason)
             self._conversation.transfer = self.told = None
         return True
 

@@ -40,12 +40,12 @@ def call_back_of(
     """The call back that a turn has promised."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
-    asked = [line["content"] for line in final.transfer_context.conversation_history if line["role"] == "user"]
     return TransferOrder(
         transfer_id=turn_id.replace("t-", "b-", 1),
         session_id=session_id,
-        department=final.call_back,
-        reason=asked[-1] if asked else "",
+        department=final.call_back.department,
+        reason=final.call_back.reason,
         context=final.transfer_context,
         language=language,
+        phone=final.call_back.phone,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convonet.agents.base import ChatMessage, TransferContext
-from convonet.agents.hand_over import CALL_BACK, OFFER
+from convonet.agents.call_back import OFFER, CallBackTalk
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.telephony.messages import TransferView, Who
@@ -89,7 +89,8 @@ def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessag
     return (*talk, ChatMessage("assistant", end))
 
 
-def after(view: TransferView) -> dict[str, str]:
+def after(view: TransferView, reason: str) -> dict[str, str]:
     """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
     offered = view.state is State.FAILED and view.why not in (Why.CALLER_CANCELLED, Why.CALLER_HUNG_UP)
-    return {CALL_BACK: view.department} if offered else {}
+    talk = CallBackTalk(department=view.department, reason=reason, known=view.known_phone)
+    return talk.remembered() if offered else {}

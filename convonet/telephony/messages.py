@@ -40,6 +40,8 @@ class TransferOrder(_Value):
     reason: str
     context: TransferContext
     language: Language = Language("en-US")
+    phone: str = ""
+    """Where to call them back, as they have just said it, in E.164; empty: at the number that the CRM has."""
 
 
 class LineAddress(_Value):
@@ -80,6 +82,8 @@ class TransferView(_Value):
     absent: bool = False
     """Nobody is at work right now, so it can't be told how long."""
     why: Why | None = None
+    known_phone: str = ""
+    """When it has failed: the last four digits of the number that we have of the caller; empty when there is none."""
     line: LineAddress | None = None
     """While the two hear each other."""
     said: list[Spoken] = []

@@ -232,7 +232,7 @@ class ScriptedModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools, **kwargs):
-        assert {tool["name"] for tool in tools} == {*TODO.labels, "go_to"}
+        assert {tool["name"] for tool in tools} == {*TODO.labels, "go_to", "ask_call_back"}
         return self.bind(tools=tools)
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):

@@ -137,25 +137,6 @@ async def test_without_a_telephone_it_is_told_at_once(call_centre):
         assert "no telephone line" in await offered(client)
 
 
-async def test_a_caller_who_could_not_be_connected_may_be_called_back(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        await ask(client)
-        await told(client, "failed")
-        await offered(client)
-        client.say("text_input", text="yes please")
-        await client.until("agent_final")
-        async with asyncio.timeout(3):
-            while not (waiting := await centre.ledger.call_backs()):
-                await asyncio.sleep(0.02)
-        one = waiting[0]
-        assert (one.caller_name, one.department) == ("Demo", "support")
-        # the seeded CRM knows the number
-        assert one.phone.startswith("+1")
-        assert await centre.ledger.call_back_done(one.id, "dora")
-        assert not await centre.ledger.call_back_done(one.id, "eve")
-        assert await centre.ledger.call_backs() == []
-
-
 # -- Twilio
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from actors.transfer_host import TransferHost
 from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
-from convonet.agents.hand_over import CALL_BACK
+from convonet.agents.call_back import CALL_BACK, reply, talk_of
 from convonet.auth.throttle import LocalThrottle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -41,22 +41,27 @@ class HandingOverAgent:
     async def turn(self, request):
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
+        talk = talk_of(request.memory.get(CALL_BACK, ""))
+        answered = reply(request.transcript, talk, "US") if talk else None
+        if answered:
+            text = answered.text
         yield TextDelta(text)
         said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
         context = TransferContext(
             conversation_history=[], user_id=DEMO_USER_ID, user_name="Demo", activities=[], summary=SUMMARY
         )
         over = "human" in request.transcript
-        wanted = CALL_BACK in request.memory and request.transcript == "yes please"
+        wish = answered.wish if answered else None
         yield Final(
             text,
             "general",
             "offline",
             "rules",
             request.history + said,
+            answered.memory if answered else {},
             transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
-            call_back=request.memory[CALL_BACK] if wanted else None,
-            transfer_context=context if over or wanted else None,
+            call_back=wish,
+            transfer_context=context if over or wish else None,
         )
 
 

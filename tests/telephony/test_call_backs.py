@@ -1,0 +1,95 @@
+"""A caller who could not be connected is called back: at the number that is known, or that they give."""
+
+import asyncio
+
+from sqlalchemy import delete
+
+from convonet.domains.crm.models import ContactOwnerRow
+from tests.telephony.test_hand_over_failures import ask, offered, told
+
+
+async def nobody_knows_the_number(centre):
+    async with centre.database.transaction() as session:
+        await session.execute(delete(ContactOwnerRow))
+
+
+async def say(client, text):
+    """What the agent answers."""
+    client.say("text_input", text=text)
+    # a turn that was cut off is repeated first
+    await client.until("transcript_final", text=text)
+    return (await client.until("agent_final"))["text"]
+
+
+async def offered_a_call_back(client):
+    await ask(client)
+    await told(client, "failed")
+    await offered(client)
+
+
+async def noted(centre):
+    """The one call back that the desks see."""
+    async with asyncio.timeout(3):
+        while not (waiting := await centre.ledger.call_backs()):
+            await asyncio.sleep(0.02)
+    assert len(waiting) == 1
+    return waiting[0]
+
+
+async def test_a_known_number_is_told_by_its_end(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await offered_a_call_back(client)
+        answer = await say(client, "yes please")
+        one = await noted(centre)
+        assert (one.caller_name, one.department, one.reason) == ("Demo", "support", "why is my list empty")
+        # the seeded CRM knows it
+        assert one.phone.startswith("+1")
+        assert f"ending in {one.phone[-4:]}." in answer
+        assert one.phone[:-4] not in answer
+        assert await centre.ledger.call_back_done(one.id, "dora")
+        assert not await centre.ledger.call_back_done(one.id, "eve")
+        assert await centre.ledger.call_backs() == []
+
+
+async def test_a_number_that_is_not_known_is_asked_for_also_when_the_host_of_the_session_dies(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await nobody_knows_the_number(centre)
+        await offered_a_call_back(client)
+        assert await say(client, "yes please") == "What number can we reach you at?"
+        centre.sessions.kill(centre.sessions.host_of(client.session_id))
+        assert await say(client, "415 555 0142") == "I heard 4 1 5, 5 5 5, 0 1 4 2. Is that right?"
+        assert await centre.ledger.call_backs() == []
+        assert "ending in 0142" in await say(client, "yes")
+        one = await noted(centre)
+        assert (one.phone, one.reason) == ("+14155550142", "why is my list empty")
+
+
+async def test_the_desk_sees_that_no_number_is_known(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await nobody_knows_the_number(centre)
+        await offered_a_call_back(client)
+        for said in ("yes", "blue bananas"):
+            await say(client, said)
+        assert "couldn't get your number" in await say(client, "green ones")
+        assert (await noted(centre)).phone == ""
+
+
+async def test_a_crm_that_hangs_does_not_keep_the_caller_waiting(call_centre, monkeypatch):
+    async with call_centre() as centre, centre.caller() as client:
+
+        async def hang(user_id):
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(centre.facts, "phone_of", hang)
+        await offered_a_call_back(client)
+        assert await say(client, "yes please") == "What number can we reach you at?"
+
+
+async def test_nobody_is_called_back_who_says_never_mind(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await nobody_knows_the_number(centre)
+        await offered_a_call_back(client)
+        await say(client, "yes")
+        assert "nobody will call you" in await say(client, "never mind")
+        await say(client, "yes")
+        assert await centre.ledger.call_backs() == []
