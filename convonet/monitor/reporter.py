@@ -12,12 +12,16 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from convonet.errors import StorageError
 from convonet.monitor.reports import CallReport, Report
 
 if TYPE_CHECKING:
     from convonet.monitor.live_calls import LiveCalls
     from convonet.monitor.messages import PartName
+
+log = structlog.get_logger(__name__)
 
 WATCHED_S = 0.5
 """Between two reports of calls while a supervisor looks: an event is on the screen within a second."""
@@ -97,7 +101,12 @@ class Reporter:
             self._lag_ms = max(self._lag_ms, 1000 * (loop.time() - due))
             if self._is_in_a_hurry() or loop.time() - told_at >= UNWATCHED_S:
                 told_at = loop.time()
-                await self._tell()
+                try:
+                    await self._tell()
+                except Exception:
+                    # the top of a task that nobody waits for: a part that is not seen still has to work, and to be seen
+                    log.exception("report_crashed", part=self._part)
+                    self._attention = Attention.AWAY
 
     def _is_in_a_hurry(self) -> bool:
         match self._attention:

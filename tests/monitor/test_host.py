@@ -191,3 +191,17 @@ async def test_a_page_costs_redis_nothing(tmp_path, redis_url):
         after = (await client.info("stats"))["total_commands_processed"]
         # the question itself, and at most one ping of the watched store
         assert after - before <= 4
+
+
+async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
+    port, fails = OneProcess(), [True]
+
+    def figures():
+        if fails.pop() if fails else False:
+            raise ZeroDivisionError
+        return {"sockets": 1.0}
+
+    async with monitor(tmp_path) as port.host, reporting(Reporter("voice", "voice-1", port, figures)):
+        async with asyncio.timeout(10):
+            while not port.host._board.total("sockets", time.time()):
+                await asyncio.sleep(0.05)
