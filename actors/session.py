@@ -140,6 +140,8 @@ class SessionActor:
             change_line=self._outbox.write,
             post=lambda view: self._mailbox.put_nowait(_TransferNews(view)),
         )
+        # before a socket can be attached, whichever task runs first
+        self._tell(CallBegan(conversation))
 
     # -- what others call
 
@@ -190,7 +192,6 @@ class SessionActor:
         """Live until hang-up, silence, loss of the caller or a newer copy ends it."""
         with structlog.contextvars.bound_contextvars(session_id=self.conversation.session_id):
             try:
-                self._tell(CallBegan(self.conversation))
                 await self._save()
                 self._human.take_up()
                 async with self._patience.limit():
