@@ -16,7 +16,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from pydantic import BaseModel
@@ -85,7 +85,7 @@ EXTENSION = re.compile(r"[0-9*#]{2,20}")
 """What can be dialled at a desk; the page's own pattern is the same."""
 
 KNOWN_PHONE_S = 0.5
-"""How long the CRM may take to say whether it has the caller's number: they wait to hear that it has failed."""
+"""How long a caller waits to hear that it has failed, if the CRM did not say until then whether it has their number."""
 
 SHORTEST_PHONE = 7
 """Digits of a number that somebody can be called at."""
@@ -131,9 +131,10 @@ class TransferHost:
         self._epochs: dict[SessionId, int] = {}
         self._office = OfficeBody()
         self._actors: dict[str, TransferActor] = {}
+        self._phones: dict[str, asyncio.Task[str]] = {}
         self._cards: dict[str, Card] = {}
         self._desks: dict[str, Published[DeskView]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._call_backs = 0
         self._office_changed = asyncio.Event()
 
@@ -182,10 +183,11 @@ class TransferHost:
         actor = self._actors.get(transfer_id)
         if actor is None:
             return
+        phone = self._phones[transfer_id]
         try:
             async with contextlib.aclosing(actor.view.follow()) as views:
                 async for view in views:
-                    yield await self._with_phone(actor, view) if view.state is State.FAILED else view
+                    yield await _with_phone(view, phone) if view.state is State.FAILED else view
                     if actor.transfer.is_over and view.state is actor.transfer.state:
                         return
         finally:
@@ -210,16 +212,6 @@ class TransferHost:
             )
         )
         self.call_backs_changed()
-
-    async def _with_phone(self, actor: TransferActor, view: TransferView) -> TransferView:
-        """The view with what the caller must know before they are offered a call back."""
-        try:
-            async with asyncio.timeout(KNOWN_PHONE_S):
-                phone = await self._facts.phone_of(actor.body.order.context.user_id)
-        except TimeoutError:
-            return view
-        digits = re.sub(r"\D", "", phone)
-        return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= SHORTEST_PHONE else view
 
     def call_backs_changed(self) -> None:
         """Let the desks read the list again."""
@@ -511,6 +503,8 @@ class TransferHost:
             ring_s=self._settings.transfer_ring_s,
         )
         self._actors[transfer_id] = actor
+        # asked for now: if this fails, the caller must hear of it at once
+        self._phones[transfer_id] = self._spawn(self._facts.phone_of(body.order.context.user_id))
         self._spawn(self._live(actor, restored=restored))
         self._spawn(self._miss_caller(actor))
 
@@ -523,6 +517,7 @@ class TransferHost:
             return
         finally:
             self._actors.pop(transfer_id, None)
+            self._phones.pop(transfer_id, None)
         self._office.open.remove(transfer_id)
         self._office_changed.set()
         with contextlib.suppress(StorageError):
@@ -568,11 +563,19 @@ class TransferHost:
             # the people talk on without a safety net; the next change tries again
             log.warning("transfer_not_saved", key=key, error=str(error))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         # not in the context of the call that asked for it: Serve cancels what a cancelled call has started
         task = asyncio.create_task(work, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _with_phone(view: TransferView, phone: asyncio.Task[str]) -> TransferView:
+    """The view with what the caller must know before they are offered a call back."""
+    await asyncio.wait((phone,), timeout=KNOWN_PHONE_S)
+    digits = re.sub(r"\D", "", phone.result()) if phone.done() else ""
+    return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= SHORTEST_PHONE else view
 
 
 def card_of(order: TransferOrder) -> Card:
