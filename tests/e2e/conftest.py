@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.call_centre import Carrier, settings_of
+from tests.e2e.call_centre import PASSWORD, Carrier, add_person, settings_of
 from tests.e2e.caller import CallerPage
 from tests.e2e.product import PIN, Product
 from tests.fixtures.collector import Collector
@@ -35,6 +35,11 @@ FLAGS = [
 ]
 
 
+def pytest_collection_modifyitems(items):
+    """One product at a time: first tests with one of their own, last those that kill processes of the shared one."""
+    items.sort(key=lambda item: (item.get_closest_marker("kills") is not None, "product" in item.fixturenames))
+
+
 @pytest.fixture(scope="session")
 def carrier(pbx):
     """The loopback Twilio."""
@@ -53,7 +58,7 @@ def traces():
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory, pbx, carrier, traces):
-    """The embedded product with a telephone; one for all tests that leave it whole."""
+    """The embedded product with a telephone; one for all tests."""
     settings = settings_of(pbx, carrier) | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces.url}
     product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN, **settings)
     carrier.server.gateway = product.url
@@ -61,6 +66,20 @@ def product(tmp_path_factory, pbx, carrier, traces):
     yield product
     product.stop()
     assert not product.processes(), "the product left processes behind"
+
+
+@pytest.fixture(scope="session")
+def dora(product):
+    """Somebody who works at a desk."""
+    add_person(product, "dora", "2001", PASSWORD)
+    return "dora"
+
+
+@pytest.fixture(scope="session")
+def eve(product):
+    """A colleague of dora's."""
+    add_person(product, "eve", "2002", PASSWORD)
+    return "eve"
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from tests.e2e.call_centre import (
     CALLER_HZ,
     COLLEAGUE_HZ,
     DESK_HZ,
-    PASSWORD,
-    add_person,
     caller_page,
     connect,
     desk_page,
@@ -18,18 +16,6 @@ from tests.e2e.call_centre import (
 
 KEYS_MS = 2_500
 """Three tones of 100 ms and the pauses that JsSIP makes between them."""
-
-
-@pytest.fixture(scope="session")
-def dora(product):
-    add_person(product, "dora", "2001", PASSWORD)
-    return "dora"
-
-
-@pytest.fixture(scope="session")
-def eve(product):
-    add_person(product, "eve", "2002", PASSWORD)
-    return "eve"
 
 
 @pytest.fixture

@@ -10,41 +10,15 @@ import pytest
 from tests.e2e.call_centre import (
     CALLER_HZ,
     DESK_HZ,
-    PASSWORD,
-    Carrier,
-    add_person,
     caller_page,
     connect,
     desk_page,
     hears,
-    settings_of,
 )
-from tests.e2e.product import PIN, Product
 
 RESUMED_WITHIN_S = 2.0
 
-
-# the first of them waits for the start of a product beside the one of all other tests
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-def carrier(pbx):
-    """The loopback Twilio of this product."""
-    carrier = Carrier(pbx)
-    yield carrier
-    carrier.stop()
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory, pbx, carrier):
-    """One of its own: its processes get killed."""
-    product = Product(tmp_path_factory.mktemp("fragile"), VOICE_PIN=PIN, **settings_of(pbx, carrier))
-    carrier.server.gateway = product.url
-    product.start()
-    yield product
-    product.stop()
-    assert not product.processes()
+pytestmark = pytest.mark.kills
 
 
 def count(product, title):
@@ -150,10 +124,10 @@ def talk_on(desk, caller):
     assert hears(caller.page, DESK_HZ, 10) is True
 
 
-def test_two_people_talk_on_whatever_process_dies(product, carrier, playwright, tmp_path):
-    add_person(product, "dora", "2001", PASSWORD)
+def test_two_people_talk_on_whatever_process_dies(product, carrier, dora, playwright, tmp_path):
+    calls = len(carrier.server.calls)
     with (
-        desk_page(playwright, product, tmp_path, "dora", DESK_HZ) as desk,
+        desk_page(playwright, product, tmp_path, dora, DESK_HZ) as desk,
         caller_page(playwright, product, tmp_path) as caller,
     ):
         connect(desk, caller)
@@ -185,4 +159,4 @@ def test_two_people_talk_on_whatever_process_dies(product, carrier, playwright, 
         caller.until("transfer_status", state="ended")
         desk.until("state", "After the call")
         assert carrier.nothing_left() is True
-        assert len(carrier.server.calls) == 1
+        assert len(carrier.server.calls) == calls + 1
