@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from actors.failures import remote_errors
@@ -41,3 +42,8 @@ class RemoteMonitor:
                     return await getattr(self._handle, method).remote(argument)
             except TimeoutError:
                 raise StorageError("the monitor does not answer in time") from None
+
+
+def remote_monitor() -> RemoteMonitor:
+    """The monitor; it is deployed at the same time as everything else and may not exist yet."""
+    return RemoteMonitor(serve.get_deployment_handle("Monitor", "agent-monitor", _check_exists=False))

@@ -21,7 +21,7 @@ from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import ResumeClaims, mint_resume_token
 from convonet.errors import AuthRefused, CapacityError, ConvonetError, SessionGone
 from convonet.ids import SessionId, new_session_id
-from convonet.metrics.definitions import PIN_FAILURES, REFUSALS
+from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES, REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import AuthOk
 from convonet.sessions.conversation import Conversation
@@ -69,8 +69,6 @@ class SessionHost:
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
-        self._refusals = 0
-        self._pin_failures = 0
         self._restoring: dict[SessionId, asyncio.Lock] = {}
 
     async def attach(self, request: Attach) -> AsyncGenerator[HostEvent, None]:
@@ -82,7 +80,6 @@ class SessionHost:
         try:
             session = await self._let_in(request)
         except ConvonetError as error:
-            self._refused(error)
             yield _refusal(error)
             return
         conversation = session.conversation
@@ -104,13 +101,10 @@ class SessionHost:
         return {
             "sessions": len(self._sessions),
             "capacity": self._settings.sessions_per_host,
-            "refusals": self._refusals,
-            "pin_failures": self._pin_failures,
+            "refusals": metrics.total(REFUSALS),
+            "pin_failures": metrics.total(PIN_FAILURES),
+            "barge_ins": metrics.total(BARGE_INS),
         }
-
-    def _refused(self, error: ConvonetError) -> None:
-        self._refusals += 1
-        self._pin_failures += isinstance(error, AuthRefused)
 
     @property
     def has_room(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from actors.reporting import remote_monitor
+from actors.remote_monitor import remote_monitor
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnRecord, writable
 from convonet.records.store import RedisRecords

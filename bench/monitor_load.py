@@ -14,7 +14,7 @@ import uuid
 
 import ray
 
-from actors.reporting import remote_monitor
+from actors.remote_monitor import remote_monitor
 from convonet.agents.base import AgentType, Caller
 from convonet.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls

@@ -33,7 +33,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "convonet.metrics",
         "convonet.health",
         "actors.monitor",
-        "actors.reporting",
+        "actors.remote_monitor",
         "deployments.monitor",
     ),
     "tracing": ("convonet.tracing",),

@@ -1,7 +1,7 @@
 """Where the product's code counts, observes and sets: one recorder per process, made like a logger.
 
 Until a process gives it a sink (`actors.metrics` has Ray's) all of it goes nowhere, so that code and tests need not
-care.
+care. What was counted is also added up here, for who tells a process's own figures.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Recorder:
         self._sink = sink
         self._learnt: dict[Tag, frozenset[str]] = {}
         self._checked: dict[tuple[str, ...], Tags] = {}
+        self._totals: dict[Metric, float] = {}
 
     def use(self, sink: Sink) -> None:
         """Hand on to this sink from now on."""
@@ -73,7 +74,12 @@ class Recorder:
     def count(self, metric: Metric, value: float = 1.0, **tags: str) -> None:
         """Add to a counter."""
         if value > 0:
+            self._totals[metric] = self.total(metric) + value
             self._sink.count(metric, value, self._closed(metric, tags))
+
+    def total(self, metric: Metric) -> float:
+        """All that this process has counted of it, whatever the tags."""
+        return self._totals.get(metric, 0.0)
 
     def observe(self, metric: Metric, value: float, **tags: str) -> None:
         """Add one observation to a histogram; clocks that differ a little make no negative one."""

@@ -35,6 +35,11 @@ class Watch:
         self._beats = 0
         self._next(self._loop.time())
 
+    @property
+    def lag_ms(self) -> float:
+        """The longest that the loop was late in the last ten seconds."""
+        return 1000 * max(self._lags_s)
+
     def gauge(self, metric: Metric, read: Read) -> None:
         """Set this gauge, with at most one tag, from now on."""
         self._gauges.append((metric, read))
@@ -49,7 +54,7 @@ class Watch:
         self._lags_s[-1] = max(self._lags_s[-1], now - due)
         self._beats += 1
         if self._beats % BEATS == 0:
-            self._recorder.set(LOOP_LAG, 1000 * max(self._lags_s), part=self._part)
+            self._recorder.set(LOOP_LAG, self.lag_ms, part=self._part)
             self._lags_s.append(0.0)
             for metric, read in self._gauges:
                 self._set(metric, read)

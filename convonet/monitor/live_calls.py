@@ -19,7 +19,6 @@ from convonet.protocol.server import (
     AudioChunkOut,
     ErrorMessage,
     Greeting,
-    PlaybackStop,
     ProcessingStart,
     ServerMessage,
     ToolEvent,
@@ -61,7 +60,6 @@ class LiveCalls:
         self._clock = clock
         self._calls: dict[SessionId, _WatchedCall] = {}
         self._changed: dict[SessionId, None] = {}
-        self._barge_ins = 0
 
     def watch(self, session_id: SessionId, happening: Happening) -> None:
         """See `Watch`."""
@@ -70,8 +68,6 @@ class LiveCalls:
         elif isinstance(happening, CallOver):
             self._calls.pop(session_id, None)
         elif (call := self._calls.get(session_id)) is not None:
-            if isinstance(happening, PlaybackStop) and happening.turn_id is not None:
-                self._barge_ins += 1
             call.take(happening)
         else:
             return
@@ -89,10 +85,7 @@ class LiveCalls:
 
     def figures(self) -> Mapping[str, float]:
         """How they are doing."""
-        return {
-            "turns_in_flight": sum(call.in_turn for call in self._calls.values()),
-            "barge_ins": self._barge_ins,
-        }
+        return {"turns_in_flight": sum(call.in_turn for call in self._calls.values())}
 
     def _report(self, session_id: SessionId, *, everything: bool) -> CallReport:
         watched = self._calls.get(session_id)

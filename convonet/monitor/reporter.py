@@ -75,7 +75,6 @@ class Reporter:
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
-        self._lag_ms = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -95,10 +94,7 @@ class Reporter:
         loop = asyncio.get_running_loop()
         told_at = 0.0
         while True:
-            due = loop.time() + WATCHED_S
             await asyncio.sleep(WATCHED_S)
-            # what a timer is late by is how long the loop was busy with something else
-            self._lag_ms = max(self._lag_ms, 1000 * (loop.time() - due))
             if self._is_in_a_hurry() or loop.time() - told_at >= UNWATCHED_S:
                 told_at = loop.time()
                 try:
@@ -131,6 +127,4 @@ class Reporter:
             self._attention = Attention.AWAY
 
     def _report(self, calls: tuple[CallReport, ...], *, complete: bool = False, ended: bool = False) -> Report:
-        lag, self._lag_ms = self._lag_ms, 0.0
-        figures = {**self._figures(), "loop_lag_ms": round(lag, 1)}
-        return Report(self._part, self._replica, self._since, figures, calls, complete, ended)
+        return Report(self._part, self._replica, self._since, self._figures(), calls, complete, ended)

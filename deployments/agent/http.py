@@ -6,7 +6,6 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from actors.reporting import reporting
 from actors.store import checkpoint_store
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
@@ -19,6 +18,7 @@ from convonet.settings import get_settings
 from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
 from deployments.measuring import measure
+from deployments.reporting import reporting
 
 
 @cache

@@ -42,8 +42,8 @@ class CallCenter:
     """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from actors.reporting import reporting
         from deployments.call_center.parts import transfer_host
+        from deployments.reporting import reporting
 
         self._host = transfer_host()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all

@@ -39,7 +39,7 @@ class CrmIntegration:
     """One replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from actors.reporting import reporting
+        from deployments.reporting import reporting
 
         self._reporter = reporting("crm", load().figures)
 

@@ -43,7 +43,7 @@ class Hanok:
     """One replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from actors.reporting import reporting
+        from deployments.reporting import reporting
 
         self._reporter = reporting("hanok", load().figures)
 

@@ -5,13 +5,13 @@ from typing import cast
 from ray import serve
 from ray.serve import Application, Deployment
 
-from actors.reporting import reporting
 from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
 from convonet.tracing.carried import serving
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
+from deployments.reporting import reporting
 
 MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
 """Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import structlog
 from starlette.applications import Starlette
 
-from actors.reporting import reporting
 from convonet.domains.discovery import all_servers
 from convonet.mcp.server import DomainServer, http_app
 from convonet.settings import get_settings
@@ -16,6 +15,7 @@ from convonet.storage.database import Database
 from convonet.storage.effects import forget_old_effects
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
+from deployments.reporting import reporting
 
 log = structlog.get_logger(__name__)
 

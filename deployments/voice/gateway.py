@@ -19,7 +19,6 @@ from ray import serve
 
 from actors.remote import RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
-from actors.reporting import reporting
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.origin import origin_is_allowed
@@ -33,6 +32,7 @@ from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
+from deployments.reporting import reporting
 from deployments.voice.hosts import ServeSessionHosts
 from deployments.voice.socket import StarletteSocket
 from deployments.voice.speech import hosted_speech

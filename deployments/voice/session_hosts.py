@@ -12,7 +12,6 @@ from ray.serve.handle import DeploymentHandle
 from actors.failures import remote_errors
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
-from actors.reporting import replica_name, reporting
 from actors.session_host import SessionHost
 from actors.store import checkpoint_store, throttle
 from actors.turn_records import TurnRecords
@@ -31,6 +30,7 @@ from convonet.storage.database import Database
 from convonet.storage.redis_client import ping
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import begin_session_counters, measure
+from deployments.reporting import replica_name, reporting
 from deployments.voice.speech import hosted_speech
 
 AGENT_OVERHEAD_S = 2.0

@@ -53,6 +53,23 @@ async def test_a_barge_in_is_counted(counted):
 
 
 @virtual_time
+async def test_a_host_tells_the_monitor_what_its_metrics_count(counted):
+    world = World(hosts=1)
+    (host,) = world.hosts.values()
+    before = host.figures()
+    async with world.caller() as client:
+        client.say("cancel")
+        await client.until("playback_stop")
+    async with world.client() as client:
+        await client.until("auth_required")
+        client.say("authenticate", pin="000000")
+        await client.until("error", code="auth_failed")
+    await world.end()
+    more = {name: host.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
+    assert more == {"refusals": 1, "pin_failures": 1, "barge_ins": 1}
+
+
+@virtual_time
 async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counted):
     vendor, own = ScriptedVoice(), ScriptedVoice()
     vendor.name, own.name = "deepgram", "local"

@@ -27,6 +27,13 @@ def test_a_value_that_is_learnt_later_is_not_remembered_as_other(kept):
     assert {dict(key)["tool"] for key in kept.all_of(d.TOOL_CALLS)} == {"other", "create_todo"}
 
 
+def test_the_total_of_a_counter_is_that_of_all_its_tags(kept):
+    kept.recorder.count(d.REFUSALS, code="busy")
+    kept.recorder.count(d.REFUSALS, code="full", value=2)
+    assert kept.recorder.total(d.REFUSALS) == 3
+    assert kept.recorder.total(d.BARGE_INS) == 0
+
+
 def test_a_flood_of_unknown_values_makes_one_series_and_takes_no_memory(kept):
     for number in range(5_000):
         kept.recorder.count(d.REFUSALS, code=f"code-{number}")

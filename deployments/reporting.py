@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ray import serve
 
-from actors.remote_monitor import RemoteMonitor
+from actors.remote_monitor import remote_monitor
 from convonet.monitor.reporter import Figures, Reporter
+from deployments.measuring import measure
 
 if TYPE_CHECKING:
     # most parts have no calls, and do without what describes them
     from convonet.monitor.live_calls import LiveCalls
     from convonet.monitor.messages import PartName
-
-
-def remote_monitor() -> RemoteMonitor:
-    """The monitor; it is deployed at the same time as everything else and may not exist yet."""
-    return RemoteMonitor(serve.get_deployment_handle("Monitor", "agent-monitor", _check_exists=False))
 
 
 def replica_name() -> str:
@@ -27,6 +24,11 @@ def replica_name() -> str:
 
 def reporting(part: PartName, figures: Figures, calls: LiveCalls | None = None) -> Reporter:
     """The reports of this process, which have begun; `close` it at the end. Called inside a running event loop."""
-    reporter = Reporter(part, replica_name(), remote_monitor(), figures, calls)
+    watch = measure(part)
+
+    def all_figures() -> Mapping[str, float]:
+        return {**figures(), "loop_lag_ms": round(watch.lag_ms, 1)}
+
+    reporter = Reporter(part, replica_name(), remote_monitor(), all_figures, calls)
     reporter.start()
     return reporter
