@@ -159,10 +159,10 @@ class MonitorHost:
         return update
 
     def _lines(self, viewer: Viewer) -> MonitorLines | None:
-        session_id = viewer.session_id
-        if session_id is None:
+        if viewer.session_id is None or (lines := self._board.lines(viewer.session_id)) is None:
+            # what a page shows of a call that is not known stays there: a new monitor has not heard of it yet
             return None
-        return viewer.news_of(session_id, self._board.lines(session_id))
+        return viewer.news_of(viewer.session_id, lines)
 
     # -- what goes on by itself
 

@@ -85,10 +85,10 @@ class Board:
         """Calls that have ended since that version and are not going on elsewhere."""
         return [session_id for version, session_id in self._ended if version > since and session_id not in self._calls]
 
-    def lines(self, session_id: str) -> list[LiveLine]:
-        """The transcript of a call, as far as it is kept."""
+    def lines(self, session_id: str) -> list[LiveLine] | None:
+        """The transcript of a call, as far as it is kept; None when this call is not known (any more, or yet)."""
         known = self._calls.get(session_id)
-        return sorted(known.lines.values(), key=lambda line: line.number) if known is not None else []
+        return sorted(known.lines.values(), key=lambda line: line.number) if known is not None else None
 
     def now(self, at: float, stores: Sequence[StoreView]) -> Now:
         """The numbers."""

@@ -96,14 +96,17 @@ async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
         reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
         async with reporting(reporter):
             async with monitor(tmp_path) as port.host:
-                await client.log_in()
+                viewer = Viewer()
+                viewer.watch((await client.log_in())["session_id"])
             port.host = None
             client.say("text_input", text="nobody watches this")
             await client.answer()
-            async with monitor(tmp_path) as port.host, aclosing(port.host.follow(Viewer(), "Sue")) as messages:
+            async with monitor(tmp_path) as port.host, aclosing(port.host.follow(viewer, "Sue")) as messages:
                 shown = await until(messages, lambda m: m.calls)
                 assert shown.calls[0].last_words == "You said nobody watches this."
-                assert [heard.text for heard in port.host._board.lines(shown.calls[0].session_id)][-1].startswith("You")
+                # and no empty transcript before
+                watched = await until(messages, lambda m: isinstance(m, MonitorLines))
+                assert watched.lines[-1].text == "You said nobody watches this."
                 port.host = None
     await world.end()
 

@@ -127,8 +127,8 @@ async def test_what_a_page_should_not_send_is_refused_and_the_socket_stays(runni
             await socket.send_str(text)
             assert await _next(socket, "monitor_refused")
         await socket.send_json({"type": "monitor_watch", "session_id": "s-unknown"})
-        lines = await _next(socket, "monitor_lines")
-        assert (lines["lines"], lines["all"]) == ([], True)
+        await socket.send_json({"type": "monitor_alive"})
+        assert await _next(socket, "monitor_alive_ack")
 
 
 async def test_a_supervisor_pages_through_the_turns_and_opens_one(running):

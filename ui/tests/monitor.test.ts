@@ -6,14 +6,25 @@ import { listNote, noticesOf } from "../src/agent-monitor/notices";
 import { INITIAL, reduce, type Action, type State } from "../src/agent-monitor/state";
 import { MOST_ROWS } from "../src/agent-monitor/turns-state";
 import { figure, milliseconds } from "../src/agent-monitor/words";
-import type { LiveCall, LiveLine, MonitorUpdate, Now, StoreView, Today, TurnRow } from "../src/protocol.generated";
+import type {
+  LiveCall,
+  LiveLine,
+  MonitorUpdate,
+  Now,
+  PartView,
+  StoreView,
+  Today,
+  TurnRow,
+} from "../src/protocol.generated";
+
+const HOST: PartView = { part: "sessions", replica: "host", since: 0, silent_for_s: 1, figures: {} };
 
 const NOW: Now = {
   at: 1_000,
   calls: {},
   desks: {},
   hand_overs: {},
-  parts: [],
+  parts: [HOST],
   queue: {},
   refusals_today: 0,
   stores: [],
@@ -171,6 +182,13 @@ describe("the transcript of the call that is watched", () => {
     expect(over.live.watched).toMatchObject({ ended: true, call: { user_name: "Ada Park" } });
     expect(words(over)).toEqual(["Goodbye"]);
     expect(reduce(said, snapshot([])).live.watched?.ended).toBe(true);
+  });
+
+  it("is not over because a new monitor has not heard of it yet", () => {
+    const said = reduce(watching, lines("s1", true, line(1, "Hello")));
+    const anew = reduce(said, snapshot([], { ...NOW, parts: [] }));
+    expect([anew.live.watched?.ended, words(anew)]).toEqual([false, ["Hello"]]);
+    expect(reduce(anew, update({ now: NOW })).live.watched?.ended).toBe(true);
   });
 });
 
@@ -336,11 +354,18 @@ describe("what a reader must know", () => {
     expect(notice?.words).toMatch(/^Redis \(turn records\) can't be reached since \d\d:\d\d; 17 records wait$/);
   });
 
+  it("is that a monitor has just started, and knows of no call yet", () => {
+    const [notice] = notices(snapshot([], { ...NOW, parts: [] }));
+    expect(notice?.words).toBe("No session host has reported yet");
+  });
+
   it("is a part that is silent, and many are counted", () => {
     const silent = (replica: string, silent_for_s: number) =>
       ({ part: "agent", replica, since: 0, silent_for_s, figures: {} }) as const;
     const parts = ["a", "b", "c", "d", "e"].map((name) => silent(name, 14));
-    const said = notices(snapshot([], { ...NOW, parts: [silent("well", 1), ...parts] })).map(({ words: of }) => of);
+    const said = notices(snapshot([], { ...NOW, parts: [HOST, silent("well", 1), ...parts] })).map(
+      ({ words: of }) => of,
+    );
     expect(said[0]).toMatch(/^Agent router a has been silent since/);
     expect(said).toHaveLength(4);
     expect(said[3]).toBe("2 more parts are silent");

@@ -93,18 +93,17 @@ function receive(state: LiveState, message: AnyMonitorServerMessage, at: number)
 
 function snapshot(state: LiveState, { staff_name, now, today, calls }: MonitorSnapshot, at: number): LiveState {
   const byId = new Map(calls.map((call) => [call.session_id, call]));
-  const next = { ...state, staffName: staff_name, now, today, ahead: now.at - at, calls: byId, refusal: "" };
-  return { ...next, watched: state.watched && follow(state.watched, byId) };
+  return follow({ ...state, staffName: staff_name, now, today, ahead: now.at - at, calls: byId, refusal: "" });
 }
 
 function update(state: LiveState, { now, today, calls, ended }: MonitorUpdate, at: number): LiveState {
   const next = { ...state, now: now ?? state.now, today: today ?? state.today };
   if (now) next.ahead = now.at - at;
-  if (calls.length === 0 && ended.length === 0) return next;
+  if (calls.length === 0 && ended.length === 0) return follow(next);
   const byId = new Map(state.calls);
   for (const call of calls) byId.set(call.session_id, call);
   for (const sessionId of ended) byId.delete(sessionId);
-  return { ...next, calls: byId, watched: state.watched && follow(state.watched, byId) };
+  return follow({ ...next, calls: byId });
 }
 
 function lines(state: LiveState, message: MonitorLines): LiveState {
@@ -121,11 +120,18 @@ function watch({ calls, watched }: LiveState, sessionId: string): Watched {
   return { sessionId, call, ended: call === null, lines: null };
 }
 
-function follow(watched: Watched, calls: ReadonlyMap<string, LiveCall>): Watched {
+/** Whether the calls are known: a monitor that has just started is told of them a moment later. */
+export function hasHeardOfCalls(now: Now): boolean {
+  return now.parts.some(({ part }) => part === "sessions");
+}
+
+function follow(state: LiveState): LiveState {
+  const { watched, calls, now } = state;
+  if (!watched || !now || !hasHeardOfCalls(now)) return state;
   const call = calls.get(watched.sessionId);
   const ended = call === undefined;
-  if (call === watched.call && ended === watched.ended) return watched;
-  return { ...watched, call: call ?? watched.call, ended };
+  if (call === watched.call && ended === watched.ended) return state;
+  return { ...state, watched: { ...watched, call: call ?? watched.call, ended } };
 }
 
 /** The calls that are listed, the newest first. */

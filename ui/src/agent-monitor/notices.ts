@@ -1,6 +1,7 @@
 /** What a reader must know to trust what the page shows: a lost connection, a store that is away, a part that is silent. */
 
 import type { Now, PartView, StoreView } from "../protocol.generated";
+import { hasHeardOfCalls } from "./live-state";
 import type { State } from "./state";
 import { counted, moment, number, partName, timeOfDay } from "./words";
 
@@ -21,6 +22,7 @@ export function noticesOf({ live: { connected, now, refusal } }: State): Notice[
   }
   for (const store of now?.stores ?? []) notices.push(...ofStore(store));
   if (now) notices.push(...ofParts(now));
+  if (now && !hasHeardOfCalls(now)) notices.push({ kind: "reading", words: "No session host has reported yet" });
   if (refusal) notices.push({ kind: "silent", words: refusal });
   return notices;
 }

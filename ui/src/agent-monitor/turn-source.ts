@@ -2,7 +2,6 @@
 
 import { ApiError } from "../common/api";
 import type { Store } from "../common/store";
-import { recordStore } from "./notices";
 import { readChoices, readTurn, readTurns } from "./server";
 import type { Action, State } from "./state";
 
@@ -34,11 +33,10 @@ export class TurnSource {
     else if (this.isStale && turns.cursor === null) this.again();
   }
 
-  /** After the store was away or still being read, or the connection lost, there is more to show. */
-  private noteReturn(state: State): void {
-    const store = recordStore(state);
-    if (store === undefined) return;
-    const isOk = store.state === "ok" && state.live.connected === true;
+  /** After a store was away or still being read, or the connection lost, there is more to show. */
+  private noteReturn({ live: { connected, now } }: State): void {
+    if (now === null) return;
+    const isOk = connected === true && now.stores.every(({ state }) => state === "ok");
     if (isOk && !this.wasOk) this.isStale = true;
     this.wasOk = isOk;
   }

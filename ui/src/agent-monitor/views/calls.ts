@@ -3,7 +3,7 @@
 import { element, setText } from "../../common/dom";
 import type { LiveCall } from "../../protocol.generated";
 import { KeyedRows } from "../keyed-rows";
-import { listedCalls, type CallFilter, type LiveState } from "../live-state";
+import { hasHeardOfCalls, listedCalls, type CallFilter, type LiveState } from "../live-state";
 import type { State } from "../state";
 import { counted } from "../words";
 import { callRow, type CallRow } from "./call-row";
@@ -22,6 +22,7 @@ export function mountCalls(deeds: Deeds): (state: State) => void {
   const keepStop = mountSelection(list, deeds.watch);
   mountSearch(deeds);
   let drawn: LiveState | null = null;
+  let listed = 0;
   const tick = () => {
     if (drawn === null || !list.checkVisibility()) return;
     const now = Date.now() / 1_000 + drawn.ahead;
@@ -36,10 +37,11 @@ export function mountCalls(deeds: Deeds): (state: State) => void {
     if (!isSame) {
       const calls = listedCalls(live);
       rows.show(calls);
+      listed = calls.length;
       keepStop();
-      drawAround(live, calls.length);
       if (isFirst) tick();
     }
+    drawAround(live, listed);
     drawWatched(live);
   };
 }
@@ -55,8 +57,9 @@ function mountAround(): (live: LiveState, listed: number) => void {
   };
 }
 
-function emptyWords({ connected, calls }: LiveState): string {
-  if (connected === null) return "Connecting…";
+function emptyWords({ now, calls }: LiveState): string {
+  if (now === null) return "Connecting…";
+  if (!hasHeardOfCalls(now)) return "The calls are not known yet.";
   return calls.size > 0 ? "No call is like that." : "Nobody is calling.";
 }
 

@@ -59,7 +59,9 @@ function mountNotes(dispatch: (action: Action) => void): (state: State) => void 
 
 function noteOf(state: State): string {
   const { page, error, filters } = state.turns;
-  if (page === null) return error ? "" : "Reading the turns…";
+  // what is shown is of an earlier question then
+  if (error) return "";
+  if (page === null) return "Reading the turns…";
   return listNote(recordStore(state), page.turns.length, !isEmpty(filters));
 }
 
