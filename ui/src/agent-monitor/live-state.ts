@@ -30,7 +30,7 @@ export interface CallFilter {
 
 export interface LiveState {
   staffName: string;
-  /** Null before the first connection. */
+  /** Null before the first attempt has come to something. */
   connected: boolean | null;
   now: Now | null;
   today: Today | null;
@@ -65,8 +65,7 @@ export const NO_LIVE: LiveState = {
 export function reduceLive(state: LiveState, action: LiveAction): LiveState {
   switch (action.type) {
     case "connected":
-      // a page that has never been connected is still connecting
-      return state.connected === null && !action.on ? state : { ...state, connected: action.on };
+      return { ...state, connected: action.on };
     case "received":
       return receive(state, action.message, action.at);
     case "watch":

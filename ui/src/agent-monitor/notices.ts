@@ -17,8 +17,10 @@ const MOST_SILENT = 3;
 export function noticesOf({ live: { connected, now, refusal } }: State): Notice[] {
   const notices: Notice[] = [];
   if (connected === false) {
-    const age = now ? ` What you see is from ${moment(now.at)}.` : "";
-    notices.push({ kind: "reconnecting", words: `Reconnecting…${age}` });
+    const words = now
+      ? `Reconnecting… What you see is from ${moment(now.at)}.`
+      : "The monitor or the database can't be reached. Trying again…";
+    notices.push({ kind: "reconnecting", words });
   }
   for (const store of now?.stores ?? []) notices.push(...ofStore(store));
   if (now) notices.push(...ofParts(now));
