@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addressOf, placeOf } from "../src/agent-monitor/address";
 import { fromQuery, isEmpty, matches, NO_FILTERS, toQuery, type Filters } from "../src/agent-monitor/filters";
 import { listedCalls, type LiveState } from "../src/agent-monitor/live-state";
-import { listNote, noticesOf } from "../src/agent-monitor/notices";
+import { listError, listNote, noticesOf } from "../src/agent-monitor/notices";
 import { INITIAL, reduce, type Action, type State } from "../src/agent-monitor/state";
 import { MOST_ROWS } from "../src/agent-monitor/turns-state";
 import { figure, milliseconds } from "../src/agent-monitor/words";
@@ -373,6 +373,18 @@ describe("what a reader must know", () => {
     expect(said[0]).toMatch(/^Agent router a has been silent since/);
     expect(said).toHaveLength(4);
     expect(said[3]).toBe("2 more parts are silent");
+  });
+
+  it("about a list that can't be read is why, and that its rows are older", () => {
+    const failed = (rows: TurnRow[], ...stores: StoreView[]) => {
+      const asked = after(snapshot([], { ...NOW, stores }), { type: "newest" });
+      const read = reduce(asked, { type: "page", asked: 1, page: { turns: rows, next: null } });
+      return listError(reduce(reduce(read, { type: "newest" }), { type: "page_failed", asked: 2, why: "Sorry." }));
+    };
+    expect(failed([])).toBe("Sorry.");
+    expect(failed([turn("t1")], store({ name: "database", kind: "postgresql", state: "away" }))).toBe(
+      "The turns can't be read while PostgreSQL (data of the domains) can't be reached. Below is what was read before.",
+    );
   });
 
   it("about a list tells an empty store, one that is away and one that is being read apart", () => {

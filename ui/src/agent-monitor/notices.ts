@@ -50,6 +50,15 @@ export function listNote(store: StoreView | undefined, rows: number, isFiltered:
     : "No turns yet. They appear here as soon as one is over.";
 }
 
+/** Why the list can't be read, in words; `why` is what the server has said. */
+export function listError({ live: { now }, turns }: State): string {
+  if (turns.error === "") return "";
+  const database = now?.stores.find(({ name, state }) => name === "database" && state === "away");
+  // who asks for turns must be known, and the accounts are there
+  const why = database ? `The turns can't be read while ${storeName(database)} can't be reached.` : turns.error;
+  return turns.page?.turns.length ? `${why} Below is what was read before.` : why;
+}
+
 export function recordStore({ live }: State): StoreView | undefined {
   return live.now?.stores.find(({ name }) => name === "records");
 }

@@ -5,7 +5,7 @@ import type { TurnRow } from "../../protocol.generated";
 import { isPlain } from "../address";
 import { isEmpty, type Filters } from "../filters";
 import { KeyedRows } from "../keyed-rows";
-import { listNote, recordStore } from "../notices";
+import { listError, listNote, recordStore } from "../notices";
 import { exportAddress } from "../server";
 import type { Action, State } from "../state";
 import { counted } from "../words";
@@ -31,6 +31,7 @@ export function mountTurnList(dispatch: (action: Action) => void): (state: State
       rows.show(turns.page?.turns ?? []);
       table.hidden = !turns.page?.turns.length;
       table.ariaBusy = String(turns.loading);
+      table.toggleAttribute("data-old", turns.error !== "");
     }
     drawn = state;
     for (const view of views) view(state);
@@ -50,7 +51,7 @@ function mountNotes(dispatch: (action: Action) => void): (state: State) => void 
   return (state) => {
     const { turns } = state;
     setText(note, noteOf(state));
-    setText(error, turns.error);
+    setText(error, listError(state));
     error.hidden = retry.hidden = turns.error === "";
     unseen.hidden = turns.unseen === 0;
     setText(unseen, counted(turns.unseen, "new turn"));
