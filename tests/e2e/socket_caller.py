@@ -2,7 +2,11 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import websockets
 
@@ -34,7 +38,67 @@ class SocketCaller:
 
     async def ask(self, text):
         """The text of the answer to a typed turn, once it was spoken."""
+        return (await self.answer(text))["text"]
+
+    async def answer(self, text):
+        """The same as the whole message."""
         await self.say("text_input", text=text)
         answer = await self.until("agent_final")
         await self.until("audio_chunk", is_final=True)
-        return answer["text"]
+        return answer
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A turn that a busy caller has had; times are monotonic seconds."""
+
+    session_id: str
+    request_id: str
+    """Of its record."""
+    asked_at: float
+    answered_at: float
+
+
+class BusyCallers:
+    """Callers who ask one question after the other, in a thread of their own."""
+
+    def __init__(self, product, question):
+        self.answered = []
+        self._product = product
+        self._question = question
+        self._enough = threading.Event()
+
+    @classmethod
+    @contextmanager
+    def calling(cls, product, count, question):
+        """That many callers, until the end of the block."""
+        callers = cls(product, question)
+        with ThreadPoolExecutor(1) as pool:
+            work = pool.submit(lambda: asyncio.run(callers._call(count)))
+            try:
+                yield callers
+            finally:
+                callers._enough.set()
+                work.result(60)
+
+    def since(self, moment):
+        """Turns that were asked after that moment and are answered."""
+        return [turn for turn in self.answered if turn.asked_at > moment]
+
+    @property
+    def session_ids(self):
+        """Of the callers who had an answer."""
+        return {turn.session_id for turn in self.answered}
+
+    async def _call(self, count):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(self._ask_on())
+
+    async def _ask_on(self):
+        async with SocketCaller.connect(self._product.port, self._product.pin) as caller:
+            while not self._enough.is_set():
+                asked_at = time.monotonic()
+                answer = await caller.answer(self._question)
+                turn = f"{caller.session_id}:{answer['turn_id']}"
+                self.answered.append(Answered(caller.session_id, turn, asked_at, time.monotonic()))

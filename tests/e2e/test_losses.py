@@ -1,11 +1,13 @@
 """Processes die and pages reload in the middle of a turn: the caller goes on within two seconds and nothing is lost."""
 
+import logging
 import os
 import signal
 import sqlite3
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.call_centre import (
     CALLER_HZ,
@@ -15,8 +17,13 @@ from tests.e2e.call_centre import (
     desk_page,
     hears,
 )
+from tests.e2e.supervisor import choose, listed_turns, row_of, supervisor, until
+
+log = logging.getLogger(__name__)
 
 RESUMED_WITHIN_S = 2.0
+GOES_ON_WITHIN_S = 30.0
+"""A page tries again every five seconds at the latest, every part reports every two, and a machine may be busy."""
 
 pytestmark = pytest.mark.kills
 
@@ -115,6 +122,38 @@ def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, c
         caller.page.mouse.up()
         caller.until("audio_chunk", is_final=True)
     assert count(product, "buy coffee") == 1
+
+
+def test_a_monitor_killed_with_its_page_open_is_back_with_all_calls_and_turns(product, chromium):
+    with chromium(product) as caller, supervisor(caller, product) as monitor:
+        session_id = caller.until("auth_ok")["session_id"]
+        choose(monitor, caller)
+        connection, lines = monitor.get_by_test_id("connection"), monitor.get_by_test_id("line-list")
+        turns = [ask(caller, "add buy salt to my todo list")]
+        lines.get_by_text("I added buy salt").wait_for()
+
+        kill(max(product.replicas("Monitor").values()))
+        expect(connection).to_have_text("Reconnecting…", timeout=10_000)
+        turns.append(ask(caller, "add buy rice to my todo list"))
+        product.wait_for_replicas("Monitor", 1)
+        replaced_at = time.monotonic()
+        expect(connection).to_have_text("Live", timeout=1000 * GOES_ON_WITHIN_S)
+        lines.get_by_text("I added buy rice").wait_for()
+        goes_on_s = time.monotonic() - replaced_at
+        log.info("the page knows everything %.1f s after the new monitor has started", goes_on_s)
+        assert goes_on_s < GOES_ON_WITHIN_S
+        assert row_of(monitor, caller).is_visible()
+        turns.append(ask(caller, "add buy beans to my todo list"))
+        lines.get_by_text("I added buy beans").wait_for()
+        until(monitor, lambda: listed_turns(monitor, product, [session_id]) == {f"{session_id}:{t}" for t in turns})
+
+
+def ask(caller, text):
+    """Type this and hear the answer out; returns the turn's id."""
+    mark = len(caller.frames)
+    caller.type(text)
+    caller.answer(after=mark)
+    return caller.until("agent_final", after=mark)["turn_id"]
 
 
 def talk_on(desk, caller):

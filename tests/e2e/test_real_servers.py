@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -18,31 +20,78 @@ from pathlib import Path
 import asyncpg
 import pytest
 import redis
+from playwright.sync_api import expect
 
 from convonet.settings import Settings
 from convonet.storage.migrate import migrate
 from tests.e2e.product import ROOT, Product
-from tests.e2e.socket_caller import SocketCaller
+from tests.e2e.socket_caller import BusyCallers, SocketCaller
+from tests.e2e.supervisor import listed_turns, supervisor, until
 from tests.fixtures.ports import free_port
+from tests.fixtures.postgres import new_database
+from tests.fixtures.redis import RedisServer
 
 PIN = "553311"
 SERVICE_TOKEN = "a service token of thirty-two characters"
 
 
-@pytest.fixture
-def operators_product(tmp_path, fresh_database, redis_url):
-    """The product on PostgreSQL and Redis, with one caller in its table."""
-    user = uuid.uuid4()
-    asyncio.run(_add_caller(fresh_database, user))
-    product = Product(tmp_path, DB_URI=fresh_database, REDIS_URL=redis_url, AGENT_SERVICE_TOKEN=SERVICE_TOKEN)
-    product.redis_url = redis_url
+@pytest.fixture(scope="module")
+def redis_of_product(redis_process):
+    """The operator's Redis, empty when the product starts."""
+    handle = RedisServer(redis_process)
+    handle.restart()
+    return handle
+
+
+@pytest.fixture(scope="module")
+def operators_product(tmp_path_factory, postgres_url, redis_of_product):
+    """The product on PostgreSQL and Redis, with one caller in its table; one for the tests from here on."""
+    user, database_url = uuid.uuid4(), new_database(postgres_url, "operators")
+    asyncio.run(_add_caller(database_url, user))
+    servers = {"DB_URI": database_url, "REDIS_URL": redis_of_product.url}
+    product = Product(tmp_path_factory.mktemp("operators"), AGENT_SERVICE_TOKEN=SERVICE_TOKEN, **servers)
+    product.redis_url = redis_of_product.url
     product.pin = PIN
     product.user = user
-    product.database_url = fresh_database
+    product.database_url = database_url
     product.start()
     yield product
     product.stop()
     assert not product.processes()
+
+
+@pytest.mark.timeout(300)
+def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
+    port = free_port()
+    config = tmp_path / "serve_config.yaml"
+    config.write_text((ROOT / "serve_config.yaml").read_text().replace("port: 8000", f"port: {port}"))
+    environment = {"CONVONET_DATA_DIR": str(tmp_path), "CONVONET_PORT": str(port), "VOICE_PIN": PIN}
+    # the paths of Ray's sockets must stay short
+    ray = tempfile.mkdtemp(prefix="cvn-", dir="/tmp")
+    environment |= {"RAY_TMPDIR": ray, "RAY_metrics_report_interval_ms": "2000"}
+    for command in ("migrate", "seed"):
+        convonet = Path(sys.executable).with_name("convonet")
+        subprocess.run([convonet, command], env={**os.environ, **environment}, check=True, timeout=60)
+    with (tmp_path / "serve.log").open("wb") as log:
+        serve = subprocess.Popen(
+            [Path(sys.executable).with_name("serve"), "run", str(config)],
+            cwd=ROOT,
+            env={**os.environ, **environment, "RAY_USAGE_STATS_ENABLED": "0"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(port)
+        assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
+        assert "ray_convonet_sessions{" in _metrics(Path(ray))
+    finally:
+        serve.send_signal(signal.SIGINT)
+        try:
+            serve.wait(120)
+        finally:
+            _kill_all(f"CONVONET_DATA_DIR={tmp_path}")
+            shutil.rmtree(ray, ignore_errors=True)
 
 
 @pytest.mark.timeout(300)
@@ -98,37 +147,49 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
 
 
 @pytest.mark.timeout(300)
-def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
-    port = free_port()
-    config = tmp_path / "serve_config.yaml"
-    config.write_text((ROOT / "serve_config.yaml").read_text().replace("port: 8000", f"port: {port}"))
-    environment = {"CONVONET_DATA_DIR": str(tmp_path), "CONVONET_PORT": str(port), "VOICE_PIN": PIN}
-    # the paths of Ray's sockets must stay short
-    ray = tempfile.mkdtemp(prefix="cvn-", dir="/tmp")
-    environment |= {"RAY_TMPDIR": ray, "RAY_metrics_report_interval_ms": "2000"}
-    for command in ("migrate", "seed"):
-        convonet = Path(sys.executable).with_name("convonet")
-        subprocess.run([convonet, command], env={**os.environ, **environment}, check=True, timeout=60)
-    with (tmp_path / "serve.log").open("wb") as log:
-        serve = subprocess.Popen(
-            [Path(sys.executable).with_name("serve"), "run", str(config)],
-            cwd=ROOT,
-            env={**os.environ, **environment, "RAY_USAGE_STATS_ENABLED": "0"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _wait_until_ready(port)
-        assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
-        assert "ray_convonet_sessions{" in _metrics(Path(ray))
-    finally:
-        serve.send_signal(signal.SIGINT)
+def test_redis_stopped_and_started_under_load_loses_no_record(operators_product, redis_of_product, chromium):
+    product = operators_product
+    with chromium(product, log_in=False) as window, supervisor(window, product) as monitor:
+        notices = monitor.get_by_test_id("notices")
+        with BusyCallers.calling(product, 3, "what is on my list") as callers:
+            until(monitor, lambda: len(callers.session_ids) == 3)
+            redis_of_product.kill()
+            killed_at = time.monotonic()
+            told = re.compile(r"^Redis \(turn records\) can't be reached since .*records? waits?$")
+            notices.get_by_text(told).wait_for(timeout=30_000)
+            until(monitor, lambda: len(callers.since(killed_at)) >= 6)
+            during = callers.since(killed_at)
+            redis_of_product.restart()
+            notices.get_by_text("Redis").first.wait_for(state="detached", timeout=30_000)
+            until(monitor, lambda: len(callers.since(killed_at)) >= len(during) + 3)
+        of_that_time = {turn.request_id for turn in callers.since(killed_at)}
+        until(monitor, lambda: of_that_time <= _ids_in_redis(product))
+        everything = {turn.request_id for turn in callers.answered}
+        until(monitor, lambda: everything <= listed_turns(monitor, product, callers.session_ids))
+
+
+@pytest.mark.timeout(300)
+def test_a_database_that_is_away_is_named_and_looks_unlike_an_empty_one(operators_product, postgres_server, chromium):
+    product = operators_product
+    with chromium(product, log_in=False) as window, supervisor(window, product) as monitor:
+        monitor.get_by_role("link", name="Turns", exact=True).click()
+        monitor.get_by_test_id("text").fill("nobody has said this")
+        note, error = monitor.get_by_test_id("list-note"), monitor.get_by_test_id("list-error")
+        expect(note).to_contain_text("No turn is like that")
+        postgres_server.stop()
         try:
-            serve.wait(120)
+            told = re.compile(r"^PostgreSQL \(data of the domains\) can't be reached since \d\d:\d\d$")
+            monitor.get_by_test_id("notices").get_by_text(told).wait_for(timeout=30_000)
+            until(monitor, lambda: _faults(product.port) == {"database": "away"})
+            monitor.get_by_test_id("text").fill("whatever was said")
+            expect(error).to_have_text(re.compile(r"^The turns can't be read while PostgreSQL .* can't be reached"))
+            expect(note).to_be_empty()
         finally:
-            _kill_all(f"CONVONET_DATA_DIR={tmp_path}")
-            shutil.rmtree(ray, ignore_errors=True)
+            postgres_server.start()
+        # by itself, as soon as it is there
+        expect(note).to_contain_text("No turn is like that", timeout=30_000)
+        expect(error).to_be_hidden()
+        until(monitor, lambda: _faults(product.port) == {})
 
 
 def _metrics(ray):
@@ -176,6 +237,17 @@ def _wait_until_ready(port):
     raise AssertionError("not ready")
 
 
+def _faults(port):
+    """The state of each part that is not well, by name; nothing when /ready says that all is."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=10) as answer:
+            parts = json.load(answer)["parts"]
+    except urllib.error.HTTPError as error:
+        parts = json.load(error)["parts"]
+        assert any(part["needed"] and not part["ok"] for part in parts.values())
+    return {name: part["state"] for name, part in parts.items() if not part["ok"]}
+
+
 def _process(product, prompt):
     request = urllib.request.Request(
         f"{product.url}/agent/process",
@@ -196,6 +268,17 @@ def _records(product, least):
     records = [json.loads(client.get(f"agent_interaction:{id_}")) for id_ in ids]
     client.close()
     return records
+
+
+def _ids_in_redis(product):
+    """Ids of all records, under every key that leads to them."""
+    client = redis.Redis.from_url(product.redis_url, decode_responses=True)
+    by_time = set(client.zrange("agent_interactions:by_time", 0, -1))
+    recent = client.lrange("agent_interactions:recent", 0, -1)
+    assert len(recent) == len(set(recent)), "a record is listed twice"
+    found = {id_ for id_ in by_time & set(recent) if client.exists(f"agent_interaction:{id_}")}
+    client.close()
+    return found
 
 
 async def _add_caller(database_url, user):
