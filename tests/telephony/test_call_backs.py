@@ -5,6 +5,7 @@ import asyncio
 from sqlalchemy import delete
 
 from convonet.domains.crm.models import ContactOwnerRow
+from tests.telephony.test_hand_over import conversation_of
 from tests.telephony.test_hand_over_failures import ask, offered, told
 
 
@@ -93,3 +94,23 @@ async def test_nobody_is_called_back_who_says_never_mind(call_centre):
         assert "nobody will call you" in await say(client, "never mind")
         await say(client, "yes")
         assert await centre.ledger.call_backs() == []
+
+
+async def test_an_offer_that_is_made_while_the_agent_thinks_is_remembered(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        centre.agent.is_asked.clear()
+        centre.agent.may_answer.clear()
+        client.say("text_input", text="what is on my list")
+        await centre.agent.is_asked.wait()
+        leg.answer(486)
+        await told(client, "failed")
+        offer = await offered(client)
+        centre.agent.may_answer.set()
+        assert (await client.until("agent_final"))["text"] == "You said what is on my list."
+        assert "will call you back" in await say(client, "yes please")
+        assert (await noted(centre)).reason == "why is my list empty"
+        lines = [line.content for line in conversation_of(centre, client).history]
+        assert lines.index("You said what is on my list.") < lines.index(offer) < lines.index("yes please")

@@ -38,7 +38,14 @@ SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
 class HandingOverAgent:
     """Hands over whoever says "human", and answers everything else."""
 
+    def __init__(self):
+        self.is_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
     async def turn(self, request):
+        self.is_asked.set()
+        await self.may_answer.wait()
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
         talk = talk_of(request.memory.get(CALL_BACK, ""))
@@ -214,7 +221,8 @@ class CallCentre:
         self.gates = []
         await self.add_gate()
         self.sessions = Sessions(transfers=self.office)
-        self.sessions.services.agent.turn = HandingOverAgent().turn
+        self.agent = HandingOverAgent()
+        self.sessions.services.agent.turn = self.agent.turn
         return self
 
     async def __aexit__(self, *_):
