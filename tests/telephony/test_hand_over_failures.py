@@ -6,11 +6,13 @@ import aiohttp
 import pytest
 
 from convonet.telephony.messages import DeskAction
-from tests.telephony.test_hand_over import talk
+from tests.telephony.test_hand_over import conversation_of, talk
 from tests.vendors.twilio import PUBLIC, sign
 
 TOLD_S = 1.0
 """How soon a caller must know."""
+
+BEFORE_IT_IS_JOINED = ("queued", "dialing", "ringing", "whisper")
 
 
 async def ask(client):
@@ -40,6 +42,29 @@ async def whispering(desk):
     async with asyncio.timeout(5):
         while desk.view.call_state != "whisper":
             await asyncio.sleep(0.02)
+
+
+async def brought_to(state, centre, client, desk):
+    """The hand-over is in this state; returns the leg, if there is one. A whisper lasts until `leg.listened` is set."""
+    if state == "connected":
+        return await centre.connected(client, desk)
+    if state == "queued":
+        await desk.does(DeskAction.NOT_READY, "lunch")
+    await ask(client)
+    if state == "queued":
+        await told(client, "queued")
+        return None
+    leg = await centre.twilio.next_leg()
+    if state != "dialing":
+        leg.ring()
+        await told(client, "ringing")
+    if state == "whisper":
+        leg.listened = asyncio.Event()
+        leg.played = leg.listened.wait
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await whispering(desk)
+    return leg
 
 
 async def offered(client):
@@ -197,24 +222,18 @@ async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again(call_centre):
 # -- the caller leaves
 
 
-@pytest.mark.parametrize("how", ["hangup", "transfer_cancel", "never mind"])
-@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
+@pytest.mark.parametrize(
+    ("state", "how"),
+    [
+        *((state, how) for state in BEFORE_IT_IS_JOINED for how in ("hangup", "transfer_cancel", "never mind")),
+        # "never mind" is said to the human then, see below
+        *(("connected", how) for how in ("hangup", "transfer_cancel")),
+    ],
+)
 async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        if state == "queued":
-            await desk.does(DeskAction.NOT_READY, "lunch")
-        if state == "connected":
-            if how == "never mind":
-                return  # nobody but the human hears it then
-            await centre.connected(client, desk)
-        else:
-            await ask(client)
-        if state in ("dialing", "ringing"):
-            leg = await centre.twilio.next_leg()
-            if state == "ringing":
-                leg.ring()
-                await told(client, "ringing")
+        await brought_to(state, centre, client, desk)
         if how == "never mind":
             client.say("text_input", text="never mind")
         else:
@@ -223,10 +242,22 @@ async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how
             await told(client, "ended" if state == "connected" else "failed", 2)
             await goes_on_with_the_agent(client)
         await nothing_left(centre)
-        if state in ("dialing", "ringing"):
-            await desk.until("ready")
-        if state == "connected":
-            await desk.until("wrap_up")
+        await desk.until({"queued": "not_ready", "dialing": "ready", "ringing": "ready"}.get(state, "wrap_up"))
+
+
+async def test_a_connected_caller_who_types_never_mind_has_said_it_to_nobody(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await brought_to("connected", centre, client, desk)
+        client.say("text_input", text="never mind")
+        assert (await client.until("error"))["code"] == "invalid_mode"
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert desk.view.state == "on_call"
+        assert len(centre.twilio.open_calls) == 1
+        leg.hang_up()
+        # nothing of it was kept for the agent either
+        await told(client, "ended", 3)
+        assert "never mind" not in [line.content for line in conversation_of(centre, client).history]
 
 
 async def test_a_caller_who_is_gone_without_a_word_is_missed(call_centre, monkeypatch):
@@ -281,31 +312,13 @@ async def test_a_busy_desk_is_not_rung_again(call_centre):
 async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = None
-        if state == "queued":
-            await desk.does(DeskAction.NOT_READY, "lunch")
-            await ask(client)
-            await told(client, "queued")
-        elif state == "connected":
-            leg = await centre.connected(client, desk)
-        else:
-            await ask(client)
-            leg = await centre.twilio.next_leg()
-            if state in ("ringing", "whisper"):
-                leg.ring()
-                await told(client, "ringing")
-            if state == "whisper":
-                heard = asyncio.Event()
-                leg.played = heard.wait  # the desk listens to who calls
-                await desk.does(DeskAction.ACCEPT)
-                leg.answer()
-                await whispering(desk)
+        leg = await brought_to(state, centre, client, desk)
         await centre.office.kill()
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         if state == "whisper":
-            heard.set()
+            leg.listened.set()
         await asyncio.sleep(0.2)
         await centre.office.start()
         if state == "queued":
