@@ -584,7 +584,7 @@ def card_of(order: TransferOrder) -> Card:
     return Card(
         transfer_id=order.transfer_id,
         name=context.user_name or "Unknown caller",
-        verified="PIN",
+        verified_by=context.verified_by,
         department=order.department,
         reason=order.reason,
         summary=context.summary,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from convonet.agents.base import TransferContext
+from convonet.agents.base import Proof, TransferContext
 from convonet.errors import ConvonetError
 from convonet.ids import SessionId
 from convonet.speech.base import Language
@@ -130,7 +130,7 @@ class Card(_Value):
 
     transfer_id: str
     name: str
-    verified: str
+    verified_by: Proof | None
     department: str
     reason: str
     summary: str

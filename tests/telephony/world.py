@@ -55,7 +55,12 @@ class HandingOverAgent:
         yield TextDelta(text)
         said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
         context = TransferContext(
-            conversation_history=[], user_id=DEMO_USER_ID, user_name="Demo", activities=[], summary=SUMMARY
+            conversation_history=[],
+            user_id=DEMO_USER_ID,
+            user_name="Demo",
+            activities=[],
+            summary=SUMMARY,
+            verified_by=request.caller.verified_by,
         )
         over = "human" in request.transcript
         wish = answered.wish if answered else None
