@@ -249,10 +249,10 @@ class TransferHost:
             actor.view.publish(self.view(actor.body))
             self._desks_changed()
 
-    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
-        """A key for another stream of a call; None when the call should be hung up."""
+    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
+        """A key for another stream of a call, after this one; None when the call should be hung up."""
         actor = self._actors.get(transfer_id)
-        return actor.new_key(attempt) if actor is not None else None
+        return await actor.new_key(attempt, after) if actor is not None else None
 
     async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
         """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""

@@ -41,6 +41,17 @@ async def talk(client, leg):
     return at_desk, at_caller
 
 
+async def hear_each_other(client, leg):
+    """Wait until audio comes through, both ways; a line or a socket may be being replaced."""
+    client.heard.clear()
+    leg.heard.clear()
+    async with asyncio.timeout(10):
+        while not (client.heard and leg.heard):
+            client.say_raw(bytes(640))
+            leg.say(mulaw.SILENCE * 160)
+            await asyncio.sleep(0.02)
+
+
 async def quiet(client, leg):
     """Both are silent for a second."""
     for _ in range(50):

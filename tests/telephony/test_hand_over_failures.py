@@ -1,18 +1,21 @@
 """All that can go wrong with a hand-over: each has its outcome, the caller hears of it, and no call stays open."""
 
 import asyncio
+import contextlib
+from xml.etree import ElementTree
 
 import aiohttp
 import pytest
 
 from convonet.telephony.messages import DeskAction
-from tests.telephony.test_hand_over import conversation_of, talk
+from tests.telephony.test_hand_over import conversation_of, hear_each_other, talk
 from tests.vendors.twilio import PUBLIC, sign
 
 TOLD_S = 1.0
 """How soon a caller must know."""
 
 BEFORE_IT_IS_JOINED = ("queued", "dialing", "ringing", "whisper")
+STATES = (*BEFORE_IT_IS_JOINED, "connected")
 
 
 async def ask(client):
@@ -55,6 +58,7 @@ async def brought_to(state, centre, client, desk):
         await told(client, "queued")
         return None
     leg = await centre.twilio.next_leg()
+    await told(client, "dialing")
     if state != "dialing":
         leg.ring()
         await told(client, "ringing")
@@ -308,7 +312,30 @@ async def test_a_busy_desk_is_not_rung_again(call_centre):
 # -- processes die
 
 
-@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "whisper", "connected"])
+async def talks_in_the_end(state, centre, client, desk, leg):
+    """From this state it goes on as if nothing had happened, with the one call that was placed."""
+    if state == "queued":
+        await desk.until("not_ready")
+        await desk.does(DeskAction.READY)
+        leg = await centre.twilio.next_leg()
+    if state == "whisper":
+        leg.listened.set()
+    elif state != "connected":
+        leg.ring()
+        await desk.until("ringing")
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+    if state != "connected":
+        await told(client, "connected", 5)
+    await hear_each_other(client, leg)
+    assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+    leg.hang_up()
+    await told(client, "ended", 3)
+    assert len(centre.twilio.calls) == 1
+    await nothing_left(centre)
+
+
+@pytest.mark.parametrize("state", STATES)
 async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
@@ -321,59 +348,41 @@ async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state
             leg.listened.set()
         await asyncio.sleep(0.2)
         await centre.office.start()
-        if state == "queued":
-            await desk.until("not_ready")
-            await desk.does(DeskAction.READY)
-            leg = await centre.twilio.next_leg()
-        if state not in ("whisper", "connected"):
-            leg.ring()
-            await desk.until("ringing")
-            await desk.does(DeskAction.ACCEPT)
-            leg.answer()
-        if state != "connected":
-            await told(client, "connected", 5)
-        await asyncio.sleep(0.3)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
-        leg.hang_up()
-        await told(client, "ended", 3)
-        assert len(centre.twilio.calls) == 1
-        await nothing_left(centre)
+        await talks_in_the_end(state, centre, client, desk, leg)
 
 
-async def test_the_replica_that_holds_the_line_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_replica_that_twilio_reaches_may_die(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+        leg = await brought_to(state, centre, client, desk)
         await centre.add_gate()
         await centre.gates[0].stop()
-        async with asyncio.timeout(5):
-            while len(centre.twilio.calls[0].streams) < 2:
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.8)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        await talks_in_the_end(state, centre, client, desk, leg)
 
 
-async def test_the_replica_that_holds_the_caller_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_replica_that_holds_the_caller_may_die(call_centre, state):
     async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:
-            leg = await centre.connected(client, desk)
+            leg = await brought_to(state, centre, client, desk)
             token, seq = client.resume_token, client.last_seq()
         async with centre.sessions.client() as again:
             await again.resume(token, seq)
-            await asyncio.sleep(0.3)
-            assert await talk(again, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+            # the page may have been loaded anew
+            shown = "ringing" if state == "whisper" else state
+            assert (await told(again, shown))["seq"] == 0
+            await talks_in_the_end(state, centre, again, desk, leg)
 
 
-async def test_the_host_of_the_session_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_host_of_the_session_may_die(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+        leg = await brought_to(state, centre, client, desk)
         centre.sessions.kill(centre.sessions.host_of(client.session_id))
-        await asyncio.sleep(0.5)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
-        leg.hang_up()
-        await told(client, "ended", 3)
+        await talks_in_the_end(state, centre, client, desk, leg)
         await goes_on_with_the_agent(client)
 
 
@@ -401,27 +410,77 @@ async def test_a_webhook_that_twilio_did_not_make_is_refused(call_centre, path, 
             assert answer.status in (200, 204)
 
 
-async def test_a_stream_is_let_in_once_and_only_with_its_key(call_centre):
+@contextlib.asynccontextmanager
+async def stream(centre, call_sid, parameters):
+    """A media stream that says it is of this call; it is signed as Twilio signs all of them."""
+    url = f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
+    near = f"{centre.twilio.gateway}/twilio/media"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket,
+    ):
+        start = {"streamSid": "MZ1", "callSid": call_sid, "customParameters": parameters}
+        await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+        yield socket
+
+
+async def test_a_stream_is_let_in_only_with_its_key(call_centre):
     async with call_centre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
-        await centre.desk().ready()
-        await ask(client)
-        leg = await centre.twilio.next_leg()
-        leg.ring()
-        await told(client, "ringing")
-        transfer_id = leg.headers["X-Convo-Transfer"]
-        url = f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
-        near = f"{centre.twilio.gateway}/twilio/media"
+        leg = await brought_to("ringing", centre, client, await centre.desk().ready())
+        near, url = f"{centre.twilio.gateway}/twilio/media", f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {}, "another-token")})
-        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
-            parameters = {"transfer": transfer_id, "attempt": "0", "key": "a-guess"}
-            start = {"streamSid": "MZ1", "callSid": "CA1", "customParameters": parameters}
-            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+        for key in ("", "a-guess", "\N{SNOWMAN}"):
+            parameters = {"transfer": leg.headers["X-Convo-Transfer"], "attempt": "0", "key": key}
+            async with stream(centre, centre.twilio.calls[0].sid, parameters) as socket:
+                assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        leg = await centre.connected(client, await centre.desk().ready())
+        call = centre.twilio.calls[0]
+        async with stream(centre, call.sid, parameters_of(call.form["Twiml"])) as socket:
             assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
-        key = next(iter(centre.office.host._actors[transfer_id].body.keys))
-        leg.answer()
-        await asyncio.sleep(0.5)
-        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
-            start["customParameters"] = parameters | {"key": key}
-            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
-            assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+
+
+def parameters_of(twiml):
+    return {p.get("name"): p.get("value") for p in ElementTree.fromstring(twiml).iter("Parameter")}
+
+
+@pytest.mark.parametrize("remembered_s", [60.0, 0.0], ids=["known", "forgotten"])
+async def test_webhooks_that_are_called_once_more_change_nothing(call_centre, monkeypatch, remembered_s):
+    monkeypatch.setattr("actors.transfer.LINGER_S", remembered_s)
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        call = centre.twilio.calls[0]
+        await centre.twilio.break_stream(call)
+        async with asyncio.timeout(5):
+            while len(call.streams) < 2:
+                await asyncio.sleep(0.02)
+        await hear_each_other(client, leg)
+
+        asked = [url.partition("?")[0].rpartition("/")[2] for url, _ in centre.twilio.posts]
+        assert sorted(set(asked)) == ["status", "transfer_bridge"]
+        answers = dict(zip(asked, await centre.twilio.replay(), strict=True))
+        # no key to a talk for whoever has listened in
+        assert "<Hangup" in answers["transfer_bridge"]
+        assert not parameters_of(answers["transfer_bridge"])
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert desk.view.state == "on_call"
+
+        leg.hang_up()
+        await told(client, "ended", 3)
+        await nothing_left(centre)
+        await desk.until("wrap_up")
+        await desk.does(DeskAction.READY)
+        second = await brought_to("ringing", centre, client, desk)
+        await centre.twilio.replay()
+        assert desk.view.state == "ringing"
+        await desk.does(DeskAction.ACCEPT)
+        second.answer()
+        await told(client, "connected", 5)
+        assert [one.is_over for one in centre.twilio.calls] == [True, False]
+        assert set(centre.twilio.answers) <= {200, 204}
