@@ -82,6 +82,8 @@ class TransferView(_Value):
     absent: bool = False
     """Nobody is at work right now, so it can't be told how long."""
     why: Why | None = None
+    declined: list[str] = []
+    """Who did not take it, each with their reason; not for the caller."""
     known_phone: str = ""
     """When it has failed: the last four digits of the number that we have of the caller; empty when there is none."""
     line: LineAddress | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from xml.etree import ElementTree
 
 import aiohttp
@@ -89,7 +90,7 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_centre):
         first = await centre.twilio.next_leg()
         first.ring()
         await dora.until("ringing")
-        await dora.does(DeskAction.DECLINE)
+        await dora.does(DeskAction.DECLINE, "Wrong department " * 10)
         second = await centre.twilio.next_leg()
         assert (first.extension, second.extension) == ("2001", "2002")
         await eve.until("ringing")
@@ -98,6 +99,12 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_centre):
         second.answer()
         await told(client, "connected", 5)
         assert [call.is_over for call in centre.twilio.calls] == [True, False]
+        second.hang_up()
+        await told(client, "ended", 3)
+        # supervisors see why, the caller does not
+        record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
+        assert record.metadata.hand_over.declined == [f"Dora: {'Wrong department ' * 10}"[: len("Dora: ") + 100]]
+        assert "Wrong department" not in json.dumps(client.received)
 
 
 @pytest.mark.parametrize("code", [486, 603, 480, 404, 503])

@@ -759,6 +759,7 @@ export interface Choices {
  */
 export interface HandOverRecord {
   agent_name: string;
+  declined: string[];
   department: string;
   extension: string;
   outcome: string;
