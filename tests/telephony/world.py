@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from actors.transfer_host import TransferHost
-from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta, TransferContext
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
 from convonet.auth.throttle import LocalThrottle
 from convonet.desk.crm_notes import CrmNotes
@@ -36,7 +36,7 @@ SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
 
 
 class HandingOverAgent:
-    """Hands over whoever says "human", and answers everything else."""
+    """Hands over whoever says "human", promises whoever says "call me" that it is done, and answers everything else."""
 
     def __init__(self):
         self.is_asked = asyncio.Event()
@@ -64,6 +64,8 @@ class HandingOverAgent:
         )
         over = "human" in request.transcript
         wish = answered.wish if answered else None
+        if "call me" in request.transcript:
+            wish = CallBackWish("support", "why is my list empty", "+14155550142")
         yield Final(
             text,
             "general",
