@@ -433,7 +433,8 @@ async def stream(centre, call_sid, parameters):
 
 async def test_a_stream_is_let_in_only_with_its_key(call_centre):
     async with call_centre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
-        leg = await brought_to("ringing", centre, client, await centre.desk().ready())
+        desk = await centre.desk().ready()
+        leg = await brought_to("ringing", centre, client, desk)
         near, url = f"{centre.twilio.gateway}/twilio/media", f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {}, "another-token")})
@@ -441,6 +442,10 @@ async def test_a_stream_is_let_in_only_with_its_key(call_centre):
             parameters = {"transfer": leg.headers["X-Convo-Transfer"], "attempt": "0", "key": key}
             async with stream(centre, centre.twilio.calls[0].sid, parameters) as socket:
                 assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        # nobody takes the desk for a voicemail box because of it
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await told(client, "connected", 5)
 
 
 async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(call_centre):
@@ -450,6 +455,8 @@ async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(call_ce
         async with stream(centre, call.sid, parameters_of(call.form["Twiml"])) as socket:
             assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        # the talk did not even have to be taken up again
+        assert len(call.streams) == 1
 
 
 def parameters_of(twiml):
