@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 
 it("shows names, reasons and all that is said as text", () => {
-  const call = {} as Call;
+  const call = {} as unknown as Call;
   const views = [mountFrame(call), mountConversation(), mountHuman(call)];
   const messages: AnyServerMessage[] = [
     authOk({ user_name: MARKUP }),
