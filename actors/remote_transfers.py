@@ -49,9 +49,9 @@ class RemoteTransfers:
         """See `TransferHost.said`."""
         await self._call("said", transfer_id, spoken)
 
-    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
+    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         """See `TransferHost.new_key`."""
-        return cast("str | None", await self._call("new_key", transfer_id, attempt))
+        return cast("str | None", await self._call("new_key", transfer_id, attempt, after))
 
     def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
         """See `TransferHost.follow`."""

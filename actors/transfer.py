@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from actors.published import Published
 from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
@@ -62,13 +62,23 @@ MOST_ENDS = 10
 """Times that a call is ended which Twilio does not let us end; it hangs up by itself when it asks what to do next."""
 
 
+class StreamKey(BaseModel):
+    """Opens one stream of an attempt's call. When that one has ended, it is good for one other key."""
+
+    value: str = Field(default_factory=lambda: secrets.token_urlsafe(24))
+    shown: bool = False
+
+    def is_same(self, other: str) -> bool:
+        return secrets.compare_digest(self.value.encode(), other.encode("utf-8", "replace"))
+
+
 class TransferBody(BaseModel):
     """All that is kept of a hand-over."""
 
     order: TransferOrder
     transfer: Transfer
-    keys: dict[str, int] = {}
-    """Stream keys that were not shown yet, each with its attempt."""
+    stream_keys: dict[int, StreamKey] = {}
+    """The newest of each attempt."""
     lines: dict[int, LineAddress] = {}
     """Where each attempt's audio is."""
     said: list[Spoken] = []
@@ -161,14 +171,20 @@ class TransferActor:
 
     # -- the line
 
-    def new_key(self, attempt: int) -> str | None:
-        """A key for another stream of this attempt's call; None when that call has nothing to do any more."""
+    async def new_key(self, attempt: int, after: str) -> str | None:
+        """A key for another stream of this attempt's call, once in exchange for the newest one.
+
+        None when that call has nothing to do any more, or somebody repeats what Twilio has asked before.
+        """
         attempts = self.transfer.attempts
         if self.transfer.is_over or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
             return None
-        key = secrets.token_urlsafe(24)
-        self.body.keys[key] = attempt
-        return key
+        key = self.body.stream_keys.get(attempt)
+        if key is None or not key.is_same(after):
+            return None
+        self.body.stream_keys[attempt] = new = StreamKey()
+        await self._save(self.body)
+        return new.value
 
     def open_line(self, request: LineRequest) -> Published[LineView] | None:
         """Let a line in, and give it what to follow; None when it has shown no valid key.
@@ -177,8 +193,11 @@ class TransferActor:
         """
         known = self.body.lines.get(request.attempt)
         returns = known is not None and secrets.compare_digest(known.key, request.address.key)
-        if not returns and self.body.keys.pop(request.key, None) != request.attempt:
-            return None
+        if not returns:
+            key = self.body.stream_keys.get(request.attempt)
+            if key is None or key.shown or not key.is_same(request.key):
+                return None
+            key.shown = True
         self.body.lines[request.attempt] = request.address
         self._line_attempt = request.attempt
         self._line.close()
@@ -221,6 +240,10 @@ class TransferActor:
             return None if self.transfer.is_over else TimeUp()
 
     async def _do(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            if isinstance(deed, PlaceCall):
+                # a host that is restored must know it: without it the call can't be connected any more
+                self.body.stream_keys[deed.attempt] = StreamKey()
         await self._save(self.body)
         for deed in deeds:
             self._do_one(deed)
@@ -263,9 +286,8 @@ class TransferActor:
     # -- calls
 
     async def _place(self, deed: PlaceCall) -> None:
-        key = secrets.token_urlsafe(24)
-        self.body.keys[key] = deed.attempt
-        order = CallOrder(self.transfer.transfer_id, deed.attempt, deed.extension, key, self._ring_s)
+        key = self.body.stream_keys[deed.attempt]
+        order = CallOrder(self.transfer.transfer_id, deed.attempt, deed.extension, key.value, self._ring_s)
         try:
             self.post(Placed(attempt=deed.attempt, call_sid=await self._bridge.place(order)))
             return

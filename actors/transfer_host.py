@@ -84,6 +84,9 @@ LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
 EXTENSION = re.compile(r"[0-9*#]{2,20}")
 """What can be dialled at a desk; the page's own pattern is the same."""
 
+MOST_REASON = 100
+"""Characters that a person at a desk may say of why they take no call."""
+
 KNOWN_PHONE_S = 0.5
 """How long a caller waits to hear that it has failed, if the CRM did not say until then whether it has their number."""
 
@@ -249,10 +252,10 @@ class TransferHost:
             actor.view.publish(self.view(actor.body))
             self._desks_changed()
 
-    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
-        """A key for another stream of a call; None when the call should be hung up."""
+    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
+        """A key for another stream of a call, after this one; None when the call should be hung up."""
         actor = self._actors.get(transfer_id)
-        return actor.new_key(attempt) if actor is not None else None
+        return await actor.new_key(attempt, after) if actor is not None else None
 
     async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
         """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""
@@ -301,7 +304,7 @@ class TransferHost:
                 if desk.state is DeskState.READY:
                     self._cards.pop(name, None)
             case DeskAction.NOT_READY:
-                done = switchboard.be_not_ready(name, text[:100], now)
+                done = switchboard.be_not_ready(name, text[:MOST_REASON], now)
                 if done:
                     self._cards.pop(name, None)
                     self._find_again()
@@ -309,7 +312,7 @@ class TransferHost:
                 switchboard.talking(name, now)
                 done = self.tell(transfer_id, Accepted(desk=name))
             case DeskAction.DECLINE:
-                done = self.tell(transfer_id, Declined(desk=name))
+                done = self.tell(transfer_id, Declined(desk=name, reason=text[:MOST_REASON]))
             case DeskAction.HANG_UP | DeskAction.LOST:
                 done = self.tell(transfer_id, DeskHungUp(desk=name))
             case DeskAction.BLIND_TRANSFER | DeskAction.ATTENDED_TRANSFER:
@@ -461,6 +464,7 @@ class TransferHost:
             wait_s=switchboard.expected_wait_s(transfer.transfer_id),
             absent=transfer.absent_since is not None,
             why=transfer.why,
+            declined=self._declined(transfer),
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said,
             summary=self._summary(body) if transfer.state is State.ENDED else "",
@@ -468,6 +472,12 @@ class TransferHost:
             connected_at=transfer.connected_at,
             ended_at=transfer.ended_at,
         )
+
+    def _declined(self, transfer: Transfer) -> list[str]:
+        desks = self._office.switchboard.desks
+        who = [(attempt.desk, attempt.reason) for attempt in transfer.attempts if attempt.over is Why.DECLINED]
+        names = [(desks[name].display_name if name in desks else name, reason) for name, reason in who]
+        return [f"{name}: {reason}" if reason else name for name, reason in names]
 
     def _found(self, found: Found | None) -> bool:
         if found is None:
@@ -584,7 +594,7 @@ def card_of(order: TransferOrder) -> Card:
     return Card(
         transfer_id=order.transfer_id,
         name=context.user_name or "Unknown caller",
-        verified="PIN",
+        verified_by=context.verified_by,
         department=order.department,
         reason=order.reason,
         summary=context.summary,

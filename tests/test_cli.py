@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from datetime import UTC, datetime
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
 from convonet.telephony.ledger import CallBackRow, Ledger
 from tests.telephone import TELEPHONE
+from tests.vendors.twilio import ACCOUNT, TOKEN, TwilioServer
 
 
 @pytest.fixture
@@ -68,6 +70,43 @@ def test_an_operator_sees_who_waits_to_be_called_back(command):
     assert "+14155550142" in listed
     # without a telephone nobody can be called
     assert command("call-backs", "place", str(one), "--extension", "2001").exit_code != 0
+
+
+async def test_an_operator_calls_a_caller_back(command, monkeypatch):
+    one = await _call_back()
+    place = ("call-backs", "place", str(one), "--extension", "2001")
+    async with TwilioServer() as twilio:
+        own = {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_AUTH_TOKEN": TOKEN, "TWILIO_BASE_URL": twilio.url}
+        for name, value in {**TELEPHONE, **own, "TWILIO_PHONE_NUMBER": "+14155550100"}.items():
+            monkeypatch.setenv(name, value)
+        get_settings.cache_clear()
+        for refusal in (401, 429, 500):
+            twilio.refusals = [refusal]
+            failed = await asyncio.to_thread(command, *place)
+            assert failed.exit_code != 0
+            assert f"Twilio answered {refusal}" in str(failed.exception)
+            assert not twilio.calls
+            assert str(one) in (await asyncio.to_thread(command, "call-backs", "list")).output
+        placed = await asyncio.to_thread(command, *place)
+        (call,) = twilio.calls
+        assert placed.output == f"Calling Demo ({call.sid}).\n"
+        assert (call.form["To"], call.form["From"]) == ("+14155550142", "+14155550100")
+        dial = ElementTree.fromstring(call.form["Twiml"]).find("Dial")
+        assert dial.get("callerId") == "+14155550100"
+        assert dial.find("Sip").text == "sip:2001@pbx.test;transport=udp"
+        assert (await asyncio.to_thread(command, "call-backs", "list")).output == ""
+        assert await _called_back_by(one) == "extension 2001"
+        # nobody is called twice
+        assert (await asyncio.to_thread(command, *place)).exit_code != 0
+        assert len(twilio.calls) == 1
+
+
+async def _called_back_by(call_back_id):
+    database = Database(get_settings().database_url)
+    async with database.reading() as session:
+        row = await session.get(CallBackRow, call_back_id)
+    await database.close()
+    return row.done_by
 
 
 async def _member(username, password):

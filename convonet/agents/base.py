@@ -16,6 +16,9 @@ from convonet.ids import SessionId, TurnId, UserId
 
 AgentType = Literal["todo", "mortgage", "healthcare", "hanok_table", "general"]
 
+Proof = Literal["PIN"]
+"""How a caller has shown who they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -27,6 +30,8 @@ class Caller:
     """IANA name."""
     llm_provider: str | None = None
     """The hosted model that answers them first, if it is set up."""
+    verified_by: Proof | None = None
+    """None: it was taken on trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class TransferContext(BaseModel):
     activities: list[str]
     suitecrm_context: dict[str, str] = {}
     summary: str
+    verified_by: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,10 @@ def context_of(request: TurnRequest, open_question: str, today: date) -> Transfe
     """What the human is told: who calls, what for, what was done, what is open."""
     done = [deed for message in request.history for deed in message.done]
     asked = [message.content for message in request.history if message.role == "user"]
+    caller = request.caller
+    verified = f"verified by {caller.verified_by}" if caller.verified_by else "not verified"
     lines = [
-        f"{request.caller.user_name or 'A caller'}, verified by PIN, {today:%B} {today.day}.",
+        f"{caller.user_name or 'A caller'}, {verified}, {today:%B} {today.day}.",
         f"Asked: {'; '.join(asked[-3:])}." if asked else "Asked for a person at once.",
         f"Done: {'; '.join(done)}." if done else "Nothing was changed yet.",
     ]
@@ -87,10 +89,11 @@ def context_of(request: TurnRequest, open_question: str, today: date) -> Transfe
         lines.append(f"Open: {open_question}")
     return TransferContext(
         conversation_history=[_line(message) for message in request.history[-MOST_TOLD:]],
-        user_id=request.caller.user_id,
-        user_name=request.caller.user_name,
+        user_id=caller.user_id,
+        user_name=caller.user_name,
         activities=done,
         summary=" ".join(lines),
+        verified_by=caller.verified_by,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+from dataclasses import replace
 from typing import Protocol
 
 import asyncpg
@@ -53,7 +54,7 @@ class FixedPin:
 
     def __init__(self, pin: str, caller: Caller) -> None:
         self._pin = pin
-        self._caller = caller
+        self._caller = replace(caller, verified_by="PIN")
 
     async def verify(self, pin: str) -> Caller:
         """See `PinVerifier.verify`."""
@@ -93,7 +94,7 @@ class PostgresPins:
         if user is None or not matches or not user["is_active"]:
             raise AuthRefused
         name = user["first_name"] or user["username"]
-        return Caller(UserId(user["id"]), name, self._timezone, llm_provider=user["llm_provider"])
+        return Caller(UserId(user["id"]), name, self._timezone, user["llm_provider"], verified_by="PIN")
 
     async def close(self) -> None:
         """Close the connections; the next `verify` opens new ones."""

@@ -37,6 +37,8 @@ class HandOverRecord(BaseModel):
     outcome: str
     """`ended` when two people have talked, else `failed`."""
     why: str | None
+    declined: list[str] = []
+    """Who at a desk did not take the caller, each with the reason that they gave."""
     waited_s: float
     talked_s: float
     sentences: int

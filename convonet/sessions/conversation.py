@@ -47,6 +47,9 @@ class Conversation(BaseModel):
     last_turn: FinishedTurn | None = None
     transfer: OngoingTransfer | None = None
     """The hand-over to a human that is going on."""
+    _since: tuple[ChatMessage, ...] = ()
+    """What was said outside a turn since the agent was asked last: its answer knows nothing of it."""
+    _memory_since: dict[str, str] = {}
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
         """See `convonet.ids.turn_id_of`."""
@@ -56,12 +59,16 @@ class Conversation(BaseModel):
         """Whether this utterance's turn is over."""
         return self.last_turn is not None and self.last_turn.utterance_id == utterance_id
 
+    def ask_agent(self) -> None:
+        """The agent gets to know the conversation as it is now; `remember` adds what comes before its answer."""
+        self._since, self._memory_since = (), {}
+
     def remember(self, utterance_id: str, transcript: str, final: Final | None) -> None:
         """Note the end of a turn; `final` is None when it was cancelled or failed."""
         if final is not None:
-            self.history = final.history[-MAX_HISTORY:]
+            self.history = (*final.history, *self._since)[-MAX_HISTORY:]
             self.agent_type = final.agent_type
-            self.memory = final.memory
+            self.memory = final.memory | self._memory_since
         self.last_turn = FinishedTurn(
             utterance_id=utterance_id,
             turn_id=self.turn_id_of(utterance_id),
@@ -73,9 +80,12 @@ class Conversation(BaseModel):
             last_seq=self.seq,
         )
 
-    def note(self, said: tuple[ChatMessage, ...]) -> None:
+    def note(self, said: tuple[ChatMessage, ...], memory: dict[str, str]) -> None:
         """Remember what was said outside a turn, for the agent to know it."""
         self.history = (*self.history, *said)[-MAX_HISTORY:]
+        self.memory = self.memory | memory
+        self._since = (*self._since, *said)
+        self._memory_since = self._memory_since | memory
 
     def choose(self, preferences: Preferences) -> None:
         """Take over what the client chose; what it left open stays."""

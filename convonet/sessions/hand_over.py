@@ -106,8 +106,7 @@ class HandOver:
             self._announce(words)
         if view.state in (State.ENDED, State.FAILED):
             self._services.record(record_of(self._conversation, ongoing, view))
-            self._conversation.note(remembered(ongoing.order.context, view))
-            self._conversation.memory = self._conversation.memory | after(view, ongoing.order.reason)
+            self._conversation.note(remembered(ongoing.order.context, view), after(view, ongoing.order.reason))
             self._conversation.transfer = self.told = None
         return True
 

@@ -45,6 +45,7 @@ def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: Transf
                 agent_name=view.agent_name,
                 outcome=view.state,
                 why=view.why,
+                declined=view.declined,
                 waited_s=round(connected - asked, 3),
                 talked_s=round(ended - connected, 3),
                 sentences=len(view.said),

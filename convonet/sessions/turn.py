@@ -141,6 +141,7 @@ class Turn:
 
     def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
+        conversation.ask_agent()
         return TurnRequest(
             session_id=conversation.session_id,
             turn_id=self._turn_id,

@@ -18,7 +18,7 @@ from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.bridge import CallOrder
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.line import Host, Line
-from convonet.telephony.twilio import connect_twiml, hang_up_twiml, is_signed, progress_of, webhook
+from convonet.telephony.twilio import AFTER, connect_twiml, hang_up_twiml, is_signed, progress_of, webhook
 from convonet.web.refusals import Refused
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ GOING_AWAY = 1001
 class Hub(Host, Protocol):
     """The host of the hand-overs, as the webhooks see it. Each raises `HostAway`."""
 
-    async def new_key(self, transfer_id: str, attempt: int) -> str | None: ...
+    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
 
 
 class TwilioGate:
@@ -70,7 +70,7 @@ class TwilioGate:
         """What a call shall do whose stream has ended: try another one, or hang up."""
         name = request.url.path.rpartition("/twilio/")[2]
         transfer_id, attempt, _ = await self._read(request, name)
-        key = await self._hub.new_key(transfer_id, attempt)
+        key = await self._hub.new_key(transfer_id, attempt, request.query_params.get(AFTER, ""))
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
         order = CallOrder(transfer_id, attempt, "", key, 0.0)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from convonet.agents.base import TransferContext
+from convonet.agents.base import Proof, TransferContext
 from convonet.errors import ConvonetError
 from convonet.ids import SessionId
 from convonet.speech.base import Language
@@ -82,6 +82,8 @@ class TransferView(_Value):
     absent: bool = False
     """Nobody is at work right now, so it can't be told how long."""
     why: Why | None = None
+    declined: list[str] = []
+    """Who did not take it, each with their reason; not for the caller."""
     known_phone: str = ""
     """When it has failed: the last four digits of the number that we have of the caller; empty when there is none."""
     line: LineAddress | None = None
@@ -130,7 +132,7 @@ class Card(_Value):
 
     transfer_id: str
     name: str
-    verified: str
+    verified_by: Proof | None
     department: str
     reason: str
     summary: str

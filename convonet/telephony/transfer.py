@@ -151,6 +151,8 @@ class Declined(BaseModel):
 
     kind: Literal["declined"] = "declined"
     desk: str
+    reason: str = ""
+    """As the person says."""
 
 
 class Whispered(BaseModel):
@@ -298,6 +300,8 @@ class Attempt(BaseModel):
     passed_at: float | None = None
     """When the last one did."""
     over: Why | None = None
+    reason: str = ""
+    """Why the person has declined, in their own words."""
 
 
 class Transfer(BaseModel):
@@ -468,7 +472,10 @@ class Transfer(BaseModel):
                 attempt.accepted = True
                 return self._whisper(now) if attempt.streaming else []
             case Declined():
-                return self._next_desk(Why.DECLINED, now) if self.state is not State.CONNECTED else []
+                if self.state is State.CONNECTED:
+                    return []
+                attempt.reason = event.reason
+                return self._next_desk(Why.DECLINED, now)
             case DeskHungUp():
                 if self.state is State.CONNECTED:
                     return self._finish(State.ENDED, Why.DESK_HUNG_UP)

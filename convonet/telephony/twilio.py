@@ -38,6 +38,9 @@ OVER_ALREADY = frozenset({20404, 21220})
 TRANSFER_HEADER = "X-Convo-Transfer"
 """Tells the desk's telephone which hand-over rings; a hint, not a right."""
 
+AFTER = "after"
+"""The key of the stream that has ended, in the address that is asked for another one."""
+
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
@@ -127,7 +130,8 @@ def connect_twiml(settings: Settings, order: CallOrder) -> str:
     stream.parameter(name="attempt", value=str(order.attempt))
     stream.parameter(name="key", value=order.stream_key)
     response.append(connect)
-    response.redirect(f"{webhook(settings, 'transfer_bridge')}?{_which(order)}", method="POST")
+    again = f"{webhook(settings, 'transfer_bridge')}?{_which(order)}&{urlencode({AFTER: order.stream_key})}"
+    response.redirect(again, method="POST")
     return str(response)
 
 

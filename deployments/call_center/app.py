@@ -89,9 +89,9 @@ class CallCenter:
         """See `TransferHost.said`."""
         await self._host.said(transfer_id, spoken)
 
-    async def new_key(self, transfer_id: str, attempt: int) -> str | None:
+    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         """See `TransferHost.new_key`."""
-        return await self._host.new_key(transfer_id, attempt)
+        return await self._host.new_key(transfer_id, attempt, after)
 
 
 def build(args: dict[str, str]) -> Application:

@@ -13,6 +13,7 @@ from convonet.agents.call_back import (
     reply,
     talk_of,
 )
+from convonet.agents.hand_over import NO_HUMAN_YET
 from convonet.agents.small_talk import last_answer
 from tests.agents.test_hosted_models import hosted, scripted
 from tests.telephone import TELEPHONE
@@ -147,6 +148,26 @@ async def test_a_yes_to_something_else_is_no_yes_to_the_offer(sqlite_world):
     await talk.say("add buy milk to my list")
     assert (await talk.say("yes")).final.call_back is None
     assert CALL_BACK not in talk.memory
+
+
+async def test_where_nobody_can_be_reached_at_all_a_call_back_is_offered_and_noted(sqlite_world):
+    talk = await sqlite_world.talk()
+    asked = await talk.say("let me talk to a person")
+    assert asked.text == NO_HUMAN_YET
+    assert (asked.final.transfer_marker, asked.final.call_back) == (None, None)
+    assert (await talk.say("yes please")).text == WHICH_NUMBER
+    assert (await talk.say("415 555 0142")).text == HEARD
+    noted = await talk.say("yes")
+    assert noted.final.call_back == CallBackWish("support", "let me talk to a person", "+14155550142")
+    # the desks learn who it is
+    assert noted.final.transfer_context.user_id == talk.caller.user_id
+
+
+async def test_nobody_is_called_back_who_goes_on_with_the_agent_instead(sqlite_world):
+    talk = await sqlite_world.talk()
+    await talk.say("let me talk to a person")
+    assert "buy milk" in (await talk.say("add buy milk to my list")).text
+    assert (await talk.say("yes")).final.call_back is None
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

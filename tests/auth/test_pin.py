@@ -23,6 +23,7 @@ from convonet.settings import Settings
 from tests.fixtures.ports import free_port
 
 CALLER = Caller(DEMO_USER_ID, "Demo")
+VERIFIED = Caller(DEMO_USER_ID, "Demo", verified_by="PIN")
 
 USERS = """
     CREATE TABLE users_anthropic (
@@ -53,7 +54,7 @@ async def pins(fresh_database: str) -> AsyncIterator[PostgresPins]:
 
 async def test_the_right_pin_names_the_user_with_first_name_and_time_zone(pins: PostgresPins) -> None:
     caller = await pins.verify("471182")
-    assert (caller.user_name, caller.timezone) == ("Ada", "Europe/Vienna")
+    assert (caller.user_name, caller.timezone, caller.verified_by) == ("Ada", "Europe/Vienna", "PIN")
     assert len(caller.user_id) == 36
 
 
@@ -135,7 +136,7 @@ async def test_pins_are_not_in_logs_and_reprs(pins: PostgresPins, caplog: pytest
 
 async def test_the_embedded_pin_opens_to_its_caller_only() -> None:
     pins = FixedPin("471182", CALLER)
-    assert await pins.verify("471182") == CALLER
+    assert await pins.verify("471182") == VERIFIED
     for pin in ["471183", "47118", "4711820", "0471182", *MALFORMED, *INJECTIONS]:
         with pytest.raises(AuthRefused):
             await pins.verify(pin)
@@ -146,7 +147,7 @@ async def test_no_other_text_is_taken_for_the_embedded_pin(pin: str, known: str)
     if pin != known:
         with pytest.raises(AuthRefused):
             await FixedPin(known, CALLER).verify(pin)
-    assert await FixedPin(known, CALLER).verify(known) == CALLER
+    assert await FixedPin(known, CALLER).verify(known) == VERIFIED
 
 
 async def test_the_settings_choose_where_pins_come_from() -> None:

@@ -134,6 +134,9 @@ class DeskPage:
         self.page = page
         self._product = product
         self._errors = []
+        self.sent = []
+        """What the page has told our server."""
+        page.on("websocket", self._watch)
         page.set_default_timeout(WAIT_MS)
         page.add_init_script(PLAIN_MICROPHONE)
         page.add_init_script(EAR)
@@ -173,6 +176,10 @@ class DeskPage:
     def until_enabled(self, test_id):
         """Wait until this button can be pressed: the telephone rings."""
         expect(self.page.get_by_test_id(test_id)).to_be_enabled(timeout=WAIT_MS)
+
+    def _watch(self, socket):
+        if socket.url.endswith("/call-center/ws"):
+            socket.on("framesent", lambda frame: self.sent.append(json.loads(frame)))
 
     def hears(self, hz, wait_s=6):
         return hears(self.page, hz, wait_s)

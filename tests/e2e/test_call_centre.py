@@ -103,10 +103,13 @@ def test_who_is_declined_may_be_called_back(desk, caller, carrier):
     # what callers say is text, whatever it looks like
     desk.until("card-reason", "<img src=x onerror=alert(1)>")
     assert desk.page.locator("[data-testid=card] img").count() == 0
+    desk.until("card-how", "Verified by PIN")
     desk.until_enabled("accept")
+    desk.page.get_by_test_id("decline-reason").select_option("Wrong department")
     desk.click("decline")
     caller.until("transfer_status", state="failed")
     desk.until("state", "Ready")
+    assert {"type": "desk_does", "action": "decline", "text": "Wrong department"} in desk.sent
     assert "call you back" in caller.until("announcement")["text"]
     seen = len(caller.frames)
     caller.type("yes please")
@@ -127,6 +130,17 @@ def test_a_caller_who_leaves_stops_the_ringing(desk, caller, carrier):
     caller.until("transfer_status", state="failed")
     desk.until("state", "Ready")
     desk.until("idle", "No call")
+    assert carrier.nothing_left() is True
+
+
+def test_a_caller_who_hangs_up_in_a_talk_ends_it_at_the_desk_too(desk, caller, carrier):
+    connect(desk, caller)
+    caller.page.get_by_test_id("hangup").click()
+    caller.page.get_by_text("You hung up.").wait_for()
+    desk.until("state", "After the call")
+    # its telephone too, not only what the server says of it
+    assert hears_nothing(desk.page) is True
+    assert desk.page.get_by_test_id("call").is_hidden()
     assert carrier.nothing_left() is True
 
 

@@ -2,10 +2,21 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import delete
 
 from convonet.domains.crm.models import ContactOwnerRow
-from tests.telephony.test_hand_over_failures import ask, offered, told
+from convonet.sessions.transfer_words import FAILURES
+from convonet.telephony.transfer import Why
+from tests.telephony.test_hand_over import conversation_of
+from tests.telephony.test_hand_over_failures import (
+    BEFORE_IT_IS_JOINED,
+    ask,
+    brought_to,
+    nothing_left,
+    offered,
+    told,
+)
 
 
 async def nobody_knows_the_number(centre):
@@ -93,3 +104,36 @@ async def test_nobody_is_called_back_who_says_never_mind(call_centre):
         assert "nobody will call you" in await say(client, "never mind")
         await say(client, "yes")
         assert await centre.ledger.call_backs() == []
+
+
+@pytest.mark.parametrize("state", BEFORE_IT_IS_JOINED)
+async def test_who_is_promised_a_call_back_does_not_wait_any_longer(call_centre, state):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        await brought_to(state, centre, client, desk)
+        await say(client, "I can't wait, call me back")
+        assert (await told(client, "failed"))["reason"] == "caller_cancelled"
+        # and is not offered once more what is promised already
+        await client.until("announcement", text=FAILURES[Why.CALLER_CANCELLED])
+        assert (await noted(centre)).phone == "+14155550142"
+        await nothing_left(centre)
+
+
+async def test_an_offer_that_is_made_while_the_agent_thinks_is_remembered(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        await centre.desk().ready()
+        await ask(client)
+        leg = await centre.twilio.next_leg()
+        centre.agent.is_asked.clear()
+        centre.agent.may_answer.clear()
+        client.say("text_input", text="what is on my list")
+        await centre.agent.is_asked.wait()
+        leg.answer(486)
+        await told(client, "failed")
+        offer = await offered(client)
+        centre.agent.may_answer.set()
+        assert (await client.until("agent_final"))["text"] == "You said what is on my list."
+        assert "will call you back" in await say(client, "yes please")
+        assert (await noted(centre)).reason == "why is my list empty"
+        lines = [line.content for line in conversation_of(centre, client).history]
+        assert lines.index("You said what is on my list.") < lines.index(offer) < lines.index("yes please")

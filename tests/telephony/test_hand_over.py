@@ -5,8 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
+from convonet.auth.pin import OpenDoor
 from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
+from tests.sessions.doubles import CALLER
 
 
 def conversation_of(centre, client):
@@ -39,6 +41,17 @@ async def talk(client, leg):
     return at_desk, at_caller
 
 
+async def hear_each_other(client, leg):
+    """Wait until audio comes through, both ways; a line or a socket may be being replaced."""
+    client.heard.clear()
+    leg.heard.clear()
+    async with asyncio.timeout(10):
+        while not (client.heard and leg.heard):
+            client.say_raw(bytes(640))
+            leg.say(mulaw.SILENCE * 160)
+            await asyncio.sleep(0.02)
+
+
 async def quiet(client, leg):
     """Both are silent for a second."""
     for _ in range(50):
@@ -56,6 +69,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         view = await desk.until("ringing")
         # the card is there before the telephone rings
         assert (view.card.name, view.card.reason) == ("Demo", "why is my list empty")
+        assert view.card.verified_by == "PIN"
         leg = await centre.twilio.next_leg()
         assert leg.address == "sip:2001@pbx.test;transport=udp"
         assert leg.headers["X-Convo-Transfer"] == view.card.transfer_id
@@ -97,6 +111,16 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert not centre.twilio.open_calls
         assert len(centre.twilio.calls) == 1
         assert set(centre.twilio.answers) <= {200, 204}
+
+
+async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_centre):
+    async with call_centre() as centre:
+        for host in centre.sessions.hosts.values():
+            host._pins = OpenDoor(CALLER)
+        desk = await centre.desk().ready()
+        async with centre.caller() as client:
+            client.say("text_input", text="a human please")
+            assert (await desk.until("ringing")).card.verified_by is None
 
 
 async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_centre):

@@ -1,16 +1,22 @@
 """All that can go wrong with a hand-over: each has its outcome, the caller hears of it, and no call stays open."""
 
 import asyncio
+import contextlib
+import json
+from xml.etree import ElementTree
 
 import aiohttp
 import pytest
 
 from convonet.telephony.messages import DeskAction
-from tests.telephony.test_hand_over import talk
+from tests.telephony.test_hand_over import conversation_of, hear_each_other, talk
 from tests.vendors.twilio import PUBLIC, sign
 
 TOLD_S = 1.0
 """How soon a caller must know."""
+
+BEFORE_IT_IS_JOINED = ("queued", "dialing", "ringing", "whisper")
+STATES = (*BEFORE_IT_IS_JOINED, "connected")
 
 
 async def ask(client):
@@ -42,6 +48,30 @@ async def whispering(desk):
             await asyncio.sleep(0.02)
 
 
+async def brought_to(state, centre, client, desk):
+    """The hand-over is in this state; returns the leg, if there is one. A whisper lasts until `leg.listened` is set."""
+    if state == "connected":
+        return await centre.connected(client, desk)
+    if state == "queued":
+        await desk.does(DeskAction.NOT_READY, "lunch")
+    await ask(client)
+    if state == "queued":
+        await told(client, "queued")
+        return None
+    leg = await centre.twilio.next_leg()
+    await told(client, "dialing")
+    if state != "dialing":
+        leg.ring()
+        await told(client, "ringing")
+    if state == "whisper":
+        leg.listened = asyncio.Event()
+        leg.played = leg.listened.wait
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await whispering(desk)
+    return leg
+
+
 async def offered(client):
     """The caller hears that it failed, and what can be done instead."""
     text = (await client.until("announcement"))["text"]
@@ -60,7 +90,7 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_centre):
         first = await centre.twilio.next_leg()
         first.ring()
         await dora.until("ringing")
-        await dora.does(DeskAction.DECLINE)
+        await dora.does(DeskAction.DECLINE, "Wrong department " * 10)
         second = await centre.twilio.next_leg()
         assert (first.extension, second.extension) == ("2001", "2002")
         await eve.until("ringing")
@@ -69,6 +99,12 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_centre):
         second.answer()
         await told(client, "connected", 5)
         assert [call.is_over for call in centre.twilio.calls] == [True, False]
+        second.hang_up()
+        await told(client, "ended", 3)
+        # supervisors see why, the caller does not
+        record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
+        assert record.metadata.hand_over.declined == [f"Dora: {'Wrong department ' * 10}"[: len("Dora: ") + 100]]
+        assert "Wrong department" not in json.dumps(client.received)
 
 
 @pytest.mark.parametrize("code", [486, 603, 480, 404, 503])
@@ -197,24 +233,18 @@ async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again(call_centre):
 # -- the caller leaves
 
 
-@pytest.mark.parametrize("how", ["hangup", "transfer_cancel", "never mind"])
-@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "connected"])
+@pytest.mark.parametrize(
+    ("state", "how"),
+    [
+        *((state, how) for state in BEFORE_IT_IS_JOINED for how in ("hangup", "transfer_cancel", "never mind")),
+        # "never mind" is said to the human then, see below
+        *(("connected", how) for how in ("hangup", "transfer_cancel")),
+    ],
+)
 async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        if state == "queued":
-            await desk.does(DeskAction.NOT_READY, "lunch")
-        if state == "connected":
-            if how == "never mind":
-                return  # nobody but the human hears it then
-            await centre.connected(client, desk)
-        else:
-            await ask(client)
-        if state in ("dialing", "ringing"):
-            leg = await centre.twilio.next_leg()
-            if state == "ringing":
-                leg.ring()
-                await told(client, "ringing")
+        await brought_to(state, centre, client, desk)
         if how == "never mind":
             client.say("text_input", text="never mind")
         else:
@@ -223,10 +253,22 @@ async def test_a_caller_who_leaves_leaves_no_call_behind(call_centre, state, how
             await told(client, "ended" if state == "connected" else "failed", 2)
             await goes_on_with_the_agent(client)
         await nothing_left(centre)
-        if state in ("dialing", "ringing"):
-            await desk.until("ready")
-        if state == "connected":
-            await desk.until("wrap_up")
+        await desk.until({"queued": "not_ready", "dialing": "ready", "ringing": "ready"}.get(state, "wrap_up"))
+
+
+async def test_a_connected_caller_who_types_never_mind_has_said_it_to_nobody(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await brought_to("connected", centre, client, desk)
+        client.say("text_input", text="never mind")
+        assert (await client.until("error"))["code"] == "invalid_mode"
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert desk.view.state == "on_call"
+        assert len(centre.twilio.open_calls) == 1
+        leg.hang_up()
+        # nothing of it was kept for the agent either
+        await told(client, "ended", 3)
+        assert "never mind" not in [line.content for line in conversation_of(centre, client).history]
 
 
 async def test_a_caller_who_is_gone_without_a_word_is_missed(call_centre, monkeypatch):
@@ -277,90 +319,77 @@ async def test_a_busy_desk_is_not_rung_again(call_centre):
 # -- processes die
 
 
-@pytest.mark.parametrize("state", ["queued", "dialing", "ringing", "whisper", "connected"])
+async def talks_in_the_end(state, centre, client, desk, leg):
+    """From this state it goes on as if nothing had happened, with the one call that was placed."""
+    if state == "queued":
+        await desk.until("not_ready")
+        await desk.does(DeskAction.READY)
+        leg = await centre.twilio.next_leg()
+    if state == "whisper":
+        leg.listened.set()
+    elif state != "connected":
+        leg.ring()
+        await desk.until("ringing")
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+    if state != "connected":
+        await told(client, "connected", 5)
+    await hear_each_other(client, leg)
+    assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+    leg.hang_up()
+    await told(client, "ended", 3)
+    assert len(centre.twilio.calls) == 1
+    await nothing_left(centre)
+
+
+@pytest.mark.parametrize("state", STATES)
 async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = None
-        if state == "queued":
-            await desk.does(DeskAction.NOT_READY, "lunch")
-            await ask(client)
-            await told(client, "queued")
-        elif state == "connected":
-            leg = await centre.connected(client, desk)
-        else:
-            await ask(client)
-            leg = await centre.twilio.next_leg()
-            if state in ("ringing", "whisper"):
-                leg.ring()
-                await told(client, "ringing")
-            if state == "whisper":
-                heard = asyncio.Event()
-                leg.played = heard.wait  # the desk listens to who calls
-                await desk.does(DeskAction.ACCEPT)
-                leg.answer()
-                await whispering(desk)
+        leg = await brought_to(state, centre, client, desk)
         await centre.office.kill()
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         if state == "whisper":
-            heard.set()
+            leg.listened.set()
         await asyncio.sleep(0.2)
         await centre.office.start()
-        if state == "queued":
-            await desk.until("not_ready")
-            await desk.does(DeskAction.READY)
-            leg = await centre.twilio.next_leg()
-        if state not in ("whisper", "connected"):
-            leg.ring()
-            await desk.until("ringing")
-            await desk.does(DeskAction.ACCEPT)
-            leg.answer()
-        if state != "connected":
-            await told(client, "connected", 5)
-        await asyncio.sleep(0.3)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
-        leg.hang_up()
-        await told(client, "ended", 3)
-        assert len(centre.twilio.calls) == 1
-        await nothing_left(centre)
+        await talks_in_the_end(state, centre, client, desk, leg)
 
 
-async def test_the_replica_that_holds_the_line_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_replica_that_twilio_reaches_may_die(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+        leg = await brought_to(state, centre, client, desk)
         await centre.add_gate()
         await centre.gates[0].stop()
-        async with asyncio.timeout(5):
-            while len(centre.twilio.calls[0].streams) < 2:
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.8)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        await talks_in_the_end(state, centre, client, desk, leg)
 
 
-async def test_the_replica_that_holds_the_caller_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_replica_that_holds_the_caller_may_die(call_centre, state):
     async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:
-            leg = await centre.connected(client, desk)
+            leg = await brought_to(state, centre, client, desk)
             token, seq = client.resume_token, client.last_seq()
         async with centre.sessions.client() as again:
             await again.resume(token, seq)
-            await asyncio.sleep(0.3)
-            assert await talk(again, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+            # the page may have been loaded anew
+            shown = "ringing" if state == "whisper" else state
+            assert (await told(again, shown))["seq"] == 0
+            await talks_in_the_end(state, centre, again, desk, leg)
 
 
-async def test_the_host_of_the_session_may_die(call_centre):
+@pytest.mark.parametrize("state", STATES)
+async def test_the_host_of_the_session_may_die(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+        leg = await brought_to(state, centre, client, desk)
         centre.sessions.kill(centre.sessions.host_of(client.session_id))
-        await asyncio.sleep(0.5)
-        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
-        leg.hang_up()
-        await told(client, "ended", 3)
+        await talks_in_the_end(state, centre, client, desk, leg)
         await goes_on_with_the_agent(client)
 
 
@@ -388,27 +417,84 @@ async def test_a_webhook_that_twilio_did_not_make_is_refused(call_centre, path, 
             assert answer.status in (200, 204)
 
 
-async def test_a_stream_is_let_in_once_and_only_with_its_key(call_centre):
+@contextlib.asynccontextmanager
+async def stream(centre, call_sid, parameters):
+    """A media stream that says it is of this call; it is signed as Twilio signs all of them."""
+    url = f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
+    near = f"{centre.twilio.gateway}/twilio/media"
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket,
+    ):
+        start = {"streamSid": "MZ1", "callSid": call_sid, "customParameters": parameters}
+        await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+        yield socket
+
+
+async def test_a_stream_is_let_in_only_with_its_key(call_centre):
     async with call_centre() as centre, centre.caller() as client, aiohttp.ClientSession() as http:
-        await centre.desk().ready()
-        await ask(client)
-        leg = await centre.twilio.next_leg()
-        leg.ring()
-        await told(client, "ringing")
-        transfer_id = leg.headers["X-Convo-Transfer"]
-        url = f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
-        near = f"{centre.twilio.gateway}/twilio/media"
+        desk = await centre.desk().ready()
+        leg = await brought_to("ringing", centre, client, desk)
+        near, url = f"{centre.twilio.gateway}/twilio/media", f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {}, "another-token")})
-        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
-            parameters = {"transfer": transfer_id, "attempt": "0", "key": "a-guess"}
-            start = {"streamSid": "MZ1", "callSid": "CA1", "customParameters": parameters}
-            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
-            assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
-        key = next(iter(centre.office.host._actors[transfer_id].body.keys))
+        for key in ("", "a-guess", "\N{SNOWMAN}"):
+            parameters = {"transfer": leg.headers["X-Convo-Transfer"], "attempt": "0", "key": key}
+            async with stream(centre, centre.twilio.calls[0].sid, parameters) as socket:
+                assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        # nobody takes the desk for a voicemail box because of it
+        await desk.does(DeskAction.ACCEPT)
         leg.answer()
-        await asyncio.sleep(0.5)
-        async with http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {})}) as socket:
-            start["customParameters"] = parameters | {"key": key}
-            await socket.send_json({"event": "start", "streamSid": "MZ1", "start": start})
+        await told(client, "connected", 5)
+
+
+async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        leg = await centre.connected(client, await centre.desk().ready())
+        call = centre.twilio.calls[0]
+        async with stream(centre, call.sid, parameters_of(call.form["Twiml"])) as socket:
             assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        # the talk did not even have to be taken up again
+        assert len(call.streams) == 1
+
+
+def parameters_of(twiml):
+    return {p.get("name"): p.get("value") for p in ElementTree.fromstring(twiml).iter("Parameter")}
+
+
+@pytest.mark.parametrize("remembered_s", [60.0, 0.0], ids=["known", "forgotten"])
+async def test_webhooks_that_are_called_once_more_change_nothing(call_centre, monkeypatch, remembered_s):
+    monkeypatch.setattr("actors.transfer.LINGER_S", remembered_s)
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        call = centre.twilio.calls[0]
+        await centre.twilio.break_stream(call)
+        async with asyncio.timeout(5):
+            while len(call.streams) < 2:
+                await asyncio.sleep(0.02)
+        await hear_each_other(client, leg)
+
+        asked = [url.partition("?")[0].rpartition("/")[2] for url, _ in centre.twilio.posts]
+        assert sorted(set(asked)) == ["status", "transfer_bridge"]
+        answers = dict(zip(asked, await centre.twilio.replay(), strict=True))
+        # no key to a talk for whoever has listened in
+        assert "<Hangup" in answers["transfer_bridge"]
+        assert not parameters_of(answers["transfer_bridge"])
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert desk.view.state == "on_call"
+
+        leg.hang_up()
+        await told(client, "ended", 3)
+        await nothing_left(centre)
+        await desk.until("wrap_up")
+        await desk.does(DeskAction.READY)
+        second = await brought_to("ringing", centre, client, desk)
+        await centre.twilio.replay()
+        assert desk.view.state == "ringing"
+        await desk.does(DeskAction.ACCEPT)
+        second.answer()
+        await told(client, "connected", 5)
+        assert [one.is_over for one in centre.twilio.calls] == [True, False]
+        assert set(centre.twilio.answers) <= {200, 204}

@@ -105,7 +105,7 @@ def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
         (progress("no-answer", 2), Why.NO_ANSWER),
         (progress("failed", 2), Why.UNREACHABLE),
         (NotPlaced(attempt=0), Why.REFUSED_BY_TWILIO),
-        (Declined(desk="dora"), Why.DECLINED),
+        (Declined(desk="dora", reason="no headset"), Why.DECLINED),
         (StreamStopped(attempt=0), Why.STREAM_LOST),
     ],
 )
@@ -114,6 +114,7 @@ def test_a_desk_that_does_not_take_the_call_is_followed_by_another(ends, why):
     world.tell(*RINGING)
     deeds = world.tell(ends)
     assert world.transfer.attempts[0].over is why
+    assert world.transfer.attempts[0].reason == getattr(ends, "reason", "")
     assert FindDesk(without=("dora",)) in deeds
     assert Release(desk="dora", answered=False, why=why) in deeds
     (call,) = [deed for deed in world.tell(Assigned(desk="eve", extension="2002")) if isinstance(deed, PlaceCall)]

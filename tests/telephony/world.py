@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from actors.transfer_host import TransferHost
-from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta, TransferContext
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
 from convonet.auth.throttle import LocalThrottle
 from convonet.desk.crm_notes import CrmNotes
@@ -36,9 +36,16 @@ SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
 
 
 class HandingOverAgent:
-    """Hands over whoever says "human", and answers everything else."""
+    """Hands over whoever says "human", promises whoever says "call me" that it is done, and answers everything else."""
+
+    def __init__(self):
+        self.is_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def turn(self, request):
+        self.is_asked.set()
+        await self.may_answer.wait()
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
         talk = talk_of(request.memory.get(CALL_BACK, ""))
@@ -48,10 +55,17 @@ class HandingOverAgent:
         yield TextDelta(text)
         said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
         context = TransferContext(
-            conversation_history=[], user_id=DEMO_USER_ID, user_name="Demo", activities=[], summary=SUMMARY
+            conversation_history=[],
+            user_id=DEMO_USER_ID,
+            user_name="Demo",
+            activities=[],
+            summary=SUMMARY,
+            verified_by=request.caller.verified_by,
         )
         over = "human" in request.transcript
         wish = answered.wish if answered else None
+        if "call me" in request.transcript:
+            wish = CallBackWish("support", "why is my list empty", "+14155550142")
         yield Final(
             text,
             "general",
@@ -214,7 +228,8 @@ class CallCentre:
         self.gates = []
         await self.add_gate()
         self.sessions = Sessions(transfers=self.office)
-        self.sessions.services.agent.turn = HandingOverAgent().turn
+        self.agent = HandingOverAgent()
+        self.sessions.services.agent.turn = self.agent.turn
         return self
 
     async def __aexit__(self, *_):

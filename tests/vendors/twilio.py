@@ -172,6 +172,8 @@ class TwilioServer:
         """No status callback is made any more."""
         self.answers: list[int] = []
         """What our webhooks answered."""
+        self.posts: list[tuple[str, dict[str, str]]] = []
+        """What they were asked: public address and form."""
         self._make_leg = make_leg
         self._legs: asyncio.Queue[Leg] = asyncio.Queue()
         self._runner: web.AppRunner | None = None
@@ -394,7 +396,15 @@ class TwilioServer:
             "Timestamp": formatdate(usegmt=False),
         }
 
+    async def replay(self) -> list[str]:
+        """Every webhook that was called so far is called once more, word for word; returns their answers."""
+        return [await self._ask(url, form) for url, form in tuple(self.posts)]
+
     async def _post(self, url: str, form: dict[str, str]) -> str:
+        self.posts.append((url, form))
+        return await self._ask(url, form)
+
+    async def _ask(self, url: str, form: dict[str, str]) -> str:
         near = self.gateway + url.removeprefix(PUBLIC)
         async with self._http.post(near, data=form, headers={"X-Twilio-Signature": sign(url, form)}) as answer:
             self.answers.append(answer.status)

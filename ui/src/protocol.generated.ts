@@ -295,7 +295,7 @@ export interface Card {
   summary: string;
   talk: Spoken[];
   transfer_id: string;
-  verified: string;
+  verified_by: "PIN" | null;
 }
 /**
  * A sentence of a talk, as the recogniser heard it.
@@ -759,6 +759,7 @@ export interface Choices {
  */
 export interface HandOverRecord {
   agent_name: string;
+  declined: string[];
   department: string;
   extension: string;
   outcome: string;

@@ -130,6 +130,7 @@ describe("a hand-over", () => {
     agent_name: "Sam Rivera",
     outcome: "ended",
     why: null,
+    declined: [],
     waited_s: 23.4,
     talked_s: 100,
     sentences: 3,

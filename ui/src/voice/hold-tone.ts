@@ -1,6 +1,7 @@
 /** A quiet tone while the caller waits, so that silence is never mistaken for a dead line. Made, not loaded. */
 
 import type { SpeakerOutput } from "./speaker-output";
+import { mood, type State } from "./state";
 
 /** Most answers come sooner: no tone then. */
 const AFTER_S = 1;
@@ -10,10 +11,16 @@ const LOUDNESS = 0.03; // about 30 dB below speech
 const CHORD_HZ = [294, 440] as const;
 const BREATH_HZ = 0.4;
 
+/** Whether the caller waits for an answer or a human, and nobody speaks. */
+export function isHeld(state: State): boolean {
+  const now = mood(state);
+  return now === "thinking" || now === "waiting";
+}
+
 export class HoldTone {
   private tone: { gain: GainNode; sources: OscillatorNode[] } | null = null;
 
-  constructor(private readonly output: SpeakerOutput) {}
+  constructor(private readonly output: Pick<SpeakerOutput, "context" | "destination">) {}
 
   set(on: boolean): void {
     if (on && this.tone === null) this.tone = this.start();
@@ -24,6 +31,7 @@ export class HoldTone {
     const { context, destination } = this.output;
     const gain = context.createGain();
     const at = context.currentTime + AFTER_S;
+    gain.gain.value = 0; // it is 1 otherwise until the first change that is set
     gain.gain.setValueAtTime(0, at);
     gain.gain.linearRampToValueAtTime(LOUDNESS, at + FADE_IN_S);
     gain.connect(destination);

@@ -35,8 +35,8 @@ class LineProcessor extends AudioWorkletProcessor {
 
   process(_inputs: Float32Array[][], outputs: Float32Array[][]): boolean {
     const output = outputs[0]?.[0];
-    if (!output || !this.flowing) return true;
-    for (let index = 0; index < output.length; index += 1) output[index] = this.next();
+    if (!output) return true;
+    for (let index = 0; index < output.length && this.flowing; index += 1) output[index] = this.next();
     return true;
   }
 

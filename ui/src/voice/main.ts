@@ -2,14 +2,14 @@
 
 import { Store } from "../common/store";
 import { Call } from "./call";
-import { HoldTone } from "./hold-tone";
+import { HoldTone, isHeld } from "./hold-tone";
 import { HumanLine } from "./human-line";
 import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
 import { loadSession, rememberedState, saveSession, saveSound } from "./session-memory";
 import { openSocket } from "./socket";
 import { SpeakerOutput } from "./speaker-output";
-import { mood, type State } from "./state";
+import type { State } from "./state";
 import { mountHangUp, mountNotes, mountSound, mountStop, mountTextInput } from "./views/controls";
 import { mountConversation } from "./views/conversation";
 import { mountFrame } from "./views/frame";
@@ -56,8 +56,7 @@ store.subscribe((state: State) => {
   const volume = state.muted ? 0 : state.volume;
   output.setVolume(volume);
   call.setLineVolume(volume);
-  const now = mood(state);
-  holdTone.set(now === "thinking" || now === "waiting");
+  holdTone.set(isHeld(state));
   saveSound(state);
   saveSession(state, call.connection.ticket);
 });

@@ -79,6 +79,7 @@ function words({ user_prompt, agent_response }: TurnRecord): HTMLElement {
 
 function handOver(facts: NonNullable<TurnRecord["metadata"]["hand_over"]>): HTMLElement {
   const { department, extension, agent_name, outcome, why, waited_s, talked_s, sentences, summary } = facts;
+  const { declined } = facts;
   return make(
     "section",
     { "data-testid": "hand-over" },
@@ -87,6 +88,7 @@ function handOver(facts: NonNullable<TurnRecord["metadata"]["hand_over"]>): HTML
       ["Department", `${nameOf(department)} (${extension})`],
       ["Human", agent_name || "Nobody"],
       ["Outcome", why ? `${nameOf(outcome)}: ${nameOf(why).toLowerCase()}` : nameOf(outcome)],
+      ["Declined by", declined.join("; ")],
       ["Waited", milliseconds(waited_s * 1_000)],
       [
         "Talked",

@@ -26,7 +26,8 @@ export function mountCard(): (state: State) => void {
 
 function draw(card: Card): void {
   setText(element("card-name", HTMLElement), card.name);
-  setText(element("card-how", HTMLElement), `Verified by ${card.verified} · ${card.department}`);
+  const verified = card.verified_by ? `Verified by ${card.verified_by}` : "Not verified";
+  setText(element("card-how", HTMLElement), `${verified} · ${card.department}`);
   setText(element("card-reason", HTMLElement), card.reason || "not said");
   setText(element("card-summary", HTMLElement), card.summary);
   const done = card.open_items.length > 0 ? [make("h3", {}, "Done so far"), list(card.open_items)] : [];

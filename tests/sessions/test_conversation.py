@@ -1,0 +1,23 @@
+"""What a session remembers of a conversation."""
+
+from convonet.agents.base import ChatMessage, Final
+from convonet.ids import SessionId
+from convonet.sessions.conversation import Conversation
+from tests.sessions.doubles import CALLER
+
+QUESTION, ANSWER = ChatMessage("user", "what is on my list"), ChatMessage("assistant", "Nothing.")
+EARLY, LATE = ChatMessage("assistant", "an early offer"), ChatMessage("assistant", "a late offer")
+
+
+def test_what_comes_before_and_while_the_agent_thinks_is_remembered_once():
+    conversation = Conversation(session_id=SessionId("s-1"), caller=CALLER)
+    conversation.note((EARLY,), {"early": "1", "late": "1"})
+    conversation.ask_agent()
+    known = conversation.history
+    conversation.note((LATE,), {"late": "2"})
+    # the agent has dealt with what it knew
+    final = Final("Nothing.", "todo", "offline", "rules", (*known, QUESTION, ANSWER), {"todo": "3"})
+    conversation.remember("u-1", QUESTION.content, final)
+    assert conversation.history == (EARLY, QUESTION, ANSWER, LATE)
+    assert conversation.memory == {"todo": "3", "late": "2"}
+    assert Conversation.from_checkpoint(conversation.to_checkpoint()).history == conversation.history

@@ -1,0 +1,92 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { Worklet } from "./audio-thread";
+import "../src/voice/line-worklet";
+
+const PER_MS = 16;
+const SLICE = 20 * PER_MS;
+
+let line: Worklet;
+/** Samples are numbered, so that it can be told which ones are played; 0 is silence. */
+let number: number;
+
+beforeEach(() => {
+  line = new Worklet("line");
+  number = 0;
+});
+
+/** So much comes over the network, in slices of 20 ms and a rest. */
+function comes(ms: number): void {
+  for (let left = ms * PER_MS; left > 0; left -= SLICE) {
+    const slice = Int16Array.from({ length: Math.min(left, SLICE) }, () => (number = (number % 30_000) + 1));
+    line.tell(slice.buffer);
+  }
+}
+
+/** The numbers of the samples that are played in this time. */
+function played(ms: number): number[] {
+  return line.play(Math.ceil((ms * PER_MS) / 128)).map((sample) => Math.round(sample * 0x8000));
+}
+
+function isSilent(ms: number): boolean {
+  return played(ms).every((sample) => sample === 0);
+}
+
+/** Plays all there is, until it runs dry. */
+function runDry(): void {
+  while (!isSilent(8));
+}
+
+describe("what came over the line", () => {
+  it("waits for 30 ms before it is played, and then comes in order and whole", () => {
+    comes(20);
+    expect(isSilent(40)).toBe(true);
+    comes(10);
+    const first = played(16);
+    expect(first).toEqual(Array.from({ length: first.length }, (_, index) => index + 1));
+    const second = played(8);
+    expect(second[0]).toBe(first.length + 1);
+  });
+
+  it("loses its oldest part when it has piled up, and no word is late afterwards", () => {
+    comes(100);
+    // 90 ms may wait: twice what is wanted ahead, and a slice and a half
+    const [first = 0] = played(8);
+    expect(first).toBe(70 * PER_MS + 1);
+    comes(60);
+    expect(played(8)[0]).toBe(first + 8 * PER_MS);
+  });
+
+  it("is silence when nothing comes any more", () => {
+    comes(30);
+    const last = played(40);
+    expect(last.slice(0, 30 * PER_MS).every((sample) => sample > 0)).toBe(true);
+    expect(last.slice(30 * PER_MS).every((sample) => sample === 0)).toBe(true);
+    expect(isSilent(1_000)).toBe(true);
+  });
+
+  it("waits for twice as long after it has run dry, and never for more than 160 ms", () => {
+    for (const needed of [30, 60, 120, 160, 160]) {
+      comes(needed - 1);
+      expect(isSilent(8), `${String(needed)} ms are not there yet`).toBe(true);
+      comes(1);
+      expect(isSilent(8), `${String(needed)} ms are there`).toBe(false);
+      runDry();
+    }
+  });
+
+  it("waits for less again after five seconds without a gap", () => {
+    comes(30);
+    runDry();
+    comes(60);
+    for (let ms = 0; ms < 5_040; ms += 8) {
+      comes(8);
+      expect(isSilent(8)).toBe(false);
+    }
+    runDry();
+    // twice the 30 ms of before the gap, not four times
+    comes(59);
+    expect(isSilent(8)).toBe(true);
+    comes(1);
+    expect(isSilent(8)).toBe(false);
+  });
+});
