@@ -1,4 +1,4 @@
-"""One decoder by itself."""
+"""The decoder of our phrases by itself."""
 
 import itertools
 
@@ -7,8 +7,9 @@ import pytest
 
 from convonet.speech.local.jobs import Stopped
 from convonet.speech.local.language_model import domain_model
+from convonet.speech.local.level import PEAK, levelled
 from convonet.speech.local.phrases import Phrases
-from convonet.speech.local.recogniser import PEAK, Decoder, Hypothesis, better, levelled
+from convonet.speech.local.recogniser import Decoder
 from tests.speech_samples import silence, speak
 
 
@@ -41,17 +42,6 @@ def test_what_other_callers_said_changes_nothing(decoder):
         decoder.recognise(speak("buy milk", voice="kal16"))
     # its codebook cache still differs by a hair; without a fresh start the score falls by 0.05
     assert decoder.recognise(speak("call mom")).score == pytest.approx(before, abs=0.01)
-
-
-def test_the_better_score_wins_and_our_phrases_win_a_tie():
-    def said(text, score):
-        return Hypothesis(text, score, ())
-
-    assert better(said("general", 0.3), said("domain", 0.2)).text == "general"
-    assert better(said("general", 0.2), said("domain", 0.2)).text == "domain"
-    assert better(None, said("domain", 0.0)).text == "domain"
-    assert better(said("general", 0.0), None).text == "general"
-    assert better(None, None) is None
 
 
 @pytest.mark.parametrize("loudness", [0.01, 1.0])

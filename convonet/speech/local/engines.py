@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from convonet.errors import NoSpeech
-from convonet.speech.local.jobs import EngineSpec, Hear, Recognise, Speak
+from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Recognise, Speak
 
 Work = Callable[[object, Callable[[], bool]], object]
 """Does one job; the second argument tells whether it should stop."""
@@ -19,7 +19,7 @@ def build(spec: EngineSpec) -> Work:
         case "callers":
             return _callers(spec)
         case "general":
-            return _general()
+            return _general(spec)
         case "voice":
             return _voice(spec)
 
@@ -51,17 +51,18 @@ def _callers(spec: EngineSpec) -> Work:
     return work
 
 
-def _general() -> Work:
+def _general(spec: EngineSpec) -> Work:
+    from convonet.speech.local.language_model import Expected, domain_model
     from convonet.speech.local.phrases import Phrases
-    from convonet.speech.local.recogniser import Decoder
+    from convonet.speech.local.whisper import Whisper
 
-    decoder = Decoder(Phrases.load())
-    decoder.recognise(_second_of_silence())
+    whisper = Whisper(Expected(domain_model(spec.data_dir / "speech", Phrases.load())))
+    whisper.recognise(_second_of_silence())
 
     def work(job: object, stop_requested: Callable[[], bool]) -> object:
-        if not isinstance(job, Recognise):
+        if not isinstance(job, Decide):
             raise TypeError(f"not a job for general English: {job!r:.80}")
-        return decoder.recognise(job.samples, stop_requested)
+        return whisper.recognise(job.samples, job.phrase, stop_requested)
 
     return work
 

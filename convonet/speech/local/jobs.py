@@ -9,17 +9,26 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from convonet.speech.base import Utterance
+from convonet.speech.base import Utterance, Word
 
 Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What one recogniser heard. `score` is a logarithm that compares hypotheses of one recogniser and utterance."""
+
+    text: str
+    score: float
+    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Which engine a worker process is to build.
 
-    `callers` decodes recordings, gates them and recognises with the model of our phrases (cached in `data_dir`),
-    `general` recognises general English, `voice` speaks as `voice`.
+    `callers` decodes recordings, gates them and recognises our phrases (with a model cached in `data_dir`), `general`
+    recognises all English and decides which of both to believe, `voice` speaks as `voice`.
     """
 
     kind: Literal["callers", "general", "voice"]
@@ -37,9 +46,17 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Recognise:
-    """Answered with a `Hypothesis` or None."""
+    """Answered with our phrase that is nearest, a `Hypothesis`, or None."""
 
     samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Answered with what was said, be it this phrase or not: a `Hypothesis` or None."""
+
+    samples: Samples
+    phrase: Hypothesis | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ class Speak:
     text: str
 
 
-Job = Hear | Recognise | Speak
+Job = Hear | Recognise | Decide | Speak
 
 STOP = "stop"
 """Sent while a job runs: nobody wants its answer any more."""

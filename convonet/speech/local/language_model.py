@@ -29,6 +29,12 @@ BACKGROUND_COUNT = 3
 
 MODEL_FOLDER = Path(pocketsphinx.get_model_path()) / "en-us"
 
+UNKNOWN_WORD = -14.0
+"""Logarithm of the probability of a word that the model lacks: the rarest that it has are at -12."""
+
+LOG_UNIT = 1e-4
+"""The library counts in powers of 1.0001."""
+
 _VERSION = 1
 """Part of the file's name: raise it when this module builds another model from the same phrases."""
 
@@ -51,6 +57,22 @@ def _build(phrases: Phrases) -> ArpaBoLM:
         model.grams_1[word] = max(model.grams_1[word], BACKGROUND_COUNT)
     model.compute()
     return model
+
+
+class Expected:
+    """How likely a caller is to say a sentence, by the model in a file."""
+
+    def __init__(self, model: Path) -> None:
+        self._model = pocketsphinx.NGramModel(pocketsphinx.Config(), pocketsphinx.LogMath(), str(model))
+
+    def of(self, sentence: str) -> float:
+        """A natural logarithm."""
+        words = ["<s>", *sentence.split(), "</s>"]
+        # the library wants the last word first
+        return sum(self._word(words[max(0, end - 3) : end][::-1]) for end in range(2, len(words) + 1))
+
+    def _word(self, last_first: list[str]) -> float:
+        return max(UNKNOWN_WORD, self._model.prob(last_first) * LOG_UNIT)
 
 
 def dictionary() -> set[str]:

@@ -1,7 +1,7 @@
 """Local speech: hears and speaks without any vendor, for the embedded default and for the turn in which a vendor fails.
 
-Three worker processes: one decodes and gates recordings and recognises with the model of our phrases, one recognises
-general English at the same time, one speaks.
+Three worker processes: one decodes and gates recordings and recognises our phrases, one then recognises all English
+and decides between both, one speaks.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import cast
 from convonet.errors import NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
-from convonet.speech.local.jobs import EngineSpec, Hear, Recognise, Samples, Speak
-from convonet.speech.local.recogniser import Hypothesis, better
+from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Hypothesis, Recognise, Samples, Speak
 from convonet.speech.local.worker import Worker
 
 MAX_UTTERANCES = 6
@@ -44,8 +43,10 @@ class LocalSpeech:
     async def start(self) -> None:
         """Start all workers, so that the first caller does not wait for it. Raises `SpeechUnavailable`."""
         async with asyncio.TaskGroup() as group:
-            for worker in (self._callers, self._general, self._voice):
-                group.create_task(worker.start())
+            group.create_task(self._voice.start())
+            # the first start of all builds a language model, which the next worker needs as well
+            await self._callers.start()
+            await self._general.start()
 
     def close(self) -> None:
         """End all workers."""
@@ -91,10 +92,5 @@ class LocalSpeech:
             self._sentences -= 1
 
     async def _recognise(self, samples: Samples) -> Hypothesis | None:
-        job = Recognise(samples)
-        general = asyncio.create_task(self._general.run(job))
-        try:
-            domain = await self._callers.run(job)
-            return better(cast("Hypothesis | None", await general), cast("Hypothesis | None", domain))
-        finally:
-            general.cancel()
+        phrase = cast("Hypothesis | None", await self._callers.run(Recognise(samples)))
+        return cast("Hypothesis | None", await self._general.run(Decide(samples, phrase)))

