@@ -25,7 +25,7 @@ $(VENV)/bin/uv:
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.product: $(VENV)/bin/uv requirements.lock pyproject.toml
-	@echo "- Installing what the product needs (140 packages, 800 MB, once)"
+	@echo "- Installing what the product needs (142 packages, 1 GB, once)"
 	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps -r requirements.lock
 	@$(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --editable .
 	@touch $@

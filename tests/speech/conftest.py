@@ -1,4 +1,4 @@
-"""One local speech for all tests: starting it loads 30 MB of models."""
+"""One local speech for all tests: starting it loads 110 MB of models."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from convonet.errors import NoSpeech
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Recognise, Speak
+from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Speak
 
 Work = Callable[[object, Callable[[], bool]], object]
 """Does one job; the second argument tells whether it should stop."""
@@ -57,12 +57,15 @@ def _general(spec: EngineSpec) -> Work:
     from convonet.speech.local.whisper import Whisper
 
     whisper = Whisper(Expected(domain_model(spec.data_dir / "speech", Phrases.load())))
-    whisper.recognise(_second_of_silence())
+    whisper.listen(_second_of_silence())
 
     def work(job: object, stop_requested: Callable[[], bool]) -> object:
-        if not isinstance(job, Decide):
-            raise TypeError(f"not a job for general English: {job!r:.80}")
-        return whisper.recognise(job.samples, job.phrase, stop_requested)
+        match job:
+            case Listen(samples):
+                return whisper.listen(samples, stop_requested)
+            case Decide(listened, phrase):
+                return whisper.decide(listened, phrase)
+        raise TypeError(f"not a job for general English: {job!r:.80}")
 
     return work
 

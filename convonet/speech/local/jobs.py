@@ -24,6 +24,21 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Listened:
+    """What the recogniser of all English heard, and what it needs to say how likely something else is."""
+
+    hypothesis: Hypothesis
+    written: str
+    """The same with capitals and marks."""
+    features: npt.NDArray[np.float32]
+    """The recording as the model has taken it in; 77 kB a second."""
+    frames: int
+    """How many columns of its spectrogram are not the silence after it."""
+    spoken: tuple[float, float]
+    """From when to when it is loud, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Which engine a worker process is to build.
 
@@ -52,11 +67,18 @@ class Recognise:
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
-    """Answered with what was said, be it this phrase or not: a `Hypothesis` or None."""
+class Listen:
+    """Answered with what was said in whatever words, a `Listened`, or None."""
 
     samples: Samples
-    phrase: Hypothesis | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Answered with the `Hypothesis` to believe."""
+
+    listened: Listened
+    phrase: Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class Speak:
     text: str
 
 
-Job = Hear | Recognise | Decide | Speak
+Job = Hear | Recognise | Listen | Decide | Speak
 
 STOP = "stop"
 """Sent while a job runs: nobody wants its answer any more."""

@@ -72,7 +72,8 @@ class Expected:
         return sum(self._word(words[max(0, end - 3) : end][::-1]) for end in range(2, len(words) + 1))
 
     def _word(self, last_first: list[str]) -> float:
-        return max(UNKNOWN_WORD, self._model.prob(last_first) * LOG_UNIT)
+        logarithm: float = self._model.prob(last_first) * LOG_UNIT
+        return max(UNKNOWN_WORD, logarithm)
 
 
 def dictionary() -> set[str]:

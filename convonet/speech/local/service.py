@@ -1,7 +1,7 @@
 """Local speech: hears and speaks without any vendor, for the embedded default and for the turn in which a vendor fails.
 
-Three worker processes: one decodes and gates recordings and recognises our phrases, one then recognises all English
-and decides between both, one speaks.
+Three worker processes: one decodes and gates recordings and recognises our phrases, one recognises all English at the
+same time and then decides between both, one speaks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import cast
 from convonet.errors import NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Hypothesis, Recognise, Samples, Speak
+from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Hypothesis, Listen, Listened, Recognise, Samples, Speak
 from convonet.speech.local.worker import Worker
 
 MAX_UTTERANCES = 6
@@ -92,5 +92,12 @@ class LocalSpeech:
             self._sentences -= 1
 
     async def _recognise(self, samples: Samples) -> Hypothesis | None:
-        phrase = cast("Hypothesis | None", await self._callers.run(Recognise(samples)))
-        return cast("Hypothesis | None", await self._general.run(Decide(samples, phrase)))
+        listening = asyncio.create_task(self._general.run(Listen(samples)))
+        try:
+            phrase = cast("Hypothesis | None", await self._callers.run(Recognise(samples)))
+            listened = cast("Listened | None", await listening)
+        finally:
+            listening.cancel()
+        if listened is None or phrase is None:
+            return phrase if listened is None else listened.hypothesis
+        return cast("Hypothesis", await self._general.run(Decide(listened, phrase)))

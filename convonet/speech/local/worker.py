@@ -26,7 +26,7 @@ from convonet.speech.local.jobs import READY, STOP, EngineSpec, Failed, Job
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 60.0
-"""Starting loads 30 MB of models, and the first start of all builds one: 4 s on two free cores."""
+"""Starting loads 110 MB of models, and the first start of all builds one: 4 s on two free cores."""
 
 JOB_TIMEOUT_S = 18.0
 """The longest utterance (30 s) takes 5 s, one that is all noise 13 s; below the 20 s that a session waits."""
