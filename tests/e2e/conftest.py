@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ from tests.speech_samples import SAMPLE_RATE, silence, speak, wav_bytes
 from tests.telephony.pbx.pbx import pbx
 
 __all__ = ["pbx"]
+
+HERE = Path(__file__).parent
+
+LONGEST_S = 900
+"""Any of these tests may be the one that starts a product, which takes three minutes on two slow cores."""
 
 LEAD_S = 3.0
 """From opening the microphone to the first sentence: the greeting is over or may be interrupted by then."""
@@ -37,6 +43,9 @@ FLAGS = [
 
 def pytest_collection_modifyitems(items):
     """One product at a time: first tests with one of their own, last those that kill processes of the shared one."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
     items.sort(key=lambda item: (item.get_closest_marker("kills") is not None, "product" in item.fixturenames))
 
 

@@ -4,8 +4,6 @@ import asyncio
 import threading
 from contextlib import contextmanager
 
-import pytest
-
 from tests.e2e.product import PIN, Product
 from tests.vendors.deepgram import DeepgramServer, Fault
 
@@ -31,7 +29,6 @@ def deepgram():
         loop.close()
 
 
-@pytest.mark.timeout(300)
 def test_deepgram_hears_and_speaks_and_when_it_fails_local_speech_takes_over_and_says_so(tmp_path, chromium):
     with deepgram() as vendor:
         vendor.transcripts = ["add buy oranges to my todo list"]

@@ -60,7 +60,6 @@ def operators_product(tmp_path_factory, postgres_url, redis_of_product):
     assert not product.processes()
 
 
-@pytest.mark.timeout(300)
 def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
     port = free_port()
     config = tmp_path / "serve_config.yaml"
@@ -94,7 +93,6 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
             shutil.rmtree(ray, ignore_errors=True)
 
 
-@pytest.mark.timeout(300)
 def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
     product = operators_product
     assert "users_anthropic" in product.output
@@ -146,7 +144,6 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
     assert spoken["metadata"]["voice_timing"].keys() >= {"capture_ms", "stt_ms", "first_audio_ms", "last_audio_ms"}
 
 
-@pytest.mark.timeout(300)
 def test_redis_stopped_and_started_under_load_loses_no_record(operators_product, redis_of_product, chromium):
     product = operators_product
     with chromium(product, log_in=False) as window, supervisor(window, product) as monitor:
@@ -168,7 +165,6 @@ def test_redis_stopped_and_started_under_load_loses_no_record(operators_product,
         until(monitor, lambda: everything <= listed_turns(monitor, product, callers.session_ids))
 
 
-@pytest.mark.timeout(300)
 def test_a_database_that_is_away_is_named_and_looks_unlike_an_empty_one(operators_product, postgres_server, chromium):
     product = operators_product
     with chromium(product, log_in=False) as window, supervisor(window, product) as monitor:
@@ -226,7 +222,7 @@ async def _ask(port, text):
 
 
 def _wait_until_ready(port):
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:

@@ -25,7 +25,7 @@ from convonet.speech.local.jobs import READY, STOP, EngineSpec, Failed, Job
 
 log = structlog.get_logger(__name__)
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 """Starting loads 110 MB of models, and the first start of all builds one: 4 s on two free cores."""
 
 JOB_TIMEOUT_S = 18.0
