@@ -22,7 +22,7 @@ from tests.e2e.supervisor import choose, listed_turns, row_of, supervisor, until
 log = logging.getLogger(__name__)
 
 RESUMED_WITHIN_S = 2.0
-GOES_ON_WITHIN_S = 30.0
+GOES_ON_WITHIN_S = 90.0
 """A page tries again every five seconds at the latest, every part reports every two, and a machine may be busy."""
 
 pytestmark = pytest.mark.kills
@@ -175,10 +175,10 @@ def test_two_people_talk_on_whatever_process_dies(product, carrier, dora, playwr
         kill(max(product.replicas("CallCenter").values()))
         talk_on(desk, caller)
         # a new one starts in three seconds, on a busy machine in ten times that
-        desk.until("state", "On a call", wait_s=60)
+        desk.until("state", "On a call", wait_s=180)
 
         kill(product.line_replica_of(call.leg.headers["X-Convo-Transfer"]))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while len(call.streams) < 2:
             assert time.monotonic() < deadline, call.statuses
             caller.page.wait_for_timeout(50)
