@@ -21,7 +21,7 @@ class CallerPage:
     """The voice page of one caller."""
 
     def __init__(self, page, product, sentences):
-        """`sentences` are the (start, end) seconds of each sentence in the microphone's file."""
+        """`sentences` has, for each, the (start, end) seconds of every time that the microphone's file says it."""
         self.page = page
         self.frames = []
         self.sent = []
@@ -47,7 +47,7 @@ class CallerPage:
 
     def hold_and_speak(self, number=0):
         """Hold the talk button while the microphone plays the sentence of this number."""
-        start, end = self._sentences[number]
+        start, end = self.sentence(number)
         self.wait_for_microphone(start)
         self.point_at_talk()
         self.page.mouse.down()
@@ -61,13 +61,18 @@ class CallerPage:
 
     def wait_for_microphone(self, second):
         """Wait until the microphone has played up to here."""
-        while (played := self.page.evaluate("performance.now() - (window.microphoneOpenedAt ?? Infinity)")) < 0:
+        while (played := self._played_s()) < 0:
             self.page.wait_for_timeout(20)
-        self.page.wait_for_timeout(max(0, 1000 * second - played))
+        self.page.wait_for_timeout(max(0, 1000 * (second - played)))
 
     def sentence(self, number=0):
-        """Start and end of a sentence in the microphone's file, in seconds."""
-        return self._sentences[number]
+        """When the microphone says this next: start and end, in seconds of its file."""
+        played, times = self._played_s(), self._sentences[number]
+        return next((said for said in times if said[0] >= played), times[-1])
+
+    def _played_s(self):
+        """Negative before the microphone is opened."""
+        return self.page.evaluate("performance.now() - (window.microphoneOpenedAt ?? Infinity)") / 1000
 
     def type(self, text):
         self.page.get_by_test_id("text").fill(text)

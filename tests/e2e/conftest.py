@@ -27,6 +27,7 @@ LEAD_S = 3.0
 """From opening the microphone to the first sentence: the greeting is over or may be interrupted by then."""
 
 PAUSE_S = 4.0
+ROUNDS = 3
 MARGIN_S = 0.25
 
 FLAGS = [
@@ -142,11 +143,15 @@ def open_caller(
 
 
 def _timeline(spoken):
-    """One recording with all sentences and pauses to answer them in, and where each lies in it."""
-    pieces, sentences, at = [silence(LEAD_S)], [], LEAD_S
-    for samples in spoken:
-        seconds = len(samples) / SAMPLE_RATE
-        sentences.append((at - MARGIN_S, at + seconds + MARGIN_S))
-        pieces += [samples, silence(PAUSE_S)]
-        at += seconds + PAUSE_S
-    return np.concatenate(pieces), sentences
+    """One recording with all sentences and pauses to answer them in, and when it says each.
+
+    Several are said in rounds: on a slow machine an answer may come when the next sentence has been said already.
+    """
+    pieces, times, at = [silence(LEAD_S)], [[] for _ in spoken], LEAD_S
+    for _ in range(ROUNDS if len(spoken) > 1 else 1):
+        for samples, said in zip(spoken, times, strict=True):
+            seconds = len(samples) / SAMPLE_RATE
+            said.append((at - MARGIN_S, at + seconds + MARGIN_S))
+            pieces += [samples, silence(PAUSE_S)]
+            at += seconds + PAUSE_S
+    return np.concatenate(pieces), times

@@ -6,7 +6,6 @@ The three callers speak at the same time, each in a browser of their own.
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.conftest import open_caller
@@ -27,7 +26,6 @@ TODOS = [
 NEEDED = 9
 
 
-@pytest.mark.timeout(400)
 def test_nine_of_ten_sentences_of_each_voice_end_in_the_right_row(product, tmp_path):
     before = rows(product)
     with ThreadPoolExecutor(len(VOICES)) as pool:
