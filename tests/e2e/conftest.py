@@ -28,7 +28,10 @@ LEAD_S = 3.0
 
 PAUSE_S = 4.0
 ROUNDS = 3
-MARGIN_S = 0.25
+BEFORE_S = 0.6
+"""From pressing the button to the first sound: on a busy machine a page needs half of it to open its recorder."""
+
+AFTER_S = 0.25
 
 FLAGS = [
     "--no-sandbox",
@@ -151,7 +154,7 @@ def _timeline(spoken):
     for _ in range(ROUNDS if len(spoken) > 1 else 1):
         for samples, said in zip(spoken, times, strict=True):
             seconds = len(samples) / SAMPLE_RATE
-            said.append((at - MARGIN_S, at + seconds + MARGIN_S))
+            said.append((at - BEFORE_S, at + seconds + AFTER_S))
             pieces += [samples, silence(PAUSE_S)]
             at += seconds + PAUSE_S
     return np.concatenate(pieces), times
