@@ -6,6 +6,9 @@ import time
 
 WAIT_MS = 20_000
 
+LATE_S = 0.3
+"""After this the page would miss the first word."""
+
 NOTE_MICROPHONE = """
   const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async (wanted) => {
@@ -47,12 +50,22 @@ class CallerPage:
 
     def hold_and_speak(self, number=0):
         """Hold the talk button while the microphone plays the sentence of this number."""
-        start, end = self.sentence(number)
-        self.wait_for_microphone(start)
-        self.point_at_talk()
+        end = self._in_time(number)
         self.page.mouse.down()
         self.wait_for_microphone(end)
         self.page.mouse.up()
+
+    def _in_time(self, number):
+        """Wait for the sentence with the mouse over the button; on a slow machine that may take until it has begun.
+
+        Returns when it ends.
+        """
+        while True:
+            start, end = said = self.sentence(number)
+            self.wait_for_microphone(start)
+            self.point_at_talk()
+            if self._played_s() < start + LATE_S or said == self._sentences[number][-1]:
+                return end
 
     def point_at_talk(self):
         """Move the mouse over the talk button, also while it is animated."""

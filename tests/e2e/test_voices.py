@@ -1,14 +1,6 @@
-"""Everyday sentences in three synthetic voices, through microphone, browser, recogniser and agent into the database.
-
-The three callers speak at the same time, each in a browser of their own.
-"""
+"""Everyday sentences in three synthetic voices, through microphone, browser, recogniser and agent into the database."""
 
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
-
-from playwright.sync_api import sync_playwright
-
-from tests.e2e.conftest import open_caller
 
 VOICES = ("slt", "rms", "kal16")
 TODOS = [
@@ -26,12 +18,9 @@ TODOS = [
 NEEDED = 9
 
 
-def test_nine_of_ten_sentences_of_each_voice_end_in_the_right_row(product, tmp_path):
+def test_nine_of_ten_sentences_of_each_voice_end_in_the_right_row(product, chromium):
     before = rows(product)
-    with ThreadPoolExecutor(len(VOICES)) as pool:
-        added = dict(
-            zip(VOICES, pool.map(lambda voice: say_all(product, voice, tmp_path / voice), VOICES), strict=True)
-        )
+    added = {voice: say_all(product, chromium, voice) for voice in VOICES}
     for voice, titles in added.items():
         missed = [title for title in TODOS if title not in titles]
         assert len(missed) <= len(TODOS) - NEEDED, f"{voice} missed {missed}"
@@ -39,12 +28,11 @@ def test_nine_of_ten_sentences_of_each_voice_end_in_the_right_row(product, tmp_p
         assert rows(product).count(title) - before.count(title) == sum(title in titles for titles in added.values())
 
 
-def say_all(product, voice, folder):
+def say_all(product, chromium, voice):
     """What the agent says that it has added for a caller with this voice."""
-    folder.mkdir()
     says = [f"add {title} to my todo list" for title in TODOS]
     added = []
-    with sync_playwright() as playwright, open_caller(playwright, folder, product, says=says, voice=voice) as caller:
+    with chromium(product, says=says, voice=voice) as caller:
         for number, title in enumerate(TODOS):
             mark = len(caller.frames)
             caller.hold_and_speak(number)
