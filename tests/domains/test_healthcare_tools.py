@@ -165,9 +165,9 @@ async def test_benefits_are_told_for_all_services_and_for_one(toolbox, database)
     )
     assert scan.data["benefit"]["coinsurance_in_network"] == "20.00"
     copay = await call(toolbox, "get_copay_info", service_type="specialist")
-    assert copay.text == "For specialist visit, you pay 50 dollars in the network and 40 percent out of it."
+    assert copay.text == "Specialist visit: you pay 50 dollars in the network and 40 percent out of it."
     assert (await call(toolbox, "get_copay_info", service_type="flu shot")).text.startswith(
-        "For preventive, you pay nothing"
+        "Preventive: you pay nothing"
     )
     async with database.transaction() as session:
         await session.execute(BenefitRow.__table__.delete().where(BenefitRow.service_category == "prescription"))

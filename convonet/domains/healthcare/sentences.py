@@ -88,7 +88,7 @@ def of_copay(benefit: Benefit) -> str:
     service = spoken_words(benefit.service)
     if not benefit.is_covered:
         return f"{service.capitalize()} is not covered by your plan."
-    return f"For {service}, {of_costs(benefit)}."
+    return f"{service.capitalize()}: {of_costs(benefit)}."
 
 
 def of_limits(limits: Limits) -> str:
