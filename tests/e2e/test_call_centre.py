@@ -1,6 +1,7 @@
 """Two people in two browsers: a caller who asks for a human, and a desk whose telephone rings."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.axe import faults, sticks_out
 from tests.e2e.call_centre import (
@@ -140,7 +141,7 @@ def test_a_caller_who_hangs_up_in_a_talk_ends_it_at_the_desk_too(desk, caller, c
     desk.until("state", "After the call")
     # its telephone too, not only what the server says of it
     assert hears_nothing(desk.page) is True
-    assert desk.page.get_by_test_id("call").is_hidden()
+    expect(desk.page.get_by_test_id("call")).to_be_hidden()
     assert carrier.nothing_left() is True
 
 

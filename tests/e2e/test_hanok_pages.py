@@ -252,6 +252,22 @@ def test_a_guest_in_seoul_books_the_restaurants_tomorrow(product, browser):
         expect(page.get_by_role("radio", name="1:00 PM Yours")).to_be_checked()
 
 
+def test_a_phone_number_that_is_sent_while_the_link_is_still_looked_up_opens_the_reservation(product, browser):
+    with page_of(browser, product, DESKTOP, "/hanok/book") as page:
+        code = book(page, name="Quick Sample")
+        held = []
+        page.route(f"**/by-code/{code}", lambda route: held.append(route))
+        page.goto(f"{product.url}/hanok/reservation?code={code}")
+        page.get_by_test_id("phone").fill(PHONE_NUMBER)
+        page.keyboard.press("Enter")
+        expect(page.get_by_test_id("change")).to_be_visible()
+        # what is answered after all says less, and is not shown any more
+        with page.expect_response(f"**/by-code/{code}"):
+            held[0].continue_()
+        expect(page.get_by_test_id("change")).to_be_visible()
+        expect(page.get_by_test_id("facts")).to_contain_text("Quick Sample")
+
+
 @VIEWPORTS
 def test_a_change_that_finds_no_table_is_told_and_changes_nothing(product, browser, viewport):
     with page_of(browser, product, viewport, "/hanok/book") as page:

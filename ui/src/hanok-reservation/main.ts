@@ -12,10 +12,10 @@ const form = element("lookup", HTMLFormElement);
 const code = element("code", HTMLInputElement);
 const phone = new PhoneField(element("phone", HTMLInputElement), element("phone-error", HTMLElement), true);
 const error = element("error", HTMLElement);
-const find = element("find", HTMLButtonElement);
 const found = element("found", HTMLElement);
 
 let reservation: Reservation | null = null;
+let lookUps = 0;
 
 const cancelDialog = new CancelDialog({
   consequence: ({ seating_status: seating }) =>
@@ -37,7 +37,9 @@ function typedCode(): string {
   return `HNK-${letters.startsWith("HNK") ? letters.slice(3) : letters}`;
 }
 
+/** Ask and show; an answer that comes after the guest has asked again is not shown. */
 async function lookUp(): Promise<void> {
+  const asked = ++lookUps;
   setText(error, "");
   found.hidden = true;
   if (typedCode().length !== "HNK-0000".length) {
@@ -46,15 +48,18 @@ async function lookUp(): Promise<void> {
     return;
   }
   if (!phone.insist()) return;
-  find.disabled = true;
+  const isLatest = () => asked === lookUps;
   try {
-    if (phone.isEmpty) showStatus(await getStatus(typedCode()));
-    else showOwn(await open(typedCode(), phone.value));
-    found.focus();
+    if (phone.isEmpty) {
+      const status = await getStatus(typedCode());
+      if (isLatest()) showStatus(status);
+    } else {
+      const own = await open(typedCode(), phone.value);
+      if (isLatest()) showOwn(own);
+    }
+    if (isLatest()) found.focus();
   } catch (failure) {
-    setText(error, sentenceOf(failure));
-  } finally {
-    find.disabled = false;
+    if (isLatest()) setText(error, sentenceOf(failure));
   }
 }
 
