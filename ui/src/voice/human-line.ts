@@ -13,9 +13,8 @@ export interface LineEnds {
   onFault: (fault: MicFault) => void;
 }
 
-interface OpenLine {
-  context: AudioContext;
-  speaker: AudioWorkletNode;
+interface Speaker {
+  worklet: AudioWorkletNode;
   volume: GainNode;
 }
 
@@ -27,7 +26,8 @@ export class HumanLine {
   private wanted = false;
   private muted = false;
   private loudness = 1;
-  private open: OpenLine | null = null;
+  private context: AudioContext | null = null;
+  private speaker: Speaker | null = null;
   private opening = Promise.resolve();
 
   constructor(private readonly ends: LineEnds) {
@@ -46,32 +46,42 @@ export class HumanLine {
 
   setVolume(volume: number): void {
     this.loudness = volume;
-    if (this.open) this.open.volume.gain.value = volume;
+    if (this.speaker) this.speaker.volume.gain.value = volume;
   }
 
   /** Lets the caller hear what came over the line. */
   play(pcm: ArrayBuffer): void {
-    this.open?.speaker.port.postMessage(pcm, [pcm]);
+    this.speaker?.worklet.port.postMessage(pcm, [pcm]);
   }
 
   private async start(): Promise<void> {
-    const context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
-    await Promise.all([lineWorkletUrl, pcmWorkletUrl].map((url) => context.audioWorklet.addModule(url)));
-    const speaker = new AudioWorkletNode(context, "line", { numberOfInputs: 0 });
-    const volume = context.createGain();
-    volume.gain.value = this.loudness;
-    speaker.connect(volume).connect(context.destination);
-    this.open = { context, speaker, volume };
-    // without a microphone the caller can still listen
-    const stream = await this.openMicrophone();
-    if (stream) this.listen(context, stream);
+    try {
+      this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+      await this.connect(this.context);
+    } catch {
+      // the next talk may try again
+      this.ends.onFault("unsupported");
+      await this.stop();
+    }
   }
 
   private async stop(): Promise<void> {
-    const closed = this.open;
-    this.open = null;
+    const { context } = this;
+    this.context = this.speaker = null;
     this.microphone.close();
-    await closed?.context.close();
+    await context?.close();
+  }
+
+  private async connect(context: AudioContext): Promise<void> {
+    await Promise.all([lineWorkletUrl, pcmWorkletUrl].map((url) => context.audioWorklet.addModule(url)));
+    const worklet = new AudioWorkletNode(context, "line", { numberOfInputs: 0 });
+    const volume = context.createGain();
+    volume.gain.value = this.loudness;
+    worklet.connect(volume).connect(context.destination);
+    this.speaker = { worklet, volume };
+    // without a microphone the caller can still listen
+    const stream = await this.openMicrophone();
+    if (stream) this.listen(context, stream);
   }
 
   private listen(context: AudioContext, stream: MediaStream): void {

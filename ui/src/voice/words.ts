@@ -98,7 +98,7 @@ export const MIC_WORDS: Record<MicFault, string> = {
     "The microphone can't be opened; another program may be using it. Close that program, then press the button again. You can type meanwhile.",
   insecure:
     "Browsers give the microphone to safe addresses only. Open this page with https:// or on localhost. You can type meanwhile.",
-  unsupported: "This browser can't record sound. Please use a current one. You can type meanwhile.",
+  unsupported: "This browser can't record or play a call. Please use a current one. You can type meanwhile.",
   lost: "The microphone was disconnected. Plug it in, then press the button again.",
 };
 

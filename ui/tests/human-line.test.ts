@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { HumanLine } from "../src/voice/human-line";
+
+vi.mock("../src/voice/line-worklet.ts?worker&url", () => ({ default: "line.js" }));
+vi.mock("../src/voice/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
+
+/** What the page's line has opened, in order. */
+let contexts: FakeContext[];
+let worklets: FakeWorklet[];
+let tracks: { stopped: boolean }[];
+let refusal: DOMException | null;
+let isUnsupported: boolean;
+
+class FakeContext {
+  closed = false;
+  readonly gain = { value: 1 };
+  readonly audioWorklet = {
+    addModule: () => (isUnsupported ? Promise.reject(new Error("no worklet")) : Promise.resolve()),
+  };
+
+  constructor() {
+    contexts.push(this);
+  }
+
+  createGain() {
+    return { gain: this.gain, connect: (target: unknown) => target };
+  }
+
+  createMediaStreamSource() {
+    return { connect: () => undefined };
+  }
+
+  close() {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+class FakeWorklet {
+  readonly played: ArrayBuffer[] = [];
+  readonly port = {
+    onmessage: null as ((event: { data: ArrayBuffer }) => void) | null,
+    postMessage: (pcm: ArrayBuffer) => this.played.push(pcm),
+  };
+
+  constructor(
+    _context: FakeContext,
+    readonly name: string,
+  ) {
+    worklets.push(this);
+  }
+
+  connect(target: unknown) {
+    return target;
+  }
+}
+
+function openMicrophone() {
+  if (refusal) return Promise.reject(refusal);
+  const track = { stopped: false, stop: () => (track.stopped = true) };
+  tracks.push(track);
+  const whole = { ...track, addEventListener: () => undefined, removeEventListener: () => undefined, stop: track.stop };
+  return Promise.resolve({ active: true, getTracks: () => [whole] });
+}
+
+beforeEach(() => {
+  [contexts, worklets, tracks, refusal, isUnsupported] = [[], [], [], null, false];
+  vi.stubGlobal("AudioContext", FakeContext);
+  vi.stubGlobal("AudioWorkletNode", FakeWorklet);
+  vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: openMicrophone } });
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+function talk() {
+  const sent: number[][] = [];
+  const faults: string[] = [];
+  const line = new HumanLine({
+    send: (pcm) => sent.push([...new Uint8Array(pcm)]),
+    onFault: (fault) => faults.push(fault),
+  });
+  return { line, sent, faults };
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+const part = (name: string) => worklets.filter((worklet) => worklet.name === name).at(-1);
+const speak = (...samples: number[]) => part("pcm16")?.port.onmessage?.({ data: new Uint8Array(samples).buffer });
+
+it("what the caller says goes out, and silence of the same length while they are muted", async () => {
+  const { line, sent } = talk();
+  line.set(true, false);
+  await settled();
+  speak(1, 2);
+  line.set(true, true);
+  speak(3, 4);
+  line.set(true, false);
+  speak(5, 6);
+  expect(sent).toEqual([
+    [1, 2],
+    [0, 0],
+    [5, 6],
+  ]);
+});
+
+it("what the human says is played, as loud as the caller has it", async () => {
+  const { line } = talk();
+  line.setVolume(0.4);
+  line.set(true, false);
+  await settled();
+  const pcm = new ArrayBuffer(640);
+  line.play(pcm);
+  expect(part("line")?.played).toEqual([pcm]);
+  expect(contexts[0]?.gain.value).toBe(0.4);
+  line.setVolume(0.9);
+  expect(contexts[0]?.gain.value).toBe(0.9);
+});
+
+it("after the talk nothing goes out, nothing is played and the microphone is closed", async () => {
+  const { line, sent } = talk();
+  line.set(true, false);
+  await settled();
+  line.set(false, false);
+  speak(1, 2);
+  await settled();
+  line.play(new ArrayBuffer(640));
+  expect(sent).toEqual([]);
+  expect(part("line")?.played).toEqual([]);
+  expect(contexts[0]?.closed).toBe(true);
+  expect(tracks[0]?.stopped).toBe(true);
+});
+
+it("a talk that ends before its line is open leaves nothing open, and the next one works", async () => {
+  const { line, sent } = talk();
+  line.set(true, false);
+  line.set(false, false);
+  line.set(true, false);
+  await settled();
+  await settled();
+  expect(contexts.map(({ closed }) => closed)).toEqual([true, false]);
+  expect(tracks.map(({ stopped }) => stopped)).toEqual([true, false]);
+  speak(7, 8);
+  expect(sent).toEqual([[7, 8]]);
+});
+
+it("without a microphone the caller is told, and still hears the human", async () => {
+  refusal = new DOMException("no", "NotAllowedError");
+  const { line, faults } = talk();
+  line.set(true, false);
+  await settled();
+  line.play(new ArrayBuffer(640));
+  expect(faults).toEqual(["refused"]);
+  expect(part("line")?.played).toHaveLength(1);
+});
+
+it("a browser that can't play the line says so, and the next talk tries again", async () => {
+  isUnsupported = true;
+  const { line, sent, faults } = talk();
+  line.set(true, false);
+  await settled();
+  expect(faults).toEqual(["unsupported"]);
+  isUnsupported = false;
+  line.set(false, false);
+  line.set(true, false);
+  await settled();
+  speak(1, 2);
+  expect(sent).toEqual([[1, 2]]);
+  expect(contexts.map(({ closed }) => closed)).toEqual([true, false]);
+});
