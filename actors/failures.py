@@ -17,10 +17,13 @@ from convonet.errors import ConvonetError
 
 
 @contextmanager
-def remote_errors(kind: type[ConvonetError], who: str) -> Generator[None, None, None]:
+def remote_errors(
+    kind: type[ConvonetError], who: str, away: type[ConvonetError] | None = None
+) -> Generator[None, None, None]:
     """Let our own errors through as they were raised; turn every other failure of the other side into `kind`.
 
-    What such a failure said stays in the log of the process where it happened: it may quote a caller.
+    A side that can't be reached or has died is `away`, if that is another kind. What such a failure said stays in the
+    log of the process where it happened: it may quote a caller.
     """
     try:
         yield
@@ -35,6 +38,6 @@ def remote_errors(kind: type[ConvonetError], who: str) -> Generator[None, None, 
             raise error.cause from None
         raise kind(f"{who} crashed: {type(error.cause).__name__}") from error
     except (RayError, RayServeException, grpc.RpcError) as error:
-        raise kind(f"{who} is away: {type(error).__name__}") from error
+        raise (away or kind)(f"{who} is away: {type(error).__name__}") from error
     except Exception as error:
         raise kind(f"{who} crashed: {type(error).__name__}") from error

@@ -5,19 +5,22 @@ A session host holds one of each; a call is one hop to whichever replica is free
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager
 from typing import Any, cast
 
+import structlog
 from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from actors.failures import remote_errors
-from convonet.agents.base import AgentEvent, TurnRequest
-from convonet.errors import AgentError, SpeechUnavailable
+from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
+from convonet.errors import AgentAway, AgentError, SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.tracing.carried import carried
+
+log = structlog.get_logger(__name__)
 
 
 class RemoteSpeech:
@@ -46,9 +49,29 @@ class RemoteAgent:
         self._handle = handle.options(stream=True)
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        """See `Agent.turn`."""
+        """See `Agent.turn`.
+
+        When a replica dies before it has said a word, another one is asked: the turn's id names what its tools do, so
+        that nothing is done twice.
+        """
+        spoke = False
+        try:
+            async with contextlib.aclosing(self._ask(request)) as events:
+                async for event in events:
+                    spoke = spoke or isinstance(event, TextDelta)
+                    yield event
+                return
+        except AgentAway as error:
+            if spoke:
+                raise
+            log.warning("agent_asked_again", reason=str(error))
+        async with contextlib.aclosing(self._ask(request)) as events:
+            async for event in events:
+                yield event
+
+    async def _ask(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         stream = cast("DeploymentResponseGenerator[Any]", self._handle.turn.remote(request))
-        with remote_errors(AgentError, "agent deployment"):
+        with remote_errors(AgentError, "agent deployment", AgentAway):
             try:
                 async for event in stream:
                     yield event
@@ -56,7 +79,7 @@ class RemoteAgent:
                 stream.cancel()  # type: ignore[no-untyped-call]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _counted(service: str) -> Generator[None, None, None]:
     try:
         yield

@@ -175,6 +175,10 @@ class AgentError(ConvonetError):
     spoken = "Sorry, I couldn't finish that. Please try again."
 
 
+class AgentAway(AgentError):
+    """No process answers as the agent: the one that was asked has died."""
+
+
 class AgentTimeout(AgentError):
     """The turn took longer than a caller waits."""
 

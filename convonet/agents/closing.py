@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from convonet.agents.base import ChatMessage, Final, TransferContext, TurnRequest
-from convonet.agents.departments import context_of, marker, reason_of
+from convonet.agents.base import ChatMessage, Final, TurnRequest
+from convonet.agents.departments import asked_in, context_of, marker, reason_of
 from convonet.agents.graph import TurnState
 from convonet.agents.models import offline
 from convonet.agents.skill import QUESTION
@@ -19,25 +19,23 @@ def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
     if not text:
         raise AgentError("the model gave no answer")
     route = state["route"]
-    department = route.department
     said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text, tuple(state.get("done", ()))))
+    conversation = request.history + said
+    reason = route.reason or reason_of(asked_in(conversation))
+    told = context_of(request.caller, conversation, reason, _open_question(request), now.date())
     return Final(
         text,
         route.agent_type,
         state.get("provider", offline.PROVIDER),
         state.get("model", offline.MODEL),
-        request.history + said,
+        conversation,
         state.get("memory", request.memory),
-        transfer_marker=marker(department, route.reason or reason_of(request)) if department else None,
+        transfer_marker=marker(route.department, reason) if route.department else None,
         call_back=route.call_back,
-        transfer_context=_context(request, now) if department or route.call_back else None,
+        transfer_context=told if route.department or route.call_back else None,
         tokens_in=state.get("tokens_in", 0),
         tokens_out=state.get("tokens_out", 0),
     )
-
-
-def _context(request: TurnRequest, now: datetime) -> TransferContext:
-    return context_of(request, _open_question(request), now.date())
 
 
 def _open_question(request: TurnRequest) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from convonet.agents.base import ChatMessage, TransferContext, TurnRequest
+from convonet.agents.base import Caller, ChatMessage, TransferContext
+from convonet.agents.hand_over import asks_for_nothing_else
 from convonet.settings import Settings
 
 MOST_TOLD = 20
@@ -68,33 +69,43 @@ def marker(department: Department, reason: str) -> str:
     return f"TRANSFER_INITIATED:{department.extension}|{department.name}|{plain}"
 
 
-def reason_of(request: TurnRequest) -> str:
-    """Why they want a human: what they asked for last, which was not enough."""
-    asked = [message.content for message in request.history if message.role == "user"]
-    return asked[-1] if asked else request.transcript
+def reason_of(asked: Sequence[str]) -> str:
+    """Why they want a human, of all that they asked: the last sentence, or the one before, which was not enough."""
+    return asked[-2] if len(asked) > 1 and asks_for_nothing_else(asked[-1]) else asked[-1]
 
 
-def context_of(request: TurnRequest, open_question: str, today: date) -> TransferContext:
-    """What the human is told: who calls, what for, what was done, what is open."""
-    done = [deed for message in request.history for deed in message.done]
-    asked = [message.content for message in request.history if message.role == "user"]
-    caller = request.caller
+def context_of(
+    caller: Caller, conversation: Sequence[ChatMessage], reason: str, open_question: str, today: date
+) -> TransferContext:
+    """What the human is told: who calls, what for, what was done, what is open.
+
+    The `conversation` ends with the turn that asked for them.
+    """
+    done = [deed for message in conversation for deed in message.done]
+    asked = asked_in(conversation)
     verified = f"verified by {caller.verified_by}" if caller.verified_by else "not verified"
     lines = [
         f"{caller.user_name or 'A caller'}, {verified}, {today:%B} {today.day}.",
-        f"Asked: {'; '.join(asked[-3:])}." if asked else "Asked for a person at once.",
+        f"Asked: {'; '.join(asked[-3:])}.",
         f"Done: {'; '.join(done)}." if done else "Nothing was changed yet.",
     ]
+    if reason not in asked:
+        lines.append(f"Wants: {reason}.")
     if open_question:
         lines.append(f"Open: {open_question}")
     return TransferContext(
-        conversation_history=[_line(message) for message in request.history[-MOST_TOLD:]],
+        conversation_history=[_line(message) for message in conversation[-MOST_TOLD:]],
         user_id=caller.user_id,
         user_name=caller.user_name,
         activities=done,
         summary=" ".join(lines),
         verified_by=caller.verified_by,
     )
+
+
+def asked_in(conversation: Sequence[ChatMessage]) -> list[str]:
+    """The caller's sentences."""
+    return [message.content for message in conversation if message.role == "user"]
 
 
 def _line(message: ChatMessage) -> dict[str, str]:

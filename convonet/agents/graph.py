@@ -65,7 +65,7 @@ class Surroundings(Protocol):
         self, turn: TurnContext, domain: Domain, messages: list[BaseMessage]
     ) -> AsyncGenerator[str | Thought, None]: ...
 
-    def steer(self, turn: TurnContext, route: Route, call: ToolCall) -> tuple[Route, str]: ...
+    def steer(self, turn: TurnContext, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]: ...
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult: ...
 
@@ -187,6 +187,7 @@ async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSta
     turn, route = runtime.context, state["route"]
     calls = cast("AIMessage", state["messages"][-1]).tool_calls
     domain, first = turn.around.domain(route.domain), state.get("calls", 0)
+    has_read = any(isinstance(said, ToolMessage) and said.name not in STEERING for said in state["messages"])
     with _Voice(state, runtime) as voice:
         async with asyncio.TaskGroup() as group:
             working = [
@@ -197,7 +198,7 @@ async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSta
     results = [task.result() for task in working]
     for call in calls:
         if call["name"] in STEERING:
-            route, told = turn.around.steer(turn, route, call)
+            route, told = turn.around.steer(turn, route, call, has_read=has_read)
             results.append(_tool_message(call["id"] or call["name"], call["name"], ToolResult(True, told, {})))
     if route.agent_type != state["route"].agent_type:
         _emit(runtime, DomainChosen(route.agent_type))

@@ -24,7 +24,7 @@ _WISH = re.compile(
     rf"|(?:get|give|find) me {_PERSON}"
     rf"|i (?:want|need) {_PERSON}(?: there| here)?"
     r"|(?:a )?(?:human|operator|representative|agent|live agent|human agent|real person|customer service)(?: please)?"
-    r")(?: (?:about|regarding|concerning|because|so that|who can|that can|instead of) .+)?",
+    r")(?P<about> (?:about|regarding|concerning|because|so that|who can|that can|instead of) .+)?",
     re.IGNORECASE,
 )
 _ASKED_FOR = re.compile(
@@ -61,6 +61,12 @@ def wants_a_human(said: str) -> bool:
         return True
     asked = _ASKED_FOR.search(said) and not _NOT_OUR_PEOPLE.search(said)
     return bool(asked) and not refuses_a_human(said)
+
+
+def asks_for_nothing_else(said: str) -> bool:
+    """Whether the sentence asks for a person and does not say why."""
+    wish = _WISH.fullmatch(cleaned(said))
+    return wish is not None and wish["about"] is None
 
 
 def names_a_person(said: str) -> bool:

@@ -113,14 +113,19 @@ class Router:
         parts = tuple(part for part in _BETWEEN.split(said) if part)
         if len(parts) < 2 or not all(self._sure(SkillTurn(part, now)) or wants_a_human(part) for part in parts):
             return (said,)
-        return parts
+        wishes = [part for part in parts if wants_a_human(part)]
+        if not wishes:
+            return parts
+        # at the end: who is handed over is not here any more for the rest; who says it twice means the second
+        return (*(part for part in parts if part not in wishes), wishes[-1])
 
     async def route(self, request: TurnRequest, now: datetime) -> Route:
         """Where this turn goes."""
         so_far: AgentType = request.agent_type or "general"
         said, memory = request.transcript, request.memory
         if len(said) > MOST_CHARACTERS:
-            return Route("out_of_scope", so_far, text=TOO_LONG, memory=memory)
+            too_long = Route("out_of_scope", so_far, text=TOO_LONG, memory=memory)
+            return self._unsure({}, so_far, {}, memory) if self._hosted else too_long
         if not is_latin(said):
             # neither rules nor classifier have learned it; a hosted model has
             return self._unsure({}, so_far, {}, memory) if self._hosted else _only_english(so_far, memory)
@@ -137,8 +142,10 @@ class Router:
         claims = {name: domain.skill.claims(SkillTurn(said, now, memory)) for name, domain in self._domains.items()}
         strong = [name for name, claim in claims.items() if claim >= Claim.LIKELY]
         chat = small_talk(said, Moment(request.caller.user_name, now, tuple(self._domains.values())))
-        # "yes" and "cancel it" are small talk only when nothing was asked or talked about
-        if chat is not None and (answer(said) is None or not (strong or QUESTION in memory)):
+        # "yes" and "cancel it" are small talk only when nothing was asked or talked about; a hosted model's question is
+        # in the conversation only
+        asked_or_told = strong or QUESTION in memory or (self._hosted and request.history)
+        if chat is not None and (answer(said) is None or not asked_or_told):
             return Route("small_talk", so_far, text=chat, memory=unasked)
         if len(strong) == 1 and claims[strong[0]] >= Claim.SURE:
             return self._to(strong[0])
@@ -154,8 +161,12 @@ class Router:
                 return self._to(best)
         return found or self._unsure(claims, so_far, topics, unasked, known=asked or len(said.split()) <= FEW_WORDS)
 
-    def steered(self, request: TurnRequest, route: Route, call: ToolCall) -> tuple[Route, str]:
-        """Where a hosted model's call of a steering tool leads, and what it is told of that."""
+    def steered(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
+        """Where a hosted model's call of a steering tool leads, and what it is told of that.
+
+        `has_read` is whether it has seen results of tools in this turn. They may hold anybody's words, so that only the
+        caller's own transfer them then.
+        """
         so_far = route.agent_type
         if call["name"] == GO_TO:
             topic = str(call["args"].get("topic", ""))
@@ -164,6 +175,8 @@ class Router:
             return self._call_back(request, so_far, call["args"]), "Asked."
         if refuses_a_human(request.transcript):
             return route, "The caller does not want to be transferred."
+        if has_read and not names_a_person(request.transcript):
+            return route, "The caller has not asked for a person. Ask whether they want one."
         over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
         return replace(over, reason=str(call["args"].get("reason", ""))), "Transferred."
 

@@ -99,17 +99,21 @@ class AgentService:
         began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
+        tried: set[str] = set()
         with _traced(request) as answering:
             for said in self._router.parts(request, now):
                 if state:
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self, began + FILLER_AFTER_S)
+                context = TurnContext(_part_of(request, said, state), now, self, began + FILLER_AFTER_S, tried)
                 async with contextlib.aclosing(self._run(context, state)) as steps:
                     while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
                             state = step
                         else:
                             yield step
+                if state["route"].department or state["route"].call_back:
+                    # what leads to a human ends the turn
+                    break
             final = final_of(request, state, now)
             answering.set(agent_type=final.agent_type, provider=final.provider, model=final.model)
             answering.words(transcript=request.transcript, answer=final.text)
@@ -163,9 +167,9 @@ class AgentService:
             async for part in parts:
                 yield part
 
-    def steer(self, turn: TurnContext, route: Route, call: ToolCall) -> tuple[Route, str]:
+    def steer(self, turn: TurnContext, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
         """Where a model's steering tool leads, and what the model is told of that."""
-        return self._router.steered(turn.request, route, call)
+        return self._router.steered(turn.request, route, call, has_read=has_read)
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
         """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""

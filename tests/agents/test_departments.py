@@ -1,18 +1,82 @@
-"""What a human is told before they answer."""
+"""Who is handed over to a human, and what that human is told before they answer."""
 
 from datetime import date
 
 import pytest
 
-from convonet.agents.base import Caller, TurnRequest
-from convonet.agents.departments import context_of
-from convonet.ids import DEMO_USER_ID, SessionId, TurnId
+from convonet.agents.base import Caller, ChatMessage
+from convonet.agents.departments import context_of, reason_of
+from convonet.ids import DEMO_USER_ID
+from tests.agents.conftest import running_world
+from tests.telephone import TELEPHONE
+
+TODAY = date(2026, 8, 1)
+
+
+@pytest.fixture
+async def world(tmp_path):
+    """With a telephone."""
+    async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", **TELEPHONE) as world:
+        yield world
+
+
+def told(*conversation, reason="let me talk to a person", caller=None):
+    said = [ChatMessage("user" if number % 2 == 0 else "assistant", text) for number, text in enumerate(conversation)]
+    return context_of(caller or Caller(DEMO_USER_ID, "Ann"), said, reason, "", TODAY)
 
 
 @pytest.mark.parametrize(("proof", "words"), [("PIN", "Ann, verified by PIN, "), (None, "Ann, not verified, ")])
 def test_the_summary_says_how_the_caller_was_verified(proof, words):
-    caller = Caller(DEMO_USER_ID, "Ann", verified_by=proof)
-    request = TurnRequest(SessionId("s-1"), TurnId("t-1"), caller, "let me talk to a person")
-    context = context_of(request, "", date(2026, 8, 1))
+    context = told("let me talk to a person", caller=Caller(DEMO_USER_ID, "Ann", verified_by=proof))
     assert context.summary.startswith(words)
     assert context.verified_by == proof
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (["let me talk to a person"], "let me talk to a person"),
+        (["what's on my list", "let me talk to a person"], "what's on my list"),
+        (["what's on my list", "connect me to a person about my denied claim"],
+         "connect me to a person about my denied claim"),
+        (["what's on my list", "this is wrong get me a real person"], "this is wrong get me a real person"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_what_the_caller_wants_a_human_for(asked, reason):
+    assert reason_of(asked) == reason
+
+
+def test_the_summary_says_what_a_model_has_understood_beyond_the_callers_words():
+    assert "Wants: a price for forty people." in told("get me somebody", reason="a price for forty people").summary
+    assert "Wants:" not in told("let me talk to a person").summary
+
+
+async def test_a_human_is_told_of_the_sentence_that_asked_for_them(world):
+    talk = await world.talk("buy milk")
+    await talk.say("what's on my list")
+    context = (await talk.say("connect me to a person about my denied claim")).final.transfer_context
+    assert "what's on my list; connect me to a person about my denied claim." in context.summary
+    assert {"role": "user", "content": "connect me to a person about my denied claim"} in context.conversation_history
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "let me talk to a human and what's on my list",
+        "what's on my list and let me talk to a human",
+        "let me talk to a human and what's on my list and connect me to sales",
+    ],
+)
+async def test_who_wants_a_human_and_something_else_gets_both(world, said):
+    heard = await (await world.talk("buy milk")).say(said)
+    assert heard.tools == ["get_todos"]
+    assert "milk" in heard.text.split("I'll connect you")[0]
+    department = "sales" if "sales" in said else "support"
+    assert heard.final.transfer_marker == f"TRANSFER_INITIATED:2001|{department}|{said}"
+
+
+async def test_a_human_is_told_what_was_done_in_the_same_sentence(world):
+    heard = await (await world.talk()).say("add buy milk to my list and let me talk to a human")
+    context = heard.final.transfer_context
+    assert context.activities == ["Adding to the list"]
+    assert "Done: Adding to the list." in context.summary

@@ -57,6 +57,7 @@ class Answered:
     """Of its record."""
     asked_at: float
     answered_at: float
+    text: str
 
 
 class BusyCallers:
@@ -101,4 +102,4 @@ class BusyCallers:
                 asked_at = time.monotonic()
                 answer = await caller.answer(self._question)
                 turn = f"{caller.session_id}:{answer['turn_id']}"
-                self.answered.append(Answered(caller.session_id, turn, asked_at, time.monotonic()))
+                self.answered.append(Answered(caller.session_id, turn, asked_at, time.monotonic(), answer["text"]))

@@ -17,6 +17,7 @@ from tests.e2e.call_centre import (
     desk_page,
     hears,
 )
+from tests.e2e.socket_caller import BusyCallers
 from tests.e2e.supervisor import choose, listed_turns, row_of, supervisor, until
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def all_replicas(product):
 
 
 def wait_for_all(product):
-    for deployment, count in (("Voice", 2), ("SessionHost", 2), ("CallCenter", 1)):
+    for deployment, count in (("Voice", 2), ("SessionHost", 2), ("AgentRouter", 2), ("CallCenter", 1)):
         product.wait_for_replicas(deployment, count)
 
 
@@ -122,6 +123,26 @@ def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, c
         caller.page.mouse.up()
         caller.until("audio_chunk", is_final=True)
     assert count(product, "buy coffee") == 1
+
+
+def test_an_agent_killed_under_load_fails_no_turn(product):
+    with BusyCallers.calling(product, 4, "what's on the menu") as callers:
+        wait_for_turns(callers, since=0.0)
+        killed_at = kill(max(product.replicas("AgentRouter").values()))
+        wait_for_turns(callers, since=killed_at)
+    (answer,) = {turn.text for turn in callers.answered}
+    assert "Bibimbap" in answer
+    longest_s = max(turn.answered_at - turn.asked_at for turn in callers.answered if turn.answered_at > killed_at)
+    log.info("the longest turn after an agent's death took %.1f s", longest_s)
+    assert longest_s < RESUMED_WITHIN_S
+
+
+def wait_for_turns(callers, since):
+    """Until each caller has had a few turns that were asked after that moment."""
+    deadline = time.monotonic() + GOES_ON_WITHIN_S
+    while len(callers.since(since)) < 5 * 4:
+        assert time.monotonic() < deadline, "callers get no answers"
+        time.sleep(0.1)
 
 
 def test_a_monitor_killed_with_its_page_open_is_back_with_all_calls_and_turns(product, chromium):
