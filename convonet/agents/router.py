@@ -102,8 +102,12 @@ class Router:
         self._hosted = hosted
         self._domains = {domain.name: domain for domain in domains}
         self._classifier = _fitted(tuple(sorted(example_lines(domains).items())))
-        # one guess at a time: its matrices keep every core busy already
+        # one guess at a time, beside the event loop
         self._thread = ThreadPoolExecutor(1, "classifier")
+
+    async def warm_up(self) -> None:
+        """Let the classifier load what it needs."""
+        await self._guess("hello")
 
     def parts(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
         """The sentences of a turn that wants several things, when each alone is surely one; else the one sentence."""
@@ -149,7 +153,7 @@ class Router:
             return Route("small_talk", so_far, text=chat, memory=unasked)
         if len(strong) == 1 and claims[strong[0]] >= Claim.SURE:
             return self._to(strong[0])
-        guess = await asyncio.get_running_loop().run_in_executor(self._thread, self._classifier.guess, cleaned(said))
+        guess = await self._guess(cleaned(said))
         topics = guess.topics
         asked = QUESTION in memory and Claim.MAYBE in claims.values()
         found = self._by_guess(said, so_far, guess, unasked, claims, asked=asked)
@@ -179,6 +183,9 @@ class Router:
             return route, "The caller has not asked for a person. Ask whether they want one."
         over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
         return replace(over, reason=str(call["args"].get("reason", ""))), "Transferred."
+
+    async def _guess(self, said: str) -> Guess:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._classifier.guess, said)
 
     def _strongest(
         self, strong: Sequence[str], claims: Mapping[str, Claim], so_far: AgentType, topics: Mapping[str, float]

@@ -121,12 +121,13 @@ class AgentService:
         yield final
 
     async def warm_up(self) -> bool:
-        """Do what is slow the first time (connections, date parser); returns whether every domain's tools answer.
+        """Do what is slow the first time (connections, date parser, classifier); returns whether every domain's tools answer.
 
         Hosted models are tried in the background: the agent is ready without them.
         """
         if self._is_warm:
             return True
+        await self._router.warm_up()
         for domain in self._of_callers:
             await self._toolset(domain)
             domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
