@@ -22,11 +22,12 @@ from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
-from convonet.agents.graph import FILLER_AFTER_S, TurnContext, TurnState, build_graph
+from convonet.agents.graph import TurnContext, TurnState, build_graph
 from convonet.agents.models import chosen_models
 from convonet.agents.models.base import ChosenModel
 from convonet.agents.models.chain import Limits, ModelChain, Thought, Toolset
 from convonet.agents.models.health import ProviderHealth
+from convonet.agents.patience import FILLER_AFTER_S, Patience
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.steering import steering_tools
@@ -99,11 +100,13 @@ class AgentService:
         began = asyncio.get_running_loop().time()
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
+        patience = Patience(FILLER_AFTER_S)
         with _traced(request) as answering:
             for said in self._router.parts(request, now):
                 if state:
+                    patience.heard(" ")
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self, began + FILLER_AFTER_S)
+                context = TurnContext(_part_of(request, said, state), now, self, patience)
                 async with contextlib.aclosing(self._run(context, state)) as steps:
                     while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
@@ -207,6 +210,7 @@ class AgentService:
             "rounds": 0,
             "calls": before.get("calls", 0),
             "answer": f"{before['answer']} " if before else "",
+            "meant": f"{before['meant']} " if before else "",
             "done": before.get("done", []),
             "tokens_in": before.get("tokens_in", 0),
             "tokens_out": before.get("tokens_out", 0),
