@@ -281,9 +281,10 @@ class _Voice:
     def _speak(self, piece: str) -> None:
         if self._said.endswith(" "):
             piece = piece.lstrip(" ")
-        self._said += piece
-        self._patience.heard(piece)
-        _emit(self._runtime, TextDelta(piece))
+        if piece:
+            self._said += piece
+            self._patience.heard(piece)
+            _emit(self._runtime, TextDelta(piece))
 
 
 def _emit(runtime: Runtime[TurnContext], event: AgentEvent) -> None:

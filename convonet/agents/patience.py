@@ -42,8 +42,10 @@ class Patience:
 
     def heard(self, text: str) -> None:
         """A piece of the answer is on its way to the caller."""
-        speaking_s = sum(map(len, self._sentences.feed(text))) / CHARACTERS_PER_S
-        self._quiet_from = max(self._quiet_from, asyncio.get_running_loop().time()) + speaking_s
+        sentences = self._sentences.feed(text)
+        if sentences or text.strip():
+            speaking_s = sum(map(len, sentences)) / CHARACTERS_PER_S
+            self._quiet_from = max(self._quiet_from, asyncio.get_running_loop().time()) + speaking_s
 
     def filler(self) -> str:
         """What to say next to a caller who waits."""

@@ -228,7 +228,7 @@ class _Link:
                 if chunk is None:
                     return
                 yield chunk
-                if chunk.text or chunk.tool_call_chunks:
+                if chunk.text.strip() or chunk.tool_call_chunks:
                     # after the yield: what the listener does with a chunk is no silence of the model's
                     heard = loop.time()
 
