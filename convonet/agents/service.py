@@ -22,11 +22,12 @@ from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
-from convonet.agents.graph import FILLER_AFTER_S, TurnContext, TurnState, build_graph
+from convonet.agents.graph import TurnContext, TurnState, build_graph
 from convonet.agents.models import chosen_models
 from convonet.agents.models.base import ChosenModel
 from convonet.agents.models.chain import Limits, ModelChain, Thought, Toolset
 from convonet.agents.models.health import ProviderHealth
+from convonet.agents.patience import FILLER_AFTER_S, Patience
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.steering import steering_tools
@@ -100,11 +101,13 @@ class AgentService:
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
         tried: set[str] = set()
+        patience = Patience(FILLER_AFTER_S)
         with _traced(request) as answering:
             for said in self._router.parts(request, now):
                 if state:
+                    patience.heard(" ")
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self, began + FILLER_AFTER_S, tried)
+                context = TurnContext(_part_of(request, said, state), now, self, patience, tried)
                 async with contextlib.aclosing(self._run(context, state)) as steps:
                     while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
@@ -121,7 +124,7 @@ class AgentService:
         yield final
 
     async def warm_up(self) -> bool:
-        """Do what is slow the first time (connections, date parser, classifier); returns whether every domain's tools answer.
+        """Do what is slow the first time (classifier, dates, connections); returns whether all domains' tools answer.
 
         Hosted models are tried in the background: the agent is ready without them.
         """
@@ -212,6 +215,7 @@ class AgentService:
             "rounds": 0,
             "calls": before.get("calls", 0),
             "answer": f"{before['answer']} " if before else "",
+            "meant": f"{before['meant']} " if before else "",
             "done": before.get("done", []),
             "tokens_in": before.get("tokens_in", 0),
             "tokens_out": before.get("tokens_out", 0),

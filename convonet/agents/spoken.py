@@ -105,3 +105,8 @@ def is_latin(said: str) -> bool:
 def gap(before: str, text: str) -> str:
     """The space that is missing between two pieces of an answer."""
     return " " if before and not before[-1].isspace() and text[:1].isalnum() else ""
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text ends where a sentence does."""
+    return text.rstrip(" \n\"'\u201d\u2019)")[-1:] in tuple(".!?\u2026")

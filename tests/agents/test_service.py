@@ -12,14 +12,15 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from convonet.agents import graph, service
+from convonet.agents import service
 from convonet.agents.base import Caller, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
 from convonet.agents.models.base import ChosenModel
+from convonet.agents.patience import FILLERS
 from convonet.agents.service import AgentService
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
-from convonet.errors import AgentError
+from convonet.errors import AgentTimeout
 from convonet.ids import DEMO_USER_ID
 from convonet.mcp.client import ToolBox
 from convonet.storage.database import Database
@@ -109,8 +110,8 @@ async def test_while_slow_tools_work_the_caller_hears_of_it_once(sqlite_world, m
     talk = await sqlite_world.talk("buy milk")
     heard = await talk.say("mark buy milk as done")
     assert heard.tools == ["get_todos", "complete_todo"]
-    assert heard.text.startswith(graph.FILLER)
-    assert heard.text.count(graph.FILLER) == 1
+    assert heard.text.startswith(FILLERS[0])
+    assert sum(heard.text.count(filler) for filler in FILLERS) == 1
     kinds = [type(event) for event in heard.events]
     assert kinds.index(TextDelta) < kinds.index(ToolFinished)
 
@@ -129,7 +130,7 @@ async def test_closing_the_stream_stops_the_work(sqlite_world):
 async def test_a_turn_that_takes_too_long_is_an_error(sqlite_world):
     domain = _domain(_Endless(pause_s=0.05))
     agent = _agent(sqlite_world, domain, CONVONET_TURN_TIMEOUT_S=0.01)
-    with pytest.raises(AgentError):
+    with pytest.raises(AgentTimeout):
         await Conversation(agent, await sqlite_world.caller()).say("go")
     await agent.close()
 

@@ -15,6 +15,7 @@ from anthropic.types import (
     RawMessageStartEvent,
     RawMessageStopEvent,
     RawMessageStreamEvent,
+    StopReason,
     TextBlock,
     TextDelta,
     ToolUseBlock,
@@ -44,10 +45,10 @@ def _events(reply: Reply) -> list[bytes]:
         events += _block(0, TextBlock(text="", type="text"), deltas)
     for index, (name, arguments) in enumerate(reply.calls, start=1 if reply.text else 0):
         written = json.dumps(arguments)
-        halves = ["", written[: len(written) // 2], written[len(written) // 2 :]]
+        halves = ["", written[: len(written) // 2], "" if reply.half_call else written[len(written) // 2 :]]
         block = ToolUseBlock(id=f"toolu_{len(written)}_{index}", input={}, name=name, type="tool_use")
         events += _block(index, block, [InputJSONDelta(partial_json=part, type="input_json_delta") for part in halves])
-    delta = Delta(stop_reason="refusal" if reply.refusal else "tool_use" if reply.calls else "end_turn")
+    delta = Delta(stop_reason=_reason(reply))
     usage = MessageDeltaUsage(input_tokens=TOKENS_IN, output_tokens=TOKENS_OUT)
     events += [RawMessageDeltaEvent(delta=delta, type="message_delta", usage=usage)]
     events += [RawMessageStopEvent(type="message_stop")]
@@ -55,6 +56,14 @@ def _events(reply: Reply) -> list[bytes]:
     ping = b'event: ping\ndata: {"type": "ping"}\n\n'
     sent = [f"event: {event.type}\ndata: {event.model_dump_json(exclude_none=True)}\n\n".encode() for event in events]
     return [sent[0], ping, *sent[1:]]
+
+
+def _reason(reply: Reply) -> StopReason:
+    if reply.refusal:
+        return "refusal"
+    if reply.too_long:
+        return "max_tokens"
+    return "tool_use" if reply.calls else "end_turn"
 
 
 def _block(
@@ -67,7 +76,7 @@ def _block(
     ]
 
 
-def _error(status: int) -> dict[str, object]:
+def _error(status: int, retry_delay: str = "") -> dict[str, object]:
     return {"type": "error", "error": {"type": KINDS.get(status, "api_error"), "message": "not now"}}
 
 
@@ -83,4 +92,6 @@ def _check(asked: Asked) -> int:
     return 200 if good else 400
 
 
-WIRE = Wire(_events, _error, _check)
+STREAM_ERROR = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+
+WIRE = Wire(_events, _error, STREAM_ERROR, _check)

@@ -28,12 +28,25 @@ class Reply:
 
     text: str = ""
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+    half_call: bool = False
+    """The arguments of a tool call stop in the middle, and nothing says so; not Google's, which come in one piece."""
     refusal: bool = False
+    blocked: bool = False
+    """The vendor's filter stops it: Google's the question, OpenAI's the answer."""
+    too_long: bool = False
+    """There was no room for more."""
+    says_why: bool = True
+    """Off: it ends without a reason, as some servers that speak OpenAI's protocol do."""
     status: int = 200
     retry_after: str | None = None
-    fault: Literal["", "hang", "stall", "cut", "reset"] = ""
-    """`hang`: no byte at all; `stall` and `cut`: after the first half of the events; `reset`: at once."""
+    retry_delay: str = ""
+    """Google's way to say the same, in the body."""
+    fault: Literal["", "hang", "reset", "stall", "cut", "closed", "error", "no words"] = ""
+    """`hang`: no byte at all; `reset`: at once; the others after the first half of the events: `closed` looks like a
+    good end, `no words` sends the first event again and again."""
     delay_s: float = 0.0
+    pace_s: float = 0.0
+    """Between two events."""
 
     def pieces(self) -> Iterator[str]:
         """The words in the pieces in which they are streamed; a word may be split."""
@@ -55,8 +68,10 @@ class Wire:
 
     events: Callable[[Reply], list[bytes]]
     """The parts of the stream, in order."""
-    error: Callable[[int], Mapping[str, Any]]
-    """The body of an answer with an error status."""
+    error: Callable[[int, str], Mapping[str, Any]]
+    """The body of an answer with an error status, and when to come back."""
+    stream_error: bytes
+    """The event of an error after the beginning."""
     check: Callable[[Asked], int]
     """The status with which the real API would answer; 200 for a good request."""
 
@@ -117,13 +132,18 @@ class ChatServer:
         if reply.fault == "hang":
             return await self._wait_for_the_end(reader)
         if status != 200:
-            writer.write(_error(status, self.wire.error(status), reply.retry_after))
+            writer.write(_error(status, self.wire.error(status, reply.retry_delay), reply.retry_after))
             return True
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         events = self.wire.events(reply)
         for event in events[: len(events) // 2] if reply.fault else events:
-            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
-            await writer.drain()
+            await _send(writer, event)
+            await asyncio.sleep(reply.pace_s)
+        while reply.fault == "no words":
+            await _send(writer, events[0])
+            await asyncio.sleep(0.1)
+        if reply.fault == "error":
+            await _send(writer, self.wire.stream_error)
         if reply.fault == "stall":
             return await self._wait_for_the_end(reader)
         if reply.fault == "cut":
@@ -135,6 +155,11 @@ class ChatServer:
         await reader.read()
         self.abandoned += 1
         return False
+
+
+async def _send(writer: asyncio.StreamWriter, event: bytes) -> None:
+    writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+    await writer.drain()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from google.genai.types import (
+    BlockedReason,
     Candidate,
     Content,
     FinishReason,
     FunctionCall,
     GenerateContentResponse,
+    GenerateContentResponsePromptFeedback,
     GenerateContentResponseUsageMetadata,
     Part,
 )
@@ -18,13 +22,20 @@ STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 429: "RESOURCE_EXHA
 
 
 def _events(reply: Reply) -> list[bytes]:
+    if reply.blocked:
+        feedback = GenerateContentResponsePromptFeedback(block_reason=BlockedReason.PROHIBITED_CONTENT)
+        return [_event(GenerateContentResponse(prompt_feedback=feedback, model_version=MODEL))]
     # this vendor sends a tool call in one piece
     parts = [Part(text=piece) for piece in reply.pieces()]
     parts += [Part(function_call=FunctionCall(name=name, args=arguments)) for name, arguments in reply.calls]
     answers = [_answer(Candidate(content=Content(parts=[part], role="model"), index=0)) for part in parts]
-    reason = FinishReason.SAFETY if reply.refusal else FinishReason.STOP
+    reason = FinishReason.SAFETY if reply.refusal else FinishReason.MAX_TOKENS if reply.too_long else FinishReason.STOP
     answers.append(_answer(Candidate(content=Content(parts=[], role="model"), finish_reason=reason, index=0)))
-    return [f"data: {answer.model_dump_json(by_alias=True, exclude_none=True)}\r\n\r\n".encode() for answer in answers]
+    return [_event(answer) for answer in answers]
+
+
+def _event(answer: GenerateContentResponse) -> bytes:
+    return f"data: {answer.model_dump_json(by_alias=True, exclude_none=True)}\r\n\r\n".encode()
 
 
 def _answer(candidate: Candidate) -> GenerateContentResponse:
@@ -34,8 +45,15 @@ def _answer(candidate: Candidate) -> GenerateContentResponse:
     return GenerateContentResponse(candidates=[candidate], usage_metadata=usage, model_version=MODEL)
 
 
-def _error(status: int) -> dict[str, object]:
-    return {"error": {"code": status, "message": "not now", "status": STATUSES.get(status, "UNAVAILABLE")}}
+def _error(status: int, retry_delay: str = "") -> dict[str, object]:
+    named = {"code": status, "message": "not now", "status": STATUSES.get(status, "UNAVAILABLE")}
+    if not retry_delay:
+        return {"error": named}
+    details = [
+        {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [{"quotaId": "PerMinute"}]},
+        {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": retry_delay},
+    ]
+    return {"error": {**named, "details": details}}
 
 
 def _check(asked: Asked) -> int:
@@ -46,4 +64,4 @@ def _check(asked: Asked) -> int:
     return 200 if asked.body.get("contents") else 400
 
 
-WIRE = Wire(_events, _error, _check)
+WIRE = Wire(_events, _error, f"data: {json.dumps(_error(503))}\r\n\r\n".encode(), _check)

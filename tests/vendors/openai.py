@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
@@ -24,10 +25,10 @@ def _events(reply: Reply) -> list[bytes]:
     for index, (name, arguments) in enumerate(reply.calls):
         written = json.dumps(arguments)
         deltas += [_call(index, name, f"call_{len(written)}_{index}", "")]
-        deltas += [_call(index, None, None, part) for part in (written[:4], written[4:]) if part]
+        parts = (written[:4], "" if reply.half_call else written[4:])
+        deltas += [_call(index, None, None, part) for part in parts if part]
     chunks = [_chunk([Choice(delta=delta, index=0)]) for delta in deltas]
-    reason = "tool_calls" if reply.calls else "stop"
-    chunks += [_chunk([Choice(delta=ChoiceDelta(), finish_reason=reason, index=0)])]
+    chunks += [_chunk([Choice(delta=ChoiceDelta(), finish_reason=_reason(reply), index=0)])]
     total = TOKENS_IN + TOKENS_OUT
     usage = CompletionUsage(prompt_tokens=TOKENS_IN, completion_tokens=TOKENS_OUT, total_tokens=total)
     chunks += [_chunk([], usage)]
@@ -35,6 +36,16 @@ def _events(reply: Reply) -> list[bytes]:
         *(f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n".encode() for chunk in chunks),
         b"data: [DONE]\n\n",
     ]
+
+
+def _reason(reply: Reply) -> Literal["content_filter", "length", "tool_calls", "stop"] | None:
+    if not reply.says_why:
+        return None
+    if reply.blocked:
+        return "content_filter"
+    if reply.too_long:
+        return "length"
+    return "tool_calls" if reply.calls else "stop"
 
 
 def _call(index: int, name: str | None, call_id: str | None, arguments: str) -> ChoiceDelta:
@@ -54,7 +65,7 @@ def _chunk(choices: list[Choice], usage: CompletionUsage | None = None) -> ChatC
     )
 
 
-def _error(status: int) -> dict[str, object]:
+def _error(status: int, retry_delay: str = "") -> dict[str, object]:
     return {"error": {"message": "not now", "type": "invalid_request_error", "param": None, "code": None}}
 
 
@@ -66,4 +77,6 @@ def _check(asked: Asked) -> int:
     return 200 if asked.body.get("messages") and asked.body.get("model") else 400
 
 
-WIRE = Wire(_events, _error, _check)
+STREAM_ERROR = b'data: {"error": {"message": "not now", "type": "server_error", "param": null, "code": null}}\n\n'
+
+WIRE = Wire(_events, _error, STREAM_ERROR, _check)

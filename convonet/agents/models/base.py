@@ -20,3 +20,5 @@ class ChosenModel:
     chat: BaseChatModel
     prepare: Prepare = list
     """Adapts a conversation to the vendor, such as by marks for its prompt cache."""
+    says_why_it_stops: bool = False
+    """Whether every whole answer ends with a reason for stopping, so that one without it was cut off."""

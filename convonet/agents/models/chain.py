@@ -20,9 +20,9 @@ from langchain_core.runnables import Runnable
 
 from convonet.agents.models import offline
 from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.failures import Failure, of_answer, of_error
+from convonet.agents.models.failures import Failure, of_answer, of_error, stop_reason
 from convonet.agents.models.health import Health, ProviderHealth
-from convonet.agents.spoken import gap
+from convonet.agents.spoken import gap, is_whole
 from convonet.errors import AgentError
 from convonet.metrics.definitions import FALLBACKS
 from convonet.metrics.recorder import metrics
@@ -43,9 +43,6 @@ START_OVER = "Sorry, let me start over. "
 """Between half a sentence of a model that failed and the answer of the rules, which can't go on in mid-sentence."""
 
 
-_SENTENCE_ENDS = ".!?…"
-
-
 @dataclass(frozen=True, slots=True)
 class Toolset:
     """Tools to be bound, as LangChain takes them; those of the same name are bound once."""
@@ -59,7 +56,7 @@ class Limits:
     """Seconds."""
 
     silence: float
-    """Longest wait for the next piece of an answer."""
+    """Longest wait for the next words of an answer, or the next piece of a tool call."""
     total: float
     rest: float
 
@@ -155,31 +152,27 @@ class _Link:
         self._model = model
         self._limits = limits
         self._bound: dict[str, Model] = {}
+        self._says_why = model.says_why_it_stops
 
     async def think(
         self, messages: Sequence[BaseMessage], said: str, tools: Toolset
     ) -> AsyncGenerator[str | Thought | Failure, None]:
         """Words, and at the end the thought or the failure; `said` is what other models had said before they failed."""
-        loop, whole, before = asyncio.get_running_loop(), AIMessageChunk(content=""), said
-        deadline = loop.time() + self._limits.total
-        if said and not self.is_hosted and said.rstrip()[-1:] not in _SENTENCE_ENDS:
+        whole, before, reason, asked = AIMessageChunk(content=""), said, "", self.health.asked()
+        if said and not self.is_hosted and not is_whole(said):
             before += (bridge := gap(said, START_OVER) + START_OVER)
             yield bridge
         failure: Failure | None = None
         with self._traced() as asking:
             try:
-                async with aclosing(self._stream(messages, said, tools)) as chunks:
-                    while True:
-                        async with asyncio.timeout_at(min(deadline, loop.time() + self._limits.silence)):
-                            chunk = await anext(chunks, None)
-                        if chunk is None:
-                            break
+                async with aclosing(self._in_time(self._stream(messages, said, tools))) as chunks:
+                    async for chunk in chunks:
                         if chunk.text and not whole.text:
                             before += (space := gap(before, chunk.text))
                             yield space
-                        whole = whole + chunk
+                        whole, reason = whole + chunk, stop_reason(chunk) or reason
                         yield chunk.text
-                failure = of_answer(whole)
+                failure = self._wrong_with(whole, reason)
             except TimeoutError:
                 asking.status, failure = "timeout", Failure("no word in time")
             except Exception as error:
@@ -192,7 +185,7 @@ class _Link:
         if failure is not None:
             yield self._failed(failure)
             return
-        self.health.answered()
+        self.health.answered(asked)
         yield Thought(_whole(whole, before, self.provider), self.provider, self._model.name)
 
     def _traced(self) -> AbstractContextManager[Span]:
@@ -202,6 +195,7 @@ class _Link:
 
     async def probe(self) -> None:
         """Try it with a question of our own."""
+        asked = self.health.asked()
         try:
             async with asyncio.timeout(self._limits.total):
                 async for _ in self._model.chat.astream([HumanMessage("Say OK.")]):
@@ -210,7 +204,7 @@ class _Link:
             failure = of_error(error)
             self.health.failed(failure.why, rest=True, at_least_s=failure.rest_s)
         else:
-            self.health.answered()
+            self.health.answered(asked)
         log.info("model_probed", provider=self.provider, ready=self.health.is_ready)
 
     async def _stream(
@@ -222,6 +216,26 @@ class _Link:
         async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", stream)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def _in_time(self, chunks: AsyncGenerator[AIMessageChunk, None]) -> AsyncGenerator[AIMessageChunk, None]:
+        """The chunks of an answer. Raises `TimeoutError` when no words come, however much else does."""
+        loop = asyncio.get_running_loop()
+        began = heard = loop.time()
+        async with aclosing(chunks):
+            while True:
+                async with asyncio.timeout_at(min(began + self._limits.total, heard + self._limits.silence)):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                yield chunk
+                if chunk.text.strip() or chunk.tool_call_chunks:
+                    # after the yield: what the listener does with a chunk is no silence of the model's
+                    heard = loop.time()
+
+    def _wrong_with(self, whole: AIMessageChunk, reason: str) -> Failure | None:
+        # a server that has given a reason once gives one always
+        self._says_why = self._says_why or bool(reason)
+        return of_answer(whole, reason, says_why=self._says_why)
 
     def _with(self, tools: Toolset) -> Model:
         if not tools.tools:

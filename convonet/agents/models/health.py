@@ -44,6 +44,7 @@ class Health:
         self._answers = 0
         self._failures = 0
         self._last_failure: str | None = None
+        self._rests = 0
         self._probing = False
         self._untried = True
 
@@ -64,10 +65,15 @@ class Health:
         wanted, self._untried = self._untried, False
         return wanted
 
-    def answered(self) -> None:
-        """It works."""
+    def asked(self) -> int:
+        """It is asked now; `answered` wants back what this returns."""
+        return self._rests
+
+    def answered(self, asked: int) -> None:
+        """It has answered, which ends its rest unless it was asked before that began."""
         self._answers += 1
-        self._rests_until, self._probing, self._rest_s = None, False, self._first_rest_s
+        if asked == self._rests:
+            self._rests_until, self._probing, self._rest_s = None, False, self._first_rest_s
 
     def failed(self, why: str, *, rest: bool, at_least_s: float = 0.0) -> None:
         """It failed; with `rest` it is left alone for a while."""
@@ -78,7 +84,10 @@ class Health:
             self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
         self._probing = False
         if rest:
-            self._rests_until = self._clock() + min(max(self._rest_s, at_least_s), LONGEST_REST_S)
+            until = self._clock() + min(max(self._rest_s, at_least_s), LONGEST_REST_S)
+            # a stream that breaks later must not shorten the rest that the vendor asked for
+            self._rests_until = max(until, self._rests_until or 0.0)
+            self._rests += 1
 
     def shown(self) -> ProviderHealth:
         """For people and for other services."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -22,6 +22,7 @@ from pydantic import SkipValidation
 
 from convonet.agents.prompt import MEMORY, briefing_in
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
+from convonet.agents.steering import STEERING
 
 PROVIDER = "offline"
 MODEL = "rules"
@@ -86,15 +87,29 @@ class OfflineChatModel(BaseChatModel):
 
 
 def _told_by_tools_of_another(turn: Sequence[BaseMessage]) -> str:
-    """What the last tools said that another model used before it failed: the rules would not know why it did."""
-    asking = max((i for i, message in enumerate(turn) if isinstance(message, AIMessage)), default=None)
-    if asking is None or turn[asking].response_metadata.get(ANSWERED_BY, PROVIDER) == PROVIDER:
+    """What the turn's tools said, if another model used any before it failed: the rules would not know why it did."""
+    if not _another_used_tools(turn):
         return ""
-    return " ".join(outcome.text for outcome in _outcomes(turn[asking:]))
+    return " ".join(dict.fromkeys(outcome.text for outcome in _outcomes(turn)))
+
+
+def _another_used_tools(turn: Sequence[BaseMessage]) -> bool:
+    asked_by = PROVIDER
+    for message in turn:
+        if isinstance(message, AIMessage):
+            asked_by = message.response_metadata.get(ANSWERED_BY, PROVIDER)
+        elif asked_by != PROVIDER and _is_result(message):
+            return True
+    return False
+
+
+def _is_result(message: BaseMessage) -> TypeGuard[ToolMessage]:
+    """Whether a tool says something; one that steers the turn has done its work, and its words are for the model."""
+    return isinstance(message, ToolMessage) and message.name not in STEERING
 
 
 def _outcomes(messages: Sequence[BaseMessage]) -> tuple[Outcome, ...]:
-    return tuple(_outcome(message) for message in messages if isinstance(message, ToolMessage))
+    return tuple(_outcome(message) for message in messages if _is_result(message))
 
 
 def _outcome(message: ToolMessage) -> Outcome:

@@ -34,7 +34,7 @@ def _anthropic(settings: Settings) -> ChosenModel:
         timeout=settings.llm_timeout_s,
         max_retries=0,
     )
-    return ChosenModel("anthropic", settings.anthropic_model, chat, _cached_by_anthropic)
+    return ChosenModel("anthropic", settings.anthropic_model, chat, _cached_by_anthropic, says_why_it_stops=True)
 
 
 def _cached_by_anthropic(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -60,7 +60,7 @@ def _google(settings: Settings) -> ChosenModel:
         # the SDK counts the first request as an attempt
         max_retries=1,
     )
-    return ChosenModel("google", settings.google_model, chat)
+    return ChosenModel("google", settings.google_model, chat, says_why_it_stops=True)
 
 
 def _openai(settings: Settings) -> ChosenModel:
@@ -76,7 +76,7 @@ def _openai(settings: Settings) -> ChosenModel:
         stream_usage=True,
         use_responses_api=False,
     )
-    return ChosenModel("openai", settings.openai_model, chat)
+    return ChosenModel("openai", settings.openai_model, chat, says_why_it_stops=True)
 
 
 def _compatible(settings: Settings) -> ChosenModel:
