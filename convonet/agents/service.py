@@ -175,7 +175,7 @@ class AgentService:
         began = time.perf_counter()
         with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
             calling.words(arguments=call["args"])
-            result = self._refused(domain, call["name"]) or await self._tools.call(
+            result = self._made_up(domain, call["name"]) or await self._tools.call(
                 domain.name,
                 call["name"],
                 call["args"],
@@ -189,7 +189,7 @@ class AgentService:
         self._tool_failures += not result.ok
         return result
 
-    def _refused(self, domain: Domain, tool: str) -> ToolResult | None:
+    def _made_up(self, domain: Domain, tool: str) -> ToolResult | None:
         """What a model is told that has made up a tool; None when there is one of that name, or nobody knows."""
         known = self._toolsets.get(domain.name)
         names = [one["name"] for one in known.tools] if known else [tool]
