@@ -16,6 +16,7 @@ import structlog
 
 from convonet.errors import StorageError
 from convonet.monitor.board import Board
+from convonet.monitor.give_back import give_back
 from convonet.monitor.messages import (
     MonitorLines,
     MonitorSnapshot,
@@ -45,6 +46,9 @@ TIDY_EVERY_S = 3600.0
 
 READ_AT_ONCE = 200
 """Records of one call to Redis: some 500 kB."""
+
+SETTLES_S = 10.0
+"""After Redis is back: by then the processes that have made records while it was away have written them themselves."""
 
 BEGIN_AGAIN_S = 2.0
 """Before work that has crashed is begun again."""
@@ -92,7 +96,8 @@ class MonitorHost:
         if self._redis is not None:
             # until it is read, an empty list is not the truth
             self._stores[0].progress = 0.0
-        for work in (self._push, self._tidy, self._read_redis, *(store.watch for store in self._stores)):
+        redis = (self._read_redis, self._fill_redis)
+        for work in (self._push, self._tidy, *redis, *(store.watch for store in self._stores)):
             self._spawn(self._keep_up(work))
 
     async def stop(self) -> None:
@@ -236,6 +241,22 @@ class MonitorHost:
         for first in range(0, len(missing), READ_AT_ONCE):
             for record in await self.index.write(await redis.read(missing[first : first + READ_AT_ONCE])):
                 self._today.add(record)
+
+    async def _fill_redis(self) -> None:
+        """Give Redis what only the file has: at the start, and whenever it has been away."""
+        if self._redis is None:
+            return
+        came_back = self._stores[0].came_back
+        while True:
+            came_back.clear()
+            try:
+                if given := await give_back(self.index, self._redis, self._clock()):
+                    log.info("records_given_back", count=given)
+            except StorageError as error:
+                log.warning("records_not_given_back", error=str(error))
+            else:
+                await came_back.wait()
+            await asyncio.sleep(SETTLES_S)
 
     async def _keep_up(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         while True:

@@ -16,10 +16,13 @@ class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        self._kept, self._shown = RecordQueue(remote_monitor()), None
+        self._kept: RecordQueue = RecordQueue(remote_monitor())
+        self._shown: RecordQueue | None = None
         if settings.redis_url:
             redis = RedisRecords(settings.redis_url.get_secret_value())
-            self._kept, self._shown = RecordQueue(redis), RecordQueue(remote_monitor(), is_copy=True)
+            self._shown = RecordQueue(remote_monitor(), is_copy=True)
+            # the monitor gives Redis what it lacks
+            self._kept = RecordQueue(redis, copy=self._shown)
 
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""

@@ -18,6 +18,7 @@
     │   └── NotFound
     ├── CrmUnavailable           the CRM that the operator connected does not answer
     └── StorageError             a database or checkpoint store failed
+        ├── StorageRefused       the store is there and will never do what it was asked
         └── Fenced               a newer copy of this session exists: this one must stop
 
 Each error knows its wire code, whether a retry can help, and what a caller hears.
@@ -205,6 +206,12 @@ class StorageError(ConvonetError):
     """A database or a checkpoint store did not answer."""
 
     retryable = True
+
+
+class StorageRefused(StorageError):
+    """The store is there, and refuses this one thing: the same will be refused again."""
+
+    retryable = False
 
 
 class Fenced(StorageError):

@@ -61,7 +61,7 @@ class AgentApi:
     async def process(self, body: ProcessRequest, idempotency_key: Key = None) -> ProcessAnswer:
         """One turn. A request that is repeated under its `Idempotency-Key` repeats no effect."""
         began = time.perf_counter()
-        async with aclosing(self._turn(await self._open(body), body, idempotency_key)) as events:
+        async with aclosing(self._turn(await self._open(body, idempotency_key), body, idempotency_key)) as events:
             async for event in events:
                 if isinstance(event, Final):
                     return _answer(event, began)
@@ -71,7 +71,7 @@ class AgentApi:
         """One turn as server-sent events: `agent`, `text`, `tool`, at the end `final` with the answer, or `error`."""
         began = time.perf_counter()
         try:
-            async with aclosing(self._turn(await self._open(body), body, idempotency_key)) as events:
+            async with aclosing(self._turn(await self._open(body, idempotency_key), body, idempotency_key)) as events:
                 async for event in events:
                     yield _sent(event, began)
         except ConvonetError as error:
@@ -81,9 +81,9 @@ class AgentApi:
         """The models in the order in which they are asked, and how they are doing."""
         return Providers(providers=list(self._models()))
 
-    async def _open(self, body: ProcessRequest) -> Thread:
+    async def _open(self, body: ProcessRequest, key: str | None) -> Thread:
         caller = await self._callers.find(body.user_id)
-        return await self._threads.take(caller, body.session_id, reset=body.reset_thread)
+        return await self._threads.take(caller, body.session_id, reset=body.reset_thread, repeats=key)
 
     async def _turn(self, thread: Thread, body: ProcessRequest, key: str | None) -> AsyncGenerator[AgentEvent, None]:
         conversation = thread.conversation
@@ -148,6 +148,7 @@ def _answer(final: Final, began: float) -> ProcessAnswer:
         response=final.text,
         transfer_marker=final.transfer_marker,
         transfer_context=final.transfer_context,
+        call_back=final.call_back,
         processing_time_ms=round((time.perf_counter() - began) * 1000, 1),
         agent_type=final.agent_type,
         provider=final.provider,
@@ -191,4 +192,14 @@ def _note(notes: TurnLog, event: AgentEvent) -> None:
 def _told_again(conversation: Conversation) -> Final:
     last = conversation.last_turn
     assert last is not None  # noqa: S101 -- it was asked just before
-    return Final(last.answer, last.agent_type, last.provider, last.model, conversation.history, conversation.memory)
+    return Final(
+        last.answer,
+        last.agent_type,
+        last.provider,
+        last.model,
+        conversation.history,
+        conversation.memory,
+        transfer_marker=last.transfer_marker,
+        call_back=last.call_back,
+        transfer_context=last.transfer_context,
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from convonet.agents.base import AgentType, TransferContext
+from convonet.agents.base import AgentType, CallBackWish, TransferContext
 from convonet.agents.models.health import ProviderHealth
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,128}$")]
@@ -19,8 +19,8 @@ class ProcessRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"prompt": "what are my todos"}]})
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-    user_id: uuid.UUID
-    """Who calls. It is believed because the request carries the service token."""
+    user_id: uuid.UUID | None = None
+    """Who calls. It is believed because the request carries the service token; see `Callers` for who names nobody."""
     user_name: str | None = Field(None, max_length=200, description="Accepted and not used: the name is looked up.")
     session_id: Identifier = "default"
     """Requests of one user with the same one are one conversation."""
@@ -36,6 +36,8 @@ class ProcessAnswer(BaseModel):
     response: str
     transfer_marker: str | None
     transfer_context: TransferContext | None
+    call_back: CallBackWish | None
+    """A call back that the answer promises: whoever asked has to see to it."""
     processing_time_ms: float
     agent_type: AgentType
     provider: str

@@ -30,14 +30,14 @@ class Threads:
     def __init__(self, store: CheckpointStore) -> None:
         self._store = store
 
-    async def take(self, caller: Caller, name: str, *, reset: bool) -> Thread:
-        """The caller's conversation of this name, or a new one."""
+    async def take(self, caller: Caller, name: str, *, reset: bool, repeats: str | None = None) -> Thread:
+        """The caller's conversation of this name, or a new one; with `reset` too, unless it has answered `repeats`."""
         session_id = _id(caller, name)
         kept = await self._store.claim(session_id)
         epoch = kept.epoch if kept else 1
-        if kept is None or reset:
+        conversation = Conversation.from_checkpoint(kept.body) if kept else None
+        if conversation is None or (reset and not (repeats and conversation.has_answered(repeats))):
             return Thread(Conversation(session_id=session_id, caller=caller), epoch)
-        conversation = Conversation.from_checkpoint(kept.body)
         return Thread(conversation.model_copy(update={"caller": caller}), epoch)
 
     async def keep(self, thread: Thread) -> None:

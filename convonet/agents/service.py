@@ -34,7 +34,8 @@ from convonet.agents.steering import steering_tools
 from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
-from convonet.mcp.client import ToolBox, ToolResult, ToolSpec
+from convonet.mcp.client import ToolBox, ToolResult, ToolSpec, no_such_tool
+from convonet.mcp.effect_key import effect_key
 from convonet.mcp.server import tool_name
 from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
@@ -176,14 +177,18 @@ class AgentService:
         return self._router.steered(turn.request, route, call, has_read=has_read)
 
     async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
-        """Call a tool for the turn's caller; the turn's id and the call's number name its effect."""
+        """Call a tool for the turn's caller; the turn's id, the call's number and what it asks for name its effect."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
         began = time.perf_counter()
         with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
             calling.words(arguments=call["args"])
-            result = await self._tools.call(
-                domain.name, call["name"], call["args"], claims=claims, idempotency_key=f"{turn_id}:{number}"
+            result = self._made_up(domain, call["name"]) or await self._tools.call(
+                domain.name,
+                call["name"],
+                call["args"],
+                claims=claims,
+                idempotency_key=effect_key(turn_id, number, domain.name, call["name"], call["args"]),
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
@@ -191,6 +196,12 @@ class AgentService:
         self._tool_calls += 1
         self._tool_failures += not result.ok
         return result
+
+    def _made_up(self, domain: Domain, tool: str) -> ToolResult | None:
+        """What a model is told that has made up a tool; None when there is one of that name, or nobody knows."""
+        known = self._toolsets.get(domain.name)
+        names = [one["name"] for one in known.tools] if known else [tool]
+        return None if tool in names else no_such_tool(tool, names)
 
     async def _toolset(self, domain: Domain) -> Toolset:
         """The domain's tools; a hosted model may steer the turn besides."""

@@ -122,6 +122,12 @@ class PostgresPins:
             return self._pool
 
 
+def only_caller(settings: Settings) -> UserId | None:
+    """Whom every caller is taken for, by `pin_verifier` too; None where a database of PINs tells them apart."""
+    is_told_apart = settings.enable_voice_pin and settings.db_uri is not None
+    return None if is_told_apart else DEMO_USER_ID
+
+
 def pin_verifier(settings: Settings) -> PinVerifier:
     """The verifier that the settings ask for; without a database of PINs everyone is the seeded demo user."""
     demo_caller = Caller(DEMO_USER_ID, "Demo", settings.caller_timezone)

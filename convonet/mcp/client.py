@@ -7,7 +7,8 @@ variable reaches the HTTP layer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,11 +19,19 @@ import structlog
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CONNECTION_CLOSED, INVALID_PARAMS, INVALID_REQUEST, CallToolResult, RequestParamsMeta, TextContent
+from mcp_types import (
+    CONNECTION_CLOSED,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    CallToolResult,
+    RequestParamsMeta,
+    TextContent,
+)
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.ids import TurnId, UserId
-from convonet.mcp.server import IDEMPOTENCY_KEY
+from convonet.mcp.server import IDEMPOTENCY_KEY, MAX_BODY_BYTES, tool_name
 from convonet.tracing.spans import current_traceparent
 
 log = structlog.get_logger(__name__)
@@ -34,10 +43,15 @@ _claims: ContextVar[CallerClaims] = ContextVar("caller_claims")
 NOBODY = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
 """For whom the list of tools is asked: it is the same for everybody."""
 
+LONGEST_CALL = MAX_BODY_BYTES - 2048
+"""Bytes of a tool's name and arguments; the rest of a request is what the protocol adds."""
+
 MAX_CONNECTIONS = 50
 """HTTP connections per server and process; each is busy for the few milliseconds of a call."""
 
 AWAY = "I can't reach that service right now. Please try again in a moment."
+WRONG = "Sorry, I couldn't do that. Please say it again."
+"""A call that no server can do as it is; a model may do better, so it is told what is wrong with it."""
 SLOW = "That is taking too long right now. Please try again in a moment."
 
 
@@ -57,6 +71,12 @@ class ToolResult:
     ok: bool
     text: str
     data: dict[str, Any]
+
+
+def no_such_tool(name: str, names: Sequence[str]) -> ToolResult:
+    """The result of a tool that a model has made up: it may take one of `names` instead."""
+    there_are = f"there are {', '.join(names)}" if names else "there are none"
+    return _wrong(name, f"There is no tool named {name}; {there_are}.")
 
 
 class ToolBox:
@@ -85,6 +105,8 @@ class ToolBox:
         self, server: str, tool: str, arguments: dict[str, object], *, claims: CallerClaims, idempotency_key: str
     ) -> ToolResult:
         """Call a tool for a caller. Never raises for a failing, slow or dead tool: the result says so in words."""
+        if fault := _fault(tool, arguments):
+            return _wrong(tool, fault)
         _claims.set(claims)
         connection = self._connection(server)
         meta = cast("RequestParamsMeta", {IDEMPOTENCY_KEY: idempotency_key})
@@ -92,10 +114,12 @@ class ToolBox:
             async with asyncio.timeout(self._timeout_s):
                 return _result(await connection.use(lambda client: client.call_tool(tool, arguments, meta=meta)))
         except TimeoutError:
-            log.warning("tool_timed_out", tool=tool)
+            log.warning("tool_timed_out", tool=tool_name(tool))
             return ToolResult(False, SLOW, {})
         except _TRANSPORT_ERRORS as error:
-            log.warning("tool_server_away", tool=tool, error=type(error).__name__)
+            if _is_wrong(error):
+                return _wrong(tool, str(error))
+            log.warning("tool_server_away", tool=tool_name(tool), error=type(error).__name__)
             return ToolResult(False, AWAY, {})
 
     async def close(self) -> None:
@@ -132,7 +156,7 @@ class _Connection:
         try:
             return await self._use(work)
         except _TRANSPORT_ERRORS as error:
-            if isinstance(error, MCPError) and error.error.code == INVALID_PARAMS:
+            if _is_wrong(error):
                 raise  # it would be as wrong the second time
             # safe to repeat: the idempotency key keeps the effect from happening twice
             return await self._use(work)
@@ -209,6 +233,26 @@ class _CallerToken(httpx2.Auth):
 def _is_lost(error: Exception) -> bool:
     """Whether the client itself is of no more use, rather than one request on it."""
     return not isinstance(error, MCPError) or error.error.code in {CONNECTION_CLOSED, INVALID_REQUEST}
+
+
+def _wrong(tool: str, fault: str) -> ToolResult:
+    # the fault is for the model only: it may quote the caller
+    log.warning("tool_call_wrong", tool=tool_name(tool))
+    return ToolResult(False, WRONG, {"error": fault})
+
+
+def _fault(tool: str, arguments: Mapping[str, object]) -> str:
+    """What would break the connection, which other turns use too; empty for a call that can be sent."""
+    try:
+        body = json.dumps([tool, arguments], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "The call holds half of a UTF-16 pair."
+    return "The call is too long." if len(body) > LONGEST_CALL else ""
+
+
+def _is_wrong(error: Exception) -> bool:
+    """Whether the server has understood the call, and that it is none."""
+    return isinstance(error, MCPError) and error.error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}
 
 
 def _result(result: CallToolResult) -> ToolResult:

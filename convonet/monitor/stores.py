@@ -31,6 +31,8 @@ class WatchedStore:
         self._since = clock()
         self.progress: float | None = None
         """Of reading all that it holds, from 0 to 1; None when nothing is read."""
+        self.came_back = asyncio.Event()
+        """Set when it is there again after it was away; whoever waits for that clears it."""
 
     async def watch(self) -> None:
         """Ask for ever."""
@@ -48,6 +50,8 @@ class WatchedStore:
             is_there = False
         if is_there is not self._is_there:
             self._is_there, self._since = is_there, self._clock()
+            if is_there:
+                self.came_back.set()
         return is_there
 
     def view(self, waiting: int = 0) -> StoreView:

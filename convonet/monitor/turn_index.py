@@ -86,6 +86,14 @@ class TurnIndex:
         async for bodies in self.bodies(TurnFilter(since=at), MOST_KEPT):
             yield [TurnRecord.model_validate_json(body) for body in bodies]
 
+    async def ids(self, since: float, batch: int = 200) -> AsyncGenerator[list[str], None]:
+        """The ids of all turns from that moment on, oldest first, some at a time."""
+        at, number = since, 0
+        sql = "SELECT request_id, at, id FROM turns WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+        while rows := await self._read(sql, [at, number, batch]):
+            yield [row["request_id"] for row in rows]
+            at, number = rows[-1]["at"], rows[-1]["id"]
+
     async def choices(self) -> Choices:
         """The values that occur."""
 

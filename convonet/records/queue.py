@@ -9,7 +9,7 @@ from itertools import islice
 
 import structlog
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 from convonet.metrics.definitions import RECORDS_LOST
 from convonet.metrics.recorder import metrics
 from convonet.records.record import TurnRecord
@@ -33,10 +33,14 @@ LAST_CHANCE_S = 2.0
 class RecordQueue:
     """Takes records at once and writes them in the background, in order. `close` it at the end."""
 
-    def __init__(self, store: RecordSink, *, is_copy: bool = False) -> None:
-        """With `is_copy` another queue keeps the same records for good: what is given up here is not lost."""
+    def __init__(self, store: RecordSink, *, is_copy: bool = False, copy: RecordQueue | None = None) -> None:
+        """With `is_copy` another queue keeps the same records for good: what is given up here is not lost.
+
+        `copy` is that queue, seen from the other one: what it has written gets to `store` later, when that is back.
+        """
         self._store = store
         self._is_copy = is_copy
+        self._copy = copy
         self._hurry = asyncio.Event()
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -46,13 +50,17 @@ class RecordQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, request_id: str) -> bool:
+        """Whether this record waits."""
+        return request_id in self._waiting
+
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""
         self._waiting[record.request_id] = record
         if len(self._waiting) > MOST_WAITING:
             lost = next(iter(self._waiting))
             del self._waiting[lost]
-            self._lost(lost)
+            self._give_up(lost, "too many wait")
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
 
@@ -64,7 +72,7 @@ class RecordQueue:
                 async with asyncio.timeout(LAST_CHANCE_S):
                     await self._writing
         for request_id in self._waiting:
-            self._lost(request_id)
+            self._give_up(request_id, "the process ends")
 
     async def _write_all(self) -> None:
         wait = FIRST_RETRY_S
@@ -72,13 +80,14 @@ class RecordQueue:
         while batch := list(islice(self._waiting.values(), AT_ONCE)):
             try:
                 await self._store.write(batch)
+            except StorageRefused:
+                await self._write_each(batch)
             except StorageError as error:
                 self.store_is_away = True
                 log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
                 await self._pause(wait)
                 wait = min(2 * wait, LAST_RETRY_S)
             except Exception:
-                # one that can't be written must not keep the others from it
                 log.exception("turn_records_not_writable")
                 await self._write_each(batch)
             else:
@@ -87,15 +96,19 @@ class RecordQueue:
                 wait = FIRST_RETRY_S
 
     async def _write_each(self, batch: Sequence[TurnRecord]) -> None:
+        """One that can't be written must not keep the others from it."""
         for record in batch:
             try:
                 await self._store.write([record])
+            except StorageRefused as error:
+                self._lost(record.request_id, str(error))
             except StorageError:
                 return
-            except Exception:
+            except Exception as error:
                 log.exception("turn_record_not_writable", request_id=record.request_id)
-                self._lost(record.request_id)
+                self._lost(record.request_id, type(error).__name__)
             self._forget([record])
+        self.store_is_away = False
 
     async def _pause(self, wait: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -103,12 +116,18 @@ class RecordQueue:
                 await self._hurry.wait()
         self._hurry.clear()
 
-    def _lost(self, request_id: str) -> None:
+    def _give_up(self, request_id: str, why: str) -> None:
+        if self._copy is not None and request_id not in self._copy:
+            log.warning("turn_record_left_to_copy", request_id=request_id, why=why)
+            return
+        self._lost(request_id, why)
+
+    def _lost(self, request_id: str, why: str) -> None:
         if self._is_copy:
-            log.warning("turn_record_not_shown", request_id=request_id)
+            log.warning("turn_record_not_shown", request_id=request_id, why=why)
             return
         metrics.count(RECORDS_LOST)
-        log.error("turn_record_lost", request_id=request_id)
+        log.error("turn_record_lost", request_id=request_id, why=why)
 
     def _forget(self, written: Sequence[TurnRecord]) -> None:
         for record in written:

@@ -32,13 +32,16 @@ class RecordSink(Protocol):
     """Takes records for good."""
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """Keep the records; one that is there already is replaced. Raises `StorageError` when the store is away."""
+        """Keep the records; one that is there already is replaced.
+
+        Raises `StorageError` when the store is away, and `StorageRefused` at the first that it never takes.
+        """
         ...
 
 
 _WRITE = """
 local id = ARGV[1]
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[6])
 redis.call('ZADD', KEYS[2], ARGV[4], id)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
@@ -46,7 +49,7 @@ for list = 3, #KEYS do
   -- a record that is written again, because nobody heard that it was, is in no list twice
   redis.call('LREM', KEYS[list], 0, id)
   redis.call('LPUSH', KEYS[list], id)
-  redis.call('LTRIM', KEYS[list], 0, ARGV[3 + list] - 1)
+  redis.call('LTRIM', KEYS[list], 0, ARGV[4 + list] - 1)
   redis.call('EXPIRE', KEYS[list], ARGV[3])
 end
 """
@@ -60,6 +63,13 @@ for _, key in ipairs(KEYS) do
   if body then table.insert(found, body) end
 end
 return found
+"""
+_LACKING = """
+local lacking = {}
+for number, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 0 then table.insert(lacking, ARGV[number]) end
+end
+return lacking
 """
 _PING = "return 1"
 
@@ -75,20 +85,24 @@ class RedisRecords:
         self._count = scripts.register(_COUNT)
         self._listed = scripts.register(_LISTED)
         self._read = scripts.register(_READ)
+        self._lacking = scripts.register(_LACKING)
         self._ping = scripts.register(_PING)
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """See `RecordSink.write`."""
         for record in records:
             keys = [
-                f"agent_interaction:{record.request_id}",
+                _key(record.request_id),
                 BY_TIME,
                 "agent_interactions:recent",
                 f"agent_interactions:provider:{record.provider}",
                 f"agent_interactions:user:{record.user_id}",
             ]
-            of_time = [record.timestamp, self._clock() - KEPT_S]
+            oldest = self._clock() - KEPT_S
+            # a record that comes late is kept no longer than any other
+            left = min(KEPT_S, max(1, round(record.timestamp - oldest)))
             body = record.model_dump_json()
+            of_time = [record.timestamp, oldest, left]
             await self._write(keys, [record.request_id, body, KEPT_S, *of_time, MOST, MOST, MOST_OF_A_USER])
 
     async def listed(self) -> list[str]:
@@ -105,14 +119,22 @@ class RedisRecords:
 
     async def read(self, request_ids: Sequence[str]) -> list[TurnRecord]:
         """The records of these ids that are still there; one that can't be read is left out."""
-        bodies = cast("list[bytes]", await self._read([f"agent_interaction:{id_}" for id_ in request_ids], []))
+        bodies = cast("list[bytes]", await self._read([_key(id_) for id_ in request_ids], []))
         latest = self._clock() + CLOCKS_DIFFER_S
         records = (_record(body) for body in bodies)
         return [record for record in records if record is not None and 0 <= record.timestamp <= latest]
 
+    async def lacking(self, request_ids: Sequence[str]) -> list[str]:
+        """Those of these ids whose records are not there, in the same order."""
+        return _texts(await self._lacking([_key(id_) for id_ in request_ids], request_ids))
+
     async def ping(self) -> None:
         """Raises `StorageError` when Redis is away."""
         await self._ping([], [])
+
+
+def _key(request_id: str) -> str:
+    return f"agent_interaction:{request_id}"
 
 
 def _texts(answer: object) -> list[str]:

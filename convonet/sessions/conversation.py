@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from convonet.agents.base import AgentType, Caller, ChatMessage, Final
+from convonet.agents.base import AgentType, CallBackWish, Caller, ChatMessage, Final, TransferContext
 from convonet.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.messages import Preferences
 from convonet.sessions.transfer_orders import OngoingTransfer
@@ -28,6 +28,10 @@ class FinishedTurn(BaseModel):
     provider: str
     model: str
     last_seq: int
+    transfer_marker: str | None = None
+    call_back: CallBackWish | None = None
+    transfer_context: TransferContext | None = None
+    """What else its `Final` said; a turn that was stored by an earlier version has none of the three."""
 
 
 class Conversation(BaseModel):
@@ -78,6 +82,9 @@ class Conversation(BaseModel):
             provider=final.provider if final else "",
             model=final.model if final else "",
             last_seq=self.seq,
+            transfer_marker=final.transfer_marker if final else None,
+            call_back=final.call_back if final else None,
+            transfer_context=final.transfer_context if final else None,
         )
 
     def note(self, said: tuple[ChatMessage, ...], memory: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ Checkpoints and the PIN throttle use it; both must answer or fail within a momen
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
@@ -14,9 +15,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import DataError, RedisError, ResponseError
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 
 SOCKET_TIMEOUT_S = 1.0
 CALL_TIMEOUT_S = 2.0
@@ -24,11 +25,17 @@ CALL_TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 16
 """A script takes about 0.2 ms, so 16 serve tens of thousands of calls a second; more callers wait for a free one."""
 
+PASSING = re.compile(
+    r"\b(?:ASK|BUSY|CLUSTERDOWN|CROSSSLOT|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN"
+    r"|UNKILLABLE|WRONGPASS)\b"
+)
+"""What Redis answers because of its own state or how it is set up: the same command may be done later."""
+
 AWAY = "Our records are out of reach right now. Please try again in a moment."
 
 
 class Script(Protocol):
-    """A registered script. Raises `StorageError` when Redis is away, hangs, or refuses."""
+    """A registered script. Raises `StorageError` when Redis is away or hangs, `StorageRefused` for this call alone."""
 
     async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | float]) -> object:
         """Run it atomically."""
@@ -58,7 +65,7 @@ async def ping(url: str) -> None:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             await redis_client(url).ping()
     except (RedisError, OSError, TimeoutError) as error:
-        raise StorageError(f"redis: {type(error).__name__}", spoken=AWAY) from None
+        raise _failure(error) from None
 
 
 class ScriptRunner:
@@ -76,7 +83,17 @@ class ScriptRunner:
                 async with asyncio.timeout(CALL_TIMEOUT_S):
                     return await script(keys=list(keys), args=list(args))
             except (RedisError, OSError, TimeoutError) as error:
-                # only the kind: the text of a Redis error may hold its URL with the password
-                raise StorageError(f"redis: {type(error).__name__}", spoken=AWAY) from None
+                raise _failure(error) from None
 
         return run
+
+
+def _failure(error: Exception) -> StorageError:
+    # only the kind: the text of a Redis error may hold its URL with the password
+    if isinstance(error, DataError):
+        return StorageRefused(f"redis refuses it: {type(error).__name__}")
+    # the code comes first, but Redis 6 quotes that of a command in a script: "ERR Error running script (...): -OOM ..."
+    if isinstance(error, ResponseError) and not PASSING.search(f"{error.status_code} {error}"):
+        code = error.status_code or str(error).partition(" ")[0]
+        return StorageRefused(f"redis refuses it: {code}")
+    return StorageError(f"redis: {type(error).__name__}", spoken=AWAY)

@@ -12,6 +12,7 @@ from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.service import AgentService
+from convonet.auth.pin import only_caller
 from convonet.metrics.definitions import RECORDS_WAITING
 from convonet.metrics.turns import measured
 from convonet.settings import get_settings
@@ -36,7 +37,7 @@ def agent_http() -> FastAPI:
     api = AgentApi(
         agent,
         agent.models,
-        Callers(database, settings.caller_timezone),
+        Callers(database, settings.caller_timezone, only_caller(settings)),
         Threads(checkpoint_store(settings)),
         measured(records.add),
     )

@@ -10,13 +10,18 @@ import pytest
 from pydantic import SecretStr
 
 from convonet.agent_api.application import AgentApi, application
-from convonet.agent_api.callers import Callers
+from convonet.agent_api.callers import NOBODY_NAMED, Callers
 from convonet.agent_api.threads import Threads
+from convonet.agents.base import CallBackWish
 from convonet.errors import AgentError
+from convonet.ids import UserId
+from convonet.sessions.conversation import Conversation
 from convonet.storage.checkpoints import MemoryCheckpoints, RedisCheckpoints
 from convonet.storage.users import UserRow
 from convonet.web.refusals import Refusal
 from convonet.web.service_token import ServiceToken
+from tests.agents.conftest import running_world
+from tests.telephone import TELEPHONE
 
 TOKEN = "a service token of thirty-two characters"
 
@@ -24,10 +29,11 @@ TOKEN = "a service token of thirty-two characters"
 class Service:
     """The API over a world's agent, and what it has recorded."""
 
-    def __init__(self, world, store, agent=None):
+    def __init__(self, world, store, agent=None, only_caller=None):
         self.records = []
-        callers = Callers(world.database, "America/New_York")
-        api = AgentApi(agent or world.agent, world.agent.models, callers, Threads(store), self.records.append)
+        self.callers = Callers(world.database, "America/New_York", only_caller)
+        self.threads = Threads(store)
+        api = AgentApi(agent or world.agent, world.agent.models, self.callers, self.threads, self.records.append)
         self.app = application(api, ServiceToken(SecretStr(TOKEN), "AGENT_SERVICE_TOKEN"), lambda _: nullcontext())
 
     def client(self, token=TOKEN):
@@ -63,6 +69,13 @@ def service(sqlite_world, store):
 
 
 @pytest.fixture
+async def with_telephone(tmp_path, store):
+    """The API of an agent that can hand callers over, and a caller."""
+    async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", **TELEPHONE) as world:
+        yield Service(world, store), (await world.caller()).user_id
+
+
+@pytest.fixture
 async def ann(sqlite_world):
     return (await sqlite_world.caller()).user_id
 
@@ -95,10 +108,49 @@ async def test_a_request_repeated_under_its_key_is_done_once(service, ann):
     assert listed.count("milk") == 1
 
 
-async def test_a_wish_for_a_person_names_where_to_connect(service, ann):
-    answer = (await service.ask(ann, "let me talk to a human please")).json()
-    assert answer["transfer_marker"] is None or answer["transfer_marker"].startswith("TRANSFER_INITIATED:")
-    assert answer["response"]
+def said_again(answers):
+    """The answers without the time that each took."""
+    return [{**answer.json(), "processing_time_ms": None} for answer in answers]
+
+
+async def test_a_wish_for_a_person_names_where_to_connect_and_what_to_tell(with_telephone):
+    service, caller = with_telephone
+    answer = (await service.ask(caller, "let me talk to a human please")).json()
+    assert answer["transfer_marker"] == "TRANSFER_INITIATED:2001|support|let me talk to a human please"
+    assert answer["transfer_context"]["user_id"] == caller
+    assert answer["call_back"] is None
+
+
+async def test_without_a_telephone_a_call_back_is_promised_and_named(service, ann):
+    offered = (await service.ask(ann, "let me talk to a human please")).json()
+    assert (offered["transfer_marker"], offered["call_back"]) == (None, None)
+    for said in ("yes please", "415 555 0142"):
+        await service.ask(ann, said)
+    first, again = said_again([await service.ask(ann, "yes that's it", key="k-1") for _ in range(2)])
+    wish = CallBackWish(**first["call_back"])
+    assert wish == CallBackWish("support", "let me talk to a human please", "+14155550142")
+    assert first["transfer_context"]["user_id"] == ann
+    assert again == first
+
+
+@pytest.mark.parametrize("fields", [{}, {"reset_thread": True}])
+async def test_a_repeated_wish_for_a_person_is_answered_with_the_same_hand_over(with_telephone, fields):
+    service, caller = with_telephone
+    said = "let me talk to a human please"
+    first, again = said_again([await service.ask(caller, said, key="k-1", **fields) for _ in range(2)])
+    assert first["transfer_marker"]
+    assert again == first
+    assert len(service.records) == 1
+
+
+async def test_a_conversation_that_an_earlier_version_has_stored_can_be_read(service, ann, sqlite_world):
+    await service.ask(ann, "add buy milk to my list", key="k-1")
+    thread = await service.threads.take(await service.callers.find(uuid.UUID(ann)), "default", reset=False)
+    stored = json.loads(thread.conversation.to_checkpoint())
+    for name in ("transfer_marker", "transfer_context", "call_back"):
+        del stored["last_turn"][name]
+    read = Conversation.from_checkpoint(json.dumps(stored).encode())
+    assert read == thread.conversation
 
 
 async def test_a_stream_tells_of_each_step_as_it_happens(service, ann):
@@ -158,6 +210,23 @@ async def test_nobody_and_who_is_not_active_has_no_agent(service, ann, sqlite_wo
     async with sqlite_world.database.transaction() as session:
         (await session.get(UserRow, uuid.UUID(ann))).is_active = False
     assert (await service.ask(ann, "hello")).status_code == 404
+
+
+async def test_who_names_nobody_is_the_only_caller_where_there_is_but_one(sqlite_world, store, ann):
+    alone = Service(sqlite_world, store, only_caller=UserId(ann))
+    await alone.ask(None, "add buy milk to my list")
+    async with alone.client() as http:
+        answer = await http.post("/process", json={"prompt": "make it due tomorrow"})
+    assert "November 19" in answer.json()["response"]
+    assert [record.user_id for record in alone.records] == [ann, ann]
+
+
+async def test_who_names_nobody_is_refused_where_callers_are_told_apart(service):
+    answer = await service.ask(None, "what is on my list")
+    assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "message": NOBODY_NAMED})
+    ((event, told),) = await service.stream(None, "what is on my list")
+    assert (event, told["message"]) == ("error", NOBODY_NAMED)
+    assert service.records == []
 
 
 async def test_bad_requests_are_explained(service, ann):

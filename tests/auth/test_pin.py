@@ -8,6 +8,7 @@ import pickle
 import time
 import traceback
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convonet.agents.base import Caller
-from convonet.auth.pin import FixedPin, OpenDoor, PostgresPins, pin_verifier
+from convonet.auth.pin import FixedPin, OpenDoor, PostgresPins, only_caller, pin_verifier
 from convonet.errors import AuthRefused, StorageError
 from convonet.ids import DEMO_USER_ID
 from convonet.settings import Settings
@@ -156,6 +157,18 @@ async def test_the_settings_choose_where_pins_come_from() -> None:
     assert await open_door.verify("") == Caller(DEMO_USER_ID, "Demo", "Asia/Tokyo")
     assert isinstance(pin_verifier(Settings(VOICE_PIN="471182")), FixedPin)
     assert isinstance(pin_verifier(Settings(DB_URI="postgres://u:p@127.0.0.1/x")), PostgresPins)
+
+
+@pytest.mark.parametrize(
+    ("settings", "user_id"),
+    [
+        ({}, DEMO_USER_ID),
+        ({"ENABLE_VOICE_PIN": False, "DB_URI": "postgres://u:p@127.0.0.1/x"}, DEMO_USER_ID),
+        ({"DB_URI": "postgres://u:p@127.0.0.1/x"}, None),
+    ],
+)
+def test_only_a_database_of_pins_tells_callers_apart(settings: dict[str, Any], user_id: str | None) -> None:
+    assert only_caller(Settings(**settings)) == user_id
 
 
 def assert_hides(error: BaseException, *secrets: str) -> None:

@@ -15,7 +15,7 @@ from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.turn_index import TurnIndex
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
-from convonet.records.store import RedisRecords
+from convonet.records.store import KEPT_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
 from tests.sessions.doubles import World
@@ -179,6 +179,50 @@ async def test_a_redis_that_is_away_is_told_and_no_record_of_that_time_is_missin
                 await asyncio.sleep(0.1)
         for queue in queues:
             await queue.close()
+
+
+async def until_redis_has(redis, count):
+    async with asyncio.timeout(10):
+        while await redis.count() < count:
+            await asyncio.sleep(0.05)
+
+
+async def test_records_of_a_process_that_ended_while_redis_was_away_get_there_from_the_file(
+    tmp_path, redis_server, redis_url, monkeypatch
+):
+    monkeypatch.setattr("actors.monitor.SETTLES_S", 0.1)
+    redis = RedisRecords(redis_url)
+    async with monitor(tmp_path, redis) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+        queues = [RecordQueue(redis), RecordQueue(host, is_copy=True)]
+        redis_server.kill()
+        await until(messages, lambda m: m.now and m.now.stores[0].state == "away")
+        for number in range(20):
+            for queue in queues:
+                queue.add(now_turn(number))
+        await asyncio.gather(*(queue.close() for queue in queues))
+        redis_server.restart()
+        await until_redis_has(redis, 20)
+        assert await redis.listed() == await redis.newest(0, 50)
+
+
+async def test_a_redis_that_has_lost_its_data_gets_it_back_from_the_file(tmp_path, redis_url):
+    redis = RedisRecords(redis_url)
+    turns = [now_turn(number) for number in range(450)]
+    about_to_expire = turn(0, timestamp=time.time() - KEPT_S + 60, turn_id="t-old")
+    about_to_expire.request_id = "s-0:t-old"
+    async with monitor(tmp_path) as host:
+        await host.write([about_to_expire, *turns])
+    # one of them can't be put in the list of its user
+    await redis_client(redis_url).set("agent_interactions:user:u-2", "no list")
+    async with monitor(tmp_path) as host:
+        await host.write([now_turn(1000, user_id="u-2")])
+    await redis.write(turns[-1:])
+    async with monitor(tmp_path, redis) as host:
+        await until_redis_has(redis, 451)
+        await asyncio.sleep(0.2)
+    assert await redis.count() == 451
+    assert await redis.read([turns[0].request_id]) == turns[:1]
+    assert await redis.read([about_to_expire.request_id]) == []
 
 
 async def test_a_page_costs_redis_nothing(tmp_path, redis_url):

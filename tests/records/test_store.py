@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from convonet.errors import StorageError
 from convonet.records import queue as queues
@@ -115,7 +116,8 @@ async def test_records_of_the_deployment_before_are_listed_and_read(store, redis
 
 
 async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
-    await RedisRecords(redis_url).write([record(number) for number in range(MOST_OF_A_USER + 1)])
+    store = RedisRecords(redis_url, clock=lambda: 1000.0)
+    await store.write([record(number) for number in range(MOST_OF_A_USER + 1)])
     redis = redis_client(redis_url)
     newest = f"s-1:t-{MOST_OF_A_USER}"
     assert TurnRecord.model_validate_json(await redis.get(f"agent_interaction:{newest}")) == record(MOST_OF_A_USER)
@@ -124,6 +126,35 @@ async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
         assert (len(ids), ids[0].decode()) == (count, newest)
         assert KEPT_S - 60 < await redis.ttl(f"agent_interactions:{key}") <= KEPT_S
     assert KEPT_S - 60 < await redis.ttl(f"agent_interaction:{newest}") <= KEPT_S
+
+
+async def test_a_record_that_comes_late_is_kept_no_longer_than_any_other(redis_url):
+    await RedisRecords(redis_url, clock=lambda: 1000.0 + KEPT_S - 60).write([record(0)])
+    assert 50 < await redis_client(redis_url).ttl("agent_interaction:s-1:t-0") <= 60
+
+
+async def test_records_that_are_not_there_are_told(store):
+    await store.write([record(1), record(3)])
+    assert await store.lacking([f"s-1:t-{n}" for n in (4, 3, 2, 1)]) == ["s-1:t-4", "s-1:t-2"]
+
+
+async def test_one_record_that_redis_refuses_keeps_no_other_from_it(store, redis_url):
+    await redis_client(redis_url).set("agent_interactions:user:u-2", "no list")
+    queue = RecordQueue(store)
+    with capture_logs() as logs:
+        for number in range(5):
+            queue.add(record(number, user_id="u-2" if number == 2 else "u-1"))
+        async with asyncio.timeout(5):
+            while len(queue) > 0:
+                await asyncio.sleep(0.05)
+    assert not queue.store_is_away
+    assert await redis_client(redis_url).lrange("agent_interactions:user:u-1", 0, -1) == [
+        f"s-1:t-{n}".encode() for n in (4, 3, 1, 0)
+    ]
+    (line,) = logs
+    assert (line["event"], line["request_id"]) == ("turn_record_lost", "s-1:t-2")
+    assert line["why"] == "redis refuses it: WRONGTYPE"
+    await queue.close()
 
 
 async def test_records_outlast_a_redis_that_dies_and_comes_back(redis_server, redis_url):
@@ -205,6 +236,21 @@ async def test_at_the_end_of_a_process_a_store_that_is_back_gets_what_waited():
     store.back = True
     await queue.close()
     assert len(store.kept) == 120
+
+
+@virtual_time
+async def test_what_the_copy_has_written_is_not_lost_when_a_process_ends_without_its_store():
+    for is_there, event in ((True, "turn_record_left_to_copy"), (False, "turn_record_lost")):
+        other = Away()
+        other.back = is_there
+        copy = RecordQueue(other, is_copy=True)
+        queues = (RecordQueue(Away(), copy=copy), copy)
+        for queue in queues:
+            queue.add(record(1))
+        with capture_logs() as logs:
+            await asyncio.gather(*(queue.close() for queue in queues))
+        told = [line for line in logs if line["event"] in {"turn_record_left_to_copy", "turn_record_lost"}]
+        assert [(line["event"], line["why"]) for line in told] == [(event, "the process ends")]
 
 
 @virtual_time
