@@ -1,7 +1,8 @@
 """What the graph itself takes of a turn: routing, offline model, LangGraph and the tools' client, without the tools.
 
-    .venv/bin/python -m bench.agent
+    OPENBLAS_NUM_THREADS=1 .venv/bin/python -m bench.agent
 
+That variable is as ray.env has it.
 The real agent with the offline model, the tool servers over HTTP in the same process, a fresh caller for each turn.
 From each turn the time that its tools took is taken off, as `ToolFinished` tells it.
 """
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import statistics
 import tempfile
 import time
 import uuid
+
+import structlog
 
 from convonet.agents.base import Caller, ToolFinished, TurnRequest
 from convonet.agents.service import AgentService
@@ -58,10 +62,15 @@ async def measure(turns: int) -> None:
             agent = AgentService(settings.model_copy(update={"tools_url": tools_url}))
             await agent.warm_up()
             print("| turn | graph's own ms p50 / p99 | tools ms p50 / p99 |\n| --- | --- | --- |")
+            all_kinds: list[tuple[float, float]] = []
             for kind, said in TURNS.items():
                 await own_and_tools(agent, said)
                 taken = [await own_and_tools(agent, said) for _ in range(turns)]
+                all_kinds += taken
                 print(f"| {kind} | {_row([own for own, _ in taken])} | {_row([tools for _, tools in taken])} |")
+            print(
+                f"| all of them | {_row([own for own, _ in all_kinds])} | {_row([tools for _, tools in all_kinds])} |"
+            )
             await agent.close()
         await database.close()
 
@@ -76,4 +85,5 @@ def _row(values: list[float]) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=300)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asyncio.run(measure(parser.parse_args().turns))
