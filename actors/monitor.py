@@ -7,6 +7,7 @@ then tell a new one everything, and past turns are in its file or in Redis.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import time
 from collections import deque
@@ -47,6 +48,7 @@ TIDY_EVERY_S = 3600.0
 READ_AT_ONCE = 200
 """Records of one call to Redis: some 500 kB."""
 
+FILL_EVERY_S = 3600.0
 SETTLES_S = 10.0
 """After Redis is back: by then the processes that have made records while it was away have written them themselves."""
 
@@ -243,7 +245,7 @@ class MonitorHost:
                 self._today.add(record)
 
     async def _fill_redis(self) -> None:
-        """Give Redis what only the file has: at the start, and whenever it has been away."""
+        """Give Redis what only the file has: at the start, whenever it has been away, and once an hour."""
         if self._redis is None:
             return
         came_back = self._stores[0].came_back
@@ -255,7 +257,10 @@ class MonitorHost:
             except StorageError as error:
                 log.warning("records_not_given_back", error=str(error))
             else:
-                await came_back.wait()
+                # it may have been away for others only, or for less time than between two looks
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FILL_EVERY_S):
+                        await came_back.wait()
             await asyncio.sleep(SETTLES_S)
 
     async def _keep_up(self, work: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -30,7 +30,7 @@ from bench.processes import cpu_seconds
 from convonet.monitor.turn_index import TurnIndex
 from deployments.drain import LOCAL_RAY
 from deployments.launch.processes import ray_address
-from deployments.launch.product import LOOPBACK_NODE
+from deployments.launch.product import LOOPBACK_NODE, ray_env
 from tests.e2e.product import PIN, Product
 
 WEEK_S = 6.5 * 86_400
@@ -130,7 +130,8 @@ def main() -> None:
         address = ray_address(product.pid)
         load = subprocess.Popen(
             [sys.executable, "-m", "bench.monitor_load", str(address), str(arguments.calls)],
-            env={**product.environment, **LOCAL_RAY, **LOOPBACK_NODE},
+            # its calls are to cost what a session host's cost
+            env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -13,6 +13,7 @@
     │   ├── BadAudio             the utterance can't be decoded
     │   └── SpeechUnavailable    the provider failed: another one may work
     ├── AgentError               the agent could not answer
+    │   ├── AgentAway            the process that was asked has died, or none is there
     │   └── AgentTimeout         it took too long
     ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
     │   └── NotFound

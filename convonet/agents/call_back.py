@@ -99,6 +99,11 @@ def wanted(talk: CallBackTalk, phone: str | None, region: str) -> Reply:
     return _noted(talk) if talk.known else _ask(talk)
 
 
+def names_a_call(said: str) -> bool:
+    """Whether the sentence has to do with calling somebody."""
+    return re.search(r"\b(?:call|phone|ring|reach)", said, re.IGNORECASE) is not None
+
+
 def phone_in(said: str, region: str) -> str | None:
     """The phone number of a sentence in E.164; None when there is no valid one."""
     found = digits_in(_BETWEEN_DIGITS.sub(" ", said))

@@ -21,8 +21,10 @@ def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
     route = state["route"]
     said = (ChatMessage("user", request.transcript), ChatMessage("assistant", meant, tuple(state.get("done", ()))))
     conversation = request.history + said
-    reason = route.reason or reason_of(asked_in(conversation))
-    told = context_of(request.caller, conversation, reason, _open_question(request), now.date())
+    reason, told = "", None
+    if route.department or route.call_back:
+        reason = route.reason or reason_of(asked_in(conversation))
+        told = context_of(request.caller, conversation, reason, _open_question(request), now.date())
     return Final(
         text,
         route.agent_type,
@@ -32,7 +34,7 @@ def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:
         state.get("memory", request.memory),
         transfer_marker=marker(route.department, reason) if route.department else None,
         call_back=route.call_back,
-        transfer_context=told if route.department or route.call_back else None,
+        transfer_context=told,
         tokens_in=state.get("tokens_in", 0),
         tokens_out=state.get("tokens_out", 0),
     )

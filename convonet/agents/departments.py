@@ -53,9 +53,12 @@ class Departments:
 
     def meant(self, said: str) -> Department | None:
         """The department that a sentence names, else the first; None when there is none at all."""
+        return self.named_in(said) or (self._departments[0] if self._departments else None)
+
+    def named_in(self, said: str) -> Department | None:
+        """The department that a sentence names."""
         # the first one is for everybody, and its word may stand beside another's: "technical support"
-        named = (d for d in reversed(self._departments) if _names(d, said))
-        return next(named, self._departments[0] if self._departments else None)
+        return next((d for d in reversed(self._departments) if _names(d, said)), None)
 
 
 def _names(department: Department, said: str) -> bool:

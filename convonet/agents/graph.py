@@ -38,6 +38,7 @@ from convonet.agents.spoken import gap, is_whole
 from convonet.agents.steering import STEERING
 from convonet.errors import AgentError
 from convonet.mcp.client import ToolResult
+from convonet.mcp.effect_key import EffectKeys
 
 MOST_ROUNDS = 6
 """Times that tools may be used in one turn; a caller does not wait for more."""
@@ -64,7 +65,7 @@ class Surroundings(Protocol):
 
     def steer(self, turn: TurnContext, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]: ...
 
-    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult: ...
+    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall) -> ToolResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ class TurnContext:
     now: datetime
     around: Surroundings
     patience: Patience
-    tried: set[str] = field(default_factory=set)
+    tried: set[str]
     """Providers that have failed in this turn."""
+    effects: EffectKeys
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
 
@@ -219,7 +221,7 @@ async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCal
     async with turn.slots:
         _emit(runtime, ToolStarted(call_id, call["name"], label, call["args"]))
         started = time.perf_counter()
-        result = await turn.around.call_tool(turn, domain, call, number)
+        result = await turn.around.call_tool(turn, domain, call)
         spent = round((time.perf_counter() - started) * 1000, 2)
         _emit(runtime, ToolFinished(call_id, call["name"], label, result.ok, result.text, spent))
     return _tool_message(call_id, call["name"], result)

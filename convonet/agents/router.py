@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from langchain_core.messages import ToolCall
 
 from convonet.agents import call_back, general
 from convonet.agents.base import AgentType, CallBackWish, TurnRequest
-from convonet.agents.call_back import CALL_BACK, CallBackTalk
+from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
@@ -38,13 +38,8 @@ from convonet.agents.small_talk import (
     small_talk,
     wants_a_repeat,
 )
-from convonet.agents.spoken import answer, cleaned, is_latin
+from convonet.agents.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
 from convonet.agents.steering import ASK_CALL_BACK, GO_TO
-
-MOST_CHARACTERS = 600
-"""Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
-
-TOO_LONG = "That was too much at once for me. Please say it in fewer words."
 
 CONFIDENT = 0.38
 """From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""
@@ -120,8 +115,9 @@ class Router:
         wishes = [part for part in parts if wants_a_human(part)]
         if not wishes:
             return parts
-        # at the end: who is handed over is not here any more for the rest; who says it twice means the second
-        return (*(part for part in parts if part not in wishes), wishes[-1])
+        # at the end: who is handed over is not here any more for the rest; of several the one that says where to
+        wish = next((wish for wish in reversed(wishes) if self._departments.named_in(wish)), wishes[-1])
+        return (*(part for part in parts if part not in wishes), wish)
 
     async def route(self, request: TurnRequest, now: datetime) -> Route:
         """Where this turn goes."""
@@ -176,10 +172,12 @@ class Router:
             topic = str(call["args"].get("topic", ""))
             return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
         if call["name"] == ASK_CALL_BACK:
+            if has_read and not _asked_for(request, names_a_call):
+                return route, "The caller has not asked for a call back. Ask whether they want one."
             return self._call_back(request, so_far, call["args"]), "Asked."
         if refuses_a_human(request.transcript):
             return route, "The caller does not want to be transferred."
-        if has_read and not names_a_person(request.transcript):
+        if has_read and not _asked_for(request, names_a_person):
             return route, "The caller has not asked for a person. Ask whether they want one."
         over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
         return replace(over, reason=str(call["args"].get("reason", ""))), "Transferred."
@@ -275,6 +273,12 @@ class Router:
 
     def _to(self, domain: str, suggested: str | None = None) -> Route:
         return Route("domain", self._type(domain), domain, suggested=suggested)
+
+
+def _asked_for(request: TurnRequest, names: Callable[[str], bool]) -> bool:
+    """Whether the caller has named it, or says yes to an answer that did."""
+    said = request.transcript
+    return names(said) or (answer(said) == "yes" and names(last_answer(request.history)))
 
 
 def _talked(kind: Kind, so_far: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:

@@ -35,7 +35,7 @@ from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.mcp.client import ToolBox, ToolResult, ToolSpec, no_such_tool
-from convonet.mcp.effect_key import effect_key
+from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.server import tool_name
 from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
@@ -102,13 +102,13 @@ class AgentService:
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
         tried: set[str] = set()
-        patience = Patience(FILLER_AFTER_S)
+        patience, effects = Patience(FILLER_AFTER_S), EffectKeys(request.turn_id)
         with _traced(request) as answering:
             for said in self._router.parts(request, now):
                 if state:
                     patience.heard(" ")
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self, patience, tried)
+                context = TurnContext(_part_of(request, said, state), now, self, patience, tried, effects)
                 async with contextlib.aclosing(self._run(context, state)) as steps:
                     while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
@@ -176,8 +176,8 @@ class AgentService:
         """Where a model's steering tool leads, and what the model is told of that."""
         return self._router.steered(turn.request, route, call, has_read=has_read)
 
-    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall, number: int) -> ToolResult:
-        """Call a tool for the turn's caller; the turn's id, the call's number and what it asks for name its effect."""
+    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall) -> ToolResult:
+        """Call a tool for the turn's caller."""
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
         began = time.perf_counter()
@@ -188,7 +188,7 @@ class AgentService:
                 call["name"],
                 call["args"],
                 claims=claims,
-                idempotency_key=effect_key(turn_id, number, domain.name, call["name"], call["args"]),
+                idempotency_key=turn.effects.key(domain.name, call["name"], call["args"]),
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
@@ -231,6 +231,9 @@ class AgentService:
             "tokens_in": before.get("tokens_in", 0),
             "tokens_out": before.get("tokens_out", 0),
         }
+        if "model" in before:
+            # whose tokens these are, where the rest of the turn needs no model
+            start |= {"provider": before["provider"], "model": before["model"]}
         stream = self._graph.astream(start, context=context, stream_mode=["custom", "values"])
         # closing the stream is what cancels the nodes at work
         async with contextlib.aclosing(

@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+MOST_CHARACTERS = 600
+"""Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
+
+TOO_LONG = "That was too much at once for me. Please say it in fewer words."
+
 _HESITATION = re.compile(r"(?:^|(?<=\s))(?:u+h+m*|u+m+|e+r+m*|h+m+)(?:[,.…]+|(?=\s)|$)\s*", re.IGNORECASE)
 _OPENING = re.compile(
     r"^(?:(?:please|yes|yep|hey|hi|hello|well|so|okay|ok|alright|all right|oh|now|then|also|actually|and|yeah"

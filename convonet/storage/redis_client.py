@@ -25,11 +25,8 @@ CALL_TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 16
 """A script takes about 0.2 ms, so 16 serve tens of thousands of calls a second; more callers wait for a free one."""
 
-PASSING = re.compile(
-    r"\b(?:ASK|BUSY|CLUSTERDOWN|CROSSSLOT|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN"
-    r"|UNKILLABLE|WRONGPASS)\b"
-)
-"""What Redis answers because of its own state or how it is set up: the same command may be done later."""
+FOR_GOOD = re.compile(r"\bWRONGTYPE\b")
+"""What Redis answers because of the command and its key. Whatever else it says may be its own state, and pass."""
 
 AWAY = "Our records are out of reach right now. Please try again in a moment."
 
@@ -93,7 +90,6 @@ def _failure(error: Exception) -> StorageError:
     if isinstance(error, DataError):
         return StorageRefused(f"redis refuses it: {type(error).__name__}")
     # the code comes first, but Redis 6 quotes that of a command in a script: "ERR Error running script (...): -OOM ..."
-    if isinstance(error, ResponseError) and not PASSING.search(f"{error.status_code} {error}"):
-        code = error.status_code or str(error).partition(" ")[0]
-        return StorageRefused(f"redis refuses it: {code}")
+    if isinstance(error, ResponseError) and (code := FOR_GOOD.search(f"{error.status_code} {error}")):
+        return StorageRefused(f"redis refuses it: {code[0]}")
     return StorageError(f"redis: {type(error).__name__}", spoken=AWAY)

@@ -37,7 +37,7 @@ def build_http() -> FastAPI:
 class AgentRouter:
     """One replica: one graph, its models, open connections to the tools."""
 
-    def __init__(self) -> None:
+    async def __init__(self) -> None:  # type: ignore[misc]
         # imported by the replica only, see `build_http`
         from deployments.agent.http import agent_service
 
@@ -45,6 +45,8 @@ class AgentRouter:
         measure("agent")
         begin_agent_counters(get_settings())
         self._agent = agent_service()
+        # Serve awaits a constructor that is a coroutine: no caller pays for what is slow the first time
+        await self._agent.warm_up()
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""

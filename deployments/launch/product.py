@@ -97,12 +97,15 @@ class Product:
             raise LaunchError("`serve run` ended:\n  " + "\n  ".join(tail))
 
 
+def ray_env() -> dict[str, str]:
+    """The flags of ray.env, for every process that joins the product's Ray."""
+    lines = (ROOT / "ray.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
 def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
-    """The flags of ray.env; on a laptop also those that keep every listener on the loopback interface."""
-    flags = dict(
-        line.split("=", 1) for line in (ROOT / "ray.env").read_text().splitlines() if line and not line.startswith("#")
-    )
-    flags |= {
+    """Those flags; on a laptop also those that keep every listener on the loopback interface."""
+    flags = ray_env() | {
         "HAPROXY_BINARY": str(get_haproxy_binary()),
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),

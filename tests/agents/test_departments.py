@@ -65,6 +65,7 @@ async def test_a_human_is_told_of_the_sentence_that_asked_for_them(world):
         "let me talk to a human and what's on my list",
         "what's on my list and let me talk to a human",
         "let me talk to a human and what's on my list and connect me to sales",
+        "connect me to sales and what's on my list and let me talk to a human",
     ],
 )
 async def test_who_wants_a_human_and_something_else_gets_both(world, said):

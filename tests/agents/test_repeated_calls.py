@@ -41,6 +41,15 @@ async def test_a_repeated_turn_in_which_the_model_decides_otherwise_does_what_it
         assert await world.rows(talk) == {"buy milk", "call mom"}
 
 
+async def test_a_repeated_turn_that_looks_first_has_its_effect_once(tmp_path):
+    async with hosted(tmp_path, "anthropic") as world:
+        talk, turn_id = await world.talk(), new_turn_id()
+        for before in ((), (Reply(calls=(("get_todos", {}),)),)):
+            scripted(world, "anthropic", *before, Reply(calls=MILK), Reply("Done."))
+            assert (await talk.say(ADDS, turn_id=turn_id, keep=False)).failed == []
+        assert await world.rows(talk) == {"buy milk"}
+
+
 async def test_a_turn_that_is_repeated_a_minute_later_has_its_effect_once(tmp_path):
     async with hosted(tmp_path, "anthropic") as world:
         talk, turn_id = await world.talk(), new_turn_id()
@@ -82,6 +91,14 @@ async def test_a_tool_of_another_topic_is_told_where_none_is_chosen_yet(tmp_path
             world.vendors["anthropic"].asked[1].body
         )
         assert not [line for line in logs if line["event"] == "tool_server_away"]
+
+
+async def test_what_failed_before_it_was_done_is_not_told_when_the_model_is_lost(tmp_path):
+    async with hosted(tmp_path, "anthropic") as world:
+        made_up = Reply(calls=(("add_todo", {"title": "buy milk"}),))
+        scripted(world, "anthropic", made_up, Reply(calls=MILK), Reply(status=500))
+        heard = await (await world.talk()).say(ADDS)
+        assert heard.text == "I added buy milk to your list."
 
 
 async def test_a_caller_hears_no_names_of_tools_when_the_model_is_lost_after_that(tmp_path):

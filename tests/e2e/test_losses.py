@@ -130,8 +130,7 @@ def test_an_agent_killed_under_load_fails_no_turn(product):
         wait_for_turns(callers, since=0.0)
         killed_at = kill(max(product.replicas("AgentRouter").values()))
         wait_for_turns(callers, since=killed_at)
-    (answer,) = {turn.text for turn in callers.answered}
-    assert "Bibimbap" in answer
+    assert all("Bibimbap" in turn.text for turn in callers.answered), {turn.text for turn in callers.answered}
     longest_s = max(turn.answered_at - turn.asked_at for turn in callers.answered if turn.answered_at > killed_at)
     log.info("the longest turn after an agent's death took %.1f s", longest_s)
     assert longest_s < RESUMED_WITHIN_S

@@ -107,8 +107,9 @@ class ModelChain:
             async with aclosing(link.think(messages, said, tools)) as parts:
                 async for part in parts:
                     if isinstance(part, str):
-                        said += part
-                        if part:
+                        # white space alone is nothing that another model would have to go on from
+                        if part and (said or part.strip()):
+                            said += part
                             yield part
                     elif isinstance(part, Thought):
                         if link is not self._first_choice(preferred):
@@ -183,7 +184,8 @@ class _Link:
                 failure = of_error(error)
             _tell(asking, whole, failure)
         if failure is not None:
-            yield self._failed(failure)
+            self.health.failed(failure.why, asked, rest=failure.rest, at_least_s=failure.rest_s)
+            yield failure
             return
         self.health.answered(asked)
         yield Thought(_whole(whole, before, self.provider), self.provider, self._model.name)
@@ -202,7 +204,7 @@ class _Link:
                     pass
         except Exception as error:  # noqa: BLE001 -- whatever a vendor's SDK raises
             failure = of_error(error)
-            self.health.failed(failure.why, rest=True, at_least_s=failure.rest_s)
+            self.health.failed(failure.why, asked, rest=True, at_least_s=failure.rest_s)
         else:
             self.health.answered(asked)
         log.info("model_probed", provider=self.provider, ready=self.health.is_ready)
@@ -243,10 +245,6 @@ class _Link:
         if tools.name not in self._bound:
             self._bound[tools.name] = self._model.chat.bind_tools(tools.tools)
         return self._bound[tools.name]
-
-    def _failed(self, failure: Failure) -> Failure:
-        self.health.failed(failure.why, rest=failure.rest, at_least_s=failure.rest_s)
-        return failure
 
 
 def _tell(asking: Span, whole: AIMessageChunk, failure: Failure | None) -> None:

@@ -66,7 +66,7 @@ class Health:
         return wanted
 
     def asked(self) -> int:
-        """It is asked now; `answered` wants back what this returns."""
+        """It is asked now; `answered` and `failed` want back what this returns."""
         return self._rests
 
     def answered(self, asked: int) -> None:
@@ -75,11 +75,14 @@ class Health:
         if asked == self._rests:
             self._rests_until, self._probing, self._rest_s = None, False, self._first_rest_s
 
-    def failed(self, why: str, *, rest: bool, at_least_s: float = 0.0) -> None:
+    def failed(self, why: str, asked: int, *, rest: bool, at_least_s: float = 0.0) -> None:
         """It failed; with `rest` it is left alone for a while."""
         self._failures += 1
         metrics.count(PROVIDER_ERRORS, service="thinking", provider=self._provider)
         self._last_failure = why
+        if asked < self._rests and (self.is_ready or self._probing):
+            # it has rested since, and what is known of it now is newer
+            return
         if self._probing:
             self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
         self._probing = False

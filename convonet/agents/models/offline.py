@@ -22,6 +22,7 @@ from pydantic import SkipValidation
 
 from convonet.agents.prompt import MEMORY, briefing_in
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
+from convonet.agents.spoken import MOST_CHARACTERS, TOO_LONG
 from convonet.agents.steering import STEERING
 
 PROVIDER = "offline"
@@ -77,6 +78,8 @@ class OfflineChatModel(BaseChatModel):
     def _think(self, messages: list[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessageChunk:
         briefing = briefing_in(messages)
         start = max(i for i, message in enumerate(messages) if isinstance(message, HumanMessage))
+        if len(messages[start].text) > MOST_CHARACTERS:
+            return AIMessageChunk(content=TOO_LONG)
         if told := _told_by_tools_of_another(messages[start:]):
             return AIMessageChunk(content=told)
         turn = SkillTurn(
@@ -90,7 +93,11 @@ def _told_by_tools_of_another(turn: Sequence[BaseMessage]) -> str:
     """What the turn's tools said, if another model used any before it failed: the rules would not know why it did."""
     if not _another_used_tools(turn):
         return ""
-    return " ".join(dict.fromkeys(outcome.text for outcome in _outcomes(turn)))
+    outcomes = _outcomes(turn)
+    last_done = max((number for number, outcome in enumerate(outcomes) if outcome.ok), default=-1)
+    # what failed before something worked was tried again in another way
+    told = (outcome for number, outcome in enumerate(outcomes) if outcome.ok or number > last_done)
+    return " ".join(dict.fromkeys(outcome.text for outcome in told))
 
 
 def _another_used_tools(turn: Sequence[BaseMessage]) -> bool:
