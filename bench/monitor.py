@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -116,35 +118,57 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=30.0)
     arguments = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    took = asyncio.run(fill(folder, arguments.turns))
-    size = (folder / "turns.db").stat().st_size / 1e6
-    print(f"{arguments.turns} turns: {size:.0f} MB, written at {1e6 * took / arguments.turns:.0f} us each")
-    product = Product(folder, VOICE_PIN=PIN)
-    product.start()
-    try:
-        monitor = next(iter(product.replicas("Monitor").values()))
-        idle = cpu_seconds([monitor])
-        time.sleep(SETTLE_S)
-        print(f"monitor without calls: {100 * (cpu_seconds([monitor]) - idle):.1f} ms of CPU a second")
-        address = ray_address(product.pid)
-        load = subprocess.Popen(
-            [sys.executable, "-m", "bench.monitor_load", str(address), str(arguments.calls)],
-            # its calls are to cost what a session host's cost
-            env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        took = asyncio.run(fill(Path(folder), arguments.turns))
+        size = (Path(folder) / "turns.db").stat().st_size / 1e6
+        print(f"{arguments.turns} turns: {size:.0f} MB, written at {1e6 * took / arguments.turns:.0f} us each")
+        product = Product(Path(folder), VOICE_PIN=PIN)
+        product.start()
         try:
-            assert load.stdout is not None
-            print(load.stdout.readline().strip())
-            cookie = page(product, product.staff_link(), arguments.seconds, load, monitor)
-            lists(product, cookie)
+            measure(product, arguments.calls, arguments.seconds)
         finally:
-            load.terminate()
-            load.wait()
+            product.stop()
+
+
+def measure(product: Product, calls: int, seconds: float) -> None:
+    """The monitor idle, with calls, and with a page; then its lists."""
+    monitor = next(iter(product.replicas("Monitor").values()))
+    idle = cpu_seconds([monitor])
+    time.sleep(SETTLE_S)
+    print(f"monitor without calls: {1000 * (cpu_seconds([monitor]) - idle) / SETTLE_S:.1f} ms of CPU a second")
+    with reporting(product, 2) as hosts:
+        print(f"hosts with a call each: {_spent([hosts.pid], seconds):.1f} ms of CPU a second")
+    with reporting(product, calls) as hosts:
+        print(f"no page: monitor and hosts {_spent([monitor, hosts.pid], seconds):.1f} ms of CPU a second together")
+        cookie = page(product, product.staff_link(), seconds, hosts, monitor)
+        lists(product, cookie)
+
+
+@contextmanager
+def reporting(product: Product, calls: int) -> Generator[subprocess.Popen[str], None, None]:
+    """Two hosts with so many calls, in a process of their own."""
+    hosts = subprocess.Popen(
+        [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), str(calls)],
+        # its calls are to cost what a session host's cost
+        env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert hosts.stdout is not None
+        print(hosts.stdout.readline().strip())
+        time.sleep(SETTLE_S)
+        yield hosts
     finally:
-        product.stop()
+        hosts.terminate()
+        hosts.wait()
+
+
+def _spent(pids: list[int], seconds: float) -> float:
+    """Milliseconds of CPU a second that these processes take from now on."""
+    before = cpu_seconds(pids)
+    time.sleep(seconds)
+    return 1000 * (cpu_seconds(pids) - before) / seconds
 
 
 if __name__ == "__main__":

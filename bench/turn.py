@@ -129,8 +129,9 @@ def main() -> None:
     vendor_port, bare_port = free_port(), free_port()
     vendor = _python("tests.vendors.deepgram", port=vendor_port, stt_ms=STT_MS, tts_ms=TTS_MS)
     bare = _python("bench.bare", port=bare_port, vendor=f"http://127.0.0.1:{vendor_port}")
+    folder = tempfile.TemporaryDirectory(prefix="bench-")
     product = Product(
-        Path(tempfile.mkdtemp(prefix="bench-")),
+        Path(folder.name),
         VOICE_PIN=PIN,
         DEEPGRAM_API_KEY="bench",
         DEEPGRAM_BASE_URL=f"http://127.0.0.1:{vendor_port}",
@@ -150,6 +151,7 @@ def main() -> None:
                 print(asyncio.run(load(name, url, PIN, sessions, arguments.seconds, pids)).row(), flush=True)
     finally:
         product.stop()
+        folder.cleanup()
         for process in (bare, vendor):
             process.terminate()
             process.wait()

@@ -3,22 +3,14 @@
 import pytest
 
 from convonet.agents.models.health import LONGEST_REST_S, Health
+from tests.fixtures.clock import Clock
 
 REST_S = 10.0
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.staff.http import StaffLogin
 from convonet.web.refusals import answer_refusals
 from tests.domains.hanok_databases import database, database_url
+from tests.fixtures.clock import Clock
 
 __all__ = ["database", "database_url"]
 
@@ -32,14 +33,6 @@ DINNER = f"{DAY}T19:00"
 PHONE = "415 555 0100"
 PROOF = {"guest_phone": "+1 (415) 555-0100"}
 WHOLE = {"guest_name": "Kim", "guest_phone": PHONE, "party_size": 4, "starts_at": DINNER}
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB
 from tests.domains.hanok_databases import database, database_url
+from tests.fixtures.clock import Clock
 
 __all__ = ["database", "database_url"]
 
@@ -35,19 +36,9 @@ ONE_TABLE = House(ZoneInfo("America/Los_Angeles"), OpeningHours.parse("mon-sun 1
 REAL = House.of(Settings())
 
 
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self):
-        self.now = NOW
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from convonet.storage.checkpoints import (
     RedisCheckpoints,
 )
 from convonet.storage.redis_client import redis_client
+from tests.fixtures.clock import Clock
 from tests.fixtures.redis import RedisServer
 
 ID = SessionId("s-1")
@@ -179,13 +180,6 @@ async def test_in_a_race_of_many_holders_the_newest_wins(store: CheckpointStore)
 
 
 # -- the store in memory
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def test_memory_is_given_back_when_checkpoints_expire() -> None:

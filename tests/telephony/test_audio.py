@@ -6,6 +6,7 @@ import pytest
 from convonet.telephony import mulaw
 from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MOST_WAITING, Pacer
 from convonet.telephony.resampling import LINE_RATE, PAGE_RATE, FromLine, ToLine
+from tests.fixtures.clock import Clock
 
 PAGE_FRAME = 640
 """Bytes of 20 ms at 16 kHz."""
@@ -58,15 +59,8 @@ def test_nothing_in_is_nothing_out():
     assert FromLine().convert(b"") == b""
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_frames_are_sent_ahead_by_the_lead_and_then_at_the_pace_of_their_playing():
-    clock = Clock()
+    clock = Clock(100.0)
     pacer = Pacer(clock)
     pacer.add(bytes(FRAME_BYTES * 8))
     ahead = round(LEAD_S / FRAME_S)
@@ -81,7 +75,7 @@ def test_frames_are_sent_ahead_by_the_lead_and_then_at_the_pace_of_their_playing
 
 
 def test_what_comes_too_fast_is_dropped_oldest_first():
-    pacer = Pacer(Clock())
+    pacer = Pacer(Clock(100.0))
     frames = [bytes([number]) * FRAME_BYTES for number in range(MOST_WAITING + 5)]
     pacer.add(b"".join(frames))
     assert pacer.dropped == 5
@@ -89,7 +83,7 @@ def test_what_comes_too_fast_is_dropped_oldest_first():
 
 
 def test_after_a_pause_nothing_waits_for_the_past():
-    clock = Clock()
+    clock = Clock(100.0)
     pacer = Pacer(clock)
     pacer.add(bytes(FRAME_BYTES))
     pacer.due()
@@ -99,7 +93,7 @@ def test_after_a_pause_nothing_waits_for_the_past():
 
 
 def test_a_delay_that_stands_is_made_up_for():
-    clock = Clock()
+    clock = Clock(100.0)
     pacer = Pacer(clock)
     # the network was slow once: eight frames at once, and from then on one each 20 ms
     pacer.add(bytes(FRAME_BYTES * 8))
@@ -115,7 +109,7 @@ def test_a_delay_that_stands_is_made_up_for():
 
 
 def test_pieces_of_any_length_become_whole_frames():
-    pacer = Pacer(Clock())
+    pacer = Pacer(Clock(100.0))
     for size in (100, 59, 1, 320):
         pacer.add(bytes(size))
     assert [len(frame) for frame in pacer.due()] == [FRAME_BYTES] * 3
