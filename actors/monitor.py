@@ -1,6 +1,6 @@
 """MonitorHost: holds what supervisors see; `deployments/monitor` serves it.
 
-Reports and turn records come to it from all other processes; pages follow it. It can be lost at any time: the parts
+Reports come to it from all other processes, with turn records; pages follow it. It can be lost at any time: the parts
 then tell a new one everything, and past turns are in its file or in Redis.
 """
 
@@ -26,7 +26,7 @@ from convonet.monitor.messages import (
     Today,
     TurnRow,
 )
-from convonet.monitor.reporter import Attention
+from convonet.monitor.reporter import Attention, Taken
 from convonet.monitor.reports import Report
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
@@ -40,8 +40,10 @@ log = structlog.get_logger(__name__)
 
 PUSH_EVERY_S = 0.25
 NOW_EVERY_S = 1.0
+"""While no report comes, or nobody looks: how long each part has been silent changes by itself."""
+
 TODAY_EVERY_S = 2.0
-"""Numbers change all the time; a person reads them no faster."""
+"""These numbers change all the time; a person reads them no faster."""
 
 TIDY_EVERY_S = 3600.0
 
@@ -54,6 +56,9 @@ SETTLES_S = 10.0
 
 BEGIN_AGAIN_S = 2.0
 """Before work that has crashed is begun again."""
+
+WRITE_S = 1.5
+"""For the records of a report; who sends them waits twice as long for an answer."""
 
 MOST_NEW_TURNS = 200
 """Turns that a page may be behind before it has to ask for the list again."""
@@ -112,16 +117,34 @@ class MonitorHost:
 
     # -- from the other processes
 
-    async def report(self, report: Report) -> Attention:
-        """What a process says of itself and its calls."""
+    async def report(self, report: Report) -> Taken:
+        """What a process says of itself and its calls, and turns that are over."""
         if not self._board.take(report, self._clock()):
-            return Attention.TELL_ALL
-        return Attention.WATCHED if self._viewers else Attention.UNWATCHED
+            attention = Attention.TELL_ALL
+        else:
+            attention = Attention.WATCHED if self._viewers else Attention.UNWATCHED
+        return Taken(attention, await self._why_not_kept(report.records))
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Keep turn records. Raises `StorageError`."""
         # what is written must be counted too, also when who sent it does not wait any longer
         await asyncio.shield(self._spawn(self._write(records)))
+
+    async def _why_not_kept(self, records: Sequence[TurnRecord]) -> str:
+        if not records:
+            return ""
+        try:
+            async with asyncio.timeout(WRITE_S):
+                await self.write(records)
+        except TimeoutError:
+            return "the file of turns takes too long"
+        except StorageError as error:
+            return str(error)
+        except Exception as error:
+            # who reports keeps them and tries again; that its calls can't be seen is another matter
+            log.exception("turns_not_kept")
+            return f"the monitor could not keep them: {type(error).__name__}"
+        return ""
 
     async def _write(self, records: Sequence[TurnRecord]) -> None:
         new = await self.index.write(records)
@@ -179,7 +202,8 @@ class MonitorHost:
         pushed = (-1, -1)
         while True:
             await asyncio.sleep(PUSH_EVERY_S)
-            if loop.time() - now_at >= NOW_EVERY_S:
+            is_news = bool(self._viewers) and self._board.version != pushed[0]
+            if is_news or loop.time() - now_at >= NOW_EVERY_S:
                 now_at = loop.time()
                 self._look()
             if loop.time() - today_at >= TODAY_EVERY_S:

@@ -29,24 +29,24 @@ class RemoteSpeech:
     name = "local"
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
+        self._transcribe, self._synthesize = handle.transcribe, handle.synthesize
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`."""
         with _counted("hearing"), remote_errors(SpeechUnavailable, "speech deployment"):
-            return cast("Transcript", await self._handle.transcribe.remote(utterance, language, carried()))
+            return cast("Transcript", await self._transcribe.remote(utterance, language, carried()))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
         with _counted("speaking"), remote_errors(SpeechUnavailable, "speech deployment"):
-            return cast("SpokenAudio", await self._handle.synthesize.remote(text, language, carried()))
+            return cast("SpokenAudio", await self._synthesize.remote(text, language, carried()))
 
 
 class RemoteAgent:
     """`Agent` on the AgentRouter deployment."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle.options(stream=True)
+        self._turn = handle.options(stream=True, method_name="turn")
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`.
@@ -70,7 +70,7 @@ class RemoteAgent:
                 yield event
 
     async def _ask(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        stream = cast("DeploymentResponseGenerator[Any]", self._handle.turn.remote(request))
+        stream = cast("DeploymentResponseGenerator[Any]", self._turn.remote(request))
         with remote_errors(AgentError, "agent deployment", AgentAway):
             try:
                 async for event in stream:

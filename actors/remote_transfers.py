@@ -71,7 +71,7 @@ class RemoteTransfers:
 
     async def _stream(self, method: str, *args: object) -> AsyncGenerator[Any, None]:
         with remote_errors(HostAway, "transfer host"):
-            remote = getattr(self._handle.options(stream=True), method)
+            remote = self._handle.options(method_name=method, stream=True)
             stream = cast("DeploymentResponseGenerator[Any]", remote.remote(*args))
             try:
                 async for view in stream:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from actors.remote_monitor import remote_monitor
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnRecord, writable
-from convonet.records.store import RedisRecords
+from convonet.records.store import RecordSink, RedisRecords
 from convonet.settings import Settings
 
 
 class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._kept: RecordQueue = RecordQueue(remote_monitor())
+    def __init__(self, settings: Settings, monitor: RecordSink) -> None:
+        self._kept: RecordQueue = RecordQueue(monitor)
         self._shown: RecordQueue | None = None
         if settings.redis_url:
             redis = RedisRecords(settings.redis_url.get_secret_value())
-            self._shown = RecordQueue(remote_monitor(), is_copy=True)
+            self._shown = RecordQueue(monitor, is_copy=True)
             # the monitor gives Redis what it lacks
             self._kept = RecordQueue(redis, copy=self._shown)
 

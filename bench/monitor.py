@@ -136,8 +136,8 @@ def measure(product: Product, calls: int, seconds: float) -> None:
     idle = cpu_seconds([monitor])
     time.sleep(SETTLE_S)
     print(f"monitor without calls: {1000 * (cpu_seconds([monitor]) - idle) / SETTLE_S:.1f} ms of CPU a second")
-    with reporting(product, 2) as hosts:
-        print(f"hosts with a call each: {_spent([hosts.pid], seconds):.1f} ms of CPU a second")
+    with reporting(product, calls, "untold") as hosts:
+        print(f"the same calls, seen by nobody: {_spent([hosts.pid], seconds):.1f} ms of CPU a second")
     with reporting(product, calls) as hosts:
         print(f"no page: monitor and hosts {_spent([monitor, hosts.pid], seconds):.1f} ms of CPU a second together")
         cookie = page(product, product.staff_link(), seconds, hosts, monitor)
@@ -145,10 +145,10 @@ def measure(product: Product, calls: int, seconds: float) -> None:
 
 
 @contextmanager
-def reporting(product: Product, calls: int) -> Generator[subprocess.Popen[str], None, None]:
+def reporting(product: Product, calls: int, *how: str) -> Generator[subprocess.Popen[str], None, None]:
     """Two hosts with so many calls, in a process of their own."""
     hosts = subprocess.Popen(
-        [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), str(calls)],
+        [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), str(calls), *how],
         # its calls are to cost what a session host's cost
         env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
         stdout=subprocess.PIPE,

@@ -1,6 +1,8 @@
 """Two session hosts that only exist for the monitor: synthetic calls, reported through the product's own reporter.
 
-.venv/bin/python -m bench.monitor_load <Ray's address> <calls>
+.venv/bin/python -m bench.monitor_load <Ray's address> <calls> [untold]
+
+With `untold` the same calls take place and nobody watches or reports them: what they cost by themselves.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import random
 import sys
 import time
 import uuid
+from collections.abc import Callable
 
 import ray
 
@@ -23,7 +26,7 @@ from convonet.protocol.server import AgentFinal, AudioChunkOut, ProcessingStart,
 from convonet.records.queue import RecordQueue
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver
+from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver, Watch
 
 TURN_EVERY_S = 10.0
 
@@ -93,55 +96,62 @@ def synthetic_turn(session_id: str, at: float) -> TurnRecord:
     )
 
 
-async def call(calls: LiveCalls, records: RecordQueue) -> None:
+async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
     """One call that never ends."""
     session_id = SessionId(f"s-{uuid.uuid4().hex}")
     caller = Caller(UserId(str(uuid.uuid4())), f"Caller {random.randrange(2000)}")
-    calls.watch(session_id, CallBegan(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
-    calls.watch(session_id, CallerCame())
+    watch(session_id, CallBegan(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
+    watch(session_id, CallerCame())
     await asyncio.sleep(random.uniform(0, TURN_EVERY_S))
     while True:
         kind, said, tool, answer = random.choice(SAID)
         agent_type: AgentType = kind  # type: ignore[assignment]
         turn = {"turn_id": "t"}
-        calls.watch(session_id, ProcessingStart(**turn, started_at_ts=time.time()))
+        watch(session_id, ProcessingStart(**turn, started_at_ts=time.time()))
         await asyncio.sleep(0.4)
-        calls.watch(session_id, TranscriptFinal(**turn, text=said))
-        calls.watch(session_id, ToolEvent(**turn, tool=tool, phase="started", label="Looking"))
+        watch(session_id, TranscriptFinal(**turn, text=said))
+        watch(session_id, ToolEvent(**turn, tool=tool, phase="started", label="Looking"))
         await asyncio.sleep(0.3)
-        calls.watch(session_id, ToolEvent(**turn, tool=tool, phase="finished", label="Looking"))
+        watch(session_id, ToolEvent(**turn, tool=tool, phase="finished", label="Looking"))
         for word in answer.split():
-            calls.watch(session_id, AnswerGrew(f"{word} "))
+            watch(session_id, AnswerGrew(f"{word} "))
             await asyncio.sleep(0.05)
         final = AgentFinal(**turn, text=answer, agent_type=agent_type, provider="offline", model="rules")
-        calls.watch(session_id, final)
+        watch(session_id, final)
         audio = AudioChunkOut(**turn, chunk_index=0, data_b64="", mime_type="audio/mpeg", is_final=True)
-        calls.watch(session_id, audio)
-        calls.watch(session_id, TurnOver())
-        records.add(synthetic_turn(session_id, time.time()))
+        watch(session_id, audio)
+        watch(session_id, TurnOver())
+        record(synthetic_turn(session_id, time.time()))
         await asyncio.sleep(TURN_EVERY_S + random.uniform(-1, 1))
 
 
-async def host(name: str, count: int) -> None:
+async def host(name: str, count: int, *, is_told: bool) -> None:
     """One session host with so many calls."""
-    calls, monitor = LiveCalls(name), remote_monitor()
-    records = RecordQueue(monitor)
+    calls = LiveCalls(name)
     figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-    reporter = Reporter("sessions", name, monitor, lambda: {**figures, **calls.figures()}, calls)
-    reporter.start()
+    reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+    watch, record = calls.watch, RecordQueue(reporter).add
+    if is_told:
+        reporter.start()
+    else:
+        watch, record = _ignore, _ignore
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
-            group.create_task(call(calls, records))
+            group.create_task(call(watch, record))
+
+
+def _ignore(*_: object) -> None:
+    pass
 
 
 async def main() -> None:
     """Report for ever."""
-    address, count = sys.argv[1], int(sys.argv[2])
+    address, count, is_told = sys.argv[1], int(sys.argv[2]), "untold" not in sys.argv[3:]
     ray.init(address=address, namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
     print(f"{count} calls on two hosts, a turn of each every {TURN_EVERY_S:.0f} s", flush=True)
     async with asyncio.TaskGroup() as group:
         for number in range(2):
-            group.create_task(host(f"bench-{number}", count // 2))
+            group.create_task(host(f"bench-{number}", count // 2, is_told=is_told))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from convonet.monitor.reports import Report
 from convonet.monitor.transcript import MOST_LINES
 
 SILENT_S = 15.0
-"""A replica that says nothing for this long is taken for dead: its calls are shown no more. It reports every two."""
+"""A replica that says nothing for this long is taken for dead: its calls are shown no more. It reports every four."""
 
 FORGOTTEN_S = 120.0
 

@@ -1,4 +1,4 @@
-"""Tells the monitor how this process is doing: its own figures, and what changes in its calls.
+"""Tells the monitor how this process is doing: its own figures, what changes in its calls, and the turns that are over.
 
 Every part runs one. A monitor that is away costs nothing: the next report that it takes makes up for what it missed.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,14 +21,21 @@ from convonet.monitor.reports import CallReport, Report
 if TYPE_CHECKING:
     from convonet.monitor.live_calls import LiveCalls
     from convonet.monitor.messages import PartName
+    from convonet.records.record import TurnRecord
 
 log = structlog.get_logger(__name__)
 
 WATCHED_S = 0.5
-"""Between two reports of calls while a supervisor looks: an event is on the screen within a second."""
+"""Between two reports of news while a supervisor looks: an event is on the screen within a second."""
 
 UNWATCHED_S = 2.0
-"""Between two reports otherwise, and always between two that hold figures only."""
+"""Between two reports of news otherwise."""
+
+NO_NEWS_S = 4.0
+"""Between two reports without news: a call to another process costs milliseconds, and every part makes them."""
+
+URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
+"""How the names of figures begin that are news when they change."""
 
 LAST_CHANCE_S = 1.0
 
@@ -47,16 +55,25 @@ class Attention(StrEnum):
     """It does not know this process (any more): the next report must hold everything."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The monitor's answer to a report."""
+
+    attention: Attention
+    not_kept: str = ""
+    """Why its records were not kept; empty when they were."""
+
+
 class MonitorPort(Protocol):
     """The monitor, seen from another process."""
 
-    async def report(self, report: Report) -> Attention:
+    async def report(self, report: Report) -> Taken:
         """Take a report. Raises `StorageError` when the monitor is away."""
         ...
 
 
 class Reporter:
-    """One per process."""
+    """One per process; a `RecordSink` for its turn records."""
 
     def __init__(
         self,
@@ -75,11 +92,21 @@ class Reporter:
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
+        self._told_at = 0.0
+        self._told: Mapping[str, float] = {}
+        self._telling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Report from now on."""
         self._task = asyncio.create_task(self._run())
+
+    async def write(self, records: Sequence[TurnRecord]) -> None:
+        """See `RecordSink.write`.
+
+        They go with whatever else there is to tell: a call to another process costs more than what it brings.
+        """
+        await self._tell(tuple(records))
 
     async def close(self) -> None:
         """Report no more, and that this process stops."""
@@ -88,43 +115,77 @@ class Reporter:
             await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(StorageError, TimeoutError):
             async with asyncio.timeout(LAST_CHANCE_S):
-                await self._monitor.report(self._report((), ended=True))
+                await self._monitor.report(self._report(ended=True))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        told_at = 0.0
         while True:
-            await asyncio.sleep(WATCHED_S)
-            if self._is_in_a_hurry() or loop.time() - told_at >= UNWATCHED_S:
-                told_at = loop.time()
-                try:
+            quiet_s = loop.time() - self._told_at
+            await asyncio.sleep(WATCHED_S - quiet_s if quiet_s < WATCHED_S else WATCHED_S)
+            if loop.time() - self._told_at >= self._pause_s():
+                with contextlib.suppress(StorageError):
                     await self._tell()
-                except Exception:
-                    # the top of a task that nobody waits for: a part that is not seen still has to work, and to be seen
-                    log.exception("report_crashed", part=self._part)
-                    self._attention = Attention.AWAY
 
-    def _is_in_a_hurry(self) -> bool:
+    def _pause_s(self) -> float:
+        """Between the last report and the next, as things are."""
         match self._attention:
             case Attention.TELL_ALL:
-                return True
+                return WATCHED_S
+            case Attention.AWAY:
+                return UNWATCHED_S
+            case _ if not self._has_news():
+                return NO_NEWS_S
             case Attention.WATCHED:
-                return self._calls is not None and self._calls.has_news
-        return False
+                return WATCHED_S
+            case Attention.UNWATCHED:
+                return UNWATCHED_S
 
-    async def _tell(self) -> None:
+    def _has_news(self) -> bool:
+        return (self._calls is not None and self._calls.has_news) or _urgent(self._read()) != self._told
+
+    def _read(self) -> Mapping[str, float]:
         try:
-            if self._attention is Attention.AWAY:
-                # to tell everything costs something; first it has to be there
-                await self._monitor.report(self._report(()))
-                self._attention = Attention.TELL_ALL
-            else:
-                everything = self._attention is Attention.TELL_ALL
-                calls = self._calls.take(everything=everything) if self._calls is not None else ()
-                self._attention = await self._monitor.report(self._report(calls, complete=everything))
-        except StorageError:
-            # what was taken is lost with it
-            self._attention = Attention.AWAY
+            return self._figures()
+        except Exception:
+            # a part that can't say how it is still has to work, and to be seen
+            log.exception("figures_failed", part=self._part)
+            return {}
 
-    def _report(self, calls: tuple[CallReport, ...], *, complete: bool = False, ended: bool = False) -> Report:
-        return Report(self._part, self._replica, self._since, self._figures(), calls, complete, ended)
+    async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
+        """Raises `StorageError` when the monitor is away or has not kept the records."""
+        async with self._telling:
+            self._told_at = asyncio.get_running_loop().time()
+            was_away = self._attention is Attention.AWAY
+            try:
+                taken = await self._monitor.report(self._news(records))
+            except StorageError:
+                # what was taken of the calls is lost with it
+                self._attention = Attention.AWAY
+                raise
+            self._attention = Attention.TELL_ALL if was_away else taken.attention
+        if taken.not_kept:
+            raise StorageError(taken.not_kept)
+
+    def _news(self, records: tuple[TurnRecord, ...]) -> Report:
+        if self._attention is Attention.AWAY:
+            # to tell everything costs something; first it has to be there
+            return self._report(records=records)
+        everything = self._attention is Attention.TELL_ALL
+        calls = self._calls.take(everything=everything) if self._calls is not None else ()
+        return self._report(calls, complete=everything, records=records)
+
+    def _report(
+        self,
+        calls: tuple[CallReport, ...] = (),
+        *,
+        complete: bool = False,
+        ended: bool = False,
+        records: tuple[TurnRecord, ...] = (),
+    ) -> Report:
+        figures = self._read()
+        self._told = _urgent(figures)
+        return Report(self._part, self._replica, self._since, figures, calls, complete, ended, records)
+
+
+def _urgent(figures: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in figures.items() if name.startswith(URGENT)}

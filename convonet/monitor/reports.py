@@ -1,4 +1,4 @@
-"""What each process tells the monitor: its own figures, and what has changed in the calls that it holds."""
+"""What each process tells the monitor: its own figures, what has changed in its calls, and the turns that are over."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     # every process makes reports, few have calls: the others do without these models
     from convonet.monitor.messages import LiveCall, LiveLine, PartName
+    from convonet.records.record import TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,4 @@ class Report:
     """These are all calls of this replica, with all their lines."""
     ended: bool = False
     """The replica stops: this is its last report."""
+    records: tuple[TurnRecord, ...] = ()

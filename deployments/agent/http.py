@@ -32,8 +32,9 @@ def agent_http() -> FastAPI:
     """The HTTP application."""
     settings = get_settings()
     database = Database(settings.database_url)
-    records = TurnRecords(settings)
     agent = agent_service()
+    reporter = reporting("agent", lambda: {**agent.figures(), **records.figures()})
+    records = TurnRecords(settings, reporter)
     api = AgentApi(
         agent,
         agent.models,
@@ -45,10 +46,9 @@ def agent_http() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        reporter = reporting("agent", lambda: {**agent.figures(), **records.figures()})
         yield
-        await reporter.close()
         await records.close()
+        await reporter.close()
         await database.close()
 
     return application(api, ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN"), lifespan)

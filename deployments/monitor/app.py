@@ -16,12 +16,11 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from convonet.monitor.reporter import Attention
+    from convonet.monitor.reporter import Taken
     from convonet.monitor.reports import Report
-    from convonet.records.record import TurnRecord
 
 MAX_ONGOING = 500
-"""Reports and records take milliseconds; a page has one socket for as long as it is open."""
+"""Reports take milliseconds; a page has one socket for as long as it is open."""
 
 
 def build_http() -> FastAPI:
@@ -54,13 +53,9 @@ class Monitor:
         """Whether reports are taken: a replica is there only when its file is open."""
         return True
 
-    async def report(self, report: Report) -> Attention:
+    async def report(self, report: Report) -> Taken:
         """See `MonitorHost.report`."""
         return await self._host.report(report)
-
-    async def write(self, records: list[TurnRecord]) -> None:
-        """See `MonitorHost.write`."""
-        await self._host.write(records)
 
 
 def build(args: dict[str, str]) -> Application:

@@ -15,8 +15,8 @@ import ray
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
-from ray import serve
 
+from actors.handles import handle_to
 from actors.remote import RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
 from convonet.errors import CapacityError, ErrorCode
@@ -105,8 +105,7 @@ class Gateway:
 @cache
 def gateway() -> Gateway:
     """The gateway of this process, for HTTP and for the handle."""
-    hosts = serve.get_deployment_handle("SessionHost", "voice", _check_exists=False)
-    return Gateway(get_settings(), ServeSessionHosts(hosts))
+    return Gateway(get_settings(), ServeSessionHosts(handle_to("SessionHost", "voice")))
 
 
 def gateway_http() -> FastAPI:
@@ -124,8 +123,8 @@ def gateway_http() -> FastAPI:
     app = http_service("voice-gateway-service", lifespan)
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
-    transfers = RemoteTransfers(serve.get_deployment_handle("CallCenter", "call-center", _check_exists=False))
-    local = RemoteSpeech(serve.get_deployment_handle("Speech", "speech", _check_exists=False))
+    transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
+    local = RemoteSpeech(handle_to("Speech", "speech"))
     hosted = hosted_speech(settings, local)
     ear = hosted if hosted and settings.hears_with == hosted.name else local
     voice = hosted if hosted and settings.speaks_with == hosted.name else local

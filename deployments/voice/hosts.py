@@ -29,8 +29,8 @@ class ServeSessionHosts:
     async def attach(self, request: Attach, *, host: str) -> AsyncGenerator[HostEvent, None]:
         """Open the stream of one socket."""
         with remote_errors(HostLost, "session host"):
-            handle = self._handle.options(stream=True, session_id=host)
-            stream = cast("DeploymentResponseGenerator[Any]", handle.attach.remote(request))
+            attach = self._handle.options(method_name="attach", stream=True, session_id=host)
+            stream = cast("DeploymentResponseGenerator[Any]", attach.remote(request))
             try:
                 async for event in stream:
                     yield event
@@ -54,7 +54,7 @@ class ServeSessionHosts:
         with remote_errors(HostLost, "session host"):
             try:
                 async with asyncio.timeout(DELIVERY_TIMEOUT_S):
-                    handle = self._handle.options(session_id=host)
-                    return cast("Delivery", await handle.deliver.remote(session_id, command))
+                    deliver = self._handle.options(method_name="deliver", session_id=host)
+                    return cast("Delivery", await deliver.remote(session_id, command))
             except TimeoutError:
                 raise HostLost("delivery took too long") from None

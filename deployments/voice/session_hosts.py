@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
-from typing import Any
-
-from ray import serve
-from ray.serve.handle import DeploymentHandle
 
 from actors.failures import remote_errors
+from actors.handles import handle_to
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
 from actors.session_host import SessionHost
@@ -44,10 +40,11 @@ class ServedSessionHost(SessionHost):
         settings = get_settings()
         log_to_own_stderr(settings)
         watch = measure("sessions")
-        speech, agent = _handle("Speech", "speech"), _handle("AgentRouter", "agent")
-        transfers = RemoteTransfers(_handle("CallCenter", "call-center"))
-        self._records = TurnRecords(settings)
+        speech, agent = handle_to("Speech", "speech"), handle_to("AgentRouter", "agent")
+        transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
         self._calls = LiveCalls(replica_name())
+        self._reporter = reporting("sessions", self._figures, self._calls)
+        self._records = TurnRecords(settings, self._reporter)
         super().__init__(
             replica_name(),
             settings=settings,
@@ -68,11 +65,10 @@ class ServedSessionHost(SessionHost):
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         self._database = Database(settings.database_url)
         self._health = Health(self._checks(settings))
-        self._reporter = reporting("sessions", self._figures, self._calls)
 
     async def __del__(self) -> None:  # Serve awaits it
-        await self._reporter.close()
         await self._records.close()
+        await self._reporter.close()
         await self._database.close()
 
     async def parts(self) -> dict[str, PartHealth]:
@@ -137,18 +133,12 @@ def _services(
     )
 
 
-@cache
-def _handle(deployment: str, application: str) -> DeploymentHandle[Any]:
-    # the other applications are deployed at the same time and may not exist yet
-    return serve.get_deployment_handle(deployment, application, _check_exists=False)
-
-
 def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:
-    handle = _handle(deployment, application)
+    ready = handle_to(deployment, application).ready
 
     async def look() -> str:
         with remote_errors(ConvonetError, "part"):
-            return OK if await handle.ready.remote() else "starting"
+            return OK if await ready.remote() else "starting"
 
     return look
 

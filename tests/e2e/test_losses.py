@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 RESUMED_WITHIN_S = 2.0
 GOES_ON_WITHIN_S = 90.0
-"""A page tries again every five seconds at the latest, every part reports every two, and a machine may be busy."""
+"""A page tries again every five seconds at the latest, every part reports every four, and a machine may be busy."""
 
 pytestmark = pytest.mark.kills
 

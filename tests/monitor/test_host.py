@@ -2,39 +2,18 @@
 
 import asyncio
 import time
-from contextlib import aclosing, asynccontextmanager
-from zoneinfo import ZoneInfo
+from contextlib import aclosing
 
-from actors.monitor import MonitorHost
-from convonet.errors import StorageError
 from convonet.monitor.messages import MonitorLines, MonitorSnapshot
 from convonet.monitor.reporter import Reporter
-from convonet.monitor.stores import WatchedStore
-from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_filter import TurnFilter
-from convonet.monitor.turn_index import TurnIndex
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
 from convonet.records.store import KEPT_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
+from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
 from tests.sessions.doubles import World
-
-
-@asynccontextmanager
-async def monitor(folder, redis=None):
-    index = TurnIndex(folder / "turns.db")
-    kind, ask = ("redis", redis.ping) if redis else ("embedded", index.ping)
-    host = MonitorHost(index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)], redis)
-    await host.start()
-    try:
-        yield host
-    finally:
-        await host.stop()
-
-
-def now_turn(number, **changes):
-    return turn(number, timestamp=time.time() + number / 1000, **changes)
 
 
 async def until(messages, wanted):
@@ -44,27 +23,6 @@ async def until(messages, wanted):
             if wanted(message):
                 return message
     raise AssertionError("the monitor ended the page's stream")
-
-
-class OneProcess:
-    """`MonitorPort` on a host in this process, which may be away."""
-
-    def __init__(self):
-        self.host = None
-
-    async def report(self, report):
-        if self.host is None:
-            raise StorageError("away")
-        return await self.host.report(report)
-
-
-@asynccontextmanager
-async def reporting(reporter):
-    reporter.start()
-    try:
-        yield
-    finally:
-        await reporter.close()
 
 
 async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
@@ -171,7 +129,9 @@ async def test_a_redis_that_is_away_is_told_and_no_record_of_that_time_is_missin
                     queue.add(now_turn(number))
             away = await until(messages, lambda m: m.now and m.now.stores[0].state == "away")
             assert away.now.stores[0].kind == "redis"
-            assert len((await host.index.page(TurnFilter(), None, 50)).turns) == 20
+            async with asyncio.timeout(10):
+                while len((await host.index.page(TurnFilter(), None, 50)).turns) < 20:
+                    await asyncio.sleep(0.05)
             redis_server.restart()
             await until(messages, lambda m: m.now and m.now.stores[0].state == "ok")
         async with asyncio.timeout(10):
@@ -238,17 +198,3 @@ async def test_a_page_costs_redis_nothing(tmp_path, redis_url):
         after = (await client.info("stats"))["total_commands_processed"]
         # the question itself, and at most one ping of the watched store
         assert after - before <= 4
-
-
-async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
-    port, fails = OneProcess(), [True]
-
-    def figures():
-        if fails.pop() if fails else False:
-            raise ZeroDivisionError
-        return {"sockets": 1.0}
-
-    async with monitor(tmp_path) as port.host, reporting(Reporter("voice", "voice-1", port, figures)):
-        async with asyncio.timeout(10):
-            while not port.host._board.total("sockets", time.time()):
-                await asyncio.sleep(0.05)

@@ -10,8 +10,8 @@ export interface Notice {
   words: string;
 }
 
-/** A part reports every second or two; after this long something is wrong with it. */
-const SILENT_S = 5;
+/** A part reports every four seconds at least; after this long something is wrong with it. */
+const SILENT_S = 6;
 const MOST_SILENT = 3;
 
 export function noticesOf({ live: { connected, now, refusal } }: State): Notice[] {

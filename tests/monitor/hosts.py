@@ -1,0 +1,51 @@
+"""A monitor's host in this process, with its file in a folder of the test, and who reports to it."""
+
+import time
+from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
+
+from actors.monitor import MonitorHost
+from convonet.errors import StorageError
+from convonet.monitor.stores import WatchedStore
+from convonet.monitor.today import TodaysTurns
+from convonet.monitor.turn_index import TurnIndex
+from tests.monitor.conftest import turn
+
+
+@asynccontextmanager
+async def monitor(folder, redis=None):
+    index = TurnIndex(folder / "turns.db")
+    kind, ask = ("redis", redis.ping) if redis else ("embedded", index.ping)
+    host = MonitorHost(index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)], redis)
+    await host.start()
+    try:
+        yield host
+    finally:
+        await host.stop()
+
+
+def now_turn(number, **changes):
+    return turn(number, timestamp=time.time() + number / 1000, **changes)
+
+
+class OneProcess:
+    """`MonitorPort` on a host in this process, which may be away."""
+
+    def __init__(self):
+        self.host = None
+        self.reports = []
+
+    async def report(self, report):
+        if self.host is None:
+            raise StorageError("away")
+        self.reports.append(report)
+        return await self.host.report(report)
+
+
+@asynccontextmanager
+async def reporting(reporter):
+    reporter.start()
+    try:
+        yield
+    finally:
+        await reporter.close()

@@ -1,0 +1,170 @@
+"""What a process tells the monitor, and when: its figures, its calls and its turns, in as few reports as possible."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import pytest
+
+from convonet.errors import StorageError
+from convonet.monitor.reporter import Reporter
+from convonet.monitor.turn_filter import TurnFilter
+from convonet.monitor.viewer import Viewer
+from convonet.records.queue import RecordQueue
+from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
+from tests.sessions.doubles import World
+
+
+async def kept(host):
+    return len((await host.index.page(TurnFilter(), None, 100)).turns)
+
+
+async def until(is_so):
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
+    port, fails = OneProcess(), [True]
+
+    def figures():
+        if fails.pop() if fails else False:
+            raise ZeroDivisionError
+        return {"sockets": 1.0}
+
+    async with monitor(tmp_path) as port.host, reporting(Reporter("voice", "voice-1", port, figures)):
+        async with asyncio.timeout(10):
+            while not port.host._board.total("sockets", time.time()):
+                await asyncio.sleep(0.05)
+
+
+async def test_a_turn_travels_with_what_there_is_to_tell_of_its_call(tmp_path):
+    world, port = World(), OneProcess()
+    async with monitor(tmp_path) as port.host, world.client() as client:
+        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        async with reporting(reporter), aclosing(port.host.follow(Viewer(), "Sue")):
+            await until(lambda: port.reports)
+            ok = await client.log_in()
+            await reporter.write([now_turn(1)])
+            report = port.reports[-1]
+            assert [call.session_id for call in report.calls] == [ok["session_id"]]
+            assert await kept(port.host) == 1
+    await world.end()
+
+
+async def test_a_host_with_turns_all_the_time_makes_no_reports_beside_theirs(tmp_path):
+    world, port = World(), OneProcess()
+    async with monitor(tmp_path) as port.host, world.client() as client:
+        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        records = RecordQueue(reporter)
+        async with reporting(reporter), aclosing(port.host.follow(Viewer(), "Sue")) as messages:
+            await anext(messages)
+            await client.log_in()
+            await until(lambda: len(port.reports) > 1)
+            del port.reports[:]
+            for number in range(60):
+                records.add(now_turn(number))
+                client.say("text_input", text="what is on my list")
+                await asyncio.sleep(0.05)
+            assert all(report.records for report in port.reports)
+            # not one for each turn either
+            assert len(port.reports) < 12
+            await records.close()
+            assert await kept(port.host) == 60
+    await world.end()
+
+
+async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_path):
+    world, port = World(), OneProcess()
+    async with monitor(tmp_path) as port.host, world.client() as client:
+        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        async with reporting(reporter):
+            await until(lambda: port.reports)
+            write = port.host.index.write
+
+            async def full(_):
+                raise StorageError("the disk is full")
+
+            port.host.index.write = full
+            records = RecordQueue(reporter)
+            records.add(now_turn(1))
+            ok = await client.log_in()
+            await until(lambda: records.store_is_away)
+            await until(lambda: [call.session_id for call in port.host._board.calls()] == [ok["session_id"]])
+            # everything is told once, at the start
+            assert sum(report.complete for report in port.reports) == 1
+            port.host.index.write = write
+            await until(lambda: not len(records))
+            assert await kept(port.host) == 1
+    await world.end()
+
+
+async def test_a_file_that_takes_too_long_is_told_and_what_it_took_is_there_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("actors.monitor.WRITE_S", 0.1)
+    port = OneProcess()
+    async with monitor(tmp_path) as port.host:
+        reporter, write = Reporter("agent", "agent-1", port, dict), port.host.index.write
+
+        async def slow(records):
+            await asyncio.sleep(0.3)
+            return await write(records)
+
+        port.host.index.write = slow
+        with pytest.raises(StorageError, match="too long"):
+            await reporter.write([now_turn(1)])
+        port.host.index.write = write
+        await reporter.write([now_turn(1)])
+        await asyncio.sleep(0.4)
+        assert await kept(port.host) == 1
+        assert port.host._today.view().turns == 1
+
+
+async def test_figures_that_fail_lose_no_turn(tmp_path):
+    port = OneProcess()
+
+    def figures():
+        raise ZeroDivisionError
+
+    async with monitor(tmp_path) as port.host:
+        await Reporter("agent", "agent-1", port, figures).write([now_turn(1)])
+        assert await kept(port.host) == 1
+
+
+async def test_a_caller_who_waits_is_counted_within_a_second_and_other_figures_are_not_told_all_the_time(tmp_path):
+    port, figures = OneProcess(), {"queue.sales": 0, "messages": 0}
+    async with monitor(tmp_path) as port.host:
+        reporter = Reporter("call_center", "desk-1", port, lambda: dict(figures))
+        async with reporting(reporter), aclosing(port.host.follow(Viewer(), "Sue")) as messages:
+            await until(lambda: len(port.reports) > 1)
+            told = len(port.reports)
+            for _ in range(15):
+                figures["messages"] += 1
+                await asyncio.sleep(0.1)
+            assert len(port.reports) == told
+            figures["queue.sales"], began = 1, time.monotonic()
+            async for message in messages:
+                if getattr(message, "now", None) and message.now.queue:
+                    break
+            assert message.now.queue == {"sales": 1}
+            assert time.monotonic() - began < 1
+
+
+async def test_a_part_of_which_nobody_wants_to_know_costs_a_report_every_four_seconds(tmp_path):
+    port = OneProcess()
+    async with monitor(tmp_path) as port.host, reporting(Reporter("speech", "speech-1", port, dict)):
+        await asyncio.sleep(6.5)
+        assert len(port.reports) == 2
+
+
+async def test_turns_of_a_time_without_a_monitor_are_there_afterwards(tmp_path):
+    port = OneProcess()
+    reporter = Reporter("agent", "agent-1", port, dict)
+    records = RecordQueue(reporter)
+    async with reporting(reporter):
+        for number in range(20):
+            records.add(now_turn(number))
+        await until(lambda: records.store_is_away)
+        async with monitor(tmp_path) as port.host:
+            await until(lambda: not len(records))
+            assert await kept(port.host) == 20
