@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from convonet.monitor.reporter import Reporter
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnRecord, writable
-from convonet.records.store import RecordSink, RedisRecords
+from convonet.records.store import RedisRecords
 from convonet.settings import Settings
 
 
 class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
-    def __init__(self, settings: Settings, monitor: RecordSink) -> None:
-        self._kept: RecordQueue = RecordQueue(monitor)
-        self._shown: RecordQueue | None = None
+    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+        shown = reporter.record_queue(is_copy=bool(settings.redis_url))
+        self._kept, self._shown = shown, None
         if settings.redis_url:
             redis = RedisRecords(settings.redis_url.get_secret_value())
-            self._shown = RecordQueue(monitor, is_copy=True)
             # the monitor gives Redis what it lacks
-            self._kept = RecordQueue(redis, copy=self._shown)
+            self._kept, self._shown = RecordQueue(redis, copy=shown), shown
 
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""

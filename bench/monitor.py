@@ -3,9 +3,9 @@
     .venv/bin/python -m bench.monitor --calls 200 --turns 100000
 
 Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two session hosts: it
-reports that many calls, each with a turn every ten seconds, through the product's own reporter, as session hosts do.
-Measured are the CPU time of the monitor's process and of the reporting, the answers to lists and searches, and in
-Chromium the page's main thread.
+reports that many calls, each with a turn every ten seconds, through the product's own reporter, as session hosts do;
+another one has the same calls and tells nobody. Measured are the CPU time of the three processes, the answers to lists
+and searches, and in Chromium the page's main thread.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -38,6 +39,7 @@ from tests.e2e.product import PIN, Product
 WEEK_S = 6.5 * 86_400
 BATCH = 500
 SETTLE_S = 10.0
+ROUNDS = 3
 
 
 async def fill(folder: Path, turns: int) -> float:
@@ -76,7 +78,7 @@ def lists(product: Product, cookie: str) -> None:
             print(f"| {name} | {statistics.median(times):.0f} | {max(times):.0f} |")
 
 
-def page(product: Product, link: str, seconds: float, reporting: subprocess.Popen[str], monitor: int) -> str:
+def page(product: Product, seconds: float, load: Load) -> str:
     """Measure the page while it shows everything; returns the login cookie."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -84,23 +86,16 @@ def page(product: Product, link: str, seconds: float, reporting: subprocess.Pope
         )
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         shown = context.new_page()
-        shown.goto(link)
+        shown.goto(product.staff_link())
         shown.goto(f"{product.url}/agent-monitor/")
         shown.locator("[data-session]").nth(3).click()
         shown.wait_for_timeout(1000 * SETTLE_S)
         devtools = context.new_cdp_session(shown)
         devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        busy, cpu = _busy_s(devtools), [cpu_seconds([monitor]), cpu_seconds([reporting.pid])]
-        shown.wait_for_timeout(1000 * seconds)
+        busy = _busy_s(devtools)
+        load.measure("with a page", seconds, lambda of: shown.wait_for_timeout(1000 * of))
         busy = _busy_s(devtools) - busy
-        spent = [
-            after - before
-            for after, before in zip((cpu_seconds([monitor]), cpu_seconds([reporting.pid])), cpu, strict=True)
-        ]
-        print(f"page: {1000 * busy / seconds:.0f} ms of main-thread work a second")
-        print(
-            f"monitor: {1000 * spent[0] / seconds:.1f} ms of CPU a second; who reports: {1000 * spent[1] / seconds:.1f}"
-        )
+        print(f"the page: {1000 * busy / (ROUNDS * seconds):.0f} ms of main-thread work a second")
         cookie = next(c["value"] for c in context.cookies() if c["name"] == "convonet_staff")
         browser.close()
     return cookie
@@ -116,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--turns", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         took = asyncio.run(fill(Path(folder), arguments.turns))
@@ -133,19 +128,39 @@ def main() -> None:
 def measure(product: Product, calls: int, seconds: float) -> None:
     """The monitor idle, with calls, and with a page; then its lists."""
     monitor = next(iter(product.replicas("Monitor").values()))
-    idle = cpu_seconds([monitor])
     time.sleep(SETTLE_S)
-    print(f"monitor without calls: {1000 * (cpu_seconds([monitor]) - idle) / SETTLE_S:.1f} ms of CPU a second")
-    with reporting(product, calls, "untold") as hosts:
-        print(f"the same calls, seen by nobody: {_spent([hosts.pid], seconds):.1f} ms of CPU a second")
-    with reporting(product, calls) as hosts:
-        print(f"no page: monitor and hosts {_spent([monitor, hosts.pid], seconds):.1f} ms of CPU a second together")
-        cookie = page(product, product.staff_link(), seconds, hosts, monitor)
-        lists(product, cookie)
+    idle = statistics.median(_spent([monitor], seconds, time.sleep)[0] for _ in range(ROUNDS))
+    print("CPU time in ms a second; middle of", ROUNDS, "times", seconds, "s")
+    print(f"the monitor without calls: {idle:.1f}")
+    with hosts_of(product, calls, "untold") as untold, hosts_of(product, calls) as told:
+        load = Load(monitor, told.pid, untold.pid, idle)
+        load.measure("without a page", seconds, time.sleep)
+        lists(product, page(product, seconds, load))
+
+
+@dataclass(frozen=True)
+class Load:
+    """The processes, by pid: the monitor, hosts with calls that it is told, and others with the same that it is not."""
+
+    monitor: int
+    told: int
+    untold: int
+    idle: float
+
+    def measure(self, name: str, seconds: float, wait: Callable[[float], None]) -> None:
+        """Print what they take. Side by side, since the machine's speed changes by the minute."""
+        pids = [self.monitor, self.told, self.untold]
+        rounds = [_spent(pids, seconds, wait) for _ in range(ROUNDS)]
+        monitor, told, untold = (statistics.median(column) for column in zip(*rounds, strict=True))
+        added = statistics.median(a + b - c - self.idle for a, b, c in rounds)
+        print(
+            f"{name}: the monitor {monitor:.1f}, the hosts {told:.1f}, "
+            f"with the same calls untold {untold:.1f}: {added:.1f} added"
+        )
 
 
 @contextmanager
-def reporting(product: Product, calls: int, *how: str) -> Generator[subprocess.Popen[str], None, None]:
+def hosts_of(product: Product, calls: int, *how: str) -> Generator[subprocess.Popen[str], None, None]:
     """Two hosts with so many calls, in a process of their own."""
     hosts = subprocess.Popen(
         [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), str(calls), *how],
@@ -164,11 +179,11 @@ def reporting(product: Product, calls: int, *how: str) -> Generator[subprocess.P
         hosts.wait()
 
 
-def _spent(pids: list[int], seconds: float) -> float:
-    """Milliseconds of CPU a second that these processes take from now on."""
-    before = cpu_seconds(pids)
-    time.sleep(seconds)
-    return 1000 * (cpu_seconds(pids) - before) / seconds
+def _spent(pids: list[int], seconds: float, wait: Callable[[float], None]) -> list[float]:
+    """Milliseconds of CPU a second that each of these processes takes from now on."""
+    before = [cpu_seconds([pid]) for pid in pids]
+    wait(seconds)
+    return [1000 * (cpu_seconds([pid]) - at) / seconds for pid, at in zip(pids, before, strict=True)]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from convonet.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
 from convonet.monitor.reporter import Reporter
 from convonet.protocol.server import AgentFinal, AudioChunkOut, ProcessingStart, ToolEvent, TranscriptFinal
-from convonet.records.queue import RecordQueue
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver, Watch
@@ -130,7 +129,7 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     calls = LiveCalls(name)
     figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
     reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
-    watch, record = calls.watch, RecordQueue(reporter).add
+    watch, record = calls.watch, reporter.record_queue(is_copy=False).add
     if is_told:
         reporter.start()
     else:

@@ -17,6 +17,7 @@ import structlog
 
 from convonet.errors import StorageError
 from convonet.monitor.reports import CallReport, Report
+from convonet.records.queue import RecordQueue
 
 if TYPE_CHECKING:
     from convonet.monitor.live_calls import LiveCalls
@@ -73,7 +74,7 @@ class MonitorPort(Protocol):
 
 
 class Reporter:
-    """One per process; a `RecordSink` for its turn records."""
+    """One per process."""
 
     def __init__(
         self,
@@ -96,16 +97,19 @@ class Reporter:
         self._told: Mapping[str, float] = {}
         self._telling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._records: RecordQueue | None = None
 
     def start(self) -> None:
         """Report from now on."""
         self._task = asyncio.create_task(self._run())
 
-    async def write(self, records: Sequence[TurnRecord]) -> None:
-        """See `RecordSink.write`.
+    def record_queue(self, *, is_copy: bool) -> RecordQueue:
+        """The way of this process's turn records to the monitor; see `RecordQueue`, whose owner closes it."""
+        self._records = RecordQueue(self, is_copy=is_copy)
+        return self._records
 
-        They go with whatever else there is to tell: a call to another process costs more than what it brings.
-        """
+    async def write(self, records: Sequence[TurnRecord]) -> None:
+        """See `RecordSink.write`: for the queue."""
         await self._tell(tuple(records))
 
     async def close(self) -> None:
@@ -122,9 +126,13 @@ class Reporter:
         while True:
             quiet_s = loop.time() - self._told_at
             await asyncio.sleep(WATCHED_S - quiet_s if quiet_s < WATCHED_S else WATCHED_S)
-            if loop.time() - self._told_at >= self._pause_s():
-                with contextlib.suppress(StorageError):
-                    await self._tell()
+            if loop.time() - self._told_at < self._pause_s():
+                continue
+            if self._records is not None and self._records.flush():
+                # records take with them whatever else there is to tell: a call costs more than what it brings
+                continue
+            with contextlib.suppress(StorageError):
+                await self._tell()
 
     def _pause_s(self) -> float:
         """Between the last report and the next, as things are."""

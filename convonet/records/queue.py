@@ -42,6 +42,7 @@ class RecordQueue:
         self._is_copy = is_copy
         self._copy = copy
         self._hurry = asyncio.Event()
+        self._gathers = False
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
         self.store_is_away = False
@@ -64,6 +65,12 @@ class RecordQueue:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
 
+    def flush(self) -> bool:
+        """Wait for no more records to write some together; returns whether any are written now."""
+        if self._gathers:
+            self._hurry.set()
+        return self._gathers
+
     async def close(self) -> None:
         """Write what is waiting, if the store takes it within a moment."""
         self._hurry.set()
@@ -76,7 +83,9 @@ class RecordQueue:
 
     async def _write_all(self) -> None:
         wait = FIRST_RETRY_S
+        self._gathers = True
         await self._pause(GATHER_S)
+        self._gathers = False
         while batch := list(islice(self._waiting.values(), AT_ONCE)):
             try:
                 await self._store.write(batch)

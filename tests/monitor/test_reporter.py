@@ -10,7 +10,6 @@ from convonet.errors import StorageError
 from convonet.monitor.reporter import Reporter
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
-from convonet.records.queue import RecordQueue
 from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
 from tests.sessions.doubles import World
 
@@ -57,7 +56,7 @@ async def test_a_host_with_turns_all_the_time_makes_no_reports_beside_theirs(tmp
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
         reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
-        records = RecordQueue(reporter)
+        records = reporter.record_queue(is_copy=False)
         async with reporting(reporter), aclosing(port.host.follow(Viewer(), "Sue")) as messages:
             await anext(messages)
             await client.log_in()
@@ -68,8 +67,8 @@ async def test_a_host_with_turns_all_the_time_makes_no_reports_beside_theirs(tmp
                 client.say("text_input", text="what is on my list")
                 await asyncio.sleep(0.05)
             assert all(report.records for report in port.reports)
-            # not one for each turn either
-            assert len(port.reports) < 12
+            # the turns take three seconds, and more than one is told at once
+            assert len(port.reports) <= 8
             await records.close()
             assert await kept(port.host) == 60
     await world.end()
@@ -87,7 +86,7 @@ async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_
                 raise StorageError("the disk is full")
 
             port.host.index.write = full
-            records = RecordQueue(reporter)
+            records = reporter.record_queue(is_copy=False)
             records.add(now_turn(1))
             ok = await client.log_in()
             await until(lambda: records.store_is_away)
@@ -160,7 +159,7 @@ async def test_a_part_of_which_nobody_wants_to_know_costs_a_report_every_four_se
 async def test_turns_of_a_time_without_a_monitor_are_there_afterwards(tmp_path):
     port = OneProcess()
     reporter = Reporter("agent", "agent-1", port, dict)
-    records = RecordQueue(reporter)
+    records = reporter.record_queue(is_copy=False)
     async with reporting(reporter):
         for number in range(20):
             records.add(now_turn(number))
