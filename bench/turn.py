@@ -1,9 +1,10 @@
 """How much the product adds to a turn: N callers who talk at a normal pace, against vendors with a fixed delay.
 
-    .venv/bin/python -m bench.turn --sessions 1 10 50
+    .venv/bin/python -m bench.turn --sessions 1 10 50 [--traced]
 
 Starts the product, a stub of Deepgram on loopback and the bare baseline of `bench.bare`, and prints one table. Added
-latency is the time from `stop_recording` to the first `audio_chunk`, less the stub's two delays.
+latency is the time from `stop_recording` to the first `audio_chunk`, less the stub's two delays. With `--traced` every
+turn's trace goes to a collector in this process.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import websockets
 
 from bench.processes import cpu_seconds, memory_mb
 from tests.e2e.product import PIN, Product
+from tests.fixtures.collector import Collector
 from tests.fixtures.ports import free_port
 
 STT_MS = 150
@@ -125,7 +127,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--traced", action="store_true")
     arguments = parser.parse_args()
+    collector = Collector()
+    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} if arguments.traced else {}
     vendor_port, bare_port = free_port(), free_port()
     vendor = _python("tests.vendors.deepgram", port=vendor_port, stt_ms=STT_MS, tts_ms=TTS_MS)
     bare = _python("bench.bare", port=bare_port, vendor=f"http://127.0.0.1:{vendor_port}")
@@ -136,6 +141,7 @@ def main() -> None:
         DEEPGRAM_API_KEY="bench",
         DEEPGRAM_BASE_URL=f"http://127.0.0.1:{vendor_port}",
         CONVONET_SESSIONS_PER_ADDRESS="1000",
+        **traces,
     )
     try:
         product.start()
@@ -152,6 +158,7 @@ def main() -> None:
     finally:
         product.stop()
         folder.cleanup()
+        collector.close()
         for process in (bare, vendor):
             process.terminate()
             process.wait()
