@@ -46,7 +46,7 @@ class RemoteAgent:
     """`Agent` on the AgentRouter deployment."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._turn = handle.options(stream=True, method_name="turn")
+        self._turn = handle.options(stream=True).turn
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`.
