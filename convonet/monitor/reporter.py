@@ -170,6 +170,11 @@ class Reporter:
                 # what was taken of the calls is lost with it
                 self._attention = Attention.AWAY
                 raise
+            except Exception as error:
+                # a fault in what there is to tell must lose no records, and end no reports
+                log.exception("report_crashed", part=self._part)
+                self._attention = Attention.AWAY
+                raise StorageError("the report crashed") from error
             self._attention = Attention.TELL_ALL if was_away else taken.attention
         if taken.not_kept:
             raise StorageError(taken.not_kept)

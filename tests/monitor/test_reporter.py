@@ -130,6 +130,22 @@ async def test_figures_that_fail_lose_no_turn(tmp_path):
         assert await kept(port.host) == 1
 
 
+async def test_a_fault_in_what_is_told_of_calls_ends_no_reports_and_loses_no_turn(tmp_path):
+    world, port = World(), OneProcess()
+    async with monitor(tmp_path) as port.host:
+        reporter = Reporter("sessions", "host-1", port, dict, world.calls)
+        records, take = reporter.record_queue(is_copy=False), world.calls.take
+        async with reporting(reporter):
+            world.calls.take = iter(()).__next__
+            records.add(now_turn(1))
+            await until(lambda: records.store_is_away)
+            world.calls.take = take
+            await until(lambda: not len(records))
+            assert await kept(port.host) == 1
+            await until(lambda: port.reports and port.reports[-1].complete)
+    await world.end()
+
+
 async def test_a_caller_who_waits_is_counted_within_a_second_and_other_figures_are_not_told_all_the_time(tmp_path):
     port, figures = OneProcess(), {"queue.sales": 0, "messages": 0}
     async with monitor(tmp_path) as port.host:
