@@ -126,7 +126,7 @@ class Reporter:
         while True:
             quiet_s = loop.time() - self._told_at
             await asyncio.sleep(WATCHED_S - quiet_s if quiet_s < WATCHED_S else WATCHED_S)
-            if loop.time() - self._told_at < self._pause_s():
+            if self._telling.locked() or loop.time() - self._told_at < self._pause_s():
                 continue
             if self._records is not None and self._records.flush():
                 # records take with them whatever else there is to tell: a call costs more than what it brings

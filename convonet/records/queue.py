@@ -43,6 +43,7 @@ class RecordQueue:
         self._copy = copy
         self._hurry = asyncio.Event()
         self._gathers = False
+        self._closing = False
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
         self.store_is_away = False
@@ -66,13 +67,14 @@ class RecordQueue:
             self._writing = asyncio.create_task(self._write_all())
 
     def flush(self) -> bool:
-        """Wait for no more records to write some together; returns whether any are written now."""
+        """Write at once what was being gathered; returns whether there was anything."""
         if self._gathers:
             self._hurry.set()
         return self._gathers
 
     async def close(self) -> None:
         """Write what is waiting, if the store takes it within a moment."""
+        self._closing = True
         self._hurry.set()
         if self._writing is not None:
             with contextlib.suppress(TimeoutError):
@@ -83,9 +85,7 @@ class RecordQueue:
 
     async def _write_all(self) -> None:
         wait = FIRST_RETRY_S
-        self._gathers = True
-        await self._pause(GATHER_S)
-        self._gathers = False
+        await self._gather()
         while batch := list(islice(self._waiting.values(), AT_ONCE)):
             try:
                 await self._store.write(batch)
@@ -103,6 +103,8 @@ class RecordQueue:
                 self.store_is_away = False
                 self._forget(batch)
                 wait = FIRST_RETRY_S
+                if 0 < len(self._waiting) < AT_ONCE:
+                    await self._gather()
 
     async def _write_each(self, batch: Sequence[TurnRecord]) -> None:
         """One that can't be written must not keep the others from it."""
@@ -118,6 +120,15 @@ class RecordQueue:
                 self._lost(record.request_id, type(error).__name__)
             self._forget([record])
         self.store_is_away = False
+
+    async def _gather(self) -> None:
+        if self._closing:
+            return
+        self._gathers = True
+        try:
+            await self._pause(GATHER_S)
+        finally:
+            self._gathers = False
 
     async def _pause(self, wait: float) -> None:
         with contextlib.suppress(TimeoutError):

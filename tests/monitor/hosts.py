@@ -1,5 +1,6 @@
 """A monitor's host in this process, with its file in a folder of the test, and who reports to it."""
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
@@ -34,11 +35,13 @@ class OneProcess:
     def __init__(self):
         self.host = None
         self.reports = []
+        self.delay_s = 0.0
 
     async def report(self, report):
         if self.host is None:
             raise StorageError("away")
         self.reports.append(report)
+        await asyncio.sleep(self.delay_s)
         return await self.host.report(report)
 
 
