@@ -252,6 +252,23 @@ def test_a_guest_in_seoul_books_the_restaurants_tomorrow(product, browser):
         expect(page.get_by_role("radio", name="1:00 PM Yours")).to_be_checked()
 
 
+@pytest.mark.parametrize(
+    ("path", "form"), [("/hanok/book", "booking"), ("/hanok/reservation", "lookup"), ("/hanok/admin", "login")]
+)
+def test_nothing_can_be_typed_before_the_page_would_hear_it(product, browser, path, form):
+    with page_of(browser, product, DESKTOP, "/hanok/") as page:
+        held, slow = [], True
+        page.route("**/*.js", lambda route: held.append(route) if slow else route.continue_())
+        with page.expect_request("**/*.js"):
+            page.goto(f"{product.url}{path}", wait_until="commit")
+        expect(page.get_by_test_id(form)).to_be_attached()
+        expect(page.get_by_test_id(form)).to_be_hidden()
+        slow = False
+        for route in held:
+            route.continue_()
+        expect(page.get_by_test_id(form)).to_be_visible()
+
+
 def test_a_phone_number_that_is_sent_while_the_link_is_still_looked_up_opens_the_reservation(product, browser):
     with page_of(browser, product, DESKTOP, "/hanok/book") as page:
         code = book(page, name="Quick Sample")

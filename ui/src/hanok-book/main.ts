@@ -131,5 +131,6 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void reserve();
 });
+form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
 void loadDays();
 void loadMenu();

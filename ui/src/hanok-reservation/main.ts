@@ -87,6 +87,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void lookUp();
 });
+form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
 element("change", HTMLButtonElement).addEventListener("click", () => {
   if (reservation) changeDialog.ask(reservation);
 });

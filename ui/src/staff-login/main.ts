@@ -33,6 +33,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void logIn();
 });
+form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
 if (new URLSearchParams(location.search).get("for") === "supervisors") {
   setText(error, "That page is for supervisors. Please log in as one.");
 }
