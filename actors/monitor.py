@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
 import structlog
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 from convonet.monitor.board import Board
 from convonet.monitor.give_back import give_back
 from convonet.monitor.messages import (
@@ -26,8 +26,7 @@ from convonet.monitor.messages import (
     Today,
     TurnRow,
 )
-from convonet.monitor.reporter import Attention, Taken
-from convonet.monitor.reports import Report
+from convonet.monitor.reports import Attention, Report, Taken
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
@@ -123,28 +122,32 @@ class MonitorHost:
             attention = Attention.TELL_ALL
         else:
             attention = Attention.WATCHED if self._viewers else Attention.UNWATCHED
-        return Taken(attention, await self._why_not_kept(report.records))
+        not_kept, refused = "", False
+        try:
+            await self._keep(report.records)
+        except StorageError as error:
+            not_kept, refused = str(error), isinstance(error, StorageRefused)
+        return Taken(attention, not_kept, refused)
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """Keep turn records. Raises `StorageError`."""
+        """Keep turn records. Raises `StorageError`, and `StorageRefused` when one can't be kept."""
         # what is written must be counted too, also when who sent it does not wait any longer
         await asyncio.shield(self._spawn(self._write(records)))
 
-    async def _why_not_kept(self, records: Sequence[TurnRecord]) -> str:
+    async def _keep(self, records: Sequence[TurnRecord]) -> None:
         if not records:
-            return ""
+            return
         try:
             async with asyncio.timeout(WRITE_S):
                 await self.write(records)
+        except StorageError:
+            raise
         except TimeoutError:
-            return "the file of turns takes too long"
-        except StorageError as error:
-            return str(error)
+            raise StorageError("the file of turns takes too long") from None
         except Exception as error:
-            # who reports keeps them and tries again; that its calls can't be seen is another matter
+            # one of them is to blame; that it can't be kept keeps nobody from seeing the calls
             log.exception("turns_not_kept")
-            return f"the monitor could not keep them: {type(error).__name__}"
-        return ""
+            raise StorageRefused(f"the monitor can't keep it: {type(error).__name__}") from error
 
     async def _write(self, records: Sequence[TurnRecord]) -> None:
         new = await self.index.write(records)

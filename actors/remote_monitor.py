@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
-
-from ray.serve.handle import DeploymentHandle
+from collections.abc import Awaitable, Callable
+from typing import cast
 
 from actors.failures import remote_errors
 from actors.handles import handle_to
 from convonet.errors import StorageError
-from convonet.monitor.reporter import Taken
-from convonet.monitor.reports import Report
+from convonet.monitor.report_connection import ReportAddress, ReportConnection
+from convonet.monitor.reports import Report, Taken
 
-CALL_TIMEOUT_S = 3.0
+TIMEOUT_S = 3.0
 """A report is taken in milliseconds, its records are written in a few; a monitor that can't is as good as away."""
 
 
 class RemoteMonitor:
-    """`MonitorPort` on the monitor's deployment."""
+    """`MonitorPort` on a connection, which is opened when there is something to report."""
 
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._report = handle.report
+    def __init__(self, find: Callable[[], Awaitable[ReportAddress]]) -> None:
+        self._find = find
+        self._connection: ReportConnection | None = None
 
     async def report(self, report: Report) -> Taken:
         """See `MonitorPort.report`."""
-        with remote_errors(StorageError, "monitor"):
-            try:
-                async with asyncio.timeout(CALL_TIMEOUT_S):
-                    return cast("Taken", await self._report.remote(report))
-            except TimeoutError:
-                raise StorageError("the monitor does not answer in time") from None
+        # whoever is interrupted leaves none whose next message would be the answer to an earlier report
+        connection, self._connection = self._connection, None
+        is_kept = False
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                connection = connection or await ReportConnection.open(await self._find())
+                taken = await connection.report(report)
+            is_kept = not report.ended
+        except TimeoutError:
+            raise StorageError("the monitor does not answer in time") from None
+        except (OSError, EOFError, ValueError) as error:
+            raise StorageError(f"the monitor is away: {type(error).__name__}") from error
+        finally:
+            if is_kept:
+                self._connection = connection
+            elif connection is not None:
+                connection.close()
+        return taken
 
 
 def remote_monitor() -> RemoteMonitor:
     """The monitor."""
-    return RemoteMonitor(handle_to("Monitor", "agent-monitor"))
+    where = handle_to("Monitor", "agent-monitor").takes_reports_at
+
+    async def find() -> ReportAddress:
+        with remote_errors(StorageError, "monitor"):
+            return cast("ReportAddress", await where.remote())
+
+    return RemoteMonitor(find)

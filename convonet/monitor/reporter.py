@@ -9,14 +9,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from convonet.errors import StorageError
-from convonet.monitor.reports import CallReport, Report
+from convonet.errors import StorageError, StorageRefused
+from convonet.monitor.reports import Attention, CallReport, Report, Taken
 from convonet.records.queue import RecordQueue
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ UNWATCHED_S = 2.0
 """Between two reports of news otherwise."""
 
 NO_NEWS_S = 4.0
-"""Between two reports without news: a call to another process costs milliseconds, and every part makes them."""
+"""Between two reports without news: there are many parts, and each wakes two processes."""
 
 URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
 """How the names of figures begin that are news when they change."""
@@ -44,32 +42,11 @@ Figures = Callable[[], Mapping[str, float]]
 """A part's own figures by name; counts only grow."""
 
 
-class Attention(StrEnum):
-    """How the monitor takes a report."""
-
-    WATCHED = "watched"
-    """Somebody looks at it."""
-    UNWATCHED = "unwatched"
-    AWAY = "away"
-    """It does not answer; only a reporter says so."""
-    TELL_ALL = "tell_all"
-    """It does not know this process (any more): the next report must hold everything."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The monitor's answer to a report."""
-
-    attention: Attention
-    not_kept: str = ""
-    """Why its records were not kept; empty when they were."""
-
-
 class MonitorPort(Protocol):
     """The monitor, seen from another process."""
 
     async def report(self, report: Report) -> Taken:
-        """Take a report. Raises `StorageError` when the monitor is away."""
+        """Take a report; no other is under way. Raises `StorageError` when the monitor is away."""
         ...
 
 
@@ -95,6 +72,7 @@ class Reporter:
         self._attention = Attention.TELL_ALL
         self._told_at = 0.0
         self._told: Mapping[str, float] = {}
+        self._figures_fail = False
         self._telling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._records: RecordQueue | None = None
@@ -118,7 +96,7 @@ class Reporter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(LAST_CHANCE_S):
+            async with asyncio.timeout(LAST_CHANCE_S), self._telling:
                 await self._monitor.report(self._report(ended=True))
 
     async def _run(self) -> None:
@@ -153,37 +131,41 @@ class Reporter:
 
     def _read(self) -> Mapping[str, float]:
         try:
-            return self._figures()
+            figures = self._figures()
         except Exception:
             # a part that can't say how it is still has to work, and to be seen
-            log.exception("figures_failed", part=self._part)
+            if not self._figures_fail:
+                log.exception("figures_failed", part=self._part)
+            self._figures_fail = True
             return {}
+        self._figures_fail = False
+        return figures
 
     async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
-        """Raises `StorageError` when the monitor is away or has not kept the records."""
+        """Raises `StorageError` when the monitor is away or has not kept the records, or `StorageRefused`."""
         async with self._telling:
             self._told_at = asyncio.get_running_loop().time()
-            was_away = self._attention is Attention.AWAY
+            # until it has answered: whatever gets in the way, what was taken of the calls is lost with it
+            attention, self._attention = self._attention, Attention.AWAY
             try:
-                taken = await self._monitor.report(self._news(records))
+                taken = await self._monitor.report(self._news(attention, records))
             except StorageError:
-                # what was taken of the calls is lost with it
-                self._attention = Attention.AWAY
                 raise
             except Exception as error:
                 # a fault in what there is to tell must lose no records, and end no reports
                 log.exception("report_crashed", part=self._part)
-                self._attention = Attention.AWAY
                 raise StorageError("the report crashed") from error
-            self._attention = Attention.TELL_ALL if was_away else taken.attention
+            self._attention = Attention.TELL_ALL if attention is Attention.AWAY else taken.attention
+        if taken.refused:
+            raise StorageRefused(taken.not_kept)
         if taken.not_kept:
             raise StorageError(taken.not_kept)
 
-    def _news(self, records: tuple[TurnRecord, ...]) -> Report:
-        if self._attention is Attention.AWAY:
+    def _news(self, attention: Attention, records: tuple[TurnRecord, ...]) -> Report:
+        if attention is Attention.AWAY:
             # to tell everything costs something; first it has to be there
             return self._report(records=records)
-        everything = self._attention is Attention.TELL_ALL
+        everything = attention is Attention.TELL_ALL
         calls = self._calls.take(everything=everything) if self._calls is not None else ()
         return self._report(calls, complete=everything, records=records)
 

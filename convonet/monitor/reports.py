@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
 
-if TYPE_CHECKING:
-    # every process makes reports, few have calls: the others do without these models
-    from convonet.monitor.messages import LiveCall, LiveLine, PartName
-    from convonet.records.record import TurnRecord
+from convonet.monitor.messages import LiveCall, LiveLine, PartName
+from convonet.records.record import TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +34,26 @@ class Report:
     ended: bool = False
     """The replica stops: this is its last report."""
     records: tuple[TurnRecord, ...] = ()
+
+
+class Attention(StrEnum):
+    """How the monitor takes a report."""
+
+    WATCHED = "watched"
+    """Somebody looks at it."""
+    UNWATCHED = "unwatched"
+    AWAY = "away"
+    """It does not answer; only a reporter says so."""
+    TELL_ALL = "tell_all"
+    """It does not know this process (any more): the next report must hold everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The monitor's answer to a report."""
+
+    attention: Attention
+    not_kept: str = ""
+    """Why its records were not kept; empty when they were."""
+    refused: bool = False
+    """One of them never will be."""

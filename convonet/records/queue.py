@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Sequence
 from itertools import islice
 
@@ -23,7 +24,7 @@ MOST_WAITING = 2000
 AT_ONCE = 50
 
 GATHER_S = 0.4
-"""Before records are written: a call to another process costs 2 ms of CPU, whether it brings one record or ten."""
+"""Before records are written: a transaction costs a millisecond or two, whether it brings one record or ten."""
 
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 5.0
@@ -43,7 +44,7 @@ class RecordQueue:
         self._copy = copy
         self._hurry = asyncio.Event()
         self._gathers = False
-        self._closing = False
+        self._closing = self._closed = False
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
         self.store_is_away = False
@@ -57,14 +58,18 @@ class RecordQueue:
         return request_id in self._waiting
 
     def add(self, record: TurnRecord) -> None:
-        """Take a record; returns at once, and never fails."""
+        """Take a record; returns at once, and never fails. After `close` it is lost."""
+        if self._closed:
+            self._lost(record.request_id, "the process has ended")
+            return
         self._waiting[record.request_id] = record
         if len(self._waiting) > MOST_WAITING:
             lost = next(iter(self._waiting))
             del self._waiting[lost]
             self._give_up(lost, "too many wait")
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
+            # not in the context of the turn that led to it, whose ids its log lines would have
+            self._writing = asyncio.create_task(self._write_all(), context=contextvars.Context())
 
     def flush(self) -> bool:
         """Write at once what was being gathered; returns whether there was anything."""
@@ -80,6 +85,7 @@ class RecordQueue:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_CHANCE_S):
                     await self._writing
+        self._closed = True
         for request_id in self._waiting:
             self._give_up(request_id, "the process ends")
 

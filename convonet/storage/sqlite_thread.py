@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 
 T = TypeVar("T")
 
@@ -24,9 +24,11 @@ class SqliteThread:
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in the thread. Raises `StorageError` when the file fails."""
+        """Do `work` in the thread. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
+        except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+            raise StorageRefused(f"{self._path.name} refuses it: {error}") from error
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{self._path.name} failed: {error}") from error
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ray
 from ray import serve
 from ray.serve import Application, Deployment
 
@@ -16,11 +17,10 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from convonet.monitor.reporter import Taken
-    from convonet.monitor.reports import Report
+    from convonet.monitor.report_connection import ReportAddress
 
 MAX_ONGOING = 500
-"""Reports take milliseconds; a page has one socket for as long as it is open."""
+"""A page has one socket for as long as it is open."""
 
 
 def build_http() -> FastAPI:
@@ -37,25 +37,29 @@ def build_http() -> FastAPI:
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class Monitor:
-    """The one replica. Its methods are those of `MonitorHost`, for the processes that report."""
+    """The one replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
+        from convonet.monitor.report_connection import ReportServer
         from deployments.monitor.parts import monitor_host
 
         self._host = monitor_host()
+        self._reports = ReportServer(self._host.report)
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before its file is open
         await self._host.start()
+        self._address = await self._reports.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._reports.stop()
         await self._host.stop()
 
     async def ready(self) -> bool:
         """Whether reports are taken: a replica is there only when its file is open."""
         return True
 
-    async def report(self, report: Report) -> Taken:
-        """See `MonitorHost.report`."""
-        return await self._host.report(report)
+    async def takes_reports_at(self) -> ReportAddress:
+        """Where other processes tell this host what `MonitorHost.report` takes."""
+        return self._address
 
 
 def build(args: dict[str, str]) -> Application:

@@ -9,6 +9,7 @@ from actors.monitor import MonitorHost
 from convonet.errors import StorageError
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
+from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.turn_index import TurnIndex
 from tests.monitor.conftest import turn
 
@@ -52,3 +53,14 @@ async def reporting(reporter):
         yield
     finally:
         await reporter.close()
+
+
+async def kept(host):
+    """How many turns its file has."""
+    return len((await host.index.page(TurnFilter(), None, 100)).turns)
+
+
+async def until(is_so):
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.05)

@@ -8,20 +8,9 @@ import pytest
 
 from convonet.errors import StorageError
 from convonet.monitor.reporter import Reporter
-from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
-from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
+from tests.monitor.hosts import OneProcess, kept, monitor, now_turn, reporting, until
 from tests.sessions.doubles import World
-
-
-async def kept(host):
-    return len((await host.index.page(TurnFilter(), None, 100)).turns)
-
-
-async def until(is_so):
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.05)
 
 
 async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):

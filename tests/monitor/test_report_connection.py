@@ -1,0 +1,222 @@
+"""The way of reports from one process to the monitor: what arrives, who is let in, and what happens when it breaks."""
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from actors import remote_monitor
+from actors.remote_monitor import RemoteMonitor
+from convonet.errors import StorageError
+from convonet.monitor.messages import CallState, LiveCall, LiveLine
+from convonet.monitor.report_connection import ReportServer
+from convonet.monitor.reporter import Reporter
+from convonet.monitor.reports import Attention, CallReport, Report, Taken
+from tests.monitor.conftest import tool_call
+from tests.monitor.hosts import kept, monitor, now_turn, reporting, until
+
+QUIET = Report("speech", "speech-1", 1_000.0, {"busy": 1})
+CALL = LiveCall(session_id="s-1", user_name="Ann", state=CallState.WITH_HUMAN, state_since=1.5, began_at=1.0)
+LINES = (
+    LiveLine(number=0, at=1.0, who="caller", text="김치찌개 for two\n\0"),
+    LiveLine(number=1, at=2.0, who="tool", text="Looking", failed=True, open=True),
+)
+LAST = replace(QUIET, ended=True)
+FULL = Report(
+    "sessions",
+    "host-1",
+    1_000.5,
+    {"sessions": 1, "loop_lag_ms": 0.5},
+    (CallReport("s-1", CALL, LINES), CallReport("s-2", None)),
+    complete=True,
+    records=(now_turn(1, tools=(tool_call(status="failed"),)), now_turn(2)),
+)
+
+
+class Listener:
+    """Takes reports and answers when it is allowed to."""
+
+    def __init__(self):
+        self.reports = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def take(self, report):
+        self.reports.append(report)
+        await self.answers.wait()
+        return Taken(Attention.WATCHED, f"answer {len(self.reports)}", refused=True)
+
+
+@asynccontextmanager
+async def serving(take):
+    """A server and the address that a process would be told."""
+    server = ReportServer(take)
+    address = await server.start("127.0.0.1")
+    yield address
+    await server.stop()
+
+
+def to(address):
+    async def find():
+        return address
+
+    return RemoteMonitor(find)
+
+
+async def raw(address, *sent):
+    """Send bytes, and wait until the other side closes."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    for part in sent:
+        writer.write(part)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def framed(message):
+    return len(message).to_bytes(4, "big") + message
+
+
+async def test_a_report_arrives_as_it_was_sent_and_is_answered():
+    listener = Listener()
+    async with serving(listener.take) as address:
+        port = to(address)
+        assert await port.report(FULL) == Taken(Attention.WATCHED, "answer 1", refused=True)
+        assert await port.report(LAST) == Taken(Attention.WATCHED, "answer 2", refused=True)
+    assert listener.reports == [FULL, LAST]
+
+
+async def test_one_connection_serves_all_reports_of_a_process(monkeypatch):
+    opened = []
+    open_connection = asyncio.open_connection
+    monkeypatch.setattr(asyncio, "open_connection", lambda *where: opened.append(where) or open_connection(*where))
+    async with serving(Listener().take) as address:
+        port = to(address)
+        for _ in range(3):
+            await port.report(QUIET)
+        await port.report(LAST)
+    assert len(opened) == 1
+
+
+async def test_nobody_without_the_key_gets_a_report_in():
+    listener = Listener()
+    async with serving(listener.take) as address:
+        report = framed(b'{"part": "speech", "replica": "x", "since": 1, "figures": {}}')
+        for key in (b"", b"not the key", address.key.encode()[:-1], b"\xff\xfe"):
+            assert await raw(address, key + b"\n", report) == b""
+        assert await raw(address, b"k" * 100_000) == b""
+        with pytest.raises(StorageError):
+            await to(replace(address, key="not the key")).report(QUIET)
+        assert listener.reports == []
+        assert b"answer 1" in await raw_answer(address, report)
+    assert len(listener.reports) == 1
+
+
+async def raw_answer(address, message):
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(address.key.encode() + b"\n" + message)
+    answer = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+    writer.close()
+    return answer
+
+
+async def test_who_says_nothing_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("convonet.monitor.report_connection.KEY_TIMEOUT_S", 0.1)
+    async with serving(Listener().take) as address:
+        assert await raw(address) == b""
+
+
+async def test_what_is_no_report_ends_the_connection_and_quotes_nobody():
+    listener, key = Listener(), b""
+    async with serving(listener.take) as address:
+        key = address.key.encode() + b"\n"
+        later = {"part": "speech", "replica": "x", "since": 1, "figures": {}, "calls": [{"words": "my pin is 1234"}]}
+        with capture_logs() as logs:
+            assert await raw(address, key, framed(json.dumps(later).encode())) == b""
+            assert await raw(address, key, framed(b"no json, my pin is 1234")) == b""
+            assert await raw(address, key, b"\xff\xff\xff\xff") == b""
+        assert [line["event"] for line in logs] == ["report_refused", "report_refused"]
+        assert "1234" not in str(logs)
+        assert logs[0]["wrong"] == ["calls.0.call", "calls.0.session_id"]
+    assert listener.reports == []
+
+
+async def test_what_a_later_version_adds_is_no_hindrance():
+    listener = Listener()
+    report = {"part": "speech", "replica": "x", "since": 1, "figures": {"a": 1}, "of_later": True}
+    async with serving(listener.take) as address:
+        await raw_answer(address, framed(json.dumps(report).encode()))
+    assert listener.reports == [Report("speech", "x", 1.0, {"a": 1.0})]
+
+
+async def test_a_report_that_was_broken_off_leaves_no_answer_for_the_next():
+    listener = Listener()
+    async with serving(listener.take) as address:
+        port = to(address)
+        await port.report(QUIET)
+        listener.answers.clear()
+        first = asyncio.create_task(port.report(QUIET))
+        await until(lambda: len(listener.reports) == 2)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        listener.answers.set()
+        assert (await port.report(LAST)).not_kept == "answer 3"
+
+
+async def test_a_monitor_that_hangs_is_away(monkeypatch):
+    monkeypatch.setattr(remote_monitor, "TIMEOUT_S", 0.1)
+    listener = Listener()
+    async with serving(listener.take) as address:
+        port = to(address)
+        listener.answers.clear()
+        with pytest.raises(StorageError, match="in time"):
+            await port.report(QUIET)
+        listener.answers.set()
+        assert (await port.report(LAST)).attention is Attention.WATCHED
+
+
+async def test_a_host_that_crashes_over_a_report_takes_the_next():
+    listener, crashes = Listener(), [True]
+
+    async def take(report):
+        if crashes.pop() if crashes else False:
+            raise ZeroDivisionError
+        return await listener.take(report)
+
+    async with serving(take) as address:
+        port = to(address)
+        with pytest.raises(StorageError):
+            await port.report(QUIET)
+        assert (await port.report(LAST)).attention is Attention.WATCHED
+
+
+async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missing(tmp_path):
+    where = []
+
+    async def find():
+        if not where:
+            raise StorageError("none is there")
+        return where[-1]
+
+    reporter = Reporter("agent", "agent-1", RemoteMonitor(find), lambda: {"sessions": 3})
+    records = reporter.record_queue(is_copy=False)
+    async with reporting(reporter):
+        for number, of_all in ((1, 1), (2, 3)):
+            records.add(now_turn(number))
+            async with monitor(tmp_path) as host, serving(host.report) as address:
+                where.append(address)
+                await until(lambda: not len(records))
+                assert await kept(host) == of_all
+                await until(lambda host=host: host._board.total("sessions", time.time()) == 3)
+                where.clear()
+            records.add(now_turn(10 + number))
+            await until(lambda: records.store_is_away)
+        async with monitor(tmp_path) as host, serving(host.report) as address:
+            where.append(address)
+            await until(lambda: not len(records))
+            assert await kept(host) == 4
