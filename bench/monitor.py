@@ -4,8 +4,9 @@
 
 Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two session hosts: it
 reports that many calls, each with a turn every ten seconds, through the product's own reporter, as session hosts do;
-another one has the same calls and tells nobody. Measured are the CPU time of the three processes, the answers to lists
-and searches, and in Chromium the page's main thread.
+another one has the same calls and tells nobody. What the reports of parts without calls cost is measured in the same
+way. Measured are the CPU time of the processes, the answers to lists and searches, and in Chromium the page's main
+thread.
 """
 
 from __future__ import annotations
@@ -128,12 +129,16 @@ def main() -> None:
 def measure(product: Product, calls: int, seconds: float) -> None:
     """The monitor idle, with calls, and with a page; then its lists."""
     monitor = next(iter(product.replicas("Monitor").values()))
+    print("CPU time in ms a second; middle of", ROUNDS, "times", seconds, "s")
     time.sleep(SETTLE_S)
     idle = statistics.median(_spent([monitor], seconds, time.sleep)[0] for _ in range(ROUNDS))
-    print("CPU time in ms a second; middle of", ROUNDS, "times", seconds, "s")
     print(f"the monitor without calls: {idle:.1f}")
-    with hosts_of(product, calls, "untold") as untold, hosts_of(product, calls) as told:
-        load = Load(monitor, told.pid, untold.pid, idle)
+    with processes_of(product, "parts", "untold") as untold, processes_of(product, "parts") as told:
+        rounds = [_spent([told.pid, untold.pid], seconds, time.sleep) for _ in range(ROUNDS)]
+        parts = statistics.median(a - b for a, b in rounds)
+    print(f"the reports of the parts without calls: {parts:.1f} of their own")
+    with processes_of(product, str(calls), "untold") as untold, processes_of(product, str(calls)) as told:
+        load = Load(monitor, told.pid, untold.pid, idle, parts)
         load.measure("without a page", seconds, time.sleep)
         lists(product, page(product, seconds, load))
 
@@ -146,37 +151,39 @@ class Load:
     told: int
     untold: int
     idle: float
+    parts: float
+    """What the other parts' reports cost them."""
 
     def measure(self, name: str, seconds: float, wait: Callable[[float], None]) -> None:
         """Print what they take. Side by side, since the machine's speed changes by the minute."""
         pids = [self.monitor, self.told, self.untold]
         rounds = [_spent(pids, seconds, wait) for _ in range(ROUNDS)]
         monitor, told, untold = (statistics.median(column) for column in zip(*rounds, strict=True))
-        added = statistics.median(a + b - c - self.idle for a, b, c in rounds)
+        of_all = statistics.median(a + b - c for a, b, c in rounds) + self.parts
         print(
-            f"{name}: the monitor {monitor:.1f}, the hosts {told:.1f}, "
-            f"with the same calls untold {untold:.1f}: {added:.1f} added"
+            f"{name}: the monitor {monitor:.1f} ({monitor - self.idle:.1f} by the calls), the hosts {told:.1f}, "
+            f"with the same calls untold {untold:.1f}: {of_all:.1f} altogether"
         )
 
 
 @contextmanager
-def hosts_of(product: Product, calls: int, *how: str) -> Generator[subprocess.Popen[str], None, None]:
-    """Two hosts with so many calls, in a process of their own."""
-    hosts = subprocess.Popen(
-        [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), str(calls), *how],
+def processes_of(product: Product, *what: str) -> Generator[subprocess.Popen[str], None, None]:
+    """Who reports, in a process of their own: see `bench.monitor_load`."""
+    load = subprocess.Popen(
+        [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), *what],
         # its calls are to cost what a session host's cost
         env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        assert hosts.stdout is not None
-        print(hosts.stdout.readline().strip())
+        assert load.stdout is not None
+        print(load.stdout.readline().strip())
         time.sleep(SETTLE_S)
-        yield hosts
+        yield load
     finally:
-        hosts.terminate()
-        hosts.wait()
+        load.terminate()
+        load.wait()
 
 
 def _spent(pids: list[int], seconds: float, wait: Callable[[float], None]) -> list[float]:

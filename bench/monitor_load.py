@@ -1,8 +1,9 @@
 """Two session hosts that only exist for the monitor: synthetic calls, reported through the product's own reporter.
 
-.venv/bin/python -m bench.monitor_load <Ray's address> <calls> [untold]
+.venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
-With `untold` the same calls take place and nobody watches or reports them: what they cost by themselves.
+With `parts` it plays the product's other replicas, which have only figures to tell. With `untold` all is the same and
+nobody is told: what it costs by itself.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver, Watch
 
 TURN_EVERY_S = 10.0
+PARTS = 11
+"""Replicas of the product that are neither session hosts nor the monitor."""
 
 SAID = (
     ("todo", "add buy milk to my todo list", "create_todo", "I added buy milk to your list."),
@@ -127,16 +130,23 @@ async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
 async def host(name: str, count: int, *, is_told: bool) -> None:
     """One session host with so many calls."""
     calls = LiveCalls(name)
-    figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-    reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
-    watch, record = calls.watch, reporter.record_queue(is_copy=False).add
+    watch, record = _ignore, _ignore
     if is_told:
+        figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
+        reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+        watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
-    else:
-        watch, record = _ignore, _ignore
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(call(watch, record))
+
+
+async def part(name: str, *, is_told: bool) -> None:
+    """One replica that holds no calls."""
+    if is_told:
+        figures = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
+        Reporter("speech", name, remote_monitor(), lambda: figures).start()
+    await asyncio.Event().wait()
 
 
 def _ignore(*_: object) -> None:
@@ -145,12 +155,17 @@ def _ignore(*_: object) -> None:
 
 async def main() -> None:
     """Report for ever."""
-    address, count, is_told = sys.argv[1], int(sys.argv[2]), "untold" not in sys.argv[3:]
+    address, what, is_told = sys.argv[1], sys.argv[2], "untold" not in sys.argv[3:]
     ray.init(address=address, namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
-    print(f"{count} calls on two hosts, a turn of each every {TURN_EVERY_S:.0f} s", flush=True)
     async with asyncio.TaskGroup() as group:
+        if what == "parts":
+            print(f"{PARTS} replicas without calls{'' if is_told else ', untold'}", flush=True)
+            for number in range(PARTS):
+                group.create_task(part(f"bench-part-{number}", is_told=is_told))
+            return
+        print(f"{what} calls on two hosts, a turn of each every {TURN_EVERY_S:.0f} s", flush=True)
         for number in range(2):
-            group.create_task(host(f"bench-{number}", count // 2, is_told=is_told))
+            group.create_task(host(f"bench-{number}", int(what) // 2, is_told=is_told))
 
 
 if __name__ == "__main__":

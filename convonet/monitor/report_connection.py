@@ -18,7 +18,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from convonet.monitor.reports import Report, Taken
+from convonet.monitor.reports import Attention, Report, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +27,9 @@ MOST_BYTES = 64_000_000
 
 KEY_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 2.0
+
+MOST_NAMED = 5
+"""Of the fields that are not understood; what they hold is none of the log's business."""
 
 _LENGTH_BYTES = 4
 
@@ -77,13 +80,9 @@ class ReportServer:
                 log.warning("report_refused", why="wrong key")
                 return
             while True:
-                report = _REPORT.validate_json(await _read(reader))
-                _write(writer, to_json(await self._take(report)))
+                taken = await self._taken(await _read(reader))
+                _write(writer, to_json(taken))
                 await writer.drain()
-        except ValidationError as error:
-            # of another version; what it says of callers is none of the log's business
-            wrong = sorted({".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)})
-            log.error("report_refused", why="not understood", wrong=wrong[:5])
         except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError):
             pass
         except Exception:
@@ -92,6 +91,16 @@ class ReportServer:
         finally:
             del self._connected[writer]
             writer.close()
+
+    async def _taken(self, message: bytes) -> Taken:
+        try:
+            report = _REPORT.validate_json(message)
+        except ValidationError as error:
+            # a record with a value that JSON has not, or all of another version: each record is tried alone then
+            wrong = sorted({".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)})
+            log.error("report_not_understood", wrong=wrong[:MOST_NAMED])
+            return Taken(Attention.AWAY, "the monitor does not understand it", refused=True)
+        return await self._take(report)
 
 
 class ReportConnection:

@@ -43,7 +43,7 @@ class Attention(StrEnum):
     """Somebody looks at it."""
     UNWATCHED = "unwatched"
     AWAY = "away"
-    """It does not answer; only a reporter says so."""
+    """It does not answer, or has not understood."""
     TELL_ALL = "tell_all"
     """It does not know this process (any more): the next report must hold everything."""
 

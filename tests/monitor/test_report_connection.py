@@ -56,8 +56,10 @@ async def serving(take):
     """A server and the address that a process would be told."""
     server = ReportServer(take)
     address = await server.start("127.0.0.1")
-    yield address
-    await server.stop()
+    try:
+        yield address
+    finally:
+        await server.stop()
 
 
 def to(address):
@@ -131,16 +133,18 @@ async def test_who_says_nothing_is_not_waited_for(monkeypatch):
         assert await raw(address) == b""
 
 
-async def test_what_is_no_report_ends_the_connection_and_quotes_nobody():
-    listener, key = Listener(), b""
+async def test_what_is_no_report_is_refused_and_quotes_nobody():
+    listener = Listener()
+    later = {"part": "speech", "replica": "x", "since": 1, "figures": {}, "calls": [{"words": "my pin is 1234"}]}
     async with serving(listener.take) as address:
-        key = address.key.encode() + b"\n"
-        later = {"part": "speech", "replica": "x", "since": 1, "figures": {}, "calls": [{"words": "my pin is 1234"}]}
         with capture_logs() as logs:
-            assert await raw(address, key, framed(json.dumps(later).encode())) == b""
-            assert await raw(address, key, framed(b"no json, my pin is 1234")) == b""
-            assert await raw(address, key, b"\xff\xff\xff\xff") == b""
-        assert [line["event"] for line in logs] == ["report_refused", "report_refused"]
+            for message in (json.dumps(later).encode(), b"no json, my pin is 1234"):
+                answer = json.loads(await raw_answer(address, framed(message)))
+                assert (answer["attention"], answer["refused"]) == ("away", True)
+                assert "1234" not in str(answer)
+            # too long to be one
+            assert await raw(address, address.key.encode() + b"\n", b"\xff\xff\xff\xff") == b""
+        assert [line["event"] for line in logs] == ["report_not_understood"] * 2
         assert "1234" not in str(logs)
         assert logs[0]["wrong"] == ["calls.0.call", "calls.0.session_id"]
     assert listener.reports == []
@@ -220,3 +224,18 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
             where.append(address)
             await until(lambda: not len(records))
             assert await kept(host) == 4
+
+
+async def test_a_turn_that_can_never_be_kept_keeps_no_other_from_it(tmp_path):
+    async with monitor(tmp_path) as host, serving(host.report) as address:
+        reporter = Reporter("agent", "agent-1", to(address), dict)
+        records = reporter.record_queue(is_copy=False)
+        async with reporting(reporter):
+            with capture_logs() as logs:
+                for number, took in enumerate((1.0, float("nan"), 3.0)):
+                    records.add(now_turn(number, duration_ms=took, timings={}))
+                await until(lambda: not len(records))
+            assert await kept(host) == 2
+        lost = [line for line in logs if line["event"] == "turn_record_lost"]
+        assert [line["request_id"] for line in lost] == [now_turn(1).request_id]
+        assert "understand" in lost[0]["why"]

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 from convonet.monitor.reporter import Reporter
 from convonet.monitor.viewer import Viewer
 from tests.monitor.hosts import OneProcess, kept, monitor, now_turn, reporting, until
@@ -125,6 +125,17 @@ async def test_a_file_that_takes_too_long_is_told_and_what_it_took_is_there_once
         await asyncio.sleep(0.4)
         assert await kept(port.host) == 1
         assert port.host._today.view().turns == 1
+
+
+async def test_a_turn_that_the_file_refuses_is_told_apart_from_a_file_that_fails(tmp_path):
+    port = OneProcess()
+    async with monitor(tmp_path) as port.host:
+        reporter = Reporter("agent", "agent-1", port, dict)
+        with pytest.raises(StorageRefused):
+            await reporter.write([now_turn(1), now_turn(2, duration_ms=float("nan"), timings={})])
+        assert await kept(port.host) == 0
+        await reporter.write([now_turn(1)])
+        assert await kept(port.host) == 1
 
 
 async def test_figures_that_fail_lose_no_turn(tmp_path):

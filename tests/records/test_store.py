@@ -4,6 +4,8 @@ import asyncio
 import json
 
 import pytest
+import structlog
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from convonet.errors import StorageError
@@ -224,6 +226,31 @@ async def test_the_end_of_a_process_does_not_wait_for_a_store_that_hangs():
     began = asyncio.get_running_loop().time()
     await queue.close()
     assert asyncio.get_running_loop().time() - began == pytest.approx(queues.LAST_CHANCE_S)
+
+
+@virtual_time
+async def test_what_comes_after_the_end_of_a_process_is_lost_once_and_not_written():
+    store = Away()
+    queue = RecordQueue(store)
+    queue.add(record(1))
+    await queue.close()
+    store.back = True
+    with capture_logs() as logs:
+        queue.add(record(2))
+        await asyncio.sleep(60)
+    assert [(line["event"], line["request_id"]) for line in logs] == [("turn_record_lost", "s-1:t-2")]
+    assert store.kept == []
+
+
+@virtual_time
+async def test_what_is_logged_of_records_names_no_turn_that_only_came_first():
+    queue = RecordQueue(Away())
+    with structlog.contextvars.bound_contextvars(turn_id="t-1"), capture_logs([merge_contextvars]) as logs:
+        queue.add(record(1))
+        await asyncio.sleep(5)
+    assert {line["event"] for line in logs} == {"turn_records_wait"}
+    assert all("turn_id" not in line for line in logs)
+    await queue.close()
 
 
 @virtual_time
