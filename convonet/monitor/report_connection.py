@@ -1,8 +1,8 @@
 """The way of reports to the monitor: one TCP connection inside the cluster for each process that reports.
 
-A call between actors costs milliseconds of both sides, a report here two tenths of one. After
-the server's key and a newline, each side sends messages: four bytes of length, big-endian, then JSON. A report is
-answered before the next one is sent.
+A call between actors costs milliseconds of both sides, a report here two tenths of one. After the server's key and a
+newline, each side sends messages: four bytes of length, big-endian, then JSON. A report is answered before the next one
+is sent.
 """
 
 from __future__ import annotations
