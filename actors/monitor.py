@@ -144,9 +144,9 @@ class MonitorHost:
             raise
         except TimeoutError:
             raise StorageError("the file of turns takes too long") from None
-        except Exception as error:
-            # one of them is to blame; that it can't be kept keeps nobody from seeing the calls
-            log.exception("turns_not_kept")
+        except (ValueError, TypeError, ArithmeticError) as error:
+            # one of them is to blame
+            log.exception("turn_not_kept")
             raise StorageRefused(f"the monitor can't keep it: {type(error).__name__}") from error
 
     async def _write(self, records: Sequence[TurnRecord]) -> None:

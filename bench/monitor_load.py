@@ -29,8 +29,8 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver, Watch
 
 TURN_EVERY_S = 10.0
-PARTS = 11
-"""Replicas of the product that are neither session hosts nor the monitor."""
+PARTS = 9
+"""Replicas of the product that are neither session hosts nor the monitor (serve_config.yaml)."""
 
 SAID = (
     ("todo", "add buy milk to my todo list", "create_todo", "I added buy milk to your list."),

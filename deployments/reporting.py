@@ -12,7 +12,7 @@ from convonet.monitor.reporter import Figures, Reporter
 from deployments.measuring import measure
 
 if TYPE_CHECKING:
-    # most parts have no calls, and do without what describes them
+    # most parts have no calls, and do without what watches them
     from convonet.monitor.live_calls import LiveCalls
     from convonet.monitor.messages import PartName
 

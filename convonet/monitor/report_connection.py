@@ -1,6 +1,6 @@
 """The way of reports to the monitor: one TCP connection inside the cluster for each process that reports.
 
-A call between actors costs milliseconds of both sides, a report here two tenths of one. After the server's key and a
+A call between actors costs milliseconds of both sides, a report here some tenth of one. After the server's key and a
 newline, each side sends messages: four bytes of length, big-endian, then JSON. A report is answered before the next one
 is sent.
 """
@@ -22,10 +22,14 @@ from convonet.monitor.reports import Attention, Report, Taken
 
 log = structlog.get_logger(__name__)
 
-MOST_BYTES = 64_000_000
-"""Of a message. All calls of a full session host with long transcripts are some 10 MB."""
+MOST_BYTES = 32_000_000
+"""Of a message. All calls of a full session host with long transcripts are 15 MB, which take 40 ms to write and 100 ms
+to read, once for each new monitor."""
 
 KEY_TIMEOUT_S = 2.0
+SILENT_TIMEOUT_S = 60.0
+"""Every process reports every four seconds: one that does not has vanished without a word."""
+
 STOP_TIMEOUT_S = 2.0
 
 MOST_NAMED = 5
@@ -33,8 +37,11 @@ MOST_NAMED = 5
 
 _LENGTH_BYTES = 4
 
-_REPORT = TypeAdapter(Report)
 _TAKEN = TypeAdapter(Taken)
+
+
+class TooLong(ValueError):
+    """A message is longer than any report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,11 @@ class ReportServer:
     def __init__(self, take: Callable[[Report], Awaitable[Taken]]) -> None:
         self._take = take
         self._key = secrets.token_urlsafe(24)
+        # only a monitor reads reports: other processes need not learn how
+        self._report = TypeAdapter(Report)
         self._server: asyncio.Server | None = None
         self._connected: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        self._stops = False
 
     async def start(self, host: str) -> ReportAddress:
         """Listen on this address only, on any port."""
@@ -63,6 +73,7 @@ class ReportServer:
 
     async def stop(self) -> None:
         """Close everything, after what is being taken: who reports looks for another monitor."""
+        self._stops = True
         if self._server is not None:
             self._server.close()
         connected = dict(self._connected)
@@ -79,28 +90,34 @@ class ReportServer:
             if not hmac.compare_digest(key, self._key.encode()):
                 log.warning("report_refused", why="wrong key")
                 return
-            while True:
-                taken = await self._taken(await _read(reader))
-                _write(writer, to_json(taken))
+            # one that was accepted in the moment of the end is not served any more
+            while not self._stops:
+                async with asyncio.timeout(SILENT_TIMEOUT_S):
+                    message = await _read(reader)
+                _write(writer, to_json(await self._taken(message)))
                 await writer.drain()
-        except (OSError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError):
+        except TooLong as error:
+            log.error("report_refused", why=str(error))
+        except (OSError, EOFError, asyncio.LimitOverrunError):
             pass
-        except Exception:
-            # the top of a connection: who reports is told by its end, and comes again
-            log.exception("report_crashed")
         finally:
             del self._connected[writer]
             writer.close()
 
     async def _taken(self, message: bytes) -> Taken:
         try:
-            report = _REPORT.validate_json(message)
+            report = self._report.validate_json(message)
         except ValidationError as error:
-            # a record with a value that JSON has not, or all of another version: each record is tried alone then
+            # of another version; it keeps its records for a monitor that understands them
             wrong = sorted({".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False)})
             log.error("report_not_understood", wrong=wrong[:MOST_NAMED])
-            return Taken(Attention.AWAY, "the monitor does not understand it", refused=True)
-        return await self._take(report)
+            return Taken(Attention.AWAY, "the monitor does not understand it")
+        try:
+            return await self._take(report)
+        except Exception:
+            # the next report is another one
+            log.exception("report_crashed", part=report.part)
+            return Taken(Attention.AWAY, "the monitor crashed over it")
 
 
 class ReportConnection:
@@ -117,15 +134,18 @@ class ReportConnection:
         writer.write(address.key.encode() + b"\n")
         return cls(reader, writer)
 
-    async def report(self, report: Report) -> Taken:
-        """Send it and wait for the answer. Raises `OSError`, `EOFError` or `ValueError` when the connection is lost."""
-        _write(self._writer, to_json(report))
+    async def ask(self, report: bytes) -> Taken:
+        """Send a report as JSON and wait for the answer.
+
+        Raises `OSError`, `EOFError` or `ValueError` when the connection is lost.
+        """
+        _write(self._writer, report)
         await self._writer.drain()
         return _TAKEN.validate_json(await _read(self._reader))
 
     def close(self) -> None:
-        """Give the connection back."""
-        self._writer.close()
+        """Give the connection back; what is not sent yet never is, since a report that comes late is wrong."""
+        self._writer.transport.abort()
 
 
 def _write(writer: asyncio.StreamWriter, message: bytes) -> None:
@@ -133,8 +153,8 @@ def _write(writer: asyncio.StreamWriter, message: bytes) -> None:
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:
-    """Raises `ValueError` for a message that is too long."""
+    """Raises `TooLong`."""
     length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
     if length > MOST_BYTES:
-        raise ValueError(f"a message of {length} bytes")
+        raise TooLong(f"a message of {length} bytes")
     return await reader.readexactly(length)

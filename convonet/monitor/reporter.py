@@ -107,7 +107,7 @@ class Reporter:
             if self._telling.locked() or loop.time() - self._told_at < self._pause_s():
                 continue
             if self._records is not None and self._records.flush():
-                # records take with them whatever else there is to tell: a call costs more than what it brings
+                # records take with them whatever else there is to tell
                 continue
             with contextlib.suppress(StorageError):
                 await self._tell()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from convonet.monitor.messages import LiveLine, Who
 from convonet.protocol.server import ToolEvent
+from convonet.records.record import readable
 
 MOST_LINES = 100
 MOST_CHARACTERS = 1_000
@@ -38,7 +39,7 @@ class LiveTranscript:
             number=self._written,
             at=self._clock(),
             who=who,
-            text=text[:MOST_CHARACTERS],
+            text=readable(text[:MOST_CHARACTERS]),
             failed=failed,
             open=is_open,
         )
@@ -51,7 +52,7 @@ class LiveTranscript:
         if self._growing is None:
             self._growing = self.add("agent", text, is_open=True)
         else:
-            self._growing.text = (self._growing.text + text)[:MOST_CHARACTERS]
+            self._growing.text = (self._growing.text + readable(text))[:MOST_CHARACTERS]
             self._changed[self._growing.number] = self._growing
 
     def end_turn(self) -> None:
@@ -69,7 +70,7 @@ class LiveTranscript:
                 self.add("agent", text)
             return
         self._growing.open = False
-        self._growing.text = (text or self._growing.text)[:MOST_CHARACTERS]
+        self._growing.text = readable(text or self._growing.text)[:MOST_CHARACTERS]
         self._changed[self._growing.number] = self._growing
         self._growing = None
 

@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 from collections.abc import Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,7 +15,10 @@ from convonet.errors import StorageError, StorageRefused
 from convonet.metrics.definitions import RECORDS_LOST
 from convonet.metrics.recorder import metrics
 from convonet.records.record import TurnRecord
-from convonet.records.store import RecordSink
+
+if TYPE_CHECKING:
+    # every process that reports has a queue; most do without Redis' client, which takes a tenth of a second to import
+    from convonet.records.store import RecordSink
 
 log = structlog.get_logger(__name__)
 
@@ -94,38 +98,44 @@ class RecordQueue:
         await self._gather()
         while batch := list(islice(self._waiting.values(), AT_ONCE)):
             try:
-                await self._store.write(batch)
-            except StorageRefused:
-                await self._write_each(batch)
+                await self._write(batch)
             except StorageError as error:
                 self.store_is_away = True
                 log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
                 await self._pause(wait)
                 wait = min(2 * wait, LAST_RETRY_S)
-            except Exception:
-                log.exception("turn_records_not_writable")
-                await self._write_each(batch)
             else:
                 self.store_is_away = False
-                self._forget(batch)
                 wait = FIRST_RETRY_S
                 if 0 < len(self._waiting) < AT_ONCE:
                     await self._gather()
 
+    async def _write(self, batch: Sequence[TurnRecord]) -> None:
+        """One that can't be written must not keep the others from it. Raises `StorageError` when the store is away."""
+        try:
+            await self._store.write(batch)
+        except StorageRefused:
+            await self._write_each(batch)
+        except StorageError:
+            raise
+        except Exception:
+            log.exception("turn_records_not_writable")
+            await self._write_each(batch)
+        else:
+            self._forget(batch)
+
     async def _write_each(self, batch: Sequence[TurnRecord]) -> None:
-        """One that can't be written must not keep the others from it."""
         for record in batch:
             try:
                 await self._store.write([record])
             except StorageRefused as error:
                 self._lost(record.request_id, str(error))
             except StorageError:
-                return
+                raise
             except Exception as error:
                 log.exception("turn_record_not_writable", request_id=record.request_id)
                 self._lost(record.request_id, type(error).__name__)
             self._forget([record])
-        self.store_is_away = False
 
     async def _gather(self) -> None:
         if self._closing:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 RESULT_CHARACTERS = 2000
@@ -89,17 +90,24 @@ class TurnRecord(BaseModel):
 
 
 def writable(record: TurnRecord) -> TurnRecord:
-    """The record itself, or one with readable signs where its text is none: a model may send half of a UTF-16 pair."""
+    """The record itself, or one that can be read again, where its text or a number is none."""
     try:
-        record.model_dump_json()
-    except PydanticSerializationError:
+        TurnRecord.model_validate_json(record.model_dump_json())
+    except (PydanticSerializationError, ValidationError):
         return TurnRecord.model_validate(_readable(record.model_dump()))
     return record
 
 
+def readable(text: str) -> str:
+    """The text with signs that can be written: a model may send half of a UTF-16 pair."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _readable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return readable(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
     if isinstance(value, dict):
         return {_readable(key): _readable(item) for key, item in value.items()}
     return [_readable(item) for item in value] if isinstance(value, list | tuple) else value

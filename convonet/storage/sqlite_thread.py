@@ -14,6 +14,9 @@ from convonet.errors import StorageError, StorageRefused
 
 T = TypeVar("T")
 
+_REFUSALS = {"SQLITE_CONSTRAINT_NOTNULL", "SQLITE_TOOBIG"}
+"""What is wrong with the values alone, whatever the file holds."""
+
 
 class SqliteThread:
     """One connection, opened at first use; `close` it at the end. Transactions are the caller's own."""
@@ -27,9 +30,9 @@ class SqliteThread:
         """Do `work` in the thread. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
-        except (sqlite3.IntegrityError, sqlite3.DataError) as error:
-            raise StorageRefused(f"{self._path.name} refuses it: {error}") from error
         except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorname", "") in _REFUSALS:
+                raise StorageRefused(f"{self._path.name} refuses it: {error}") from error
             raise StorageError(f"{self._path.name} failed: {error}") from error
 
     async def close(self) -> None:

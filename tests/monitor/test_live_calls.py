@@ -2,9 +2,11 @@
 
 import asyncio
 
+from pydantic_core import from_json, to_json
+
 from convonet.errors import AgentError
 from convonet.monitor.messages import CallState
-from convonet.monitor.transcript import MOST_LINES
+from convonet.monitor.transcript import MOST_LINES, LiveTranscript
 from tests.sessions.doubles import World
 from tests.virtual_time import virtual_time
 
@@ -141,3 +143,13 @@ async def test_a_long_call_keeps_its_newest_lines():
         assert len(report.lines) == MOST_LINES
         assert report.lines[-1].text == f"You said number {MOST_LINES - 1}."
     await world.end()
+
+
+def test_half_a_pair_of_utf16_can_be_told_to_the_monitor():
+    transcript = LiveTranscript(clock=lambda: 1.0)
+    transcript.add("caller", "a \ud83d")
+    transcript.grow("fine \ud83d")
+    transcript.grow("\ude00 day")
+    assert [line["text"] for line in from_json(to_json(transcript.take()))] == ["a ?", "fine ?? day"]
+    transcript.close("fine \ud83d day")
+    assert [line["text"] for line in from_json(to_json(transcript.take()))] == ["fine ? day"]

@@ -8,7 +8,7 @@ import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from convonet.errors import StorageError
+from convonet.errors import StorageError, StorageRefused
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, writable
@@ -229,6 +229,30 @@ async def test_the_end_of_a_process_does_not_wait_for_a_store_that_hangs():
 
 
 @virtual_time
+async def test_a_store_that_goes_away_while_one_record_is_in_the_way_is_not_asked_all_the_time():
+    class Picky(Away):
+        asked = 0
+
+        async def write(self, records):
+            self.asked += 1
+            if len(records) > 1:
+                raise StorageRefused("odd")
+            await super().write(records)
+
+    store = Picky()
+    queue = RecordQueue(store)
+    for number in range(5):
+        queue.add(record(number))
+    await asyncio.sleep(60)
+    assert queue.store_is_away
+    assert store.asked < 50
+    store.back = True
+    await asyncio.sleep(10)
+    assert store.kept == [f"s-1:t-{n}" for n in range(5)]
+    await queue.close()
+
+
+@virtual_time
 async def test_what_comes_after_the_end_of_a_process_is_lost_once_and_not_written():
     store = Away()
     queue = RecordQueue(store)
@@ -306,3 +330,11 @@ def test_half_a_pair_of_utf16_becomes_a_sign_that_can_be_written():
     assert writable(broken).tool_calls[0].arguments == {"a": ["?"]}
     whole = record(1)
     assert writable(whole) is whole
+
+
+def test_a_time_that_is_no_number_is_none_and_the_record_can_be_read_again():
+    broken = record(1, duration_ms=float("nan"))
+    broken.metadata.voice_timing["stt_ms"] = float("inf")
+    written = TurnRecord.model_validate_json(writable(broken).model_dump_json())
+    assert (written.duration_ms, written.metadata.voice_timing["stt_ms"]) == (0.0, 0.0)
+    assert written.user_prompt == broken.user_prompt
