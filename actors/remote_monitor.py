@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 from pydantic_core import to_json
-from ray.serve.request_router import RunningReplica
 
 from actors.failures import remote_errors
 from actors.handles import handle_to
-from actors.placement import SessionPlacement
 from convonet.errors import StorageError
 from convonet.monitor.report_connection import ReportAddress, ReportConnection
 from convonet.monitor.reports import Report, Taken
@@ -20,31 +18,13 @@ TIMEOUT_S = 3.0
 """A report is taken in milliseconds, its records are written in a few; a monitor that can't is as good as away."""
 
 
-class MonitorPlacement(SessionPlacement):
-    """Notes when the monitor is another one: connections to the one before would stay as long as it takes to stop.
-
-    Serve tells it to every process that has a handle to the monitor.
-    """
-
-    replaced = 0
-    """How often, in this process."""
-
-    def update_replicas(self, replicas: list[RunningReplica]) -> None:
-        """Serve calls this with those that take requests."""
-        before = set(self._replicas)
-        super().update_replicas(replicas)
-        MonitorPlacement.replaced += set(self._replicas) != before
-
-
 class RemoteMonitor:
     """`MonitorPort` on a connection, which is opened when there is something to report."""
 
-    def __init__(self, find: Callable[[], Awaitable[ReportAddress]], replaced: Callable[[], int]) -> None:
-        """`find` tells where the monitor is now, `replaced` how often it has been another one."""
+    def __init__(self, find: Callable[[], Awaitable[ReportAddress]]) -> None:
+        """`find` tells where the monitor is now."""
         self._find = find
-        self._replaced = replaced
         self._connection: ReportConnection | None = None
-        self._connected_at = 0
 
     async def report(self, report: Report) -> Taken:
         """See `MonitorPort.report`."""
@@ -54,12 +34,7 @@ class RemoteMonitor:
         is_kept = False
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                if connection is not None and self._connected_at != self._replaced():
-                    connection.close()
-                    connection = None
-                if connection is None:
-                    self._connected_at = self._replaced()
-                    connection = await ReportConnection.open(await self._find())
+                connection = connection or await ReportConnection.open(await self._find())
                 taken = await connection.ask(message)
             is_kept = not report.ended
         except TimeoutError:
@@ -82,4 +57,4 @@ def remote_monitor() -> RemoteMonitor:
         with remote_errors(StorageError, "monitor"):
             return cast("ReportAddress", await where.remote())
 
-    return RemoteMonitor(find, lambda: MonitorPlacement.replaced)
+    return RemoteMonitor(find)

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray import serve
 from ray.serve import Application, Deployment
-from ray.serve.config import RequestRouterConfig
 
-from actors.remote_monitor import MonitorPlacement
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
 
@@ -67,6 +65,5 @@ class Monitor:
 def build(args: dict[str, str]) -> Application:
     """The Serve application."""
     monitor: Deployment = Monitor  # type: ignore[assignment]
-    placement = RequestRouterConfig(request_router_class=MonitorPlacement)  # type: ignore[arg-type]
-    app: Application = monitor.options(num_replicas=1, request_router_config=placement).bind()
+    app: Application = monitor.options(num_replicas=1).bind()
     return app

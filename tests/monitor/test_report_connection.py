@@ -68,7 +68,7 @@ def to(address):
     async def find():
         return address
 
-    return RemoteMonitor(find, lambda: 0)
+    return RemoteMonitor(find)
 
 
 async def raw(address, *sent):
@@ -259,23 +259,6 @@ async def test_a_report_that_was_given_up_never_comes_late():
     server.close()
 
 
-async def test_a_monitor_that_was_replaced_is_left_at_once():
-    before, after, replaced = Listener(), Listener(), [0]
-    async with serving(before.take) as first, serving(after.take) as second:
-        where = [first]
-
-        async def find():
-            return where[0]
-
-        port = RemoteMonitor(find, lambda: replaced[0])
-        await port.report(QUIET)
-        where[0] = second
-        await port.report(QUIET)
-        replaced[0] += 1
-        await port.report(LAST)
-    assert (len(before.reports), len(after.reports)) == (2, 1)
-
-
 async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missing(tmp_path):
     where = []
 
@@ -284,7 +267,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
             raise StorageError("none is there")
         return where[-1]
 
-    reporter = Reporter("agent", "agent-1", RemoteMonitor(find, lambda: 0), lambda: {"sessions": 3})
+    reporter = Reporter("agent", "agent-1", RemoteMonitor(find), lambda: {"sessions": 3})
     records = reporter.record_queue(is_copy=False)
     async with reporting(reporter):
         for number, of_all in ((1, 1), (2, 3)):
