@@ -37,6 +37,9 @@ class Authenticate(ClientMessage):
     stt_provider: Provider | None = None
     tts_provider: Provider | None = None
     language: LanguageTag | None = None
+    audio: Literal["files", "stream"] = "files"
+    """How answers are heard: as complete audio files in `audio_chunk`, or as binary frames with a header (see
+    `convonet.protocol.frames`) that leave as soon as the voice has made them."""
 
 
 class StartRecording(ClientMessage):
@@ -47,14 +50,18 @@ class StartRecording(ClientMessage):
     language: LanguageTag | None = None
     """Of this utterance; left out, the one of `authenticate`, and without that en-US."""
     utterance_id: UtteranceId | None = None
-    """Made by the client; a repeated utterance with the same id is answered once."""
+    """Made by the client; a repeated utterance with the same id is answered once. Sent again for a recording that the
+    server still holds, it is answered by `audio_ack`, and the recording goes on after what that names."""
     format: Literal["webm", "pcm16"] = "webm"
     sample_rate: Annotated[int, Field(ge=8_000, le=48_000)] = 16_000
     """Hz; only for `pcm16`."""
 
 
 class AudioChunk(ClientMessage):
-    """A slice of the recording, base64; `audio_frame` is the same. A binary frame carries the bytes alone."""
+    """A slice of the recording, base64; `audio_frame` is the same. A binary frame carries the bytes alone.
+
+    `sequence` counts the slices of an utterance from 0; `audio_ack` names the last one that has arrived.
+    """
 
     type: Literal["audio_chunk", "audio_frame"]
     sequence: Sequence = 0

@@ -83,6 +83,19 @@ class ProcessingStart(TurnMessage):
     started_at_ts: float
     """Unix time, seconds."""
     utterance_id: str | None = None
+    turn_number: int = 0
+    """What names this turn in the header of binary frames."""
+
+
+class AudioAck(ServerMessage):
+    """What of an utterance has arrived: all slices up to `sequence`, none when it is -1.
+
+    The client may forget nothing for it (a replica may die), but after a lost connection it gives again what follows.
+    """
+
+    type: Literal["audio_ack"] = "audio_ack"
+    utterance_id: str
+    sequence: int
 
 
 class TranscriptPartial(TurnMessage):
@@ -102,7 +115,7 @@ class TranscriptFinal(TurnMessage):
 
 
 class AgentStreamChunk(TurnMessage):
-    """A piece of the answer's text (streaming mode)."""
+    """A piece of the answer's text: its first sentence, then what came within 100 ms or up to a sentence's end."""
 
     type: Literal["agent_stream_chunk"] = "agent_stream_chunk"
     text_chunk: str
@@ -207,6 +220,7 @@ AnyServerMessage = Annotated[
     | Announcement
     | Status
     | ProcessingStart
+    | AudioAck
     | TranscriptPartial
     | TranscriptFinal
     | AgentStreamChunk

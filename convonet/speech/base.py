@@ -5,6 +5,7 @@ Each vendor is one module beside this one; sessions see only these protocols.
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, NewType, Protocol
 
@@ -55,6 +56,37 @@ class SpokenAudio:
     provider: str
 
 
+ANSWER_RATE = 24_000
+"""Samples a second of an answer that is streamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenChunk:
+    """A piece of an answer as it comes from the voice: `pcm` is signed 16-bit little-endian mono at `ANSWER_RATE` Hz."""
+
+    pcm: bytes
+    provider: str
+
+
+class SpokenAnswer(Protocol):
+    """One answer on its way to sound: text goes in as it is written, sound comes out as it is made."""
+
+    def speak(self, text: str) -> None:
+        """Add the next piece, a whole sentence or clause without markup; returns at once."""
+        ...
+
+    def finish(self) -> None:
+        """There is no more text."""
+        ...
+
+    def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
+        """The sound in order, until all that was given before `finish` is spoken; to be called once.
+
+        Closing the generator stops the vendor's work. Raises `SpeechUnavailable`.
+        """
+        ...
+
+
 class SpeechToText(Protocol):
     """Turns one utterance into text."""
 
@@ -78,5 +110,12 @@ class TextToSpeech(Protocol):
         """Speak `text` (at most 600 characters, no markup).
 
         Raises `SpeechUnavailable`.
+        """
+        ...
+
+    def begin_answer(self, *, language: Language) -> SpokenAnswer:
+        """Get ready to speak an answer that is still being written; returns at once.
+
+        What takes time (a connection) begins here, so that it is there when the first sentence is.
         """
         ...

@@ -27,6 +27,10 @@ _END = re.compile(r"[.!?…]+[\"'”\u2019)\]]*(?=\s)|\n")
 """A possible end of a sentence: marks, closing quotes, and then white space that has already arrived."""
 
 
+_SURE_END = re.compile(r"(?:[!?]|(?<![\w.@/-])[(\"'“\u2018]*[^\W\d_]{3,}\.)[\"'”\u2019)\]]*$")
+"""An end of a sentence that no further character can take back."""
+
+
 def speakable(text: str) -> str:
     """`text` without markup, control characters and emoji, in one line, at most `MAX_CHARACTERS` long."""
     plain = _LINK.sub(r"\1", _FENCE.sub("", text[: 4 * MAX_CHARACTERS]))
@@ -42,17 +46,40 @@ def _is_spoken(character: str) -> bool:
     return unicodedata.category(character) not in {"Cc", "Cf", "Co", "Cn", "Cs", "So", "Sk"}
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a text that is still being written surely ends a sentence: no white space has followed its mark yet.
+
+    A model sends a mark with the word before it, and white space with the word after it: to wait for that costs a token.
+    "!" and "?" are sure; a full stop is after a plain word of three letters and more that is no abbreviation.
+    """
+    return _SURE_END.search(text) is not None and not _is_abbreviated(text)
+
+
+def _is_abbreviated(text: str) -> bool:
+    words = text.rstrip(".!?\"'”\u2019)]").rsplit(None, 1)
+    return bool(words) and words[-1].lstrip("(\"'“\u2018").lower() in _ABBREVIATIONS
+
+
 class SentenceCutter:
     """Cuts a text that arrives in pieces, so that its first sentence can be spoken before the last is written.
 
-    No word is lost, and no decimal, clock time or abbreviation is cut in two.
+    No word is lost, and no decimal, clock time or abbreviation is cut in two. With `eager` a sentence counts as complete
+    as soon as its mark is there (see `ends_sentence`), without the white space after it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, eager: bool = False) -> None:
         self._rest = ""
+        self._eager = eager
 
     def feed(self, text: str) -> list[str]:
         """Take the next piece; return the sentences that are complete now."""
+        sentences = self._whole(text)
+        if self._eager and len(self._rest) >= MIN_SENTENCE and ends_sentence(self._rest):
+            sentences += _bounded(self._rest.strip())
+            self._rest = ""
+        return sentences
+
+    def _whole(self, text: str) -> list[str]:
         self._rest += text
         sentences: list[str] = []
         start = 0

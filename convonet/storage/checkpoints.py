@@ -8,7 +8,7 @@ late save can't bring it back to life.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,16 @@ class Checkpoint:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What became of sessions since their holder asked last."""
+
+    claimed: frozenset[SessionId] = frozenset()
+    """A newer epoch exists, or somebody has ended them: this holder must stop."""
+    missing: frozenset[SessionId] = frozenset()
+    """The store has lost them (emptied, evicted, expired): their holder should save them again."""
+
+
 class CheckpointStore(Protocol):
     """Keeps checkpoints. Every method raises `StorageError` when the store is away."""
 
@@ -45,6 +55,17 @@ class CheckpointStore(Protocol):
 
     async def delete(self, session_id: SessionId, epoch: int) -> None:
         """End the session. Raises `Fenced` when a newer epoch exists."""
+        ...
+
+    async def hold(self, held: Mapping[SessionId, int], lease_s: float) -> Held:
+        """Confirm in one go that these sessions are still held under these epochs, and renew their leases.
+
+        A session whose lease was not renewed for `lease_s` seconds is `abandoned`.
+        """
+        ...
+
+    async def abandoned(self, most: int) -> list[SessionId]:
+        """Sessions that have not ended and whose lease is over, at most so many: whoever finds them may claim them."""
         ...
 
 

@@ -73,6 +73,32 @@ def test_the_first_sentence_leaves_as_soon_as_the_next_word_begins():
     assert cutter.feed(" ") == ["I added buy milk."]
 
 
+@pytest.mark.parametrize(
+    ("written", "is_end"),
+    [
+        ("Sure, I can help you with all that.", True),
+        ("Is it?", True),
+        ('He said "go there."', True),
+        ("It is 3.", False),
+        ("at 7 p.m.", False),
+        ("Please call Dr.", False),
+        ("go to www.example.", False),
+        ("not yet", False),
+    ],
+)
+def test_an_eager_cutter_takes_a_sentence_at_its_mark_where_nothing_can_change_it(written, is_end):
+    cutter = SentenceCutter(eager=True)
+    assert cutter.feed(written) == ([written] if is_end else [])
+    assert cutter.flush() == ([] if is_end else [written])
+
+
+@given(st.lists(st.text(max_size=300), max_size=8))
+def test_an_eager_cutter_loses_no_word(pieces):
+    cutter = SentenceCutter(eager=True)
+    sentences = [sentence for piece in pieces for sentence in cutter.feed(piece)] + cutter.flush()
+    assert letters(sentences) == letters(pieces)
+
+
 @given(st.lists(st.text(max_size=300), max_size=8))
 def test_no_word_is_lost_and_no_piece_is_too_long(pieces):
     sentences = cut(*pieces)

@@ -42,6 +42,7 @@ export type AnyServerMessage =
   | Announcement
   | Status
   | ProcessingStart
+  | AudioAck
   | TranscriptPartial
   | TranscriptFinal
   | AgentStreamChunk
@@ -106,7 +107,7 @@ export interface AgentFinal {
   type: "agent_final";
 }
 /**
- * A piece of the answer's text (streaming mode).
+ * A piece of the answer's text: its first sentence, then what came within 100 ms or up to a sentence's end.
  *
  */
 export interface AgentStreamChunk {
@@ -134,6 +135,7 @@ export interface Announcement {
  *
  */
 export interface Authenticate {
+  audio?: "files" | "stream";
   language?: string | null;
   last_seq?: number | null;
   pin?: string | null;
@@ -157,6 +159,8 @@ export interface StartRecording {
 }
 /**
  * A slice of the recording, base64; `audio_frame` is the same. A binary frame carries the bytes alone.
+ *
+ * `sequence` counts the slices of an utterance from 0; `audio_ack` names the last one that has arrived.
  *
  */
 export interface AudioChunk {
@@ -603,8 +607,22 @@ export interface ProcessingStart {
   session_id: string;
   started_at_ts: number;
   turn_id: string;
+  turn_number: number;
   type: "processing_start";
   utterance_id?: string | null;
+}
+/**
+ * What of an utterance has arrived: all slices up to `sequence`, none when it is -1.
+ *
+ * The client may forget nothing for it (a replica may die), but after a lost connection it gives again what follows.
+ *
+ */
+export interface AudioAck {
+  seq: number;
+  sequence: number;
+  session_id: string;
+  type: "audio_ack";
+  utterance_id: string;
 }
 /**
  * What was heard so far.
