@@ -62,7 +62,7 @@ ANSWER_RATE = 24_000
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A piece of an answer as it comes from the voice: `pcm` is signed 16-bit little-endian mono at `ANSWER_RATE` Hz."""
+    """A piece of an answer, as the voice made it: `pcm` is signed 16-bit little-endian mono at `ANSWER_RATE` Hz."""
 
     pcm: bytes
     provider: str

@@ -49,7 +49,7 @@ def _is_spoken(character: str) -> bool:
 def ends_sentence(text: str) -> bool:
     """Whether a text that is still being written surely ends a sentence: no white space has followed its mark yet.
 
-    A model sends a mark with the word before it, and white space with the word after it: to wait for that costs a token.
+    A model sends a mark with the word before it, and white space with the word after it: waiting costs a token.
     "!" and "?" are sure; a full stop is after a plain word of three letters and more that is no abbreviation.
     """
     return _SURE_END.search(text) is not None and not _is_abbreviated(text)
@@ -63,8 +63,8 @@ def _is_abbreviated(text: str) -> bool:
 class SentenceCutter:
     """Cuts a text that arrives in pieces, so that its first sentence can be spoken before the last is written.
 
-    No word is lost, and no decimal, clock time or abbreviation is cut in two. With `eager` a sentence counts as complete
-    as soon as its mark is there (see `ends_sentence`), without the white space after it.
+    No word is lost, and no decimal, clock time or abbreviation is cut in two. With `eager` a sentence is complete as
+    soon as its mark is there (see `ends_sentence`), without the white space after it.
     """
 
     def __init__(self, *, eager: bool = False) -> None:
