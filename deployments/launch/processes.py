@@ -31,6 +31,11 @@ def descendants(ancestor: int) -> list[int]:
     return [pid for pid in family if pid in running]
 
 
+def executes(pid: int, program: str) -> bool:
+    """Whether a process runs a program or script whose path ends like this."""
+    return any(argument.endswith(program) for argument in _command_line(pid)[:3])
+
+
 def ray_address(ancestor: int) -> str | None:
     """Where the Ray answers that this process has started; None while it has not."""
     for pid in descendants(ancestor):
