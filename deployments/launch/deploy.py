@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ray._private.utils import get_ray_address_file
 from ray.scripts.scripts import cli as ray_command
 from ray.serve.scripts import cli as serve_command
 
@@ -59,6 +60,8 @@ def _start_ray(metrics_port: str) -> str:
         "include-log-monitor": False,
     }
     _run(ray_command, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
+    # it is nobody else's: with this file any `ray.init()` on the machine would join it
+    Path(get_ray_address_file(None)).unlink()
     for pid in descendants(os.getpid()):
         if executes(pid, DASHBOARD):
             os.kill(pid, signal.SIGTERM)
