@@ -1,8 +1,8 @@
 """A step: starts Ray on this machine and deploys the applications to it. Both go on when it ends.
 
 What Ray starts for people who look at a cluster is left out, it takes 0.4 GB and a sixth of an idle product's CPU: the
-dashboard, the autoscaler, the monitor that copies logs to a driver, the server of Ray's client. With RAY_ADDRESS set it
-deploys to that cluster and starts nothing.
+dashboard, the autoscaler, the monitor that copies logs to a driver, the server of Ray's client. Workers are forked by
+`fork_server`. With RAY_ADDRESS set it deploys to that cluster and starts nothing.
 """
 
 from __future__ import annotations
@@ -11,63 +11,93 @@ import contextlib
 import io
 import os
 import signal
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
-from ray._private.utils import get_ray_address_file
+from ray._private import utils
 from ray.scripts.scripts import cli as ray_command
 from ray.serve.scripts import cli as serve_command
 
 from convonet.settings import Settings
 from deployments.config_check import read_config
 from deployments.launch.errors import LaunchError
-from deployments.launch.processes import descendants, executes, ray_address
-from deployments.launch.steps import ROOT, run_step
+from deployments.launch.fork_worker import SOCKET
+from deployments.launch.processes import RAYLET, descendants, executes, ray_address
+from deployments.launch.steps import ROOT, command, run_step
 
 DASHBOARD = "ray/dashboard/dashboard.py"
 """It is started all the same, with nothing to do."""
 
 
-def deploy(metrics_port: str) -> None:
-    """Start Ray, unless there is one, and deploy serve_config.yaml."""
-    settings = Settings.load()
-    config = _config_file(settings)
-    address = os.environ.get("RAY_ADDRESS") or _start_ray(metrics_port)
+FIRST_JOB = "01000000"
+"""How Ray names the first driver of a cluster: all workers of the applications belong to it."""
+
+
+def deploy(metrics_port: str, scratch: str) -> None:
+    """Start Ray, unless there is one, and deploy serve_config.yaml; `scratch` is a folder of ours."""
+    config = _config_file(Settings.load())
+    address = os.environ.get("RAY_ADDRESS") or _start_ray(metrics_port, Path(scratch) / "fork.sock")
     _run(serve_command, "run", "--non-blocking", "--address", address, str(config))
 
 
-def without_client_server(params: Any, _: bool) -> None:
-    """Hook of `ray start`, which has no option for it: start no server for Ray's client."""
+def what_has_no_option(params: Any, _: bool) -> None:
+    """Hook of `ray start`: start no server for Ray's client, and workers through `fork_worker`."""
     params.ray_client_server_port = None
+    params.setup_worker_path = str(Path(__file__).with_name("fork_worker.py"))
 
 
-def _start_ray(metrics_port: str) -> str:
+def _start_ray(metrics_port: str, fork_socket: Path) -> str:
     """Returns its address."""
     if os.environ.get("RAY_AUTH_MODE") == "token":
         # it prints the token
         with contextlib.redirect_stdout(io.StringIO()):
             _run(ray_command, "get-auth-token", "--generate")
-    os.environ["RAY_START_HOOK"] = "deployments.launch.deploy.without_client_server"
+    os.environ["RAY_START_HOOK"] = "deployments.launch.deploy.what_has_no_option"
+    os.environ[SOCKET] = str(fork_socket)
     options = {
         # free ones: this may not be the only Ray on the machine
         "port": 0,
         "min-worker-port": 0,
         "max-worker-port": 0,
         "dashboard-agent-listen-port": 0,
+        "dashboard-port": 0,
         "metrics-export-port": metrics_port,
         "include-dashboard": False,
         "include-log-monitor": False,
     }
     _run(ray_command, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
     # it is nobody else's: with this file any `ray.init()` on the machine would join it
-    Path(get_ray_address_file(None)).unlink()
-    for pid in descendants(os.getpid()):
-        if executes(pid, DASHBOARD):
-            os.kill(pid, signal.SIGTERM)
+    Path(utils.get_ray_address_file(None)).unlink()
+    _end(DASHBOARD)
+    _start_fork_server(fork_socket)
     if (address := ray_address(os.getpid())) is None:
         raise LaunchError("Ray has started and ended at once")
     return address
+
+
+def _end(program: str) -> None:
+    for pid in _running(program):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _start_fork_server(path: Path) -> None:
+    (raylet,) = _running(RAYLET)
+    with socket.socket(socket.AF_UNIX) as listener:
+        # whoever orders a worker waits here until the server has imported all, or is refused when it has ended
+        listener.bind(str(path))
+        listener.listen()
+        subprocess.Popen(
+            command("fork_server", str(listener.fileno())),
+            env={**os.environ, "RAY_JOB_ID": FIRST_JOB, "RAY_RAYLET_PID": str(raylet)},
+            pass_fds=[listener.fileno()],
+        )
+
+
+def _running(program: str) -> list[int]:
+    return [pid for pid in descendants(os.getpid()) if executes(pid, program)]
 
 
 def _run(command: Any, *arguments: str) -> None:

