@@ -7,25 +7,22 @@ must be and no more. Called when a deployment's module is imported, which is bef
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from typing import Any
 
-REPLICA = "ray.serve._private.replica"
-"""A replica's process has imported it before it imports a deployment. Others shall not: it takes 65 MB."""
+import ray
+from ray.serve._private import replica
+
+_bind: Callable[[Any, str], int] = replica.add_port_to_grpc_server  # type: ignore[attr-defined]
 
 
 def bind_to_node_address() -> None:
     """Make this process's replica listen on its node's address only; harmless outside a replica."""
-    replica: Any = sys.modules.get(REPLICA)
-    if replica is not None:
-        replica.add_port_to_grpc_server = _bind_to_node_address
+    replica.add_port_to_grpc_server = _bind_to_node_address  # type: ignore[attr-defined]
 
 
 def _bind_to_node_address(server: Any, address: str) -> int:
-    import ray
-    from ray._common.tls_utils import add_port_to_grpc_server
-
     host, port = address.rsplit(":", 1)
     if host == "[::]":
         host = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-    return add_port_to_grpc_server(server, f"{host}:{port}")  # type: ignore[no-any-return, no-untyped-call]
+    return _bind(server, f"{host}:{port}")

@@ -16,47 +16,47 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ray._private import utils
-from ray.scripts.scripts import cli as ray_command
-from ray.serve.scripts import cli as serve_command
-
-from convonet.settings import Settings
-from deployments.config_check import read_config
 from deployments.launch.errors import LaunchError
 from deployments.launch.fork_worker import SOCKET
-from deployments.launch.processes import RAYLET, descendants, executes, ray_address
+from deployments.launch.processes import descendants, executes, ray_address
 from deployments.launch.steps import ROOT, command, run_step
 
 DASHBOARD = "ray/dashboard/dashboard.py"
 """It is started all the same, with nothing to do."""
 
 
-FIRST_JOB = "01000000"
-"""How Ray names the first driver of a cluster: all workers of the applications belong to it."""
-
-
 def deploy(metrics_port: str, scratch: str) -> None:
     """Start Ray, unless there is one, and deploy serve_config.yaml; `scratch` is a folder of ours."""
-    config = _config_file(Settings.load())
-    address = os.environ.get("RAY_ADDRESS") or _start_ray(metrics_port, Path(scratch) / "fork.sock")
-    _run(serve_command, "run", "--non-blocking", "--address", address, str(config))
+    address = os.environ.get("RAY_ADDRESS")
+    if address is None:
+        _start_fork_server(Path(scratch) / "fork.sock")
+    # Ray takes a second to import, the fork server more
+    from ray.serve.scripts import cli as serve
+
+    config = _config_file()
+    address = address or _start_ray(metrics_port)
+    _run(serve, "run", "--non-blocking", "--address", address, str(config))
 
 
-def what_has_no_option(params: Any, _: bool) -> None:
-    """Hook of `ray start`: start no server for Ray's client, and workers through `fork_worker`."""
-    params.ray_client_server_port = None
-    params.setup_worker_path = str(Path(__file__).with_name("fork_worker.py"))
+def _start_fork_server(path: Path) -> None:
+    os.environ[SOCKET] = str(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        # who orders a worker waits here until all is imported, or is refused when the server has ended
+        listener.bind(str(path))
+        listener.listen()
+        subprocess.Popen(command("fork_server", str(listener.fileno())), pass_fds=[listener.fileno()])
 
 
-def _start_ray(metrics_port: str, fork_socket: Path) -> str:
+def _start_ray(metrics_port: str) -> str:
     """Returns its address."""
+    from ray._private import utils
+    from ray.scripts.scripts import cli as ray
+
     if os.environ.get("RAY_AUTH_MODE") == "token":
         # it prints the token
         with contextlib.redirect_stdout(io.StringIO()):
-            _run(ray_command, "get-auth-token", "--generate")
-    os.environ["RAY_START_HOOK"] = "deployments.launch.deploy.what_has_no_option"
-    os.environ[SOCKET] = str(fork_socket)
+            _run(ray, "get-auth-token", "--generate")
+    os.environ["RAY_START_HOOK"] = f"{what_has_no_option.__module__}.{what_has_no_option.__name__}"
     options = {
         # free ones: this may not be the only Ray on the machine
         "port": 0,
@@ -68,45 +68,35 @@ def _start_ray(metrics_port: str, fork_socket: Path) -> str:
         "include-dashboard": False,
         "include-log-monitor": False,
     }
-    _run(ray_command, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
+    _run(ray, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
     # it is nobody else's: with this file any `ray.init()` on the machine would join it
-    Path(utils.get_ray_address_file(None)).unlink()
-    _end(DASHBOARD)
-    _start_fork_server(fork_socket)
+    Path(utils.get_ray_address_file(None)).unlink()  # type: ignore[attr-defined]
+    for pid in descendants(os.getpid()):
+        if executes(pid, DASHBOARD):
+            os.kill(pid, signal.SIGTERM)
     if (address := ray_address(os.getpid())) is None:
         raise LaunchError("Ray has started and ended at once")
     return address
 
 
-def _end(program: str) -> None:
-    for pid in _running(program):
-        os.kill(pid, signal.SIGTERM)
+def what_has_no_option(params: Any, _: bool) -> None:
+    """Hook of `ray start`: start no server for Ray's client, and workers through `fork_worker`."""
+    params.ray_client_server_port = None
+    params.setup_worker_path = str(Path(__file__).with_name("fork_worker.py"))
 
 
-def _start_fork_server(path: Path) -> None:
-    (raylet,) = _running(RAYLET)
-    with socket.socket(socket.AF_UNIX) as listener:
-        # whoever orders a worker waits here until the server has imported all, or is refused when it has ended
-        listener.bind(str(path))
-        listener.listen()
-        subprocess.Popen(
-            command("fork_server", str(listener.fileno())),
-            env={**os.environ, "RAY_JOB_ID": FIRST_JOB, "RAY_RAYLET_PID": str(raylet)},
-            pass_fds=[listener.fileno()],
-        )
+def _run(cli: Any, *arguments: str) -> None:
+    cli(list(arguments), standalone_mode=False)
 
 
-def _running(program: str) -> list[int]:
-    return [pid for pid in descendants(os.getpid()) if executes(pid, program)]
-
-
-def _run(command: Any, *arguments: str) -> None:
-    command(list(arguments), standalone_mode=False)
-
-
-def _config_file(settings: Settings) -> Path:
+def _config_file() -> Path:
     """serve_config.yaml itself, or a copy with the address that the settings ask for."""
-    path = ROOT / "serve_config.yaml"
+    import yaml
+
+    from convonet.settings import Settings
+    from deployments.config_check import read_config
+
+    path, settings = ROOT / "serve_config.yaml", Settings.load()
     config = read_config(path)
     address = {"host": settings.host, "port": settings.port}
     if config["http_options"] == address:

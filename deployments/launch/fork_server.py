@@ -1,10 +1,9 @@
-"""Starts Ray's workers by forking one process that has imported what all of them import.
+"""Starts Ray's workers by forking one process that has imported what they import.
 
 A worker that starts by itself spends 1.3 s of CPU on imports and has 65 MB of modules of its own; a forked one is there
-after 0.1 s and shares them. `deploy` starts this server beside Ray's raylet, which starts `fork_worker` in place of a
-worker: that asks here for one, and starts one the usual way where this server can't help.
-
-Only Ray and other libraries are imported: our own code may change while Ray runs, and a new replica must see that.
+after 0.1 s and shares them. `deploy` starts this server, and Ray's raylet starts `fork_worker` in place of a worker:
+that orders one here, and starts it the usual way where this server can't help. When our code has changed the server
+starts anew, so that a redeploy finds it.
 """
 
 from __future__ import annotations
@@ -18,40 +17,50 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import SimpleNamespace
 from typing import Any
 
-MODULES = (
-    "ray._private.workers.default_worker",
-    "ray.serve._private.controller",
-    "ray.serve._private.haproxy",
-    "ray.serve._private.proxy",
-    "ray.serve._private.replica",
-    # what two or more of our replicas import
+import deployments
+
+LIBRARIES = (
     "argon2",
     "asyncpg",
+    "fastapi",
+    "grpc.aio",
     "jwt",
     "langgraph.graph",
-    "mcp.client",
     "mcp.server.mcpserver",
+    "numpy",
     "phonenumbers",
     "pydantic_settings",
     "redis.asyncio",
     "sqlalchemy.ext.asyncio",
     "structlog",
 )
+"""Of what Ray and our code import, that which takes long: there is time for it while Ray starts."""
+
+RAY = (
+    "ray._private.workers.default_worker",
+    "ray.serve._private.controller",
+    "ray.serve._private.haproxy",
+    "ray.serve._private.proxy",
+    "ray.serve._private.replica",
+)
+
+OURS = ("actors", "convonet", "deployments")
 
 SAME = ("RAY_JOB_ID", "RAY_RAYLET_PID")
-"""Ray reads these once, when it is imported: a worker with others can't be forked from here."""
+"""Ray reads these once, when it is imported: all workers from here have those of the first."""
 
 LENGTH = struct.Struct("!I")
 ANSWER = struct.Struct("!i")
-"""The worker's pid; 0 for one that can't be forked from here."""
+"""The worker's pid; 0 for one that is not forked."""
 
 STANDARD_FDS = 3
 
@@ -60,35 +69,73 @@ STANDARD_FDS = 3
 class Order:
     """A worker to be: its command line, environment and folder, and its standard input, output and error."""
 
+    connection: socket.socket
+    fds: list[int]
     arguments: list[str]
     environment: dict[str, str]
     folder: str
     oom_score: str
-    fds: list[int]
 
-    @property
-    def is_forkable(self) -> bool:
-        """Whether Ray, as this process has imported it, is what that worker wants."""
-        return all(self.environment.get(name) == os.environ.get(name) for name in SAME)
+    def answer(self, pid: int) -> None:
+        """Tell who ordered it, and be done with it."""
+        for fd in self.fds:
+            os.close(fd)
+        self.connection.sendall(ANSWER.pack(pid))
+        self.connection.close()
 
 
 def main(listener: socket.socket) -> None:
     """Import, then fork a worker for each order. Returns in no process but the workers, when they are over."""
-    _import_all()
+    for name in LIBRARIES:
+        import_module(name)
+    order = _next_order(listener)
+    os.environ.update({name: order.environment[name] for name in SAME})
+    _import_ray_and_ours()
     _require_safe_to_fork()
     # what is frozen is not visited by the collector, whose marks would copy it into each worker
     gc.collect()
     gc.freeze()
     # ended workers leave nothing behind
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    order = _serve(listener)
+    files = {file: _changed_at(file) for file in _our_files()}
+    while not _fork(order):
+        order = _next_order(listener)
+        if any(_changed_at(file) != at for file, at in files.items()):
+            order.answer(0)
+            listener.set_inheritable(True)
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+    listener.close()
     _become(order)
 
 
-def _import_all() -> None:
+def _import_ray_and_ours() -> None:
     with _class_ids_of_the_system():
-        for name in MODULES:
+        for name in RAY:
             import_module(name)
+        deployments.prepare_replica()
+        for name in _our_modules():
+            import_module(name)
+
+
+def _our_modules() -> Iterator[str]:
+    """All that the applications are made of; with it comes what they import."""
+    for package in iter_modules(deployments.__path__, "deployments."):
+        if package.ispkg and package.name != __package__:
+            path = import_module(package.name).__path__
+            yield from (module.name for module in iter_modules(path, f"{package.name}."))
+
+
+def _our_files() -> list[str]:
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OURS]
+    return [module.__file__ for module in modules if module.__file__ is not None]
+
+
+def _changed_at(file: str) -> int:
+    """0 for one that is gone."""
+    try:
+        return os.stat(file).st_mtime_ns  # noqa: PTH116 -- hundreds for each worker
+    except FileNotFoundError:
+        return 0
 
 
 @contextmanager
@@ -124,37 +171,34 @@ def _id_of_a_child() -> bytes:
         return pipe.read()
 
 
-def _serve(listener: socket.socket) -> Order:
-    """Answer orders; returns only in a forked worker, its own one."""
+def _next_order(listener: socket.socket) -> Order:
     while True:
         connection, _ = listener.accept()
-        with connection:
-            try:
-                order = _receive(connection)
-            except (OSError, ValueError, struct.error):
-                # whoever asked is gone
-                continue
-            pid = os.fork() if order.is_forkable else -1
-            if pid == 0:
-                listener.close()
-                return order
-            for fd in order.fds:
-                os.close(fd)
-            connection.sendall(ANSWER.pack(max(pid, 0)))
+        fds = array.array("i")
+        try:
+            head, controls, _, _ = connection.recvmsg(LENGTH.size, socket.CMSG_LEN(STANDARD_FDS * fds.itemsize))
+            for _, _, data in controls:
+                fds.frombytes(data)
+            (length,) = LENGTH.unpack(head)
+            with connection.makefile("rb") as rest:
+                return Order(connection, fds.tolist(), **json.loads(rest.read(length)))
+        except (OSError, ValueError, struct.error):
+            # whoever ordered is gone
+            connection.close()
 
 
-def _receive(connection: socket.socket) -> Order:
-    fds = array.array("i")
-    head, controls, _, _ = connection.recvmsg(LENGTH.size, socket.CMSG_LEN(STANDARD_FDS * fds.itemsize))
-    for _, _, data in controls:
-        fds.frombytes(data)
-    (length,) = LENGTH.unpack(head)
-    with connection.makefile("rb") as rest:
-        return Order(**json.loads(rest.read(length)), fds=fds.tolist())
+def _fork(order: Order) -> bool:
+    """Fork its worker if it is one for the Ray that is imported here; returns whether this is that worker."""
+    is_forkable = all(order.environment.get(name) == os.environ[name] for name in SAME)
+    pid = os.fork() if is_forkable else -1
+    if pid == 0:
+        return True
+    order.answer(max(pid, 0))
+    return False
 
 
 def _become(order: Order) -> None:
-    """Be that worker."""
+    order.connection.close()
     # Ray ends a worker together with its process group
     os.setpgid(0, 0)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
