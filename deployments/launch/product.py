@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -33,16 +34,22 @@ LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
 """Who wants to speak with our Ray has to read a file that only we can."""
 
 
+PROMETHEUS_TARGETS = "prometheus-targets.json"
+"""In the data folder, for monitoring/prometheus.yml: where the metrics are."""
+
+
 class Product:
     """Ray, the applications in it, and everything that they start."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
         port = settings.metrics_port or _free_port()
-        self.metrics_url = f"http://{_reachable(settings.host)}:{port}/metrics"
+        metrics_address = f"{_reachable(settings.host)}:{port}"
+        self.metrics_url = f"http://{metrics_address}/metrics"
+        (settings.data_dir / PROMETHEUS_TARGETS).write_text(json.dumps([{"targets": [metrics_address]}]))
         self.url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
-        self._environment = {**os.environ, **_ray_flags(settings, scratch)}
+        self._environment = {**os.environ, **ray_flags(settings, scratch)}
         say(f"Starting Ray and the services (log: {self._log_path})")
         self._deploying = self._start("deploy", str(port), str(scratch))
 
@@ -108,7 +115,7 @@ def ray_env() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
+def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     """Those flags; on a laptop also those that keep every listener on the loopback interface."""
     flags = (
         LOCAL_RAY
