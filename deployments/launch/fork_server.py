@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import iter_modules, walk_packages
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -117,11 +117,15 @@ def _import_ray_and_ours() -> None:
 
 
 def _our_modules() -> Iterator[str]:
-    """All that the applications are made of; with it comes what they import."""
+    """All that the applications and the domains are made of; with it comes what they import."""
     for package in iter_modules(deployments.__path__, "deployments."):
         if package.ispkg and package.name != __package__:
-            path = import_module(package.name).__path__
-            yield from (module.name for module in iter_modules(path, f"{package.name}."))
+            yield from _modules_in(package.name)
+    yield from _modules_in("convonet.domains")
+
+
+def _modules_in(package: str) -> Iterator[str]:
+    return (module.name for module in walk_packages(import_module(package).__path__, f"{package}."))
 
 
 def _our_files() -> list[str]:

@@ -50,6 +50,7 @@ class Product:
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
         self._environment = {**os.environ, **ray_flags(settings, scratch)}
+        self._is_ours = "RAY_ADDRESS" not in os.environ
         say(f"Starting Ray and the services (log: {self._log_path})")
         self._deploying = self._start("deploy", str(port), str(scratch))
 
@@ -58,8 +59,7 @@ class Product:
         told: set[str] = set()
         started = time.monotonic()
         while time.monotonic() - started < START_TIMEOUT_S:
-            if self._deploying.poll():
-                raise LaunchError(f"Ray can't be started:\n{self._end_of_log()}")
+            self._require_alive()
             state = look(self.url)
             for part in sorted(state.ready - told):
                 say(f"{part} is ready after {time.monotonic() - started:.0f} s")
@@ -73,9 +73,8 @@ class Product:
 
     def wait(self) -> None:
         """Return only by Ctrl-C, or with `LaunchError` when one of Ray's own processes dies."""
-        vital = [pid for pid in descendants(os.getpid()) if any(executes(pid, program) for program in (GCS, RAYLET))]
         ends = select.poll()
-        for pid in vital:
+        for pid in _vital():
             ends.register(os.pidfd_open(pid), select.POLLIN)
         ends.poll()
         raise LaunchError(f"a process of Ray's ended:\n{self._end_of_log()}")
@@ -83,7 +82,7 @@ class Product:
     def stop(self) -> None:
         """End it: kindly first, then whatever of it is left."""
         self._deploying.terminate()
-        if address := self._environment.get("RAY_ADDRESS") or ray_address(os.getpid()):
+        if address := self._environment.get("RAY_ADDRESS") or _own_address():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._start("shutdown", address).wait(STOP_TIMEOUT_S)
         while left := descendants(os.getpid()):
@@ -105,8 +104,24 @@ class Product:
             start_new_session=True,
         )
 
+    def _require_alive(self) -> None:
+        """While it starts."""
+        deployed = self._deploying.poll()
+        if deployed or (deployed == 0 and self._is_ours and len(_vital()) < 2):
+            raise LaunchError(f"Ray can't be started:\n{self._end_of_log()}")
+
     def _end_of_log(self) -> str:
         return "\n".join(f"  {line}" for line in self._log_path.read_text(errors="replace").splitlines()[-15:])
+
+
+def _vital() -> list[int]:
+    """Ray's own processes, without which nothing else lives."""
+    return [pid for pid in descendants(os.getpid()) if executes(pid, GCS) or executes(pid, RAYLET)]
+
+
+def _own_address() -> str | None:
+    """Where our Ray answers; None while it can't."""
+    return ray_address(os.getpid()) if len(_vital()) == 2 else None
 
 
 def ray_env() -> dict[str, str]:

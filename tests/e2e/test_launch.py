@@ -14,7 +14,6 @@ from deployments.config_check import read_config
 from tests.e2e.product import PIN, ROOT, Product
 from tests.fixtures.ports import free_port
 
-
 log = logging.getLogger(__name__)
 
 MOST_MEMORY_MIB = 2000
