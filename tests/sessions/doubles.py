@@ -11,7 +11,6 @@ from contextlib import aclosing, asynccontextmanager
 from actors.session_host import SessionHost
 from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.auth.pin import FixedPin
-from convonet.auth.throttle import LocalThrottle
 from convonet.gateway.ports import ClientGone, HostLost
 from convonet.gateway.relay import Relay
 from convonet.ids import UserId
@@ -20,7 +19,7 @@ from convonet.sessions.messages import OpenSession
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings
 from convonet.speech.base import SpokenAudio, Transcript
-from convonet.storage.checkpoints import MemoryCheckpoints
+from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 
 PIN = "471182"
 AUDIO = b"\x1aE\xdf\xa3" + bytes(2000)
@@ -113,8 +112,8 @@ class World:
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
         loop = asyncio.get_running_loop()
-        self.checkpoints = MemoryCheckpoints(clock=loop.time)
-        self.throttle = LocalThrottle(self.settings, clock=loop.time)
+        self.checkpoints = inline_checkpoints(clock=loop.time)
+        self.throttle = inline_throttle(self.settings, clock=loop.time)
         self.records = []
         self.calls = LiveCalls("host", clock=loop.time)
         self.services = Services(
