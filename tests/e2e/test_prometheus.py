@@ -154,7 +154,7 @@ def test_what_was_done_is_what_is_counted(prometheus):
 
 def test_every_part_tells_how_late_its_event_loop_is(prometheus):
     parts = prometheus.labels("part", "ray_convonet_loop_lag_ms")
-    assert parts >= {"voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm", "store"}
+    assert parts >= {"voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm"}
     assert prometheus.ask("count(ray_convonet_sessions)") == [2]
 
 
