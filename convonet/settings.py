@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",
-        description="Folder of all that is kept on this machine: databases, checkpoints, the signing key, the demo PIN.",
+        description="Folder of all that is kept on this machine: databases, calls, signing key, demo PIN.",
     )
     public_origins: str = Field(
         "",

@@ -19,8 +19,7 @@ PATIENCE_S = 2.0
 after the other, not turned away."""
 
 MAX_WAITING = 100
-"""Checks that may wait in one process; each looks again every `BRIEF_S`, and looking takes 0.1 ms of CPU in the file and
-0.3 ms in Redis."""
+"""Checks that may wait in one process; each looks again every `BRIEF_S`, which takes 0.1 ms of CPU."""
 
 CROWDED_RETRY_MS = 1_000
 
