@@ -199,6 +199,13 @@ class Settings(BaseSettings):
     tts_timeout_s: Seconds = Field(
         8.0, alias="CONVONET_TTS_TIMEOUT_S", description="Longest wait for a hosted voice, retries included."
     )
+    tts_sockets: int = Field(
+        45,
+        alias="CONVONET_TTS_SOCKETS",
+        ge=0,
+        description="Voice connections (WebSockets) that all replicas together hold open at Deepgram, which allows 45 "
+        "for a project without a contract. Other answers are spoken by a request for each sentence; 0: all are.",
+    )
     local_voice: str = Field(
         "en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech."
     )
