@@ -25,7 +25,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "speech": ("convonet.speech", "deployments.speech"),
     "agent": ("convonet.agents", "actors.remote", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
-    "storage": ("convonet.storage", "convonet.records", "actors.store"),
+    "storage": ("convonet.storage", "convonet.records"),
     "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": (

@@ -9,15 +9,16 @@ from actors.handles import handle_to
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
 from actors.session_registry import SessionRegistry
-from actors.store import checkpoint_store, throttle
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
+from convonet.auth.throttle import throttle
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.metrics.turns import measured
 from convonet.monitor.live_calls import LiveCalls
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
+from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from deployments.measuring import begin_session_counters, measure
 from deployments.reporting import replica_name, reporting

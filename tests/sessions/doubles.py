@@ -12,7 +12,6 @@ from dataclasses import replace
 from actors.session_registry import SessionRegistry
 from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.auth.pin import FixedPin
-from convonet.auth.throttle import LocalThrottle
 from convonet.errors import StorageError
 from convonet.gateway.connection import CallerConnection
 from convonet.gateway.ports import ClientGone
@@ -22,7 +21,7 @@ from convonet.protocol.frames import HEADER_BYTES, FrameHeader
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings
 from convonet.speech.base import SpokenAudio, SpokenChunk, Transcript
-from tests.sessions.memory_store import MemoryCheckpoints
+from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 
 PIN = "471182"
 AUDIO = b"\x1aE\xdf\xa3" + bytes(2000)
@@ -181,8 +180,8 @@ class World:
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
         loop = asyncio.get_running_loop()
-        self.checkpoints = MemoryCheckpoints(clock=loop.time)
-        self.throttle = LocalThrottle(self.settings, clock=loop.time)
+        self.checkpoints = inline_checkpoints(clock=loop.time)
+        self.throttle = inline_throttle(self.settings, clock=loop.time)
         self.records = []
         self.calls = LiveCalls("replica", clock=loop.time)
         self.services = Services(
@@ -214,6 +213,10 @@ class World:
 
     def session_of(self, client):
         return self.replica_of(client.session_id).session(client.session_id)
+
+    async def flush_store(self):
+        """The store loses all that it has."""
+        await self.checkpoints._sqlite.run(lambda connection: connection.executescript("DELETE FROM sessions"))
 
     @property
     def sessions(self):

@@ -339,7 +339,7 @@ async def test_a_checkpoint_that_the_store_has_lost_is_written_again():
         client.say("text_input", text="before the flush")
         await client.answer()
         await asyncio.sleep(0.1)
-        world.checkpoints._rows.clear()
+        await world.flush_store()
         await asyncio.sleep(2 * CONFIRM_EVERY_S)
         world.kill(world.replica_of(client.session_id))
         await client.until("auth_ok", resumed=True)
