@@ -102,6 +102,7 @@ class ScriptedAgent:
     def __init__(self, delay=0.2):
         self.delay = delay
         self.fails_with = self.answers_with = None
+        self.pieces, self.piece_delay = (), 0
         self.effects = []
         self.cancelled = 0
         self.language = None
@@ -116,8 +117,10 @@ class ScriptedAgent:
             if self.fails_with is not None:
                 raise self.fails_with
             yield ToolFinished("1", "create_todo", "Adding the todo", True, "done", 1.0)
-            text = self.answers_with or f"You said {request.transcript}."
-            yield TextDelta(text)
+            text = "".join(self.pieces) or self.answers_with or f"You said {request.transcript}."
+            for number, piece in enumerate(self.pieces or [text]):
+                await asyncio.sleep(self.piece_delay if number else 0)
+                yield TextDelta(piece)
             said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
             yield Final(text, "todo", "offline", "rules", request.history + said)
         except (asyncio.CancelledError, GeneratorExit):
