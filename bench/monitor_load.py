@@ -132,7 +132,7 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     watch, record = _ignore, _ignore
     if is_told:
         figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-        reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+        reporter = Reporter("voice", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
         watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
     async with asyncio.TaskGroup() as group:

@@ -285,6 +285,7 @@ class CallerConnection:
         except TimeoutError:
             raise CapacityError("admission took too long") from None
         self._session, self._streams = session, message.audio == "stream"
+        log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
         self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
 

@@ -1,4 +1,4 @@
-"""Local speech as a Serve application of its own, reached by handle only: no session host runs recognition itself."""
+"""Local speech as a Serve application of its own, reached by handle only: no voice replica runs recognition itself."""
 
 from typing import cast
 

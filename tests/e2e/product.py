@@ -10,8 +10,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import jwt
-
 from tests.fixtures.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -142,11 +140,6 @@ class Product:
         while sum(Path(f"/proc/{pid}").exists() for pid in self.replicas(deployment).values()) < count:
             assert time.monotonic() < deadline, f"{deployment} has fewer than {count} replicas"
             time.sleep(0.2)
-
-    def host_of(self, resume_token: str) -> int:
-        """Pid of the session host that a resume token names."""
-        claims = jwt.decode(resume_token, options={"verify_signature": False})
-        return self.replicas("SessionHost")[claims["host"]]
 
     def voice_replica_of(self, session_id: str) -> int:
         """Pid of the voice replica that attached this session last."""

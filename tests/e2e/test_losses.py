@@ -58,7 +58,7 @@ def test_a_reload_in_mid_turn_resumes_and_the_answer_arrives(product, chromium):
         mark = len(caller.frames)
         caller.page.reload()
         assert caller.until("auth_ok", after=mark)["resumed"] is True
-        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.until("sound", after=mark, is_last=True)
         caller.page.get_by_text("buy flowers").first.wait_for()
     assert count(product, "buy flowers") == 1
 
@@ -102,7 +102,7 @@ def test_a_voice_replica_killed_in_mid_turn_loses_nothing(product, chromium):
         killed_at = kill(replica)
         caller.until("auth_ok", after=mark, resumed=True)
         assert time.monotonic() - killed_at < RESUMED_WITHIN_S
-        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.until("sound", after=mark, is_last=True)
         caller.page.get_by_text("buy sugar").first.wait_for()
     assert count(product, "buy sugar") == 1
 
@@ -121,7 +121,7 @@ def test_a_voice_replica_killed_while_the_caller_speaks_loses_nothing(product, c
         assert time.monotonic() - killed_at < RESUMED_WITHIN_S
         caller.wait_for_microphone(end)
         caller.page.mouse.up()
-        caller.until("audio_chunk", is_final=True)
+        caller.until("sound", is_last=True)
     assert count(product, "buy coffee") == 1
 
 
