@@ -18,6 +18,7 @@
     │   └── AgentTimeout         it took too long
     ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
     │   └── NotFound
+    ├── ToolsUnavailable         no tool server can be reached
     ├── CrmUnavailable           the CRM that the operator connected does not answer
     └── StorageError             a database or checkpoint store failed
         ├── StorageRefused       the store is there and will never do what it was asked
@@ -203,6 +204,12 @@ class DomainError(ConvonetError):
 
 class NotFound(DomainError):
     """The thing does not exist, or belongs to somebody else: both look alike."""
+
+
+class ToolsUnavailable(ConvonetError):
+    """No server of the tools can be reached."""
+
+    retryable = True
 
 
 class CrmUnavailable(ConvonetError):

@@ -119,7 +119,8 @@ class Settings(BaseSettings):
     tools_url: AnyHttpUrl | None = Field(
         None,
         alias="CONVONET_TOOLS_URL",
-        description="Base URL of the MCP servers; default: `/mcp` on this machine's own port.",
+        description="Base URL of other MCP servers, reached by streamable HTTP: a domain's is at `<base>/<domain>`. "
+        "Default: the product's own tools, by a way of their own.",
     )
     signing_key: SecretStr | None = Field(
         None,
@@ -541,11 +542,6 @@ class Settings(BaseSettings):
             "ssl" + o.removeprefix("sslmode") if o.startswith("sslmode=") else o for o in query.split("&")
         )
         return f"postgresql+asyncpg://{address}" + (f"?{options}" if options else "")
-
-    @property
-    def mcp_base_url(self) -> str:
-        """Base URL of the MCP servers, without a trailing slash; a domain's server is `<base>/<domain>`."""
-        return str(self.tools_url).rstrip("/") if self.tools_url else f"http://127.0.0.1:{self.port}/mcp"
 
     @property
     def otlp_headers_by_name(self) -> dict[str, str]:
