@@ -98,7 +98,8 @@ export class Playout {
   }
 
   render(output: Float32Array): void {
-    for (let index = 0; index < output.length; index += 1) output[index] = this.fade.next() + this.next();
+    // a fade may begin with this very sample
+    for (let index = 0; index < output.length; index += 1) output[index] = this.next() + this.fade.next();
   }
 
   private next(): number {
@@ -151,6 +152,7 @@ export class Playout {
     this.dry = null;
     // what follows begins at once or waits like any other piece
     this.flowing = this.begins();
+    if (!this.flowing) this.fade.begin([], this.last);
     if (this.queue.length === 0) this.report("over");
   }
 
