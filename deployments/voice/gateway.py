@@ -104,7 +104,7 @@ def gateway_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        replica.sessions.start()
+        await replica.start()
         yield
         await replica.close()
         await callers.stop()
