@@ -30,6 +30,7 @@ from convonet.protocol.server import ErrorMessage
 from convonet.settings import Settings, get_settings
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
+from convonet.web.client_address import TrustedProxies
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.reporting import reporting
@@ -47,7 +48,7 @@ class Gateway:
     def __init__(self, settings: Settings, hosts: ServeSessionHosts) -> None:
         self._settings = settings
         self._hosts = hosts
-        self._sockets = SocketsPerAddress(settings.sessions_per_address)
+        self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
         self._relays: set[Relay] = set()
         self._refusals = 0
 
