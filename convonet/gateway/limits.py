@@ -24,14 +24,15 @@ class MessageRate:
         self._tokens = float(per_s * BURST)
         self._then = clock()
 
-    def allow(self) -> bool:
-        """Whether one more message may come now."""
+    def allow(self, size: int = 1) -> bool:
+        """Whether one more message may come now; a large one counts as `size` small ones."""
         now = self._clock()
         self._tokens = min(self._per_s * BURST, self._tokens + (now - self._then) * self._per_s)
         self._then = now
-        if self._tokens < 1:
+        size = min(size, self._per_s * BURST)
+        if self._tokens < size:
             return False
-        self._tokens -= 1
+        self._tokens -= size
         return True
 
 

@@ -135,7 +135,7 @@ class Relay:
             return await self._socket.receive()
 
     async def _handle_frame(self, frame: str | bytes) -> None:
-        within_rate = self._rate.allow()
+        within_rate = self._rate.allow(1 + len(frame) // self._settings.max_message_bytes)
         if isinstance(frame, bytes):
             if within_rate:
                 self._add_binary(frame)
@@ -260,6 +260,7 @@ class Relay:
                 admitted.cancel()
         if admitted.done() and not admitted.cancelled():
             self._link = link
+            self._socket.allow_large_messages()
 
     def _attach_request(self, message: Authenticate) -> tuple[Attach, str]:
         if message.resume_token is not None:

@@ -5,7 +5,7 @@ import json
 import os
 import struct
 import zlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import CodeType
 
 import pytest
@@ -126,7 +126,7 @@ class RawSocket:
         self._writer.write(data)
 
     async def close_code(self):
-        """Of the server's close frame; what comes before is passed over. None when it just hung up."""
+        """Of the server's close frame; what comes before is passed over."""
         async with asyncio.timeout(10):
             try:
                 while True:
@@ -137,7 +137,7 @@ class RawSocket:
                     if opcode & 0x0F == 8:
                         return int.from_bytes(data[:2])
             except (asyncio.IncompleteReadError, ConnectionError):
-                return None
+                return HUNG_UP
 
 
 def test_every_replica_starts_its_server_with_these_limits():
@@ -212,20 +212,22 @@ async def test_before_login_more_than_a_few_frames_end_the_socket(monkeypatch, o
             socket.frame(TEXT, b"x", fin=False)
         for _ in range(10 * BURST):
             socket.frame(opcode, b"x", fin=opcode != CONTINUATION)
-        assert await socket.close_code() == POLICY
+        assert await socket.close_code() in {POLICY, HUNG_UP}
         assert echo.taken <= BURST
 
 
 async def test_after_login_messages_come_as_fast_as_they_like_and_pings_do_not(monkeypatch):
     async with serving(monkeypatch) as (port, echo), connect(port) as socket:
         await socket.send("known")
+        await socket.recv()
         for _ in range(1_000):
             await socket.send("x")
-        for _ in range(1_001):
+        for _ in range(1_000):
             await socket.recv()
         assert echo.taken == 1_001
-        for _ in range(10 * BURST):
-            await socket.ping(os.urandom(8))
+        with suppress(websockets.ConnectionClosed):
+            for _ in range(10 * BURST):
+                await socket.ping(os.urandom(8))
         assert await closed_with(socket) in {POLICY, HUNG_UP}
 
 
@@ -237,7 +239,7 @@ async def test_empty_fragments_do_not_go_on_for_ever(monkeypatch):
         socket.frame(TEXT, b"", fin=False)
         for _ in range(2_000):
             socket.frame(CONTINUATION, b"", fin=False)
-        assert await socket.close_code() == POLICY
+        assert await socket.close_code() in {POLICY, HUNG_UP}
 
 
 async def test_the_socket_is_not_read_on_while_the_application_is_busy(monkeypatch):
