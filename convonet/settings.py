@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         8_192,
         alias="CONVONET_MAX_CONNECTIONS",
         ge=64,
-        description="Connections that HAProxy holds on each node; fewer where it may not open 2.5 files for each.",
+        description="Connections that HAProxy holds on each node; fewer where it may not open two files for each.",
     )
     connections_per_address: int = Field(
         500,

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import http.client
 import json
+import multiprocessing
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -43,6 +46,7 @@ class FrontDoor:
 
     def __init__(self, port, stats_port, metrics_port, log):
         self.port = port
+        self.pid = 0
         self.stats_port = stats_port
         self.metrics_port = metrics_port
         self.log = log
@@ -50,6 +54,11 @@ class FrontDoor:
     def socket(self, source):
         """A connection of that address that says nothing."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=5, source_address=(source, 0))
+
+    def cpu_s(self):
+        """What it has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def url(self):
@@ -98,6 +107,7 @@ def front_door(folder, backend_port, *, client_timeout_s=60, max_files=None, **s
             stderr=log,
             preexec_fn=lambda: max_files and resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files)),
         )
+    door.pid = process.pid
     try:
         until_it_answers(door, process)
         yield door
@@ -274,6 +284,55 @@ def test_an_answer_may_take_longer_than_a_client_may_be_silent(tmp_path, backend
         assert get(door, "/slow") == "done"
 
 
+def test_requests_that_are_given_up_while_a_server_hangs_cost_nothing(tmp_path):
+    with separate_server() as server, front_door(tmp_path, server.port) as door:
+        for _ in range(20):
+            assert post(door) == "done"
+        os.kill(server.pid, signal.SIGSTOP)
+        before = door.cpu_s()
+        for _ in range(6):
+            with ThreadPoolExecutor(4) as pool:
+                given_up = list(pool.map(lambda _: post(door, timeout=0.5), range(4)))
+            assert given_up == [None] * 4
+        assert door.cpu_s() - before < 0.3
+
+
+@contextmanager
+def separate_server():
+    """A server in a process of its own."""
+    port = free_port()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port,))
+    process.start()
+    process.port = port
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+
+
+def serve(port):
+    routes = [Route("/-/healthz", health), Route("/tool", tool, methods=["POST"])]
+    uvicorn.run(Starlette(routes=routes), port=port, log_config=None)
+
+
+async def tool(request):
+    await request.body()
+    return JSONResponse("done")
+
+
+def post(door, timeout=10):
+    """The answer; None when it was not waited for."""
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=timeout)
+    try:
+        connection.request("POST", "/tool", body=b"x" * 2_000)
+        return json.loads(connection.getresponse().read())
+    except TimeoutError:
+        return None
+    finally:
+        connection.close()
+
+
 def test_what_a_caller_says_of_their_address_is_passed_on_before_the_doors_own_word(tmp_path, backend_port):
     with front_door(tmp_path, backend_port) as door:
         assert get(door, "/headers", **{"X-Forwarded-For": "203.0.113.1"}) == ["203.0.113.1", CALLER]
@@ -290,7 +349,7 @@ def test_statistics_are_for_this_machine_only(tmp_path, backend_port):
 def test_where_few_files_may_be_open_there_are_fewer_connections(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, max_files=1_024) as door:
         assert get(door, "/headers") == [CALLER]
-        possible = int((1_024 - haproxy.OTHER_FILES) / haproxy.FILES_PER_CONNECTION)
+        possible = (1_024 - haproxy.OTHER_FILES) // haproxy.FILES_PER_CONNECTION
         assert f"    maxconn {possible}\n" in (tmp_path / "haproxy.cfg").read_text()
 
 
