@@ -14,6 +14,7 @@ from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
 from convonet.auth.throttle import throttle
+from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.metrics.turns import measured
 from convonet.monitor.live_calls import LiveCalls
@@ -48,6 +49,7 @@ class VoiceReplica:
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
+        self._admission = Admission(AdmissionLimits.of(settings))
         self.sessions = SessionRegistry(
             settings=settings,
             pins=pin_verifier(settings),
@@ -64,12 +66,13 @@ class VoiceReplica:
                 watch=self._calls.watch,
                 timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
+            admission=self._admission,
         )
         self._database = Database(settings.database_url)
         self.health = health_of(
             settings,
             self._database,
-            has_room=lambda: self.sessions.has_room,
+            has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
         )
         begin_session_counters(settings)
