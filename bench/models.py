@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
+import uvloop
 
 from convonet.agents.base import Caller, ChatMessage, TextDelta, TurnRequest
 from convonet.agents.service import AgentService
@@ -217,4 +218,6 @@ if __name__ == "__main__":
     parser.add_argument("--vendors", action="store_true", help="be the vendors: what this starts in another process")
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    asyncio.run(play_vendors() if chosen.vendors else measure(chosen.turns, chosen.at_once, chosen.only))
+    # as Ray's workers have it
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(play_vendors() if chosen.vendors else measure(chosen.turns, chosen.at_once, chosen.only))
