@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import statistics
 import sys
 import tempfile
@@ -76,12 +77,11 @@ async def serve() -> None:
     settings = Settings()
     servers = all_servers(Database(settings.database_url), settings)
     own = await ToolListener(servers, secret=SECRET).start("127.0.0.1")
-    http = uvicorn.Server(uvicorn.Config(http_app(servers, secret=SECRET), port=0, log_level="warning"))
-    serving = asyncio.create_task(http.serve())
-    while not http.started:
-        await asyncio.sleep(0.01)
-    print(own.port, http.servers[0].sockets[0].getsockname()[1], flush=True)
-    await serving
+    http = uvicorn.Server(uvicorn.Config(http_app(servers, secret=SECRET), log_level="warning"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    # what listens already is answered as soon as it is served
+    print(own.port, listening.getsockname()[1], flush=True)
+    await http.serve([listening])
 
 
 async def spend(cost: Cost, server_pid: int, work: Callable[[], Awaitable[object]], calls: int, at_once: int) -> None:
@@ -159,7 +159,7 @@ def main() -> None:
     # the loop that Serve's replicas run on
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if arguments.serve:
-            configure("info")
+            configure("warning")
             runner.run(serve())
             return
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
