@@ -12,6 +12,7 @@
     │   ├── NoSpeech             the utterance holds no speech: ask the caller again
     │   ├── BadAudio             the utterance can't be decoded
     │   └── SpeechUnavailable    the provider failed: another one may work
+    │       └── AnswerBroken     a streamed answer broke off: another one may speak the rest
     ├── AgentError               the agent could not answer
     │   ├── AgentAway            the process that was asked has died, or none is there
     │   └── AgentTimeout         it took too long
@@ -168,6 +169,14 @@ class SpeechUnavailable(SpeechError):
     def __init__(self, detail: str = "", *, retry_same: bool = False) -> None:
         super().__init__(detail)
         self.retry_same = retry_same
+
+
+class AnswerBroken(SpeechUnavailable):
+    """A streamed answer broke off. `sounded` is how many of the pieces given to it have wholly been spoken."""
+
+    def __init__(self, detail: str = "", *, sounded: int) -> None:
+        super().__init__(detail)
+        self.sounded = sounded
 
 
 class AgentError(ConvonetError):

@@ -7,7 +7,6 @@ from functools import cache
 from fastapi import FastAPI
 
 from actors.remote_tools import remote_tools
-from actors.store import checkpoint_store
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
@@ -17,6 +16,7 @@ from convonet.auth.pin import only_caller
 from convonet.metrics.definitions import RECORDS_WAITING
 from convonet.metrics.turns import measured
 from convonet.settings import get_settings
+from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
 from deployments.measuring import measure

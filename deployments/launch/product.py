@@ -107,7 +107,7 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     """Those flags; on a laptop also those that keep every listener on the loopback interface."""
     flags = ray_env() | {
         "HAPROXY_BINARY": str(get_haproxy_binary()),
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy.py"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
@@ -121,7 +121,7 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
     }
     if settings.host in LOOPBACK:
-        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
+        flags |= LOOPBACK_NODE
     return {name: value for name, value in flags.items() if name not in os.environ}
 
 
