@@ -3,9 +3,9 @@
     .venv/bin/python -m bench.compare [--quick] [--levels 1,10,50] [--systems convonet,bare] ...
 
 Servers run on one core, callers and vendors on another. Each system is started afresh for each of its runs, in the
-order A B C D D C B A, so that a machine that becomes slower is slower for all. Writes the tables of docs/performance.md,
-and all figures as JSON, to .cache/bench/. Callers: `bench.harness.callers`; vendors: `bench.vendors`; the oracle:
-`bench.harness.script`.
+order A B C D D C B A, so that a machine that becomes slower is slower for all. The tables of docs/performance.md and
+all figures as JSON are written to .cache/bench/. Callers: `bench.harness.callers`; vendors: `bench.vendors`; the
+oracle: `bench.harness.script`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Plan:
         settle_s: from ready until the idle server is looked at, for `idle_s`; not looked at with 0.
         capacity_s: of each probe; not searched with 0.
         passes: runs of each system.
-        retries: how often in all a suspect level is measured again.
+        retries: how many suspect levels are measured again, each once.
     """
 
     systems: tuple[str, ...] = tuple(SYSTEMS)
@@ -81,7 +81,15 @@ class Plan:
 
 
 QUICK = Plan(
-    levels=(1, 10), window_s=9.0, window_one_s=14.0, tool=False, settle_s=8.0, idle_s=15.0, capacity_s=0.0, passes=1
+    levels=(1, 10),
+    window_s=9.0,
+    window_one_s=14.0,
+    tool=False,
+    settle_s=8.0,
+    idle_s=15.0,
+    capacity_s=0.0,
+    passes=1,
+    retries=2,
 )
 
 
@@ -121,10 +129,9 @@ class Measurement:
         """The level, and again when others disturbed it."""
         result = _measure(target, load)
         yield result
-        while result.use.suspicion and self._retries > 0:
+        if result.use.suspicion and self._retries > 0:
             self._retries -= 1
-            result = _measure(target, load)
-            yield result
+            yield _measure(target, load)
 
     def _capacity(self, target: Target) -> Capacity:
         found = find_capacity(
@@ -178,7 +185,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--systems", help=f"comma-separated, of {', '.join(SYSTEMS)}")
     parser.add_argument("--levels", type=_cores, help="calls at a time, as in 1,10,50")
     parser.add_argument("--passes", type=int, help="runs of each system")
-    parser.add_argument("--no-capacity", action="store_true")
+    parser.add_argument("--no-capacity", action="store_true", help="do not search for calls per core")
+    parser.add_argument("--tool", action="store_true", help="turns that use a tool, in a quick run too")
     parser.add_argument("--server-cores", type=_cores, default=(0,))
     parser.add_argument("--harness-cores", type=_cores, default=(1,))
     parser.add_argument("--tts-cut", choices=["space", "eager"], default="space", help="see bench.vendors.stage")
@@ -200,7 +208,9 @@ def _plan(options: argparse.Namespace) -> Plan:
         plan = replace(plan, levels=options.levels)
     if options.passes:
         plan = replace(plan, passes=options.passes)
-    return replace(plan, capacity_s=0.0) if options.no_capacity else plan
+    if options.no_capacity:
+        plan = replace(plan, capacity_s=0.0)
+    return replace(plan, tool=plan.tool or options.tool)
 
 
 def main() -> None:
