@@ -93,6 +93,12 @@ class CoreSeconds:
         return cls(busy, interrupts, stolen)
 
 
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of one process since it began; 0 when it is gone."""
+    fields = _stat(pid)
+    return _cpu_s(fields) if fields else 0.0
+
+
 def _core_lines(cores: Sequence[int]) -> Iterator[list[float]]:
     names = {f"cpu{core}" for core in cores}
     for line in (_PROC / "stat").read_text().splitlines():

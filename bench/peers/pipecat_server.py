@@ -18,8 +18,8 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI, WebSocket
 from loguru import logger
-from pipecat.adapters.schemas.function_schema import FunctionSchema
-from pipecat.adapters.schemas.tools_schema import ToolsSchema
+from pipecat.adapters.llm.schemas.function_schema import FunctionSchema
+from pipecat.adapters.llm.schemas.tools_schema import ToolsSchema
 from pipecat.frames.frames import (
     Frame,
     InputAudioRawFrame,
@@ -130,7 +130,7 @@ def _context(llm: OpenAILLMService, *, tool: bool) -> LLMContext:
         return LLMContext()
 
     async def answer_at_once(call: FunctionCallParams) -> None:
-        await call.result_callback([])
+        await call.result_callback({"todos": 3})
 
     llm.register_function(TOOL, answer_at_once)
     schema = FunctionSchema(name=TOOL, description="The caller's to-do list.", properties={}, required=[])
