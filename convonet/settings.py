@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",
-        description="Folder of the embedded database, the signing key and the demo PIN.",
+        description="Folder of all that is kept on this machine: databases, checkpoints, the signing key, the demo PIN.",
     )
     public_origins: str = Field(
         "",
@@ -154,7 +154,10 @@ class Settings(BaseSettings):
         None, alias="DB_URI", description="PostgreSQL database; default: an embedded SQLite file."
     )
     redis_url: SecretStr | None = Field(
-        None, alias="REDIS_URL", description="Redis for checkpoints; default: a Ray actor of our own."
+        None,
+        alias="REDIS_URL",
+        description="Redis for checkpoints, attempts and turn records; needed on more than one machine. "
+        "Default: files of the data folder.",
     )
 
     # -- callers

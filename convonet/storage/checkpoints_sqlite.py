@@ -171,10 +171,10 @@ class SqliteCheckpoints:
             connection.execute("DELETE FROM sessions WHERE expires_at <= ?", [now])
 
 
-def checkpoint_file(path: Path) -> tuple[SqliteThread, Callable[[], float]]:
+def checkpoint_file(path: Path, *, max_bytes: int = MAX_TOTAL_BYTES) -> tuple[SqliteThread, Callable[[], float]]:
     """What `SqliteCheckpoints` takes; other processes may use the same file."""
     latest = "SELECT max(saved_at) FROM sessions"
-    return embedded_file(path, schema=SCHEMA, latest=latest, max_bytes=MAX_TOTAL_BYTES)
+    return embedded_file(path, schema=SCHEMA, latest=latest, max_bytes=max_bytes)
 
 
 @lru_cache(maxsize=4)
