@@ -6,6 +6,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
+from actors.remote_tools import remote_tools
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
@@ -25,7 +26,8 @@ from deployments.reporting import reporting
 @cache
 def agent_service() -> AgentService:
     """The agent of this process, for the handle and for HTTP."""
-    return AgentService(get_settings())
+    settings = get_settings()
+    return AgentService(settings, tools=None if settings.tools_url else remote_tools(settings))
 
 
 def agent_http() -> FastAPI:

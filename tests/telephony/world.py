@@ -1,4 +1,4 @@
-"""A whole call centre in one process: relay, session, host of the hand-overs, gate and lines are the real ones.
+"""A whole call center in one process: connection, session, host of the hand-overs, gate and lines are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
 """
@@ -274,6 +274,12 @@ class CallCentre:
     async def caller(self):
         async with self.sessions.caller() as client:
             yield client
+
+    async def all_calls_over(self):
+        """Twilio has ended every call."""
+        async with asyncio.timeout(10):
+            while self.twilio.open_calls:
+                await asyncio.sleep(0.02)
 
     async def connected(self, client, desk):
         """Caller and desk hear each other; returns the leg."""

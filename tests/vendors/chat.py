@@ -123,9 +123,9 @@ class ChatServer:
         """Answer; False when the connection is over."""
         self.asked.append(asked)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        await asyncio.sleep(reply.delay_s)
         status = self.wire.check(asked)
         status = reply.status if status == 200 else status
+        await asyncio.sleep(reply.delay_s)
         if reply.fault == "reset":
             writer.transport.abort()
             return False
