@@ -51,9 +51,11 @@ class Model:
             raise Fenced
         self._records[session_id] = Record(epoch, body, lease_s)
 
-    async def claim(self, session_id: SessionId, *, lease_s: float | None = None) -> Checkpoint | None:
+    async def claim(
+        self, session_id: SessionId, *, lease_s: float | None = None, only_abandoned: bool = False
+    ) -> Checkpoint | None:
         record = self._records.get(session_id)
-        if record is None or record.body is None:
+        if record is None or record.body is None or (only_abandoned and record.lease_s != 0.0):
             return None
         record.epoch, record.lease_s = record.epoch + 1, lease_s
         return Checkpoint(session_id, record.epoch, record.body)
@@ -128,7 +130,7 @@ class Step:
 steps = st.lists(
     st.builds(
         Step,
-        what=st.sampled_from(["save", "save", "claim", "delete", "hold", "abandoned", "lose"]),
+        what=st.sampled_from(["save", "save", "claim", "sweep", "delete", "hold", "abandoned", "lose"]),
         session=st.integers(0, SESSIONS - 1),
         holder=st.integers(0, 9),
         lease_s=st.sampled_from(LEASES_S),
@@ -165,8 +167,8 @@ class Play:
         match step.what:
             case "save":
                 await store.save(session_id, epoch, body, TTL_S, lease_s=step.lease_s)
-            case "claim":
-                checkpoint = await store.claim(session_id, lease_s=step.lease_s)
+            case "claim" | "sweep":
+                checkpoint = await store.claim(session_id, lease_s=step.lease_s, only_abandoned=step.what == "sweep")
                 if checkpoint is not None:
                     epochs.append(checkpoint.epoch)
                 return checkpoint

@@ -9,14 +9,14 @@ import pytest
 
 from convonet.errors import Fenced, StorageError
 from convonet.ids import SessionId, new_session_id
-from convonet.storage.checkpoints import Checkpoint, CheckpointStore
+from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, CheckpointStore
 from convonet.storage.redis_client import redis_client
 from tests.fixtures.redis import RedisServer
 from tests.storage.conftest import MakeStore
 
 ID = SessionId("s-1")
 KEY, LEASES = "voice:checkpoint:s-1", "voice:checkpoint-leases"
-TTL_S = 60.0
+TTL_S = 600.0
 LEASE_S = 30.0
 
 
@@ -38,12 +38,23 @@ async def test_keys_have_the_documented_names_and_expire(store: CheckpointStore,
 
 
 async def test_leases_of_sessions_that_have_expired_do_not_pile_up(store: CheckpointStore, redis_url: str) -> None:
-    for number in range(50):
-        await store.save(SessionId(f"s-{number}"), 1, b"x", 0.001, lease_s=-number)
+    for number in range(2, 50):
+        await store.save(SessionId(f"s-{number}"), 1, b"x", TTL_S, lease_s=-number)
+        await redis_client(redis_url).delete(f"voice:checkpoint:s-{number}")
     await store.save(ID, 1, b"x", TTL_S, lease_s=0)
-    await asyncio.sleep(0.05)
     assert await store.abandoned(1) == [ID]
     assert await redis_client(redis_url).zcard(LEASES) == 1
+
+
+async def test_what_is_leased_outlives_its_lease(store: CheckpointStore, redis_url: str) -> None:
+    client = redis_client(redis_url)
+    least = LEASE_S + KEPT_AFTER_LEASE_S - 1
+    await store.save(ID, 1, b"x", 1.0, lease_s=LEASE_S)
+    assert await client.ttl(KEY) >= least
+    for renew in (lambda: store.hold({ID: 1}, LEASE_S), lambda: store.claim(ID, lease_s=LEASE_S)):
+        await client.expire(KEY, 10)
+        await renew()
+        assert await client.ttl(KEY) >= least
 
 
 async def test_after_a_flush_the_holders_save_again_and_are_found_abandoned_as_before(

@@ -16,10 +16,10 @@ import pytest
 from convonet.errors import Fenced, StorageError
 from convonet.ids import SessionId, new_session_id
 from convonet.settings import Settings
-from convonet.storage.checkpoints import Checkpoint, checkpoint_store
+from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
 from convonet.storage.checkpoints_sqlite import FILE, SCHEMA, SqliteCheckpoints, checkpoint_file
 from tests.fixtures.clock import Clock
-from tests.fixtures.sqlite import InlineSqlite
+from tests.fixtures.sqlite import InlineSqlite, inline_checkpoints
 from tests.storage import other_process
 
 ID, OTHER = SessionId("s-1"), SessionId("s-2")
@@ -145,6 +145,21 @@ async def test_the_room_of_ended_and_expired_sessions_is_used_again(small_store:
         session_id = SessionId(f"s-{number}")
         await small_store.save(session_id, 1, bytes(90_000), TTL_S)
         await small_store.delete(session_id, 1)
+
+
+async def test_what_is_leased_outlives_its_lease_and_what_is_held_does_not_expire() -> None:
+    clock = Clock()
+    store = inline_checkpoints(clock)
+    await store.save(ID, 1, b"x", 1.0, lease_s=20.0)
+    for _ in range(3):
+        clock.now += 19.0
+        assert await store.hold({ID: 1}, 20.0) == Held()
+    assert await store.claim(ID, lease_s=20.0) is not None
+    clock.now += 20.0 + KEPT_AFTER_LEASE_S - 1
+    assert await store.abandoned(9) == [ID]
+    clock.now += 1
+    assert await store.abandoned(9) == []
+    assert await store.claim(ID) is None
 
 
 async def test_expired_sessions_are_removed_with_their_bodies() -> None:
