@@ -22,8 +22,8 @@ MAX_BODY_BYTES = 1_000_000
 """A session's checkpoint is its conversation, some 10 kB; far more is a fault that must not fill the store."""
 
 KEPT_AFTER_LEASE_S = 300.0
-"""A session is kept for so much longer than its lease, whatever its time to live, so that one that finds it abandoned can
-end it with its record and its hand-over. Replicas end some a second; the loss of a machine may leave a thousand."""
+"""A session is kept for so much longer than its lease, whatever its time to live, so that a sweep can still end it with
+its record and its hand-over. Replicas end a few of them a second; the loss of a machine may leave a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
