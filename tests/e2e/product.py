@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 600
 REPLACED_WITHIN_S = 180
 PIN = "471182"
+TRUSTED_PROXY = "127.0.0.77"
+"""Where the load balancer stands that the product believes."""
 
 
 class Product:
