@@ -41,6 +41,10 @@ class Product:
             "PYTHONUNBUFFERED": "1",
             # a process reports its metrics every ten seconds otherwise, and tests would wait for it
             "RAY_metrics_report_interval_ms": "2000",
+            # a busy machine must not refuse the tests' callers; who is let in is tried without a cluster
+            "CONVONET_MAX_NEW_CALLERS": "1000",
+            "CONVONET_MAX_LOOP_LAG_MS": "5000",
+            "CONVONET_MAX_TURN_WAIT_MS": "60000",
             **environment,
         }
         self._process: subprocess.Popen[str] | None = None
