@@ -119,7 +119,8 @@ class Settings(BaseSettings):
     tools_url: AnyHttpUrl | None = Field(
         None,
         alias="CONVONET_TOOLS_URL",
-        description="Base URL of the MCP servers; default: `/mcp` on this machine's own port.",
+        description="Base URL of other MCP servers, reached by streamable HTTP: a domain's is at `<base>/<domain>`. "
+        "Default: the product's own tools, by a way of their own.",
     )
     signing_key: SecretStr | None = Field(
         None,
@@ -198,6 +199,13 @@ class Settings(BaseSettings):
     )
     tts_timeout_s: Seconds = Field(
         8.0, alias="CONVONET_TTS_TIMEOUT_S", description="Longest wait for a hosted voice, retries included."
+    )
+    tts_sockets: int = Field(
+        45,
+        alias="CONVONET_TTS_SOCKETS",
+        ge=0,
+        description="Voice connections (WebSockets) that all replicas together hold open at Deepgram, which allows 45 "
+        "for a project without a contract. Other answers are spoken by a request for each sentence; 0: all are.",
     )
     local_voice: str = Field(
         "en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech."
@@ -534,11 +542,6 @@ class Settings(BaseSettings):
             "ssl" + o.removeprefix("sslmode") if o.startswith("sslmode=") else o for o in query.split("&")
         )
         return f"postgresql+asyncpg://{address}" + (f"?{options}" if options else "")
-
-    @property
-    def mcp_base_url(self) -> str:
-        """Base URL of the MCP servers, without a trailing slash; a domain's server is `<base>/<domain>`."""
-        return str(self.tools_url).rstrip("/") if self.tools_url else f"http://127.0.0.1:{self.port}/mcp"
 
     @property
     def otlp_headers_by_name(self) -> dict[str, str]:

@@ -36,7 +36,9 @@ from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.mcp.client import ToolBox, ToolResult, ToolSpec, no_such_tool
 from convonet.mcp.effect_key import EffectKeys
+from convonet.mcp.port import ToolServers
 from convonet.mcp.server import tool_name
+from convonet.mcp.streamable_http import named_tool_servers
 from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
@@ -51,10 +53,12 @@ class AgentService:
         self,
         settings: Settings,
         *,
+        tools: ToolServers | None = None,
         domains: Sequence[Domain] | None = None,
         models: Sequence[ChosenModel] | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        """`tools` are the tool servers; default: those at the address that the settings name."""
         found = all_domains() if domains is None else tuple(domains)
         self._of_callers = found
         self._domains = {domain.name: domain for domain in (*found, general.general_domain(found))}
@@ -66,7 +70,7 @@ class AgentService:
         )
         self._router = Router(found, self._departments, hosted=self._models.has_hosted, region=settings.phone_region)
         self._toolsets: dict[str, Toolset] = {}
-        self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
+        self._tools = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
         self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s
@@ -192,6 +196,9 @@ class AgentService:
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
+        if not self._tools.knows(domain.name):
+            # the server has changed: a model is told its tools anew
+            self._toolsets.pop(domain.name, None)
         tool_metrics.note(domain.name, call["name"], ok=result.ok, spent_s=time.perf_counter() - began)
         self._tool_calls += 1
         self._tool_failures += not result.ok

@@ -24,7 +24,7 @@ from convonet.domains.discovery import all_servers
 from convonet.errors import ConvonetError
 from convonet.evals.scenario import Scenario, ScenarioTurn, WantedRows, holds
 from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
-from convonet.mcp.server import http_app
+from convonet.mcp.http import http_app
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

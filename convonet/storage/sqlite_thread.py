@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from convonet.errors import StorageError, StorageRefused
 
@@ -17,23 +17,45 @@ T = TypeVar("T")
 _REFUSALS = {"SQLITE_CONSTRAINT_NOTNULL", "SQLITE_TOOBIG"}
 """What is wrong with the values alone, whatever the file holds."""
 
+LOCK_TIMEOUT_S = 5.0
+"""Longest wait for another process that writes; a transaction takes a millisecond, rarely a hundred."""
+
+
+class Sqlite(Protocol):
+    """One connection that does one work after another."""
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work`. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
+        ...
+
 
 class SqliteThread:
     """One connection, opened at first use; `close` it at the end. Transactions are the caller's own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """`prepare` gets the connection when it is opened; a call that takes longer than `timeout_s` is given up."""
         self._path = path
+        self._prepare = prepare
+        self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, "sqlite")
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in the thread. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
+        """See `Sqlite.run`."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
+            # what is given up while it waits for its turn is never begun
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorname", "") in _REFUSALS:
                 raise StorageRefused(f"{self._path.name} refuses it: {error}") from error
-            raise StorageError(f"{self._path.name} failed: {error}") from error
+            raise StorageError(f"{self._path.name} failed: {str(error) or 'no answer in time'}") from error
 
     async def close(self) -> None:
         """Close the file, after what is at work."""
@@ -45,10 +67,18 @@ class SqliteThread:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # readable by its owner only: it holds what callers said
             os.close(os.open(self._path, os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(self._path, isolation_level=None)
-            self._connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
-                self._connection.execute(f"PRAGMA {pragma}")
+            lock_timeout_s = min(LOCK_TIMEOUT_S, self._timeout_s or LOCK_TIMEOUT_S)
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=lock_timeout_s)
+            try:
+                connection.row_factory = sqlite3.Row
+                for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+                    connection.execute(f"PRAGMA {pragma}")
+                if self._prepare is not None:
+                    self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _close(self) -> None:

@@ -24,7 +24,7 @@ def build_http() -> FastAPI:
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from actors.store import throttle
+    from convonet.auth.throttle import throttle
     from convonet.domains.hanok.application import application
     from convonet.domains.hanok.visits import Visits
     from convonet.storage.database import Database

@@ -22,11 +22,10 @@ from convonet.agents.service import AgentService
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
 from convonet.errors import AgentTimeout
 from convonet.ids import DEMO_USER_ID
-from convonet.mcp.client import ToolBox
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
-from tests.domains.conftest import SECRET, serving
+from tests.domains.conftest import http_box, serving
 from tests.fixtures.ports import free_port
 
 (TODO,) = [domain for domain in all_domains() if domain.name == "todo"]
@@ -150,7 +149,7 @@ async def test_an_unknown_time_zone_is_no_obstacle(sqlite_world):
 
 
 async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_skill_understands(sqlite_world):
-    tools = ToolBox(sqlite_world.tools_url, secret=SECRET, timeout_s=5)
+    tools = http_box(sqlite_world.tools_url)
     for domain in all_domains():
         assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2

@@ -13,7 +13,10 @@ from convonet.auth.tokens import CallerClaims
 from convonet.domains.discovery import all_servers
 from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
-from convonet.mcp.server import http_app
+from convonet.mcp.http import http_app
+from convonet.mcp.listener import ToolListener
+from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.streamable_http import HttpToolServers
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow
@@ -44,7 +47,7 @@ async def database(database_url):
 
 @asynccontextmanager
 async def serving(database, port, settings=None):
-    """The tool servers on `port`."""
+    """The tool servers over HTTP on `port`."""
     app = http_app(all_servers(database, settings or Settings()), secret=SECRET)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
     running = asyncio.create_task(server.serve())
@@ -55,6 +58,32 @@ async def serving(database, port, settings=None):
     finally:
         server.should_exit = True
         await running
+
+
+def http_box(url, timeout_s=5):
+    """A tool box for the servers at that address."""
+    return ToolBox(HttpToolServers(url, secret=SECRET, timeout_s=timeout_s), timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def tool_box(database, settings=None):
+    """A tool box and its servers, connected as an agent and a replica of the product are."""
+    servers = all_servers(database, settings or Settings())
+    listener = ToolListener(servers, secret=SECRET)
+    address = await listener.start("127.0.0.1")
+
+    async def find():
+        return [address]
+
+    box = ToolBox(ToolReplicas(find, secret=SECRET), timeout_s=5)
+    try:
+        yield box
+    finally:
+        await box.close()
+        await listener.stop()
+        for server in servers.values():
+            if server.release is not None:
+                await server.release()
 
 
 @pytest.fixture
@@ -70,10 +99,9 @@ async def tools_url(database, settings):
 
 
 @pytest.fixture
-async def toolbox(tools_url):
-    box = ToolBox(tools_url, secret=SECRET, timeout_s=5)
-    yield box
-    await box.close()
+async def toolbox(database, settings):
+    async with tool_box(database, settings) as box:
+        yield box
 
 
 def user(claims):

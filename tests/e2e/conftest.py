@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.call_centre import PASSWORD, Carrier, add_person, settings_of
 from tests.e2e.caller import CallerPage
+from tests.e2e.hosted import Vendors, hosted_product
 from tests.e2e.product import PIN, Product
 from tests.fixtures.collector import Collector
 from tests.fixtures.servers import require_tool
@@ -84,6 +85,17 @@ def product(tmp_path_factory, pbx, carrier, traces):
     yield product
     product.stop()
     assert not product.processes(), "the product left processes behind"
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory):
+    """The product with hosted speech and a hosted model, one for all tests that need them."""
+    with Vendors() as vendors:
+        product = hosted_product(tmp_path_factory.mktemp("hosted"), vendors)
+        product.start()
+        yield product
+        product.stop()
+    assert not product.processes()
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_silence_and_noise_end_in_i_did_not_catch_that(product, chromium, sample
         told = caller.until("error")
         assert told["code"] == "no_speech"
         assert "didn't catch that" in told["message"]
-        caller.until("audio_chunk", is_final=True)
+        caller.until("sound", is_last=True)
         assert not [m for m in caller.frames if m["type"] == "transcript_final"]
     assert todos(product) == before
 
@@ -134,7 +134,7 @@ def test_stop_ends_the_answer_at_once(product, chromium):
         caller.until("playback_stop")
         mark = len(caller.frames)
         caller.page.wait_for_timeout(2000)
-        assert "audio_chunk" not in [m["type"] for m in caller.frames[mark:]]
+        assert "sound" not in [m["type"] for m in caller.frames[mark:]]
 
 
 def test_the_page_says_which_parts_are_embedded(product, chromium):

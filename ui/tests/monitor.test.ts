@@ -17,7 +17,7 @@ import type {
   TurnRow,
 } from "../src/protocol.generated";
 
-const HOST: PartView = { part: "sessions", replica: "host", since: 0, silent_for_s: 1, figures: {} };
+const HOST: PartView = { part: "voice", replica: "host", since: 0, silent_for_s: 1, figures: {} };
 
 const NOW: Now = {
   at: 1_000,
