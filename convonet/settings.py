@@ -198,6 +198,13 @@ class Settings(BaseSettings):
     sessions_per_address: int = Field(
         50, alias="CONVONET_SESSIONS_PER_ADDRESS", ge=1, description="Open sockets one address may hold per replica."
     )
+    max_new_callers: int = Field(
+        50,
+        alias="CONVONET_MAX_NEW_CALLERS",
+        ge=1,
+        description="New callers that a voice replica takes within eight seconds, before it can tell what they cost; "
+        "fewer the more load there is.",
+    )
     max_loop_lag_ms: Milliseconds = Field(
         15,
         alias="CONVONET_MAX_LOOP_LAG_MS",

@@ -30,13 +30,14 @@ class Capacity:
         return f"{self.holds}" if self.breaks_at else f">= {self.holds}"
 
 
-def find_capacity(run: RunLoad, *, first: int, seconds: float) -> Capacity:
+def find_capacity(run: RunLoad, *, first: int, seconds: float, pause_s: float = PAUSE_S) -> Capacity:
     """Double until it breaks, then halve the gap.
 
     Args:
         run: of a load; a result with suspicion counts like another, since the harness is never what makes it hold.
         first: calls to begin with.
         seconds: of each probe.
+        pause_s: between two, for the server to settle.
     """
     holds, breaks_at, calls = 0, None, first
     probes: list[Result] = []
@@ -53,4 +54,4 @@ def find_capacity(run: RunLoad, *, first: int, seconds: float) -> Capacity:
             return Capacity(holds, breaks_at, probes)
         else:
             calls = (holds + breaks_at) // 2
-        time.sleep(PAUSE_S)
+        time.sleep(pause_s)

@@ -34,9 +34,11 @@ from deployments.launch.readiness import look
 
 PEERS_PYTHON = ROOT / "bench" / ".venv" / "bin" / "python"
 PIN = "4711"
-START_TIMEOUT_S = 300.0
+START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.25
+LOG_TAIL = 3000
+"""Characters of a log that are told when a server does not start."""
 
 Llm = Literal["compatible", "openai", "anthropic"]
 
@@ -45,6 +47,10 @@ RAISED_LIMITS = {
     "CONVONET_SESSIONS_PER_HOST": "10000",
 }
 """All callers of the benchmark come from one address, and it looks for the machine's limit, not for ours."""
+
+
+class NotStarted(RuntimeError):
+    """A server or the vendors did not come up; the text says which, and how its log ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def product_settings(bench: Bench) -> dict[str, str]:
 def pipecat(bench: Bench, _: Path) -> Server:
     """Pipecat with its best settings, in the peers' environment."""
     if not PEERS_PYTHON.exists():
-        raise SystemExit("the peers' environment is missing; `make bench` makes it")
+        raise NotStarted("the peers' environment is missing; `make bench` makes it")
     command = [str(PEERS_PYTHON), "-m", "bench.peers.pipecat_server", "--aggregation", bench.aggregation]
     return _peer(command, bench.vendors)
 
@@ -250,17 +256,17 @@ def _without_settings() -> dict[str, str]:
 def _wait_until_ready(name: str, server: Server, process: subprocess.Popen[bytes], log_path: Path) -> None:
     try:
         _wait(server.is_ready, process, name)
-    except RuntimeError as error:
-        raise SystemExit(f"{error}:\n{log_path.read_text(errors='replace')[-3000:]}") from None
+    except NotStarted as error:
+        raise NotStarted(f"{error}:\n{log_path.read_text(errors='replace')[-LOG_TAIL:]}") from None
 
 
 def _wait(is_ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_ready():
         if process.poll() is not None:
-            raise RuntimeError(f"{name} ended")
+            raise NotStarted(f"{name} ended")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{name} did not start within {START_TIMEOUT_S:.0f} s")
+            raise NotStarted(f"{name} did not start within {START_TIMEOUT_S:.0f} s")
         time.sleep(POLL_S)
 
 

@@ -30,7 +30,10 @@ def application(delays: Delays, tts_cut: TtsCut) -> web.Application:
         await app[stage_key].close()
 
     def on_stage(answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        return lambda request: answer(request.app[stage_key], request)
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await answer(request.app[stage_key], request)
+
+        return handle
 
     app.cleanup_ctx.append(live)
     app.add_routes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import dropwhile
 
 from convonet.agents.base import TurnRequest
 from convonet.agents.domain import Domain
@@ -56,7 +57,9 @@ def model_request(
 
 def conversation(request: TurnRequest) -> list[Message]:
     """What was said so far, the caller's new sentence last."""
-    before = [UserMessage(m.content) if m.role == "user" else AssistantMessage(m.content) for m in request.history]
+    # a history that was cut may begin with an answer; vendors want the caller to begin
+    history = dropwhile(lambda message: message.role == "assistant", request.history)
+    before = [UserMessage(m.content) if m.role == "user" else AssistantMessage(m.content) for m in history]
     return [*before, UserMessage(request.transcript)]
 
 

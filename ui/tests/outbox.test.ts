@@ -82,7 +82,7 @@ describe("after a lost connection", () => {
     outbox.addSlice(id, bytes(4));
     outbox.finish(id);
     expect(audioOf(sent)).toEqual([1, 2, 3, 4]);
-    expect(sequences(sent)).toEqual([2, 3]);
+    expect(sequences(sent)).toEqual([0, 1]);
     expect(sent.at(-1)).toEqual({ type: "stop_recording" });
   });
 
@@ -97,7 +97,23 @@ describe("after a lost connection", () => {
     outbox.acknowledged(id, 1);
     expect(sent.map((message) => message.type)).toEqual(["start_recording", "audio_chunk", "stop_recording"]);
     expect(audioOf(sent)).toEqual([3, 4]);
-    expect(sequences(sent)).toEqual([3]);
+    expect(sequences(sent)).toEqual([2]);
+  });
+
+  it("what was joined to be given again has the numbers that the server counts by", () => {
+    const id = record(bytes(1), bytes(2), bytes(3), bytes(4));
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 1);
+    outbox.addSlice(id, bytes(5));
+    expect(sequences(sent)).toEqual([2]);
+    expect(audioOf(sent)).toEqual([5]);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    expect(audioOf(sent)).toEqual([2, 3, 4, 5]);
   });
 
   it("an utterance that the server holds whole is only ended", () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -105,13 +106,14 @@ def _tool(tool: Tool) -> ToolParam:
 
 
 def _messages(messages: Sequence[Message]) -> Iterator[MessageParam]:
-    """The roles take turns: what follows one another is one message."""
-    for is_answer, following in groupby(messages, lambda message: isinstance(message, AssistantMessage)):
-        blocks = [block for message in following for block in _blocks(message)]
-        if blocks and is_answer:
-            yield {"role": "assistant", "content": blocks}
-        elif blocks:
-            yield {"role": "user", "content": blocks}
+    """The roles take turns: what one says after another is one message, and who says nothing has none."""
+    said = [(isinstance(message, AssistantMessage), blocks) for message in messages if (blocks := _blocks(message))]
+    for is_answer, following in groupby(said, itemgetter(0)):
+        content = [block for _, blocks in following for block in blocks]
+        if is_answer:
+            yield {"role": "assistant", "content": content}
+        else:
+            yield {"role": "user", "content": content}
 
 
 def _blocks(message: Message) -> list[ContentBlockParam]:

@@ -26,7 +26,7 @@ KEEPALIVE_S = 120.0
 Clouds forget idle connections after 240 s and more, without a word."""
 
 DRAIN_TIMEOUT_S = 0.1
-"""For the end of the body after the last event, which usually came with it: after it, a connection can be used again."""
+"""For the end of the body after the last event, which mostly came with it: then the connection can be used again."""
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """Of one stream: 1,024 tokens are some 350 KB where each comes in an event of its own."""

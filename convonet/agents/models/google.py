@@ -1,7 +1,6 @@
 """Google's Gemini, by its REST API.
 
-Its SDK takes SDK_MS of CPU for a turn of 40 tokens. Its request types are those of Python, with other names than travel;
-so the tests' vendor checks what travels.
+The request types of its SDK have other names than those that travel, so it is the tests' vendor that checks these.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -93,12 +93,14 @@ class GoogleModel:
         return orjson.dumps(body)
 
     def _contents(self, messages: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
-        """The roles take turns: what follows one another is one content."""
+        """The roles take turns: what one says after another is one content, and who says nothing has none."""
         ids = _ids_in(messages)
-        for is_answer, following in groupby(messages, lambda message: isinstance(message, AssistantMessage)):
-            parts = [part for message in following for part in self._parts(message, ids)]
-            if parts:
-                yield {"role": "model" if is_answer else "user", "parts": parts}
+        said = [(isinstance(m, AssistantMessage), parts) for m in messages if (parts := self._parts(m, ids))]
+        for is_answer, following in groupby(said, itemgetter(0)):
+            yield {
+                "role": "model" if is_answer else "user",
+                "parts": [part for _, parts in following for part in parts],
+            }
 
     def _parts(self, message: Message, ids: set[str]) -> list[Mapping[str, Any]]:
         match message:

@@ -15,7 +15,7 @@ interface Spoken {
   format: AudioFormat;
   /** The slice at an index has that `sequence`. */
   slices: Uint8Array[];
-  /** How many of them this connection was given. */
+  /** How many of them the server was given, as far as is known. */
   given: number;
   isFinished: boolean;
   turn: string | null;
@@ -30,7 +30,7 @@ interface Typed {
 
 type Utterance = Spoken | Typed;
 
-/** Slices sent again travel together up to this size: half of what the server takes in one message, in base64. */
+/** Slices that are given again are joined up to this size: half of what the server takes in one message, in base64. */
 const RESEND_BYTES = 96 * 1024;
 
 /** The server answers within a round trip; one that doesn't know the question never does. */
@@ -153,6 +153,9 @@ export class Outbox {
   private goOn(id: string, from: number): void {
     const utterance = this.open.find((each) => each.id === id);
     if (utterance?.kind === "spoken") {
+      const { slices } = utterance;
+      // many small messages at once would be above the server's rate
+      utterance.slices = [...slices.slice(0, from), ...joined(slices.slice(from), RESEND_BYTES)];
       utterance.given = from;
       this.giveSlices(utterance);
       if (utterance.isFinished) this.send({ type: "stop_recording" });
@@ -160,12 +163,10 @@ export class Outbox {
     this.sayNext();
   }
 
-  /** A message names the last slice that it holds. */
   private giveSlices(utterance: Spoken): void {
-    for (const slices of grouped(utterance.slices.slice(utterance.given), RESEND_BYTES)) {
-      utterance.given += slices.length;
-      const data_b64 = toBase64(concatenated(slices));
-      this.send({ type: "audio_chunk", sequence: utterance.given - 1, data_b64 });
+    for (const slice of utterance.slices.slice(utterance.given)) {
+      this.send({ type: "audio_chunk", sequence: utterance.given, data_b64: toBase64(slice) });
+      utterance.given += 1;
     }
   }
 
@@ -188,8 +189,8 @@ function firstMessage(utterance: Utterance): AnyClientMessage {
   return { type: "start_recording", stt_mode: "batch", utterance_id: id, format, ...rate };
 }
 
-/** The slices in few groups, each at most `limit` bytes unless a single slice is longer. */
-function grouped(slices: readonly Uint8Array[], limit: number): Uint8Array[][] {
+/** The same bytes in fewer slices, each at most `limit` long unless a single one is longer. */
+function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
   const groups: Uint8Array[][] = [];
   let size = Infinity;
   for (const slice of slices) {
@@ -200,7 +201,7 @@ function grouped(slices: readonly Uint8Array[], limit: number): Uint8Array[][] {
     groups.at(-1)?.push(slice);
     size += slice.length;
   }
-  return groups;
+  return groups.map(concatenated);
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
