@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import random
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -20,7 +21,8 @@ from convonet.agents.base import Caller
 from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
-from convonet.errors import AuthRefused, CapacityError, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.gateway.admission import Admission, Place
 from convonet.ids import SessionId, new_session_id
 from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
 from convonet.metrics.recorder import metrics
@@ -56,12 +58,14 @@ class SessionRegistry:
         throttle: PinThrottle,
         checkpoints: CheckpointStore,
         services: Services,
+        admission: Admission,
     ) -> None:
         self._settings = settings
         self._pins = pins
         self._throttle = throttle
         self._checkpoints = checkpoints
-        self._services = services
+        self._services = replace(services, waiting_for_agent=admission.waiting)
+        self._admission = admission
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
@@ -87,12 +91,11 @@ class SessionRegistry:
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
         """See `Sessions.open`."""
-        with self._counting_refusals():
-            self._require_room()
+        with self._counting_refusals(), self._place(returning=False) as place:
             caller = await self._identify(credentials)
         conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
         conversation.choose(preferences)
-        session = self._bring_to_life(conversation, epoch=1)
+        session = self._bring_to_life(conversation, 1, place)
         session.greet()
         return session
 
@@ -112,17 +115,13 @@ class SessionRegistry:
     def figures(self) -> Mapping[str, float]:
         """How this replica is doing."""
         return {
+            **self._admission.figures(),
             "sessions": len(self._sessions),
             "capacity": self._settings.sessions_per_host,
             "refusals": self._refused,
             "pin_failures": metrics.total(PIN_FAILURES),
             "barge_ins": metrics.total(BARGE_INS),
         }
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more session may live here."""
-        return len(self._sessions) < self._settings.sessions_per_host
 
     # -- letting in
 
@@ -135,9 +134,15 @@ class SessionRegistry:
             log.info("caller_refused", kind=type(error).__name__)
             raise
 
-    def _require_room(self) -> None:
-        if not self.has_room:
-            raise CapacityError("voice replica is full")
+    @contextlib.contextmanager
+    def _place(self, *, returning: bool) -> Generator[Place, None, None]:
+        """A place for a session, given back when the block fails. Raises `CapacityError`."""
+        place = self._admission.admit(returning=returning)
+        try:
+            yield place
+        except BaseException:
+            place.release()
+            raise
 
     async def _identify(self, credentials: Credentials) -> Caller:
         if not self._settings.enable_voice_pin:
@@ -166,21 +171,21 @@ class SessionRegistry:
         return session
 
     async def _restore(self, session_id: SessionId, last_seq: int) -> SessionActor:
-        self._require_room()
-        checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
-        if checkpoint is None:
-            raise SessionGone
-        conversation = _conversation_in(checkpoint)
-        if conversation is None:
-            raise SessionGone("unreadable checkpoint")
+        with self._place(returning=True) as place:
+            checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
+            if checkpoint is None:
+                raise SessionGone
+            conversation = _conversation_in(checkpoint)
+            if conversation is None:
+                raise SessionGone("unreadable checkpoint")
         # what the repeated turn says must be numbered after all that the client has
         conversation.seq = max(conversation.seq, last_seq)
-        session = self._bring_to_life(conversation, checkpoint.epoch)
+        session = self._bring_to_life(conversation, checkpoint.epoch, place)
         session.take_up(last_seq)
         log.info("session_restored", session_id=session_id, epoch=checkpoint.epoch)
         return session
 
-    def _bring_to_life(self, conversation: Conversation, epoch: int) -> SessionActor:
+    def _bring_to_life(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
         session = SessionActor(
             conversation,
             epoch,
@@ -196,6 +201,7 @@ class SessionRegistry:
         life = asyncio.create_task(session.run(), context=contextvars.Context())
         self._lives.add(life)
         life.add_done_callback(self._lives.discard)
+        life.add_done_callback(lambda _: place.release())
         return session
 
     def _forget(self, session: SessionActor) -> None:

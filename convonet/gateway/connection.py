@@ -18,6 +18,7 @@ from convonet.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode
 from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate
+from convonet.gateway.login import LoginDoor, LoginRoom
 from convonet.gateway.ports import CallerSession, ClientGone, ClientSocket, Sessions
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import REFUSALS
@@ -66,9 +67,6 @@ log = structlog.get_logger(__name__)
 ADMISSION_TIMEOUT_S = 10.0
 """PIN look-up, throttle and restore take milliseconds; a client must not wait for ever for a store in trouble."""
 
-LOGIN_TIMEOUT_S = 300.0
-"""How long a page may show its PIN form before the socket is closed; the page then connects again when needed."""
-
 CONTROL_BYTES = 200
 """No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
 
@@ -89,19 +87,22 @@ class CallerConnection:
         settings: Settings,
         *,
         address: str,
+        door: LoginDoor,
+        room: LoginRoom,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._socket = socket
         self._sessions = sessions
         self._settings = settings
         self._address = address
+        self._door = door
+        self._room = room
         self._wall_clock = wall_clock
         self.connected_at = wall_clock()
         """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)
         self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
         self._rate_told_at = -1.0
-        self._login_until = asyncio.get_running_loop().time() + LOGIN_TIMEOUT_S
         self._session: CallerSession | None = None
         self._streams = False
         self._sending: asyncio.Task[None] | None = None
@@ -111,13 +112,12 @@ class CallerConnection:
     async def run(self) -> None:
         """Serve the client until either side closes."""
         try:
-            await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+            async with self._room.wait_for_login():
+                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+                while self._session is None:
+                    await self._serve_frame()
             while True:
-                frame = await self._next_frame()
-                try:
-                    await self._handle_frame(frame)
-                except ConvonetError as error:
-                    await self._send_error(error)
+                await self._serve_frame()
         except ClientGone:
             pass
         except TimeoutError:
@@ -135,14 +135,15 @@ class CallerConnection:
 
     # -- from the client
 
-    async def _next_frame(self) -> str | bytes:
-        if self._session is not None:
-            return await self._socket.receive()
-        async with asyncio.timeout_at(self._login_until):
-            return await self._socket.receive()
+    async def _serve_frame(self) -> None:
+        frame = await self._socket.receive()
+        try:
+            await self._handle_frame(frame)
+        except ConvonetError as error:
+            await self._send_error(error)
 
     async def _handle_frame(self, frame: str | bytes) -> None:
-        within_rate = self._rate.allow()
+        within_rate = self._rate.allow(1 + len(frame) // self._settings.max_message_bytes)
         if isinstance(frame, bytes):
             if within_rate:
                 self._add_binary(frame)
@@ -285,13 +286,15 @@ class CallerConnection:
         except TimeoutError:
             raise CapacityError("admission took too long") from None
         self._session, self._streams = session, message.audio == "stream"
+        self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
         self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
 
     async def _open(self, message: Authenticate) -> CallerSession:
         credentials = Credentials(message.pin or "", self._address, self._connection_id)
-        return await self._sessions.open(credentials, _preferences(message))
+        with self._door.attempt():
+            return await self._sessions.open(credentials, _preferences(message))
 
     async def _resume(self, message: Authenticate) -> CallerSession:
         try:

@@ -30,6 +30,10 @@ class ClientSocket(Protocol):
         """Send a binary frame. Raises `ClientGone`."""
         ...
 
+    def allow_large_messages(self) -> None:
+        """The caller is known: lift the limits of `convonet.web.login_limits`."""
+        ...
+
     async def close(self, code: int) -> None:
         """Close the socket; closing it twice does nothing."""
         ...

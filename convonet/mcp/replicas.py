@@ -61,6 +61,7 @@ class ToolReplicas:
         self._most = EXPECTED
         self._alone_since = 0.0
         self._missing_since = 0.0
+        self._is_unknown = False
         self._is_wanted = asyncio.Event()
         self._arrival = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -164,8 +165,11 @@ class ToolReplicas:
         try:
             addresses = set(await self._find())
         except ConvonetError as error:
-            log.info("tool_replicas_unknown", error=str(error))
+            if not self._is_unknown:
+                log.warning("tool_replicas_unknown", error=str(error))
+            self._is_unknown = True
             return
+        self._is_unknown = False
         for address, replica in tuple(self._replicas.items()):
             if address not in addresses and replica.is_silent:
                 replica.close()

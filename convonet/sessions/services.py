@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
@@ -39,6 +41,8 @@ class Services:
     """Takes the record of each turn at its end; returns at once."""
     watch: Watch = nobody_watches
     """Is told of all that happens in each call."""
+    waiting_for_agent: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Is entered while a turn waits for the agent to begin with it."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     wall_clock: Callable[[], float] = time.time
 

@@ -204,26 +204,29 @@ class Turn:
 
     async def _think(self, speaker: Speaker) -> None:
         with span("think", kind="client") as thinking:
-            request = self._request(thinking.traceparent)
             try:
-                async with (
-                    asyncio.timeout(self._services.timeouts.think),
-                    contextlib.aclosing(self._services.agent.turn(request)) as events,
-                ):
-                    async for event in events:
-                        match event:
-                            case TextDelta(text):
-                                self._say(text, speaker)
-                            case ToolStarted() | ToolFinished():
-                                self._log.tool(event)
-                                self._emit(_tool_event(self._turn_id, event))
-                            case DomainChosen():
-                                self._log.mark("agent_start_ms")
-                            case Final():
-                                self._finish(event)
-                                return
+                async with asyncio.timeout(self._services.timeouts.think):
+                    await self._follow_agent(self._request(thinking.traceparent), speaker)
             except TimeoutError:
                 raise AgentTimeout("the agent did not answer in time") from None
+
+    async def _follow_agent(self, request: TurnRequest, speaker: Speaker) -> None:
+        with contextlib.ExitStack() as waiting:
+            waiting.enter_context(self._services.waiting_for_agent())
+            async with contextlib.aclosing(self._services.agent.turn(request)) as events:
+                async for event in events:
+                    waiting.close()
+                    match event:
+                        case TextDelta(text):
+                            self._say(text, speaker)
+                        case ToolStarted() | ToolFinished():
+                            self._log.tool(event)
+                            self._emit(_tool_event(self._turn_id, event))
+                        case DomainChosen():
+                            self._log.mark("agent_start_ms")
+                        case Final():
+                            self._finish(event)
+                            return
         raise AgentError("the agent's stream ended without an answer")
 
     def _request(self, traceparent: str | None) -> TurnRequest:

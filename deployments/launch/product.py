@@ -47,7 +47,7 @@ class Product:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deployments.launch.serve_run", str(port), str(_config_file(settings))],
             cwd=ROOT,
-            env={**os.environ, **_ray_flags(settings, scratch)},
+            env={**os.environ, **ray_flags(settings, scratch)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -103,11 +103,11 @@ def ray_env() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
+def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     """Those flags; on a laptop also those that keep every listener on the loopback interface."""
     flags = ray_env() | {
         "HAPROXY_BINARY": str(get_haproxy_binary()),
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy.py"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
@@ -121,7 +121,7 @@ def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
     }
     if settings.host in LOOPBACK:
-        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
+        flags |= LOOPBACK_NODE
     return {name: value for name, value in flags.items() if name not in os.environ}
 
 

@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from convonet.errors import CapacityError, ErrorCode
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_TRY_LATER, CallerConnection
 from convonet.gateway.limits import SocketsPerAddress
+from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.gateway.origin import origin_is_allowed
 from convonet.health import can_serve
 from convonet.metrics.definitions import REFUSALS
@@ -26,6 +27,7 @@ from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
+from convonet.web.client_address import TrustedProxies
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.voice.replica import VoiceReplica, voice_replica
@@ -40,8 +42,10 @@ class Gateway:
 
     def __init__(self, replica: VoiceReplica) -> None:
         self._replica = replica
-        self._settings = replica.settings
-        self._sockets = SocketsPerAddress(self._settings.sessions_per_address)
+        settings = self._settings = replica.settings
+        self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
+        self._gate = LoginGate()
+        self._room = LoginRoom(places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s)
         self._connections: set[CallerConnection] = set()
 
     async def webrtc(self, websocket: WebSocket) -> None:
@@ -56,7 +60,14 @@ class Gateway:
         address = websocket.client.host if websocket.client else "unknown"
         try:
             with self._sockets.hold(address):
-                connection = CallerConnection(socket, self._replica.sessions, self._settings, address=address)
+                connection = CallerConnection(
+                    socket,
+                    self._replica.sessions,
+                    self._settings,
+                    address=address,
+                    door=self._gate.door(address),
+                    room=self._room,
+                )
                 await self._serve(connection)
         except CapacityError as error:
             metrics.count(REFUSALS, code=error.code)
@@ -104,7 +115,7 @@ def gateway_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        replica.sessions.start()
+        await replica.start()
         yield
         await replica.close()
         await callers.stop()

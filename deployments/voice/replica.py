@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from ray import serve
+
 from actors.handles import handle_to
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
@@ -12,6 +14,7 @@ from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
 from convonet.auth.throttle import throttle
+from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.metrics.turns import measured
 from convonet.monitor.live_calls import LiveCalls
@@ -35,15 +38,18 @@ class VoiceReplica:
     def __init__(self) -> None:
         settings = self.settings = get_settings()
         local = RemoteSpeech(handle_to("Speech", "speech"))
-        hosted = hosted_speech(settings, local)
+        hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
+        self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
         self.voices: dict[str, TextToSpeech] = {local.name: local}
         if hosted is not None:
-            self.recognizers[hosted.name] = self.voices[hosted.name] = hosted
+            speech = hosted.speech
+            self.recognizers[speech.name] = self.voices[speech.name] = speech
         self.transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
+        self._admission = Admission(AdmissionLimits.of(settings))
         self.sessions = SessionRegistry(
             settings=settings,
             pins=pin_verifier(settings),
@@ -60,12 +66,13 @@ class VoiceReplica:
                 watch=self._calls.watch,
                 timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
+            admission=self._admission,
         )
         self._database = Database(settings.database_url)
         self.health = health_of(
             settings,
             self._database,
-            has_room=lambda: self.sessions.has_room,
+            has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
         )
         begin_session_counters(settings)
@@ -81,9 +88,17 @@ class VoiceReplica:
             **self._records.figures(),
         }
 
+    async def start(self) -> None:
+        """Begin what runs beside the calls, and open what the first of them would have to wait for."""
+        self.sessions.start()
+        if self._vendor is not None:
+            await self._vendor.start()
+
     async def close(self) -> None:
         """Stop what runs beside the calls, and write what waits."""
         await self.sessions.stop()
+        if self._vendor is not None:
+            await self._vendor.close()
         await self._records.close()
         await self._reporter.close()
         await self._database.close()

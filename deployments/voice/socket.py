@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from convonet.gateway.ports import ClientGone
 from convonet.protocol.server import ServerMessage
+from convonet.web.login_limits import lift_login_limits
 
 _LOST = (RuntimeError, WebSocketDisconnect, OSError, RayError)
 """What Starlette, uvicorn or Ray's proxy raise for a client that is gone."""
@@ -44,6 +45,10 @@ class StarletteSocket:
             await self._websocket.send_bytes(frame)
         except _LOST as error:
             raise ClientGone from error
+
+    def allow_large_messages(self) -> None:
+        """The caller is known: lift the limits of a socket before login."""
+        lift_login_limits(self._websocket)
 
     async def close(self, code: int) -> None:
         """Close the socket, unless it is closed."""

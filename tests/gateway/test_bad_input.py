@@ -107,6 +107,15 @@ async def test_bad_base64_is_named_and_the_rest_of_the_recording_counts():
 
 
 @virtual_time
+async def test_a_whole_recording_in_one_slice_is_heard_as_old_clients_send_it():
+    world = World()
+    async with world.caller() as client:
+        client.speak(audio=bytes(2_900_000))
+        assert "You said" in spoken(await client.answer())
+    await world.end()
+
+
+@virtual_time
 async def test_a_recording_that_is_too_short_is_refused():
     world = World()
     async with world.caller() as client:

@@ -13,7 +13,9 @@ from actors.session_registry import SessionRegistry
 from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.auth.pin import FixedPin
 from convonet.errors import StorageError
+from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.gateway.connection import CallerConnection
+from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.gateway.ports import ClientGone
 from convonet.ids import UserId
 from convonet.monitor.live_calls import LiveCalls
@@ -144,12 +146,15 @@ class Replica:
         self.store_is_cut = False
         self.connections = {}
         self._world = world
+        self.gate = LoginGate(clock=asyncio.get_running_loop().time)
+        self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
         self.registry = SessionRegistry(
             settings=world.settings,
             pins=world.pins,
             throttle=world.throttle,
             checkpoints=self,
             services=replace(world.services, record=self._record),
+            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
         )
 
     @property
@@ -259,7 +264,13 @@ class World:
             replica.registry.start()
         wall_clock = asyncio.get_running_loop().time
         connection = CallerConnection(
-            client.socket, replica.registry, self.settings, address=client.address, wall_clock=wall_clock
+            client.socket,
+            replica.registry,
+            self.settings,
+            address=client.address,
+            door=replica.gate.door(client.address),
+            room=replica.room,
+            wall_clock=wall_clock,
         )
         replica.connections[client] = connection
         running = asyncio.create_task(connection.run())
@@ -321,6 +332,9 @@ class Socket:
         if not self.is_open:
             raise ClientGone
         self._client.take_sound(frame)
+
+    def allow_large_messages(self):
+        pass
 
     async def close(self, code):
         if self.is_open:

@@ -70,7 +70,9 @@ export class Caller {
 
   /** Learns from a server message which utterances need not be kept. */
   hear(message: AnyServerMessage): void {
-    if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
+    if (message.type === "audio_ack") this.outbox.acknowledged(message.utterance_id, message.sequence);
+    else if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
+    else if (message.type === "transcript_final") this.outbox.recognized(message.turn_id, message.text);
     else if (message.type === "agent_final") this.outbox.answered(message.turn_id);
     else if (message.type === "error") this.hearError(message);
   }

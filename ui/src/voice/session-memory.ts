@@ -1,5 +1,6 @@
 /** What outlives a reload: the right to the session and the conversation (this tab only), volume and mute (this browser). */
 
+import type { HeardAnswer } from "./answer-audio";
 import { INITIAL, type State } from "./state";
 
 const SESSION_KEY = "convonet.voice.session";
@@ -7,14 +8,18 @@ const SOUND_KEY = "convonet.voice.sound";
 
 type Kept = Pick<State, "userName" | "offline" | "lines" | "turns" | "waitingSince">;
 
-export interface SessionMemory extends Kept {
+/** What takes the session up again, at the place up to which it was heard. */
+export interface Ticket {
   resumeToken: string;
   lastSeq: number;
+  heard: readonly HeardAnswer[];
 }
+
+export interface SessionMemory extends Kept, Ticket {}
 
 type Sound = Pick<State, "volume" | "muted">;
 
-export function saveSession(state: State, ticket: { resumeToken: string; lastSeq: number } | null): void {
+export function saveSession(state: State, ticket: Ticket | null): void {
   if (ticket === null) {
     write(sessionStorage, SESSION_KEY, null);
     return;
