@@ -2,8 +2,9 @@
 
     OPENBLAS_NUM_THREADS=1 .venv/bin/python -m bench.models --turns 30
 
-That variable is as ray.env has it. The vendors stream 40 tokens over the loopback at the pace of a fast model; they and the
-tool servers run in a process of their own, so that the CPU time is the agent's alone: route, graph, request, stream, events.
+That variable is as ray.env has it. The vendors stream 40 tokens over the loopback at the pace of a fast model; they
+and the tool servers run in a process of their own, so that the CPU time is the agent's alone: route, graph, request,
+stream, events.
 """
 
 from __future__ import annotations
@@ -158,7 +159,8 @@ async def measure(turns: int, at_once: int, chosen: list[str]) -> None:
     """Run the turns of each vendor and print its row."""
     async with vendors() as (urls, asked):
         print(
-            "| vendor | CPU ms a turn, p50 | p95 | ms until asked, p50 | CPU of it | ms from first token to first text | events |"
+            "| vendor | CPU ms a turn, p50 | p95 | ms until asked, p50 | CPU of it "
+            "| ms from first token to first text | events |"
         )
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for vendor in chosen:
