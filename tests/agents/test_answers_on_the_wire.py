@@ -70,6 +70,7 @@ class Server:
         self.answers = []
         self.requests = []
         self.connections = 0
+        self.url = ""
         self.ended = asyncio.Event()
         self._open = set()
 
@@ -103,7 +104,8 @@ async def served(*answers):
     server = Server()
     server.answers = list(answers)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
-    model = OpenAiModel(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", "k", "m", room="max_tokens")
+    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    model = OpenAiModel(f"{server.url}/v1", "k", "m", room="max_tokens")
     try:
         yield server, model
     finally:
@@ -228,8 +230,8 @@ async def test_a_key_follows_no_redirect():
 
 
 async def test_the_proxy_of_the_environment_is_asked(monkeypatch):
-    async with served(ANSWER) as (server, proxy):
-        monkeypatch.setenv("http_proxy", str(proxy._endpoint._url.origin()))
+    async with served(ANSWER) as (server, _):
+        monkeypatch.setenv("http_proxy", server.url)
         monkeypatch.delenv("no_proxy", raising=False)
         model = OpenAiModel("http://models.invalid/v1", "k", "m", room="max_tokens")
         assert await parts_of(model) == GREETING

@@ -15,7 +15,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from convonet.agents.models.base import Part
 from convonet.agents.models.failures import UNREADABLE, Failure, ModelFailed, of_connection, of_status
@@ -53,7 +52,7 @@ class Endpoint:
     """One URL of a vendor, for the event loop that first asks it. `close` it at the end."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        self._url = URL(url)
+        self._url = url
         self._headers = {
             **headers,
             "Content-Type": "application/json",
@@ -111,7 +110,7 @@ class Endpoint:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # whoever asks has timeouts that know words from other bytes
                 timeout=aiohttp.ClientTimeout(total=None),
-                proxy=_proxy_for(str(self._url)),
+                proxy=_proxy_for(self._url),
             )
         return self._session
 
