@@ -14,8 +14,7 @@ from convonet.domains.discovery import all_servers
 from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.local import local_tools
 from convonet.mcp.streamable_http import HttpToolServers
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -68,22 +67,8 @@ def http_box(url, timeout_s=5):
 @asynccontextmanager
 async def tool_box(database, settings=None):
     """A tool box and its servers, connected as an agent and a replica of the product are."""
-    servers = all_servers(database, settings or Settings())
-    listener = ToolListener(servers, secret=SECRET)
-    address = await listener.start("127.0.0.1")
-
-    async def find():
-        return [address]
-
-    box = ToolBox(ToolReplicas(find, secret=SECRET), timeout_s=5)
-    try:
-        yield box
-    finally:
-        await box.close()
-        await listener.stop()
-        for server in servers.values():
-            if server.release is not None:
-                await server.release()
+    async with local_tools(all_servers(database, settings or Settings()), secret=SECRET) as servers:
+        yield ToolBox(servers, timeout_s=5)
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from mcp.shared.exceptions import MCPError
 
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.local import local_tools
 from convonet.mcp.server import DomainServer
 from convonet.mcp.streamable_http import HttpToolServers
 from tests.domains.conftest import ALICE, SECRET, database, database_url
@@ -68,16 +67,8 @@ async def over_http(server):
     await task
 
 
-@asynccontextmanager
-async def on_own_port(server):
-    listener = ToolListener({"odd": server}, secret=SECRET)
-    address = await listener.start("127.0.0.1")
-
-    async def find():
-        return [address]
-
-    yield ToolReplicas(find, secret=SECRET)
-    await listener.stop()
+def on_own_port(server):
+    return local_tools({"odd": server}, secret=SECRET)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from convonet.errors import ConvonetError
 from convonet.mcp.client import AWAY, WRONG, no_such_tool
 from convonet.mcp.server import MAX_BODY_BYTES
+from convonet.tracing.spans import span
 
 
 @pytest.mark.parametrize("code", [INVALID_PARAMS, METHOD_NOT_FOUND])
@@ -65,3 +66,12 @@ async def test_tools_are_listed_once_and_again_when_the_server_has_changed(box, 
     assert (answer.ok, answer.text, answer.data) == (False, WRONG, {"error": "There is no tool named say."})
     assert not box.knows("odd")
     assert {tool.name for tool in await box.list_tools("odd")} == {"fail", "crash", "repeat", "wait"}
+
+
+async def test_a_call_is_one_trace_on_both_sides(traced, collector, call):
+    tracing = traced()
+    with span("turn", begins_trace=True):
+        await call("say", text="hello")
+    tracing.flush()
+    (trace,) = collector.traces()
+    assert trace.paths() == {"turn": 1, "turn > execute_tool": 1}

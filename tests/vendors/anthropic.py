@@ -112,14 +112,19 @@ def _check(asked: Asked) -> int:
 
 def _answers(message: dict[str, Any], following: dict[str, Any]) -> bool:
     """Whether the results of a message's tool calls follow it, and no others."""
-    calls = {block["id"] for block in message["content"] if block["type"] == "tool_use"}
-    results = {block["tool_use_id"] for block in following["content"] if block["type"] == "tool_result"}
+    calls = {block["id"] for block in _blocks(message) if block["type"] == "tool_use"}
+    results = {block["tool_use_id"] for block in _blocks(following) if block["type"] == "tool_result"}
     return calls == results
 
 
 def _says_something(messages: list[dict[str, Any]]) -> bool:
-    blocks = [block for message in messages for block in message["content"]]
+    blocks = [block for message in messages for block in _blocks(message)]
     return all(block["text"].strip() for block in blocks if block["type"] == "text")
+
+
+def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 STREAM_ERROR = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'

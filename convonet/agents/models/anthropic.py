@@ -34,7 +34,7 @@ from convonet.agents.models.wire_json import arguments_of, read
 from convonet.settings import Settings
 
 if TYPE_CHECKING:
-    # what the SDK sends: for mypy only, its import takes a second and 60 MB
+    # what the SDK sends: for mypy only, to import it takes 1 s and 66 MB
     from anthropic.types import (
         ContentBlockParam,
         MessageParam,
