@@ -404,6 +404,35 @@ def test_a_recording_goes_on_at_another_server_after_what_that_one_has(server, o
     assert seconds > 0.25 * (max(held) - 1)
 
 
+def test_a_reload_gives_again_what_was_said_and_not_recognized(server, open_page):
+    recordings = []
+
+    async def record(caller, message):
+        match message["type"]:
+            case "start_recording":
+                recordings.append((message["utterance_id"], bytearray()))
+                await caller.send(AudioAck(utterance_id=message["utterance_id"], sequence=-1), counts=False)
+            case "audio_chunk":
+                recordings[-1][1].extend(base64.b64decode(message["data_b64"]))
+            case "stop_recording":
+                start = ProcessingStart(turn_id="t-1", utterance_id=recordings[-1][0], turn_number=1, started_at_ts=0)
+                await caller.send(start)
+
+    server.on_message = record
+    with open_page() as page:
+        page.get_by_test_id("talk").focus()
+        page.keyboard.down("Space")
+        until(page, lambda: recordings and len(recordings[0][1]) > 4_000, "sound")
+        page.keyboard.up("Space")
+        expect(page.get_by_test_id("state")).to_have_text("Thinking…")
+        page.reload()
+        until(page, lambda: len(server.messages("stop_recording")) == 2, "the recording once more")
+        expect(page.get_by_test_id("state")).to_have_text("Thinking…")
+    (first, said), (second, again) = recordings
+    assert first == second
+    assert said == again
+
+
 def test_a_full_server_is_counted_down_and_tried_again_with_the_same_pin(server, open_page):
     server.refusal = ErrorMessage(code="overloaded", message="Full.", retry_after_ms=60_000)
     with open_page(log_in=False, viewport=PHONE) as page:

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnyClientMessage } from "../src/protocol.generated";
 import { fromBase64 } from "../src/common/base64";
-import { Outbox } from "../src/voice/outbox";
+import { Outbox, type StoredUtterance } from "../src/voice/outbox";
 
 let sent: AnyClientMessage[];
 let online: boolean;
@@ -266,6 +266,40 @@ describe("after a lost connection", () => {
     expect(chunks.length).toBeLessThan(25);
     expect(Math.max(...chunks)).toBeLessThan(200_000);
     expect(audioOf(sent)).toHaveLength(240 * 8_000);
+  });
+});
+
+describe("after a reload", () => {
+  it("what was said to its end is said again, and a recording that was cut off is not", () => {
+    outbox.finish(record(bytes(1, 2), bytes(3)));
+    outbox.type("two");
+    outbox.started("u-2", "t-2");
+    outbox.finish(record(new Uint8Array(200_000).fill(7)));
+    record(bytes(9));
+    const stored = JSON.parse(JSON.stringify(outbox.stored)) as StoredUtterance[];
+    const fresh = new Outbox((message) => {
+      sent.push(message);
+      return true;
+    });
+    fresh.restore(stored);
+    sent = [];
+    fresh.resend(null);
+    fresh.acknowledged("u-1", -1);
+    fresh.acknowledged("u-3", -1);
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "audio_chunk",
+      "stop_recording",
+      "text_input",
+      "start_recording",
+      "audio_chunk",
+      "audio_chunk",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    expect(audioOf(sent)).toEqual([1, 2, 3, ...new Array<number>(200_000).fill(7)]);
+    fresh.answered("t-2");
+    expect(fresh.stored.map(({ id }) => id)).toEqual(["u-1", "u-3"]);
   });
 });
 

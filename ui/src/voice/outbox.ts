@@ -5,7 +5,7 @@
  */
 
 import type { AnyClientMessage } from "../protocol.generated";
-import { toBase64 } from "../common/base64";
+import { fromBase64, toBase64 } from "../common/base64";
 
 export type AudioFormat = "webm" | "pcm16";
 
@@ -30,6 +30,9 @@ interface Typed {
 
 type Utterance = Spoken | Typed;
 
+/** An utterance as it outlives a reload: complete, with its audio in base64. */
+export type StoredUtterance = Typed | (Pick<Spoken, "kind" | "id" | "format" | "turn"> & { audio: string });
+
 /** Slices that are given again are joined up to this size: half of what the server takes in one message, in base64. */
 const RESEND_BYTES = 96 * 1024;
 
@@ -46,6 +49,16 @@ export class Outbox {
     private readonly send: (message: AnyClientMessage) => boolean,
     private readonly newId: () => string = randomId,
   ) {}
+
+  /** What was said to its end: of a recording that a reload cuts off, nobody knows what was meant. */
+  get stored(): StoredUtterance[] {
+    return this.open.filter(isFinished).map(stored);
+  }
+
+  /** After a reload; `resend` says it again. */
+  restore(utterances: readonly StoredUtterance[]): void {
+    this.open = utterances.map(restored);
+  }
 
   begin(format: AudioFormat): string {
     return this.add({ kind: "spoken", id: this.newId(), format, slices: [], given: 0, isFinished: false, turn: null });
@@ -89,7 +102,7 @@ export class Outbox {
 
   /** The server refused what was said last; its words name no utterance. Returns the one that must be meant. */
   refused(): string | null {
-    const last = this.open.findLast((each) => each.turn === null && (each.kind === "typed" || each.isFinished));
+    const last = this.open.findLast((each) => each.turn === null && isFinished(each));
     if (last) this.discard(last.id);
     return last?.id ?? null;
   }
@@ -181,6 +194,22 @@ function randomId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+function isFinished(utterance: Utterance): boolean {
+  return utterance.kind === "typed" || utterance.isFinished;
+}
+
+function stored(utterance: Utterance): StoredUtterance {
+  if (utterance.kind === "typed") return utterance;
+  const { kind, id, format, turn, slices } = utterance;
+  return { kind, id, format, turn, audio: toBase64(concatenated(slices)) };
+}
+
+function restored(utterance: StoredUtterance): Utterance {
+  if (utterance.kind === "typed") return utterance;
+  const { audio, ...rest } = utterance;
+  return { ...rest, slices: sliced(fromBase64(audio), RESEND_BYTES), given: 0, isFinished: true };
+}
+
 function firstMessage(utterance: Utterance): AnyClientMessage {
   const { kind, id } = utterance;
   if (kind === "typed") return { type: "text_input", text: utterance.text, utterance_id: id };
@@ -202,6 +231,12 @@ function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
     size += slice.length;
   }
   return groups.map(concatenated);
+}
+
+function sliced(whole: Uint8Array, limit: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) =>
+    whole.subarray(index * limit, (index + 1) * limit),
+  );
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {
