@@ -22,7 +22,7 @@ from convonet.gateway.admission import (
 )
 from tests.virtual_time import virtual_time
 
-LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.015, turn_wait_s=1.0)
+LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0)
 
 
 class Building:
@@ -287,7 +287,7 @@ async def test_three_times_more_callers_than_capacity_leave_the_others_their_lat
 
     def lag_s(sessions):
         busy = min(sessions / 170, 0.995)
-        return 0.003 * busy / (1 - busy)
+        return 0.0007 * busy / (1 - busy)
 
     async with building(lag_s=lag_s) as b:
         lags, refused = [], 0
