@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from ray import serve
 
 from actors.remote import RemoteSpeech
 from convonet.settings import Settings
@@ -14,28 +13,20 @@ if TYPE_CHECKING:
     from convonet.speech.deepgram.speech import DeepgramSpeech
 
 
-class HostedSpeech(SpeechWithFallback):
-    """One per replica: `start` it before its first call, and `close` it at the end."""
+@dataclass(frozen=True, slots=True)
+class HostedSpeech:
+    """One set per process. `vendor` is to be started and closed; `speech` is what sessions use."""
 
-    def __init__(self, vendor: DeepgramSpeech, local: RemoteSpeech) -> None:
-        super().__init__(vendor, local)
-        self._vendor = vendor
-
-    async def start(self) -> None:
-        """Open a connection to the vendor, so that no caller waits for it."""
-        await self._vendor.start()
-
-    async def close(self) -> None:
-        """Close all connections to the vendor."""
-        await self._vendor.close()
+    vendor: DeepgramSpeech
+    speech: SpeechWithFallback
 
 
-def hosted_speech(settings: Settings, local: RemoteSpeech) -> HostedSpeech | None:
-    """The vendor's speech for this replica; None without a key."""
+def hosted_speech(settings: Settings, local: RemoteSpeech, *, replicas: int) -> HostedSpeech | None:
+    """The vendor's speech; None without a key. `replicas` is how many processes share the vendor's voice sockets."""
     if settings.deepgram_api_key is None:
         return None
     # imports that the embedded default does without
     from convonet.speech.deepgram.speech import DeepgramSpeech
 
-    replicas = serve.get_replica_context().world_size
-    return HostedSpeech(DeepgramSpeech(settings, tts_sockets=settings.tts_sockets // replicas), local)
+    vendor = DeepgramSpeech(settings, tts_sockets=settings.tts_sockets // replicas)
+    return HostedSpeech(vendor, SpeechWithFallback(vendor, local))
