@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from ray import serve
+
 from actors.handles import handle_to
 from actors.remote import RemoteAgent, RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
@@ -36,11 +38,13 @@ class VoiceReplica:
     def __init__(self) -> None:
         settings = self.settings = get_settings()
         local = RemoteSpeech(handle_to("Speech", "speech"))
-        self._hosted = hosted = hosted_speech(settings, local)
+        hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
+        self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
         self.voices: dict[str, TextToSpeech] = {local.name: local}
         if hosted is not None:
-            self.recognizers[hosted.name] = self.voices[hosted.name] = hosted
+            speech = hosted.speech
+            self.recognizers[speech.name] = self.voices[speech.name] = speech
         self.transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
@@ -89,14 +93,14 @@ class VoiceReplica:
     async def start(self) -> None:
         """Begin what runs beside the calls, and open what the first of them would have to wait for."""
         self.sessions.start()
-        if self._hosted is not None:
-            await self._hosted.start()
+        if self._vendor is not None:
+            await self._vendor.start()
 
     async def close(self) -> None:
         """Stop what runs beside the calls, and write what waits."""
         await self.sessions.stop()
-        if self._hosted is not None:
-            await self._hosted.close()
+        if self._vendor is not None:
+            await self._vendor.close()
         await self._records.close()
         await self._reporter.close()
         await self._database.close()
