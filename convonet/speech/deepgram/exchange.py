@@ -12,17 +12,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 
 from convonet.speech.answers import AnswerText, WholeSamples
-from convonet.speech.base import ANSWER_RATE
 from convonet.speech.deepgram.speak_socket import SocketLost, SpeakSocket
-
-BYTES_PER_S = 2 * ANSWER_RATE
-
-AHEAD_S = 0.3
-"""As long as the caller has more than this to play, sound waits until a larger chunk is there. Deepgram makes it nine
-times as fast as it plays, and every chunk costs a message to the caller. The first ones leave as they come."""
-
-CHUNK_BYTES = BYTES_PER_S // 2
-"""That larger chunk."""
+from convonet.speech.playout import BYTES_PER_S, CHUNK_BYTES, Playout
 
 STALL_S = 1.0
 """A socket that owes sound and has sent none for this long is left. First sound usually comes after 0.1 to 0.3 s, and a
@@ -86,8 +77,7 @@ class Exchange:
         self._unconfirmed: deque[int] = deque()
         """Pieces that were sent before each flush whose confirmation is still to come."""
         self._asked_at = 0.0
-        self._plays_until = 0.0
-        """When a caller who hears everything at once would hear nothing any more."""
+        self._playout = Playout()
         self._samples = WholeSamples()
         self._unconfirmed_bytes = 0
 
@@ -103,7 +93,7 @@ class Exchange:
             self._text.changed.clear()
             await self._send_due()
             now = _now()
-            if self._may_leave(now) and (pcm := self._sound_that_came(now)):
+            if self._may_leave(now) and (pcm := self._sound_that_came()):
                 yield pcm
             elif self._socket.take_confirmation():
                 self._confirm()
@@ -134,19 +124,21 @@ class Exchange:
     def _flush_is_due(self) -> bool:
         if self._flushed == 0 or self._has_ended:
             return True
-        return not self._unconfirmed and self._socket.flushes_left > 1 and _now() >= self._plays_until - self._refill_s
+        return (
+            not self._unconfirmed and self._socket.flushes_left > 1 and _now() >= self._playout.until - self._refill_s
+        )
 
     def _may_leave(self, now: float) -> bool:
         """Whether the sound that is there need not wait for more."""
         socket = self._socket
         is_enough = socket.waiting_bytes >= CHUNK_BYTES or socket.has_confirmed or bool(socket.lost)
-        return is_enough or now >= self._plays_until - AHEAD_S
+        return is_enough or now >= self._playout.next_by
 
-    def _sound_that_came(self, now: float) -> bytes:
+    def _sound_that_came(self) -> bytes:
         pcm = self._socket.take_sound(CHUNK_BYTES)
         self._unconfirmed_bytes += len(pcm)
         whole = self._samples.add(pcm)
-        self._plays_until = max(now, self._plays_until) + len(whole) / BYTES_PER_S
+        self._playout.add(whole)
         return whole
 
     def _confirm(self) -> None:
@@ -162,7 +154,7 @@ class Exchange:
         """Wait for text, sound, or the moment at which one of them has been missing for too long."""
         if self._socket.lost:
             raise self._lost(self._socket.lost)
-        self._socket.wake_at = CHUNK_BYTES if now < self._plays_until - AHEAD_S else 1
+        self._socket.wake_at = CHUNK_BYTES if now < self._playout.next_by else 1
         try:
             async with asyncio.timeout_at(min(self._deadlines(now), default=None)):
                 await self._text.changed.wait()
@@ -174,12 +166,12 @@ class Exchange:
                     raise self._lost(f"no sound in {self._stall_s:g} s") from None
 
     def _deadlines(self, now: float) -> Iterator[float]:
-        if now < self._plays_until - AHEAD_S:
-            yield self._plays_until - AHEAD_S
+        if now < self._playout.next_by:
+            yield self._playout.next_by
         if self._unconfirmed:
             yield self._stalls_at
         elif self._flushed < self._sent and self._socket.flushes_left > 1:
-            yield self._plays_until - self._refill_s
+            yield self._playout.until - self._refill_s
 
     @property
     def _stalls_at(self) -> float:
