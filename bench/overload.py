@@ -32,7 +32,7 @@ from bench.harness.level import Load, Target, Use, run_level
 from bench.harness.meter import CoreSeconds, ServerMeter
 from bench.harness.systems import PIN, Bench, running, running_vendors
 from convonet.settings import Settings
-from deployments.launch.product import ROOT
+from deployments.launch.steps import ROOT
 
 OUTPUT = ROOT / ".cache" / "bench"
 CALM = Load(5, 20.0)
