@@ -265,7 +265,8 @@ class SessionRegistry:
         """End a session whose process is gone and whose caller did not come back."""
         if session_id in self._sessions:
             return
-        checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
+        # its caller may have come back since it was listed
+        checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace, only_abandoned=True)
         if checkpoint is None:
             return
         if (conversation := _conversation_in(checkpoint)) is not None:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 import uvicorn
 import uvloop
 
-from bench.processes import cpu_seconds
+from bench.harness.meter import process_cpu_seconds
 from convonet.auth.tokens import CallerClaims
 from convonet.demo import seed_demo
 from convonet.domains.discovery import all_servers
@@ -93,11 +93,11 @@ async def spend(cost: Cost, server_pid: int, work: Callable[[], Awaitable[object
             await work()
             cost.milliseconds.append(1000 * (time.perf_counter() - begun))
 
-    wall, agent, server = time.perf_counter(), time.process_time(), cpu_seconds([server_pid])
+    wall, agent, server = time.perf_counter(), time.process_time(), process_cpu_seconds(server_pid)
     await asyncio.gather(*(worker() for _ in range(at_once)))
     cost.wall_s += time.perf_counter() - wall
     cost.agent_cpu_s += time.process_time() - agent
-    cost.server_cpu_s += cpu_seconds([server_pid]) - server
+    cost.server_cpu_s += process_cpu_seconds(server_pid) - server
 
 
 async def measure(boxes: dict[str, ToolBox], server_pid: int, calls: int) -> None:

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",
-        description="Folder of the embedded database, the signing key and the demo PIN.",
+        description="Folder of all that is kept on this machine: databases, calls, signing key, demo PIN.",
     )
     public_origins: str = Field(
         "",
@@ -154,7 +154,10 @@ class Settings(BaseSettings):
         None, alias="DB_URI", description="PostgreSQL database; default: an embedded SQLite file."
     )
     redis_url: SecretStr | None = Field(
-        None, alias="REDIS_URL", description="Redis for checkpoints; default: a Ray actor of our own."
+        None,
+        alias="REDIS_URL",
+        description="Redis for checkpoints, attempts and turn records; needed on more than one machine. "
+        "Default: files of the data folder.",
     )
 
     # -- callers
@@ -195,11 +198,18 @@ class Settings(BaseSettings):
     sessions_per_address: int = Field(
         50, alias="CONVONET_SESSIONS_PER_ADDRESS", ge=1, description="Open sockets one address may hold per replica."
     )
+    max_new_callers: int = Field(
+        50,
+        alias="CONVONET_MAX_NEW_CALLERS",
+        ge=1,
+        description="New callers that a voice replica takes within eight seconds, before it can tell what they cost; "
+        "fewer the more load there is.",
+    )
     max_loop_lag_ms: Milliseconds = Field(
-        15,
+        5,
         alias="CONVONET_MAX_LOOP_LAG_MS",
         description="Average lateness of a voice replica's event loop from which on it takes no new callers, in "
-        "milliseconds.",
+        "milliseconds. A turn passes the loop a dozen times: at 5 ms it takes about 1.3 times as long as with room.",
     )
     max_turn_wait_ms: Milliseconds = Field(
         1_000,

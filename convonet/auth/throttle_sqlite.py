@@ -55,12 +55,21 @@ DELETE FROM attempts WHERE counts_until <= :now OR (ledger, scope) IN (
 class SqliteLedger:
     """`Ledger` in a SQLite file."""
 
-    def __init__(self, sqlite: Sqlite, clock: Callable[[], float], limits: AttemptLimits, of: str) -> None:
+    def __init__(
+        self,
+        sqlite: Sqlite,
+        clock: Callable[[], float],
+        limits: AttemptLimits,
+        of: str,
+        *,
+        max_known: int = MAX_KNOWN,
+    ) -> None:
         """`sqlite` has been given `SCHEMA`; `of` is the name of this ledger in the file."""
         self._sqlite = sqlite
         self._clock = clock
         self._limits = limits
         self._of = of
+        self._max_known = max_known
         self._next_sweep = 0.0
 
     @classmethod
@@ -110,7 +119,7 @@ class SqliteLedger:
     def _sweep(self, connection: sqlite3.Connection) -> None:
         if (now := self._clock()) >= self._next_sweep:
             self._next_sweep = now + SWEEP_DELAY_S
-            connection.execute(_SWEEP, {"now": now, "most": MAX_KNOWN})
+            connection.execute(_SWEEP, {"now": now, "most": self._max_known})
 
 
 def attempts_file(path: Path) -> tuple[SqliteThread, Callable[[], float]]:

@@ -5,8 +5,8 @@ One `Admission` for each voice replica. It weighs three things:
 * **sessions**: how many the process holds, against a setting. A tenth of the places is for callers who come back.
 * **load**: how late the event loop is on average, and how long the oldest turn has waited for its agent, each as a
   share of its limit; the larger one counts. At 1 the door closes, and opens again below `REOPENS_BELOW`.
-* **growth**: callers who came a moment ago have not spoken yet, and what they cost can't be measured. Their number is
-  bounded by a share of the others, and by how much of the load's limit is left.
+* **new callers**: what those cost who came a moment ago and have not spoken yet can't be measured. Their number has a
+  limit, and less of it is left the more load there is.
 
 A refusal says when to come back: each gets a time of its own, so that the refused do not return together.
 """
@@ -43,12 +43,6 @@ RETURNING_LOAD = 3.0
 SETTLED_AFTER_S = 8.0
 """From a caller's login to the end of their first answer."""
 
-GROWTH = 0.5
-"""New callers for each settled one, while there is no load. It shrinks with the load that is left."""
-
-FIRST_CALLERS = 20
-"""New callers at once where there are no or few others; the smallest machine carries about as many."""
-
 LAG_MEMORY_S = 3.0
 """Time constant of the average lateness: one pause of half a second closes no door, overload does within a second."""
 
@@ -72,13 +66,20 @@ class AdmissionLimits:
     """What one process may carry."""
 
     sessions: int
+    new_callers: int
+    """Within `SETTLED_AFTER_S`."""
     loop_lag_s: float
     turn_wait_s: float
 
     @classmethod
     def of(cls, settings: Settings) -> AdmissionLimits:
         """As the operator has set them."""
-        return cls(settings.sessions_per_host, settings.max_loop_lag_ms / 1000, settings.max_turn_wait_ms / 1000)
+        return cls(
+            sessions=settings.sessions_per_host,
+            new_callers=settings.max_new_callers,
+            loop_lag_s=settings.max_loop_lag_ms / 1000,
+            turn_wait_s=settings.max_turn_wait_ms / 1000,
+        )
 
 
 class Admission:
@@ -163,7 +164,8 @@ class Admission:
             return ""
         if self._is_closed:
             return "overload"
-        return "too many new callers" if self._count_unsettled() >= self._room_to_grow(load) else ""
+        room = self._limits.new_callers * (1.0 - load)
+        return "too many new callers" if self._count_unsettled() >= room else ""
 
     def _open_or_close(self, load: float) -> None:
         is_closed = load >= (REOPENS_BELOW if self._is_closed else 1.0)
@@ -178,10 +180,6 @@ class Admission:
         while self._unsettled and next(iter(self._unsettled.values())) <= settled_since:
             del self._unsettled[next(iter(self._unsettled))]
         return len(self._unsettled)
-
-    def _room_to_grow(self, load: float) -> float:
-        settled = len(self._places) - len(self._unsettled)
-        return max(FIRST_CALLERS, GROWTH * settled) * (1.0 - load)
 
     def _retry_after_s(self, *, returning: bool) -> float:
         if returning:

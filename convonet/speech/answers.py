@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from convonet.errors import AnswerBroken, SpeechUnavailable
 from convonet.speech.base import SpokenAnswer, SpokenChunk
+from convonet.speech.playout import CHUNK_BYTES, Playout
 from convonet.speech.text import speakable
 
 SENTENCES_AT_ONCE = 2
@@ -97,9 +98,11 @@ class SentenceAnswer(AnswerText):
         self._open = True
         self._begin_due()
         sounded = 0
+        playout = Playout()
         try:
             while await self.holds(sounded):
-                while pcm := await self._making[0].sound():
+                while pcm := await self._making[0].sound(playout.next_by):
+                    playout.add(pcm)
                     yield SpokenChunk(pcm, self._provider)
                 self._making.popleft()
                 sounded += 1
@@ -121,17 +124,24 @@ class _Sentence:
     """One sentence in the making; its sound waits here until its turn has come."""
 
     def __init__(self, sound: AsyncGenerator[bytes, None]) -> None:
-        self._made: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._made: asyncio.Queue[bytes] = asyncio.Queue()
+        """Ended by an empty piece."""
+        self._is_over = False
         self._samples = WholeSamples()
         self._task = asyncio.create_task(self._make(sound))
 
-    async def sound(self) -> bytes:
-        """The next of it; nothing when it is over. Raises what went wrong."""
-        while (pcm := await self._made.get()) is not None:
-            if whole := self._samples.add(pcm):
-                return whole
-        await self._task
-        return b""
+    async def sound(self, by: float) -> bytes:
+        """The next of it, gathered until then; nothing when it is over. Raises what went wrong."""
+        gathered = bytearray()
+        with contextlib.suppress(TimeoutError):
+            while len(gathered) < CHUNK_BYTES and not self._is_over:
+                async with asyncio.timeout_at(by if gathered else None):
+                    pcm = await self._made.get()
+                gathered += self._samples.add(pcm)
+                self._is_over = not pcm
+        if not gathered:
+            await self._task
+        return bytes(gathered)
 
     async def stop(self) -> None:
         self._task.cancel()
@@ -141,6 +151,7 @@ class _Sentence:
         try:
             async with contextlib.aclosing(sound):
                 async for pcm in sound:
-                    self._made.put_nowait(pcm)
+                    if pcm:
+                        self._made.put_nowait(pcm)
         finally:
-            self._made.put_nowait(None)
+            self._made.put_nowait(b"")

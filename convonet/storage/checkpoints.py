@@ -21,6 +21,10 @@ from convonet.settings import Settings
 MAX_BODY_BYTES = 1_000_000
 """A session's checkpoint is its conversation, some 10 kB; far more is a fault that must not fill the store."""
 
+KEPT_AFTER_LEASE_S = 300.0
+"""A session is kept for so much longer than its lease, whatever its time to live, so that a sweep can still end it with
+its record and its hand-over. Replicas end a few of them a second; the loss of a machine may leave a thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -53,7 +57,7 @@ class CheckpointStore(Protocol):
             session_id: Whose it is.
             epoch: The holder's; any epoch is taken by a store that knows nothing of the session.
             body: At most `MAX_BODY_BYTES`.
-            ttl_s: Longer than `lease_s`, or the session is removed before anybody finds it abandoned.
+            ttl_s: For how long it may be claimed; a lease makes it longer if need be.
             lease_s: After so many seconds without another `save` or `hold` it is abandoned; None: it never is.
 
         Raises:
@@ -61,8 +65,14 @@ class CheckpointStore(Protocol):
         """
         ...
 
-    async def claim(self, session_id: SessionId, *, lease_s: float | None = None) -> Checkpoint | None:
-        """Take the session over under a new epoch and lease; None when there is none (any more)."""
+    async def claim(
+        self, session_id: SessionId, *, lease_s: float | None = None, only_abandoned: bool = False
+    ) -> Checkpoint | None:
+        """Take the session over under a new epoch and lease; None when there is none (any more).
+
+        With `only_abandoned` None too when its lease is not over: since it was found abandoned its caller may have come
+        back, or somebody else may be about to end it.
+        """
         ...
 
     async def delete(self, session_id: SessionId, epoch: int) -> None:
@@ -74,6 +84,8 @@ class CheckpointStore(Protocol):
 
     async def hold(self, held: Mapping[SessionId, int], lease_s: float) -> Held:
         """Confirm in one go that these sessions are still held under these epochs, and renew their leases.
+
+        What is held does not expire.
 
         A session of which the store has only an older epoch is missing: the store was emptied, and an old holder was
         the first to save again. The next save of this one fences that off.

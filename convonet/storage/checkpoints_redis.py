@@ -10,24 +10,29 @@ from collections.abc import Mapping
 from typing import cast
 
 from convonet.ids import SessionId
-from convonet.storage.checkpoints import Checkpoint, Held, fenced, require_reasonable
+from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
 from convonet.storage.redis_client import ScriptRunner
 
 _PREFIX = "voice:checkpoint:"
 _LEASES = "voice:checkpoint-leases"
 
-_LEASE = """
+_LEASE = (
+    f"local KEPT_AFTER_LEASE_MS = {round(KEPT_AFTER_LEASE_S * 1000)}"
+    + """
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local function lease(id, ms)
+local function lease(id, key, ms)
   if ms == '' then return redis.call('ZREM', KEYS[1], id) end
   redis.call('ZADD', KEYS[1], now_ms() + tonumber(ms), id)
+  local kept_ms = tonumber(ms) + KEPT_AFTER_LEASE_MS
+  if redis.call('PTTL', key) < kept_ms then redis.call('PEXPIRE', key, kept_ms) end
   -- a day after the last session of all; single ones are removed when they are found dead
   redis.call('EXPIRE', KEYS[1], 86400)
 end
 """
+)
 
 _SAVE = """
 local epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0')
@@ -35,14 +40,18 @@ local ended = epoch > 0 and redis.call('HEXISTS', KEYS[2], 'body') == 0
 if epoch > tonumber(ARGV[2]) or ended then return 1 end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[2], 'body', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
-lease(ARGV[1], ARGV[5])
+lease(ARGV[1], KEYS[2], ARGV[5])
 return 0
 """
 
 _CLAIM = """
 local body = redis.call('HGET', KEYS[2], 'body')
 if not body then return nil end
-lease(ARGV[1], ARGV[2])
+if ARGV[3] == '1' then
+  local held_until = redis.call('ZSCORE', KEYS[1], ARGV[1])
+  if not held_until or tonumber(held_until) > now_ms() then return nil end
+end
+lease(ARGV[1], KEYS[2], ARGV[2])
 return {redis.call('HINCRBY', KEYS[2], 'epoch', 1), body}
 """
 
@@ -62,7 +71,7 @@ for n = 2, #KEYS do
   if epoch == 0 then table.insert(missing, id)
   elseif epoch > held or redis.call('HEXISTS', KEYS[n], 'body') == 0 then table.insert(claimed, id)
   elseif epoch < held then table.insert(missing, id)
-  else lease(id, ARGV[1]) end
+  else lease(id, KEYS[n], ARGV[1]) end
 end
 return {claimed, missing}
 """
@@ -102,9 +111,11 @@ class RedisCheckpoints:
         args: list[str | bytes | float] = [session_id, epoch, body, ttl_ms, _milliseconds(lease_s)]
         _require_holder(epoch, await self._save(_keys(session_id), args))
 
-    async def claim(self, session_id: SessionId, *, lease_s: float | None = None) -> Checkpoint | None:
+    async def claim(
+        self, session_id: SessionId, *, lease_s: float | None = None, only_abandoned: bool = False
+    ) -> Checkpoint | None:
         """See `CheckpointStore.claim`."""
-        found = await self._claim(_keys(session_id), [session_id, _milliseconds(lease_s)])
+        found = await self._claim(_keys(session_id), [session_id, _milliseconds(lease_s), int(only_abandoned)])
         if not isinstance(found, list):
             return None
         epoch, body = found

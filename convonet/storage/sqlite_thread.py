@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,15 +66,14 @@ class SqliteThread:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # readable by its owner only: it holds what callers said
-            os.close(os.open(self._path, os.O_CREAT, 0o600))
+            if not self._path.exists():
+                _create(self._path)
             lock_timeout_s = min(LOCK_TIMEOUT_S, self._timeout_s or LOCK_TIMEOUT_S)
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=lock_timeout_s)
             try:
                 connection.row_factory = sqlite3.Row
-                for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-                    connection.execute(f"PRAGMA {pragma}")
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("PRAGMA foreign_keys=ON")
                 if self._prepare is not None:
                     self._prepare(connection)
             except BaseException:
@@ -84,3 +85,14 @@ class SqliteThread:
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _create(path: Path) -> None:
+    """Put an empty file there, readable by its owner only, since it holds what callers said."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # made aside and linked: SQLite changes to the mode with a write-ahead log only while nobody else has the file open
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as draft:
+        with contextlib.closing(sqlite3.connect(draft.name)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)

@@ -49,6 +49,7 @@ def agent_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         yield
+        await agent.close()
         await records.close()
         await reporter.close()
         await database.close()

@@ -47,7 +47,7 @@ class Product:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deployments.launch.serve_run", str(port), str(_config_file(settings))],
             cwd=ROOT,
-            env={**os.environ, **_ray_flags(settings, scratch)},
+            env={**os.environ, **ray_flags(settings, scratch)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -103,7 +103,7 @@ def ray_env() -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
+def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     """Those flags; on a laptop also those that keep every listener on the loopback interface."""
     flags = ray_env() | {
         "HAPROXY_BINARY": str(get_haproxy_binary()),

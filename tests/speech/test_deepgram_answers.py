@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import statistics
 import time
 from contextlib import aclosing
 
@@ -104,6 +105,33 @@ async def test_sound_leaves_at_its_first_bytes(deepgram, server):
         chunk = await anext(chunks)
     assert time.monotonic() - started < 0.5, "the sentence takes 1.4 s to be made"
     assert 0 < len(chunk.pcm) < 24_000
+
+
+async def sizes(deepgram):
+    """Of the chunks of an answer that is there at once."""
+    answer = deepgram.begin_answer(language=ENGLISH)
+    for sentence in SENTENCES:
+        answer.speak(sentence)
+    answer.finish()
+    async with aclosing(answer.chunks()) as chunks:
+        return [len(chunk.pcm) async for chunk in chunks]
+
+
+@pytest.mark.parametrize("sockets", [0, 2])
+async def test_sound_is_gathered_while_the_caller_has_enough_to_play(server, sockets):
+    server.speed, server.ms_per_character = 9.0, 60.0
+    async with speech(server, sockets) as deepgram:
+        chunks = await sizes(deepgram)
+    assert chunks[0] < 24_000, "the first sound leaves as it comes"
+    assert 4.0 < sum(chunks) / 48_000 < 4.3
+    assert len(chunks) <= 15, "the vendor sends 42 pieces"
+
+
+@pytest.mark.parametrize("sockets", [0, 2])
+async def test_a_slow_voice_is_passed_on_as_it_comes(server, sockets):
+    server.speed, server.ms_per_character = 0.7, 15.0
+    async with speech(server, sockets) as deepgram:
+        assert statistics.median(await sizes(deepgram)) <= 2 * server.piece_bytes
 
 
 async def test_the_socket_is_open_before_the_first_sentence(deepgram, server):

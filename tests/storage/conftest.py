@@ -16,7 +16,7 @@ MakeStore = Callable[[], CheckpointStore]
 
 
 @pytest.fixture
-async def sqlite_store(tmp_path: Path) -> AsyncIterator[Callable[[], SqliteCheckpoints]]:
+async def make_sqlite_store(tmp_path: Path) -> AsyncIterator[Callable[[], SqliteCheckpoints]]:
     """Opens the same file anew, as another process would."""
     threads: list[SqliteThread] = []
 
@@ -30,13 +30,15 @@ async def sqlite_store(tmp_path: Path) -> AsyncIterator[Callable[[], SqliteCheck
         await thread.close()
 
 
+@pytest.fixture
+def make_redis_store(redis_url: str) -> MakeStore:
+    return lambda: RedisCheckpoints(redis_url)
+
+
 @pytest.fixture(params=["sqlite", "redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
     """The same test runs over both; each store that is made is another view of the same sessions."""
-    if request.param == "redis":
-        url: str = request.getfixturevalue("redis_url")
-        return lambda: RedisCheckpoints(url)
-    make: MakeStore = request.getfixturevalue("sqlite_store")
+    make: MakeStore = request.getfixturevalue(f"make_{request.param}_store")
     return make
 
 

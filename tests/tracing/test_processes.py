@@ -24,7 +24,7 @@ from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
-from convonet.speech.deepgram import DeepgramSpeech
+from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
 from convonet.tracing import export
 from convonet.tracing.carried import carried, serving
@@ -243,7 +243,7 @@ async def test_a_tool_server_believes_who_has_a_callers_token_and_no_other(trace
 
 
 async def heard_and_spoken(server):
-    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url))
+    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
     await deepgram.transcribe(Utterance(b"\x1a\x45\xdf\xa3"), language=Language("en-US"))
     await deepgram.synthesize("I added it.", language=Language("en-US"))
     await deepgram.close()

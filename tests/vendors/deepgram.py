@@ -325,6 +325,7 @@ if __name__ == "__main__":
     parser.add_argument("--tts-ms", type=float, default=0.0)
     parser.add_argument("--ms-per-character", type=float, default=60.0)
     parser.add_argument("--speed", type=float, default=9.0, help="times real time, which is the vendor's own figure")
+    parser.add_argument("--requests-allowed", type=int, default=15)
     arguments = vars(parser.parse_args())
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve_until_stopped(DeepgramServer(**arguments)))

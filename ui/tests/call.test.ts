@@ -153,7 +153,7 @@ it("a reload goes on where the answer was heard", async () => {
 
   output = new FakeOutput();
   const { lines, turns, waitingSince, userName, offline } = INITIAL;
-  if (ticket) newCall({ ...ticket, lines, turns, waitingSince, userName, offline });
+  if (ticket) newCall({ ...ticket, lines, turns, waitingSince, userName, offline, unanswered: [] });
   socket().open();
   expect(socket().sent[0]).toMatchObject({ last_seq: 2 });
   socket().receive(authOk({ resumed: true }));

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnyClientMessage } from "../src/protocol.generated";
 import { fromBase64 } from "../src/common/base64";
-import { Outbox } from "../src/voice/outbox";
+import { Outbox, type StoredUtterance } from "../src/voice/outbox";
 
 let sent: AnyClientMessage[];
 let online: boolean;
@@ -82,7 +82,7 @@ describe("after a lost connection", () => {
     outbox.addSlice(id, bytes(4));
     outbox.finish(id);
     expect(audioOf(sent)).toEqual([1, 2, 3, 4]);
-    expect(sequences(sent)).toEqual([2, 3]);
+    expect(sequences(sent)).toEqual([0, 1]);
     expect(sent.at(-1)).toEqual({ type: "stop_recording" });
   });
 
@@ -97,7 +97,23 @@ describe("after a lost connection", () => {
     outbox.acknowledged(id, 1);
     expect(sent.map((message) => message.type)).toEqual(["start_recording", "audio_chunk", "stop_recording"]);
     expect(audioOf(sent)).toEqual([3, 4]);
-    expect(sequences(sent)).toEqual([3]);
+    expect(sequences(sent)).toEqual([2]);
+  });
+
+  it("what was joined to be given again has the numbers that the server counts by", () => {
+    const id = record(bytes(1), bytes(2), bytes(3), bytes(4));
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 1);
+    outbox.addSlice(id, bytes(5));
+    expect(sequences(sent)).toEqual([2]);
+    expect(audioOf(sent)).toEqual([5]);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    expect(audioOf(sent)).toEqual([2, 3, 4, 5]);
   });
 
   it("an utterance that the server holds whole is only ended", () => {
@@ -250,6 +266,40 @@ describe("after a lost connection", () => {
     expect(chunks.length).toBeLessThan(25);
     expect(Math.max(...chunks)).toBeLessThan(200_000);
     expect(audioOf(sent)).toHaveLength(240 * 8_000);
+  });
+});
+
+describe("after a reload", () => {
+  it("what was said to its end is said again, and a recording that was cut off is not", () => {
+    outbox.finish(record(bytes(1, 2), bytes(3)));
+    outbox.type("two");
+    outbox.started("u-2", "t-2");
+    outbox.finish(record(new Uint8Array(200_000).fill(7)));
+    record(bytes(9));
+    const stored = JSON.parse(JSON.stringify(outbox.stored)) as StoredUtterance[];
+    const fresh = new Outbox((message) => {
+      sent.push(message);
+      return true;
+    });
+    fresh.restore(stored);
+    sent = [];
+    fresh.resend(null);
+    fresh.acknowledged("u-1", -1);
+    fresh.acknowledged("u-3", -1);
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "audio_chunk",
+      "stop_recording",
+      "text_input",
+      "start_recording",
+      "audio_chunk",
+      "audio_chunk",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    expect(audioOf(sent)).toEqual([1, 2, 3, ...new Array<number>(200_000).fill(7)]);
+    fresh.answered("t-2");
+    expect(fresh.stored.map(({ id }) => id)).toEqual(["u-1", "u-3"]);
   });
 });
 

@@ -76,12 +76,24 @@ describe("a streamed answer", () => {
     expect(playing).toEqual([true, false]);
   });
 
-  it("told again under another number is the same one", async () => {
+  it("told again under another number is another one, though its turn was stopped", async () => {
     answer({ fromMs: 0, ms: 200, seq: 3 });
+    await settled();
+    output.play(100);
+    player.stop(["t-1"]);
     player.begin(processingStart("t-1", "u-1", 20, 7));
-    answer({ turn: 7, fromMs: 0, ms: 200, seq: 21 });
-    answer({ turn: 7, fromMs: 200, ms: 100, seq: 22, isLast: true });
-    expect(await heardAfter(600)).toBeCloseTo(300 + FADE_MS, 0);
+    answer({ turn: 7, fromMs: 0, ms: 300, seq: 22, isLast: true, loudness: 0.3 });
+    const heard = output.play(600).slice(FADE_MS * 48);
+    expect(soundMs(heard)).toBeCloseTo(300, -1);
+    expect(Math.max(...heard)).toBeLessThan(0.4);
+  });
+
+  it("of a new call has nothing to do with the one of the same number in the call before", async () => {
+    answer({ fromMs: 0, ms: 200, seq: 3, isLast: true });
+    await heardAfter(300);
+    player.begin(processingStart("t-9", "u-9", 1, 1));
+    answer({ fromMs: 0, ms: 200, seq: 2, isLast: true });
+    expect(await heardAfter(300)).toBeCloseTo(200 + FADE_MS, 0);
   });
 
   it("that was heard to its end is not played again", async () => {

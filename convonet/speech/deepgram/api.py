@@ -132,6 +132,8 @@ class DeepgramApi:
 
         response, first = await _within(stall_s, attempt)
         async with response:
+            if not first:
+                raise SpeechUnavailable("Deepgram answered without audio")
             yield first
             while not response.content.at_eof():
                 try:

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 from convonet.speech.answers import AnswerText, WholeSamples
-from convonet.speech.base import ANSWER_RATE
-from convonet.speech.deepgram.speak_socket import Confirmed, SocketLost, SpeakSocket
-
-BYTES_PER_S = 2 * ANSWER_RATE
-
-MAX_CHUNK_BYTES = BYTES_PER_S // 2
-"""Sound that has piled up leaves in pieces of this length at most; otherwise it leaves as it comes."""
+from convonet.speech.deepgram.speak_socket import SocketLost, SpeakSocket
+from convonet.speech.playout import BYTES_PER_S, CHUNK_BYTES, Playout
 
 STALL_S = 1.0
 """A socket that owes sound and has sent none for this long is left. First sound usually comes after 0.1 to 0.3 s, and a
@@ -82,8 +77,7 @@ class Exchange:
         self._unconfirmed: deque[int] = deque()
         """Pieces that were sent before each flush whose confirmation is still to come."""
         self._asked_at = 0.0
-        self._plays_until = 0.0
-        """When a caller who hears everything at once would hear nothing any more."""
+        self._playout = Playout()
         self._samples = WholeSamples()
         self._unconfirmed_bytes = 0
 
@@ -98,10 +92,13 @@ class Exchange:
         while not self.is_complete:
             self._text.changed.clear()
             await self._send_due()
-            if pcm := self._arrived():
+            now = _now()
+            if self._may_leave(now) and (pcm := self._sound_that_came()):
                 yield pcm
-            elif not self._socket.inbox and not self.is_complete:
-                await self._something()
+            elif self._socket.take_confirmation():
+                self._confirm()
+            else:
+                await self._something(now)
 
     @property
     def _has_ended(self) -> bool:
@@ -127,25 +124,21 @@ class Exchange:
     def _flush_is_due(self) -> bool:
         if self._flushed == 0 or self._has_ended:
             return True
-        return not self._unconfirmed and self._socket.flushes_left > 1 and _now() >= self._plays_until - self._refill_s
+        return (
+            not self._unconfirmed and self._socket.flushes_left > 1 and _now() >= self._playout.until - self._refill_s
+        )
 
-    def _arrived(self) -> bytes:
-        """What has come since, up to the end of a flush."""
-        parts: list[bytes] = []
-        size = 0
-        inbox = self._socket.inbox
-        while inbox and size < MAX_CHUNK_BYTES:
-            if isinstance(inbox[0], Confirmed) and parts:
-                break
-            match inbox.popleft():
-                case bytes(pcm):
-                    parts.append(pcm)
-                    size += len(pcm)
-                case Confirmed.FLUSHED:
-                    self._confirm()
-        self._unconfirmed_bytes += size
-        whole = self._samples.add(b"".join(parts))
-        self._plays_until = max(_now(), self._plays_until) + len(whole) / BYTES_PER_S
+    def _may_leave(self, now: float) -> bool:
+        """Whether the sound that is there need not wait for more."""
+        socket = self._socket
+        is_enough = socket.waiting_bytes >= CHUNK_BYTES or socket.has_confirmed or bool(socket.lost)
+        return is_enough or now >= self._playout.next_by
+
+    def _sound_that_came(self) -> bytes:
+        pcm = self._socket.take_sound(CHUNK_BYTES)
+        self._unconfirmed_bytes += len(pcm)
+        whole = self._samples.add(pcm)
+        self._playout.add(whole)
         return whole
 
     def _confirm(self) -> None:
@@ -157,25 +150,32 @@ class Exchange:
         self._unconfirmed_bytes = 0
         self._samples = WholeSamples()
 
-    async def _something(self) -> None:
+    async def _something(self, now: float) -> None:
         """Wait for text, sound, or the moment at which one of them has been missing for too long."""
         if self._socket.lost:
             raise self._lost(self._socket.lost)
+        self._socket.wake_at = CHUNK_BYTES if now < self._playout.next_by else 1
         try:
-            async with asyncio.timeout_at(self._deadline()):
+            async with asyncio.timeout_at(min(self._deadlines(now), default=None)):
                 await self._text.changed.wait()
         except TimeoutError:
-            # what arrived while the event loop was held up is read first
-            await asyncio.sleep(HELD_UP_S)
-            if self._unconfirmed and _now() >= max(self._asked_at, self._socket.heard_at) + self._stall_s:
-                raise self._lost(f"no sound in {self._stall_s:g} s") from None
+            if self._unconfirmed and _now() >= self._stalls_at:
+                # what arrived while the event loop was held up is read first
+                await asyncio.sleep(HELD_UP_S)
+                if _now() >= self._stalls_at:
+                    raise self._lost(f"no sound in {self._stall_s:g} s") from None
 
-    def _deadline(self) -> float | None:
+    def _deadlines(self, now: float) -> Iterator[float]:
+        if now < self._playout.next_by:
+            yield self._playout.next_by
         if self._unconfirmed:
-            return max(self._asked_at, self._socket.heard_at) + self._stall_s
-        if self._flushed < self._sent and self._socket.flushes_left > 1:
-            return self._plays_until - self._refill_s
-        return None
+            yield self._stalls_at
+        elif self._flushed < self._sent and self._socket.flushes_left > 1:
+            yield self._playout.until - self._refill_s
+
+    @property
+    def _stalls_at(self) -> float:
+        return max(self._asked_at, self._socket.heard_at) + self._stall_s
 
     def _lost(self, reason: str) -> SocketLost:
         """Settle how far the answer has come."""

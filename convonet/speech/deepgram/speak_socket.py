@@ -11,7 +11,6 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 
 import aiohttp
 import structlog
@@ -40,12 +39,6 @@ class SocketLost(Exception):
     """The socket can't be used any more; what it was given and has not sounded must be spoken otherwise."""
 
 
-class Confirmed(Enum):
-    """What comes besides sound."""
-
-    FLUSHED = "Flushed"
-
-
 class Allowance:
     """So much in any `window_s` seconds."""
 
@@ -70,15 +63,21 @@ class Allowance:
 
 
 class SpeakSocket:
-    """A socket that is open. `inbox` fills by itself until the socket is `lost`."""
+    """A socket that is open. What comes waits here for whoever listens, until the socket is `lost`."""
 
     def __init__(
         self, connection: aiohttp.ClientWebSocketResponse, *, clock: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self.inbox: deque[bytes | Confirmed] = deque()
         self.lost = ""
         """Why nothing comes any more; empty as long as something may."""
+        self.wake_at = 1
+        """Bytes of sound for which the listener is woken; for everything else it always is."""
+        self.waiting_bytes = 0
+        """Sound that nobody has taken yet."""
+        self._inbox: deque[bytes | None] = deque()
+        """Sound, and None for each flush that was confirmed."""
+        self._confirmations = 0
         self.heard_at = self._clock()
         """When something last came."""
         self._connection = connection
@@ -99,6 +98,30 @@ class SpeakSocket:
     @property
     def characters_left(self) -> int:
         return self._characters.left
+
+    @property
+    def has_confirmed(self) -> bool:
+        """Whether a confirmation waits, perhaps behind sound."""
+        return self._confirmations > 0
+
+    def take_sound(self, at_most: int) -> bytes:
+        """The sound up to the next confirmation, and no longer than about so many bytes."""
+        parts: list[bytes] = []
+        size = 0
+        while size < at_most and self._inbox and (pcm := self._inbox[0]) is not None:
+            parts.append(pcm)
+            size += len(pcm)
+            self._inbox.popleft()
+        self.waiting_bytes -= size
+        return b"".join(parts)
+
+    def take_confirmation(self) -> bool:
+        """Whether a flush has been confirmed; all its sound has been taken before."""
+        if not self._inbox or self._inbox[0] is not None:
+            return False
+        self._inbox.popleft()
+        self._confirmations -= 1
+        return True
 
     def listen(self, listener: asyncio.Event | None) -> None:
         """Set this event whenever something comes, from now on; with None what comes is dropped."""
@@ -135,25 +158,29 @@ class SpeakSocket:
                 # what comes while nobody listens belongs to no answer
                 if self._listener is not None:
                     self.heard_at = self._clock()
-                    self._note(message)
-                    self._listener.set()
+                    if not self._is_more_of_the_same(message):
+                        self._listener.set()
         except ValueError as error:
             self.lost = f"not understood: {type(error).__name__}"
         self.lost = self.lost or f"closed with {self._connection.close_code}"
         if self._listener is not None:
             self._listener.set()
 
-    def _note(self, message: aiohttp.WSMessage) -> None:
+    def _is_more_of_the_same(self, message: aiohttp.WSMessage) -> bool:
+        """Keep it; whether it is sound that may wait for more."""
         if message.type is aiohttp.WSMsgType.BINARY:
-            self.inbox.append(message.data)
-            return
+            self._inbox.append(message.data)
+            self.waiting_bytes += len(message.data)
+            return self.waiting_bytes < self.wake_at
         control = json.loads(message.data)
         match control.get("type"):
             case "Flushed":
-                self.inbox.append(Confirmed.FLUSHED)
+                self._inbox.append(None)
+                self._confirmations += 1
             case "Warning":
                 # `code` to the SDK, `warn_code` on the wire (deepgram-python-sdk#653)
                 code = str(control.get("code") or control.get("warn_code"))
                 log.warning("speak_socket_warning", code=code)
                 if code == "EXCESSIVE_FLUSH":
                     self.lost = code
+        return False

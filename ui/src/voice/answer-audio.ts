@@ -1,6 +1,7 @@
 /**
  * The streamed answers of a call: which turn a frame belongs to, what of it is new, and its samples at the rate of the
- * page's audio. A turn that a server tells again from its start goes on where the page has it already.
+ * page's audio. An answer that a server tells again from its start goes on where the page has it already, unless its turn
+ * has another number: then it is another answer.
  */
 
 import type { ProcessingStart } from "../protocol.generated";
@@ -37,7 +38,7 @@ const FULL_SCALE = 0x8000;
 
 export class AnswerAudio {
   private readonly turns = new Map<number, string>();
-  private readonly answers = new Map<string, Answer>();
+  private readonly answers = new Map<number, Answer>();
 
   /** `rate`: of the page's audio; asked for when the first answer comes, since a page may not open it earlier. */
   constructor(
@@ -46,24 +47,28 @@ export class AnswerAudio {
   ) {
     for (const { turn, turnNumber, samples } of heard) {
       this.turns.set(turnNumber, turn);
-      this.answers.set(turn, { next: samples, resampler: null });
+      this.answers.set(turnNumber, { next: samples, resampler: null });
     }
   }
 
-  /** From now on frames with this turn's number are its answer. */
-  begin({ turn_id: turn, turn_number: number }: ProcessingStart): void {
+  /** From now on frames with this number are the turn's answer. True when none of it can be there yet. */
+  begin({ turn_id: turn, turn_number: number }: ProcessingStart): boolean {
+    if (this.turns.get(number) === turn) return false;
     this.turns.set(number, turn);
+    this.answers.delete(number);
+    return true;
   }
 
   receive(frame: SoundFrame): AnswerSound {
-    const turn = this.turns.get(frame.turnNumber) ?? `number ${frame.turnNumber}`;
-    const answer = this.answers.get(turn) ?? { next: frame.firstSample, resampler: null };
-    this.answers.set(turn, answer);
+    const { turnNumber } = frame;
+    const turn = this.turns.get(turnNumber) ?? `number ${turnNumber}`;
+    const answer = this.answers.get(turnNumber) ?? { next: frame.firstSample, resampler: null };
+    this.answers.set(turnNumber, answer);
     const firstSample = Math.max(frame.firstSample, answer.next);
     const fresh = frame.pcm.subarray(firstSample - frame.firstSample);
     answer.next = firstSample + fresh.length;
     const samples = this.resampled(answer, fresh, frame.isLast);
-    return { turn, turnNumber: frame.turnNumber, seq: frame.seq, samples, firstSample, isLast: frame.isLast };
+    return { turn, turnNumber, seq: frame.seq, samples, firstSample, isLast: frame.isLast };
   }
 
   private resampled(answer: Answer, pcm: Int16Array, isLast: boolean): Float32Array<ArrayBuffer> {

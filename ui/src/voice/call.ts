@@ -1,12 +1,13 @@
 /** One call: what the caller does goes in here, what comes of it lands in the store. Views know nothing else. */
 
-import type { AnyServerMessage, AuthOk } from "../protocol.generated";
+import type { AnyClientMessage, AnyServerMessage, AuthOk } from "../protocol.generated";
 import type { Store } from "../common/store";
 import { Caller } from "./caller";
 import { Connection } from "./connection";
 import type { ConnectionListener } from "./connection-listener";
 import type { SoundFrame } from "./frames";
 import type { HumanLine, LineEnds } from "./human-line";
+import type { StoredUtterance } from "./outbox";
 import { Player, spokenFile } from "./player";
 import type { SessionMemory, Ticket } from "./session-memory";
 import type { SocketLike } from "./socket";
@@ -38,16 +39,7 @@ export class Call {
       parts.output.report();
     };
     this.player = new Player(parts.output, onPlaying, parts.memory?.heard);
-    this.caller = new Caller({
-      dispatch: (action) => {
-        this.dispatch(action);
-      },
-      send: (message) => this.connection.send(message),
-      onStream: (stream) => {
-        this.player.hold(stream !== null);
-        parts.onStream(stream);
-      },
-    });
+    this.caller = this.makeCaller();
     this.human = parts.openLine({
       send: (frame) => {
         this.connection.sendSound(frame);
@@ -64,6 +56,11 @@ export class Call {
   get ticket(): Ticket | null {
     const { ticket } = this.connection;
     return ticket && { ...ticket, heard: this.player.heard };
+  }
+
+  /** What a reload says again. */
+  get unanswered(): StoredUtterance[] {
+    return this.caller.unanswered;
   }
 
   /** Somebody begins to type a PIN. */
@@ -150,9 +147,9 @@ export class Call {
     return this.parts.store.state;
   }
 
-  private dispatch(action: Action): void {
+  private readonly dispatch = (action: Action): void => {
     this.parts.store.dispatch(action);
-  }
+  };
 
   private interrupt(): void {
     this.player.stop(Object.keys(this.state.turns));
@@ -176,6 +173,18 @@ export class Call {
     this.cancelOwed = false;
   }
 
+  private makeCaller(): Caller {
+    const parts = {
+      dispatch: this.dispatch,
+      send: (message: AnyClientMessage) => this.connection.send(message),
+      onStream: (stream: MediaStream | null) => {
+        this.player.hold(stream !== null);
+        this.parts.onStream(stream);
+      },
+    };
+    return new Caller(parts, this.parts.memory?.unanswered);
+  }
+
   private makeConnection(memory: SessionMemory | null): Connection {
     const heardUpTo = (received: number) => Math.min(received, (this.player.unheardSeq ?? Infinity) - 1);
     const options = { openSocket: this.parts.openSocket, random: Math.random, heardUpTo };
@@ -188,15 +197,9 @@ export class Call {
         this.dispatch({ type: "auth_required", pinRequired });
         if (!pinRequired) this.connection.authenticate(null);
       },
-      onLive: (message) => {
-        this.goLive(message);
-      },
-      onMessage: (message) => {
-        this.receive(message);
-      },
-      onSound: (frame) => {
-        this.receiveSound(frame);
-      },
+      onLive: this.goLive,
+      onMessage: this.receive,
+      onSound: this.receiveSound,
       onLost: () => {
         this.dispatch({ type: "lost" });
       },
@@ -213,29 +216,29 @@ export class Call {
     };
   }
 
-  private goLive(message: AuthOk): void {
+  private readonly goLive = (message: AuthOk): void => {
     if (this.cancelOwed) this.cancelOwed = !this.connection.send({ type: "cancel" });
     this.show(message);
     this.caller.takeUp(message.pending_utterance_id ?? null);
-  }
+  };
 
-  private receive(message: AnyServerMessage): void {
+  private readonly receive = (message: AnyServerMessage): void => {
     this.caller.hear(message);
     if (message.type === "greeting" || message.type === "announcement" || message.type === "audio_chunk")
       this.player.playFile(spokenFile(message));
     else if (message.type === "processing_start") this.player.begin(message);
     else if (message.type === "playback_stop") this.player.stop(message.turn_id ? [message.turn_id] : []);
     this.show(message);
-  }
+  };
 
-  private receiveSound(frame: SoundFrame): void {
+  private readonly receiveSound = (frame: SoundFrame): void => {
     if (frame.kind === "talk") {
       this.human.play(frame.pcm);
       return;
     }
     const turn = this.player.playFrame(frame);
     if (turn !== null) this.dispatch({ type: "answer_over", turn });
-  }
+  };
 
   private show(message: AnyServerMessage): void {
     this.dispatch({ type: "server", message, now: Date.now() });

@@ -6,7 +6,7 @@ import { HoldTone, isHeld } from "./hold-tone";
 import { HumanLine } from "./human-line";
 import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
-import { loadSession, rememberedState, saveSession, saveSound } from "./session-memory";
+import { loadSession, rememberedState, saveSession, saveSound, saveUnanswered } from "./session-memory";
 import { openSocket } from "./socket";
 import { SpeakerOutput } from "./speaker-output";
 import type { State } from "./state";
@@ -68,6 +68,7 @@ window.addEventListener("online", () => {
 });
 window.addEventListener("pagehide", () => {
   saveSession(store.state, call.ticket);
+  saveUnanswered(call.unanswered);
 });
 for (const gesture of ["pointerup", "keydown"] as const) {
   document.addEventListener(gesture, () => {

@@ -5,7 +5,7 @@
  */
 
 import type { AnyClientMessage } from "../protocol.generated";
-import { toBase64 } from "../common/base64";
+import { fromBase64, toBase64 } from "../common/base64";
 
 export type AudioFormat = "webm" | "pcm16";
 
@@ -15,7 +15,7 @@ interface Spoken {
   format: AudioFormat;
   /** The slice at an index has that `sequence`. */
   slices: Uint8Array[];
-  /** How many of them this connection was given. */
+  /** How many of them the server was given, as far as is known. */
   given: number;
   isFinished: boolean;
   turn: string | null;
@@ -30,7 +30,10 @@ interface Typed {
 
 type Utterance = Spoken | Typed;
 
-/** Slices sent again travel together up to this size: half of what the server takes in one message, in base64. */
+/** An utterance as it outlives a reload: complete, with its audio in base64. */
+export type StoredUtterance = Typed | (Pick<Spoken, "kind" | "id" | "format" | "turn"> & { audio: string });
+
+/** Slices that are given again are joined up to this size: half of what the server takes in one message, in base64. */
 const RESEND_BYTES = 96 * 1024;
 
 /** The server answers within a round trip; one that doesn't know the question never does. */
@@ -46,6 +49,16 @@ export class Outbox {
     private readonly send: (message: AnyClientMessage) => boolean,
     private readonly newId: () => string = randomId,
   ) {}
+
+  /** What was said to its end: of a recording that a reload cuts off, nobody knows what was meant. */
+  get stored(): StoredUtterance[] {
+    return this.open.filter(isFinished).map(stored);
+  }
+
+  /** After a reload; `resend` says it again. */
+  restore(utterances: readonly StoredUtterance[]): void {
+    this.open = utterances.map(restored);
+  }
 
   begin(format: AudioFormat): string {
     return this.add({ kind: "spoken", id: this.newId(), format, slices: [], given: 0, isFinished: false, turn: null });
@@ -89,7 +102,7 @@ export class Outbox {
 
   /** The server refused what was said last; its words name no utterance. Returns the one that must be meant. */
   refused(): string | null {
-    const last = this.open.findLast((each) => each.turn === null && (each.kind === "typed" || each.isFinished));
+    const last = this.open.findLast((each) => each.turn === null && isFinished(each));
     if (last) this.discard(last.id);
     return last?.id ?? null;
   }
@@ -153,6 +166,9 @@ export class Outbox {
   private goOn(id: string, from: number): void {
     const utterance = this.open.find((each) => each.id === id);
     if (utterance?.kind === "spoken") {
+      const { slices } = utterance;
+      // many small messages at once would be above the server's rate
+      utterance.slices = [...slices.slice(0, from), ...joined(slices.slice(from), RESEND_BYTES)];
       utterance.given = from;
       this.giveSlices(utterance);
       if (utterance.isFinished) this.send({ type: "stop_recording" });
@@ -160,12 +176,10 @@ export class Outbox {
     this.sayNext();
   }
 
-  /** A message names the last slice that it holds. */
   private giveSlices(utterance: Spoken): void {
-    for (const slices of grouped(utterance.slices.slice(utterance.given), RESEND_BYTES)) {
-      utterance.given += slices.length;
-      const data_b64 = toBase64(concatenated(slices));
-      this.send({ type: "audio_chunk", sequence: utterance.given - 1, data_b64 });
+    for (const slice of utterance.slices.slice(utterance.given)) {
+      this.send({ type: "audio_chunk", sequence: utterance.given, data_b64: toBase64(slice) });
+      utterance.given += 1;
     }
   }
 
@@ -180,6 +194,22 @@ function randomId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+function isFinished(utterance: Utterance): boolean {
+  return utterance.kind === "typed" || utterance.isFinished;
+}
+
+function stored(utterance: Utterance): StoredUtterance {
+  if (utterance.kind === "typed") return utterance;
+  const { kind, id, format, turn, slices } = utterance;
+  return { kind, id, format, turn, audio: toBase64(concatenated(slices)) };
+}
+
+function restored(utterance: StoredUtterance): Utterance {
+  if (utterance.kind === "typed") return utterance;
+  const { audio, ...rest } = utterance;
+  return { ...rest, slices: sliced(fromBase64(audio), RESEND_BYTES), given: 0, isFinished: true };
+}
+
 function firstMessage(utterance: Utterance): AnyClientMessage {
   const { kind, id } = utterance;
   if (kind === "typed") return { type: "text_input", text: utterance.text, utterance_id: id };
@@ -188,8 +218,8 @@ function firstMessage(utterance: Utterance): AnyClientMessage {
   return { type: "start_recording", stt_mode: "batch", utterance_id: id, format, ...rate };
 }
 
-/** The slices in few groups, each at most `limit` bytes unless a single slice is longer. */
-function grouped(slices: readonly Uint8Array[], limit: number): Uint8Array[][] {
+/** The same bytes in fewer slices, each at most `limit` long unless a single one is longer. */
+function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
   const groups: Uint8Array[][] = [];
   let size = Infinity;
   for (const slice of slices) {
@@ -200,7 +230,13 @@ function grouped(slices: readonly Uint8Array[], limit: number): Uint8Array[][] {
     groups.at(-1)?.push(slice);
     size += slice.length;
   }
-  return groups;
+  return groups.map(concatenated);
+}
+
+function sliced(whole: Uint8Array, limit: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) =>
+    whole.subarray(index * limit, (index + 1) * limit),
+  );
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {

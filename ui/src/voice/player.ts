@@ -67,9 +67,9 @@ export class Player {
     this.answers = new AnswerAudio(() => output.context.sampleRate, heard);
   }
 
-  /** From now on frames with this turn's number are its answer. */
+  /** A turn begins, or begins again; under another number its answer is another one, to be heard from its start. */
   begin(turn: ProcessingStart): void {
-    this.answers.begin(turn);
+    if (this.answers.begin(turn)) this.silenced.delete(turn.turn_id);
   }
 
   /** Files of one turn come in the order of their index. */
@@ -125,7 +125,7 @@ export class Player {
   }
 
   private playAnswer({ turn, turnNumber, seq, samples, firstSample, isLast }: AnswerSound): void {
-    let piece = this.pieces.find((each) => each.turn === turn && !each.isComplete);
+    let piece = this.pieces.find((each) => each.turnNumber === turnNumber && !each.isComplete);
     if (!piece) {
       if (samples.length === 0) return; // the end of one that is over
       piece = { turn, turnNumber, sounds: [], isComplete: false, isEnded: false };
