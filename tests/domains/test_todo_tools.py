@@ -8,7 +8,7 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from convonet.auth.tokens import ResumeClaims, mint_caller_token, mint_resume_token
+from convonet.auth.tokens import mint_caller_token, mint_resume_token
 from convonet.domains.todo.agent import DOMAIN
 from convonet.domains.todo.models import TodoRow
 from convonet.ids import SessionId
@@ -123,7 +123,7 @@ async def test_another_callers_key_is_another_key(toolbox):
         "nonsense",
         mint_caller_token(ALICE, secret=b"another secret of 32 characters!"),
         mint_caller_token(ALICE, secret=SECRET, lifetime_s=-1),
-        mint_resume_token(ResumeClaims(SessionId("s"), "h"), secret=SECRET, lifetime_s=60),
+        mint_resume_token(SessionId("s"), secret=SECRET, lifetime_s=60),
     ],
     ids=["none", "nonsense", "forged", "expired", "of another kind"],
 )

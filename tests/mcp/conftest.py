@@ -62,7 +62,7 @@ async def over_http(server):
     task = asyncio.create_task(running.serve())
     while not running.started:
         await asyncio.sleep(0.01)
-    yield HttpToolServers(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=5)
+    yield HttpToolServers(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=20)
     running.should_exit = True
     await task
 
@@ -80,7 +80,7 @@ def server():
 async def box(request, server):
     """A tool box for that server, by either way."""
     async with request.param(server) as servers:
-        box = ToolBox(servers, timeout_s=5)
+        box = ToolBox(servers, timeout_s=20)
         yield box
         await box.close()
 
