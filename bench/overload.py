@@ -44,12 +44,6 @@ MAX_REFUSAL_MS = 50.0
 MAX_RATIO = 1.3
 TRIES = 3
 
-ONE_ADDRESS = {
-    "CONVONET_SESSIONS_PER_ADDRESS": "10000",
-    "CONVONET_CONNECTIONS_PER_ADDRESS": "10000",
-}
-"""Settings of the product: all callers come from here."""
-
 ADMISSION = ("sessions_per_host", "max_new_callers", "max_loop_lag_ms", "max_turn_wait_ms")
 """Settings that other benchmarks raise, since they look for the machine's limits; here they have their defaults."""
 
@@ -274,7 +268,7 @@ def main() -> None:
     with running_vendors(folder) as vendors:
         fields = [Settings.model_fields[name] for name in ADMISSION]
         defaults = {str(field.alias): str(field.default) for field in fields}
-        settings = ONE_ADDRESS | defaults | dict(pair.split("=", 1) for pair in options.set)
+        settings = defaults | dict(pair.split("=", 1) for pair in options.set)
         bench = Bench(vendors, (options.server_core,), client=client, settings=settings)
         with running("convonet", bench, folder) as target:
             run = partial(run_rush, target, client, TIMES * options.capacity, options.rush, options.window)
