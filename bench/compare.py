@@ -30,7 +30,7 @@ from bench.harness.idle import measure_idle
 from bench.harness.level import Load, Result, Target, run_level
 from bench.harness.report import TITLES, Comparison, Run
 from bench.harness.systems import PIN, SYSTEMS, Bench, NotStarted, running, running_vendors
-from deployments.launch.product import ROOT
+from deployments.launch.steps import ROOT
 
 OUTPUT = ROOT / ".cache" / "bench"
 PAUSE_S = 1.5

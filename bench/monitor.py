@@ -32,9 +32,8 @@ from playwright.sync_api import sync_playwright
 from bench.harness.meter import process_cpu_seconds
 from bench.monitor_load import synthetic_turn
 from convonet.monitor.turn_index import TurnIndex
-from deployments.drain import LOCAL_RAY
 from deployments.launch.processes import ray_address
-from deployments.launch.product import LOOPBACK_NODE, ray_env
+from deployments.launch.product import LOCAL_RAY, LOOPBACK_NODE, ray_env
 from tests.e2e.product import PIN, Product
 
 WEEK_S = 6.5 * 86_400

@@ -1,5 +1,21 @@
-"""The Ray Serve applications. Importing any of them keeps this process's replica off the other interfaces."""
+"""The Ray Serve applications. Importing any of them prepares this process's replica."""
 
-from deployments.binding import bind_to_node_address
+import sys
 
-bind_to_node_address()
+REPLICA = "ray.serve._private.replica"
+"""A replica's process has imported it before it imports a deployment. Others shall not: it takes 65 MB."""
+
+
+def prepare_replica() -> None:
+    """Limit what reaches this process's replica and from where, and make it cheap when idle; not outside a replica."""
+    if REPLICA in sys.modules:
+        from deployments.binding import bind_to_node_address
+        from deployments.http_server import limit_replica_server
+        from deployments.ticking import tick_once_a_second
+
+        bind_to_node_address()
+        limit_replica_server()
+        tick_once_a_second()
+
+
+prepare_replica()

@@ -13,10 +13,7 @@ from ray.serve._private.common import ReplicaState
 from convonet.settings import Settings, get_settings
 from deployments.launch.lock import running_instance
 from deployments.launch.processes import ray_address
-from deployments.launch.product import LOOPBACK, LOOPBACK_NODE
-
-LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
-"""How Ray guards one that it starts on a machine itself; it assumes so only for one that it also finds itself."""
+from deployments.launch.product import LOCAL_RAY, LOOPBACK, LOOPBACK_NODE
 
 TIMEOUT_S = 10.0
 """All sockets of a replica are written to within milliseconds."""

@@ -29,8 +29,9 @@ from bench.harness.callers import Behavior
 from bench.harness.level import Target
 from bench.harness.meter import MARK, ServerMeter
 from convonet.settings import Settings
-from deployments.launch.product import ROOT, ray_flags
+from deployments.launch.product import ray_flags
 from deployments.launch.readiness import look
+from deployments.launch.steps import ROOT
 
 PEERS_PYTHON = ROOT / "bench" / ".venv" / "bin" / "python"
 PIN = "4711"
@@ -152,7 +153,7 @@ def ray_floor(bench: Bench, scratch: Path) -> Server:
     )
     flags = ray_flags(Settings.model_construct(host="127.0.0.1"), scratch)
     return Server(
-        command=[sys.executable, "-m", "deployments.launch.serve_run", str(free_port()), str(config)],
+        command=[str(Path(sys.executable).with_name("serve")), "run", str(config)],
         environment=_without_settings() | flags | {"RAY_TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)},
         port=port,
         path="/ws",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +27,9 @@ SHARPNESS = 2.0
 
 PENALTY = 0.3
 """Ridge penalty."""
+
+_Spelling = tuple[NDArray[np.intp], Vectors]
+"""The letter groups of a text, and how much each of them counts."""
 
 _TEMPERATURES = (0.03, 0.05, 0.08, 0.12, 0.18, 0.25, 0.35)
 
@@ -73,29 +77,50 @@ class _Texts:
 
     def __init__(self, meaning: Vectors, texts: Sequence[str]) -> None:
         self._meaning = meaning
-        # a row per letter group, so that the few of one sentence are quickly picked
-        self._spelling = np.ascontiguousarray(np.stack([_spelling(text.lower()) for text in texts], axis=1))
+        self._spelling = [_spelling(text.lower()) for text in texts]
 
     def alike(self, others: _Texts) -> Vectors:
         """The kernel: a row for each of these sentences, a column for each of the others."""
         meaning = np.exp(SHARPNESS * (self._meaning @ others._meaning.T - 1))
-        groups = np.flatnonzero(self._spelling.any(axis=1))
-        spelling = self._spelling[groups].T @ others._spelling[groups]
+        spelling = np.stack([others._by_group.products(*spelled) for spelled in self._spelling])
         kernel: Vectors = meaning + SPELLING_WEIGHT * spelling + 1
         return kernel
+
+    @cached_property
+    def _by_group(self) -> _ByGroup:
+        return _ByGroup(self._spelling)
+
+
+class _ByGroup:
+    """How sentences are spelled, one letter group after the other: as a matrix 28 of its 29 MB would be zeros."""
+
+    def __init__(self, spelling: Sequence[_Spelling]) -> None:
+        groups = np.concatenate([groups for groups, _ in spelling])
+        order = np.argsort(groups, kind="stable")
+        self._bounds = np.searchsorted(groups[order], np.arange(SPELLING_BUCKETS + 1))
+        self._texts = np.repeat(np.arange(len(spelling)), [len(groups) for groups, _ in spelling])[order]
+        self._weights = np.concatenate([weights for _, weights in spelling])[order]
+        self._count = len(spelling)
+
+    def products(self, groups: NDArray[np.intp], weights: Vectors) -> Vectors:
+        """The product of each of these sentences with one."""
+        sizes = self._bounds[groups + 1] - self._bounds[groups]
+        # where each group's entries are, written out
+        entries = np.arange(sizes.sum()) + np.repeat(self._bounds[groups] - sizes.cumsum() + sizes, sizes)
+        summands = self._weights[entries] * np.repeat(weights, sizes)
+        return np.bincount(self._texts[entries], summands, self._count).astype(np.float32)
 
 
 def _topic(label: str) -> str:
     return label.partition(".")[0]
 
 
-def _spelling(text: str) -> Vectors:
-    counts = np.zeros(SPELLING_BUCKETS, dtype=np.float32)
-    for group in _groups(text):
-        counts[zlib.crc32(group.encode()) % SPELLING_BUCKETS] += 1
-    vector: Vectors = np.log1p(counts)
-    norm = float(np.linalg.norm(vector))
-    return vector / norm if norm else vector
+def _spelling(text: str) -> _Spelling:
+    groups = [zlib.crc32(group.encode()) % SPELLING_BUCKETS for group in _groups(text)]
+    unique, counts = np.unique(np.array(groups, dtype=np.intp), return_counts=True)
+    weights = np.log1p(counts).astype(np.float32)
+    norm = float(np.linalg.norm(weights))
+    return unique, weights / norm if norm else weights
 
 
 def _groups(text: str) -> Iterator[str]:

@@ -28,7 +28,8 @@ WATCHED_S = 0.5
 """Between two reports of news while a supervisor looks: an event is on the screen within a second."""
 
 UNWATCHED_S = 2.0
-"""Between two reports of news otherwise."""
+"""Between two reports of news otherwise, and between two looks whether there are any: that someone looks is heard with
+the answer to a report."""
 
 NO_NEWS_S = 4.0
 """Between two reports without news: there are many parts, and each wakes two processes."""
@@ -102,8 +103,8 @@ class Reporter:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            quiet_s = loop.time() - self._told_at
-            await asyncio.sleep(WATCHED_S - quiet_s if quiet_s < WATCHED_S else WATCHED_S)
+            quiet_s, beat_s = loop.time() - self._told_at, self._beat_s()
+            await asyncio.sleep(beat_s - quiet_s if quiet_s < beat_s else beat_s)
             if self._telling.locked() or loop.time() - self._told_at < self._pause_s():
                 continue
             if self._records is not None and self._records.flush():
@@ -111,6 +112,10 @@ class Reporter:
                 continue
             with contextlib.suppress(StorageError):
                 await self._tell()
+
+    def _beat_s(self) -> float:
+        """How long there can be nothing to do, as things are."""
+        return WATCHED_S if self._attention in (Attention.TELL_ALL, Attention.WATCHED) else UNWATCHED_S
 
     def _pause_s(self) -> float:
         """Between the last report and the next, as things are."""

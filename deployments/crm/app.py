@@ -8,9 +8,8 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
-from deployments.load import counted, load
+from deployments.load import load
 from deployments.logs import log_to_own_stderr
-from deployments.measuring import measure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,13 +23,10 @@ def build_http() -> FastAPI:
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from convonet.domains.crm.application import application
-    from convonet.storage.database import Database
+    from deployments.crm.parts import crm_http
 
-    settings = get_settings()
-    log_to_own_stderr(settings)
-    measure("crm")
-    return counted(application(Database(settings.database_url), settings))
+    log_to_own_stderr(get_settings())
+    return crm_http()
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)

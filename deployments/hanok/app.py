@@ -8,9 +8,8 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
-from deployments.load import counted, load
+from deployments.load import load
 from deployments.logs import log_to_own_stderr
-from deployments.measuring import measure
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,17 +23,10 @@ def build_http() -> FastAPI:
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from actors.store import throttle
-    from convonet.domains.hanok.application import application
-    from convonet.domains.hanok.visits import Visits
-    from convonet.storage.database import Database
+    from deployments.hanok.parts import hanok_http
 
-    settings = get_settings()
-    log_to_own_stderr(settings)
-    measure("hanok")
-    return counted(
-        application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
-    )
+    log_to_own_stderr(get_settings())
+    return hanok_http()
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)

