@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -227,6 +228,8 @@ def main() -> None:
     """Measure, print the tables, and write them."""
     options = _options()
     plan = _plan(options)
+    # whoever ends this must not leave servers behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # the vendors inherit it, the servers get cores of their own
     os.sched_setaffinity(0, options.harness_cores)
     path = OUTPUT / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}" / "comparison"

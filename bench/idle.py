@@ -8,6 +8,7 @@ Starts it as `bench.compare` does, on one core, waits until it has settled, and 
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
 import time
 from collections import defaultdict
@@ -28,6 +29,8 @@ def main() -> None:
     parser.add_argument("--settle", type=float, default=60.0)
     parser.add_argument("--server-core", type=int, default=0)
     options = parser.parse_args()
+    # whoever ends this must not leave a server behind
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench = Bench(NOBODY, (options.server_core,))
     with tempfile.TemporaryDirectory() as logs, running(options.system, bench, Path(logs)) as target:
         time.sleep(options.settle)

@@ -8,6 +8,7 @@ n processes share count for 1/n in each.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,12 +139,16 @@ def _pss_kib(pid: int) -> int:
 
 
 def _name(pid: int) -> str:
-    """What a person knows the process by: Ray's workers name themselves, others have a script or a module."""
+    """What a person knows the process by: Ray's workers name themselves, others run a module or a script."""
     try:
         arguments = (_PROC / str(pid) / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
     except OSError:
         return ""
-    if not Path(arguments[0]).name.startswith("python"):
-        return Path(arguments[0].split(" ")[0]).name if "/" in arguments[0] else arguments[0]
-    words = [word for word in arguments[1:] if not word.startswith("-")]
-    return Path(words[0]).name if words else "python"
+    program = Path(arguments[0]).name
+    if not program.startswith("python"):
+        return program if arguments[0].startswith("/") else arguments[0]
+    if "-c" in arguments:
+        code = arguments[arguments.index("-c") + 1]
+        module = re.match(r"from (\S+) import", code)
+        return module[1] if module else "python -c"
+    return next((Path(word).name for word in arguments[1:] if not word.startswith("-")), program)

@@ -43,15 +43,18 @@ LOG_TAIL = 3000
 
 Llm = Literal["compatible", "openai", "anthropic"]
 
-RAISED_LIMITS = {
+ONE_ADDRESS = {
     "CONVONET_SESSIONS_PER_ADDRESS": "10000",
     "CONVONET_CONNECTIONS_PER_ADDRESS": "10000",
+}
+"""All callers of the benchmark come from one address."""
+NO_ADMISSION = {
     "CONVONET_SESSIONS_PER_HOST": "10000",
     "CONVONET_MAX_NEW_CALLERS": "10000",
-    "CONVONET_MAX_LOOP_LAG_MS": "60000",
-    "CONVONET_MAX_TURN_WAIT_MS": "60000",
+    "CONVONET_MAX_LOOP_LAG_MS": "10000",
+    "CONVONET_MAX_TURN_WAIT_MS": "100000",
 }
-"""All callers of the benchmark come from one address, and it looks for the machine's limit, not for ours."""
+"""It looks for the machine's limits, not for ours; `bench.overload` looks at ours."""
 
 
 class NotStarted(RuntimeError):
@@ -119,7 +122,7 @@ def product_settings(bench: Bench) -> dict[str, str]:
     }
     speech = {"DEEPGRAM_BASE_URL": bench.vendors, "DEEPGRAM_API_KEY": "loopback"}
     own = {"VOICE_PIN": PIN, "LLM_PROVIDER": bench.llm}
-    return own | models[bench.llm] | speech | RAISED_LIMITS | dict(bench.settings)
+    return own | models[bench.llm] | speech | ONE_ADDRESS | NO_ADMISSION | dict(bench.settings)
 
 
 def pipecat(bench: Bench, _: Path) -> Server:

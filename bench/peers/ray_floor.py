@@ -1,7 +1,7 @@
 """What Ray Serve itself costs: the calls of `bare_server` in one ingress replica, the model behind a streamed handle.
 
-Started by `serve run` with the product's flags and HAProxy. Its annotations are
-no strings: FastAPI reads them in a replica, where this module's names are not known.
+Started by `serve run` with the product's flags and HAProxy. Its annotations are no strings: FastAPI reads them in a
+replica, where this module's names are not known.
 """
 
 import asyncio
