@@ -204,7 +204,7 @@ class MonitorHost:
         now_at = today_at = loop.time()
         pushed = (-1, -1)
         while True:
-            await asyncio.sleep(PUSH_EVERY_S)
+            await asyncio.sleep(PUSH_EVERY_S if self._viewers else NOW_EVERY_S)
             is_news = bool(self._viewers) and self._board.version != pushed[0]
             if is_news or loop.time() - now_at >= NOW_EVERY_S:
                 now_at = loop.time()

@@ -10,7 +10,9 @@ from typing import Literal
 from convonet.errors import StorageError
 from convonet.monitor.messages import StoreView
 
-ASK_EVERY_S = 2.0
+ASK_EVERY_S = 5.0
+"""Each time costs two processes a millisecond, day and night."""
+
 ANSWER_WITHIN_S = 3.0
 
 Kind = Literal["embedded", "redis", "postgresql"]

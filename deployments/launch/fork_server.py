@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import deployments
 
@@ -102,8 +102,7 @@ def main(listener: socket.socket) -> None:
         order = _next_order(listener)
         if any(_changed_at(file) != at for file, at in files.items()):
             order.answer(0)
-            listener.set_inheritable(True)
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+            _start_anew(listener)
     listener.close()
     _become(order)
 
@@ -136,6 +135,13 @@ def _changed_at(file: str) -> int:
         return os.stat(file).st_mtime_ns  # noqa: PTH116 -- hundreds for each worker
     except FileNotFoundError:
         return 0
+
+
+def _start_anew(listener: socket.socket) -> NoReturn:
+    listener.set_inheritable(True)
+    # what is ignored stays ignored
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -33,12 +34,18 @@ LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
 """Who wants to speak with our Ray has to read a file that only we can."""
 
 
+PROMETHEUS_TARGETS = "prometheus-targets.json"
+"""In the data folder, for monitoring/prometheus.yml: where the metrics are."""
+
+
 class Product:
     """Ray, the applications in it, and everything that they start."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
         port = settings.metrics_port or _free_port()
-        self.metrics_url = f"http://{_reachable(settings.host)}:{port}/metrics"
+        metrics_address = f"{_reachable(settings.host)}:{port}"
+        self.metrics_url = f"http://{metrics_address}/metrics"
+        (settings.data_dir / PROMETHEUS_TARGETS).write_text(json.dumps([{"targets": [metrics_address]}]))
         self.url = f"http://{_reachable(settings.host)}:{settings.port}"
         self._log_path = settings.data_dir / "serve.log"
         self._log = self._log_path.open("wb")

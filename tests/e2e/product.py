@@ -94,10 +94,16 @@ class Product:
         """Ctrl-C; returns the exit code."""
         self._process.send_signal(signal.SIGINT)
         try:
-            self.output += self._process.communicate(timeout=60)[0]
+            if self._process.poll() is None:
+                self.output += self._process.communicate(timeout=60)[0]
         finally:
             self._process.kill()
             self._ray.cleanup()
+        return self._process.returncode
+
+    def wait(self) -> int:
+        """Until it ends by itself; returns the exit code."""
+        self.output += self._process.communicate(timeout=60)[0]
         return self._process.returncode
 
     def drain(self) -> str:

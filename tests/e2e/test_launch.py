@@ -1,6 +1,8 @@
 """Starting and stopping: clear sentences when something is in the way, and nothing left when it is over."""
 
+import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from deployments.config_check import read_config
-from tests.e2e.product import ROOT
+from tests.e2e.product import PIN, ROOT, Product
 from tests.fixtures.ports import free_port
+
+
+log = logging.getLogger(__name__)
+
+MOST_MEMORY_MIB = 2000
+"""Of the idle product: of all its processes, what they share counted once."""
 
 
 def launch(tmp_path, **environment):
@@ -119,11 +127,60 @@ def test_everything_listens_on_the_loopback_interface_only(product):
     assert exposed == set()
 
 
+def test_what_nobody_looks_at_on_a_laptop_is_not_started(product):
+    for part in ("dashboard/dashboard.py", "ray-dashboard", "log_monitor.py", "autoscaler/_private/monitor.py"):
+        assert not [name for name in product.processes().values() if part in name], part
+
+
+def test_all_replicas_are_forked(product):
+    (server,) = (pid for pid, name in product.processes().items() if "fork_server" in name)
+    replicas = [pid for pid, name in product.processes().items() if name.startswith("ray::ServeReplica")]
+    assert replicas
+    assert {_parent(pid) for pid in replicas} == {server}
+
+
+def test_the_idle_product_takes_little_memory(product):
+    used = sum(map(_memory_mib, product.processes()))
+    log.info("all processes take %d MiB", used)
+    assert used < MOST_MEMORY_MIB
+
+
+def test_replicas_come_back_without_the_fork_server_and_without_ray_all_ends(tmp_path):
+    product = Product(tmp_path, VOICE_PIN=PIN)
+    product.start()
+    try:
+        (server,) = (pid for pid, name in product.processes().items() if "fork_server" in name)
+        os.kill(server, signal.SIGKILL)
+        os.kill(max(product.replicas("Tools").values()), signal.SIGKILL)
+        product.wait_for_replicas("Tools", 1)
+        (gcs,) = (pid for pid, name in product.processes().items() if "gcs/gcs_server" in name.split()[0])
+        os.kill(gcs, signal.SIGKILL)
+        assert product.wait() == 1
+    finally:
+        product.stop()
+    assert "a process of Ray's ended" in product.output
+    assert "Traceback" not in product.output
+    assert not product.processes()
+
+
 def test_it_printed_the_address_and_the_pin_and_keeps_secrets_private(product):
     assert f"{product.url}/voice_assistant" in product.output
     assert product.pin in product.output
     assert product.pin not in (product.folder / "serve.log").read_text()
     assert (product.folder / "signing-key").stat().st_mode & 0o077 == 0
+
+
+def _parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def _memory_mib(pid):
+    """The process's share of the memory that it uses; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def _listening(pid):

@@ -14,6 +14,7 @@ import pytest
 import websockets
 import yaml
 
+from deployments.launch.product import PROMETHEUS_TARGETS
 from tests.e2e.socket_caller import SocketCaller
 from tests.fixtures.ports import free_port
 from tests.fixtures.servers import Server, require_tool, server_folder
@@ -95,9 +96,8 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def prometheus(product):
     """It has seen the product before and after what `_live` does there."""
-    (targets,) = product.ray_folder.glob("ray/prom_metrics_service_discovery.json")
     with server_folder("prometheus") as folder:
-        prometheus = Prometheus(folder, targets.read_text())
+        prometheus = Prometheus(folder, (product.folder / PROMETHEUS_TARGETS).read_text())
         prometheus.server.start()
         try:
             for counter in COUNTERS:
