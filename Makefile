@@ -1,4 +1,6 @@
 # Two commands: `make run` starts the product, `make test` checks it. docs/operations.md has the rest.
+# `make bench` compares it with its peers (docs/performance.md): QUICK=1 in six minutes, BENCH="--levels 1,10 --llm anthropic"
+# for any option of bench/compare.py.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +8,7 @@ UV_VERSION := 0.13.9
 # compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
-.PHONY: run test check format lock protocol packages setup setup-dev ui clean
+.PHONY: run test bench check format lock protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
@@ -15,6 +17,9 @@ test: setup-dev ui packages check
 	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e
+
+bench: setup ui bench/.venv/.peers
+	@$(VENV)/bin/python -m bench.compare $(if $(QUICK),--quick) $(BENCH)
 
 setup: $(VENV)/.product
 setup-dev: $(VENV)/.dev
@@ -35,6 +40,12 @@ $(VENV)/.product: $(VENV)/bin/uv requirements.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.product requirements-dev.lock
 	@echo "- Installing what the tests need"
 	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+bench/.venv/.peers: $(VENV)/bin/uv bench/requirements-peers.txt
+	@echo "- Installing the product's peers (0.5 GB, once)"
+	@$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python bench/.venv
+	@$(VENV)/bin/uv pip install --python bench/.venv/bin/python --quiet --compile-bytecode -r bench/requirements-peers.txt
 	@touch $@
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
@@ -73,4 +84,4 @@ lock: setup-dev
 		--extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) ui/node_modules ui/dist .convonet
+	rm -rf $(VENV) bench/.venv ui/node_modules ui/dist .convonet

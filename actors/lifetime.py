@@ -22,11 +22,15 @@ class Lifetimes:
 
 
 class Patience:
-    """The moving deadline of a session: idle time while the caller is connected, grace time while not."""
+    """The moving deadline of a session: idle time while the caller is connected, grace time while not.
+
+    There is none while the caller talks with a human: two people may be silent as long as they like.
+    """
 
     def __init__(self, lifetimes: Lifetimes) -> None:
         self.lifetimes = lifetimes
         self._connected = False
+        self._talking = False
         self._timeout: asyncio.Timeout | None = None
 
     @asynccontextmanager
@@ -48,10 +52,19 @@ class Patience:
         self._connected = False
         self.renew()
 
+    def human_is_here(self, is_here: bool) -> None:
+        """A human is on the line, or is not any more."""
+        if is_here != self._talking:
+            self._talking = is_here
+            self.renew()
+
     def renew(self) -> None:
         """The session is in use: wait the whole time again."""
         if self._timeout is not None and not self._timeout.expired():
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._span())
+            span = self._span()
+            self._timeout.reschedule(None if span is None else asyncio.get_running_loop().time() + span)
 
-    def _span(self) -> float:
-        return self.lifetimes.idle if self._connected else self.lifetimes.grace
+    def _span(self) -> float | None:
+        if not self._connected:
+            return self.lifetimes.grace
+        return None if self._talking else self.lifetimes.idle

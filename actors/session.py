@@ -1,8 +1,8 @@
 """SessionActor: the only owner of one caller's state.
 
-It lives in a session host process together with many others. Commands go through its mailbox and are handled one at
-a time, in order; a turn runs as its child task, so that a cancel can overtake it. Who may talk to it is decided before
-it exists (see `session_host`).
+It lives in the voice replica that has the caller's socket, together with many others. Commands go through its mailbox
+and are handled one at a time, in order; a turn runs as its child task, so that a cancel can overtake it. Who may talk
+to it is decided before it exists (see `session_registry`).
 
     state      event            next       what happens
     ---------  ---------------  ---------  ------------------------------------------------
@@ -13,8 +13,8 @@ it exists (see `session_host`).
     READY      cancel           READY      playback_stop
     any        hand-over news   same       the caller is told; while a human is on the line no turn is taken
     any        hang up          ENDED      the checkpoint is deleted
-    any        idle / lost      ENDED      after the idle time, or the grace time without a socket
-    any        fenced           ENDED      a newer copy lives elsewhere: stop, touch nothing
+    any        idle / lost      ENDED      after the idle time, or the grace period without a socket
+    any        claimed          ENDED      a newer copy lives elsewhere: stop, touch nothing
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ from enum import StrEnum
 
 import structlog
 
+from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
+from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import BARGE_INS
 from convonet.metrics.recorder import metrics
-from convonet.protocol.server import ErrorMessage, PlaybackStop, ServerMessage
-from convonet.records.record import TurnStatus
-from convonet.sessions.announcements import speak_greeting, tell_again
+from convonet.protocol.frames import FrameHeader, SoundKind
+from convonet.protocol.server import AuthOk, ErrorMessage, PlaybackStop, ServerMessage
+from convonet.sessions.announcements import announce, speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over import HandOver
 from convonet.sessions.happenings import CallBegan, CallerCame, CallerWent, CallOver, Happening, HumanTalk, TurnOver
 from convonet.sessions.messages import (
+    Acknowledge,
     AnyUtterance,
     CancelTransfer,
     CancelTurn,
@@ -46,13 +49,12 @@ from convonet.sessions.messages import (
     Command,
     Ended,
     HangUp,
-    HostEvent,
+    Outgoing,
+    Sound,
     SpokenUtterance,
-    StillThere,
     Superseded,
     ToClient,
     TypedUtterance,
-    UtteranceDone,
 )
 from convonet.sessions.outbox import Outbox
 from convonet.sessions.services import Services
@@ -67,7 +69,9 @@ MAX_WAITING_UTTERANCES = 3
 """More than this many unanswered sentences is no conversation; each may hold megabytes of audio."""
 
 MAILBOX_SIZE = 64
-"""Commands that may wait; a voice replica sends a handful per turn."""
+"""Commands that may wait; a connection sends a handful per turn."""
+
+LOST_UTTERANCE = "I lost what you said just now. Please say it again."
 
 
 class SessionState(StrEnum):
@@ -91,7 +95,7 @@ class _Greet:
 
 
 @dataclass(frozen=True, slots=True)
-class _RepeatLastTurn:
+class _Restored:
     """Internal command: the session was restored for a client that has everything up to `last_seq`."""
 
     last_seq: int
@@ -104,11 +108,16 @@ class _TransferNews:
     view: TransferView
 
 
-_Mail = Command | _TurnOver | _Greet | _RepeatLastTurn | _TransferNews
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """Internal command: a newer copy lives elsewhere."""
+
+
+_Mail = Command | _TurnOver | _Greet | _Restored | _TransferNews | _Claimed
 
 
 class SessionActor:
-    """One caller's session. `run` is its life; `post` and `attach` are how others reach it."""
+    """One caller's session. `run` is its life; `post` and `attach` are how its caller's connection reaches it."""
 
     def __init__(
         self,
@@ -118,27 +127,39 @@ class SessionActor:
         services: Services,
         checkpoints: CheckpointStore,
         lifetimes: Lifetimes,
+        auth_ok: Callable[[SessionActor, bool], AuthOk],
         on_end: Callable[[SessionActor], None],
     ) -> None:
         self.conversation = conversation
+        self.session_id = conversation.session_id
         self.state = SessionState.READY
-        self._epoch = epoch
+        self.recording: Recording | None = None
         self._services = services
-        self._checkpoints = checkpoints
         self._patience = Patience(lifetimes)
+        self._auth_ok = auth_ok
         self._on_end = on_end
         self._mailbox: asyncio.Queue[_Mail] = asyncio.Queue()
         self._outbox = Outbox()
         self._waiting: deque[AnyUtterance] = deque()
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
-        self._greeting: asyncio.Task[None] | None = None
+        self._speaking: asyncio.Task[None] | None = None
+        self.lease = Lease(
+            self.session_id,
+            epoch,
+            checkpoints,
+            body=conversation.to_checkpoint,
+            ttl_s=lifetimes.checkpoint,
+            lease_s=lifetimes.grace,
+            on_claimed=lambda: self._mailbox.put_nowait(_Claimed()),
+        )
         self._human = HandOver(
             conversation,
             services,
             emit=self._emit,
             change_line=self._outbox.write,
             post=lambda view: self._mailbox.put_nowait(_TransferNews(view)),
+            confirm=self.lease.confirm,
         )
         # before a socket can be attached, whichever task runs first
         self._tell(CallBegan(conversation))
@@ -152,7 +173,7 @@ class SessionActor:
         self._mailbox.put_nowait(command)
         return True
 
-    async def attach(self, last_seq: int) -> AsyncGenerator[HostEvent, None]:
+    async def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:
         """Everything that the client lacks, then all that comes, for one socket; a later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._patience.caller_is_here()
@@ -166,37 +187,40 @@ class SessionActor:
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
-            yield Ended() if self.state is SessionState.ENDED else Superseded()
+            is_over = self.state is SessionState.ENDED and not self.lease.is_claimed
+            yield Ended() if is_over else Superseded()
         finally:
             if not self._outbox.has_reader:
                 self._patience.caller_is_gone()
                 self._tell(CallerWent())
                 self._human.caller_is_gone(lambda: self._outbox.has_reader)
 
+    def auth_ok(self, *, resumed: bool) -> AuthOk:
+        """What the client is told when it is let in."""
+        return self._auth_ok(self, resumed)
+
     def greet(self) -> None:
         """Say hello, aloud if somebody can."""
         self._mailbox.put_nowait(_Greet())
 
-    def repeat_last_turn(self, last_seq: int) -> None:
-        """After a restore: tell the last turn again if the client has not heard all of it."""
-        self._mailbox.put_nowait(_RepeatLastTurn(last_seq))
+    def take_up(self, last_seq: int) -> None:
+        """After a restore: repeat the turn that was in flight, or tell the last one again if the client lacks it."""
+        self._mailbox.put_nowait(_Restored(last_seq))
 
     @property
-    def utterance_at_work(self) -> str | None:
-        """The utterance being answered, else the one answered last."""
-        if self._current is not None:
-            return self._current.utterance_id
-        return self.conversation.last_turn.utterance_id if self.conversation.last_turn else None
+    def pending_utterance_id(self) -> str | None:
+        """The utterance being answered, else the one answered last: the client need not give it again."""
+        return self._current.utterance_id if self._current else self.conversation.pending_utterance_id
 
     async def run(self) -> None:
         """Live until hang-up, silence, loss of the caller or a newer copy ends it."""
-        with structlog.contextvars.bound_contextvars(session_id=self.conversation.session_id):
+        with structlog.contextvars.bound_contextvars(session_id=self.session_id):
             try:
-                await self._save()
+                self.lease.save()
                 self._human.take_up()
                 async with self._patience.limit():
                     while self.state is not SessionState.ENDED:
-                        await self._handle(await self._mailbox.get())
+                        self._handle(await self._mailbox.get())
                 await self._forget()
             except TimeoutError:
                 message = "This call ended because nobody spoke for a while."
@@ -213,82 +237,117 @@ class SessionActor:
 
     # -- one command at a time
 
-    async def _handle(self, command: _Mail) -> None:
-        if not isinstance(command, StillThere):
+    def _handle(self, command: _Mail) -> None:
+        if self.lease.is_claimed:
+            command = _Claimed()
+        if not isinstance(command, Acknowledge):
             self._patience.renew()
         match command:
             case SpokenUtterance() | TypedUtterance():
                 self._take(command)
+            case Acknowledge(last_seq):
+                self._outbox.acknowledge(last_seq)
+            case _TurnOver(task):
+                self._turn_over(task)
             case CancelTurn():
                 metrics.count(BARGE_INS)
                 self._cancel()
             case CancelTransfer():
                 self._human.leave(hung_up=False)
-            case _TransferNews(view):
-                await self._transfer_news(view)
-            case _TurnOver(task):
-                await self._turn_over(task)
-            case _Greet():
-                self._greeting = asyncio.create_task(speak_greeting(self.conversation, self._services, self._emit))
-            case _RepeatLastTurn(last_seq):
-                self._tell_last_turn_again(last_seq)
             case Choose(preferences):
                 self.conversation.choose(preferences)
-            case StillThere(last_seq):
-                self._outbox.acknowledge(last_seq or 0)
             case HangUp():
                 self._human.leave(hung_up=True)
                 self.state = SessionState.ENDED
+            case _:
+                self._handle_own(command)
+
+    def _handle_own(self, command: _Greet | _Restored | _TransferNews | _Claimed) -> None:
+        match command:
+            case _Greet():
+                self._speak(speak_greeting(self.conversation, self._services, self._emit))
+            case _Restored(last_seq):
+                self._go_on(last_seq)
+            case _TransferNews(view):
+                self._transfer_news(view)
+            case _Claimed():
+                raise Fenced(f"epoch {self.lease.epoch} was claimed")
 
     def _take(self, utterance: AnyUtterance) -> None:
-        if self.conversation.has_answered(utterance.utterance_id):
-            self._outbox.write(UtteranceDone(utterance.utterance_id))
-        elif self._human.is_talking:
-            self._emit(ErrorMessage(code=ErrorCode.INVALID_MODE, message="You are talking with a person right now."))
-            self._outbox.write(UtteranceDone(utterance.utterance_id, "failed"))
-        elif any(u.utterance_id == utterance.utterance_id for u in self._held()):
+        if self._has(utterance.utterance_id):
             return
+        if self._human.is_talking:
+            self._emit(ErrorMessage(code=ErrorCode.INVALID_MODE, message="You are talking with a person right now."))
         elif self.state is SessionState.READY:
             self._start(utterance)
         elif len(self._waiting) < MAX_WAITING_UTTERANCES:
             self._waiting.append(utterance)
         else:
             self._emit(ErrorMessage(code=ErrorCode.BUSY, message="One moment, I'm still working on what you said."))
-            self._outbox.write(UtteranceDone(utterance.utterance_id, "failed"))
 
-    def _tell_last_turn_again(self, last_seq: int) -> None:
-        last = self.conversation.last_turn
-        if last is not None and last.answer and last.last_seq > last_seq:
-            self._begin(_then_none(tell_again(last, self.conversation, self._services, self._emit)))
+    def _has(self, utterance_id: str) -> bool:
+        held = [*([self._current] if self._current else []), *self._waiting]
+        return self.conversation.has_answered(utterance_id) or any(u.utterance_id == utterance_id for u in held)
 
-    def _held(self) -> list[AnyUtterance]:
-        return [*([self._current] if self._current else []), *self._waiting]
+    def _go_on(self, last_seq: int) -> None:
+        """The process that had this session is gone; its caller is here."""
+        lost, last = self.conversation.in_flight, self.conversation.last_turn
+        if lost is not None:
+            if (again := lost.again()) is not None:
+                self._start(again, lost.turn_number)
+            elif not lost.client_gives_again:
+                self.conversation.in_flight = None
+                self._emit(ErrorMessage(code=ErrorCode.STT_FAILED, message=LOST_UTTERANCE))
+                self._speak(announce(LOST_UTTERANCE, self.conversation, self._services, self._emit))
+        elif last is not None and last.answer and last.last_seq > last_seq:
+            telling = tell_again(last, self.conversation, self._services, self._emit, self._emit_sound)
+            self._begin(_then_none(telling))
 
-    def _start(self, utterance: AnyUtterance) -> None:
+    def _start(self, utterance: AnyUtterance, number: int | None = None) -> None:
         self._current = utterance
+        self._outbox.forget_sent()
+        in_flight = self.conversation.begin_turn(utterance, number)
         turn_id = self.conversation.turn_id_of(utterance.utterance_id)
-        turn = Turn(turn_id, utterance, self.conversation, self._services, self._emit)
+        turn = Turn(
+            turn_id,
+            utterance,
+            self.conversation,
+            in_flight,
+            self._services,
+            emit=self._emit,
+            emit_sound=self._emit_sound,
+            hold=self.lease,
+        )
+        self.lease.save()
         with structlog.contextvars.bound_contextvars(turn_id=turn_id):
             self._begin(turn.run())
 
     def _begin(self, work: Coroutine[None, None, TurnOutcome | None]) -> None:
         self.state = SessionState.THINKING
         self._turn = asyncio.create_task(work)
-        self._turn.add_done_callback(lambda task: self._mailbox.put_nowait(_TurnOver(task)))
+        self._turn.add_done_callback(self._turn_done)
 
-    async def _turn_over(self, task: asyncio.Task[TurnOutcome | None]) -> None:
+    def _turn_done(self, task: asyncio.Task[TurnOutcome | None]) -> None:
+        if not task.cancelled() and isinstance(task.exception(), Fenced):
+            self._mailbox.put_nowait(_Claimed())
+        else:
+            self._mailbox.put_nowait(_TurnOver(task))
+
+    def _speak(self, work: Coroutine[None, None, None]) -> None:
+        """Say something beside the turns; a cancel stops it too."""
+        self._speaking = asyncio.create_task(work)
+
+    def _turn_over(self, task: asyncio.Task[TurnOutcome | None]) -> None:
         utterance, self._turn, self._current = self._current, None, None
         self._tell(TurnOver())
+        outcome = _outcome_of(task)
         if utterance is not None:
-            outcome, status = _outcome_of(task)
-            self.conversation.remember(
-                utterance.utterance_id, outcome.transcript if outcome else "", outcome.final if outcome else None
-            )
+            transcript, final = (outcome.transcript, outcome.final) if outcome else ("", None)
+            self.conversation.remember(utterance.utterance_id, transcript, final)
             if outcome is not None:
                 turn_id = self.conversation.turn_id_of(utterance.utterance_id)
-                self._human.after_turn(turn_id, outcome.transcript, outcome.final)
-            await self._save()
-            self._outbox.write(UtteranceDone(utterance.utterance_id, status))
+                self._human.after_turn(turn_id, transcript, final)
+            self.lease.save()
         self.state = SessionState.READY
         if self._waiting:
             self._start(self._waiting.popleft())
@@ -296,49 +355,44 @@ class SessionActor:
     def _cancel(self) -> None:
         cancelled = self.conversation.turn_id_of(self._current.utterance_id) if self._current else None
         self._emit(PlaybackStop(turn_id=cancelled))
-        for utterance in self._waiting:
-            self._outbox.write(UtteranceDone(utterance.utterance_id, "cancelled"))
         self._waiting.clear()
         for task in self._children():
             task.cancel()
 
-    async def _transfer_news(self, view: TransferView) -> None:
+    def _transfer_news(self, view: TransferView) -> None:
         self._tell(HumanTalk(tuple(view.said)))
         if self._human.news(view):
             if view.state is TransferState.CONNECTED:
                 # the agent must not speak into it
                 self._cancel()
-            await self._save()
+            self._patience.human_is_here(self._human.is_talking)
+            self.lease.save()
 
-    # -- storage and end
+    # -- what leaves
 
     def _tell(self, happening: Happening) -> None:
-        self._services.watch(self.conversation.session_id, happening)
+        self._services.watch(self.session_id, happening)
 
     def _emit(self, message: ServerMessage) -> None:
         self._tell(message)
         self.conversation.seq += 1
         self._outbox.write(ToClient(self.conversation.seq, self._written(message, self.conversation.seq)))
 
+    def _emit_sound(self, pcm: bytes, turn_number: int, first_sample: int, is_last: bool) -> None:
+        self.conversation.seq += 1
+        seq = self.conversation.seq
+        header = FrameHeader(SoundKind.ANSWER_PCM16, turn_number, first_sample, seq, is_last)
+        self._outbox.write(Sound(seq, header.pack() + pcm))
+
     def _written(self, message: ServerMessage, seq: int) -> str:
-        message.session_id, message.seq = self.conversation.session_id, seq
+        message.session_id, message.seq = self.session_id, seq
         return message.model_dump_json(exclude_none=True)
 
-    async def _save(self) -> None:
-        body = self.conversation.to_checkpoint()
-        try:
-            await self._checkpoints.save(
-                self.conversation.session_id, self._epoch, body, self._patience.lifetimes.checkpoint
-            )
-        except Fenced:
-            raise
-        except StorageError as error:
-            # the caller talks on without a safety net; the next turn tries again
-            log.warning("checkpoint_failed", error=str(error))
+    # -- the end
 
     async def _forget(self) -> None:
         with contextlib.suppress(StorageError):
-            await self._checkpoints.delete(self.conversation.session_id, self._epoch)
+            await self.lease.delete()
 
     async def _close(self) -> None:
         self.state = SessionState.ENDED
@@ -346,23 +400,24 @@ class SessionActor:
         for task in children:
             task.cancel()
         await asyncio.gather(*children, return_exceptions=True)
+        await self.lease.settle()
         self._outbox.close()
         self._tell(CallOver())
         self._on_end(self)
 
     def _children(self) -> list[asyncio.Task[TurnOutcome | None] | asyncio.Task[None]]:
-        return [task for task in (self._turn, self._greeting) if task is not None and not task.done()]
+        return [task for task in (self._turn, self._speaking) if task is not None and not task.done()]
 
 
 async def _then_none(work: Coroutine[None, None, None]) -> None:
     await work
 
 
-def _outcome_of(task: asyncio.Task[TurnOutcome | None]) -> tuple[TurnOutcome | None, TurnStatus]:
+def _outcome_of(task: asyncio.Task[TurnOutcome | None]) -> TurnOutcome | None:
+    """What a turn left behind; None when it was cancelled or has crashed."""
     if task.cancelled():
-        return None, "cancelled"
+        return None
     if (error := task.exception()) is not None:
-        log.error("turn_crashed", exc_info=error)
-        return None, "failed"
-    outcome = task.result()
-    return outcome, outcome.status if outcome else "success"
+        log.error("turn_task_crashed", error=type(error).__name__)
+        return None
+    return task.result()

@@ -3,7 +3,7 @@
     OPENBLAS_NUM_THREADS=1 .venv/bin/python -m bench.agent
 
 That variable is as ray.env has it.
-The real agent with the offline model, the tool servers over HTTP in the same process, a fresh caller for each turn.
+The real agent with the offline model, the tools in the same process, a fresh caller for each turn.
 From each turn the time that its tools took is taken off, as `ToolFinished` tells it.
 """
 
@@ -22,8 +22,9 @@ import structlog
 from convonet.agents.base import Caller, ToolFinished, TurnRequest
 from convonet.agents.service import AgentService
 from convonet.demo import seed_demo
-from convonet.evals.runner import tool_servers
+from convonet.domains.discovery import all_servers
 from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.mcp.local import local_tools
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -58,8 +59,8 @@ async def measure(turns: int) -> None:
         await migrate(url)
         await seed_demo(url)
         database, settings = Database(url), Settings(CONVONET_DATA_DIR=folder)
-        async with tool_servers(database, settings) as tools_url:
-            agent = AgentService(settings.model_copy(update={"tools_url": tools_url}))
+        async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
+            agent = AgentService(settings, tools=tools)
             await agent.warm_up()
             print("| turn | graph's own ms p50 / p99 | tools ms p50 / p99 |\n| --- | --- | --- |")
             all_kinds: list[tuple[float, float]] = []

@@ -29,8 +29,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
+from bench.harness.meter import process_cpu_seconds
 from bench.monitor_load import synthetic_turn
-from bench.processes import cpu_seconds
 from convonet.monitor.turn_index import TurnIndex
 from deployments.launch.processes import ray_address
 from deployments.launch.product import LOCAL_RAY, LOOPBACK_NODE, ray_env
@@ -187,9 +187,9 @@ def processes_of(product: Product, *what: str) -> Generator[subprocess.Popen[str
 
 def _spent(pids: list[int], seconds: float, wait: Callable[[float], None]) -> list[float]:
     """Milliseconds of CPU a second that each of these processes takes from now on."""
-    before = [cpu_seconds([pid]) for pid in pids]
+    before = [process_cpu_seconds(pid) for pid in pids]
     wait(seconds)
-    return [1000 * (cpu_seconds([pid]) - at) / seconds for pid, at in zip(pids, before, strict=True)]
+    return [1000 * (process_cpu_seconds(pid) - at) / seconds for pid, at in zip(pids, before, strict=True)]
 
 
 if __name__ == "__main__":

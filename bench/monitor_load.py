@@ -23,14 +23,14 @@ from convonet.agents.base import AgentType, Caller
 from convonet.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
 from convonet.monitor.reporter import Reporter
-from convonet.protocol.server import AgentFinal, AudioChunkOut, ProcessingStart, ToolEvent, TranscriptFinal
+from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingStart, ToolEvent, TranscriptFinal
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import AnswerGrew, CallBegan, CallerCame, TurnOver, Watch
+from convonet.sessions.happenings import AnswerSounds, CallBegan, CallerCame, TurnOver, Watch
 
 TURN_EVERY_S = 10.0
 PARTS = 9
-"""Replicas of the product that are neither session hosts nor the monitor (serve_config.yaml)."""
+"""Replicas of the product that are neither voice replicas nor the monitor (serve_config.yaml)."""
 
 SAID = (
     ("todo", "add buy milk to my todo list", "create_todo", "I added buy milk to your list."),
@@ -116,12 +116,11 @@ async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
         await asyncio.sleep(0.3)
         watch(session_id, ToolEvent(**turn, tool=tool, phase="finished", label="Looking"))
         for word in answer.split():
-            watch(session_id, AnswerGrew(f"{word} "))
+            watch(session_id, AgentStreamChunk(**turn, text_chunk=f"{word} "))
             await asyncio.sleep(0.05)
         final = AgentFinal(**turn, text=answer, agent_type=agent_type, provider="offline", model="rules")
         watch(session_id, final)
-        audio = AudioChunkOut(**turn, chunk_index=0, data_b64="", mime_type="audio/mpeg", is_final=True)
-        watch(session_id, audio)
+        watch(session_id, AnswerSounds())
         watch(session_id, TurnOver())
         record(synthetic_turn(session_id, time.time()))
         await asyncio.sleep(TURN_EVERY_S + random.uniform(-1, 1))
@@ -133,7 +132,7 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     watch, record = _ignore, _ignore
     if is_told:
         figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-        reporter = Reporter("sessions", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+        reporter = Reporter("voice", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
         watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
     async with asyncio.TaskGroup() as group:

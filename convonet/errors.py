@@ -12,11 +12,13 @@
     │   ├── NoSpeech             the utterance holds no speech: ask the caller again
     │   ├── BadAudio             the utterance can't be decoded
     │   └── SpeechUnavailable    the provider failed: another one may work
+    │       └── AnswerBroken     a streamed answer broke off: another one may speak the rest
     ├── AgentError               the agent could not answer
     │   ├── AgentAway            the process that was asked has died, or none is there
     │   └── AgentTimeout         it took too long
     ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
     │   └── NotFound
+    ├── ToolsUnavailable         no tool server can be reached
     ├── CrmUnavailable           the CRM that the operator connected does not answer
     └── StorageError             a database or checkpoint store failed
         ├── StorageRefused       the store is there and will never do what it was asked
@@ -169,6 +171,14 @@ class SpeechUnavailable(SpeechError):
         self.retry_same = retry_same
 
 
+class AnswerBroken(SpeechUnavailable):
+    """A streamed answer broke off. `sounded` is how many of the pieces given to it have wholly been spoken."""
+
+    def __init__(self, detail: str = "", *, sounded: int) -> None:
+        super().__init__(detail)
+        self.sounded = sounded
+
+
 class AgentError(ConvonetError):
     """The agent could not answer this turn."""
 
@@ -194,6 +204,12 @@ class DomainError(ConvonetError):
 
 class NotFound(DomainError):
     """The thing does not exist, or belongs to somebody else: both look alike."""
+
+
+class ToolsUnavailable(ConvonetError):
+    """No server of the tools can be reached."""
+
+    retryable = True
 
 
 class CrmUnavailable(ConvonetError):

@@ -21,11 +21,11 @@ Level = Literal["debug", "info", "warning", "error"]
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "gateway": ("convonet.gateway", "deployments.voice"),
-    "session": ("convonet.sessions", "actors.session", "actors.session_host"),
+    "session": ("convonet.sessions", "actors.session", "actors.session_registry", "actors.lease"),
     "speech": ("convonet.speech", "deployments.speech"),
     "agent": ("convonet.agents", "actors.remote", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
-    "storage": ("convonet.storage", "convonet.records", "actors.store"),
+    "storage": ("convonet.storage", "convonet.records"),
     "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": (

@@ -13,6 +13,7 @@ import re
 import secrets
 import tempfile
 from functools import cached_property, lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -80,12 +81,31 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path(".convonet"),
         alias="CONVONET_DATA_DIR",
-        description="Folder of the embedded database, the signing key and the demo PIN.",
+        description="Folder of all that is kept on this machine: databases, calls, signing key, demo PIN.",
     )
     public_origins: str = Field(
         "",
         alias="CONVONET_ORIGINS",
         description="Comma-separated origins whose pages may open the WebSocket, besides the one that serves it.",
+    )
+    forwarded_allow_ips: str = Field(
+        "",
+        alias="FORWARDED_ALLOW_IPS",
+        description="Comma-separated addresses and networks of trusted proxies in front of the product, which name "
+        "their callers in X-Forwarded-For, as in `10.0.0.5,35.191.0.0/16`. They have no limit of connections.",
+    )
+    max_connections: int = Field(
+        8_192,
+        alias="CONVONET_MAX_CONNECTIONS",
+        ge=64,
+        description="Connections that HAProxy holds on each node; fewer where it may not open two files for each.",
+    )
+    connections_per_address: int = Field(
+        500,
+        alias="CONVONET_CONNECTIONS_PER_ADDRESS",
+        ge=1,
+        description="Connections of one address (IPv6: of one /64 network) that HAProxy holds on each node, idle ones "
+        "included. A page has up to seven; a trusted proxy has no limit.",
     )
     log_level: Level = Field("info", alias="CONVONET_LOG_LEVEL", description="Lowest level that is logged.")
     log_levels: str = Field(
@@ -119,7 +139,8 @@ class Settings(BaseSettings):
     tools_url: AnyHttpUrl | None = Field(
         None,
         alias="CONVONET_TOOLS_URL",
-        description="Base URL of the MCP servers; default: `/mcp` on this machine's own port.",
+        description="Base URL of other MCP servers, reached by streamable HTTP: a domain's is at `<base>/<domain>`. "
+        "Default: the product's own tools, by a way of their own.",
     )
     signing_key: SecretStr | None = Field(
         None,
@@ -133,7 +154,10 @@ class Settings(BaseSettings):
         None, alias="DB_URI", description="PostgreSQL database; default: an embedded SQLite file."
     )
     redis_url: SecretStr | None = Field(
-        None, alias="REDIS_URL", description="Redis for checkpoints; default: a Ray actor of our own."
+        None,
+        alias="REDIS_URL",
+        description="Redis for checkpoints, attempts and turn records; needed on more than one machine. "
+        "Default: files of the data folder.",
     )
 
     # -- callers
@@ -154,12 +178,43 @@ class Settings(BaseSettings):
         300, alias="CONVONET_PIN_ATTEMPTS_OVERALL", ge=1, description="Wrong PINs all may give in 15 minutes."
     )
 
+    login_timeout_s: Seconds = Field(
+        120.0,
+        alias="CONVONET_LOGIN_TIMEOUT_S",
+        description="How long a WebSocket may stay open without a login. The page opens another when one is needed.",
+    )
+    max_unauthenticated: int = Field(
+        400,
+        alias="CONVONET_MAX_UNAUTHENTICATED",
+        ge=1,
+        description="WebSockets without a login that one replica holds. Of more, the one that has waited longest is "
+        "closed.",
+    )
+
     # -- sessions
     sessions_per_host: int = Field(
         400, alias="CONVONET_SESSIONS_PER_HOST", ge=1, description="Sessions that one host holds before it refuses."
     )
     sessions_per_address: int = Field(
         50, alias="CONVONET_SESSIONS_PER_ADDRESS", ge=1, description="Open sockets one address may hold per replica."
+    )
+    max_new_callers: int = Field(
+        50,
+        alias="CONVONET_MAX_NEW_CALLERS",
+        ge=1,
+        description="New callers that a voice replica takes within eight seconds, before it can tell what they cost; "
+        "fewer the more load there is.",
+    )
+    max_loop_lag_ms: Milliseconds = Field(
+        5,
+        alias="CONVONET_MAX_LOOP_LAG_MS",
+        description="Average lateness of a voice replica's event loop from which on it takes no new callers, in "
+        "milliseconds. A turn passes the loop a dozen times: at 5 ms it takes about 1.3 times as long as with room.",
+    )
+    max_turn_wait_ms: Milliseconds = Field(
+        1_000,
+        alias="CONVONET_MAX_TURN_WAIT_MS",
+        description="Longest time that a turn may wait for its agent before no new callers are taken, in milliseconds.",
     )
     idle_timeout_s: Seconds = Field(
         900.0, alias="CONVONET_IDLE_TIMEOUT_S", description="A session nobody uses for this long ends."
@@ -198,6 +253,13 @@ class Settings(BaseSettings):
     )
     tts_timeout_s: Seconds = Field(
         8.0, alias="CONVONET_TTS_TIMEOUT_S", description="Longest wait for a hosted voice, retries included."
+    )
+    tts_sockets: int = Field(
+        45,
+        alias="CONVONET_TTS_SOCKETS",
+        ge=0,
+        description="Voice connections (WebSockets) that all replicas together hold open at Deepgram, which allows 45 "
+        "for a project without a contract. Other answers are spoken by a request for each sentence; 0: all are.",
     )
     local_voice: str = Field(
         "en-us+klatt5", alias="CONVONET_LOCAL_VOICE", description="eSpeak NG voice of local speech."
@@ -398,6 +460,15 @@ class Settings(BaseSettings):
             raise ValueError("must be a postgresql:// address; leave it unset for the embedded database")
         return value
 
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _proxies_are_networks(cls, value: str) -> str:
+        try:
+            _networks_in(value)
+        except ValueError:
+            raise ValueError("must be addresses or networks, as in `10.0.0.5,35.191.0.0/16`") from None
+        return value
+
     @field_validator("log_levels")
     @classmethod
     def _parts_are_known(cls, value: str) -> str:
@@ -536,11 +607,6 @@ class Settings(BaseSettings):
         return f"postgresql+asyncpg://{address}" + (f"?{options}" if options else "")
 
     @property
-    def mcp_base_url(self) -> str:
-        """Base URL of the MCP servers, without a trailing slash; a domain's server is `<base>/<domain>`."""
-        return str(self.tools_url).rstrip("/") if self.tools_url else f"http://127.0.0.1:{self.port}/mcp"
-
-    @property
     def otlp_headers_by_name(self) -> dict[str, str]:
         listed = self.otlp_headers.get_secret_value() if self.otlp_headers else ""
         pairs = (header.partition("=") for header in listed.split(",") if header.strip())
@@ -591,6 +657,11 @@ class Settings(BaseSettings):
         return tuple(vendor for vendor, key in keys.items() if key)
 
     @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Whose X-Forwarded-For is believed."""
+        return _networks_in(self.forwarded_allow_ips)
+
+    @property
     def allowed_origins(self) -> frozenset[str]:
         return frozenset(o.strip().rstrip("/") for o in self.public_origins.split(",") if o.strip())
 
@@ -615,6 +686,10 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The process's settings; the environment is read once."""
     return Settings.load()
+
+
+def _networks_in(listed: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(entry.strip(), strict=False) for entry in listed.split(",") if entry.strip())
 
 
 def _names_in(listed: str | None) -> list[str]:

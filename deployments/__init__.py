@@ -7,12 +7,14 @@ REPLICA = "ray.serve._private.replica"
 
 
 def prepare_replica() -> None:
-    """Keep this process's replica off the other interfaces, and cheap when idle; does nothing outside a replica."""
+    """Limit what reaches this process's replica and from where, and make it cheap when idle; not outside a replica."""
     if REPLICA in sys.modules:
         from deployments.binding import bind_to_node_address
+        from deployments.http_server import limit_replica_server
         from deployments.ticking import tick_once_a_second
 
         bind_to_node_address()
+        limit_replica_server()
         tick_once_a_second()
 
 

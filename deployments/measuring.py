@@ -23,7 +23,7 @@ def measure(part: str) -> Watch:
 
 
 def begin_session_counters(settings: Settings) -> None:
-    """Of a session host."""
+    """Of a voice replica."""
     turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
     for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
         providers = dict.fromkeys((provider, OWN_SPEECH))

@@ -31,7 +31,7 @@ def test_without_any_variable_all_parts_are_embedded(data_dir: Path) -> None:
     assert settings.database_url == f"sqlite+aiosqlite:///{data_dir / 'convonet.db'}"
     assert settings.enable_voice_pin
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
-    assert settings.mcp_base_url == "http://127.0.0.1:8000/mcp"
+    assert settings.tools_url is None
 
 
 @pytest.mark.parametrize(

@@ -88,11 +88,11 @@ class AgentApi:
     async def _turn(self, thread: Thread, body: ProcessRequest, key: str | None) -> AsyncGenerator[AgentEvent, None]:
         conversation = thread.conversation
         utterance = TypedUtterance(key or secrets.token_hex(12), body.prompt, time.time())
-        if conversation.has_answered(utterance.utterance_id):
+        if conversation.answered_last(utterance.utterance_id):
             yield _told_again(conversation)
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
-        notes = TurnLog(turn_id, utterance, conversation, time.time, source="api")
+        notes = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
         notes.heard(body.prompt)
         request = TurnRequest(
             session_id=conversation.session_id,

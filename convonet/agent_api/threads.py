@@ -36,7 +36,7 @@ class Threads:
         kept = await self._store.claim(session_id)
         epoch = kept.epoch if kept else 1
         conversation = Conversation.from_checkpoint(kept.body) if kept else None
-        if conversation is None or (reset and not (repeats and conversation.has_answered(repeats))):
+        if conversation is None or (reset and not (repeats and conversation.answered_last(repeats))):
             return Thread(Conversation(session_id=session_id, caller=caller), epoch)
         return Thread(conversation.model_copy(update={"caller": caller}), epoch)
 

@@ -32,7 +32,7 @@ class Patience:
     def __init__(self, filler_after_s: float) -> None:
         self._filler_after_s = filler_after_s
         self._quiet_from = asyncio.get_running_loop().time()
-        self._sentences = SentenceCutter()
+        self._sentences = SentenceCutter(eager=True)
         self._fillers = 0
 
     @property
@@ -40,12 +40,13 @@ class Patience:
         """When the caller must hear something, by the clock of the event loop; later words put it off."""
         return self._quiet_from + self._filler_after_s
 
-    def heard(self, text: str) -> None:
-        """A piece of the answer is on its way to the caller."""
+    def heard(self, text: str) -> bool:
+        """A piece of the answer is on its way to the caller; returns whether a sentence ends with it."""
         sentences = self._sentences.feed(text)
         if sentences or text.strip():
             speaking_s = sum(map(len, sentences)) / CHARACTERS_PER_S
             self._quiet_from = max(self._quiet_from, asyncio.get_running_loop().time()) + speaking_s
+        return bool(sentences)
 
     def filler(self) -> str:
         """What to say next to a caller who waits."""

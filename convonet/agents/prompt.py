@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from itertools import dropwhile
 
 from convonet.agents.base import TurnRequest
 from convonet.agents.domain import Domain
-
-BRIEFING = "convonet_briefing"
-"""Where the system message carries its facts for the offline model; other models' clients do not send it."""
-
-MEMORY = "convonet_memory"
-"""Where the offline model's answer carries what it wants to remember."""
+from convonet.agents.models.base import (
+    AssistantMessage,
+    Briefing,
+    Message,
+    ModelRequest,
+    SystemPrompt,
+    Toolset,
+    UserMessage,
+)
 
 _STYLE = (
     "You are Convonet, a voice assistant on the phone. Your answers are spoken: one or two short sentences, plain "
@@ -32,39 +33,40 @@ _STEERING = (
 """To hosted models, which have these tools."""
 
 
-@dataclass(frozen=True, slots=True)
-class Briefing:
-    """The facts of a turn, as values; `now` is in the caller's time zone."""
+def model_request(
+    domain: Domain,
+    request: TurnRequest,
+    now: datetime,
+    suggested: str | None,
+    messages: Sequence[Message],
+    tools: Toolset,
+) -> ModelRequest:
+    """The question to a model that works in `domain`.
 
-    domain: str
-    now: datetime
-    memory: Mapping[str, str]
-    suggested: str | None
-    """What the classifier takes the sentence for."""
-    facts: str
-    """The end of the system message, which is another one in every turn."""
+    Args:
+        domain: whose instructions it gets.
+        request: the turn.
+        now: in the caller's time zone.
+        suggested: the form for which the classifier takes the sentence.
+        messages: the conversation, with what the turn has brought so far.
+        tools: what the model may use.
+    """
+    briefing = Briefing(domain.name, now, request.memory, suggested)
+    return ModelRequest(_system_prompt(domain, request, now), tuple(messages), tools, briefing)
 
 
-def system_message(domain: Domain, request: TurnRequest, now: datetime, suggested: str | None) -> SystemMessage:
-    """Who the model is, what it is there for, who calls, and what day it is."""
+def conversation(request: TurnRequest) -> list[Message]:
+    """What was said so far, the caller's new sentence last."""
+    # a history that was cut may begin with an answer; vendors want the caller to begin
+    history = dropwhile(lambda message: message.role == "assistant", request.history)
+    before = [UserMessage(m.content) if m.role == "user" else AssistantMessage(m.content) for m in history]
+    return [*before, UserMessage(request.transcript)]
+
+
+def _system_prompt(domain: Domain, request: TurnRequest, now: datetime) -> SystemPrompt:
     caller = request.caller
     facts = (
         f"The caller is {caller.user_name or 'unknown'} and speaks {request.language}. It is {now:%A}, {now:%Y-%m-%d}, "
         f"{now:%H:%M} in the caller's time zone, {caller.timezone}."
     )
-    return SystemMessage(
-        f"{_STYLE}\n{_STEERING}\n{domain.prompt}\n{facts}",
-        additional_kwargs={BRIEFING: Briefing(domain.name, now, request.memory, suggested, facts)},
-    )
-
-
-def conversation(request: TurnRequest) -> list[BaseMessage]:
-    """What was said so far, the caller's new sentence last."""
-    before = [HumanMessage(m.content) if m.role == "user" else AIMessage(m.content) for m in request.history]
-    return [*before, HumanMessage(request.transcript)]
-
-
-def briefing_in(messages: Sequence[BaseMessage]) -> Briefing:
-    """The facts that `system_message` carries."""
-    briefing: Briefing = messages[0].additional_kwargs[BRIEFING]
-    return briefing
+    return SystemPrompt(f"{_STYLE}\n{_STEERING}\n{domain.prompt}", facts)

@@ -19,8 +19,6 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
-from langchain_core.messages import ToolCall
-
 from convonet.agents import call_back, general
 from convonet.agents.base import AgentType, CallBackWish, TurnRequest
 from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
@@ -28,6 +26,7 @@ from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
 from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
+from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
     ENGLISH_ONLY,
@@ -168,19 +167,19 @@ class Router:
         caller's own transfer them then.
         """
         so_far = route.agent_type
-        if call["name"] == GO_TO:
-            topic = str(call["args"].get("topic", ""))
+        if call.name == GO_TO:
+            topic = str(call.arguments.get("topic", ""))
             return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
-        if call["name"] == ASK_CALL_BACK:
+        if call.name == ASK_CALL_BACK:
             if has_read and not _asked_for(request, names_a_call):
                 return route, "The caller has not asked for a call back. Ask whether they want one."
-            return self._call_back(request, so_far, call["args"]), "Asked."
+            return self._call_back(request, so_far, call.arguments), "Asked."
         if refuses_a_human(request.transcript):
             return route, "The caller does not want to be transferred."
         if has_read and not _asked_for(request, names_a_person):
             return route, "The caller has not asked for a person. Ask whether they want one."
-        over = self._hand_over(str(call["args"].get("department", "")), so_far, request.memory)
-        return replace(over, reason=str(call["args"].get("reason", ""))), "Transferred."
+        over = self._hand_over(str(call.arguments.get("department", "")), so_far, request.memory)
+        return replace(over, reason=str(call.arguments.get("reason", ""))), "Transferred."
 
     async def _guess(self, said: str) -> Guess:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._classifier.guess, said)

@@ -10,12 +10,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
-from langchain_core.messages import BaseMessage, ToolCall
-from langchain_core.utils.json_schema import dereference_refs
 
 from convonet.agents import general
 from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
@@ -24,19 +22,23 @@ from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import TurnContext, TurnState, build_graph
 from convonet.agents.models import chosen_models
-from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.chain import Limits, ModelChain, Thought, Toolset
+from convonet.agents.models.base import ChosenModel, Message, Tool, ToolCall, Toolset
+from convonet.agents.models.chain import Limits, ModelChain, Thought
 from convonet.agents.models.health import ProviderHealth
+from convonet.agents.models.tools import plain_schema
 from convonet.agents.patience import FILLER_AFTER_S, Patience
+from convonet.agents.prompt import model_request
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.steering import steering_tools
 from convonet.auth.tokens import CallerClaims
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
-from convonet.mcp.client import ToolBox, ToolResult, ToolSpec, no_such_tool
+from convonet.mcp.client import ToolBox, ToolResult, no_such_tool
 from convonet.mcp.effect_key import EffectKeys
+from convonet.mcp.port import ToolServers
 from convonet.mcp.server import tool_name
+from convonet.mcp.streamable_http import named_tool_servers
 from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
@@ -51,10 +53,12 @@ class AgentService:
         self,
         settings: Settings,
         *,
+        tools: ToolServers | None = None,
         domains: Sequence[Domain] | None = None,
         models: Sequence[ChosenModel] | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        """`tools` are the tool servers; default: those at the address that the settings name."""
         found = all_domains() if domains is None else tuple(domains)
         self._of_callers = found
         self._domains = {domain.name: domain for domain in (*found, general.general_domain(found))}
@@ -66,7 +70,7 @@ class AgentService:
         )
         self._router = Router(found, self._departments, hosted=self._models.has_hosted, region=settings.phone_region)
         self._toolsets: dict[str, Toolset] = {}
-        self._tools = ToolBox(settings.mcp_base_url, secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
+        self._tools = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._graph = build_graph()
         self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s
@@ -144,7 +148,7 @@ class AgentService:
         return self._models.health()
 
     async def close(self) -> None:
-        """Close the connections to the tools."""
+        """Close the connections to the models and the tools."""
         await self._models.close()
         await self._tools.close()
 
@@ -163,12 +167,14 @@ class AgentService:
         return self._domains[name]
 
     async def think(
-        self, turn: TurnContext, domain: Domain, messages: list[BaseMessage]
+        self, turn: TurnContext, route: Route, messages: list[Message]
     ) -> AsyncGenerator[str | Thought, None]:
-        """A model's answer, with the domain's tools; without any while their server is away."""
+        """A model's answer, with the tools of the route's domain; without any while their server is down."""
+        domain = self._domains[route.domain]
         tools = await self._toolset(domain)
+        asked = model_request(domain, turn.request, turn.now, route.suggested, messages, tools)
         preferred = turn.request.provider or turn.request.caller.llm_provider
-        async with contextlib.aclosing(self._models.think(messages, tools, turn.tried, preferred)) as parts:
+        async with contextlib.aclosing(self._models.think(asked, turn.tried, preferred)) as parts:
             async for part in parts:
                 yield part
 
@@ -181,18 +187,21 @@ class AgentService:
         caller, turn_id = turn.request.caller, turn.request.turn_id
         claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
         began = time.perf_counter()
-        with span("execute_tool", kind="client", tool=tool_name(call["name"])) as calling:
-            calling.words(arguments=call["args"])
-            result = self._made_up(domain, call["name"]) or await self._tools.call(
+        with span("execute_tool", kind="client", tool=tool_name(call.name)) as calling:
+            calling.words(arguments=call.arguments)
+            result = self._made_up(domain, call.name) or await self._tools.call(
                 domain.name,
-                call["name"],
-                call["args"],
+                call.name,
+                call.arguments,
                 claims=claims,
-                idempotency_key=turn.effects.key(domain.name, call["name"], call["args"]),
+                idempotency_key=turn.effects.key(domain.name, call.name, call.arguments),
             )
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
-        tool_metrics.note(domain.name, call["name"], ok=result.ok, spent_s=time.perf_counter() - began)
+        if not self._tools.knows(domain.name):
+            # the server has changed: a model is told its tools anew
+            self._toolsets.pop(domain.name, None)
+        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=time.perf_counter() - began)
         self._tool_calls += 1
         self._tool_failures += not result.ok
         return result
@@ -200,14 +209,14 @@ class AgentService:
     def _made_up(self, domain: Domain, tool: str) -> ToolResult | None:
         """What a model is told that has made up a tool; None when there is one of that name, or nobody knows."""
         known = self._toolsets.get(domain.name)
-        names = [one["name"] for one in known.tools] if known else [tool]
+        names = [one.name for one in known.tools] if known else [tool]
         return None if tool in names else no_such_tool(tool, names)
 
     async def _toolset(self, domain: Domain) -> Toolset:
         """The domain's tools; a hosted model may steer the turn besides."""
         if domain.name in self._toolsets:
             return self._toolsets[domain.name]
-        steering: tuple[dict[str, Any], ...] = ()
+        steering: tuple[Tool, ...] = ()
         if self._models.has_hosted:
             steering = steering_tools(domain, self._of_callers, self._departments.names, self._departments.fallback)
         try:
@@ -216,7 +225,7 @@ class AgentService:
             log.warning("tools_unknown", server=domain.name)
             return Toolset(f"{domain.name}, away", steering)
         tool_metrics.begin(domain.name, [spec.name for spec in specs])
-        own = (_tool(spec) for spec in specs)
+        own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in specs)
         self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
         return self._toolsets[domain.name]
 
@@ -224,7 +233,6 @@ class AgentService:
         """The graph's events as they happen, and its state after each step; what adds up goes on from `before`."""
         start: TurnState = {
             "rounds": 0,
-            "calls": before.get("calls", 0),
             "answer": f"{before['answer']} " if before else "",
             "meant": f"{before['meant']} " if before else "",
             "done": before.get("done", []),
@@ -258,12 +266,6 @@ def _traced(request: TurnRequest) -> Generator[Span, None, None]:
         except Exception as error:
             log.exception("agent_crashed")
             raise AgentError(f"the agent crashed: {type(error).__name__}") from None
-
-
-def _tool(spec: ToolSpec) -> dict[str, Any]:
-    """A tool as LangChain takes it; not every vendor follows a schema's references."""
-    parameters = {name: value for name, value in dereference_refs(spec.parameters).items() if name != "$defs"}
-    return {"name": spec.name, "description": spec.description, "parameters": parameters}
 
 
 def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convonet.agents.domain import Domain
+from convonet.agents.models.base import Tool
 
 GO_TO = "go_to"
 TRANSFER = "transfer_to_agent"
@@ -15,8 +16,6 @@ STEERING = frozenset({GO_TO, TRANSFER, ASK_CALL_BACK})
 CALLS_BACK = (
     "Have somebody call the caller back, when the caller wants that. It asks for the number itself if it is needed."
 )
-
-Tool = dict[str, Any]
 
 
 def steering_tools(
@@ -43,4 +42,4 @@ def _go_to(others: Mapping[str, str]) -> str:
 
 def _tool(name: str, description: str, properties: Mapping[str, Any]) -> Tool:
     parameters = {"type": "object", "properties": dict(properties), "required": list(properties)}
-    return {"name": name, "description": description, "parameters": parameters}
+    return Tool(name, description, parameters)

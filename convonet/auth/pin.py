@@ -1,4 +1,4 @@
-"""Who calls, by PIN: the protocol that session hosts use, and one class for each place where PINs come from.
+"""Who calls, by PIN: the protocol that voice replicas use, and one class for each place where PINs come from.
 
 A refusal never tells why: malformed, unknown, inactive and wrong take the same way and the same words. A PIN never gets
 into a log, a repr or an exception.

@@ -1,4 +1,4 @@
-"""Who may try a PIN now: the protocol that session hosts use, and its version for one process.
+"""Who may try a PIN or a password now: the protocol of a throttle, and which ledger counts for it.
 
 The rules, and why they can't be used to lock everybody out, are in `attempt_limits`.
 """
@@ -7,31 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-import structlog
+from typing import Literal, Protocol
 
 from convonet.auth.attempt_limits import BRIEF_S, AttemptLimits
-from convonet.auth.attempts import AttemptLedger
-from convonet.auth.throttle_redis import RedisLedger
-from convonet.errors import AuthThrottled, StorageError
+from convonet.auth.throttle_sqlite import SqliteLedger
+from convonet.errors import AuthThrottled
 from convonet.settings import Settings
-
-log = structlog.get_logger(__name__)
 
 PATIENCE_S = 2.0
 """How long a check waits for attempts that are just being checked: fifty colleagues behind one address are let in one
 after the other, not turned away."""
 
-MAX_WAITING = 500
-"""Checks that may wait in one process; each looks again every `BRIEF_S`, about 10 us of work."""
+MAX_WAITING = 100
+"""Checks that may wait in one process; each looks again every `BRIEF_S`, which takes 0.1 ms of CPU."""
 
 CROWDED_RETRY_MS = 1_000
 
 
 class PinThrottle(Protocol):
-    """Limits attempts at PINs and passwords: `check` before each, then `failed` or `succeeded`. `address` is an IP."""
+    """Limits attempts at PINs and passwords: `check` before each, then `failed` or `succeeded`. `address` is an IP.
+
+    Every method raises `StorageError` when attempts can't be counted.
+    """
 
     async def check(self, session_id: str, address: str) -> None:
         """Reserve one attempt. Raises `AuthThrottled` with the time to wait."""
@@ -46,74 +43,50 @@ class PinThrottle(Protocol):
         ...
 
 
-class LocalThrottle:
-    """`PinThrottle` in the memory of one process; exact only if all attempts come here."""
-
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ledger = AttemptLedger(AttemptLimits.of(settings), clock)
-        self._waiting_room = _WaitingRoom()
+class Ledger(Protocol):
+    """Counts attempts: as `PinThrottle`, but its `check` waits for nothing."""
 
     async def check(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.check`."""
-
-        async def once() -> None:
-            self._ledger.check(session_id, address)
-
-        await self._waiting_room.admit(once)
+        """Reserve one attempt. Raises `AuthThrottled` with the time after which it may be tried again."""
+        ...
 
     async def failed(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.failed`."""
-        self._ledger.failed(session_id, address)
+        """The attempt that `check` let through was a wrong PIN."""
+        ...
 
     async def succeeded(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.succeeded`."""
-        self._ledger.succeeded(session_id, address)
+        """The attempt that `check` let through was a right PIN."""
+        ...
 
 
-class RedisThrottle:
-    """`PinThrottle` for a cluster with Redis. While Redis is away each process counts for itself: callers get in."""
+def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:
+    """The attempts of callers at PINs or of staff at passwords: in Redis when REDIS_URL is set, else in a file.
 
-    def __init__(
-        self, url: str, settings: Settings, clock: Callable[[], float] | None = None, *, of: str = "pin"
-    ) -> None:
-        self._ledger = RedisLedger(url, AttemptLimits.of(settings), clock, of)
-        self._waiting_room = _WaitingRoom()
-        self._substitute = LocalThrottle(settings)
+    Each has a ledger of its own: who floods one must not keep people out of the other.
+    """
+    limits = AttemptLimits.of(settings)
+    embedded = LedgerThrottle(SqliteLedger.in_folder(settings.data_dir, limits, of))
+    if not settings.redis_url:
+        return embedded
+    # imported here: a process without Redis does without its client, a tenth of a second of imports
+    from convonet.auth.throttle_redis import RedisLedger, RedisThrottle
 
-    async def check(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.check`."""
-        try:
-            await self._waiting_room.admit(lambda: self._ledger.check(session_id, address))
-        except StorageError as error:
-            log.warning("pin_throttle_local", error=str(error))
-            await self._substitute.check(session_id, address)
-
-    async def failed(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.failed`."""
-        try:
-            await self._ledger.failed(session_id, address)
-        except StorageError:
-            await self._substitute.failed(session_id, address)
-
-    async def succeeded(self, session_id: str, address: str) -> None:
-        """See `PinThrottle.succeeded`."""
-        try:
-            await self._ledger.succeeded(session_id, address)
-        except StorageError:
-            await self._substitute.succeeded(session_id, address)
+    return RedisThrottle(RedisLedger(settings.redis_url.get_secret_value(), limits, of), embedded)
 
 
-class _WaitingRoom:
-    """Lets a check wait for a moment when nothing but attempts still being checked is in its way."""
+class LedgerThrottle:
+    """`PinThrottle` on a ledger: a check waits for a moment when only attempts still being checked are in its way."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._waiting = 0
 
-    async def admit(self, attempt: Callable[[], Awaitable[None]]) -> None:
+    async def check(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.check`."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return await attempt()
+                return await self._ledger.check(session_id, address)
             except AuthThrottled as refusal:
                 if refusal.retry_after_ms > BRIEF_S * 1000:
                     raise
@@ -124,3 +97,11 @@ class _WaitingRoom:
                 await asyncio.sleep(BRIEF_S)
             finally:
                 self._waiting -= 1
+
+    async def failed(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.failed`."""
+        await self._ledger.failed(session_id, address)
+
+    async def succeeded(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.succeeded`."""
+        await self._ledger.succeeded(session_id, address)

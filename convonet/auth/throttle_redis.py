@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
+
 from convonet.auth.attempt_limits import (
     BRIEF_S,
     FREE_FAILURES,
@@ -20,8 +22,11 @@ from convonet.auth.attempt_limits import (
     AttemptLimits,
     network_of,
 )
-from convonet.errors import AuthThrottled
+from convonet.auth.throttle import LedgerThrottle, PinThrottle
+from convonet.errors import AuthThrottled, StorageError
 from convonet.storage.redis_client import ScriptRunner
+
+log = structlog.get_logger(__name__)
 
 _COMMON = """
 local session, address, known = KEYS[1], KEYS[2], KEYS[3]
@@ -106,10 +111,40 @@ redis.call('SET', known, string.format('%.6f', now), 'EX', KNOWN_S)
 """
 
 
-class RedisLedger:
-    """`AttemptLedger` in Redis, asynchronous. Raises `StorageError` when Redis does not answer."""
+class RedisThrottle:
+    """`PinThrottle` for a cluster with Redis. While Redis is down each machine counts for itself: callers get in."""
 
-    def __init__(self, url: str, limits: AttemptLimits, clock: Callable[[], float] | None, of: str) -> None:
+    def __init__(self, ledger: RedisLedger, substitute: PinThrottle) -> None:
+        self._shared = LedgerThrottle(ledger)
+        self._substitute = substitute
+
+    async def check(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.check`."""
+        try:
+            await self._shared.check(session_id, address)
+        except StorageError as error:
+            log.warning("pin_throttle_local", error=str(error))
+            await self._substitute.check(session_id, address)
+
+    async def failed(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.failed`."""
+        try:
+            await self._shared.failed(session_id, address)
+        except StorageError:
+            await self._substitute.failed(session_id, address)
+
+    async def succeeded(self, session_id: str, address: str) -> None:
+        """See `PinThrottle.succeeded`."""
+        try:
+            await self._shared.succeeded(session_id, address)
+        except StorageError:
+            await self._substitute.succeeded(session_id, address)
+
+
+class RedisLedger:
+    """`Ledger` in Redis."""
+
+    def __init__(self, url: str, limits: AttemptLimits, of: str, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._prefix = f"voice:{{{of}}}"
         common = _constants(limits) + _COMMON
@@ -119,17 +154,17 @@ class RedisLedger:
         self._succeeded = runner.register(common + _SUCCEEDED)
 
     async def check(self, session_id: str, address: str) -> None:
-        """Reserve one attempt. Raises `AuthThrottled` with the time after which it may be tried again."""
+        """See `Ledger.check`."""
         wait_ms = await self._check(self._keys(session_id, address), self._args(session_id))
         if isinstance(wait_ms, int) and wait_ms > 0:
             raise AuthThrottled(wait_ms)
 
     async def failed(self, session_id: str, address: str) -> None:
-        """The attempt that `check` let through was a wrong PIN."""
+        """See `Ledger.failed`."""
         await self._failed(self._keys(session_id, address), self._args(session_id))
 
     async def succeeded(self, session_id: str, address: str) -> None:
-        """The attempt that `check` let through was a right PIN."""
+        """See `Ledger.succeeded`."""
         await self._succeeded(self._keys(session_id, address), self._args(session_id))
 
     def _keys(self, session_id: str, address: str) -> list[str]:

@@ -33,14 +33,6 @@ class CallerClaims:
     """For logs and traces only; None outside a session."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeClaims:
-    """Which session its bearer may take up again, and the host replica that held it when the token was made."""
-
-    session_id: SessionId
-    host: str
-
-
 def mint_caller_token(claims: CallerClaims, *, secret: bytes, lifetime_s: float = CALLER_TOKEN_LIFETIME_S) -> str:
     """Sign the identity that tools act for."""
     body = {
@@ -60,15 +52,14 @@ def read_caller_token(token: str, *, secret: bytes) -> CallerClaims:
     return CallerClaims(UserId(body["sub"]), body["name"], body["tz"], TurnId(body["turn"]), session_id)
 
 
-def mint_resume_token(claims: ResumeClaims, *, secret: bytes, lifetime_s: float) -> str:
+def mint_resume_token(session_id: SessionId, *, secret: bytes, lifetime_s: float) -> str:
     """Sign the right to take up a session again."""
-    return _sign({"sub": claims.session_id, "host": claims.host}, _RESUME, secret, lifetime_s)
+    return _sign({"sub": session_id}, _RESUME, secret, lifetime_s)
 
 
-def read_resume_token(token: str, *, secret: bytes) -> ResumeClaims:
-    """Raises `AuthRefused` when the token is forged, expired or of another kind."""
-    body = _verify(token, _RESUME, secret)
-    return ResumeClaims(SessionId(body["sub"]), body["host"])
+def read_resume_token(token: str, *, secret: bytes) -> SessionId:
+    """The session that its bearer may take up. Raises `AuthRefused` for a forged, expired or other kind of token."""
+    return SessionId(_verify(token, _RESUME, secret)["sub"])
 
 
 def _sign(body: dict[str, str], audience: str, secret: bytes, lifetime_s: float) -> str:

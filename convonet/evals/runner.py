@@ -1,20 +1,16 @@
-"""Holds the conversations of scenarios: the real agent and the real tools over HTTP, each on a seeded database."""
+"""Holds the conversations of scenarios: the real agent and the real tools, each on a seeded database."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import socket
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from sqlalchemy import MetaData, Table, select
 
 from convonet.agents.base import Agent, Caller, Final, ToolStarted, TurnRequest
@@ -24,7 +20,7 @@ from convonet.domains.discovery import all_servers
 from convonet.errors import ConvonetError
 from convonet.evals.scenario import Scenario, ScenarioTurn, WantedRows, holds
 from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
-from convonet.mcp.server import http_app
+from convonet.mcp.local import local_tools
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -89,8 +85,8 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     began = time.perf_counter()
     database = Database(_url(database_file))
     faults: list[str] = []
-    async with tool_servers(database, settings) as tools_url:
-        agent = AgentService(settings.model_copy(update={"tools_url": tools_url} | _somewhere_to_call(settings)))
+    async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
+        agent = AgentService(settings.model_copy(update=_somewhere_to_call(settings)), tools=tools)
         talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
         for number, turn in enumerate(scenario.turns, 1):
             found = await _turn_faults(talk, turn, scenario.within_s)
@@ -160,24 +156,6 @@ async def _rows(database: Database, name: str) -> list[dict[str, Any]]:
         connection = await session.connection()
         table = await connection.run_sync(lambda sync: Table(name, MetaData(), autoload_with=sync))
         return [dict(row) for row in (await session.execute(select(table))).mappings()]
-
-
-@asynccontextmanager
-async def tool_servers(database: Database, settings: Settings) -> AsyncGenerator[str, None]:
-    """All domains' tools over HTTP on a free port of this machine; their base URL."""
-    app = http_app(all_servers(database, settings), secret=settings.signing_secret)
-    # named as TCP, or asyncio does not turn off the delay of small packets: 40 ms a call
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-        serving = asyncio.create_task(server.serve([listening]))
-        while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
-            await asyncio.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving
 
 
 def _url(file: Path) -> str:

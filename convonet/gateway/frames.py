@@ -8,17 +8,25 @@ from typing import Any
 from pydantic import ValidationError
 
 from convonet.errors import ErrorCode, ProtocolError
-from convonet.protocol.client import AnyClientMessage, client_messages
+from convonet.protocol.client import AnyClientMessage, AudioChunk, client_messages
 
 
 def parse(text: str, *, most_bytes: int) -> AnyClientMessage:
-    """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field."""
-    if len(text) > most_bytes:
-        raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most_bytes} bytes at most.")
+    """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field.
+
+    An old client sends its whole recording in one slice: what holds audio is bounded by the server's own limit only.
+    """
     try:
-        return client_messages.validate_json(text)
+        message = client_messages.validate_json(text)
     except ValidationError as error:
-        raise _explain(error, text) from None
+        raise _too_large(most_bytes) if len(text) > most_bytes else _explain(error, text) from None
+    if len(text) > most_bytes and not isinstance(message, AudioChunk):
+        raise _too_large(most_bytes)
+    return message
+
+
+def _too_large(most_bytes: int) -> ProtocolError:
+    return ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message without audio may have {most_bytes} bytes at most.")
 
 
 def _explain(error: ValidationError, text: str) -> ProtocolError:

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from convonet.auth.attempt_limits import network_of
 from convonet.errors import CapacityError, ErrorCode
+from convonet.web.client_address import TrustedProxies
 
 BURST = 4
 """A socket may save up this many seconds' worth of messages: a browser that was frozen sends its slices at once."""
@@ -22,14 +24,15 @@ class MessageRate:
         self._tokens = float(per_s * BURST)
         self._then = clock()
 
-    def allow(self) -> bool:
-        """Whether one more message may come now."""
+    def allow(self, size: int = 1) -> bool:
+        """Whether one more message may come now; a large one counts as `size` small ones."""
         now = self._clock()
         self._tokens = min(self._per_s * BURST, self._tokens + (now - self._then) * self._per_s)
         self._then = now
-        if self._tokens < 1:
+        size = min(size, self._per_s * BURST)
+        if self._tokens < size:
             return False
-        self._tokens -= 1
+        self._tokens -= size
         return True
 
 
@@ -41,21 +44,29 @@ class TooManySockets(CapacityError):
 
 
 class SocketsPerAddress:
-    """Counts the open sockets of each address."""
+    """Counts the open sockets of each address; of IPv6 each /64, since one caller owns all of it.
 
-    def __init__(self, most: int) -> None:
+    A trusted proxy that does not say who is behind it may hold any number: they are many callers.
+    """
+
+    def __init__(self, most: int, trusted: TrustedProxies) -> None:
         self._most = most
+        self._trusted = trusted
         self._open: Counter[str] = Counter()
 
     @contextmanager
     def hold(self, address: str) -> Generator[None, None, None]:
         """Count one socket in while the block runs. Raises `TooManySockets`."""
-        if self._open[address] >= self._most:
+        if address in self._trusted:
+            yield
+            return
+        network = network_of(address)
+        if self._open[network] >= self._most:
             raise TooManySockets(f"{self._most} sockets")
-        self._open[address] += 1
+        self._open[network] += 1
         try:
             yield
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            self._open[network] -= 1
+            if not self._open[network]:
+                del self._open[network]

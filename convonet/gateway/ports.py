@@ -1,24 +1,18 @@
-"""What a relay needs from outside: a socket to the client, and the session hosts."""
+"""What a caller's connection needs from outside: a socket to the client, and the sessions of this process."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from convonet.errors import ConvonetError
+from convonet.gateway.recording import Recording
 from convonet.ids import SessionId
-from convonet.sessions.messages import Attach, Command, Delivery, HostEvent
+from convonet.protocol.server import AuthOk
+from convonet.sessions.messages import Command, Credentials, Outgoing, Preferences
 
 
 class ClientGone(Exception):
     """The client's socket is closed."""
-
-
-class HostLost(ConvonetError):
-    """The process that holds the session died, hangs, or can't be reached."""
-
-    retryable = True
-    spoken = "We lost your call for a moment and are trying to take it up again."
 
 
 class ClientSocket(Protocol):
@@ -32,8 +26,12 @@ class ClientSocket(Protocol):
         """Send a text frame. Raises `ClientGone`."""
         ...
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_sound(self, frame: bytes) -> None:
         """Send a binary frame. Raises `ClientGone`."""
+        ...
+
+    def allow_large_messages(self) -> None:
+        """The caller is known: lift the limits of `convonet.web.login_limits`."""
         ...
 
     async def close(self, code: int) -> None:
@@ -41,13 +39,36 @@ class ClientSocket(Protocol):
         ...
 
 
-class SessionHosts(Protocol):
-    """The session hosts, as one. `host` names the wanted replica; an unknown or empty one means any."""
+class CallerSession(Protocol):
+    """One caller's session, as their connection uses it."""
 
-    def attach(self, request: Attach, *, host: str) -> AsyncGenerator[HostEvent, None]:
-        """Open the stream of one socket. Raises `HostLost` when it breaks."""
+    session_id: SessionId
+    recording: Recording | None
+    """The utterance that is being recorded; it outlives a lost socket."""
+
+    def post(self, command: Command) -> bool:
+        """Give a command; False when the session takes no more now."""
         ...
 
-    async def deliver(self, session_id: SessionId, command: Command, *, host: str) -> Delivery:
-        """Give a command. Raises `HostLost`."""
+    def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:
+        """Everything that a client with `last_seq` lacks, then all that comes; the last is `Ended` or `Superseded`.
+
+        Raises `SlowReader`. Closing the generator detaches the socket and leaves the session.
+        """
+        ...
+
+    def auth_ok(self, *, resumed: bool) -> AuthOk:
+        """What the client is told when it is let in."""
+        ...
+
+
+class Sessions(Protocol):
+    """The sessions of this process. Both methods raise a `ConvonetError` for a caller who is not let in."""
+
+    async def open(self, credentials: Credentials, preferences: Preferences) -> CallerSession:
+        """Create a session for whoever these credentials belong to."""
+        ...
+
+    async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> CallerSession:
+        """Take up a session again, wherever it has lived until now. The right to it was checked."""
         ...

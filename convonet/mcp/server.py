@@ -1,33 +1,32 @@
-"""What all MCP servers share: a signed caller token on every request, and errors that can be spoken.
+"""What all MCP servers share: who is asking, and errors that can be spoken.
 
-A domain's tools never take an identity as an argument. The token says for whom they act; the idempotency key comes in
-the call's metadata.
+A domain's tools never take an identity as an argument. A signed token says for whom they act; the idempotency key comes
+in the call's metadata. `http` serves any MCP client, `listener` the agents of the product.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import CallToolResult, TextContent
+from mcp.server.runner import modern_on_request
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, TextContent
 from pydantic import ValidationError
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convonet.auth.owner import Owner
-from convonet.auth.tokens import CallerClaims, read_caller_token
+from convonet.auth.tokens import CallerClaims
 from convonet.errors import AuthRefused, ConvonetError, DomainError
+from convonet.mcp.dispatch import SingleAnswer
 from convonet.tracing.spans import Attributes, Span, span
 from convonet.words import fault_in_words
 
@@ -40,78 +39,27 @@ MAX_KEY = 128
 MAX_BODY_BYTES = 65_536
 
 
-class RequireCaller:
-    """ASGI middleware: lets a request through only with a valid caller token, whose claims tools then read."""
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """What came with an MCP request besides its message: for whom it acts, and the trace that it belongs to."""
 
-    def __init__(self, app: ASGIApp, secret: bytes) -> None:
-        self._app = app
-        self._secret = secret
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or pass the request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scheme, _, token = Request(scope).headers.get("authorization", "").partition(" ")
-        try:
-            if scheme.lower() != "bearer":
-                raise AuthRefused("no token")
-            scope.setdefault("state", {})["caller"] = read_caller_token(token, secret=self._secret)
-        except AuthRefused:
-            refusal = JSONResponse({"error": "invalid_token"}, 401, headers={"WWW-Authenticate": "Bearer"})
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
-def http_app(
-    servers: Mapping[str, DomainServer],
-    *,
-    secret: bytes,
-    alongside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
-) -> Starlette:
-    """One application for all servers, each at `/<domain>`; stateless, so that any replica answers any request.
-
-    What `alongside` makes is entered before the first request and left after the last.
-
-    Host names are not checked: every request needs a signed token, which a page that rebinds DNS does not have.
-    """
-    apps = [
-        server.streamable_http_app(
-            streamable_http_path=f"/{domain}",
-            json_response=True,
-            stateless_http=True,
-            max_request_body_size=MAX_BODY_BYTES,
-            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-        )
-        for domain, server in servers.items()
-    ]
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(alongside())
-            for server in servers.values():
-                if server.release is not None:
-                    stack.push_async_callback(server.release)
-            for app in apps:
-                await stack.enter_async_context(app.router.lifespan_context(app))
-            yield
-
-    return Starlette(
-        routes=[route for app in apps for route in app.routes],
-        middleware=[Middleware(RequireCaller, secret=secret)],
-        lifespan=lifespan,
-    )
+    claims: CallerClaims
+    traceparent: str | None = None
 
 
 def caller_of(context: Context[Any, Any]) -> CallerClaims:
     """For whom this call acts."""
-    request = context.request_context.request
-    if not isinstance(request, Request):
-        raise AuthRefused("not a call over HTTP")
-    claims: CallerClaims = request.state.caller
-    return claims
+    if (request := _request_of(context)) is None:
+        raise AuthRefused("nobody is named")
+    return request.claims
+
+
+def _request_of(context: Context[Any, Any] | None) -> ToolRequest | None:
+    request = context.request_context.request if context is not None else None
+    if isinstance(request, Request):
+        # the SDK's HTTP transport hands over its own
+        request = getattr(request.state, "request", None)
+    return request if isinstance(request, ToolRequest) else None
 
 
 def owner_of(context: Context[Any, Any]) -> Owner:
@@ -143,9 +91,23 @@ class DomainServer(MCPServer):
         super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
         self.release = release
         """Called when the application stops: what the domain holds open is closed."""
+        # the revision of the protocol in which a request says all that it needs, so that nothing comes before it
+        self._respond = modern_on_request(self._lowlevel_server, {})
+
+    async def respond(
+        self, request_id: int, method: str, params: Mapping[str, Any], request: ToolRequest
+    ) -> dict[str, Any]:
+        """Answer one request of the protocol's revision 2026-07-28 with its result.
+
+        Raises `MCPError` and `ValidationError` for what the protocol calls an error.
+        """
+        return await self._respond(SingleAnswer(request_id, request), method, params)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
+        if self._tool_manager.get_tool(name) is None:
+            # an error of the protocol: who asks has a list of tools that is not ours
+            raise MCPError(INVALID_PARAMS, f"There is no tool named {tool_name(name)}.")
         self.calls += 1
         with _traced(name, context) as calling:
             log.debug("tool_called", arguments=arguments)
@@ -183,11 +145,9 @@ def _traced(name: str, context: Context[Any, Any] | None) -> Generator[Span, Non
     """A call in logs and traces. The trace that the request names is believed, since its token was."""
     about: Attributes = {"tool": tool_name(name)}
     parent = None
-    request = context.request_context.request if context is not None else None
-    if isinstance(request, Request):
-        claims: CallerClaims = request.state.caller
-        about |= {"session_id": claims.session_id or "", "turn_id": claims.turn_id}
-        parent = request.headers.get("traceparent")
+    if (request := _request_of(context)) is not None:
+        about |= {"session_id": request.claims.session_id or "", "turn_id": request.claims.turn_id}
+        parent = request.traceparent
     with (
         structlog.contextvars.bound_contextvars(**about),
         span("execute_tool", kind="server", parent=parent, begins_trace=True, **about) as calling,

@@ -74,7 +74,7 @@ OUTCOME = Tag("outcome", tuple(sorted(OVER)))
 WHY = Tag("why", (*Why, NONE))
 DEPARTMENT = Tag("department", from_="the settings")
 DESK_STATE = Tag("state", tuple(DeskState))
-PART = Tag("part", ("voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor", "store"))
+PART = Tag("part", ("voice", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"))
 
 ADDED_MS = (1, 2, 3, 5, 7.5, 10, 15, 20, 30, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000)
 """The design promises 6 ms at best and 20 ms with 50 callers: that is where the bounds lie close."""
@@ -85,7 +85,7 @@ STAGE_MS = (5, 10, 20, 50, 100, 200, 350, 500, 750, 1000, 1500, 2000, 3000, 5000
 TOOL_MS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 6000)
 WAIT_S = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600)
 
-SESSIONS = Metric("convonet_sessions", "gauge", "", "Sessions that live in this session host.")
+SESSIONS = Metric("convonet_sessions", "gauge", "", "Sessions that live in this voice replica.")
 TURNS = Metric(
     "convonet_turns",
     "counter",

@@ -10,7 +10,7 @@ The stages of a turn that was answered aloud follow each other without a gap and
     send     until that audio leaves the session                      ours
 
 `convonet_added_latency_ms` is the sum of those that are ours. What the agent's graph does between the model's words and
-the tools' results counts as the model's, so the figure is a lower bound; bench/turn.py measures it with known vendors.
+the tools' results counts as the model's, so the figure is a lower bound; `make bench` measures it with known vendors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calls of one session host as a supervisor sees them: who, what state, the last words, and the transcript.
+"""The calls of one voice replica as a supervisor sees them: who, what state, the last words, and the transcript.
 
 It watches the sessions (`Happening`) and keeps what has changed since the last report.
 """
@@ -15,8 +15,8 @@ from convonet.monitor.reports import CallReport
 from convonet.monitor.transcript import LiveTranscript
 from convonet.protocol.server import (
     AgentFinal,
+    AgentStreamChunk,
     Announcement,
-    AudioChunkOut,
     ErrorMessage,
     Greeting,
     ProcessingStart,
@@ -29,7 +29,7 @@ from convonet.protocol.server import (
 from convonet.records.record import readable
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import (
-    AnswerGrew,
+    AnswerSounds,
     CallBegan,
     CallerCame,
     CallerWent,
@@ -127,9 +127,8 @@ class _WatchedCall:
                 self._here = True
             case CallerWent():
                 self._here = False
-            case AnswerGrew(text):
-                self.transcript.grow(text)
-                self._spoke("agent", self.transcript.growing)
+            case AnswerSounds():
+                self._speaking = True
             case TurnOver():
                 self._end_turn()
             case HumanTalk(said):
@@ -144,8 +143,9 @@ class _WatchedCall:
         match message:
             case ProcessingStart():
                 self.in_turn, self._speaking, self._failed = True, False, False
-            case AudioChunkOut():
-                self._speaking = True
+            case AgentStreamChunk(text_chunk=text):
+                self.transcript.grow(text)
+                self._spoke("agent", self.transcript.growing)
             case TranscriptFinal(text=text):
                 self._say("caller", text)
             case AgentFinal(text=text, agent_type=agent_type):

@@ -64,10 +64,10 @@ class LiveCall(BaseModel):
     department: str | None = None
     """Of the hand-over that is going on."""
     host: str = ""
-    """The session host that holds it."""
+    """The voice replica that holds it."""
 
 
-PartName = Literal["voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"]
+PartName = Literal["voice", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"]
 
 
 class PartView(BaseModel):

@@ -23,7 +23,7 @@ from convonet.monitor.reports import Attention, Report, Taken
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 32_000_000
-"""Of a message. All calls of a full session host with long transcripts are 15 MB, which take 40 ms to write and 100 ms
+"""Of a message. All calls of a full voice replica with long transcripts are 15 MB, which take 40 ms to write and 100 ms
 to read, once for each new monitor."""
 
 KEY_TIMEOUT_S = 2.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 MOST_WAITING = 2000
-"""Some 10 MB. A session host with 200 callers makes ten records a second, so this is three minutes without a store."""
+"""Some 10 MB. A voice replica with 200 callers makes ten records a second, so this is three minutes without a store."""
 
 AT_ONCE = 50
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
 
 from convonet.errors import SpeechUnavailable
-from convonet.protocol.server import AgentFinal, Announcement, Greeting, ServerMessage, TranscriptFinal
+from convonet.protocol.server import AgentFinal, Announcement, Greeting, TranscriptFinal
+from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
 from convonet.sessions.conversation import Conversation, FinishedTurn
 from convonet.sessions.services import Services
-from convonet.sessions.speaking import NoNotes, Speaker
-
-Emit = Callable[[ServerMessage], None]
+from convonet.sessions.speaking import speaker_of
 
 
 async def speak_greeting(conversation: Conversation, services: Services, emit: Emit) -> None:
@@ -30,7 +28,7 @@ async def announce(text: str, conversation: Conversation, services: Services, em
 
 async def _spoken(text: str, conversation: Conversation, services: Services) -> tuple[str | None, str | None]:
     """Audio in base64 and its type; neither when nobody can speak."""
-    voice = services.voice(conversation.tts_provider)
+    voice = services.tts(conversation.tts_provider)
     try:
         async with asyncio.timeout(services.timeouts.speak):
             spoken = await voice.synthesize(text, language=conversation.language)
@@ -39,7 +37,9 @@ async def _spoken(text: str, conversation: Conversation, services: Services) -> 
     return base64.b64encode(spoken.audio).decode(), spoken.mime_type
 
 
-async def tell_again(last: FinishedTurn, conversation: Conversation, services: Services, emit: Emit) -> None:
+async def tell_again(
+    last: FinishedTurn, conversation: Conversation, services: Services, emit: Emit, emit_sound: EmitSound
+) -> None:
     """Repeat transcript, answer and audio of a finished turn; nothing of it is done again."""
     emit(TranscriptFinal(turn_id=last.turn_id, text=last.transcript))
     emit(
@@ -51,17 +51,11 @@ async def tell_again(last: FinishedTurn, conversation: Conversation, services: S
             model=last.model,
         )
     )
+    audio = AnswerAudio(last.turn_id, last.turn_number, emit, emit_sound)
+    voice = services.tts(conversation.tts_provider)
+    timeout_s = services.timeouts.speak
     async with asyncio.TaskGroup() as group:
-        speaker = Speaker(
-            services.voice(conversation.tts_provider),
-            conversation.language,
-            last.turn_id,
-            emit,
-            note=NoNotes(),
-            timeout_s=services.timeouts.speak,
-            first_index=0,
-            group=group,
-        )
+        speaker = speaker_of(conversation.audio, voice, conversation.language, audio, timeout_s=timeout_s, group=group)
         speaker.feed(last.answer)
         speaker.finish()
         await speaker.run()

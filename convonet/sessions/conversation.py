@@ -2,16 +2,91 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel
 
 from convonet.agents.base import AgentType, CallBackWish, Caller, ChatMessage, Final, TransferContext
 from convonet.ids import SessionId, TurnId, turn_id_of
-from convonet.sessions.messages import Preferences
+from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import Language
 
 MAX_HISTORY = 40
 """Messages the agent gets to see: a spoken conversation rarely refers back further, and it bounds memory."""
+
+MAX_ANSWERED = 4
+"""Utterances whose ids are remembered: a client has at most this many without an answer."""
+
+
+class TurnInFlight(BaseModel):
+    """The turn that is being answered, kept so that another process can repeat it. Times are Unix seconds."""
+
+    utterance_id: str
+    turn_number: int
+    source: Literal["voice", "text"]
+    ended_at: float
+    captured_s: float = 0.0
+    language: Language | None = None
+    client_gives_again: bool = False
+    """Whether the client keeps this utterance and gives it again, as long as no transcript is known."""
+    transcript: str | None = None
+    stt_provider: str | None = None
+    said: str = ""
+    """What of the answer was sent to the client by then."""
+    traceparent: str | None = None
+    """The trace context of the turn, so that a repeated one stays in its trace."""
+
+    @classmethod
+    def of(cls, utterance: AnyUtterance, turn_number: int) -> TurnInFlight:
+        """A turn that begins."""
+        match utterance:
+            case SpokenUtterance():
+                return cls(
+                    utterance_id=utterance.utterance_id,
+                    turn_number=turn_number,
+                    source="voice",
+                    ended_at=utterance.ended_at,
+                    captured_s=utterance.captured_s,
+                    language=utterance.language,
+                    client_gives_again=utterance.is_named_by_client,
+                )
+            case RecognizedUtterance():
+                return cls(
+                    utterance_id=utterance.utterance_id,
+                    turn_number=turn_number,
+                    source=utterance.source,
+                    ended_at=utterance.ended_at,
+                    captured_s=utterance.captured_s,
+                    language=utterance.language,
+                    transcript=utterance.text,
+                    stt_provider=utterance.stt_provider,
+                    said=utterance.said,
+                    traceparent=utterance.traceparent,
+                )
+        return cls(
+            utterance_id=utterance.utterance_id,
+            turn_number=turn_number,
+            source="text",
+            ended_at=utterance.ended_at,
+            transcript=utterance.text,
+        )
+
+    def again(self) -> RecognizedUtterance | None:
+        """The utterance from which this turn is repeated; None while it is not known what was said."""
+        if self.transcript is None:
+            return None
+        return RecognizedUtterance(
+            self.utterance_id,
+            self.transcript,
+            self.ended_at,
+            self.captured_s,
+            self.stt_provider,
+            self.source,
+            self.language,
+            self.said,
+            self.traceparent,
+        )
 
 
 class FinishedTurn(BaseModel):
@@ -22,6 +97,7 @@ class FinishedTurn(BaseModel):
 
     utterance_id: str
     turn_id: TurnId
+    turn_number: int = 0
     transcript: str
     answer: str
     agent_type: AgentType
@@ -44,11 +120,17 @@ class Conversation(BaseModel):
     language: Language = Language("en-US")
     stt_provider: str | None = None
     tts_provider: str | None = None
+    audio: AudioMode = "files"
     seq: int = 0
+    turn_number: int = 0
+    """Of the last turn that began; names it in the header of binary frames."""
     history: tuple[ChatMessage, ...] = ()
     agent_type: AgentType | None = None
     memory: dict[str, str] = {}
+    in_flight: TurnInFlight | None = None
     last_turn: FinishedTurn | None = None
+    answered: tuple[str, ...] = ()
+    """The utterances that were answered last."""
     transfer: OngoingTransfer | None = None
     """The hand-over to a human that is going on."""
     _since: tuple[ChatMessage, ...] = ()
@@ -61,7 +143,25 @@ class Conversation(BaseModel):
 
     def has_answered(self, utterance_id: str) -> bool:
         """Whether this utterance's turn is over."""
+        return utterance_id in self.answered
+
+    def answered_last(self, utterance_id: str) -> bool:
+        """Whether it was the last turn that is over, the one whose answer is known."""
         return self.last_turn is not None and self.last_turn.utterance_id == utterance_id
+
+    @property
+    def pending_utterance_id(self) -> str | None:
+        """The utterance that is being answered, if it need not be given again, else the one answered last."""
+        if self.in_flight is not None and self.in_flight.transcript is not None:
+            return self.in_flight.utterance_id
+        return self.answered[-1] if self.answered else None
+
+    def begin_turn(self, utterance: AnyUtterance, number: int | None = None) -> TurnInFlight:
+        """Note that a turn begins; one that is repeated has the `number` that it had."""
+        if number is None:
+            self.turn_number = number = self.turn_number + 1
+        self.in_flight = TurnInFlight.of(utterance, number)
+        return self.in_flight
 
     def ask_agent(self) -> None:
         """The agent gets to know the conversation as it is now; `remember` adds what comes before its answer."""
@@ -73,9 +173,13 @@ class Conversation(BaseModel):
             self.history = (*final.history, *self._since)[-MAX_HISTORY:]
             self.agent_type = final.agent_type
             self.memory = final.memory | self._memory_since
+        number = self.in_flight.turn_number if self.in_flight else self.turn_number
+        self.in_flight = None
+        self.answered = (*self.answered, utterance_id)[-MAX_ANSWERED:]
         self.last_turn = FinishedTurn(
             utterance_id=utterance_id,
             turn_id=self.turn_id_of(utterance_id),
+            turn_number=number,
             transcript=transcript,
             answer=final.text if final else "",
             agent_type=self.agent_type or "general",
@@ -99,6 +203,7 @@ class Conversation(BaseModel):
         self.language = preferences.language or self.language
         self.stt_provider = preferences.stt_provider or self.stt_provider
         self.tts_provider = preferences.tts_provider or self.tts_provider
+        self.audio = preferences.audio or self.audio
 
     def to_checkpoint(self) -> bytes:
         """The state as bytes."""

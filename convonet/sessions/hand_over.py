@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
 from convonet.agents.base import Final
 from convonet.agents.spoken import answer
-from convonet.errors import StorageError
+from convonet.errors import Fenced, StorageError
 from convonet.ids import TurnId
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import announce
@@ -49,13 +49,19 @@ class HandOver:
         emit: Callable[[ServerMessage], None],
         change_line: Callable[[LineChanged], None],
         post: Callable[[TransferView], None],
+        confirm: Callable[[], Awaitable[None]],
     ) -> None:
-        """`post` takes each new view; the session gives it back to `news` when its turn has come."""
+        """`post` takes each new view; the session gives it back to `news` when its turn has come.
+
+        `confirm` makes sure that no newer copy of the session exists: it raises `Fenced` when one does, and
+        `StorageError` while nobody can tell.
+        """
         self._conversation = conversation
         self._services = services
         self._emit = emit
         self._change_line = change_line
         self._post = post
+        self._confirm = confirm
         self._following: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
         self.line = LineChanged(None)
@@ -135,6 +141,7 @@ class HandOver:
         while True:
             try:
                 if is_new:
+                    await self._confirm()
                     await transfers.begin(ongoing.order)
                     is_new = False
                 async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
@@ -143,7 +150,9 @@ class HandOver:
                         self._post(view)
                         if view.state in (State.ENDED, State.FAILED):
                             return
-            except HostAway as error:
+            except Fenced:
+                return
+            except (HostAway, StorageError) as error:
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             if (delay := next(delays, None)) is None:
                 self._post(_lost(ongoing))
@@ -154,14 +163,20 @@ class HandOver:
         # it also ends by itself when nobody follows it any more
         for delay in ASK_AGAIN_S:
             try:
+                await self._confirm()
                 await self._services.transfers.leave(transfer_id, hung_up=hung_up)
                 return
-            except HostAway:
+            except Fenced:
+                return
+            except (HostAway, StorageError):
                 await asyncio.sleep(delay)
 
     async def _ask_call_back(self, order: TransferOrder) -> None:
         try:
+            await self._confirm()
             await self._services.transfers.ask_call_back(order)
+        except Fenced:
+            return
         except (HostAway, StorageError) as error:
             log.error("call_back_lost", reason=str(error))
             self._announce(NOT_NOTED)

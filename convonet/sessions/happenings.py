@@ -37,10 +37,8 @@ class CallerWent:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerGrew:
-    """The agent has said more of its answer."""
-
-    text: str
+class AnswerSounds:
+    """The first sound of an answer has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class HumanTalk:
     said: tuple[Spoken, ...]
 
 
-Happening = ServerMessage | CallBegan | CallOver | CallerCame | CallerWent | AnswerGrew | TurnOver | HumanTalk
+Happening = ServerMessage | CallBegan | CallOver | CallerCame | CallerWent | AnswerSounds | TurnOver | HumanTalk
 
 Watch = Callable[[SessionId, Happening], None]
 """Is told of each; returns at once and never fails."""

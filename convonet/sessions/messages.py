@@ -1,19 +1,15 @@
-"""What passes between a voice replica and a session host.
-
-Down goes one `Attach` per socket, then commands; up comes one stream of `HostEvent` per socket. All are small
-picklable values: they cross a process border.
-"""
+"""What passes between a caller's connection and their session: commands in, and out what the client is sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
-from convonet.errors import ErrorCode
-from convonet.ids import SessionId
-from convonet.records.record import TurnStatus
 from convonet.speech.base import AudioFormat, Language
 from convonet.telephony.messages import LineAddress
+
+AudioMode = Literal["files", "stream"]
+"""How a client hears answers: as complete files in JSON, or as binary frames with a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +26,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the client chose; None keeps the server's choice."""
+    """What the client chose; None keeps what was chosen before."""
 
     language: Language | None = None
     stt_provider: str | None = None
     tts_provider: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """Create a session for whoever these credentials belong to."""
-
-    credentials: Credentials
-    preferences: Preferences = Preferences()
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeSession:
-    """Take up a session again. The voice replica has verified the right to it (a resume token, or its own socket).
-
-    `last_seq` is the `seq` of the last message the client has received.
-    """
-
-    session_id: SessionId
-    last_seq: int
-
-
-Attach = OpenSession | ResumeSession
+    audio: AudioMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +45,8 @@ class SpokenUtterance:
     ended_at: float
     captured_s: float = 0.0
     language: Language | None = None
-    traceparent: str | None = None
-    """The W3C trace context of the voice replica's span."""
+    is_named_by_client: bool = False
+    """Whether the client knows this utterance by its id, and so gives it again when its turn is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +56,26 @@ class TypedUtterance:
     utterance_id: str
     text: str
     ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedUtterance:
+    """What was recognized before the process with its turn was lost: the turn is repeated from here."""
+
+    utterance_id: str
+    text: str
+    ended_at: float
+    captured_s: float
+    stt_provider: str | None
+    source: Literal["voice", "text"]
+    language: Language | None = None
+    said: str = ""
+    """What the caller was already answered, as far as the checkpoint knows."""
     traceparent: str | None = None
+    """The trace context of the turn that is repeated."""
 
 
-AnyUtterance = SpokenUtterance | TypedUtterance
+AnyUtterance = SpokenUtterance | TypedUtterance | RecognizedUtterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +85,16 @@ class CancelTurn:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Change who hears and who speaks."""
+    """Change who recognizes, who speaks, and in which language."""
 
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)
-class StillThere:
-    """The client is alive and has everything up to `last_seq`."""
+class Acknowledge:
+    """The client has everything up to `last_seq`."""
 
-    last_seq: int | None
+    last_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +107,7 @@ class HangUp:
     """The caller ends the session."""
 
 
-Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | StillThere | HangUp
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """First event of a stream that was let in: where the session lives now."""
-
-    session_id: SessionId
-    host: str
+Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | Acknowledge | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +119,11 @@ class ToClient:
 
 
 @dataclass(frozen=True, slots=True)
-class UtteranceDone:
-    """The session has done with this utterance: the voice replica may forget the audio. `status` is its turn's."""
+class Sound:
+    """A binary frame with its header, ready to send."""
 
-    utterance_id: str
-    status: TurnStatus = "success"
+    seq: int
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,34 +134,13 @@ class LineChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The caller was not let in; the stream ends here."""
-
-    code: ErrorCode
-    message: str
-    retry_after_ms: int | None = None
-    retryable: bool = False
-    """Whether the same request may be let in a moment later, or by another host."""
-
-
-@dataclass(frozen=True, slots=True)
 class Superseded:
-    """Another socket took this session up; the stream ends here."""
+    """Another socket took this session up, here or in another process; nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The session is over; the stream ends here."""
+    """The session is over; nothing follows."""
 
 
-class Delivery(StrEnum):
-    """What became of a command."""
-
-    ACCEPTED = "accepted"
-    FULL = "full"
-    """The session takes no more now."""
-    NOT_HERE = "not_here"
-    """The session does not live in this host."""
-
-
-HostEvent = Attached | ToClient | UtteranceDone | LineChanged | Refused | Superseded | Ended
+Outgoing = ToClient | Sound | LineChanged | Superseded | Ended

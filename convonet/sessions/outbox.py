@@ -10,82 +10,136 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from convonet.sessions.messages import LineChanged, ToClient, UtteranceDone
+from convonet.sessions.messages import LineChanged, Sound, ToClient
 
-OutboxEntry = ToClient | UtteranceDone | LineChanged
+OutboxEntry = ToClient | Sound | LineChanged
 
 MAX_BYTES = 1_000_000
-"""Two answers of half a minute as MP3 in base64; a client that far behind has lost the call anyway."""
+"""20 seconds of streamed sound, or two answers of half a minute as MP3; a client that far behind has lost the call."""
+
+MAX_SENT = 100
+"""Messages kept after they were sent, for a client that never acknowledges any: those of some five turns."""
+
+
+class SlowReader(Exception):
+    """A socket takes less than is said, and is further behind than what is kept."""
 
 
 class Outbox:
     """A bounded log of entries with one reader at a time: a new reader ends the one before."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._entries: deque[tuple[int, OutboxEntry]] = deque()
-        self._written = 0
+        self._entries: deque[OutboxEntry] = deque()
         self._bytes = 0
         self._max_bytes = max_bytes
-        self._changed = asyncio.Event()
-        self._reader = 0
+        self._reader: _Reader | None = None
         self._closed = False
-        self.has_reader = False
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether a socket is attached."""
+        return self._reader is not None
 
     def write(self, entry: OutboxEntry) -> None:
         """Append an entry and wake the reader."""
-        self._written += 1
-        self._entries.append((self._written, entry))
+        self._entries.append(entry)
         self._bytes += _size(entry)
         while self._bytes > self._max_bytes and len(self._entries) > 1:
             self._drop_oldest()
-        self._changed.set()
+        if self._reader is not None:
+            self._reader.put(entry)
 
     def acknowledge(self, last_seq: int) -> None:
         """Forget what the client has: every message up to `last_seq`, and what lies between."""
-        while self._entries and _covered(self._entries[0][1], last_seq):
+        while self._entries and _covered(self._entries[0], last_seq):
             self._drop_oldest()
+
+    def forget_sent(self) -> None:
+        """Forget what needs not be said again to a caller who goes on talking: sound, and all but the last messages."""
+        if self._reader is None or self._reader.unread:
+            return
+        kept = [entry for entry in self._entries if not isinstance(entry, Sound)][-MAX_SENT:]
+        self._entries = deque(kept)
+        self._bytes = sum(map(_size, kept))
 
     async def read(self, last_seq: int) -> AsyncGenerator[OutboxEntry, None]:
         """Yield every entry that a client with `last_seq` lacks, then each new one as it is written.
 
-        Ends when another reader begins, or after `close` when all is read.
+        Ends when another reader begins, or after `close` when all is read. Raises `SlowReader`.
         """
-        self._reader += 1
-        me = self._reader
-        self.has_reader = True
-        self._changed.set()
+        if self._reader is not None:
+            self._reader.end()
         self.acknowledge(last_seq)
-        position = 0
+        me = self._reader = _Reader(self._entries, self._max_bytes)
         try:
-            while me == self._reader:
-                self._changed.clear()
-                for number, entry in tuple(self._entries):
-                    if number > position:
-                        position = number
-                        yield entry
+            while me is self._reader:
+                while (entry := me.take()) is not None and me is self._reader:
+                    yield entry
                 if self._closed:
                     return
-                await self._changed.wait()
+                await me.wait()
         finally:
-            if me == self._reader:
-                self.has_reader = False
+            if me is self._reader:
+                self._reader = None
 
     def close(self) -> None:
         """Nothing more will be written."""
         self._closed = True
-        self._changed.set()
+        if self._reader is not None:
+            self._reader.end()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def _drop_oldest(self) -> None:
-        _, entry = self._entries.popleft()
+        self._bytes -= _size(self._entries.popleft())
+
+
+class _Reader:
+    """What one socket has still to be sent."""
+
+    def __init__(self, entries: deque[OutboxEntry], max_bytes: int) -> None:
+        self.unread = deque(entries)
+        self._bytes = sum(map(_size, entries))
+        # as much again as is kept anyway: what a socket that takes nothing costs is bounded
+        self._max_bytes = 2 * max_bytes
+        self._is_slow = False
+        self._news = asyncio.Event()
+
+    def put(self, entry: OutboxEntry) -> None:
+        self._bytes += _size(entry)
+        self._is_slow = self._is_slow or self._bytes > self._max_bytes
+        if self._is_slow:
+            self.unread.clear()
+        else:
+            self.unread.append(entry)
+        self._news.set()
+
+    def take(self) -> OutboxEntry | None:
+        if self._is_slow:
+            raise SlowReader
+        if not self.unread:
+            return None
+        entry = self.unread.popleft()
         self._bytes -= _size(entry)
+        return entry
+
+    def end(self) -> None:
+        self._news.set()
+
+    async def wait(self) -> None:
+        await self._news.wait()
+        self._news.clear()
 
 
 def _size(entry: OutboxEntry) -> int:
-    return len(entry.text) if isinstance(entry, ToClient) else 0
+    match entry:
+        case ToClient(text=text):
+            return len(text)
+        case Sound(frame=frame):
+            return len(frame)
+    return 0
 
 
 def _covered(entry: OutboxEntry, last_seq: int) -> bool:
-    return not isinstance(entry, ToClient) or entry.seq <= last_seq
+    return isinstance(entry, LineChanged) or entry.seq <= last_seq

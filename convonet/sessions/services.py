@@ -1,9 +1,11 @@
-"""What a session needs from the outside: who hears, who speaks, who thinks, and how long each may take."""
+"""What a session needs from the outside: recognizers, voices, the agent, and how long each may take."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
@@ -24,28 +26,30 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One set per session host, shared by all its sessions.
+    """One set per voice replica, shared by all its sessions.
 
-    `ears` and `voices` hold one entry per provider name; the default names must be among them.
+    `recognizers` and `voices` hold one entry per provider name; the default names must be among them.
     """
 
-    ears: Mapping[str, SpeechToText]
+    recognizers: Mapping[str, SpeechToText]
     voices: Mapping[str, TextToSpeech]
     agent: Agent
-    default_ear: str
-    default_voice: str
+    default_stt: str
+    default_tts: str
     transfers: Transfers
     record: Callable[[TurnRecord], None]
     """Takes the record of each turn at its end; returns at once."""
     watch: Watch = nobody_watches
     """Is told of all that happens in each call."""
+    waiting_for_agent: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    """Is entered while a turn waits for the agent to begin with it."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     wall_clock: Callable[[], float] = time.time
 
-    def ear(self, choice: str | None) -> SpeechToText:
-        """The recogniser a session chose, or the default when there is none of that name."""
-        return self.ears.get(choice or "", self.ears[self.default_ear])
+    def stt(self, choice: str | None) -> SpeechToText:
+        """The recognizer a session chose, or the default when there is none of that name."""
+        return self.recognizers.get(choice or "", self.recognizers[self.default_stt])
 
-    def voice(self, choice: str | None) -> TextToSpeech:
+    def tts(self, choice: str | None) -> TextToSpeech:
         """The voice a session chose, or the default when there is none of that name."""
-        return self.voices.get(choice or "", self.voices[self.default_voice])
+        return self.voices.get(choice or "", self.voices[self.default_tts])

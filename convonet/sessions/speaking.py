@@ -1,71 +1,144 @@
-"""Turns an answer into audio while it is still being written: sentence by sentence, in order."""
+"""Turns an answer into sound while it is still being written, as a stream or as files, whichever the client takes."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable
+import contextlib
 from typing import Protocol
 
 import structlog
 
 from convonet.errors import ErrorCode, SpeechUnavailable
-from convonet.protocol.server import AudioChunkOut, ErrorMessage, ServerMessage, Status
-from convonet.speech.base import Language, SpokenAudio, TextToSpeech
-from convonet.speech.text import SentenceCutter
+from convonet.protocol.server import ErrorMessage, Status
+from convonet.sessions.answer_audio import AnswerAudio
+from convonet.sessions.messages import AudioMode
+from convonet.speech.base import Language, SpokenAudio, SpokenChunk, TextToSpeech
+from convonet.speech.text import SentenceCutter, speakable
 from convonet.tracing.spans import current_traceparent, span
 
 log = structlog.get_logger(__name__)
 
-Emit = Callable[[ServerMessage], None]
+CANNOT_SPEAK = "I can't speak right now, so please read my answer."
 
 
-class SpeechNotes(Protocol):
-    """Where it is noted how the speaking goes; `TurnLog` is it."""
+class Speaker(Protocol):
+    """Speaks one answer. `run` belongs to the turn's task group and ends after `finish`."""
 
-    def mark(self, stage: str) -> None: ...
+    def feed(self, text: str) -> None:
+        """Take the next piece of the answer."""
+        ...
 
-    def spoken_by(self, provider: str) -> None: ...
+    def finish(self) -> None:
+        """The answer is complete: speak what is left."""
+        ...
 
-
-class NoNotes:
-    """For what is spoken outside a turn."""
-
-    def mark(self, stage: str) -> None:
-        """Note nothing."""
-
-    def spoken_by(self, provider: str) -> None:
-        """Note nothing."""
+    async def run(self) -> None:
+        """Send the sound in order; tell the client once when nobody can speak."""
+        ...
 
 
-class Speaker:
-    """Speaks one turn's answer.
+def speaker_of(
+    mode: AudioMode,
+    voice: TextToSpeech,
+    language: Language,
+    audio: AnswerAudio,
+    *,
+    timeout_s: float,
+    group: asyncio.TaskGroup,
+) -> Speaker:
+    """A speaker for a client that hears answers in this way; what it starts runs in `group`."""
+    if mode == "stream":
+        return StreamSpeaker(voice, language, audio, timeout_s=timeout_s)
+    return FileSpeaker(voice, language, audio, timeout_s=timeout_s, group=group)
 
-    Sentences are synthesised as they come, several at once, and leave in order. `run` belongs to the turn's task
-    group and ends after `finish`.
-    """
+
+class StreamSpeaker:
+    """Gives the voice each sentence as soon as it is complete, and sends the sound as it comes."""
+
+    def __init__(self, voice: TextToSpeech, language: Language, audio: AnswerAudio, *, timeout_s: float) -> None:
+        self._name = voice.name
+        self._answer = voice.begin_answer(language=language)
+        self._audio = audio
+        self._timeout_s = timeout_s
+        self._cutter = SentenceCutter(eager=True)
+        self._finished = False
+        self._limit: asyncio.Timeout | None = None
+        self._fell_back = False
+
+    def feed(self, text: str) -> None:
+        """See `Speaker.feed`."""
+        for sentence in self._cutter.feed(text):
+            self._speak(sentence)
+
+    def finish(self) -> None:
+        """See `Speaker.finish`."""
+        for sentence in self._cutter.flush():
+            self._speak(sentence)
+        self._answer.finish()
+        self._finished = True
+        self._expect_sound()
+
+    async def run(self) -> None:
+        """See `Speaker.run`."""
+        with span("speak") as speaking:
+            try:
+                async with asyncio.timeout(None) as self._limit, contextlib.aclosing(self._answer.chunks()) as chunks:
+                    self._expect_sound()
+                    async for chunk in chunks:
+                        self._send(chunk)
+                speaking.set(provider=self._name)
+            except (SpeechUnavailable, TimeoutError) as error:
+                log.warning("speech_synthesis_failed", error=str(error))
+                speaking.status = "failed"
+                self._fail()
+            except Exception:
+                # a task's top: whatever a voice does, the turn must come to its end
+                log.exception("speech_synthesis_crashed")
+                speaking.status = "failed"
+                self._fail()
+        self._audio.end_stream()
+
+    def _speak(self, sentence: str) -> None:
+        self._audio.notes.mark("first_sentence_ms")
+        if plain := speakable(sentence):
+            self._answer.speak(plain)
+
+    def _expect_sound(self) -> None:
+        """Once the answer is complete nothing but the voice can be slow; the voice itself is more impatient."""
+        if self._finished and self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+
+    def _send(self, chunk: SpokenChunk) -> None:
+        self._audio.notes.mark("tts_ms")
+        self._audio.notes.spoken_by(chunk.provider)
+        if chunk.provider != self._name and not self._fell_back:
+            self._fell_back = True
+            self._audio.emit(_fell_back(self._name, chunk.provider, self._audio.turn_id))
+        self._audio.send_pcm(chunk.pcm)
+        self._expect_sound()
+
+    def _fail(self) -> None:
+        self._audio.emit(ErrorMessage(code=ErrorCode.TTS_FAILED, message=CANNOT_SPEAK, turn_id=self._audio.turn_id))
+
+
+class FileSpeaker:
+    """Sends each sentence as a complete file: several are synthesized at once, and leave in order."""
 
     def __init__(
         self,
         voice: TextToSpeech,
         language: Language,
-        turn_id: str,
-        emit: Emit,
+        audio: AnswerAudio,
         *,
         timeout_s: float,
-        first_index: int,
-        note: SpeechNotes,
         group: asyncio.TaskGroup,
     ) -> None:
         self._voice = voice
         self._language = language
-        self._turn_id = turn_id
-        self._emit = emit
+        self._audio = audio
         self._timeout_s = timeout_s
-        self._index = first_index
-        self._note = note
         self._group = group
-        self._cutter = SentenceCutter()
+        self._cutter = SentenceCutter(eager=True)
         self._pending: asyncio.Queue[asyncio.Task[SpokenAudio | None] | None] = asyncio.Queue()
         self._finished = False
         self._fell_back = False
@@ -74,34 +147,34 @@ class Speaker:
         self._traceparent = current_traceparent()
 
     def feed(self, text: str) -> None:
-        """Take the next piece of the answer."""
+        """See `Speaker.feed`."""
         for sentence in self._cutter.feed(text):
             self._start(sentence)
 
     def finish(self) -> None:
-        """The answer is complete: speak what is left."""
+        """See `Speaker.finish`."""
         for sentence in self._cutter.flush():
             self._start(sentence)
         self._finished = True
         self._pending.put_nowait(None)
 
     async def run(self) -> None:
-        """Send the audio in order; tell the client once when nobody can speak."""
+        """See `Speaker.run`."""
         closed = False
         while (task := await self._pending.get()) is not None:
             spoken = await task
             if spoken is None:
-                message = "I can't speak right now, so please read my answer."
-                self._emit(ErrorMessage(code=ErrorCode.TTS_FAILED, message=message, turn_id=self._turn_id))
+                turn_id = self._audio.turn_id
+                self._audio.emit(ErrorMessage(code=ErrorCode.TTS_FAILED, message=CANNOT_SPEAK, turn_id=turn_id))
                 break
             self._tell_fallback(spoken)
             closed = self._finished and self._pending.qsize() == 1
-            self._send(spoken.audio, spoken.mime_type, is_final=closed)
+            self._audio.send_file(spoken, is_last=closed)
         if not closed:
-            self._send(b"", "audio/mpeg", is_final=True)
+            self._audio.send_file(None, is_last=True)
 
     def _start(self, sentence: str) -> None:
-        self._note.mark("first_sentence_ms")
+        self._audio.notes.mark("first_sentence_ms")
         self._sentences += 1
         self._pending.put_nowait(self._group.create_task(self._traced(sentence, self._sentences)))
 
@@ -120,8 +193,8 @@ class Speaker:
                 spoken = await self._voice.synthesize(sentence, language=self._language)
             if is_first:
                 # a later sentence may be audio before it: nobody hears that one yet
-                self._note.mark("tts_ms")
-            self._note.spoken_by(spoken.provider)
+                self._audio.notes.mark("tts_ms")
+            self._audio.notes.spoken_by(spoken.provider)
             return spoken
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("speech_synthesis_failed", error=str(error))
@@ -130,21 +203,11 @@ class Speaker:
             log.exception("speech_synthesis_crashed")
         return None
 
-    def _send(self, audio: bytes, mime_type: str, *, is_final: bool) -> None:
-        self._emit(
-            AudioChunkOut(
-                turn_id=self._turn_id,
-                chunk_index=self._index,
-                data_b64=base64.b64encode(audio).decode(),
-                mime_type=mime_type,
-                is_final=is_final,
-                total_chunks=self._index + 1 if is_final and audio else None,
-            )
-        )
-        self._index += 1
-
     def _tell_fallback(self, spoken: SpokenAudio) -> None:
         if spoken.provider != self._voice.name and not self._fell_back:
             self._fell_back = True
-            message = f"{self._voice.name} is not answering; {spoken.provider} speaks instead."
-            self._emit(Status(message=message, turn_id=self._turn_id))
+            self._audio.emit(_fell_back(self._voice.name, spoken.provider, self._audio.turn_id))
+
+
+def _fell_back(name: str, provider: str, turn_id: str) -> Status:
+    return Status(message=f"{name} is not answering; {provider} speaks instead.", turn_id=turn_id)

@@ -1,4 +1,4 @@
-"""One turn: an utterance in, transcript, answer and audio out. Cancelling its task cancels everything it started."""
+"""One turn: an utterance in, transcript, answer and sound out. Cancelling its task cancels everything it started."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
-from convonet.errors import AgentError, AgentTimeout, ConvonetError, SpeechUnavailable
+from convonet.errors import AgentError, AgentTimeout, ConvonetError, Fenced, SpeechUnavailable
 from convonet.ids import TurnId
 from convonet.protocol.server import (
     AgentFinal,
-    AudioChunkOut,
+    AgentStreamChunk,
     ErrorMessage,
+    PlaybackStop,
     ProcessingStart,
-    ServerMessage,
     Status,
     ToolEvent,
     TranscriptFinal,
 )
 from convonet.records.record import TurnRecord, TurnStatus
-from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import AnswerGrew
-from convonet.sessions.messages import AnyUtterance, SpokenUtterance
+from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
+from convonet.sessions.conversation import Conversation, TurnInFlight
+from convonet.sessions.happenings import AnswerSounds
+from convonet.sessions.messages import AnyUtterance, RecognizedUtterance, SpokenUtterance, TypedUtterance
 from convonet.sessions.services import Services
-from convonet.sessions.speaking import Speaker
+from convonet.sessions.speaking import Speaker, speaker_of
 from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Language, Utterance
 from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
 
-Emit = Callable[[ServerMessage], None]
+
+class Hold(Protocol):
+    """The session's hold on its checkpoint; `actors.lease` is it."""
+
+    def save(self) -> None:
+        """Save the checkpoint in the background."""
+        ...
+
+    async def confirm_if_known(self) -> None:
+        """Raises `Fenced` when a newer copy of the session is known to exist."""
+        ...
+
+    def when_confirmed(self, act: Callable[[], None]) -> None:
+        """Do it unless a newer copy of the session exists."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,77 +66,126 @@ class Turn:
     """Runs one utterance through recognition, agent and voice."""
 
     def __init__(
-        self, turn_id: TurnId, utterance: AnyUtterance, conversation: Conversation, services: Services, emit: Emit
+        self,
+        turn_id: TurnId,
+        utterance: AnyUtterance,
+        conversation: Conversation,
+        in_flight: TurnInFlight,
+        services: Services,
+        *,
+        emit: Emit,
+        emit_sound: EmitSound,
+        hold: Hold,
     ) -> None:
+        """`in_flight` is this turn in the conversation's checkpoint."""
         self._turn_id = turn_id
         self._utterance = utterance
         self._conversation = conversation
+        self._in_flight = in_flight
         self._services = services
-        self._log = TurnLog(turn_id, utterance, conversation, services.wall_clock)
-        self._emit_message = emit
-        self._chunks_sent = 0
+        self._hold = hold
+        self._log = TurnLog(
+            turn_id,
+            conversation,
+            services.wall_clock,
+            source=in_flight.source,
+            ended_at=in_flight.ended_at,
+            captured_s=in_flight.captured_s if in_flight.source == "voice" else None,
+        )
+        self._emit = emit
+        self._audio = AnswerAudio(
+            turn_id,
+            in_flight.turn_number,
+            emit,
+            emit_sound,
+            notes=self._log,
+            on_first=lambda: services.watch(conversation.session_id, AnswerSounds()),
+        )
+        self._said_before = in_flight.said
         self._final: Final | None = None
 
     async def run(self) -> TurnOutcome:
-        """Run the turn to its end. Failures are told to the caller in words, on screen and aloud; none is raised."""
-        session_id, source = self._conversation.session_id, self._log.source
+        """Run the turn to its end. Failures are told to the caller in words, on screen and aloud.
+
+        Raises `Fenced` when a newer copy of the session has the caller.
+        """
         with span(
             "turn",
             kind="server",
-            parent=self._utterance.traceparent,
-            session_id=session_id,
+            parent=self._in_flight.traceparent,
+            begins_trace=True,
+            session_id=self._conversation.session_id,
             turn_id=self._turn_id,
-            source=source,
+            source=self._log.source,
         ) as turning:
+            self._in_flight.traceparent = turning.traceparent
             try:
                 await self._run()
                 self._log.ended()
             finally:
                 record = self._log.record()
-                self._services.record(record)
+                self._hold.when_confirmed(lambda: self._services.record(record))
                 _tell(turning, record)
         # an answer that was given counts, whatever went wrong after it
         return TurnOutcome(self._log.transcript, self._final, record.status)
 
     async def _run(self) -> None:
         self._log.mark("begun_ms")
-        self._emit(
-            ProcessingStart(
-                turn_id=self._turn_id, started_at_ts=self._utterance.ended_at, utterance_id=self._utterance.utterance_id
-            )
-        )
+        self._emit_start()
         try:
-            await self._hear()
+            await self._recognize()
             log.debug("heard", words=self._log.transcript)
             self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
+            await self._hold.confirm_if_known()
             await self._answer()
+        except Fenced:
+            raise
         except ConvonetError as error:
             log.warning("turn_failed", error=str(error), kind=type(error).__name__)
-            await self._apologise(error)
+            await self._apologize(error)
         except Exception:
             # the top of the turn's task: whatever went wrong, the caller must hear of it
             log.exception("turn_crashed")
-            await self._apologise(ConvonetError())
+            await self._apologize(ConvonetError())
 
-    async def _hear(self) -> None:
-        if not isinstance(self._utterance, SpokenUtterance):
-            self._log.heard(self._utterance.text)
-            return
-        ear = self._services.ear(self._conversation.stt_provider)
+    def _emit_start(self) -> None:
+        self._emit(
+            ProcessingStart(
+                turn_id=self._turn_id,
+                started_at_ts=self._utterance.ended_at,
+                utterance_id=self._utterance.utterance_id,
+                turn_number=self._audio.turn_number,
+            )
+        )
+
+    async def _recognize(self) -> None:
+        match self._utterance:
+            case SpokenUtterance():
+                await self._transcribe(self._utterance)
+                # a process that takes over can repeat the turn from here
+                self._in_flight.transcript = self._log.transcript
+                self._hold.save()
+            case RecognizedUtterance(text=text, stt_provider=provider):
+                self._log.heard(text, provider)
+            case TypedUtterance(text=text):
+                self._log.heard(text)
+
+    async def _transcribe(self, utterance: SpokenUtterance) -> None:
+        stt = self._services.stt(self._conversation.stt_provider)
         self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
-        recording = Utterance(self._utterance.audio, self._utterance.format, self._utterance.sample_rate)
-        language = self._language
+        recording = Utterance(utterance.audio, utterance.format, utterance.sample_rate)
         try:
-            with span("hear", provider=ear.name) as hearing:
+            with span("hear", provider=stt.name) as hearing:
                 async with asyncio.timeout(self._services.timeouts.hear):
-                    heard = await ear.transcribe(recording, language=language)
+                    heard = await stt.transcribe(recording, language=self._language)
                 hearing.set(provider=heard.provider)
         except TimeoutError:
-            raise SpeechUnavailable(f"{ear.name} did not answer in time") from None
+            raise SpeechUnavailable(f"{stt.name} did not answer in time") from None
         self._log.mark("stt_ms")
         self._log.heard(heard.text, heard.provider)
-        if heard.provider != ear.name:
-            message = f"{ear.name} is not answering; {heard.provider} listens instead."
+        self._in_flight.stt_provider = heard.provider
+        if heard.provider != stt.name:
+            message = f"{stt.name} is not answering; {heard.provider} listens instead."
             self._emit(Status(message=message, turn_id=self._turn_id))
 
     async def _answer(self) -> None:
@@ -129,6 +194,8 @@ class Turn:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
+                # the speaker has begun before anything can fail: it gives back what the voice has opened
+                await asyncio.sleep(0)
                 await self._think(speaker)
                 speaker.finish()
                 await talking
@@ -137,7 +204,30 @@ class Turn:
 
     async def _think(self, speaker: Speaker) -> None:
         with span("think", kind="client") as thinking:
-            await self._ask(self._request(thinking.traceparent), speaker)
+            try:
+                async with asyncio.timeout(self._services.timeouts.think):
+                    await self._follow_agent(self._request(thinking.traceparent), speaker)
+            except TimeoutError:
+                raise AgentTimeout("the agent did not answer in time") from None
+
+    async def _follow_agent(self, request: TurnRequest, speaker: Speaker) -> None:
+        with contextlib.ExitStack() as waiting:
+            waiting.enter_context(self._services.waiting_for_agent())
+            async with contextlib.aclosing(self._services.agent.turn(request)) as events:
+                async for event in events:
+                    waiting.close()
+                    match event:
+                        case TextDelta(text):
+                            self._say(text, speaker)
+                        case ToolStarted() | ToolFinished():
+                            self._log.tool(event)
+                            self._emit(_tool_event(self._turn_id, event))
+                        case DomainChosen():
+                            self._log.mark("agent_start_ms")
+                        case Final():
+                            self._finish(event)
+                            return
+        raise AgentError("the agent's stream ended without an answer")
 
     def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
@@ -154,29 +244,26 @@ class Turn:
             traceparent=traceparent,
         )
 
-    async def _ask(self, request: TurnRequest, speaker: Speaker) -> None:
-        try:
-            async with (
-                asyncio.timeout(self._services.timeouts.think),
-                contextlib.aclosing(self._services.agent.turn(request)) as events,
-            ):
-                async for event in events:
-                    match event:
-                        case DomainChosen():
-                            self._log.mark("agent_start_ms")
-                        case TextDelta(text):
-                            self._log.mark("first_token_ms")
-                            speaker.feed(text)
-                            self._services.watch(request.session_id, AnswerGrew(text))
-                        case ToolStarted() | ToolFinished():
-                            self._log.tool(event)
-                            self._emit(_tool_event(self._turn_id, event))
-                        case Final():
-                            self._finish(event)
-                            return
-        except TimeoutError:
-            raise AgentTimeout("the agent did not answer in time") from None
-        raise AgentError("the agent's stream ended without an answer")
+    def _say(self, text: str, speaker: Speaker) -> None:
+        """A piece of the answer has come."""
+        self._log.mark("first_token_ms")
+        if self._said_before:
+            self._compare(text)
+        is_first, self._in_flight.said = not self._in_flight.said, self._in_flight.said + text
+        speaker.feed(text)
+        self._emit(AgentStreamChunk(turn_id=self._turn_id, text_chunk=text))
+        if is_first:
+            self._hold.save()
+
+    def _compare(self, text: str) -> None:
+        """A repeated turn whose model answers otherwise than before: what the caller has heard of it is void."""
+        said, self._said_before, self._in_flight.said = self._said_before, "", ""
+        if not (text.startswith(said) or said.startswith(text)):
+            self._emit(PlaybackStop(turn_id=self._turn_id))
+            self._conversation.turn_number += 1
+            self._in_flight.turn_number = self._conversation.turn_number
+            self._audio.start_over(self._in_flight.turn_number)
+            self._emit_start()
 
     def _finish(self, final: Final) -> None:
         self._final = final
@@ -194,7 +281,7 @@ class Turn:
             )
         )
 
-    async def _apologise(self, error: ConvonetError) -> None:
+    async def _apologize(self, error: ConvonetError) -> None:
         self._log.failed(error)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
@@ -205,29 +292,13 @@ class Turn:
 
     @property
     def _language(self) -> Language:
-        spoken = self._utterance.language if isinstance(self._utterance, SpokenUtterance) else None
-        return spoken or self._conversation.language
+        return self._in_flight.language or self._conversation.language
 
     def _speaker(self, group: asyncio.TaskGroup) -> Speaker:
         conversation = self._conversation
-        return Speaker(
-            self._services.voice(conversation.tts_provider),
-            self._language,
-            self._turn_id,
-            self._emit,
-            timeout_s=self._services.timeouts.speak,
-            first_index=self._chunks_sent,
-            note=self._log,
-            group=group,
-        )
-
-    def _emit(self, message: ServerMessage) -> None:
-        if isinstance(message, AudioChunkOut):
-            self._chunks_sent += 1
-            self._log.mark("first_audio_ms")
-            if message.is_final:
-                self._log.mark("last_audio_ms")
-        self._emit_message(message)
+        voice = self._services.tts(conversation.tts_provider)
+        timeout_s = self._services.timeouts.speak
+        return speaker_of(conversation.audio, voice, self._language, self._audio, timeout_s=timeout_s, group=group)
 
 
 def _tell(span: Span, record: TurnRecord) -> None:

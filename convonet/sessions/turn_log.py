@@ -10,7 +10,6 @@ from convonet.errors import AgentTimeout, ConvonetError
 from convonet.ids import TurnId
 from convonet.records.record import RESULT_CHARACTERS, Source, ToolCallRecord, TurnMetadata, TurnRecord, TurnStatus
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 
 NOBODY = "none"
 """The provider and model of a turn that no model has answered."""
@@ -22,16 +21,19 @@ class TurnLog:
     def __init__(
         self,
         turn_id: TurnId,
-        utterance: AnyUtterance,
         conversation: Conversation,
         wall_clock: Callable[[], float],
-        source: Source | None = None,
+        *,
+        source: Source,
+        ended_at: float,
+        captured_s: float | None = None,
     ) -> None:
+        """`ended_at` is the end of the utterance (Unix seconds), `captured_s` its length if it was spoken."""
         self._turn_id = turn_id
-        self._utterance = utterance
         self._conversation = conversation
         self._wall_clock = wall_clock
-        self.source: Source = source or ("voice" if isinstance(utterance, SpokenUtterance) else "text")
+        self._ended_at = ended_at
+        self.source: Source = source
         self._calls: dict[str, ToolCallRecord] = {}
         self._stt_provider: str | None = None
         self._tts_provider: str | None = None
@@ -40,8 +42,8 @@ class TurnLog:
         self._over = False
         self.transcript = ""
         self.stages: dict[str, float] = {}
-        if isinstance(utterance, SpokenUtterance):
-            self.stages["capture_ms"] = round(utterance.captured_s * 1000, 1)
+        if captured_s is not None:
+            self.stages["capture_ms"] = round(captured_s * 1000, 1)
 
     def mark(self, stage: str) -> None:
         """Note that a stage is reached; the first time counts."""
@@ -85,7 +87,7 @@ class TurnLog:
 
     def record(self) -> TurnRecord:
         """What is known by now."""
-        final, t0, caller = self._final, self._utterance.ended_at, self._conversation.caller
+        final, t0, caller = self._final, self._ended_at, self._conversation.caller
         return TurnRecord(
             request_id=f"{self._conversation.session_id}:{self._turn_id}",
             user_id=caller.user_id,
@@ -124,4 +126,4 @@ class TurnLog:
         return "timeout" if isinstance(self._error, AgentTimeout) else "failed"
 
     def _now_ms(self) -> float:
-        return round((self._wall_clock() - self._utterance.ended_at) * 1000, 1)
+        return round((self._wall_clock() - self._ended_at) * 1000, 1)

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, PoolResetState, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from convonet.errors import StorageError
+from convonet.storage.sqlite_connection import connect
 
 POOL_SIZE = 10
 """Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
 
 COMMAND_TIMEOUT_S = 10.0
 """Longest wait for one statement in PostgreSQL, for its locks too; a healthy one takes milliseconds."""
-
-SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
 
 WRITES = "convonet_writes"
 """Execution option of a connection whose transaction will write."""
@@ -101,19 +101,19 @@ def new_engine(url: str, *, command_timeout_s: float | None) -> AsyncEngine:
         return create_async_engine(
             url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args=waits, hide_parameters=True
         )
-    engine = create_async_engine(url, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare)
+    path = make_url(url).database or ""
+    engine = create_async_engine(
+        url, hide_parameters=True, async_creator=partial(connect, path), pool_reset_on_return=None
+    )
+    event.listen(engine.sync_engine, "reset", _reset)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, _: object) -> None:
-    # the driver's own way begins a transaction only before the first write: reads before it would see other moments
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _reset(connection: Any, _: object, state: PoolResetState) -> None:
+    """Roll back what was left open; after a transaction that has ended there is nothing to be done."""
+    if not state.terminate_only and connection.driver_connection.in_transaction:
+        connection.rollback()
 
 
 def _begin(connection: Connection) -> None:

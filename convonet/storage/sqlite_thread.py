@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from convonet.errors import StorageError, StorageRefused
 
@@ -17,23 +19,45 @@ T = TypeVar("T")
 _REFUSALS = {"SQLITE_CONSTRAINT_NOTNULL", "SQLITE_TOOBIG"}
 """What is wrong with the values alone, whatever the file holds."""
 
+LOCK_TIMEOUT_S = 5.0
+"""Longest wait for another process that writes; a transaction takes a millisecond, rarely a hundred."""
+
+
+class Sqlite(Protocol):
+    """One connection that does one work after another."""
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work`. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
+        ...
+
 
 class SqliteThread:
     """One connection, opened at first use; `close` it at the end. Transactions are the caller's own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        prepare: Callable[[sqlite3.Connection], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """`prepare` gets the connection when it is opened; a call that takes longer than `timeout_s` is given up."""
         self._path = path
+        self._prepare = prepare
+        self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, "sqlite")
         self._connection: sqlite3.Connection | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in the thread. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
+        """See `Sqlite.run`."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
+            # what is given up while it waits for its turn is never begun
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorname", "") in _REFUSALS:
                 raise StorageRefused(f"{self._path.name} refuses it: {error}") from error
-            raise StorageError(f"{self._path.name} failed: {error}") from error
+            raise StorageError(f"{self._path.name} failed: {str(error) or 'no answer in time'}") from error
 
     async def close(self) -> None:
         """Close the file, after what is at work."""
@@ -42,15 +66,33 @@ class SqliteThread:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # readable by its owner only: it holds what callers said
-            os.close(os.open(self._path, os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(self._path, isolation_level=None)
-            self._connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
-                self._connection.execute(f"PRAGMA {pragma}")
+            if not self._path.exists():
+                _create(self._path)
+            lock_timeout_s = min(LOCK_TIMEOUT_S, self._timeout_s or LOCK_TIMEOUT_S)
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=lock_timeout_s)
+            try:
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("PRAGMA foreign_keys=ON")
+                if self._prepare is not None:
+                    self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _create(path: Path) -> None:
+    """Put an empty file there, readable by its owner only, since it holds what callers said."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # made aside and linked: SQLite changes to the mode with a write-ahead log only while nobody else has the file open
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as draft:
+        with contextlib.closing(sqlite3.connect(draft.name)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)

@@ -19,6 +19,7 @@ from convonet.telephony.bridge import CallOrder
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.line import Host, Line
 from convonet.telephony.twilio import AFTER, connect_twiml, hang_up_twiml, is_signed, progress_of, webhook
+from convonet.web.login_limits import lift_login_limits
 from convonet.web.refusals import Refused
 
 log = structlog.get_logger(__name__)
@@ -104,6 +105,7 @@ class TwilioGate:
             await websocket.close(POLICY_VIOLATION)
             return
         await websocket.accept()
+        lift_login_limits(websocket)
         await Line(StreamSocket(websocket), self._hub, self._voice, self._callers, self._ear).run()
 
 

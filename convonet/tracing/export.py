@@ -51,7 +51,6 @@ NAMES = {
     "tokens_in": "gen_ai.usage.input_tokens",
     "tokens_out": "gen_ai.usage.output_tokens",
     "sentence": "convonet.sentence",
-    "given_again": "convonet.given_again",
     "source": "convonet.source",
     "http_method": "http.request.method",
     "http_route": "http.route",

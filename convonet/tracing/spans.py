@@ -35,7 +35,6 @@ class Attributes(TypedDict, total=False):
     tokens_in: int
     tokens_out: int
     sentence: int
-    given_again: int
     source: str
     http_method: str
     http_route: str

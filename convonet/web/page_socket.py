@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from convonet.errors import AuthRefused
+from convonet.web.login_limits import lift_login_limits
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ class PageSocket:
     """One accepted socket of `username`."""
 
     def __init__(self, websocket: WebSocket, username: str) -> None:
+        lift_login_limits(websocket)
         self._websocket = websocket
         self._username = username
 

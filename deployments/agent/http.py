@@ -6,7 +6,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from actors.store import checkpoint_store
+from actors.remote_tools import remote_tools
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
@@ -16,6 +16,7 @@ from convonet.auth.pin import only_caller
 from convonet.metrics.definitions import RECORDS_WAITING
 from convonet.metrics.turns import measured
 from convonet.settings import get_settings
+from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
 from deployments.measuring import measure
@@ -25,7 +26,8 @@ from deployments.reporting import reporting
 @cache
 def agent_service() -> AgentService:
     """The agent of this process, for the handle and for HTTP."""
-    return AgentService(get_settings())
+    settings = get_settings()
+    return AgentService(settings, tools=None if settings.tools_url else remote_tools(settings))
 
 
 def agent_http() -> FastAPI:
@@ -47,6 +49,7 @@ def agent_http() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         yield
+        await agent.close()
         await records.close()
         await reporter.close()
         await database.close()

@@ -4,13 +4,14 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from actors.store import checkpoint_store, throttle
 from actors.transfer_host import TransferHost
+from convonet.auth.throttle import throttle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
 from convonet.metrics.definitions import DESKS, QUEUE
 from convonet.settings import Settings, get_settings
+from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.telephony.bridge import Bridge, NoTelephone
 from convonet.telephony.ledger import Ledger

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from actors.store import throttle
+from convonet.auth.throttle import throttle
 from convonet.domains.hanok.application import application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import get_settings

@@ -137,7 +137,7 @@ def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         | ray_env()
         | {
             "HAPROXY_BINARY": str(get_haproxy_binary()),
-            "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy"),
+            "RAY_SERVE_HAPROXY_BINARY_PATH": str(ROOT / "deployments" / "haproxy.py"),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(scratch / "haproxy.cfg"),
             "RAY_SERVE_HAPROXY_SOCKET_PATH": str(scratch / "admin.sock"),
             "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(scratch),
@@ -152,7 +152,7 @@ def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
         }
     )
     if settings.host in LOOPBACK:
-        flags |= LOOPBACK_NODE | {"HAPROXY_LOOPBACK": "1"}
+        flags |= LOOPBACK_NODE
     return {name: value for name, value in flags.items() if name not in os.environ}
 
 

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from actors.monitor import MonitorHost
-from actors.store import RemoteCheckpoints, throttle
+from convonet.auth.throttle import throttle
 from convonet.monitor.http import application
 from convonet.monitor.stores import Kind, WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.store import RedisRecords
 from convonet.settings import Settings, get_settings
+from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from deployments.measuring import measure
 
@@ -40,7 +41,7 @@ def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) ->
     kept_by: Kind = "redis" if redis is not None else "embedded"
     return [
         WatchedStore("records", kept_by, (redis or index).ping),
-        WatchedStore("checkpoints", kept_by, (redis or RemoteCheckpoints(settings)).ping),
+        WatchedStore("checkpoints", kept_by, checkpoint_store(settings).ping),
         WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _database().ping),
     ]
 

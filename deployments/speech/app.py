@@ -1,4 +1,4 @@
-"""Local speech as a Serve application of its own, reached by handle only: no session host runs recognition itself."""
+"""Local speech as a Serve application of its own, reached by handle only: no voice replica runs recognition itself."""
 
 from typing import cast
 
@@ -45,6 +45,11 @@ class Speech:
         """See `TextToSpeech.synthesize`."""
         with serving("synthesise", along):
             return await self._speech.synthesize(text, language=language)
+
+    async def sound(self, sentence: str, along: dict[str, str]) -> bytes:
+        """See `LocalSpeech.sound`."""
+        with serving("synthesise", along):
+            return await self._speech.sound(sentence)
 
 
 def build(args: dict[str, str]) -> Application:

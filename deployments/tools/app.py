@@ -1,4 +1,4 @@
-"""The tools: every domain's MCP server, at /mcp/<domain>."""
+"""The tools: every domain's MCP server, for the agents on a replica's own port, for others at /mcp/<domain>."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from ray.serve import Application, Deployment
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from convonet.mcp.wire import ToolAddress
+
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
+
+HEALTH_CHECK_S = 5.0
+"""Period and timeout. Three checks that fail make another replica: one that hangs is replaced within half a minute.
+Until then the agents leave it alone by themselves, after one second."""
 
 
 def build_http() -> Starlette:
@@ -19,19 +25,38 @@ def build_http() -> Starlette:
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from deployments.tools.server import tools_server
+    from deployments.tools.server import tools_replica
 
-    return tools_server()
+    return tools_replica().http
 
 
-@serve.deployment(max_ongoing_requests=MAX_ONGOING)
+@serve.deployment(
+    max_ongoing_requests=MAX_ONGOING,
+    health_check_period_s=HEALTH_CHECK_S,
+    health_check_timeout_s=HEALTH_CHECK_S,
+)
 @serve.ingress(build_http)
 class Tools:
     """One replica."""
 
+    async def check_health(self) -> None:
+        """Raise when this replica can't work any more, though another one could: Serve replaces it then.
+
+        That its event loop hangs Serve sees from the check that does not end.
+        """
+        from deployments.tools.server import tools_replica
+
+        tools_replica().database_watch.check()
+
     async def ready(self) -> bool:
         """Whether calls are answered: a replica is there only when its servers are."""
         return True
+
+    async def listens_at(self) -> ToolAddress:
+        """Where this replica answers the agents."""
+        from deployments.tools.server import tools_replica
+
+        return tools_replica().address
 
 
 def build(args: dict[str, str]) -> Application:

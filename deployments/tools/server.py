@@ -1,17 +1,23 @@
-"""What a replica of the tools serves: all domains' MCP servers over one database."""
+"""What a replica of the tools is made of: all domains' MCP servers over one database, on its own port and over HTTP."""
+
+from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 
+import ray
 import structlog
-from starlette.applications import Starlette
 
 from convonet.domains.discovery import all_servers
-from convonet.mcp.server import DomainServer, http_app
-from convonet.settings import get_settings
+from convonet.mcp.http import http_app
+from convonet.mcp.listener import ToolListener
+from convonet.mcp.wire import ToolAddress
+from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
+from convonet.storage.database_watch import DatabaseWatch
 from convonet.storage.effects import forget_old_effects
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
@@ -22,34 +28,48 @@ log = structlog.get_logger(__name__)
 TIDY_EVERY_S = 3600.0
 
 
-def tools_server() -> Starlette:
-    """The replica's application, with the server of every domain."""
-    settings = get_settings()
-    log_to_own_stderr(settings)
-    measure("tools")
-    database = Database(settings.database_url)
+class ToolsReplica:
+    """All of one process."""
+
+    address: ToolAddress
+    """Where the agents are answered, once the HTTP application has started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings.database_url)
+        self.database_watch = DatabaseWatch(self._database)
+        self._servers = all_servers(self._database, settings)
+        self._listener = ToolListener(self._servers, secret=settings.signing_secret)
+        self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
 
     @asynccontextmanager
-    async def alongside() -> AsyncGenerator[None, None]:
-        tidying = asyncio.create_task(_tidy(database))
-        reporter = reporting("tools", lambda: _figures(servers))
+    async def _alongside(self) -> AsyncGenerator[None, None]:
+        tidying = asyncio.create_task(_tidy(self._database))
+        reporter = reporting("tools", self._figures)
+        self.address = await self._listener.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
+            await self._listener.stop()
             await reporter.close()
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)
-            await database.close()
+            await self.database_watch.close()
+            await self._database.close()
 
-    servers = all_servers(database, settings)
-    return http_app(servers, secret=settings.signing_secret, alongside=alongside)
+    def _figures(self) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        for domain, server in self._servers.items():
+            figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+        return figures
 
 
-def _figures(servers: Mapping[str, DomainServer]) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for domain, server in servers.items():
-        figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
-    return figures
+@cache
+def tools_replica() -> ToolsReplica:
+    """That of this process, for Serve and for HTTP."""
+    settings = get_settings()
+    log_to_own_stderr(settings)
+    measure("tools")
+    return ToolsReplica(settings)
 
 
 async def _tidy(database: Database) -> None:

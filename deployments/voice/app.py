@@ -1,4 +1,4 @@
-"""The voice application: the gateway that browsers and Twilio reach, and the session hosts behind it."""
+"""The voice application: what browsers and Twilio reach, and where their calls live."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 from ray.serve import Application, Deployment
-from ray.serve.config import RequestRouterConfig
 
-from actors.placement import SessionPlacement
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.settings import get_settings
@@ -18,8 +16,9 @@ from deployments.measuring import measure
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-CALLS_PER_SOCKET = 2
-"""A socket is one ongoing request of its replica for as long as it lives, and one stream of its session host."""
+MAX_ONGOING = 20_000
+"""Sockets and requests of one replica. A socket is one request for as long as it lives, and what comes on top of this
+would wait without a word: who is let in is decided by the gateway, which tells the others."""
 
 
 def build_http() -> FastAPI:
@@ -35,13 +34,10 @@ def build_http() -> FastAPI:
     return gateway_http()
 
 
-@serve.deployment
+@serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class Voice:
-    """One replica: accepts sockets and relays each to its session."""
-
-    def __init__(self, _hosts: object) -> None:
-        """The hosts are found by their name; that they are given makes them part of this application."""
+    """One replica: accepts sockets, and holds the sessions of their callers."""
 
     async def drain(self, before: float) -> int:
         """See `Gateway.drain`."""
@@ -52,13 +48,5 @@ class Voice:
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
-    from deployments.voice.session_hosts import ServedSessionHost
-
-    settings = get_settings()
-    hosts = serve.deployment(ServedSessionHost).options(  # type: ignore[attr-defined]
-        name="SessionHost",
-        max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET + 100,
-        request_router_config=RequestRouterConfig(request_router_class=SessionPlacement),  # type: ignore[arg-type]
-    )
     voice: Deployment = Voice  # type: ignore[assignment]
-    return voice.options(max_ongoing_requests=settings.sessions_per_host * CALLS_PER_SOCKET).bind(hosts.bind())
+    return voice.bind()

@@ -1,4 +1,4 @@
-"""A Starlette WebSocket as the relay's `ClientSocket`."""
+"""A Starlette WebSocket as the connection's `ClientSocket`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from convonet.gateway.ports import ClientGone
 from convonet.protocol.server import ServerMessage
+from convonet.web.login_limits import lift_login_limits
+
+_LOST = (RuntimeError, WebSocketDisconnect, OSError, RayError)
+"""What Starlette, uvicorn or Ray's proxy raise for a client that is gone."""
 
 
 class StarletteSocket:
-    """See `ClientSocket`. All that Starlette, uvicorn or Ray's proxy raise for a lost client is `ClientGone` here."""
+    """See `ClientSocket`."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
@@ -21,7 +25,7 @@ class StarletteSocket:
         """The next frame."""
         try:
             message = await self._websocket.receive()
-        except (RuntimeError, WebSocketDisconnect, RayError) as error:
+        except _LOST as error:
             raise ClientGone from error
         if message["type"] == "websocket.disconnect":
             raise ClientGone
@@ -32,20 +36,24 @@ class StarletteSocket:
         """Send a text frame."""
         try:
             await self._websocket.send_text(text)
-        except (RuntimeError, WebSocketDisconnect, OSError, RayError) as error:
+        except _LOST as error:
             raise ClientGone from error
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_sound(self, frame: bytes) -> None:
         """Send a binary frame."""
         try:
-            await self._websocket.send_bytes(pcm)
-        except (RuntimeError, WebSocketDisconnect, OSError, RayError) as error:
+            await self._websocket.send_bytes(frame)
+        except _LOST as error:
             raise ClientGone from error
+
+    def allow_large_messages(self) -> None:
+        """The caller is known: lift the limits of a socket before login."""
+        lift_login_limits(self._websocket)
 
     async def close(self, code: int) -> None:
         """Close the socket, unless it is closed."""
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(RuntimeError, WebSocketDisconnect, OSError, RayError):
+            with contextlib.suppress(*_LOST):
                 await self._websocket.close(code)
 
     async def refuse(self, message: ServerMessage, code: int) -> None:

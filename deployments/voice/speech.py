@@ -1,17 +1,32 @@
-"""Who hears and speaks besides the speech deployment: a vendor whose key is set, with the deployment behind it."""
+"""The vendor that recognizes and speaks when its key is set, with the speech deployment behind it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from actors.remote import RemoteSpeech
 from convonet.settings import Settings
 from convonet.speech.fallback import SpeechWithFallback
 
+if TYPE_CHECKING:
+    from convonet.speech.deepgram.speech import DeepgramSpeech
 
-def hosted_speech(settings: Settings, local: RemoteSpeech) -> SpeechWithFallback | None:
-    """The vendor's speech; None when there is none."""
+
+@dataclass(frozen=True, slots=True)
+class HostedSpeech:
+    """One set per process. `vendor` is to be started and closed; `speech` is what sessions use."""
+
+    vendor: DeepgramSpeech
+    speech: SpeechWithFallback
+
+
+def hosted_speech(settings: Settings, local: RemoteSpeech, *, replicas: int) -> HostedSpeech | None:
+    """The vendor's speech; None without a key. `replicas` is how many processes share the vendor's voice sockets."""
     if settings.deepgram_api_key is None:
         return None
-    # half a second of imports that the embedded default does without
-    from convonet.speech.deepgram import DeepgramSpeech
+    # imports that the embedded default does without
+    from convonet.speech.deepgram.speech import DeepgramSpeech
 
-    return SpeechWithFallback(DeepgramSpeech(settings), local)
+    vendor = DeepgramSpeech(settings, tts_sockets=settings.tts_sockets // replicas)
+    return HostedSpeech(vendor, SpeechWithFallback(vendor, local))

@@ -128,9 +128,11 @@ async def running_world(url, **settings):
     database = Database(url)
     async with serving(database, free_port()) as tools_url:
         world = World(database, tools_url, **settings)
-        yield world
-        await world.agent.close()
-    await database.close()
+        try:
+            yield world
+        finally:
+            await world.agent.close()
+            await database.close()
 
 
 @pytest.fixture

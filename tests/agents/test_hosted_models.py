@@ -1,7 +1,6 @@
-"""Hosted models through their vendors' SDKs, on servers that speak the vendors' formats, with all that can go wrong."""
+"""Hosted models on servers that speak the vendors' formats, with all that can go wrong."""
 
 import asyncio
-import gc
 import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from convonet.agents import service
-from convonet.agents.base import DomainChosen, TextDelta, ToolStarted
+from convonet.agents.base import ChatMessage, DomainChosen, TextDelta, ToolStarted
 from convonet.agents.domain import all_domains
 from convonet.agents.models.chain import CUT_OFF, START_OVER
 from convonet.agents.patience import CHARACTERS_PER_S, FILLER_AFTER_S, FILLERS
@@ -30,9 +29,6 @@ VENDORS = {
     "openai": (openai.WIRE, "/v1", {"OPENAI_API_KEY": "k"}, "OPENAI_BASE_URL"),
     "compatible": (openai.WIRE, "/v1", {"LLM_MODEL": "qwen"}, "LLM_BASE_URL"),
 }
-# the SDKs keep their connections as long as the process lives, and say nothing of closing them
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-
 SILENCE_S = 0.7
 SOON_S = 1.5
 """A caller hears words by now, whatever happens: section "provider dead / hanging" of the figures."""
@@ -61,7 +57,6 @@ async def hosted(tmp_path, *names, **settings):
         world = await stack.enter_async_context(running_world(url, **(chosen | settings)))
         world.vendors = servers
         yield world
-    gc.collect()
 
 
 def scripted(world, vendor, *replies):
@@ -131,11 +126,10 @@ FAILURES = {
     "closed in mid-stream": (Reply("", MILK, fault="closed"), "cut off", "resting"),
     "reset": (Reply(fault="reset"), "", "resting"),
     "empty": (Reply(), "empty answer", "ready"),
-    "refusal": (Reply(refusal=True), ("refused", "empty answer stop"), "ready"),
+    "refusal": (Reply(refusal=True), "refused: ", "ready"),
     "too long": (Reply("", MILK, too_long=True), "cut off: ", "ready"),
 }
-"""What goes wrong, how the words for that begin, and whether the model rests then. LangChain leaves out what OpenAI's
-models say when they refuse."""
+"""What goes wrong, how the words for that begin, and whether the model rests then."""
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -359,6 +353,39 @@ async def test_the_request_or_the_caller_may_name_the_model_to_ask_first(tmp_pat
         request = replace(talk.request("what's on my list"), provider=by_request, caller=caller)
         events = [event async for event in world.agent.turn(request)]
         assert events[-1].provider == answers
+
+
+@pytest.mark.parametrize(("vendor", "signature"), [("anthropic", anthropic.SIGNATURE), ("google", google.SIGNATURE)])
+async def test_signed_thoughts_go_back_to_their_vendor_and_to_no_other(tmp_path, vendor, signature):
+    async with hosted(tmp_path, vendor, "openai") as world:
+        signed = Reply("Let me see.", calls=MILK, signed=True)
+        scripted(world, vendor, signed, Reply(calls=(("get_todos", {}),), signed=True), Reply(status=529))
+        heard = await (await world.talk()).say(ADDS)
+        assert (heard.text, heard.failed) == ("Let me see. Hello.", [])
+        _, second, third = (json.dumps(asked.body) for asked in world.vendors[vendor].asked)
+        assert (second.count(signature), third.count(signature)) == (1, 2)
+        assert signature not in json.dumps(world.vendors["openai"].asked[0].body)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_a_history_with_gaps_is_put_in_the_vendors_order(tmp_path, vendor):
+    async with hosted(tmp_path, vendor) as world:
+        talk = await world.talk()
+        talk.agent_type = "todo"
+        said = [("assistant", "Hello Ann."), ("user", "what's on"), ("assistant", ""), ("user", "my list")]
+        talk.history = tuple(ChatMessage(role, content) for role, content in said)
+        assert (await talk.say("what's on my list")).final.provider == vendor
+
+
+@pytest.mark.parametrize("vendor", ["openai", "compatible"])
+async def test_half_an_emoji_neither_breaks_an_answer_nor_a_tool_call(tmp_path, vendor):
+    async with hosted(tmp_path, vendor) as world:
+        milk = (("create_todo", {"title": "buy milk \ud83d"}),)
+        scripted(world, vendor, Reply("Hello \ud83d you.", calls=milk), Reply("It is on your list."))
+        talk = await world.talk()
+        heard = await talk.say(ADDS)
+        assert (heard.text, heard.failed) == ("Hello ? you. It is on your list.", [])
+        assert await world.rows(talk) == {"buy milk ?"}
 
 
 async def test_what_is_the_same_in_every_turn_is_marked_for_the_vendors_cache(tmp_path):

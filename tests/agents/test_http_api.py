@@ -16,11 +16,12 @@ from convonet.agents.base import CallBackWish
 from convonet.errors import AgentError
 from convonet.ids import UserId
 from convonet.sessions.conversation import Conversation
-from convonet.storage.checkpoints import MemoryCheckpoints, RedisCheckpoints
+from convonet.storage.checkpoints_redis import RedisCheckpoints
 from convonet.storage.users import UserRow
 from convonet.web.refusals import Refusal
 from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
+from tests.fixtures.sqlite import inline_checkpoints
 from tests.telephone import TELEPHONE
 
 TOKEN = "a service token of thirty-two characters"
@@ -60,7 +61,7 @@ def _event(block):
 
 @pytest.fixture(params=["memory", "redis"])
 def store(request):
-    return MemoryCheckpoints() if request.param == "memory" else RedisCheckpoints(request.getfixturevalue("redis_url"))
+    return inline_checkpoints() if request.param == "memory" else RedisCheckpoints(request.getfixturevalue("redis_url"))
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ class BrokenAgent:
 
 
 async def test_a_failure_is_told_in_words(sqlite_world, ann):
-    service = Service(sqlite_world, MemoryCheckpoints(), BrokenAgent())
+    service = Service(sqlite_world, inline_checkpoints(), BrokenAgent())
     answer = await service.ask(ann, "hello")
     assert answer.status_code == 503
     assert Refusal.model_validate(answer.json()).message == AgentError.spoken

@@ -4,12 +4,9 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk, HumanMessage
-from langchain_core.outputs import ChatGenerationChunk
 
 from convonet.agents.base import Caller
-from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.base import ChosenModel, TextPart, UserMessage
 from convonet.agents.service import AgentService
 from convonet.ids import UserId
 from tests.agents.conftest import Conversation, agent_settings
@@ -18,27 +15,21 @@ CALLERS = 10
 TURNS = 3
 
 
-class Witness(BaseChatModel):
+class Witness:
     """Answers with all that it was told, word by word; between two words others may run, as often as `pauses` say."""
 
-    pauses: list
+    def __init__(self, pauses):
+        self._pauses = pauses
 
-    @property
-    def _llm_type(self):
-        return "witness"
-
-    def bind_tools(self, tools, **kwargs):
-        return self
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        raise NotImplementedError
-
-    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
-        told = " ".join(message.text for message in messages if isinstance(message, HumanMessage))
+    async def answer(self, request):
+        told = " ".join(message.text for message in request.messages if isinstance(message, UserMessage))
         for word in told.split():
-            for _ in range(self.pauses.pop() if self.pauses else 0):
+            for _ in range(self._pauses.pop() if self._pauses else 0):
                 await asyncio.sleep(0)
-            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{word} "))
+            yield TextPart(f"{word} ")
+
+    async def close(self):
+        pass
 
 
 @settings(max_examples=8, deadline=None)
@@ -48,7 +39,7 @@ def test_ten_conversations_keep_apart_whatever_the_order_of_their_steps(pauses, 
 
 
 async def _all_at_once(pauses, order):
-    model = ChosenModel("witness", "witness", Witness(pauses=pauses))
+    model = ChosenModel("witness", "witness", Witness(pauses))
     agent = AgentService(agent_settings("http://127.0.0.1:9"), domains=(), models=[model])
     answers = await asyncio.gather(*(_talk(agent, number) for number in order))
     await agent.close()

@@ -11,9 +11,6 @@ from tests.agents.conftest import new_turn_id
 from tests.agents.test_hosted_models import ADDS, MILK, hosted, scripted
 from tests.vendors.chat import Reply
 
-# the SDKs keep their connections as long as the process lives, and say nothing of closing them
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-
 MOM = (("create_todo", {"title": "call mom"}),)
 MEETING = (
     ("create_calendar_event", {"title": "call mom", "event_from": "2026-11-20T10:00", "event_to": "2026-11-20T11:00"}),

@@ -6,27 +6,21 @@ import time
 from dataclasses import replace
 
 import pytest
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import tool_call_chunk
-from langchain_core.outputs import ChatGenerationChunk
 
 from convonet.agents import service
 from convonet.agents.base import Caller, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.agents.domain import Domain, all_domains
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
-from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.base import CallPart, ChosenModel, Stop, TextPart, Usage
 from convonet.agents.patience import FILLERS
 from convonet.agents.service import AgentService
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
 from convonet.errors import AgentTimeout
 from convonet.ids import DEMO_USER_ID
-from convonet.mcp.client import ToolBox
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
-from tests.domains.conftest import SECRET, serving
+from tests.domains.conftest import http_box, serving
 from tests.fixtures.ports import free_port
 
 (TODO,) = [domain for domain in all_domains() if domain.name == "todo"]
@@ -150,7 +144,7 @@ async def test_an_unknown_time_zone_is_no_obstacle(sqlite_world):
 
 
 async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_skill_understands(sqlite_world):
-    tools = ToolBox(sqlite_world.tools_url, secret=SECRET, timeout_s=5)
+    tools = http_box(sqlite_world.tools_url)
     for domain in all_domains():
         assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2
@@ -204,18 +198,19 @@ async def test_a_stream_may_be_read_and_closed_from_different_tasks(sqlite_world
 
 async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
     fragments = [
-        AIMessageChunk(content="One moment. ", tool_call_chunks=[_fragment(0, "create_todo", '{"title": "buy ', "a")]),
-        AIMessageChunk(content="", tool_call_chunks=[_fragment(0, None, 'milk"}')]),
-        AIMessageChunk(content="", tool_call_chunks=[_fragment(1, "create_todo", '{"title": "call mom"}', "b")]),
+        TextPart("One moment. "),
+        CallPart(0, "a", "create_todo", '{"title": "buy '),
+        CallPart(0, arguments='milk"}'),
+        CallPart(1, "b", "create_todo", '{"title": "call mom"}'),
+        Stop("end", "tool_use"),
     ]
-    usage = UsageMetadata(input_tokens=30, output_tokens=7, total_tokens=37)
-    words = [AIMessageChunk(content="Both are "), AIMessageChunk(content="on your list.", usage_metadata=usage)]
-    model = ChosenModel("vendor", "scripted", ScriptedModel(answers=[fragments, words]))
+    words = [TextPart("Both are "), TextPart("on your list."), Usage(30, 7), Stop("end", "end_turn")]
+    model = ChosenModel("vendor", "scripted", ScriptedModel([fragments, words]))
     agent = AgentService(agent_settings(sqlite_world.tools_url), models=[model], clock=lambda: NOW)
     talk = Conversation(agent, await sqlite_world.caller())
     heard = await talk.say("add buy milk to my list and then call mom")
     deltas = [event.text for event in heard.events if isinstance(event, TextDelta)]
-    assert deltas == ["One moment. ", "Both are ", "on your list."]
+    assert deltas == ["One moment. ", "Both are on your list."]
     assert heard.tools == ["create_todo", "create_todo"]
     assert await sqlite_world.rows(talk) == {"buy milk", "call mom"}
     final = heard.final
@@ -223,27 +218,17 @@ async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
     await agent.close()
 
 
-class ScriptedModel(BaseChatModel):
+class ScriptedModel:
     """Streams one scripted answer after the other, and checks what it is told."""
 
-    answers: list
+    def __init__(self, answers):
+        self._answers = answers
 
-    @property
-    def _llm_type(self):
-        return "scripted"
+    async def answer(self, request):
+        assert {tool.name for tool in request.tools.tools} == {*TODO.labels, "go_to", "ask_call_back"}
+        assert "Wednesday, 2026-11-18, 14:30" in request.system.text
+        for part in self._answers.pop(0):
+            yield part
 
-    def bind_tools(self, tools, **kwargs):
-        assert {tool["name"] for tool in tools} == {*TODO.labels, "go_to", "ask_call_back"}
-        return self.bind(tools=tools)
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        raise NotImplementedError
-
-    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
-        assert "Wednesday, 2026-11-18, 14:30" in messages[0].text
-        for chunk in self.answers.pop(0):
-            yield ChatGenerationChunk(message=chunk)
-
-
-def _fragment(index, name, args, call_id=None):
-    return tool_call_chunk(name=name, args=args, id=call_id, index=index)
+    async def close(self):
+        pass

@@ -1,4 +1,4 @@
-"""The rules of PIN attempts, in virtual time, over the ledger in memory and the one in a real Redis."""
+"""The rules of PIN attempts, in virtual time, over the embedded ledger and the one in a real Redis."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from itertools import count
 import pytest
 
 from convonet.auth.attempt_limits import STAND_BACK_S, WINDOW_S, AttemptLimits, delay_after, network_of
-from convonet.auth.attempts import AttemptLedger
-from convonet.errors import AuthThrottled
-from tests.auth.ledgers import Ledger, MakeLedger, VirtualClock, wait_of
+from convonet.auth.throttle import Ledger
+from tests.auth.ledgers import MakeLedger, VirtualClock, wait_of
 
 LIMITS = AttemptLimits(session=5, address=10, overall=20)
 _numbers = count()
@@ -195,19 +194,3 @@ def test_the_network_of_an_address(address: str, network: str) -> None:
 
 def test_the_delay_grows_and_is_bounded() -> None:
     assert [delay_after(n) for n in (0, 1, 2, 3, 4, 10, 10_000)] == [0, 0, 1, 2, 4, 60, 60]
-
-
-@pytest.mark.parametrize("settle", ["failed", "succeeded", "abandoned"])
-def test_a_hundred_thousand_addresses_do_not_grow_the_ledger(settle: str) -> None:
-    clock = VirtualClock()
-    ledger = AttemptLedger(LIMITS, clock)
-    for number in range(100_000):
-        address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-        clock.now += 0.01
-        try:
-            ledger.check(f"c-{number}", address)
-        except AuthThrottled:
-            continue
-        if settle != "abandoned":
-            getattr(ledger, settle)(f"c-{number}", address)
-    assert ledger.size <= (20_000 if settle == "succeeded" else 3_000)

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convonet.auth.attempt_limits import RESERVATION_S, WINDOW_S, AttemptLimits
-from tests.auth.ledgers import Ledger, MakeLedger, VirtualClock, memory_ledger, wait_of
+from convonet.auth.throttle import Ledger
+from tests.auth.ledgers import MakeLedger, VirtualClock, wait_of
+from tests.fixtures.sqlite import inline_ledger
 
 LIMITS = AttemptLimits(session=3, address=4, overall=8)
 ADDRESSES = [f"192.0.2.{n}" for n in range(5)]
@@ -90,7 +92,7 @@ class Play:
 @settings(max_examples=400, deadline=None)
 async def test_no_window_ever_holds_more_wrong_pins_than_a_limit_allows(script: list[Step]) -> None:
     clock = VirtualClock()
-    play = Play(await memory_ledger(LIMITS, clock), clock)
+    play = Play(inline_ledger(LIMITS, clock), clock)
     await play.run(script)
     for scopes, limit in ((SESSIONS, LIMITS.session), (ADDRESSES, LIMITS.address)):
         assert all(play.most_in_a_window(scope) <= limit for scope in scopes)
@@ -103,7 +105,7 @@ async def test_no_window_ever_holds_more_wrong_pins_than_a_limit_allows(script: 
 @settings(max_examples=200, deadline=None)
 async def test_whoever_waits_as_told_gets_an_attempt_within_one_window(script: list[Step]) -> None:
     clock = VirtualClock()
-    play = Play(await memory_ledger(LIMITS, clock), clock)
+    play = Play(inline_ledger(LIMITS, clock), clock)
     await play.run(script)
     start = clock.now
     while wait := await wait_of(play.ledger, "patient", ADDRESSES[0]):
@@ -113,9 +115,11 @@ async def test_whoever_waits_as_told_gets_an_attempt_within_one_window(script: l
 
 @given(script=steps)
 @over_one_redis
-async def test_the_ledgers_in_memory_and_in_redis_decide_alike(redis_ledger: MakeLedger, script: list[Step]) -> None:
+async def test_the_embedded_ledger_and_the_one_in_redis_decide_alike(
+    sqlite_ledger: MakeLedger, redis_ledger: MakeLedger, script: list[Step]
+) -> None:
     plays = []
-    for make in (memory_ledger, redis_ledger):
+    for make in (sqlite_ledger, redis_ledger):
         clock = VirtualClock()
         play = Play(await make(LIMITS, clock), clock)
         await play.run(script)

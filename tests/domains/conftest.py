@@ -13,7 +13,9 @@ from convonet.auth.tokens import CallerClaims
 from convonet.domains.discovery import all_servers
 from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
-from convonet.mcp.server import http_app
+from convonet.mcp.http import http_app
+from convonet.mcp.local import local_tools
+from convonet.mcp.streamable_http import HttpToolServers
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow
@@ -44,7 +46,7 @@ async def database(database_url):
 
 @asynccontextmanager
 async def serving(database, port, settings=None):
-    """The tool servers on `port`."""
+    """The tool servers over HTTP on `port`."""
     app = http_app(all_servers(database, settings or Settings()), secret=SECRET)
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
     running = asyncio.create_task(server.serve())
@@ -55,6 +57,18 @@ async def serving(database, port, settings=None):
     finally:
         server.should_exit = True
         await running
+
+
+def http_box(url, timeout_s=5):
+    """A tool box for the servers at that address."""
+    return ToolBox(HttpToolServers(url, secret=SECRET, timeout_s=timeout_s), timeout_s=timeout_s)
+
+
+@asynccontextmanager
+async def tool_box(database, settings=None):
+    """A tool box and its servers, connected as an agent and a replica of the product are."""
+    async with local_tools(all_servers(database, settings or Settings()), secret=SECRET) as servers:
+        yield ToolBox(servers, timeout_s=5)
 
 
 @pytest.fixture
@@ -70,10 +84,9 @@ async def tools_url(database, settings):
 
 
 @pytest.fixture
-async def toolbox(tools_url):
-    box = ToolBox(tools_url, secret=SECRET, timeout_s=5)
-    yield box
-    await box.close()
+async def toolbox(database, settings):
+    async with tool_box(database, settings) as box:
+        yield box
 
 
 def user(claims):

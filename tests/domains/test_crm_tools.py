@@ -14,12 +14,10 @@ from convonet.domains.crm.contract import Contact
 from convonet.domains.crm.models import CaseRow, ContactOwnerRow, ContactRow, MeetingRow, NoteRow
 from convonet.domains.crm.own import OwnCrm
 from convonet.ids import DEMO_USER_ID
-from convonet.mcp.client import ToolBox
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
-from tests.domains.conftest import ALICE, BOB, SECRET, serving, user
-from tests.fixtures.ports import free_port
+from tests.domains.conftest import ALICE, BOB, tool_box, user
 from tests.fixtures.suitecrm import Fault, SuiteCrmServer
 
 PHONE = "(415) 555-0142"
@@ -93,10 +91,8 @@ async def world(where):
     database = await made(url)
     async with SuiteCrmServer() if kind == "suitecrm" else nullcontext() as there:
         settings = Settings(**there.settings) if there else Settings()
-        async with serving(database, free_port(), settings) as tools_url:
-            toolbox = ToolBox(tools_url, secret=SECRET, timeout_s=5)
+        async with tool_box(database, settings) as toolbox:
             yield World(database, toolbox, there)
-            await toolbox.close()
     await database.close()
 
 
@@ -106,10 +102,8 @@ async def remote(tmp_path):
     database = await made(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
     async with SuiteCrmServer() as suitecrm:
         settings = Settings(**suitecrm.settings, SUITECRM_TIMEOUT_S="1")
-        async with serving(database, free_port(), settings) as tools_url:
-            toolbox = ToolBox(tools_url, secret=SECRET, timeout_s=5)
+        async with tool_box(database, settings) as toolbox:
             yield World(database, toolbox, suitecrm)
-            await toolbox.close()
     await database.close()
 
 

@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete
 
-from convonet.auth.throttle import LocalThrottle
 from convonet.domains.hanok.booking import MAX_AHEAD
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http import router
@@ -22,6 +21,7 @@ from convonet.staff.http import StaffLogin
 from convonet.web.refusals import answer_refusals
 from tests.domains.hanok_databases import database, database_url
 from tests.fixtures.clock import Clock
+from tests.fixtures.sqlite import inline_throttle
 
 __all__ = ["database", "database_url"]
 
@@ -47,7 +47,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def app(database, settings, clock):
-    login = StaffLogin(StaffAccounts(database), LocalThrottle(settings), settings)
+    login = StaffLogin(StaffAccounts(database), inline_throttle(settings), settings)
     app = FastAPI()
     answer_refusals(app)
     app.include_router(login.router())

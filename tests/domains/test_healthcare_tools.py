@@ -34,12 +34,10 @@ from convonet.domains.healthcare.repository import midnight
 from convonet.domains.healthcare.seed import seed
 from convonet.domains.healthcare.vocabulary import ADJUDICATED, ClaimStatus
 from convonet.ids import TurnId, UserId
-from convonet.mcp.client import ToolBox
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
-from tests.domains.conftest import ALICE, BOB, SECRET, serving, user
-from tests.fixtures.ports import free_port
+from tests.domains.conftest import ALICE, BOB, SECRET, tool_box, user
 
 CAROL = CallerClaims(UserId(str(uuid.uuid4())), "Carol", "UTC", TurnId("t-carol"))
 _numbers = itertools.count()
@@ -765,8 +763,7 @@ async def test_members_of_the_old_deployment_are_served_in_the_current_plan_year
     url = Settings(DB_URI=fresh_database).database_url
     await migrate(url)
     database = Database(url)
-    async with serving(database, port := free_port()):
-        box = ToolBox(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=5)
+    async with tool_box(database) as box:
         limits = (await call(box, "get_deductible_status")).data["deductible"]
         assert limits["plan_year_start"] == f"{limits['plan_year_end'][:4]}-01-01" > "2025-12-31"
         assert limits["individual_in_network"]["met"] == "0.00"
@@ -778,7 +775,6 @@ async def test_members_of_the_old_deployment_are_served_in_the_current_plan_year
         assert sent.ok
         listed = (await call(box, "list_prior_auths")).data["prior_authorizations"]
         assert listed == [sent.data["prior_authorization"]]
-        await box.close()
     assert json.loads(await connection.fetchval("SELECT diagnosis_codes FROM prior_authorizations")) == ["R51.9"]
     assert await connection.fetchval("SELECT plan_year FROM member_accumulations") == 2025
     await connection.close()

@@ -14,7 +14,6 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from convonet.auth.throttle import LocalThrottle
 from convonet.domains.crm.application import application as crm_application
 from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
@@ -24,6 +23,7 @@ from convonet.staff.http import COOKIE
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
+from tests.fixtures.sqlite import inline_throttle
 
 NO_LIMIT = 10**9
 """What an address may do: else 429 would be all there is to see."""
@@ -70,7 +70,7 @@ def product(tmp_path_factory):
 @pytest.fixture(scope="module")
 def hanok(product):
     visits = Visits(NO_LIMIT, misses=NO_LIMIT, bookings=NO_LIMIT)
-    throttle = LocalThrottle(product)
+    throttle = inline_throttle(product)
     with serving(hanok_application(Database(product.database_url), product, throttle, visits)) as url:
         yield url
 

@@ -8,12 +8,11 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from convonet.auth.tokens import ResumeClaims, mint_caller_token, mint_resume_token
+from convonet.auth.tokens import mint_caller_token, mint_resume_token
 from convonet.domains.todo.agent import DOMAIN
 from convonet.domains.todo.models import TodoRow
 from convonet.ids import SessionId
-from convonet.mcp.client import ToolBox
-from tests.domains.conftest import ALICE, BOB, SECRET, serving
+from tests.domains.conftest import ALICE, BOB, SECRET, http_box, serving
 from tests.fixtures.ports import free_port
 
 _numbers = itertools.count()
@@ -124,7 +123,7 @@ async def test_another_callers_key_is_another_key(toolbox):
         "nonsense",
         mint_caller_token(ALICE, secret=b"another secret of 32 characters!"),
         mint_caller_token(ALICE, secret=SECRET, lifetime_s=-1),
-        mint_resume_token(ResumeClaims(SessionId("s"), "h"), secret=SECRET, lifetime_s=60),
+        mint_resume_token(SessionId("s"), secret=SECRET, lifetime_s=60),
     ],
     ids=["none", "nonsense", "forged", "expired", "of another kind"],
 )
@@ -151,7 +150,7 @@ async def test_any_mcp_client_with_a_token_can_use_the_tools(tools_url):
 
 async def test_a_server_that_was_away_is_found_again_without_being_asked_twice(database):
     port = free_port()
-    box = ToolBox(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=2)
+    box = http_box(f"http://127.0.0.1:{port}", timeout_s=2)
     away = await call(box, "get_todos")
     assert not away.ok
     assert away.text.endswith(".")
@@ -170,7 +169,7 @@ async def test_stored_moments_are_utc(toolbox, database):
 
 async def test_calls_at_once_survive_a_restart_of_the_server(database):
     port = free_port()
-    box = ToolBox(f"http://127.0.0.1:{port}", secret=SECRET, timeout_s=5)
+    box = http_box(f"http://127.0.0.1:{port}")
     for _ in range(3):
         async with serving(database, port):
             made = await asyncio.gather(*(call(box, "create_todo", title="buy milk") for _ in range(20)))

@@ -1,8 +1,10 @@
 """A caller in a real browser: what they do with the page, and what went over its WebSocket."""
 
-import base64
 import json
 import time
+from dataclasses import asdict
+
+from convonet.protocol.frames import HEADER_BYTES, FrameHeader, SoundKind
 
 WAIT_MS = 20_000
 
@@ -102,11 +104,10 @@ class CallerPage:
         raise AssertionError(f"no {type_} {fields} within {wait_s} s; got {[m['type'] for m in self.frames[after:]]}")
 
     def answer(self, *, after=0, wait_s=20):
-        """Text and audio bytes of the first whole answer from frame `after` on."""
-        self.until("audio_chunk", after=after, wait_s=wait_s, is_final=True)
+        """Text and PCM of the first whole answer from frame `after` on."""
+        self.until("sound", after=after, wait_s=wait_s, is_last=True)
         text = self.until("agent_final", after=after)["text"]
-        chunks = [m for m in self.frames[after:] if m["type"] == "audio_chunk"]
-        return text, [base64.b64decode(m["data_b64"]) for m in chunks if m["data_b64"]]
+        return text, [m["pcm"] for m in self.frames[after:] if m["type"] == "sound" and m["pcm"]]
 
     def lines(self, role):
         """What the page shows as said by `role` (caller, agent or notice)."""
@@ -124,6 +125,10 @@ class CallerPage:
         socket.on("framesent", lambda frame: self._note(self.sent, frame))
 
     def _note(self, frames, frame):
-        # binary frames are the audio of a talk with a human
         if isinstance(frame, str):
             frames.append(json.loads(frame))
+            return
+        header = FrameHeader.unpack(frame)
+        # others are the sound of a talk with a human
+        if header.kind is SoundKind.ANSWER_PCM16:
+            frames.append({"type": "sound", **asdict(header), "pcm": frame[HEADER_BYTES:]})

@@ -10,7 +10,8 @@ from playwright.sync_api import sync_playwright
 
 from tests.e2e.call_centre import PASSWORD, Carrier, add_person, settings_of
 from tests.e2e.caller import CallerPage
-from tests.e2e.product import PIN, Product
+from tests.e2e.hosted import Vendors, hosted_product
+from tests.e2e.product import PIN, TRUSTED_PROXY, Product
 from tests.fixtures.collector import Collector
 from tests.fixtures.servers import require_tool
 from tests.speech_samples import SAMPLE_RATE, silence, speak, wav_bytes
@@ -77,6 +78,7 @@ def product(tmp_path_factory, pbx, carrier, traces):
         "OTEL_EXPORTER_OTLP_ENDPOINT": traces.url,
         # the guests of all tests come from one address, one after the other
         "HANOK_REQUESTS_PER_MINUTE": "1000",
+        "FORWARDED_ALLOW_IPS": TRUSTED_PROXY,
     }
     product = Product(tmp_path_factory.mktemp("product"), VOICE_PIN=PIN, **settings)
     carrier.server.gateway = product.url
@@ -84,6 +86,17 @@ def product(tmp_path_factory, pbx, carrier, traces):
     yield product
     product.stop()
     assert not product.processes(), "the product left processes behind"
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory):
+    """The product with hosted speech and a hosted model, one for all tests that need them."""
+    with Vendors() as vendors:
+        product = hosted_product(tmp_path_factory.mktemp("hosted"), vendors)
+        product.start()
+        yield product
+        product.stop()
+    assert not product.processes()
 
 
 @pytest.fixture(scope="session")

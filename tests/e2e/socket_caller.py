@@ -29,6 +29,9 @@ class SocketCaller:
     async def say(self, type_, **fields):
         await self._socket.send(json.dumps({"type": type_, **fields}))
 
+    async def say_raw(self, frame):
+        await self._socket.send(frame)
+
     async def until(self, type_, wait_s=30, **fields):
         async with asyncio.timeout(wait_s):
             while True:

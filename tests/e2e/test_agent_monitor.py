@@ -22,7 +22,7 @@ NOTE_WAIT = """
     if (/"(stop_recording|text_input)"/.test(data)) {
       const began = performance.now();
       const hear = ({ data }) => {
-        if (typeof data !== "string" || !data.includes('"audio_chunk"')) return;
+        if (typeof data === "string") return;
         window.waits.push(performance.now() - began);
         this.removeEventListener("message", hear);
       };

@@ -154,12 +154,12 @@ def test_what_was_done_is_what_is_counted(prometheus):
 
 def test_every_part_tells_how_late_its_event_loop_is(prometheus):
     parts = prometheus.labels("part", "ray_convonet_loop_lag_ms")
-    assert parts >= {"voice", "sessions", "agent", "speech", "tools", "call_center", "hanok", "crm", "store"}
+    assert parts >= {"voice", "agent", "speech", "tools", "call_center", "hanok", "crm"}
     assert prometheus.ask("count(ray_convonet_sessions)") == [2]
 
 
 def test_a_series_says_which_process_it_comes_from(prometheus):
-    named = 'ray_convonet_sessions{application="voice",deployment="SessionHost",replica!=""}'
+    named = 'ray_convonet_sessions{application="voice",deployment="Voice",replica!=""}'
     assert prometheus.ask(f"count({named})") == [2]
 
 
@@ -173,4 +173,4 @@ def test_no_series_holds_a_session_or_a_person(prometheus, product):
 
 
 def test_no_alert_of_the_service_is_on(prometheus):
-    prometheus.clear_until("ConvonetAway", "ConvonetNoSessionHost", "ConvonetRecordsLost")
+    prometheus.clear_until("ConvonetAway", "ConvonetNoVoiceReplica", "ConvonetRecordsLost")

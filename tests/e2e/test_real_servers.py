@@ -110,23 +110,23 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
         mark = len(caller.frames)
         caller.hold_and_speak(1)
         caller.until("processing_start", after=mark)
-        os.kill(product.host_of(caller.resume_token()), signal.SIGKILL)
+        os.kill(product.voice_replica_of(caller.until("auth_ok")["session_id"]), signal.SIGKILL)
         assert "rent" in caller.answer(after=mark)[0]
 
-        product.wait_for_replicas("SessionHost", 2)
+        product.wait_for_replicas("Voice", 2)
         mark = len(caller.frames)
         caller.type("add wash the car to my todo list")
         caller.until("processing_start", after=mark)
         os.kill(product.voice_replica_of(caller.until("auth_ok")["session_id"]), signal.SIGKILL)
         caller.until("auth_ok", after=mark, resumed=True)
-        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.until("sound", after=mark, is_last=True)
 
         mark = len(caller.frames)
         caller.type("what is on my list")
         caller.until("processing_start", after=mark)
         caller.page.reload()
         assert caller.until("auth_ok", after=mark)["resumed"] is True
-        caller.until("audio_chunk", after=mark, is_final=True)
+        caller.until("sound", after=mark, is_last=True)
         assert any("wash the car" in line for line in caller.lines("agent"))
     with ThreadPoolExecutor(1) as pool:  # Playwright holds this thread's event loop
         rows = pool.submit(lambda: asyncio.run(_todos(product))).result()

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from convonet.settings import Settings
-from convonet.speech.base import Language, Utterance
+from convonet.speech.base import ANSWER_RATE, Language, Utterance
 from convonet.speech.local.service import LocalSpeech
-from tests.speech_samples import samples_of, silence, webm_bytes, white_noise
+from tests.speech_samples import silence, white_noise
 
 PHONE = {"width": 390, "height": 844}
 
@@ -26,11 +26,10 @@ def transcribe(pieces, folder):
         speech = LocalSpeech(Settings(CONVONET_DATA_DIR=str(folder)))
         await speech.start()
         try:
-            utterances = [Utterance(webm_bytes(samples_of(audio))) for audio in pieces]
-            heard = [await speech.transcribe(utterance, language=Language("en-US")) for utterance in utterances]
+            utterance = Utterance(b"".join(pieces), "pcm16", ANSWER_RATE)
+            return (await speech.transcribe(utterance, language=Language("en-US"))).text
         finally:
             speech.close()
-        return " ".join(transcript.text for transcript in heard)
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, hear()).result()
@@ -100,7 +99,7 @@ def test_silence_and_noise_end_in_i_did_not_catch_that(product, chromium, sample
         told = caller.until("error")
         assert told["code"] == "no_speech"
         assert "didn't catch that" in told["message"]
-        caller.until("audio_chunk", is_final=True)
+        caller.until("sound", is_last=True)
         assert not [m for m in caller.frames if m["type"] == "transcript_final"]
     assert todos(product) == before
 
@@ -134,7 +133,7 @@ def test_stop_ends_the_answer_at_once(product, chromium):
         caller.until("playback_stop")
         mark = len(caller.frames)
         caller.page.wait_for_timeout(2000)
-        assert "audio_chunk" not in [m["type"] for m in caller.frames[mark:]]
+        assert "sound" not in [m["type"] for m in caller.frames[mark:]]
 
 
 def test_the_page_says_which_parts_are_embedded(product, chromium):

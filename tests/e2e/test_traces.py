@@ -6,16 +6,15 @@ from tests.e2e.product import PIN
 from tests.e2e.socket_caller import SocketCaller
 
 SERVICES = {
-    "utterance": "Voice",
-    "utterance > turn": "SessionHost",
-    "utterance > turn > think": "SessionHost",
-    "utterance > turn > think > agent": "AgentRouter",
-    "utterance > turn > think > agent > route": "AgentRouter",
-    "utterance > turn > think > agent > chat": "AgentRouter",
-    "utterance > turn > think > agent > execute_tool": "AgentRouter",
-    "utterance > turn > think > agent > execute_tool > execute_tool": "Tools",
-    "utterance > turn > speak": "SessionHost",
-    "utterance > turn > speak > synthesise": "Speech",
+    "turn": "Voice",
+    "turn > think": "Voice",
+    "turn > think > agent": "AgentRouter",
+    "turn > think > agent > route": "AgentRouter",
+    "turn > think > agent > chat": "AgentRouter",
+    "turn > think > agent > execute_tool": "AgentRouter",
+    "turn > think > agent > execute_tool > execute_tool": "Tools",
+    "turn > speak": "Voice",
+    "turn > speak > synthesise": "Speech",
 }
 
 
@@ -24,7 +23,7 @@ async def test_a_turn_is_one_whole_trace_over_all_processes(product, traces):
         assert "candles" in await caller.ask("add buy candles to my todo list")
 
         def spans_of_turn():
-            roots = [seen for seen in traces.named("utterance") if seen.attributes["session.id"] == caller.session_id]
+            roots = [seen for seen in traces.named("turn") if seen.attributes["session.id"] == caller.session_id]
             return traces.trace(roots[0].trace_id) if roots else None
 
         def is_whole(_):

@@ -1,64 +1,15 @@
 """Calls that no tool server can do as they are: told as that, not as a server that is away, and in nobody's way."""
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import pytest
-import uvicorn
-from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from structlog.testing import capture_logs
 
-from convonet.mcp.client import AWAY, WRONG, ToolBox, no_such_tool
-from convonet.mcp.server import MAX_BODY_BYTES, DomainServer, http_app
-from tests.domains.conftest import ALICE, SECRET
-from tests.fixtures.ports import free_port
-
-
-def odd_server():
-    """Its tools answer with what they are given, or with an error of the protocol."""
-    server = DomainServer("odd", "Say something.")
-
-    @server.tool()
-    async def say(text: str) -> str:
-        return text
-
-    @server.tool()
-    async def fail(code: int) -> str:
-        raise MCPError(code=code, message="no such thing")
-
-    @server.tool()
-    async def wait(seconds: float) -> str:
-        await asyncio.sleep(seconds)
-        return "waited"
-
-    return server
-
-
-@asynccontextmanager
-async def serving(server):
-    port = free_port()
-    app = http_app({"odd": server}, secret=SECRET)
-    running = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="on"))
-    task = asyncio.create_task(running.serve())
-    while not running.started:
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    running.should_exit = True
-    await task
-
-
-@pytest.fixture
-async def call():
-    """`call(tool, …)` on that server."""
-    async with serving(odd_server()) as url:
-        box = ToolBox(url, secret=SECRET, timeout_s=5)
-
-        async def made(tool, **arguments):
-            return await box.call("odd", tool, arguments, claims=ALICE, idempotency_key="k")
-
-        yield made
-        await box.close()
+from convonet.errors import ConvonetError
+from convonet.mcp.client import AWAY, WRONG, no_such_tool
+from convonet.mcp.server import MAX_BODY_BYTES
+from convonet.tracing.spans import span
 
 
 @pytest.mark.parametrize("code", [INVALID_PARAMS, METHOD_NOT_FOUND])
@@ -97,3 +48,30 @@ def test_a_tool_that_is_made_up_is_told_with_those_that_there_are():
         {"error": "There is no tool named fly; there are walk, run."},
     )
     assert no_such_tool("fly", []).data == {"error": "There is no tool named fly; there are none."}
+
+
+async def test_what_crashes_is_excused_and_says_nothing_of_itself(call):
+    answer = await call("crash")
+    assert (answer.ok, answer.text) == (False, ConvonetError.spoken)
+    assert "secret" not in str(answer.data)
+
+
+async def test_tools_are_listed_once_and_again_when_the_server_has_changed(box, server, call):
+    listed = await box.list_tools("odd")
+    assert {tool.name for tool in listed} == {"say", "fail", "crash", "repeat", "wait"}
+    assert listed[0].parameters["properties"]["text"]["type"] == "string"
+    server.remove_tool("say")
+    assert await box.list_tools("odd") is listed
+    answer = await call("say", text="hello")
+    assert (answer.ok, answer.text, answer.data) == (False, WRONG, {"error": "There is no tool named say."})
+    assert not box.knows("odd")
+    assert {tool.name for tool in await box.list_tools("odd")} == {"fail", "crash", "repeat", "wait"}
+
+
+async def test_a_call_is_one_trace_on_both_sides(traced, collector, call):
+    tracing = traced()
+    with span("turn", begins_trace=True):
+        await call("say", text="hello")
+    tracing.flush()
+    (trace,) = collector.traces()
+    assert trace.paths() == {"turn": 1, "turn > execute_tool": 1}

@@ -2,11 +2,9 @@
 
 import asyncio
 
-from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import HumanMessage
-
-from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.chain import Limits, ModelChain, Toolset
+from convonet.agents.models.base import ChosenModel, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
+from convonet.agents.models.chain import Limits, ModelChain
+from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
 from convonet.records import queue
@@ -53,10 +51,10 @@ async def test_a_barge_in_is_counted(counted):
 
 
 @virtual_time
-async def test_a_host_tells_the_monitor_what_its_metrics_count(counted):
-    world = World(hosts=1)
-    (host,) = world.hosts.values()
-    before = host.figures()
+async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
+    world = World(replicas=1)
+    (replica,) = world.replicas.values()
+    before = replica.registry.figures()
     async with world.caller() as client:
         client.say("cancel")
         await client.until("playback_stop")
@@ -65,7 +63,7 @@ async def test_a_host_tells_the_monitor_what_its_metrics_count(counted):
         client.say("authenticate", pin="000000")
         await client.until("error", code="auth_failed")
     await world.end()
-    more = {name: host.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
+    more = {name: replica.registry.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
     assert more == {"refusals": 1, "pin_failures": 1, "barge_ins": 1}
 
 
@@ -107,12 +105,12 @@ class AwayStore:
 
 async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counted):
     models = [
-        ChosenModel("anthropic", "claude", BrokenModel(messages=iter([]))),
-        ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there.", "Hello again."]))),
+        ChosenModel("anthropic", "claude", BrokenModel()),
+        ChosenModel("openai", "gpt", FriendlyModel()),
     ]
     chain = ModelChain(models, Limits(silence=1, total=2, rest=60))
     for _ in range(2):
-        async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+        async for _ in chain.think(HELLO, set()):
             pass
     await chain.close()
     assert counted.of(d.PROVIDER_ERRORS, service="thinking", provider="anthropic") == 1, "then it rests"
@@ -120,15 +118,26 @@ async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counte
 
 
 async def test_the_first_choice_that_answers_is_no_fallback(counted):
-    chosen = ChosenModel("openai", "gpt", GenericFakeChatModel(messages=iter(["Hello there."])))
+    chosen = ChosenModel("openai", "gpt", FriendlyModel())
     chain = ModelChain([chosen], Limits(silence=1, total=2, rest=60))
-    async for _ in chain.think([HumanMessage("hello")], Toolset("none"), set()):
+    async for _ in chain.think(HELLO, set()):
         pass
     await chain.close()
     assert counted.all_of(d.FALLBACKS) == {}
 
 
-class BrokenModel(GenericFakeChatModel):
-    async def _astream(self, *args, **named):
-        raise ConnectionError("down")
+HELLO = ModelRequest(SystemPrompt("", ""), (UserMessage("hello"),), Toolset("none"))
+
+
+class FriendlyModel:
+    async def answer(self, request):
+        yield TextPart("Hello there.")
+
+    async def close(self):
+        pass
+
+
+class BrokenModel(FriendlyModel):
+    async def answer(self, request):
+        raise ModelFailed(Failure("down"))
         yield

@@ -9,7 +9,7 @@ def call(session_id="s-1", state=CallState.READY):
     return LiveCall(session_id=session_id, user_name="Ann", state=state, state_since=1.0, began_at=1.0)
 
 
-def report(replica="host-1", *calls, complete=False, ended=False, part="sessions", **figures):
+def report(replica="host-1", *calls, complete=False, ended=False, part="voice", **figures):
     return Report(part, replica, 0.0, figures, tuple(calls), complete, ended)
 
 

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from actors.monitor import MonitorHost
-from convonet.auth.throttle import LocalThrottle
 from convonet.errors import StorageError
 from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
 from convonet.monitor.stores import WatchedStore
@@ -23,6 +22,7 @@ from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.storage.database import Database
 from tests.fixtures.serving import served
+from tests.fixtures.sqlite import inline_throttle
 from tests.monitor.conftest import tool_call, turn
 
 PASSWORD = "correct horse battery"
@@ -58,7 +58,7 @@ async def running(tmp_path, migrated_sqlite):
         index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", "embedded", index.ping)], None
     )
     await host.start()
-    app = application(database, settings, LocalThrottle(settings), host)
+    app = application(database, settings, inline_throttle(settings), host)
     async with served(app) as url:
         yield Running(url, host, database)
     await host.stop()

@@ -118,12 +118,11 @@ async def test_a_tool_of_an_interrupted_turn_does_not_speak_for_the_next_one():
 @virtual_time
 async def test_a_restored_call_brings_its_conversation_along():
     world = World()
-    async with world.client() as client:
-        ok = await client.log_in()
+    async with world.caller() as client:
         client.speak()
         await client.answer()
         await asyncio.sleep(0.1)
-        world.kill(world.host_of(ok["session_id"]))
+        world.kill(world.replica_of(client.session_id))
         await asyncio.sleep(1)
         (report,) = world.calls.take(everything=True)
         assert ("caller", "add buy milk to my todo list") in lines([report])

@@ -29,7 +29,7 @@ LINES = (
 )
 LAST = replace(QUIET, ended=True)
 FULL = Report(
-    "sessions",
+    "voice",
     "host-1",
     1_000.5,
     {"sessions": 1, "loop_lag_ms": 0.5},
@@ -288,7 +288,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
 async def test_a_call_that_is_not_understood_loses_no_turn(tmp_path):
     world = World()
     async with monitor(tmp_path) as host, serving(host.report) as address, world.client() as client:
-        reporter = Reporter("sessions", "host-1", to(address), world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", to(address), world.calls.figures, world.calls)
         records = reporter.record_queue(is_copy=False)
         await client.log_in()
         for call in world.calls._calls.values():

@@ -30,7 +30,7 @@ async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
 async def test_a_turn_travels_with_what_there_is_to_tell_of_its_call(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
         await reporter.write([])
         ok = await client.log_in()
         await reporter.write([now_turn(1)])
@@ -43,7 +43,7 @@ async def test_records_that_are_gathered_go_with_the_report_that_is_due(tmp_path
     monkeypatch.setattr("convonet.records.queue.GATHER_S", 60.0)
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
         records = reporter.record_queue(is_copy=False)
         async with reporting(reporter):
             records.add(now_turn(1))
@@ -58,7 +58,7 @@ async def test_records_that_come_during_a_slow_report_are_gathered_too(tmp_path)
     port = OneProcess()
     async with monitor(tmp_path) as port.host:
         port.delay_s = 0.05
-        reporter = Reporter("sessions", "host-1", port, dict)
+        reporter = Reporter("voice", "host-1", port, dict)
         records = reporter.record_queue(is_copy=False)
         for number in range(60):
             records.add(now_turn(number))
@@ -72,7 +72,7 @@ async def test_records_that_come_during_a_slow_report_are_gathered_too(tmp_path)
 async def test_a_report_that_takes_long_is_followed_by_none_that_waited_for_it(tmp_path):
     port = OneProcess()
     async with monitor(tmp_path) as port.host:
-        reporter = Reporter("sessions", "host-1", port, dict)
+        reporter = Reporter("voice", "host-1", port, dict)
         async with reporting(reporter):
             await until(lambda: port.reports)
             port.delay_s = 3.0
@@ -84,7 +84,7 @@ async def test_a_report_that_takes_long_is_followed_by_none_that_waited_for_it(t
 async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("sessions", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
         async with reporting(reporter):
             await until(lambda: port.reports)
             write = port.host.index.write
@@ -152,7 +152,7 @@ async def test_figures_that_fail_lose_no_turn(tmp_path):
 async def test_a_fault_in_what_is_told_of_calls_ends_no_reports_and_loses_no_turn(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host:
-        reporter = Reporter("sessions", "host-1", port, dict, world.calls)
+        reporter = Reporter("voice", "host-1", port, dict, world.calls)
         records, take = reporter.record_queue(is_copy=False), world.calls.take
         async with reporting(reporter):
             world.calls.take = iter(()).__next__

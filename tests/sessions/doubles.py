@@ -1,26 +1,29 @@
-"""In-process stand-ins for what a session talks to: a socket, providers with scripts, hosts that can be killed.
+"""In-process stand-ins for what a session talks to: a socket, providers with scripts, replicas that can be killed.
 
-Relay, link, session host, session actor and turn are the real ones.
+Connection, registry, lease, session actor and turn are the real ones.
 """
 
 import asyncio
 import base64
 import json
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from actors.session_host import SessionHost
+from actors.session_registry import SessionRegistry
 from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.auth.pin import FixedPin
-from convonet.auth.throttle import LocalThrottle
-from convonet.gateway.ports import ClientGone, HostLost
-from convonet.gateway.relay import Relay
+from convonet.errors import StorageError
+from convonet.gateway.admission import Admission, AdmissionLimits
+from convonet.gateway.connection import CallerConnection
+from convonet.gateway.login import LoginGate, LoginRoom
+from convonet.gateway.ports import ClientGone
 from convonet.ids import UserId
 from convonet.monitor.live_calls import LiveCalls
-from convonet.sessions.messages import OpenSession
+from convonet.protocol.frames import HEADER_BYTES, FrameHeader
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import Settings
-from convonet.speech.base import SpokenAudio, Transcript
-from convonet.storage.checkpoints import MemoryCheckpoints
+from convonet.speech.base import SpokenAudio, SpokenChunk, Transcript
+from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 
 PIN = "471182"
 AUDIO = b"\x1aE\xdf\xa3" + bytes(2000)
@@ -37,11 +40,11 @@ class ScriptedEar:
         self.delay = delay
         self.answers_as = self.name
         self.calls = 0
-        self.language = None
+        self.language = self.audio = None
 
     async def transcribe(self, utterance, *, language):
         self.calls += 1
-        self.language = language
+        self.language, self.audio = language, utterance.audio
         await asyncio.sleep(self.delay)
         if isinstance(self.hears, Exception):
             raise self.hears
@@ -68,13 +71,40 @@ class ScriptedVoice:
         self.spoken.append(text)
         return SpokenAudio(text.encode(), "audio/mpeg", self.answers_as)
 
+    def begin_answer(self, *, language):
+        self.language = language
+        return ScriptedAnswer(self)
+
+
+class ScriptedAnswer:
+    """An answer that is streamed: each sentence is a chunk of the text's own bytes, made even."""
+
+    def __init__(self, voice):
+        self._voice = voice
+        self._texts = asyncio.Queue()
+
+    def speak(self, text):
+        self._texts.put_nowait(text)
+
+    def finish(self):
+        self._texts.put_nowait(None)
+
+    async def chunks(self):
+        while (text := await self._texts.get()) is not None:
+            await asyncio.sleep(self._voice.delay)
+            if self._voice.fails_with is not None:
+                raise self._voice.fails_with
+            self._voice.spoken.append(text)
+            yield SpokenChunk(text.encode().ljust(len(text.encode()) // 2 * 2 + 2), self._voice.answers_as)
+
 
 class ScriptedAgent:
     """Answers "You said …" after `delay`, with one tool call; notes every turn id that reached the tool."""
 
     def __init__(self, delay=0.2):
         self.delay = delay
-        self.fails_with = None
+        self.fails_with = self.answers_with = None
+        self.pieces, self.piece_delay = (), 0
         self.effects = []
         self.cancelled = 0
         self.language = None
@@ -89,8 +119,10 @@ class ScriptedAgent:
             if self.fails_with is not None:
                 raise self.fails_with
             yield ToolFinished("1", "create_todo", "Adding the todo", True, "done", 1.0)
-            text = f"You said {request.transcript}."
-            yield TextDelta(text)
+            text = "".join(self.pieces) or self.answers_with or f"You said {request.transcript}."
+            for number, piece in enumerate(self.pieces or [text]):
+                await asyncio.sleep(self.piece_delay if number else 0)
+                yield TextDelta(piece)
             said = (ChatMessage("user", request.transcript), ChatMessage("assistant", text))
             yield Final(text, "todo", "offline", "rules", request.history + said)
         except (asyncio.CancelledError, GeneratorExit):
@@ -105,173 +137,295 @@ class NoTransfers:
         raise AssertionError(f"nobody asked for a human: {order}")
 
 
-class World:
-    """Session hosts in one process, reached as a relay reaches them; any can be killed."""
+class Replica:
+    """One voice replica: its registry, its sockets, and its way to the store, which can be cut."""
 
-    def __init__(self, hosts=2, transfers=None, agent=None, caller=CALLER, **settings):
+    def __init__(self, world, name):
+        self.name = name
+        self.is_dead = False
+        self.store_is_cut = False
+        self.connections = {}
+        self._world = world
+        self.gate = LoginGate(clock=asyncio.get_running_loop().time)
+        self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
+        self.registry = SessionRegistry(
+            settings=world.settings,
+            pins=world.pins,
+            throttle=world.throttle,
+            checkpoints=self,
+            services=replace(world.services, record=self._record),
+            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
+        )
+
+    @property
+    def sessions(self):
+        """How many live here."""
+        return self.registry.figures()["sessions"]
+
+    def session(self, session_id):
+        return self.registry._sessions[session_id]
+
+    def _record(self, record):
+        # a process that was killed tells nobody of the turns that it has cancelled
+        if not self.is_dead:
+            self._world.records.append(record)
+
+    def __getattr__(self, name):
+        """The store's methods, as long as it can be reached."""
+        if self.is_dead or self.store_is_cut:
+            return self._away
+        return getattr(self._world.checkpoints, name)
+
+    async def _away(self, *_, **__):
+        raise StorageError("away")
+
+
+class World:
+    """Voice replicas in one process, reached as clients reach them; any can be killed."""
+
+    def __init__(self, replicas=2, transfers=None, agent=None, caller=CALLER, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
         loop = asyncio.get_running_loop()
-        self.checkpoints = MemoryCheckpoints(clock=loop.time)
-        self.throttle = LocalThrottle(self.settings, clock=loop.time)
+        self.checkpoints = inline_checkpoints(clock=loop.time)
+        self.throttle = inline_throttle(self.settings, clock=loop.time)
         self.records = []
-        self.calls = LiveCalls("host", clock=loop.time)
+        self.calls = LiveCalls("replica", clock=loop.time)
         self.services = Services(
-            ears={"ear": self.ear},
+            recognizers={"ear": self.ear},
             voices={"voice": self.voice},
             agent=self.agent,
-            default_ear="ear",
-            default_voice="voice",
+            default_stt="ear",
+            default_tts="voice",
             transfers=transfers or NoTransfers(),
             record=self.records.append,
             watch=self.calls.watch,
             timeouts=Timeouts(hear=5, think=10, speak=5),
             wall_clock=loop.time,
         )
-        self.hosts = {}
-        self.dead = {}
-        self.hung = set()
-        self.stopping = set()
-        for _ in range(hosts):
-            self.add_host()
+        self.replicas = {}
+        self._made = 0
+        self._reconnecting = set()
+        for _ in range(replicas):
+            self.add_replica()
 
-    def add_host(self):
-        name = f"host-{len(self.hosts) + len(self.dead)}"
-        self.hosts[name] = SessionHost(
-            name,
-            settings=self.settings,
-            pins=self.pins,
-            throttle=self.throttle,
-            checkpoints=self.checkpoints,
-            services=self.services,
-        )
-        self.dead[name] = asyncio.Event()
-        return name
+    def add_replica(self):
+        replica = Replica(self, f"replica-{self._made}")
+        self._made += 1
+        self.replicas[replica.name] = replica
+        return replica
 
-    def kill(self, name):
-        """As `kill -9`: no session of it does anything any more, and no `finally` of it runs."""
-        host = self.hosts.pop(name)
-        self.dead[name].set()
-        for life in tuple(host._lives):
-            life.cancel()
+    def replica_of(self, session_id):
+        return next(r for r in self.replicas.values() if session_id in r.registry._sessions)
 
-    def host_of(self, session_id):
-        return next(name for name, host in self.hosts.items() if session_id in host._sessions)
+    def session_of(self, client):
+        return self.replica_of(client.session_id).session(client.session_id)
 
-    async def attach(self, request, *, host):
-        name = self._pick(host)
-        if name in self.hung:
-            await asyncio.Event().wait()
-        async with aclosing(_until(self.dead[name], self.hosts[name].attach(request))) as events:
-            async for event in events:
-                yield event
+    async def flush_store(self):
+        """The store loses all that it has."""
+        await self.checkpoints._sqlite.run(lambda connection: connection.executescript("DELETE FROM sessions"))
 
-    async def deliver(self, session_id, command, *, host):
-        name = self._pick(host)
-        if name in self.hung:
-            await asyncio.sleep(5)
-            raise HostLost("delivery took too long")
-        return await self.hosts[name].deliver(session_id, command)
+    @property
+    def sessions(self):
+        """How many live in all replicas."""
+        return sum(replica.sessions for replica in self.replicas.values())
 
-    def _pick(self, wanted):
-        if not self.hosts:
-            raise HostLost("no host")
-        routed = [name for name in self.hosts if name not in self.stopping]
-        return wanted if wanted in routed else min(routed, key=lambda n: self.hosts[n].figures()["sessions"])
+    def kill(self, replica):
+        """As `kill -9`: no session of it does anything any more, and its sockets break."""
+        del self.replicas[replica.name]
+        replica.is_dead = True
+        for task in (*replica.registry._lives, *replica.registry._housekeeping):
+            task.cancel()
+        for client in tuple(replica.connections):
+            client.lose()
 
-    def stop_gracefully(self, name):
-        """As Serve stops a replica: no new call goes there, open streams stay open."""
-        self.stopping.add(name)
-
-    def hang(self, name):
-        """The process stands still: streams stay open, nothing is answered any more."""
-        self.hung.add(name)
-        self.stopping.add(name)
-        for life in tuple(self.hosts[name]._lives):
-            life.cancel()
+    def lose_socket(self, client):
+        """The client's network breaks: its replica learns of it, and the client connects anew, maybe elsewhere."""
+        client.lose()
 
     @asynccontextmanager
-    async def client(self, address="203.0.113.7"):
-        """A connected socket with its relay."""
-        client = Client()
-        wall_clock = asyncio.get_running_loop().time
-        relay = Relay(client, self, self.settings, address=address, wall_clock=wall_clock)
-        running = asyncio.create_task(relay.run())
+    async def client(self, address="203.0.113.7", replica=None, comes_back=False):
+        """A connected client; with `comes_back` it connects anew when its socket breaks, as the page does."""
+        client = Client(comes_back=self._reconnect if comes_back else None)
+        client.address = address
+        self._connect(client, replica)
         try:
             yield client
         finally:
+            client.comes_back = None
             client.disconnect()
-            await running
+            await asyncio.gather(*client.tasks, return_exceptions=True)
+            await self._rest()
+
+    def _connect(self, client, replica=None):
+        replica = replica or min(self.replicas.values(), key=lambda r: r.sessions)
+        if not replica.registry._housekeeping:
+            replica.registry.start()
+        wall_clock = asyncio.get_running_loop().time
+        connection = CallerConnection(
+            client.socket,
+            replica.registry,
+            self.settings,
+            address=client.address,
+            door=replica.gate.door(client.address),
+            room=replica.room,
+            wall_clock=wall_clock,
+        )
+        replica.connections[client] = connection
+        running = asyncio.create_task(connection.run())
+        running.add_done_callback(lambda _: replica.connections.pop(client, None))
+        client.tasks.add(running)
+
+    async def _reconnect(self, client):
+        await asyncio.sleep(0.2)
+        while not self.replicas:
+            await asyncio.sleep(0.2)
+        client.socket = Socket(client)
+        self._connect(client)
+        client.say("authenticate", resume_token=client.resume_token, last_seq=client.last_seq(), **client.preferences)
 
     @asynccontextmanager
-    async def caller(self):
-        """A client that has given the right PIN and heard the greeting."""
-        async with self.client() as client:
-            await client.log_in()
+    async def caller(self, **preferences):
+        """A client that has given the right PIN and heard the greeting; it comes back by itself, as the page does."""
+        async with self.client(comes_back=True) as client:
+            await client.log_in(**preferences)
             yield client
+
+    async def _rest(self):
+        """Where nobody is left nothing has to be confirmed."""
+        for replica in self.replicas.values():
+            if not replica.sessions:
+                await replica.registry.stop()
+                replica.registry._housekeeping = []
 
     async def end(self):
         """Let every session end, so that no task is left."""
-        for host in self.hosts.values():
-            for life in tuple(host._lives):
+        for replica in self.replicas.values():
+            for life in tuple(replica.registry._lives):
                 life.cancel()
-            await asyncio.gather(*host._lives, return_exceptions=True)
+            await asyncio.gather(*replica.registry._lives, return_exceptions=True)
+            await replica.registry.stop()
 
 
-class Client:
-    """The client's end of a socket, and `ClientSocket` for the relay at once."""
+class Socket:
+    """The server's end of a client's WebSocket."""
 
-    def __init__(self):
-        self._to_server = asyncio.Queue()
-        self._from_server = asyncio.Queue()
-        self.received = []
-        self.heard = bytearray()
-        self.hears = asyncio.Event()
-        self.closed_with = None
-        self.resume_token = None
-        self.session_id = None
-
-    # the relay's side
+    def __init__(self, client):
+        self._client = client
+        self.to_server = asyncio.Queue()
+        self.is_open = True
 
     async def receive(self):
-        frame = await self._to_server.get()
+        frame = await self.to_server.get()
         if frame is None:
-            self._to_server.put_nowait(None)
+            self.to_server.put_nowait(None)
             raise ClientGone
         return frame
 
     async def send(self, text):
-        if self.closed_with is not None:
+        if not self.is_open:
             raise ClientGone
-        message = json.loads(text)
-        self.received.append(message)
-        self._from_server.put_nowait(message)
+        self._client.take(json.loads(text))
 
-    async def send_audio(self, pcm):
-        if self.closed_with is not None:
+    async def send_sound(self, frame):
+        if not self.is_open:
             raise ClientGone
-        self.heard += pcm
-        self.hears.set()
+        self._client.take_sound(frame)
+
+    def allow_large_messages(self):
+        pass
 
     async def close(self, code):
-        if self.closed_with is None:
-            self.closed_with = code
-            self._to_server.put_nowait(None)
-            self._from_server.put_nowait({"type": "closed", "code": code})
+        if self.is_open:
+            self.break_off()
+            self._client.closed(code)
 
-    # the client's side
+    def break_off(self):
+        self.is_open = False
+        self.to_server.put_nowait(None)
+
+
+class Client:
+    """A client. It keeps what it said until that is answered, and gives it again after a loss, as the page does."""
+
+    def __init__(self, comes_back=None):
+        self.comes_back = comes_back
+        self.socket = Socket(self)
+        self.tasks = set()
+        self.preferences = {}
+        self._from_server = asyncio.Queue()
+        self.received = []
+        self.heard = bytearray()
+        self.frames = []
+        self.hears = asyncio.Event()
+        self.closed_with = None
+        self.resume_token = None
+        self.session_id = None
+        self._unanswered = {}
+        self._turns = {}
+        self._numbers = iter(range(10_000))
+
+    # what the server sends
+
+    def take(self, message):
+        self.received.append(message)
+        self._from_server.put_nowait(message)
+        match message["type"]:
+            case "auth_ok":
+                self.remember(message)
+                if message["resumed"]:
+                    self._give_again(message.get("pending_utterance_id"))
+            case "processing_start":
+                self._turns[message["turn_id"]] = message.get("utterance_id")
+            case "agent_final" | "error":
+                self._unanswered.pop(self._turns.get(message.get("turn_id")), None)
+
+    def take_sound(self, frame):
+        if self.preferences.get("audio") == "stream":
+            header = FrameHeader.unpack(frame)
+            self.frames.append((header, frame[HEADER_BYTES:]))
+            frame = frame[HEADER_BYTES:]
+            self._from_server.put_nowait({"type": "sound", "header": header, "pcm": frame})
+        self.heard += frame
+        self.hears.set()
+
+    def closed(self, code):
+        self.closed_with = code
+        self._from_server.put_nowait({"type": "closed", "code": code})
+
+    # what the client does
 
     def disconnect(self):
         if self.closed_with is None:
             self.closed_with = 1006
-        self._to_server.put_nowait(None)
+        self.socket.break_off()
+
+    def lose(self):
+        """The connection breaks."""
+        self.socket.break_off()
+        if self.comes_back is not None:
+            self.tasks.add(asyncio.create_task(self.comes_back(self)))
+        elif self.closed_with is None:
+            self.closed(1006)
 
     def say(self, type_, **fields):
-        self._to_server.put_nowait(json.dumps({"type": type_, **fields}))
+        if type_ == "text_input":
+            fields.setdefault("utterance_id", f"u-{id(self)}-{next(self._numbers)}")
+            self._unanswered[fields["utterance_id"]] = [(type_, fields)]
+        self._send(type_, fields)
+
+    def _send(self, type_, fields):
+        self.socket.to_server.put_nowait(json.dumps({"type": type_, **fields}))
 
     def say_raw(self, frame):
-        self._to_server.put_nowait(frame)
+        self.socket.to_server.put_nowait(frame)
+
+    def _give_again(self, pending):
+        ids = list(self._unanswered)
+        for utterance_id in ids[ids.index(pending) + 1 if pending in ids else 0 :]:
+            for type_, fields in self._unanswered[utterance_id]:
+                self._send(type_, fields)
 
     async def next(self, wait=60):
         async with asyncio.timeout(wait):
@@ -285,39 +439,48 @@ class Client:
                 return message
 
     async def log_in(self, pin=PIN, **preferences):
+        self.preferences = preferences
         await self.until("auth_required")
         self.say("authenticate", pin=pin, **preferences)
         ok = await self.until("auth_ok")
-        self.remember(ok)
         await self.until("greeting")
         return ok
 
-    async def resume(self, resume_token, last_seq):
+    async def resume(self, resume_token, last_seq, **preferences):
+        self.preferences = preferences
         await self.until("auth_required")
-        self.say("authenticate", resume_token=resume_token, last_seq=last_seq)
-        ok = await self.until("auth_ok")
-        self.remember(ok)
-        return ok
+        self.say("authenticate", resume_token=resume_token, last_seq=last_seq, **preferences)
+        return await self.until("auth_ok")
 
     def remember(self, ok):
         self.resume_token, self.session_id = ok["resume_token"], ok["session_id"]
 
     def speak(self, utterance_id=None, audio=AUDIO, **extra):
-        extra |= {"utterance_id": utterance_id} if utterance_id else {}
-        self.say("start_recording", **extra)
-        self.say("audio_chunk", sequence=0, data_b64=base64.b64encode(audio).decode())
-        self.say("stop_recording")
+        """Say something; with an id it is given again when it is lost, as the page does."""
+        messages = [
+            ("start_recording", {"utterance_id": utterance_id, **extra} if utterance_id else extra),
+            ("audio_chunk", {"sequence": 0, "data_b64": base64.b64encode(audio).decode()}),
+            ("stop_recording", {}),
+        ]
+        if utterance_id:
+            self._unanswered[utterance_id] = messages
+        for type_, fields in messages:
+            self._send(type_, fields)
 
     async def answer(self):
         """The messages of a turn up to its last audio."""
         messages = []
         while True:
             messages.append(await self.next())
-            if messages[-1]["type"] == "audio_chunk" and messages[-1]["is_final"]:
+            last = messages[-1]
+            if last["type"] == "audio_chunk" and last["is_final"]:
+                return messages
+            if last["type"] == "sound" and last["header"].is_last:
                 return messages
 
     def last_seq(self):
-        return max((m.get("seq", 0) for m in self.received), default=0)
+        numbers = [m.get("seq", 0) for m in self.received] + [header.seq for header, _ in self.frames]
+        return max(numbers, default=0)
 
 
 def types(messages):
@@ -328,26 +491,4 @@ def spoken(messages):
     return " ".join(base64.b64decode(m["data_b64"]).decode() for m in messages if m.get("data_b64"))
 
 
-async def _until(dead, events):
-    """The events until `dead` is set, then `HostLost`."""
-    death = asyncio.create_task(dead.wait())
-    following = None
-    try:
-        while True:
-            following = asyncio.create_task(anext(events, None))
-            await asyncio.wait((death, following), return_when=asyncio.FIRST_COMPLETED)
-            if death.done():
-                raise HostLost("killed")
-            event = following.result()
-            if event is None:
-                return
-            yield event
-    finally:
-        death.cancel()
-        if following is not None:
-            following.cancel()
-        await asyncio.gather(*filter(None, (death, following)), return_exceptions=True)
-        await events.aclose()
-
-
-__all__ = ["PIN", "Client", "OpenSession", "World", "spoken", "types"]
+__all__ = ["PIN", "Client", "World", "spoken", "types"]

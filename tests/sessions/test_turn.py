@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from convonet.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
+from convonet.protocol.frames import SoundKind
 from convonet.sessions.conversation import Conversation
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
@@ -74,6 +75,7 @@ async def test_a_spoken_turn_sends_its_messages_in_order_and_the_transcript_befo
             "transcript_final",
             "tool_event",
             "tool_event",
+            "agent_stream_chunk",
             "agent_final",
             "audio_chunk",
         ]
@@ -221,7 +223,8 @@ async def test_a_voice_that_crashes_ends_the_turn_and_the_answer_is_remembered()
         world.voice.fails_with = None
         client.say("text_input", text="and now")
         assert "You said and now." in spoken(await client.answer())
-        session = world.hosts[world.host_of(client.session_id)]._sessions[client.session_id]
+        await asyncio.sleep(0.1)
+        session = world.session_of(client)
         assert [m.content for m in session.conversation.history if m.role == "user"] == [
             "add buy milk to my todo list",
             "and now",
@@ -294,7 +297,7 @@ async def test_hanging_up_ends_the_session_for_good():
         token = client.resume_token
         client.say("hangup")
         assert (await client.until("closed"))["code"] == 1000
-    assert all(host.figures()["sessions"] == 0 for host in world.hosts.values())
+    assert world.sessions == 0
     async with world.client() as again:
         await again.until("auth_required")
         again.say("authenticate", resume_token=token, last_seq=0)
@@ -308,4 +311,126 @@ async def test_a_session_that_nobody_uses_ends_and_says_so():
     async with world.caller() as client:
         assert (await client.until("error"))["code"] == "session_ended"
         assert (await client.until("closed"))["code"] == 1000
+    await world.end()
+
+
+# -- streamed answers
+
+
+def sounds(messages):
+    return [(m["header"], m["pcm"]) for m in messages if m["type"] == "sound"]
+
+
+@virtual_time
+async def test_a_client_that_streams_gets_the_sound_as_it_is_made_in_numbered_frames():
+    world = World()
+    world.agent.answers_with = "One sentence. And another one."
+    async with world.caller(audio="stream") as client:
+        client.speak()
+        messages = await client.answer()
+        start = next(m for m in messages if m["type"] == "processing_start")
+        frames = sounds(messages)
+        assert [pcm.decode().strip() for _, pcm in frames] == ["One sentence.", "And another one.", ""]
+        assert {(h.kind, h.turn_number) for h, _ in frames} == {(SoundKind.ANSWER_PCM16, start["turn_number"])}
+        assert [h.is_last for h, _ in frames] == [False, False, True]
+        positions = [h.first_sample for h, _ in frames]
+        assert positions == [0, len(frames[0][1]) // 2, (len(frames[0][1]) + len(frames[1][1])) // 2]
+        numbers = [m["header"].seq if m["type"] == "sound" else m["seq"] for m in messages]
+        assert numbers == sorted(set(numbers))
+        assert "audio_chunk" not in types(messages)
+    await world.end()
+
+
+@virtual_time
+async def test_a_client_that_does_not_ask_for_a_stream_gets_no_binary_frame():
+    world = World()
+    async with world.caller() as client:
+        client.speak()
+        assert "audio_chunk" in types(await client.answer())
+        assert client.heard == b""
+    await world.end()
+
+
+@virtual_time
+async def test_a_sentence_is_spoken_before_the_answer_is_complete():
+    world = World()
+    world.agent.pieces = ["The first is done. ", "The second takes long."]
+    world.agent.piece_delay = 3
+    async with world.caller(audio="stream") as client:
+        client.speak()
+        first = await client.until("sound")
+        assert first["pcm"].decode().strip() == "The first is done."
+        assert not any(m["type"] == "agent_final" for m in client.received)
+        await client.answer()
+    await world.end()
+
+
+@virtual_time
+async def test_the_answers_text_is_shown_while_it_is_written():
+    world = World()
+    world.agent.pieces = ["The first is done. ", "The second too."]
+    async with world.caller() as client:
+        client.speak()
+        messages = await client.answer()
+        shown = "".join(m["text_chunk"] for m in messages if m["type"] == "agent_stream_chunk")
+        assert shown == next(m for m in messages if m["type"] == "agent_final")["text"]
+    await world.end()
+
+
+@virtual_time
+async def test_a_cancel_stops_a_streamed_answer_in_mid_sound():
+    world = World()
+    world.agent.answers_with = " ".join(f"Sentence number {n} is here." for n in range(20))
+    world.voice.delay = 0.2
+    async with world.caller(audio="stream") as client:
+        client.speak()
+        await client.until("sound")
+        client.say("cancel")
+        await client.until("playback_stop")
+        await asyncio.sleep(1)
+        heard = len(client.frames)
+        await asyncio.sleep(10)
+        assert len(client.frames) == heard < 8
+        assert len(world.voice.spoken) < 8, "the voice's work is stopped too"
+    await world.end()
+
+
+@virtual_time
+async def test_a_streamed_answer_that_nobody_can_speak_is_still_shown_and_ends():
+    world = World()
+    async with world.caller(audio="stream") as client:
+        world.voice.fails_with = SpeechUnavailable("down")
+        client.speak()
+        messages = await client.answer()
+        assert "agent_final" in types(messages)
+        assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
+        ((header, pcm),) = sounds(messages)
+        assert (header.is_last, pcm) == (True, b"")
+    await world.end()
+
+
+@virtual_time
+async def test_a_voice_that_hangs_ends_the_turn_after_its_time():
+    world = World()
+    world.voice.delay = 10_000
+    async with world.caller(audio="stream") as client:
+        client.speak()
+        messages = await client.answer()
+        assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
+        client.say("text_input", text="and now")
+        assert (await client.until("agent_final"))["text"] == "You said and now."
+    await world.end()
+
+
+@virtual_time
+async def test_a_failed_turn_is_excused_aloud_in_the_stream_too():
+    world = World()
+    world.agent.fails_with = AgentError("down")
+    async with world.caller(audio="stream") as client:
+        client.speak()
+        messages = await client.answer()
+        told = next(m for m in messages if m["type"] == "error")
+        assert b"".join(pcm for _, pcm in sounds(messages)).decode().replace(" ", "") == told["message"].replace(
+            " ", ""
+        )
     await world.end()

@@ -1,18 +1,23 @@
-"""Deepgram through its own SDK, against a loopback server that speaks its wire format and has its failures."""
+"""Recognition and whole files of speech by Deepgram, against a loopback server with its wire format and failures."""
 
 import asyncio
 import io
+import json
 import time
-import wave
 
 import av
+import httpx
 import pytest
+from deepgram import AsyncDeepgramClient
+from deepgram.environment import DeepgramClientEnvironment
+from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
 
 from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
-from convonet.speech.deepgram import DeepgramSpeech
+from convonet.speech.deepgram.speech import DeepgramSpeech
 from tests.vendors.deepgram import DeepgramServer, Fault
+from tests.vendors.deepgram_socket import text_in
 
 ENGLISH = Language("en-US")
 RECORDING = Utterance(b"\x1a\x45\xdf\xa3 opaque to the client")
@@ -27,14 +32,10 @@ async def server():
 
 @pytest.fixture
 async def deepgram(server):
-    speech = DeepgramSpeech(
-        Settings(
-            DEEPGRAM_API_KEY=KEY,
-            DEEPGRAM_BASE_URL=server.url,
-            CONVONET_STT_TIMEOUT_S=2.0,
-            CONVONET_TTS_TIMEOUT_S=2.0,
-        )
+    settings = Settings(
+        DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url, CONVONET_STT_TIMEOUT_S=2.0, CONVONET_TTS_TIMEOUT_S=2.0
     )
+    speech = DeepgramSpeech(settings, tts_sockets=2)
     yield speech
     await speech.close()
 
@@ -50,6 +51,29 @@ def speak(deepgram, text="I added it."):
 CALLS = pytest.mark.parametrize("call", [hear, speak])
 
 
+async def test_the_loopback_speaks_the_wire_that_the_sdk_knows(server):
+    sockets = server.url.replace("http", "ws")
+    there = DeepgramClientEnvironment(base=server.url, production=sockets, agent=sockets, agent_rest=server.url)
+    raw = {"model": "aura-2-thalia-en", "encoding": "linear16"}
+    async with httpx.AsyncClient() as http:
+        sdk = AsyncDeepgramClient(api_key=KEY, environment=there, httpx_client=http)
+        heard = await sdk.listen.v1.media.transcribe_file(request=RECORDING.audio, model="nova-3", language="en-US")
+        assert heard.results.channels[0].alternatives[0].transcript == "add buy milk to my todo list"
+        spoken = sdk.speak.v1.audio.generate(text="Hello.", container="none", **raw)
+        assert text_in(b"".join([piece async for piece in spoken])) == "Hello."
+    async with sdk.speak.v1.connect(sample_rate="24000", **raw) as socket:
+        await socket.send_text(SpeakV1Text(text="Hello."))
+        await socket.send_flush()
+        got = [await socket.recv()]
+        while getattr(got[-1], "type", "") != "Flushed":
+            got.append(await socket.recv())
+        await socket.send_clear()
+        assert (await socket.recv()).type == "Cleared"
+    assert got[0].type == "Metadata"
+    assert text_in(b"".join(got[1:-1])) == "Hello."
+    assert not server.complaints
+
+
 async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, server):
     server.transcripts = ["Add buy milk."]
     transcript = await hear(deepgram)
@@ -62,14 +86,20 @@ async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, ser
     assert request.path == "/v1/listen"
     assert request.body == RECORDING.audio
     assert request.headers["authorization"] == f"Token {KEY}"
-    assert request.query["model"] == ["nova-3"]
-    assert request.query["language"] == ["en-US"]
+    assert request.query == {"model": ["nova-3"], "language": ["en-US"], "smart_format": ["true"]}
 
 
-async def test_pcm16_is_sent_with_a_header_that_tells_its_rate(deepgram, server):
+async def test_pcm16_is_sent_as_it_is_with_its_rate(deepgram, server):
     await hear(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
-    with wave.open(io.BytesIO(server.requests[0].body)) as sent:
-        assert (sent.getframerate(), sent.getnchannels(), sent.getnframes()) == (8_000, 1, 800)
+    (request,) = server.requests
+    assert request.body == b"\1\0" * 800
+    assert (request.query["encoding"], request.query["sample_rate"]) == (["linear16"], ["8000"])
+
+
+async def test_a_recording_of_three_megabytes_is_sent_whole(deepgram, server):
+    recording = bytes(range(256)) * 12_000
+    await hear(deepgram, Utterance(recording))
+    assert server.requests[0].body == recording
 
 
 async def test_a_text_becomes_mp3(deepgram, server):
@@ -79,9 +109,8 @@ async def test_a_text_becomes_mp3(deepgram, server):
         assert file.streams.audio[0].duration
     (request,) = server.requests
     assert request.path == "/v1/speak"
-    assert request.query["model"] == ["aura-2-thalia-en"]
-    assert request.query["encoding"] == ["mp3"]
-    assert request.body == b'{"text":"I added it."}'
+    assert request.query == {"model": ["aura-2-thalia-en"], "encoding": ["mp3"]}
+    assert json.loads(request.body) == {"text": "I added it."}
 
 
 async def test_an_empty_transcript_is_no_speech(deepgram, server):
@@ -104,7 +133,7 @@ async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgr
 
 
 @CALLS
-@pytest.mark.parametrize("status", [401, 402, 403, 404])
+@pytest.mark.parametrize("status", [307, 401, 402, 403, 404])
 async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
     server.fail_with(Fault(status=status))
     with pytest.raises(SpeechUnavailable) as failure:
@@ -151,8 +180,9 @@ async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(dee
 
 
 @CALLS
-async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call):
-    server.fail_with(Fault(kind="hang"))
+@pytest.mark.parametrize("kind", ["hang", "stall"])
+async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call, kind):
+    server.fail_with(Fault(kind=kind))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable, match="2 s"):
         await call(deepgram)
@@ -176,7 +206,7 @@ async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram,
 
 async def test_nobody_listening_is_a_failure_of_the_provider(unused_tcp_port):
     settings = Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
-    speech = DeepgramSpeech(settings)
+    speech = DeepgramSpeech(settings, tts_sockets=1)
     with pytest.raises(SpeechUnavailable):
         await hear(speech)
     await speech.close()
@@ -201,3 +231,19 @@ async def test_turns_share_one_connection(deepgram, server):
         await hear(deepgram)
         await speak(deepgram)
     assert server.connections == 1
+
+
+async def test_the_first_utterance_finds_a_connection_that_is_open(deepgram, server):
+    await deepgram.start()
+    await hear(deepgram)
+    assert (server.greeted, server.connections) == (1, 1)
+    deepgram.begin_answer(language=ENGLISH)
+    await hear(deepgram)
+    assert server.greeted == 1, "one that was just used needs no warming"
+
+
+async def test_the_caller_who_is_answered_first_finds_a_connection_too(deepgram, server):
+    deepgram.begin_answer(language=ENGLISH)
+    async with asyncio.timeout(5):
+        while not server.greeted:
+            await asyncio.sleep(0.01)

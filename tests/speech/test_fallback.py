@@ -1,12 +1,15 @@
 """A turn goes on when its speech provider does not."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
 from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.speech.answers import SentenceAnswer
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
-from convonet.speech.fallback import COOL_DOWN_S, PATIENCE_S, SpeechWithFallback
+from convonet.speech.fallback import SpeechWithFallback
+from convonet.speech.pair import COOL_DOWN_S, PATIENCE_S
 from tests.virtual_time import virtual_time
 
 ENGLISH = Language("en-US")
@@ -21,6 +24,7 @@ class Provider:
         self.takes_s = takes_s
         self.error = error
         self.asked = 0
+        self.begun = 0
         self.cancelled = 0
 
     async def transcribe(self, utterance, *, language):
@@ -30,6 +34,14 @@ class Provider:
     async def synthesize(self, text, *, language):
         await self._work()
         return SpokenAudio(b"spoken", "audio/mpeg", self.name)
+
+    def begin_answer(self, *, language):
+        self.begun += 1
+        return SentenceAnswer(self._say, self.name)
+
+    async def _say(self, sentence):
+        await self._work()
+        yield sentence.encode("utf-16-le")
 
     async def _work(self):
         self.asked += 1
@@ -155,3 +167,115 @@ async def test_barge_in_stops_whoever_is_working():
         await turn
     await asyncio.sleep(0)
     assert (deepgram.cancelled, local.cancelled) == (1, 1)
+
+
+# -- answers that are streamed
+
+
+async def said(answer):
+    """Who said what, chunk by chunk."""
+    async with aclosing(answer.chunks()) as chunks:
+        return [(chunk.provider, chunk.pcm.decode("utf-16-le")) async for chunk in chunks]
+
+
+async def answered(speech, *sentences):
+    answer = speech.begin_answer(language=ENGLISH)
+    for sentence in sentences:
+        answer.speak(sentence)
+    answer.finish()
+    return await said(answer)
+
+
+@virtual_time
+async def test_a_healthy_voice_speaks_the_answer_alone():
+    local = Provider("local")
+    speech = pair(Provider("deepgram"), local)
+    assert await answered(speech, "One.", "Two.") == [("deepgram", "One."), ("deepgram", "Two.")]
+    assert local.begun == 0
+
+
+@virtual_time
+async def test_an_answer_without_text_asks_nobody():
+    speech = pair(Provider("deepgram", error=SpeechUnavailable("402")))
+    assert await answered(speech) == []
+
+
+@virtual_time
+async def test_a_voice_that_fails_is_replaced_within_the_answer_and_left_alone_for_a_while():
+    deepgram = Provider("deepgram", error=SpeechUnavailable("402"))
+    speech = pair(deepgram)
+    assert await answered(speech, "One.", "Two.") == [("local", "One."), ("local", "Two.")]
+    assert await answered(speech, "One.") == [("local", "One.")]
+    assert deepgram.begun == 1
+    await asyncio.sleep(COOL_DOWN_S)
+    deepgram.error = None
+    assert await answered(speech, "One.") == [("deepgram", "One.")]
+
+
+@virtual_time
+async def test_a_voice_that_gives_no_sound_is_replaced_when_patience_ends_which_begins_with_the_text():
+    deepgram = Provider("deepgram", takes_s=60.0)
+    answer = pair(deepgram, Provider("local", takes_s=0.5)).begin_answer(language=ENGLISH)
+    listening = asyncio.create_task(said(answer))
+    await asyncio.sleep(10.0)
+    assert deepgram.asked == 0
+    answer.speak("One.")
+    answer.finish()
+    assert await listening == [("local", "One.")]
+    assert asyncio.get_running_loop().time() == pytest.approx(10.0 + PATIENCE_S + 0.5)
+    assert deepgram.cancelled == 1
+
+
+@virtual_time
+async def test_a_slow_voice_that_is_still_first_is_kept():
+    local = Provider("local", takes_s=2.0)
+    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    assert await answered(speech, "One.") == [("deepgram", "One.")]
+    assert local.cancelled == 1
+
+
+@virtual_time
+async def test_an_answer_that_breaks_off_is_spoken_on_from_the_sentence_that_did_not_sound():
+    deepgram = Provider("deepgram")
+    answer = pair(deepgram).begin_answer(language=ENGLISH)
+    listening = asyncio.create_task(said(answer))
+    answer.speak("One.")
+    await asyncio.sleep(1.0)
+    deepgram.error = SpeechUnavailable("503")
+    answer.speak("Two.")
+    await asyncio.sleep(1.0)
+    answer.speak("Three.")
+    answer.finish()
+    assert await listening == [("deepgram", "One."), ("local", "Two."), ("local", "Three.")]
+
+
+@virtual_time
+async def test_when_no_voice_can_the_turn_is_told():
+    both = [Provider(name, error=SpeechUnavailable("down")) for name in ("deepgram", "local")]
+    with pytest.raises(SpeechUnavailable):
+        await answered(pair(*both), "One.")
+
+
+@virtual_time
+async def test_barge_in_stops_all_voices_that_are_at_work():
+    deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
+    listening = asyncio.create_task(answered(pair(deepgram, local), "One.", "Two.", "Three."))
+    await asyncio.sleep(PATIENCE_S + 1.0)
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
+    assert (deepgram.cancelled, local.cancelled) == (2, 2), "two sentences are being made at once"
+
+
+@virtual_time
+async def test_barge_in_between_two_chunks_stops_the_voice():
+    deepgram = Provider("deepgram", takes_s=1.0)
+    answer = pair(deepgram).begin_answer(language=ENGLISH)
+    for sentence in ("One.", "Two.", "Three.", "Four."):
+        answer.speak(sentence)
+    async with aclosing(answer.chunks()) as chunks:
+        assert (await anext(chunks)).provider == "deepgram"
+    asked = deepgram.asked
+    answer.speak("Five.")
+    await asyncio.sleep(5.0)
+    assert deepgram.asked == asked <= 3

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
-from convonet.speech.base import Language, Utterance
+from convonet.speech.base import ANSWER_RATE, Language, Utterance
 from convonet.speech.local.service import MAX_UTTERANCES
 from tests.speech_samples import (
     TODO_SENTENCES,
@@ -99,6 +99,14 @@ async def test_an_answer_is_spoken_as_mp3_that_can_be_understood(local_speech):
     assert 1.0 < samples.size / 16_000 < 4.0
     assert len(spoken.audio) < 40_000
     assert "pay the rent" in await heard(local_speech, Utterance(webm_bytes(samples)))
+
+
+async def test_a_sentence_of_a_streamed_answer_is_raw_sound_that_can_be_understood(local_speech):
+    sentence = "Remind me to pay the rent tomorrow."
+    pcm = await local_speech.sound(sentence)
+    file = await local_speech.synthesize(sentence, language=ENGLISH)
+    assert len(pcm) / 2 / ANSWER_RATE == pytest.approx(samples_of(file.audio).size / 16_000, abs=0.1)
+    assert "pay the rent" in await heard(local_speech, Utterance(pcm, "pcm16", ANSWER_RATE))
 
 
 async def test_a_text_without_end_is_spoken_up_to_the_limit(local_speech):

@@ -6,12 +6,12 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from convonet.auth.throttle import LocalThrottle
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
 from convonet.web.refusals import answer_refusals
 from tests.domains.conftest import database, database_url
+from tests.fixtures.sqlite import inline_throttle
 
 __all__ = ["database", "database_url"]
 
@@ -32,7 +32,7 @@ async def dora(accounts):
 async def browser(accounts, tmp_path):
     """A browser on a page of the application; cookies are kept."""
     settings = Settings(CONVONET_DATA_DIR=tmp_path)
-    login = StaffLogin(accounts, LocalThrottle(settings), settings)
+    login = StaffLogin(accounts, inline_throttle(settings), settings)
     app = FastAPI()
     answer_refusals(app)
     app.include_router(login.router())

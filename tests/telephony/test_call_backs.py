@@ -62,12 +62,12 @@ async def test_a_known_number_is_told_by_its_end(call_centre):
         assert await centre.ledger.call_backs() == []
 
 
-async def test_a_number_that_is_not_known_is_asked_for_also_when_the_host_of_the_session_dies(call_centre):
+async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_replica_dies(call_centre):
     async with call_centre() as centre, centre.caller() as client:
         await nobody_knows_the_number(centre)
         await offered_a_call_back(client)
         assert await say(client, "yes please") == "What number can we reach you at?"
-        centre.sessions.kill(centre.sessions.host_of(client.session_id))
+        centre.sessions.kill(centre.sessions.replica_of(client.session_id))
         assert await say(client, "415 555 0142") == "I heard 4 1 5, 5 5 5, 0 1 4 2. Is that right?"
         assert await centre.ledger.call_backs() == []
         assert "ending in 0142" in await say(client, "yes")

@@ -12,8 +12,7 @@ from tests.sessions.doubles import CALLER
 
 
 def conversation_of(centre, client):
-    host = centre.sessions.hosts[centre.sessions.host_of(client.session_id)]
-    return host._sessions[client.session_id].conversation
+    return centre.sessions.session_of(client).conversation
 
 
 def tone(hz, rate, seconds=1.0):
@@ -108,15 +107,15 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert ("user", "so far so good") in history
         assert ("assistant", "(Dora) so far so good") in history
         assert calls[0].asked_at < calls[0].connected_at < calls[0].ended_at
-        assert not centre.twilio.open_calls
+        await centre.all_calls_over()
         assert len(centre.twilio.calls) == 1
         assert set(centre.twilio.answers) <= {200, 204}
 
 
 async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_centre):
     async with call_centre() as centre:
-        for host in centre.sessions.hosts.values():
-            host._pins = OpenDoor(CALLER)
+        for replica in centre.sessions.replicas.values():
+            replica.registry._pins = OpenDoor(CALLER)
         desk = await centre.desk().ready()
         async with centre.caller() as client:
             client.say("text_input", text="a human please")
@@ -155,7 +154,7 @@ async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_centre
         assert (calls[0].id, calls[0].outcome) == (whole, "ended")
         assert calls[0].connected_at is not None
         assert await dora.does(DeskAction.READY)
-        assert not centre.twilio.open_calls
+        await centre.all_calls_over()
 
 
 async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_centre):

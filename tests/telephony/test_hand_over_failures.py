@@ -373,27 +373,30 @@ async def test_the_replica_that_twilio_reaches_may_die(call_centre, state):
         await talks_in_the_end(state, centre, client, desk, leg)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same replica", "another replica"])
 @pytest.mark.parametrize("state", STATES)
-async def test_the_replica_that_holds_the_caller_may_die(call_centre, state):
+async def test_the_callers_socket_may_be_lost(call_centre, state, elsewhere):
     async with call_centre() as centre:
         desk = await centre.desk().ready()
         async with centre.caller() as client:
             leg = await brought_to(state, centre, client, desk)
             token, seq = client.resume_token, client.last_seq()
-        async with centre.sessions.client() as again:
+            held_by = centre.sessions.replica_of(client.session_id)
+        replicas = centre.sessions.replicas.values()
+        replica = next(each for each in replicas if (each is not held_by) is elsewhere)
+        async with centre.sessions.client(replica=replica) as again:
             await again.resume(token, seq)
             # the page may have been loaded anew
-            shown = "ringing" if state == "whisper" else state
-            assert (await told(again, shown))["seq"] == 0
+            await told(again, "ringing" if state == "whisper" else state)
             await talks_in_the_end(state, centre, again, desk, leg)
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_the_host_of_the_session_may_die(call_centre, state):
+async def test_the_voice_replica_of_the_caller_may_die(call_centre, state):
     async with call_centre() as centre, centre.caller() as client:
         desk = await centre.desk().ready()
         leg = await brought_to(state, centre, client, desk)
-        centre.sessions.kill(centre.sessions.host_of(client.session_id))
+        centre.sessions.kill(centre.sessions.replica_of(client.session_id))
         await talks_in_the_end(state, centre, client, desk, leg)
         await goes_on_with_the_agent(client)
 

@@ -1,4 +1,4 @@
-"""A whole call centre in one process: relay, session, host of the hand-overs, gate and lines are the real ones.
+"""A whole call center in one process: connection, session, host of the hand-overs, gate and lines are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
 """
@@ -13,13 +13,11 @@ from fastapi import FastAPI
 from actors.transfer_host import TransferHost
 from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta, TransferContext
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
-from convonet.auth.throttle import LocalThrottle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
 from convonet.ids import DEMO_USER_ID
 from convonet.settings import Settings
-from convonet.storage.checkpoints import MemoryCheckpoints
 from convonet.storage.database import Database
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
@@ -27,6 +25,7 @@ from convonet.telephony.ledger import Ledger
 from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
 from convonet.telephony.twilio import TwilioBridge
 from convonet.web.service import http_service
+from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 from tests.sessions.doubles import ScriptedEar, ScriptedVoice
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
@@ -213,7 +212,7 @@ class CallCentre:
             VOICE_GATEWAY_PUBLIC_URL=PUBLIC,
             **self._settings,
         )
-        self.checkpoints = MemoryCheckpoints()
+        self.checkpoints = inline_checkpoints()
         self.bridge = TwilioBridge(self.settings)
         self._stack.push_async_callback(self.bridge.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
@@ -276,6 +275,12 @@ class CallCentre:
         async with self.sessions.caller() as client:
             yield client
 
+    async def all_calls_over(self):
+        """Twilio has ended every call."""
+        async with asyncio.timeout(10):
+            while self.twilio.open_calls:
+                await asyncio.sleep(0.02)
+
     async def connected(self, client, desk):
         """Caller and desk hear each other; returns the leg."""
         client.say("text_input", text="a human please")
@@ -336,5 +341,5 @@ def gate_of(centre):
 def desks_of(centre):
     """The desks' application as a replica serves it."""
     notes = CrmNotes(centre.database, centre.settings)
-    throttle = LocalThrottle(centre.settings)
+    throttle = inline_throttle(centre.settings)
     return Served("/call-center", application(centre.database, centre.settings, throttle, centre.office, notes))

@@ -18,15 +18,13 @@ from pydantic import SecretStr
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
-from convonet.auth.throttle import LocalThrottle
 from convonet.auth.tokens import mint_caller_token
 from convonet.domains.crm.application import application as crm_application
 from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
-from convonet.speech.deepgram import DeepgramSpeech
-from convonet.storage.checkpoints import MemoryCheckpoints
+from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
 from convonet.tracing import export
 from convonet.tracing.carried import carried, serving
@@ -35,6 +33,7 @@ from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
 from tests.domains.conftest import ALICE, SECRET
 from tests.fixtures.ports import free_port
+from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 from tests.vendors import openai
 from tests.vendors.chat import ChatServer, Reply
 from tests.vendors.deepgram import DeepgramServer
@@ -43,7 +42,7 @@ TOKEN = "a service token of thirty-two characters"
 ABOVE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """The example of the W3C's document."""
 
-PARTS = "actors.session_host, convonet.gateway.relay, convonet.mcp.server, convonet.web.traced"
+PARTS = "actors.session_registry, convonet.gateway.connection, convonet.mcp.server, convonet.web.traced"
 
 
 def exporters():
@@ -194,7 +193,7 @@ async def asked(app, method, path, *, token=None, **more):
 async def test_only_who_has_the_service_token_may_name_the_trace(traced, collector, tmp_path, token, above):
     tracing = traced()
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as world:
-        callers, threads = Callers(world.database, "UTC"), Threads(MemoryCheckpoints())
+        callers, threads = Callers(world.database, "UTC"), Threads(inline_checkpoints())
         api = AgentApi(world.agent, world.agent.models, callers, threads, lambda _: None)
         app = application(api, ServiceToken(SecretStr(TOKEN), "AGENT_SERVICE_TOKEN"), lambda _: nullcontext())
         body = {"prompt": "add buy milk to my list", "user_id": (await world.caller()).user_id}
@@ -217,7 +216,7 @@ async def test_only_who_has_the_service_token_may_name_the_trace(traced, collect
 async def test_the_crm_believes_its_services_and_the_restaurant_nobody(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, LocalThrottle(settings), Visits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), Visits.of(settings))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")
@@ -244,7 +243,7 @@ async def test_a_tool_server_believes_who_has_a_callers_token_and_no_other(trace
 
 
 async def heard_and_spoken(server):
-    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url))
+    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
     await deepgram.transcribe(Utterance(b"\x1a\x45\xdf\xa3"), language=Language("en-US"))
     await deepgram.synthesize("I added it.", language=Language("en-US"))
     await deepgram.close()

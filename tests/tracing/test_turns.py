@@ -12,7 +12,7 @@ from tests.agents.conftest import running_world
 from tests.sessions.doubles import PIN, World
 from tests.virtual_time import virtual_time
 
-TURN = "utterance > turn"
+TURN = "turn"
 AGENT = f"{TURN} > think > agent"
 TOOL = f"{AGENT} > execute_tool"
 SAID = "add buy zucchini to my todo list"
@@ -48,9 +48,8 @@ async def test_a_turn_is_one_trace_from_the_voice_replica_to_the_tool(traced, tm
     tracing.flush()
     (trace,) = tracing.collector.traces()
     (root,) = trace.roots
-    assert (root.name, root.kind, root.parent_id) == ("utterance", "server", "")
+    assert (root.name, root.kind, root.parent_id) == ("turn", "server", "")
     assert trace.paths() == {
-        "utterance": 1,
         TURN: 1,
         f"{TURN} > hear": 1,
         f"{TURN} > think": 1,
@@ -72,7 +71,7 @@ async def test_spans_say_whose_turn_it_was_and_who_worked_on_it(traced, tmp_path
     seen = tracing.collector
     called, served = seen.named("execute_tool")
     turn_id = seen.one("turn").attributes["convonet.turn.id"]
-    for span in (seen.one("utterance"), seen.one("turn"), seen.one("agent"), served):
+    for span in (seen.one("turn"), seen.one("agent"), served):
         assert span.attributes["session.id"] == session_id
         assert span.attributes["convonet.turn.id"] == turn_id
     assert (called.kind, served.kind) == ("client", "server")
@@ -124,7 +123,7 @@ async def test_a_tool_that_fails_is_a_failure_in_its_turn_that_does_not(traced, 
     await one_spoken_turn(tmp_path)
     tracing.flush()
     assert [(span.status, span.is_error) for span in tracing.collector.named("execute_tool")] == [("failed", True)] * 2
-    assert tracing.collector.one("turn").status == tracing.collector.one("utterance").status == "success"
+    assert tracing.collector.one("turn").status == "success"
     assert b"zucchini" not in b"".join(tracing.collector.bodies)
 
 
@@ -142,7 +141,6 @@ async def test_a_turn_without_an_answer_ends_its_trace_as_that(traced):
     tracing.flush()
     ends = {(span.name, span.status, span.attributes.get("error.type")) for span in tracing.collector.spans}
     assert ends == {
-        ("utterance", "failed", None),
         ("turn", "failed", None),
         ("think", "failed", "AgentError"),
         ("think", "failed", "KeyError"),
@@ -179,7 +177,6 @@ async def test_a_turn_that_the_caller_interrupts_ends_all_its_spans_as_cancelled
     tracing.flush()
     interrupted, _ = tracing.collector.traces()
     assert {(span.name, span.status, span.is_error) for span in interrupted.spans} == {
-        ("utterance", "cancelled", False),
         ("turn", "cancelled", False),
         ("hear", "success", False),
         ("think", "cancelled", False),
@@ -204,15 +201,15 @@ async def test_a_turn_that_is_repeated_after_a_crash_stays_one_trace(traced):
     tracing, world = traced(), World()
     world.agent.delay = 2
     async with world.caller() as client:
-        client.speak()
+        client.speak("u-1")
         await client.until("tool_event")
-        world.kill(world.host_of(client.session_id))
+        world.kill(world.replica_of(client.session_id))
         await answered(client)
     await world.end()
     tracing.flush()
     (trace,) = tracing.collector.traces()
     (root,) = trace.roots
-    assert (root.name, root.status, root.attributes["convonet.given_again"]) == ("utterance", "success", 1)
+    assert (root.name, root.status) == ("turn", "cancelled")
     assert [span.status for span in tracing.collector.named("turn")] == ["cancelled", "success"]
 
 
@@ -224,7 +221,7 @@ async def test_a_turn_whose_caller_is_gone_ends_its_trace_all_the_same(traced):
         await client.until("tool_event")
     await world.end()
     tracing.flush()
-    assert tracing.collector.one("utterance").status == "cancelled"
+    assert tracing.collector.one("turn").status == "cancelled"
 
 
 @virtual_time

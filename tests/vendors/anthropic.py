@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 from anthropic.types import (
     InputJSONDelta,
     Message,
     MessageDeltaUsage,
+    RawContentBlockDelta,
     RawContentBlockDeltaEvent,
     RawContentBlockStartEvent,
     RawContentBlockStopEvent,
@@ -15,16 +19,23 @@ from anthropic.types import (
     RawMessageStartEvent,
     RawMessageStopEvent,
     RawMessageStreamEvent,
+    SignatureDelta,
     StopReason,
     TextBlock,
     TextDelta,
+    ThinkingBlock,
+    ThinkingDelta,
     ToolUseBlock,
     Usage,
 )
+from anthropic.types.message_create_params import MessageCreateParamsStreaming
 from anthropic.types.raw_message_delta_event import Delta
+from pydantic import TypeAdapter
 
-from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire
+from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire, is_valid
 
+REQUEST = TypeAdapter(MessageCreateParamsStreaming)
+SIGNATURE = "c2lnbmVkIGJ5IENsYXVkZQ=="
 KINDS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
 
 
@@ -40,10 +51,17 @@ def _events(reply: Reply) -> list[bytes]:
         usage=Usage(input_tokens=TOKENS_IN, output_tokens=1),
     )
     events: list[RawMessageStreamEvent] = [RawMessageStartEvent(message=start, type="message_start")]
+    first = 0
+    if reply.signed:
+        thoughts = ThinkingBlock(thinking="", signature="", type="thinking")
+        deltas = [ThinkingDelta(thinking=piece, type="thinking_delta") for piece in ("Milk, ", "of course.")]
+        events += _block(0, thoughts, [*deltas, SignatureDelta(signature=SIGNATURE, type="signature_delta")])
+        first += 1
     if reply.text:
         deltas = [TextDelta(text=piece, type="text_delta") for piece in reply.pieces()]
-        events += _block(0, TextBlock(text="", type="text"), deltas)
-    for index, (name, arguments) in enumerate(reply.calls, start=1 if reply.text else 0):
+        events += _block(first, TextBlock(text="", type="text"), deltas)
+        first += 1
+    for index, (name, arguments) in enumerate(reply.calls, start=first):
         written = json.dumps(arguments)
         halves = ["", written[: len(written) // 2], "" if reply.half_call else written[len(written) // 2 :]]
         block = ToolUseBlock(id=f"toolu_{len(written)}_{index}", input={}, name=name, type="tool_use")
@@ -67,7 +85,7 @@ def _reason(reply: Reply) -> StopReason:
 
 
 def _block(
-    index: int, block: TextBlock | ToolUseBlock, deltas: list[TextDelta] | list[InputJSONDelta]
+    index: int, block: TextBlock | ThinkingBlock | ToolUseBlock, deltas: Sequence[RawContentBlockDelta]
 ) -> list[RawMessageStreamEvent]:
     return [
         RawContentBlockStartEvent(content_block=block, index=index, type="content_block_start"),
@@ -86,10 +104,27 @@ def _check(asked: Asked) -> int:
     key = asked.headers.get("x-api-key") or asked.headers.get("authorization", "").startswith("Bearer ")
     if not key or "anthropic-version" not in asked.headers:
         return 401
-    body = asked.body
-    # a tool's result must follow its call, and the roles take turns
-    good = body.get("max_tokens") and body["messages"][0]["role"] == "user" and body["messages"][-1]["role"] == "user"
-    return 200 if good else 400
+    messages = asked.body["messages"]
+    roles = ["user" if number % 2 == 0 else "assistant" for number in range(len(messages))]
+    good = is_valid(REQUEST, asked.body) and [message["role"] for message in messages] == roles and roles[-1] == "user"
+    return 200 if good and all(_answers(*pair) for pair in pairwise(messages)) and _says_something(messages) else 400
+
+
+def _answers(message: dict[str, Any], following: dict[str, Any]) -> bool:
+    """Whether the results of a message's tool calls follow it, and no others."""
+    calls = {block["id"] for block in _blocks(message) if block["type"] == "tool_use"}
+    results = {block["tool_use_id"] for block in _blocks(following) if block["type"] == "tool_result"}
+    return calls == results
+
+
+def _says_something(messages: list[dict[str, Any]]) -> bool:
+    blocks = [block for message in messages for block in _blocks(message)]
+    return all(block["text"].strip() for block in blocks if block["type"] == "text")
+
+
+def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 STREAM_ERROR = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'

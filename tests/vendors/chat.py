@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
 
 MODEL = "stand-in-1"
 TOKENS_IN = 120
@@ -30,6 +32,8 @@ class Reply:
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     half_call: bool = False
     """The arguments of a tool call stop in the middle, and nothing says so; not Google's, which come in one piece."""
+    signed: bool = False
+    """The model has thought first, and wants its signed thoughts back; Anthropic's and Google's."""
     refusal: bool = False
     blocked: bool = False
     """The vendor's filter stops it: Google's the question, OpenAI's the answer."""
@@ -123,9 +127,9 @@ class ChatServer:
         """Answer; False when the connection is over."""
         self.asked.append(asked)
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        await asyncio.sleep(reply.delay_s)
         status = self.wire.check(asked)
         status = reply.status if status == 200 else status
+        await asyncio.sleep(reply.delay_s)
         if reply.fault == "reset":
             writer.transport.abort()
             return False
@@ -155,6 +159,23 @@ class ChatServer:
         await reader.read()
         self.abandoned += 1
         return False
+
+
+def is_valid(request: TypeAdapter[Any], body: object) -> bool:
+    """Whether a body is what the vendor's SDK would send; its types are lazy, and so are looked through to the end."""
+    try:
+        _look_through(request.validate_python(body))
+    except ValidationError:
+        return False
+    return True
+
+
+def _look_through(value: object) -> None:
+    if isinstance(value, Mapping):
+        value = value.values()
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        for part in value:
+            _look_through(part)
 
 
 async def _send(writer: asyncio.StreamWriter, event: bytes) -> None:

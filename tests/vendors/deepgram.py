@@ -1,8 +1,9 @@
-"""Deepgram on the loopback: the real wire format of POST /v1/listen and POST /v1/speak, and its failures on request.
+"""Deepgram on the loopback: the real wire format of /v1/listen and /v1/speak, its limits, and its failures on request.
 
     async with DeepgramServer() as server:
         server.transcripts = ["add buy milk to my todo list"]
         server.fail_with(Fault(status=429, retry_after=1))
+        server.break_answers(Break(after=10, kind="die"))
         ...  # point DEEPGRAM_BASE_URL at server.url
 
 Runs alone too, for the benchmark: `python -m tests.vendors.deepgram --port 9001 --stt-ms 100 --tts-ms 50`.
@@ -16,20 +17,20 @@ import contextlib
 import hashlib
 import json
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import cache
 from types import TracebackType
 from typing import Literal, Self
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+from aiohttp import web
 from deepgram.types.listen_v1response import ListenV1Response
 
 from convonet.speech.local.voice import encode_mp3
+from tests.vendors.deepgram_socket import Break, VoiceSocket, sound_of
 
 REQUEST_ID = "0b1c2d3e-0000-4000-8000-123456789abc"
-REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden"}
-REASONS |= {404: "Not Found", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
 ERRORS = {
     400: ("Bad Request", "Bad Request: failed to process audio: corrupt or unsupported data"),
     401: ("INVALID_AUTH", "Invalid credentials."),
@@ -39,15 +40,21 @@ ERRORS = {
     429: ("TOO_MANY_REQUESTS", "Too many requests. Please try again later."),
 }
 
+FOREVER_S = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How one request fails: an error status, no answer at all, or an answer that is cut off in its body."""
+    """How one request fails: an error status, no answer at all, or an answer that ends in its middle.
+
+    `cut` breaks the connection there, `stall` says nothing more. `on` is whom it befalls: any request, or those of one
+    kind; `socket` is the handshake of a WebSocket.
+    """
 
     status: int = 0
     retry_after: int | None = None
-    kind: Literal["status", "hang", "cut", "reset", "garbage"] = "status"
-    on: Literal["any", "/v1/listen", "/v1/speak"] = "any"
+    kind: Literal["status", "hang", "cut", "stall", "reset", "garbage"] = "status"
+    on: Literal["any", "/v1/listen", "/v1/speak", "socket"] = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,94 +75,189 @@ class DeepgramServer:
     tts_ms: float = 0.0
     port: int = 0
     transcripts: list[str] = field(default_factory=lambda: ["add buy milk to my todo list"])
+    ms_per_character: float = 2.0
+    """How long a spoken character sounds; 60 is natural."""
+    speed: float = 0.0
+    """How many times faster than real time sound is made; 0: at once."""
+    piece_bytes: int = 4_800
+    sockets_allowed: int = 45
+    requests_allowed: int = 15
+    """What Deepgram allows a project at once, of sockets and of requests to its voice."""
+    flushes_allowed: int = 20
+    characters_allowed: int = 2_400
+    window_s: float = 60.0
+    """What it allows one socket in how many seconds."""
+    late_pieces: int = 3
+    """Pieces of sound that are on their way when a Clear arrives."""
+    warns_as: Literal["code", "warn_code"] = "code"
+    """How a warning names its code: as the SDK has it, or as users saw it."""
     requests: list[Received] = field(default_factory=list)
-    connections: int = 0
+    handshakes: list[Received] = field(default_factory=list)
+    sockets: list[VoiceSocket] = field(default_factory=list)
+    """All that have been opened, oldest first."""
+    complaints: list[str] = field(default_factory=list)
+    """What a client did that it may not."""
+    greeted: int = 0
+    """Connections that were opened ahead."""
     abandoned: int = 0
     """Requests whose client went away while it hung."""
 
     def __post_init__(self) -> None:
         self._faults: deque[Fault] = deque()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.breaks: deque[Break] = deque()
+        self._connections: set[object] = set()
+        self.speaking = 0
+        """Requests to the voice that are being answered."""
+        app = web.Application(client_max_size=1 << 26)
+        app.add_routes(
+            [
+                web.post("/v1/listen", self._listen),
+                web.post("/v1/speak", self._speak),
+                web.get("/v1/speak", self._socket),
+                web.get("/", self._greet),
+            ]
+        )
+        # a client that goes away ends its request, as it does at the vendor
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        for socket in self.open_sockets:
+            socket.die()
+        await self._runner.cleanup()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """Connections that requests came over, WebSockets not counted."""
+        return len(self._connections)
+
+    @property
+    def open_sockets(self) -> list[VoiceSocket]:
+        return [socket for socket in self.sockets if socket.is_open]
+
+    @property
+    def flushes(self) -> list[str]:
+        """The text of each flush that was accepted, of the oldest socket first."""
+        return [text for socket in self.sockets for text in socket.flushes]
+
     def fail_with(self, *faults: Fault) -> None:
         """Let the next requests fail, one fault each."""
         self._faults.extend(faults)
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def break_answers(self, *breaks: Break) -> None:
+        """Let the sockets break in the next flushes, one break each."""
+        self.breaks.extend(breaks)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    request = await _read_request(reader)
-                    self.requests.append(request)
-                    if not await self._answer(request, reader, writer):
-                        return
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+    async def _greet(self, request: web.Request) -> web.StreamResponse:
+        self.greeted += 1
+        self._connections.add(request.transport)
+        return web.Response(status=404)
 
-    async def _answer(self, request: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer; False when the connection is over."""
-        fault = self._next_fault(request.path)
-        if fault is not None and fault.kind == "hang":
-            if await reader.read() == b"":
-                self.abandoned += 1
-            return False
-        if fault is not None and fault.kind == "reset":
-            writer.transport.abort()
-            return False
-        speaks = request.path == "/v1/speak"
-        await asyncio.sleep((self.tts_ms if speaks else self.stt_ms) / 1000)
-        status = _refusal(request) or (fault.status if fault else 0) or 200
-        if status != 200:
-            writer.write(_error(status, fault.retry_after if fault else None))
-        else:
-            body = _speech() if speaks else self._transcript(request)
-            content = "audio/mpeg" if speaks else "application/json"
-            if fault is not None and fault.kind == "garbage":
-                body = b'{"unexpected": true}'
-            if fault is not None and fault.kind == "cut":
-                writer.write(_response(200, content, body)[: -len(body) // 2])
-                await writer.drain()
-                return False
-            writer.write(_response(200, content, body))
-        await writer.drain()
-        return True
-
-    def _next_fault(self, path: str) -> Fault | None:
-        if self._faults and self._faults[0].on in ("any", path):
-            return self._faults.popleft()
-        return None
-
-    def _transcript(self, request: Received) -> bytes:
+    async def _listen(self, request: web.Request) -> web.StreamResponse:
+        received = await self._received(request)
+        if (refusal := await self._fault(request, "/v1/listen", received)) is not None:
+            return refusal
+        await asyncio.sleep(self.stt_ms / 1000)
         text = self.transcripts.pop(0) if len(self.transcripts) > 1 else self.transcripts[0]
-        return json.dumps(listen_response(text, request.body)).encode()
+        return web.json_response(listen_response(text, received.body))
+
+    async def _speak(self, request: web.Request) -> web.StreamResponse:
+        received = await self._received(request)
+        if (refusal := await self._fault(request, "/v1/speak", received)) is not None:
+            return refusal
+        if self.speaking >= self.requests_allowed:
+            return _error(429)
+        self.speaking += 1
+        try:
+            await asyncio.sleep(self.tts_ms / 1000)
+            if received.query.get("encoding") == ["mp3"]:
+                return web.Response(body=_mp3(), content_type="audio/mpeg")
+            return await self._stream(request, str(json.loads(received.body)["text"]))
+        finally:
+            self.speaking -= 1
+
+    async def _stream(self, request: web.Request, text: str) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "audio/l16;rate=24000", "dg-request-id": REQUEST_ID})
+        await response.prepare(request)
+        async for piece in self.pieces_of(text):
+            await response.write(piece)
+        return response
+
+    async def pieces_of(self, text: str) -> AsyncIterator[bytes]:
+        """Sound in pieces, as fast as it is made."""
+        sound = sound_of(text, self.ms_per_character)
+        for start in range(0, len(sound), self.piece_bytes):
+            yield sound[start : start + self.piece_bytes]
+            await asyncio.sleep(self.piece_bytes / 48_000 / self.speed if self.speed else 0)
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        received = await self._received(request)
+        if (refusal := await self._fault(request, "socket", received)) is not None:
+            return refusal
+        if len(self.open_sockets) >= self.sockets_allowed:
+            self.complaints.append(f"more than {self.sockets_allowed} sockets")
+            return _error(429, 7)
+        response = web.WebSocketResponse(compress=False)
+        await response.prepare(request)
+        self.sockets.append(VoiceSocket(self, response, request))
+        await self.sockets[-1].run()
+        return response
+
+    async def _received(self, request: web.Request) -> Received:
+        received = Received(
+            request.path,
+            {name: request.query.getall(name) for name in request.query},
+            {name.lower(): value for name, value in request.headers.items()},
+            await request.read(),
+        )
+        if request.method == "POST":
+            self._connections.add(request.transport)
+            self.requests.append(received)
+        else:
+            self.handshakes.append(received)
+        return received
+
+    async def _fault(self, request: web.Request, kind: str, received: Received) -> web.StreamResponse | None:
+        """The answer of a request that fails."""
+        fault = None
+        if self._faults and self._faults[0].on in ("any", kind):
+            fault = self._faults.popleft()
+        if status := _refusal(received, kind) or (fault.status if fault else 0):
+            return _error(status, fault.retry_after if fault else None)
+        if fault is None:
+            return None
+        if fault.kind == "garbage":
+            return web.json_response({"unexpected": True})
+        try:
+            await self._fail(request, fault)
+        except asyncio.CancelledError:
+            self.abandoned += fault.kind == "hang"
+            raise
+        raise AssertionError("the client waited for an hour")
+
+    async def _fail(self, request: web.Request, fault: Fault) -> None:
+        assert request.transport is not None
+        if fault.kind in ("cut", "stall"):
+            response = web.StreamResponse(headers={"Content-Length": "20000"})
+            await response.prepare(request)
+            await response.write(sound_of("cut " * 20, 2.0)[:10_001])
+        if fault.kind == "cut":
+            request.transport.close()
+        if fault.kind == "reset":
+            request.transport.abort()
+        await asyncio.sleep(FOREVER_S)
 
 
 def listen_response(text: str, audio: bytes) -> dict[str, object]:
@@ -183,41 +285,30 @@ def listen_response(text: str, audio: bytes) -> dict[str, object]:
     return payload
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Received:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    url = urlsplit(head[0].split(" ")[1])
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Received(url.path, parse_qs(url.query), headers, body)
-
-
-def _refusal(request: Received) -> int | None:
-    """The status with which the real API refuses a malformed request."""
-    if request.path not in ("/v1/listen", "/v1/speak"):
-        return 404
+def _refusal(request: Received, kind: str) -> int:
+    """The status with which the real API refuses a malformed request; 0 for one that it takes."""
     if not request.headers.get("authorization", "").lower().startswith("token "):
         return 401
-    if request.path == "/v1/speak" and not str(json.loads(request.body).get("text", "")).strip():
+    if "model" not in request.query:
         return 400
-    return 400 if not request.body or "model" not in request.query else None
+    if kind == "/v1/speak":
+        return 0 if 0 < len(str(json.loads(request.body).get("text", "")).strip()) <= 2_000 else 400
+    raw = "encoding" in request.query
+    if kind == "/v1/listen":
+        return 0 if request.body and raw == ("sample_rate" in request.query) else 400
+    return 0 if request.query.get("encoding") == ["linear16"] and "container" not in request.query else 400
 
 
-def _error(status: int, retry_after: int | None) -> bytes:
+def _error(status: int, retry_after: int | None = None) -> web.Response:
     code, message = ERRORS.get(status, ("INTERNAL_SERVER_ERROR", "Something went wrong."))
-    body = json.dumps({"err_code": code, "err_msg": message, "request_id": REQUEST_ID}).encode()
-    return _response(status, "application/json", body, "" if retry_after is None else f"retry-after: {retry_after}\r\n")
-
-
-def _response(status: int, content: str, body: bytes, more_headers: str = "") -> bytes:
-    head = (
-        f"HTTP/1.1 {status} {REASONS[status]}\r\ncontent-type: {content}\r\ncontent-length: {len(body)}\r\n"
-        f"dg-request-id: {REQUEST_ID}\r\n{more_headers}\r\n"
+    headers = {"dg-request-id": REQUEST_ID} | ({} if retry_after is None else {"retry-after": str(retry_after)})
+    return web.json_response(
+        {"err_code": code, "err_msg": message, "request_id": REQUEST_ID}, status=status, headers=headers
     )
-    return head.encode() + body
 
 
 @cache
-def _speech() -> bytes:
+def _mp3() -> bytes:
     time = np.arange(22_050 // 2) / 22_050
     return encode_mp3((8_000 * np.sin(2 * np.pi * 330 * time)).astype(np.int16), 22_050)
 
@@ -232,6 +323,9 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--stt-ms", type=float, default=0.0)
     parser.add_argument("--tts-ms", type=float, default=0.0)
-    arguments = parser.parse_args()
+    parser.add_argument("--ms-per-character", type=float, default=60.0)
+    parser.add_argument("--speed", type=float, default=9.0, help="times real time, which is the vendor's own figure")
+    parser.add_argument("--requests-allowed", type=int, default=15)
+    arguments = vars(parser.parse_args())
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve_until_stopped(DeepgramServer(arguments.stt_ms, arguments.tts_ms, arguments.port)))
+        asyncio.run(_serve_until_stopped(DeepgramServer(**arguments)))

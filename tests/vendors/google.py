@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from itertools import pairwise
+from typing import Any
 
 from google.genai.types import (
     BlockedReason,
@@ -13,11 +16,27 @@ from google.genai.types import (
     GenerateContentResponse,
     GenerateContentResponsePromptFeedback,
     GenerateContentResponseUsageMetadata,
+    GenerationConfig,
     Part,
+    Tool,
 )
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
-from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire
+from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire, is_valid
 
+
+class Request(TypedDict, total=False):
+    contents: list[Content]
+    systemInstruction: Content
+    generationConfig: GenerationConfig
+    tools: list[Tool]
+
+
+"""Of the REST API: the SDK's types know the names that travel."""
+
+REQUEST = TypeAdapter(Request)
+SIGNATURE = base64.urlsafe_b64encode(b"signed by Gemini!").decode()
 STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL"}
 
 
@@ -27,7 +46,11 @@ def _events(reply: Reply) -> list[bytes]:
         return [_event(GenerateContentResponse(prompt_feedback=feedback, model_version=MODEL))]
     # this vendor sends a tool call in one piece
     parts = [Part(text=piece) for piece in reply.pieces()]
-    parts += [Part(function_call=FunctionCall(name=name, args=arguments)) for name, arguments in reply.calls]
+    for name, arguments in reply.calls:
+        call = FunctionCall(name=name, args=arguments, id=f"fc-{name}" if reply.signed else None)
+        # of calls that are made together the first one is signed
+        signature = base64.urlsafe_b64decode(SIGNATURE) if reply.signed and name == reply.calls[0][0] else None
+        parts.append(Part(function_call=call, thought_signature=signature))
     answers = [_answer(Candidate(content=Content(parts=[part], role="model"), index=0)) for part in parts]
     reason = FinishReason.SAFETY if reply.refusal else FinishReason.MAX_TOKENS if reply.too_long else FinishReason.STOP
     answers.append(_answer(Candidate(content=Content(parts=[], role="model"), finish_reason=reason, index=0)))
@@ -61,7 +84,21 @@ def _check(asked: Asked) -> int:
         return 404
     if not asked.headers.get("x-goog-api-key"):
         return 401
-    return 200 if asked.body.get("contents") else 400
+    contents = asked.body["contents"]
+    good = is_valid(REQUEST, asked.body) and contents[-1]["role"] == "user"
+    return 200 if good and all(_answers(*pair) for pair in pairwise(contents)) else 400
+
+
+def _answers(content: dict[str, Any], following: dict[str, Any]) -> bool:
+    """Whether the results of a content's function calls follow it, and the first of these has a signature."""
+    if content["role"] == following["role"]:
+        return False
+    calls = [part for part in content["parts"] if "functionCall" in part]
+    results = [part["functionResponse"] for part in following["parts"] if "functionResponse" in part]
+    called = sorted((part["functionCall"]["name"], part["functionCall"].get("id", "")) for part in calls)
+    return called == sorted((result["name"], result.get("id", "")) for result in results) and (
+        not calls or "thoughtSignature" in calls[0]
+    )
 
 
 WIRE = Wire(_events, _error, f"data: {json.dumps(_error(503))}\r\n\r\n".encode(), _check)

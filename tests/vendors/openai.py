@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Any, Literal
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
@@ -13,8 +13,12 @@ from openai.types.chat.chat_completion_chunk import (
     ChoiceDeltaToolCall,
     ChoiceDeltaToolCallFunction,
 )
+from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+from pydantic import TypeAdapter
 
-from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire
+from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, Asked, Reply, Wire, is_valid
+
+REQUEST = TypeAdapter(CompletionCreateParamsStreaming)
 
 
 def _events(reply: Reply) -> list[bytes]:
@@ -33,7 +37,8 @@ def _events(reply: Reply) -> list[bytes]:
     usage = CompletionUsage(prompt_tokens=TOKENS_IN, completion_tokens=TOKENS_OUT, total_tokens=total)
     chunks += [_chunk([], usage)]
     return [
-        *(f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n".encode() for chunk in chunks),
+        # as servers in Python write it, which also write half a UTF-16 pair
+        *(f"data: {json.dumps(chunk.model_dump(exclude_unset=True))}\n\n".encode() for chunk in chunks),
         b"data: [DONE]\n\n",
     ]
 
@@ -74,7 +79,21 @@ def _check(asked: Asked) -> int:
         return 404
     if not asked.headers.get("authorization", "").startswith("Bearer "):
         return 401
-    return 200 if asked.body.get("messages") and asked.body.get("model") else 400
+    return 200 if is_valid(REQUEST, asked.body) and _are_answered(asked.body["messages"]) else 400
+
+
+def _are_answered(messages: list[dict[str, Any]]) -> bool:
+    """Whether the results of tool calls follow these, each by its id."""
+    waiting: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in waiting:
+                return False
+            waiting.remove(message["tool_call_id"])
+        elif waiting:
+            return False
+        waiting |= {call["id"] for call in message.get("tool_calls", ())}
+    return not waiting
 
 
 STREAM_ERROR = b'data: {"error": {"message": "not now", "type": "server_error", "param": null, "code": null}}\n\n'

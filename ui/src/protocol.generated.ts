@@ -399,7 +399,7 @@ export interface PartView {
   figures: {
     [k: string]: number;
   };
-  part: "voice" | "sessions" | "agent" | "speech" | "tools" | "call_center" | "hanok" | "crm" | "monitor";
+  part: "voice" | "agent" | "speech" | "tools" | "call_center" | "hanok" | "crm" | "monitor";
   replica: string;
   silent_for_s: number;
   since: number;

@@ -17,7 +17,11 @@ class FakePort {
 
 const registered = new Map<string, new (node: unknown) => Processor>();
 
+/** Of the audio thread, samples a second. */
+export const RATE = 48_000;
+
 Object.assign(globalThis, {
+  sampleRate: RATE,
   AudioWorkletProcessor: class {
     readonly port = new FakePort();
   },

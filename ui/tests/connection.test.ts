@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Connection, type ConnectionListener } from "../src/voice/connection";
-import { authOk, authRequired, errorMessage, FakeSocket, status } from "./fakes";
+import { Connection } from "../src/voice/connection";
+import type { ConnectionListener } from "../src/voice/connection-listener";
+import { authOk, authRequired, errorMessage, FakeSocket, soundFrame, status } from "./fakes";
 
 let sockets: FakeSocket[];
 let listener: { [Name in keyof ConnectionListener]: ReturnType<typeof vi.fn<ConnectionListener[Name]>> };
@@ -38,7 +39,8 @@ beforeEach(() => {
     onAuthRequired: vi.fn(),
     onLive: vi.fn(),
     onMessage: vi.fn(),
-    onAudio: vi.fn(),
+    onSound: vi.fn(),
+    onNoRoom: vi.fn(),
     onLost: vi.fn(),
     onResumeFailed: vi.fn(),
     onEnded: vi.fn(),
@@ -52,13 +54,77 @@ afterEach(() => {
 describe("signing in", () => {
   it("tells whether a PIN is needed and sends it only when asked", () => {
     const connection = connect();
-    connection.authenticate("471182");
     latest().open();
     expect(latest().sent).toEqual([]);
     latest().receive(authRequired(true));
     expect(listener.onAuthRequired).toHaveBeenCalledWith(true);
     connection.authenticate("471182");
-    expect(latest().sent).toEqual([{ type: "authenticate", pin: "471182" }]);
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
+  });
+
+  it("keeps a PIN that was given too early until the server asks for it", () => {
+    const connection = connect();
+    connection.authenticate("471182");
+    expect(latest().sent).toEqual([]);
+    latest().receive(authRequired(true));
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
+    expect(listener.onAuthRequired).not.toHaveBeenCalled();
+  });
+
+  it("is no fault when the server does not wait for a PIN, and opens again when the caller types one", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    latest().breakOff(1008);
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(1);
+    expect(listener.onLost).not.toHaveBeenCalled();
+    connection.open();
+    connection.open();
+    expect(sockets).toHaveLength(2);
+    connection.authenticate("471182");
+    latest().receive(authRequired());
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
+  });
+
+  it("opens again for a PIN that is given when the server waits no more", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    latest().receive(errorMessage("auth_required"));
+    expect(listener.onMessage).not.toHaveBeenCalled();
+    connection.authenticate("471182");
+    latest().receive(authRequired());
+    expect(latest().sent).toHaveLength(1);
+  });
+
+  it("gives the PIN again when the connection breaks before it was answered", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    connection.authenticate("471182");
+    latest().breakOff();
+    vi.advanceTimersToNextTimer();
+    latest().receive(authRequired());
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
+    latest().receive(errorMessage("auth_failed"));
+    latest().breakOff();
+    connection.open();
+    latest().receive(authRequired());
+    expect(latest().sent).toEqual([]);
+  });
+
+  it("without a PIN is tried again ever more slowly when it is refused", () => {
+    const connection = connect();
+    listener.onAuthRequired.mockImplementation(() => {
+      connection.authenticate(null);
+    });
+    const gaps: number[] = [];
+    for (let attempt = 0; attempt < 4; attempt += 1) {
+      latest().receive(authRequired(false));
+      latest().receive(errorMessage("internal_error"));
+      const before = Date.now();
+      vi.advanceTimersToNextTimer();
+      gaps.push(Date.now() - before);
+    }
+    expect(gaps).toEqual([0, 150, 300, 600]);
   });
 
   it("lets a refused PIN be tried again on the same socket", () => {
@@ -91,7 +157,7 @@ describe("a lost connection", () => {
     vi.advanceTimersByTime(0);
     expect(sockets).toHaveLength(2);
     latest().open();
-    expect(latest().sent).toEqual([{ type: "authenticate", resume_token: "ticket", last_seq: 2 }]);
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", resume_token: "ticket", last_seq: 2 }]);
   });
 
   it("is tried again ever more slowly, up to every five seconds", () => {
@@ -171,6 +237,27 @@ describe("messages", () => {
     expect(listener.onMessage.mock.calls.map(([message]) => message.seq)).toEqual([1, 2]);
   });
 
+  it("and frames of sound are counted as one", () => {
+    goLive();
+    latest().receive(status("one", 1));
+    latest().receiveSound(soundFrame([1], { seq: 2 }));
+    latest().breakOff();
+    vi.advanceTimersToNextTimer();
+    latest().open();
+    expect(latest().sent[0]).toMatchObject({ last_seq: 2 });
+    latest().receive(authOk({ resumed: true }));
+    latest().receiveSound(soundFrame([1], { seq: 2 }));
+    latest().receiveSound(soundFrame([2], { seq: 3 }));
+    latest().receiveSound(soundFrame([9], { kind: 4 }));
+    latest().receiveSound(soundFrame([9], { kind: 4 }));
+    expect(listener.onSound.mock.calls.map(([frame]) => [frame.kind, frame.seq])).toEqual([
+      ["answer", 2],
+      ["answer", 3],
+      ["talk", 0],
+      ["talk", 0],
+    ]);
+  });
+
   it("without a number are always handed on", () => {
     goLive();
     latest().receive(status("seven", 7));
@@ -191,7 +278,7 @@ describe("resuming", () => {
   it("keeps for a reload that some messages were received but not heard", () => {
     const connection = connect("ticket", 9, (received) => Math.min(received, 4));
     latest().open();
-    expect(latest().sent).toEqual([{ type: "authenticate", resume_token: "ticket", last_seq: 9 }]);
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", resume_token: "ticket", last_seq: 9 }]);
     latest().receive(authOk({ resumed: true, resume_token: "next" }));
     expect(connection.ticket).toEqual({ resumeToken: "next", lastSeq: 4 });
   });
@@ -206,17 +293,7 @@ describe("resuming", () => {
     expect(listener.onAuthRequired).toHaveBeenCalledWith(true);
     expect(connection.ticket).toBeNull();
     connection.authenticate("471182");
-    expect(latest().sent.at(-1)).toEqual({ type: "authenticate", pin: "471182" });
-  });
-
-  it("of an overloaded server waits as long as it asks for", () => {
-    connect("ticket");
-    latest().open();
-    latest().receive(errorMessage("overloaded", { retry_after_ms: 4_000 }));
-    vi.advanceTimersByTime(3_999);
-    expect(sockets).toHaveLength(1);
-    vi.advanceTimersByTime(1);
-    expect(sockets).toHaveLength(2);
+    expect(latest().sent.at(-1)).toEqual({ type: "authenticate", audio: "stream", pin: "471182" });
   });
 
   it("follows a server that is about to stop, when it says so", () => {
@@ -228,6 +305,62 @@ describe("resuming", () => {
     vi.advanceTimersByTime(1);
     latest().open();
     expect(latest().sent[0]).toMatchObject({ resume_token: "ticket" });
+  });
+});
+
+describe("a server without room", () => {
+  const noRoom = errorMessage("overloaded", { retry_after_ms: 4_000 });
+
+  it("is tried again after as long as it asks for, with the session that waits for it", () => {
+    connect("ticket");
+    latest().open();
+    latest().receive(noRoom);
+    expect(listener.onNoRoom).toHaveBeenCalledWith(noRoom, 4_000);
+    expect(sockets[0]?.closed).toBe(true);
+    vi.advanceTimersByTime(3_999);
+    expect(sockets).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    latest().open();
+    expect(latest().sent[0]).toMatchObject({ resume_token: "ticket" });
+  });
+
+  it("is tried again with the PIN that was given", () => {
+    const connection = connect();
+    latest().receive(authRequired());
+    connection.authenticate("471182");
+    latest().receive(noRoom);
+    expect(listener.onMessage).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(4_000);
+    latest().receive(authRequired());
+    expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
+  });
+
+  it("is tried again when it takes no more sockets from here", () => {
+    connect();
+    const refusal = errorMessage("too_many_sessions", { retry_after_ms: 1_000 });
+    latest().receive(refusal);
+    latest().breakOff(1013);
+    expect(listener.onNoRoom).toHaveBeenCalledExactlyOnceWith(refusal, 1_000);
+    vi.advanceTimersByTime(1_000);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("is tried at once when the caller asks for it, and not at all when they give up", () => {
+    const connection = connect();
+    latest().receive(noRoom);
+    connection.retryNow();
+    expect(sockets).toHaveLength(2);
+    latest().receive(noRoom);
+    connection.hangUp();
+    vi.advanceTimersByTime(60_000);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("refuses nobody who is in a call", () => {
+    goLive();
+    latest().receive(noRoom);
+    expect(listener.onMessage).toHaveBeenCalledWith(noRoom);
+    expect(listener.onNoRoom).not.toHaveBeenCalled();
   });
 });
 

@@ -29,6 +29,10 @@ export class FakeSocket implements SocketLike {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 
+  receiveSound(frame: ArrayBuffer): void {
+    this.onmessage?.({ data: frame });
+  }
+
   /** The network or the server closes. */
   breakOff(code = 1006): void {
     this.onclose?.({ code });
@@ -52,8 +56,17 @@ export function errorMessage(code: MessageOf<"error">["code"], fields: Partial<M
   return { ...BASE, type: "error", code, message: "the server's words", ...fields } as const;
 }
 
-export function processingStart(turn_id: string, utterance_id: string, seq = 0): MessageOf<"processing_start"> {
-  return { ...BASE, seq, type: "processing_start", turn_id, utterance_id, started_at_ts: 0 };
+export function processingStart(
+  turn_id: string,
+  utterance_id: string,
+  seq = 0,
+  turn_number = 1,
+): MessageOf<"processing_start"> {
+  return { ...BASE, seq, type: "processing_start", turn_id, utterance_id, turn_number, started_at_ts: 0 };
+}
+
+export function audioAck(utterance_id: string, sequence: number): MessageOf<"audio_ack"> {
+  return { ...BASE, type: "audio_ack", utterance_id, sequence };
 }
 
 export function transcript(turn_id: string, text: string, seq = 0): MessageOf<"transcript_final"> {
@@ -63,6 +76,33 @@ export function transcript(turn_id: string, text: string, seq = 0): MessageOf<"t
 export function answer(turn_id: string, text: string, seq = 0): MessageOf<"agent_final"> {
   const made = { agent_type: "todo", provider: "offline", model: "rules", timings: {} } as const;
   return { ...BASE, seq, type: "agent_final", turn_id, text, ...made };
+}
+
+export function piece(turn_id: string, text_chunk: string, seq: number): MessageOf<"agent_stream_chunk"> {
+  return { ...BASE, seq, type: "agent_stream_chunk", turn_id, text_chunk, is_final: false };
+}
+
+interface FrameFields {
+  kind?: number;
+  turnNumber?: number;
+  firstSample?: number;
+  seq?: number;
+  isLast?: boolean;
+}
+
+/** A binary frame as the server sends it: the header, then these samples. */
+export function soundFrame(samples: ArrayLike<number>, fields: FrameFields = {}): ArrayBuffer {
+  const { kind = 2, turnNumber = 1, firstSample = 0, seq = 0, isLast = false } = fields;
+  const frame = new DataView(new ArrayBuffer(16 + 2 * samples.length));
+  frame.setUint8(0, kind);
+  frame.setUint8(1, isLast ? 1 : 0);
+  frame.setUint16(2, turnNumber, true);
+  frame.setUint32(4, firstSample, true);
+  frame.setBigUint64(8, BigInt(seq), true);
+  Array.from(samples).forEach((sample, index) => {
+    frame.setInt16(16 + 2 * index, sample, true);
+  });
+  return frame.buffer;
 }
 
 export function audioChunk(turn_id: string, chunk_index: number, is_final: boolean, seq = 0): MessageOf<"audio_chunk"> {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { parseFrame } from "../src/voice/frames";
 import { HumanLine } from "../src/voice/human-line";
 
 vi.mock("../src/voice/line-worklet.ts?worker&url", () => ({ default: "line.js" }));
@@ -75,12 +76,18 @@ afterEach(() => {
 
 function talk() {
   const sent: number[][] = [];
+  const positions: number[] = [];
   const faults: string[] = [];
   const line = new HumanLine({
-    send: (pcm) => sent.push([...new Uint8Array(pcm)]),
+    send: (frame) => {
+      const { kind, firstSample, pcm } = parseFrame(frame) ?? {};
+      expect(kind).toBe("talk");
+      positions.push(firstSample ?? -1);
+      sent.push([...new Uint8Array(pcm?.buffer ?? new ArrayBuffer(16), 16)]);
+    },
     onFault: (fault) => faults.push(fault),
   });
-  return { line, sent, faults };
+  return { line, sent, positions, faults };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -88,7 +95,7 @@ const part = (name: string) => worklets.filter((worklet) => worklet.name === nam
 const speak = (...samples: number[]) => part("pcm16")?.port.onmessage?.({ data: new Uint8Array(samples).buffer });
 
 it("what the caller says goes out, and silence of the same length while they are muted", async () => {
-  const { line, sent } = talk();
+  const { line, sent, positions } = talk();
   line.set(true, false);
   await settled();
   speak(1, 2);
@@ -101,6 +108,7 @@ it("what the caller says goes out, and silence of the same length while they are
     [0, 0],
     [5, 6],
   ]);
+  expect(positions).toEqual([0, 320, 640]);
 });
 
 it("what the human says is played, as loud as the caller has it", async () => {
@@ -108,9 +116,8 @@ it("what the human says is played, as loud as the caller has it", async () => {
   line.setVolume(0.4);
   line.set(true, false);
   await settled();
-  const pcm = new ArrayBuffer(640);
-  line.play(pcm);
-  expect(part("line")?.played).toEqual([pcm]);
+  line.play(Int16Array.of(7, 8, 9).subarray(1));
+  expect(part("line")?.played.map((pcm) => [...new Int16Array(pcm)])).toEqual([[8, 9]]);
   expect(contexts[0]?.gain.value).toBe(0.4);
   line.setVolume(0.9);
   expect(contexts[0]?.gain.value).toBe(0.9);
@@ -123,7 +130,7 @@ it("after the talk nothing goes out, nothing is played and the microphone is clo
   line.set(false, false);
   speak(1, 2);
   await settled();
-  line.play(new ArrayBuffer(640));
+  line.play(new Int16Array(320));
   expect(sent).toEqual([]);
   expect(part("line")?.played).toEqual([]);
   expect(contexts[0]?.closed).toBe(true);
@@ -148,7 +155,7 @@ it("without a microphone the caller is told, and still hears the human", async (
   const { line, faults } = talk();
   line.set(true, false);
   await settled();
-  line.play(new ArrayBuffer(640));
+  line.play(new Int16Array(320));
   expect(faults).toEqual(["refused"]);
   expect(part("line")?.played).toHaveLength(1);
 });

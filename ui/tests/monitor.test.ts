@@ -17,7 +17,7 @@ import type {
   TurnRow,
 } from "../src/protocol.generated";
 
-const HOST: PartView = { part: "sessions", replica: "host", since: 0, silent_for_s: 1, figures: {} };
+const HOST: PartView = { part: "voice", replica: "host", since: 0, silent_for_s: 1, figures: {} };
 
 const NOW: Now = {
   at: 1_000,
@@ -360,7 +360,7 @@ describe("what a reader must know", () => {
 
   it("is that a monitor has just started, and knows of no call yet", () => {
     const [notice] = notices(snapshot([], { ...NOW, parts: [] }));
-    expect(notice?.words).toBe("No session host has reported yet");
+    expect(notice?.words).toBe("No voice replica has reported yet");
   });
 
   it("is a part that is silent, and many are counted", () => {

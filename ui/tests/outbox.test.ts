@@ -1,13 +1,14 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnyClientMessage } from "../src/protocol.generated";
 import { fromBase64 } from "../src/common/base64";
-import { Outbox } from "../src/voice/outbox";
+import { Outbox, type StoredUtterance } from "../src/voice/outbox";
 
 let sent: AnyClientMessage[];
 let online: boolean;
 let outbox: Outbox;
 
 beforeEach(() => {
+  vi.useFakeTimers();
   sent = [];
   online = true;
   let count = 0;
@@ -20,12 +21,20 @@ beforeEach(() => {
   );
 });
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 const bytes = (...values: number[]) => Uint8Array.from(values);
 
 function audioOf(messages: readonly AnyClientMessage[]): number[] {
   return messages.flatMap((message) =>
     message.type === "audio_chunk" ? Array.from(fromBase64(message.data_b64)) : [],
   );
+}
+
+function sequences(messages: readonly AnyClientMessage[]): (number | undefined)[] {
+  return messages.flatMap((message) => (message.type === "audio_chunk" ? [message.sequence] : []));
 }
 
 function record(...slices: Uint8Array[]): string {
@@ -68,11 +77,137 @@ describe("after a lost connection", () => {
     sent = [];
     outbox.resend(null);
     outbox.addSlice(id, bytes(3));
+    expect(sent).toEqual([expect.objectContaining({ type: "start_recording", utterance_id: id })]);
+    outbox.acknowledged(id, -1);
+    outbox.addSlice(id, bytes(4));
     outbox.finish(id);
-    expect(audioOf(sent)).toEqual([1, 2, 3]);
-    expect(sent[0]).toMatchObject({ type: "start_recording", utterance_id: id });
-    expect(sent.flatMap((message) => (message.type === "audio_chunk" ? [message.sequence] : []))).toEqual([0, 1]);
+    expect(audioOf(sent)).toEqual([1, 2, 3, 4]);
+    expect(sequences(sent)).toEqual([0, 1]);
     expect(sent.at(-1)).toEqual({ type: "stop_recording" });
+  });
+
+  it("an utterance of which the server holds a part is gone on with after that", () => {
+    const id = record(bytes(1), bytes(2), bytes(3));
+    online = false;
+    outbox.addSlice(id, bytes(4));
+    outbox.finish(id);
+    online = true;
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 1);
+    expect(sent.map((message) => message.type)).toEqual(["start_recording", "audio_chunk", "stop_recording"]);
+    expect(audioOf(sent)).toEqual([3, 4]);
+    expect(sequences(sent)).toEqual([2]);
+  });
+
+  it("what was joined to be given again has the numbers that the server counts by", () => {
+    const id = record(bytes(1), bytes(2), bytes(3), bytes(4));
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 1);
+    outbox.addSlice(id, bytes(5));
+    expect(sequences(sent)).toEqual([2]);
+    expect(audioOf(sent)).toEqual([5]);
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged(id, 0);
+    expect(audioOf(sent)).toEqual([2, 3, 4, 5]);
+  });
+
+  it("an utterance that the server holds whole is only ended", () => {
+    outbox.finish(record(bytes(1), bytes(2)));
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged("u-1", 1);
+    expect(sent.map((message) => message.type)).toEqual(["start_recording", "stop_recording"]);
+  });
+
+  it("a server that does not say what it holds gets everything anew", () => {
+    outbox.finish(record(bytes(1), bytes(2)));
+    sent = [];
+    outbox.resend(null);
+    vi.advanceTimersByTime(1_499);
+    expect(sent).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "stream_reset",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    outbox.acknowledged("u-1", 0);
+    expect(audioOf(sent)).toEqual([1, 2]);
+  });
+
+  it("lost again while it waits for the server, it asks again and does not guess", () => {
+    const id = record(bytes(1), bytes(2));
+    outbox.resend(null);
+    vi.advanceTimersByTime(1_000);
+    sent = [];
+    outbox.resend(null);
+    vi.advanceTimersByTime(1_000);
+    outbox.acknowledged(id, 0);
+    expect(audioOf(sent)).toEqual([2]);
+    vi.advanceTimersByTime(5_000);
+    expect(sent).toHaveLength(2);
+  });
+
+  it("what was said later, or is said meanwhile, follows in its order", () => {
+    outbox.finish(record(bytes(1)));
+    outbox.type("two");
+    sent = [];
+    outbox.resend(null);
+    const next = record(bytes(3));
+    outbox.finish(next);
+    expect(sent).toHaveLength(1);
+    outbox.acknowledged("u-1", -1);
+    outbox.acknowledged(next, -1);
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "audio_chunk",
+      "stop_recording",
+      "text_input",
+      "start_recording",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    expect(audioOf(sent)).toEqual([1, 3]);
+  });
+
+  it("what is dropped meanwhile is not waited for", () => {
+    const id = record(bytes(1));
+    outbox.resend(null);
+    outbox.discard(id);
+    sent = [];
+    outbox.type("two");
+    expect(sent).toHaveLength(1);
+    vi.advanceTimersByTime(5_000);
+    expect(sent).toHaveLength(1);
+  });
+
+  it("a turn whose words the server did not know yet is given again with its audio", () => {
+    outbox.finish(record(bytes(1)));
+    outbox.started("u-1", "t-1");
+    sent = [];
+    outbox.resend(null);
+    outbox.acknowledged("u-1", -1);
+    expect(audioOf(sent)).toEqual([1]);
+  });
+
+  it("a turn whose words are known is never given again with its audio", () => {
+    outbox.finish(record(bytes(1)));
+    outbox.started("u-1", "t-1");
+    outbox.recognized("t-1", "add milk");
+    sent = [];
+    outbox.resend("u-1");
+    expect(sent).toEqual([]);
+    outbox.resend(null);
+    expect(sent).toEqual([{ type: "text_input", text: "add milk", utterance_id: "u-1" }]);
+    outbox.answered("t-1");
+    outbox.resend(null);
+    expect(sent).toHaveLength(1);
   });
 
   it("an utterance finished meanwhile is sent whole", () => {
@@ -80,6 +215,7 @@ describe("after a lost connection", () => {
     outbox.finish(record(bytes(1), bytes(2)));
     online = true;
     outbox.resend(null);
+    outbox.acknowledged("u-1", -1);
     expect(sent.map((message) => message.type)).toEqual(["start_recording", "audio_chunk", "stop_recording"]);
     expect(audioOf(sent)).toEqual([1, 2]);
   });
@@ -125,10 +261,45 @@ describe("after a lost connection", () => {
     for (let slice = 0; slice < 240; slice += 1) outbox.addSlice(id, new Uint8Array(8_000).fill(slice));
     online = true;
     outbox.resend(null);
+    outbox.acknowledged(id, -1);
     const chunks = sent.flatMap((message) => (message.type === "audio_chunk" ? [message.data_b64.length] : []));
     expect(chunks.length).toBeLessThan(25);
     expect(Math.max(...chunks)).toBeLessThan(200_000);
     expect(audioOf(sent)).toHaveLength(240 * 8_000);
+  });
+});
+
+describe("after a reload", () => {
+  it("what was said to its end is said again, and a recording that was cut off is not", () => {
+    outbox.finish(record(bytes(1, 2), bytes(3)));
+    outbox.type("two");
+    outbox.started("u-2", "t-2");
+    outbox.finish(record(new Uint8Array(200_000).fill(7)));
+    record(bytes(9));
+    const stored = JSON.parse(JSON.stringify(outbox.stored)) as StoredUtterance[];
+    const fresh = new Outbox((message) => {
+      sent.push(message);
+      return true;
+    });
+    fresh.restore(stored);
+    sent = [];
+    fresh.resend(null);
+    fresh.acknowledged("u-1", -1);
+    fresh.acknowledged("u-3", -1);
+    expect(sent.map((message) => message.type)).toEqual([
+      "start_recording",
+      "audio_chunk",
+      "stop_recording",
+      "text_input",
+      "start_recording",
+      "audio_chunk",
+      "audio_chunk",
+      "audio_chunk",
+      "stop_recording",
+    ]);
+    expect(audioOf(sent)).toEqual([1, 2, 3, ...new Array<number>(200_000).fill(7)]);
+    fresh.answered("t-2");
+    expect(fresh.stored.map(({ id }) => id)).toEqual(["u-1", "u-3"]);
   });
 });
 

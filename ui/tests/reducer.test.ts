@@ -2,7 +2,17 @@ import { describe, expect, it } from "vitest";
 import type { AnyServerMessage } from "../src/protocol.generated";
 import { reduce } from "../src/voice/reducer";
 import { INITIAL, isThinking, mood, type Action, type State } from "../src/voice/state";
-import { answer, audioChunk, authOk, authRequired, errorMessage, processingStart, status, transcript } from "./fakes";
+import {
+  answer,
+  audioChunk,
+  authOk,
+  authRequired,
+  errorMessage,
+  piece,
+  processingStart,
+  status,
+  transcript,
+} from "./fakes";
 
 const NOW = 1_000_000;
 
@@ -114,6 +124,12 @@ describe("a turn", () => {
     expect(texts(finished)).toEqual(["notice: Adding the todo – done"]);
   });
 
+  it("is over with its streamed sound as with its last file", () => {
+    const thinking = after(LIVE, SPOKEN, processingStart("t-1", "u-1"), answer("t-1", "Done."));
+    const over = after(thinking, { type: "answer_over", turn: "t-1" });
+    expect([isThinking(over), over.waitingSince]).toEqual([false, null]);
+  });
+
   it("that fails says so in words and ends with its spoken apology", () => {
     const failed = after(LIVE, SPOKEN, processingStart("t-1", "u-1"), errorMessage("no_speech", { turn_id: "t-1" }));
     expect(texts(failed)).toEqual(["notice: I didn't catch that. Please say it again."]);
@@ -130,6 +146,62 @@ describe("a turn", () => {
     const cancelled = after(LIVE, SPOKEN, processingStart("t-1", "u-1"), { type: "cancelled" });
     expect(mood(cancelled)).toBe("ready");
     expect(cancelled.waitingSince).toBeNull();
+  });
+});
+
+describe("an answer that is still being written", () => {
+  const growing = after(LIVE, processingStart("t-1", "u-1"), piece("t-1", "I added", 5), piece("t-1", " milk.", 6));
+
+  it("grows piece by piece, and the whole answer replaces it", () => {
+    expect(growing.lines).toEqual([expect.objectContaining({ text: "I added milk.", draft: true })]);
+    const whole = after(growing, answer("t-1", "I added **milk**.", 7));
+    expect(whole.lines).toEqual([expect.objectContaining({ text: "I added **milk**.", draft: false })]);
+  });
+
+  it("does not grow by what is told again after a reload", () => {
+    expect(after(growing, piece("t-1", " milk.", 6))).toBe(growing);
+    const whole = after(growing, answer("t-1", "I added milk.", 7));
+    expect(after(whole, piece("t-1", " milk.", 6))).toBe(whole);
+  });
+
+  it("begins anew when its turn is told again, and is shown until then", () => {
+    const again = after(growing, processingStart("t-1", "u-1", 20));
+    expect(texts(again)).toEqual(["agent: I added milk."]);
+    const grown = after(again, piece("t-1", "I have added", 21), piece("t-1", " milk.", 22));
+    expect(texts(grown)).toEqual(["agent: I have added milk."]);
+  });
+
+  it("stays as it is when its turn ends without the rest, or is cancelled", () => {
+    for (const end of [{ type: "answer_over", turn: "t-1" }, { type: "cancelled" }] as const) {
+      const over = after(growing, end, piece("t-1", " And more.", 8));
+      expect(over.lines).toEqual([expect.objectContaining({ text: "I added milk.", draft: false })]);
+    }
+  });
+
+  it("is not waited for when the server has forgotten its turn", () => {
+    const back = after(growing, { type: "lost" }, authOk({ resumed: true }));
+    expect(back.lines[0]?.draft).toBe(false);
+    const known = after(growing, { type: "lost" }, authOk({ resumed: true, pending_utterance_id: "u-1" }));
+    expect(known.lines[0]?.draft).toBe(true);
+  });
+});
+
+describe("a server without room", () => {
+  const full: Action = { type: "no_room", because: "All lines are busy right now.", retryAt: NOW + 4_000 };
+
+  it("is named as what is waited for", () => {
+    const waiting = after(INITIAL, { type: "lost" }, full);
+    expect(mood(waiting)).toBe("busy");
+    expect(mood(after(waiting, authOk()))).toBe("ready");
+    expect(mood(after(waiting, { type: "lost" }))).toBe("reconnecting");
+  });
+
+  it("is no refusal of the PIN, which goes on being checked", () => {
+    const asked = after(INITIAL, { type: "auth_required", pinRequired: true }, { type: "pin_submitted" });
+    const waiting = after(asked, { type: "lost" }, full);
+    expect(waiting.pin).toMatchObject({ checking: true, error: null });
+    const refused = after(waiting, { type: "auth_required", pinRequired: true }, errorMessage("auth_failed"));
+    expect([refused.noRoom, refused.pin.checking]).toEqual([null, false]);
   });
 });
 

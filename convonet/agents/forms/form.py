@@ -143,4 +143,4 @@ class Form:
 def sentence(*patterns: str, never: str = "") -> tuple[re.Pattern[str], ...]:
     """Patterns of a form; upper and lower case are alike. A sentence with a word of `never` is another domain's."""
     guard = rf"^(?!.*\b(?:{never})\b).*?" if never else ""
-    return tuple(re.compile(f"{guard}(?:{pattern})", re.IGNORECASE) for pattern in patterns)
+    return (re.compile(f"{guard}(?:{'|'.join(patterns)})", re.IGNORECASE),)

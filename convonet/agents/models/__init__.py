@@ -1,17 +1,26 @@
-"""The chat models that can think; settings say which, and in which order they are asked."""
+"""The chat models that can answer; settings say which, and in which order they are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from convonet.agents.models import offline
+from convonet.agents.models.anthropic import anthropic_model
 from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.vendors import hosted_model
+from convonet.agents.models.google import google_model
+from convonet.agents.models.offline import offline_model
+from convonet.agents.models.openai import compatible_model, openai_model
 from convonet.agents.skill import Skill
-from convonet.settings import Settings
+from convonet.settings import LlmVendor, Settings
+
+_HOSTED: Mapping[LlmVendor, Callable[[Settings], ChosenModel]] = {
+    "anthropic": anthropic_model,
+    "google": google_model,
+    "openai": openai_model,
+    "compatible": compatible_model,
+}
 
 
 def chosen_models(settings: Settings, skills: Mapping[str, Skill]) -> tuple[ChosenModel, ...]:
     """The hosted models in their order, and last our own with the skills by domain."""
-    hosted = [hosted_model(vendor, settings) for vendor in settings.thinks_with]
-    return (*hosted, ChosenModel(offline.PROVIDER, offline.MODEL, offline.OfflineChatModel(skills=skills)))
+    hosted = [_HOSTED[vendor](settings) for vendor in settings.thinks_with]
+    return (*hosted, offline_model(skills))

@@ -10,17 +10,24 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
 
 import structlog
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, message_chunk_to_message
-from langchain_core.runnables import Runnable
 
 from convonet.agents.models import offline
-from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.failures import Failure, of_answer, of_error, stop_reason
+from convonet.agents.models.base import (
+    AssistantMessage,
+    CallPart,
+    ChosenModel,
+    ModelRequest,
+    Part,
+    SystemPrompt,
+    TextPart,
+    Toolset,
+    UserMessage,
+)
+from convonet.agents.models.failures import Failure, ModelFailed
+from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.health import Health, ProviderHealth
 from convonet.agents.spoken import gap, is_whole
 from convonet.errors import AgentError
@@ -29,9 +36,6 @@ from convonet.metrics.recorder import metrics
 from convonet.tracing.spans import Span, span
 
 log = structlog.get_logger(__name__)
-
-Model = Runnable[LanguageModelInput, AIMessage]
-"""A chat model with tools bound to it."""
 
 CUT_OFF = (
     "(The line dropped there. The caller heard every word up to it. Go on exactly where you stopped; repeat nothing "
@@ -42,13 +46,7 @@ CUT_OFF = (
 START_OVER = "Sorry, let me start over. "
 """Between half a sentence of a model that failed and the answer of the rules, which can't go on in mid-sentence."""
 
-
-@dataclass(frozen=True, slots=True)
-class Toolset:
-    """Tools to be bound, as LangChain takes them; those of the same name are bound once."""
-
-    name: str
-    tools: tuple[dict[str, Any], ...] = ()
+PROBE = ModelRequest(SystemPrompt("", "Answer in one word."), (UserMessage("Say OK."),), Toolset("none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,13 @@ class Limits:
 class Thought:
     """A model's whole answer, and who gave it."""
 
-    message: AIMessage
+    message: AssistantMessage
     provider: str
     model: str
+    memory: dict[str, str] | None = None
+    """What the offline model wants to remember."""
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 class ModelChain:
@@ -81,7 +83,7 @@ class ModelChain:
 
     @property
     def has_hosted(self) -> bool:
-        """Whether a model thinks that is not our own."""
+        """Whether a model answers that is not our own."""
         return any(link.is_hosted for link in self._links)
 
     def warm_up(self) -> None:
@@ -95,16 +97,21 @@ class ModelChain:
         return tuple(link.health.shown() for link in self._links)
 
     async def think(
-        self, messages: Sequence[BaseMessage], tools: Toolset, tried: set[str], preferred: str | None = None
+        self, request: ModelRequest, tried: set[str], preferred: str | None = None
     ) -> AsyncGenerator[str | Thought, None]:
         """Stream an answer: its words as they come, at the end the whole of it.
 
-        `tried` are the providers that have failed in this turn, and who fails now gets into it. `preferred` is the one
-        to ask first; one that isn't there is not asked. Raises `AgentError` when no model answers.
+        Args:
+            request: what is asked.
+            tried: the providers that have failed in this turn; who fails now gets into it.
+            preferred: the one to ask first; one that isn't there is not asked.
+
+        Raises:
+            AgentError: no model answers.
         """
         said = ""
         for link in self._order(preferred, tried):
-            async with aclosing(link.think(messages, said, tools)) as parts:
+            async with aclosing(link.think(request, said)) as parts:
                 async for part in parts:
                     if isinstance(part, str):
                         # white space alone is nothing that another model would have to go on from
@@ -122,10 +129,12 @@ class ModelChain:
         raise AgentError("no model gave an answer")
 
     async def close(self) -> None:
-        """Stop what is still tried."""
+        """Stop what is still tried, and close what is open to the vendors."""
         for probe in self._probes:
             probe.cancel()
         await asyncio.gather(*self._probes, return_exceptions=True)
+        for link in self._links:
+            await link.close()
 
     def _order(self, preferred: str | None, tried: set[str]) -> list[_Link]:
         for link in self._links:
@@ -152,129 +161,103 @@ class _Link:
         self.health = Health(model.provider, model.name, limits.rest, clock)
         self._model = model
         self._limits = limits
-        self._bound: dict[str, Model] = {}
         self._says_why = model.says_why_it_stops
 
-    async def think(
-        self, messages: Sequence[BaseMessage], said: str, tools: Toolset
-    ) -> AsyncGenerator[str | Thought | Failure, None]:
+    async def think(self, request: ModelRequest, said: str) -> AsyncGenerator[str | Thought | Failure, None]:
         """Words, and at the end the thought or the failure; `said` is what other models had said before they failed."""
-        whole, before, reason, asked = AIMessageChunk(content=""), said, "", self.health.asked()
+        answer, before, asked = Gathering(), said, self.health.asked()
         if said and not self.is_hosted and not is_whole(said):
             before += (bridge := gap(said, START_OVER) + START_OVER)
             yield bridge
         failure: Failure | None = None
         with self._traced() as asking:
             try:
-                async with aclosing(self._in_time(self._stream(messages, said, tools))) as chunks:
-                    async for chunk in chunks:
-                        if chunk.text and not whole.text:
-                            before += (space := gap(before, chunk.text))
-                            yield space
-                        whole, reason = whole + chunk, stop_reason(chunk) or reason
-                        yield chunk.text
-                failure = self._wrong_with(whole, reason)
+                async with aclosing(self._in_time(self._model.chat.answer(self._going_on(request, said)))) as parts:
+                    async for part in parts:
+                        if isinstance(part, TextPart):
+                            if not answer.text:
+                                before += (space := gap(before, part.text))
+                                yield space
+                            yield part.text
+                        answer.add(part)
+                failure = self._wrong_with(answer)
             except TimeoutError:
                 asking.status, failure = "timeout", Failure("no word in time")
-            except Exception as error:
-                # whatever a vendor's SDK raises: the next model answers
-                if not self.is_hosted:
-                    raise
-                log.debug("model_error", provider=self.provider, words=str(error)[:200])
-                failure = of_error(error)
-            _tell(asking, whole, failure)
+            except ModelFailed as failed:
+                failure = failed.failure
+            _tell(asking, answer, failure)
         if failure is not None:
             self.health.failed(failure.why, asked, rest=failure.rest, at_least_s=failure.rest_s)
             yield failure
             return
         self.health.answered(asked)
-        yield Thought(_whole(whole, before, self.provider), self.provider, self._model.name)
+        yield self._thought(answer, before)
+
+    async def probe(self) -> None:
+        """Try it with a question of our own."""
+        asked = self.health.asked()
+        try:
+            async with asyncio.timeout(self._limits.total), aclosing(self._model.chat.answer(PROBE)) as parts:
+                async for _ in parts:
+                    pass
+        except TimeoutError:
+            self.health.failed("no word in time", asked, rest=True)
+        except ModelFailed as failed:
+            self.health.failed(failed.failure.why, asked, rest=True, at_least_s=failed.failure.rest_s)
+        else:
+            self.health.answered(asked)
+        log.info("model_probed", provider=self.provider, ready=self.health.is_ready)
+
+    async def close(self) -> None:
+        """Close what is open to the vendor."""
+        await self._model.chat.close()
+
+    def _going_on(self, request: ModelRequest, said: str) -> ModelRequest:
+        """The request, with what a model must know that goes on for another."""
+        if not said or not self.is_hosted:
+            return request
+        return replace(request, messages=(*request.messages, AssistantMessage(said), UserMessage(CUT_OFF)))
+
+    async def _in_time(self, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
+        """The parts of an answer. Raises `TimeoutError` when no words come, however much else does."""
+        loop = asyncio.get_running_loop()
+        began = heard = loop.time()
+        async with aclosing(parts):
+            while True:
+                async with asyncio.timeout_at(min(began + self._limits.total, heard + self._limits.silence)):
+                    part = await anext(parts, None)
+                if part is None:
+                    return
+                yield part
+                if isinstance(part, CallPart) or (isinstance(part, TextPart) and part.text.strip()):
+                    # after the yield: what the listener does with a part is no silence of the model's
+                    heard = loop.time()
+
+    def _wrong_with(self, answer: Gathering) -> Failure | None:
+        # a server that has given a reason once gives one always
+        self._says_why = self._says_why or answer.says_why
+        return answer.failure(says_why=self._says_why)
+
+    def _thought(self, answer: Gathering, before: str) -> Thought:
+        message, usage = answer.message(self.provider, before), answer.usage
+        return Thought(
+            message,
+            self.provider,
+            self._model.name,
+            answer.memory,
+            tokens_in=usage.tokens_in or 0,
+            tokens_out=usage.tokens_out or 0,
+        )
 
     def _traced(self) -> AbstractContextManager[Span]:
         return span(
             "chat", kind="client" if self.is_hosted else "internal", provider=self.provider, model=self._model.name
         )
 
-    async def probe(self) -> None:
-        """Try it with a question of our own."""
-        asked = self.health.asked()
-        try:
-            async with asyncio.timeout(self._limits.total):
-                async for _ in self._model.chat.astream([HumanMessage("Say OK.")]):
-                    pass
-        except Exception as error:  # noqa: BLE001 -- whatever a vendor's SDK raises
-            failure = of_error(error)
-            self.health.failed(failure.why, asked, rest=True, at_least_s=failure.rest_s)
-        else:
-            self.health.answered(asked)
-        log.info("model_probed", provider=self.provider, ready=self.health.is_ready)
 
-    async def _stream(
-        self, messages: Sequence[BaseMessage], said: str, tools: Toolset
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        so_far = [*messages, AIMessage(said), HumanMessage(CUT_OFF)] if said and self.is_hosted else messages
-        asked = [_plain(message, self.provider) for message in self._model.prepare(so_far)]
-        stream = self._with(tools).astream(asked)
-        async with aclosing(cast("AsyncGenerator[AIMessageChunk, None]", stream)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def _in_time(self, chunks: AsyncGenerator[AIMessageChunk, None]) -> AsyncGenerator[AIMessageChunk, None]:
-        """The chunks of an answer. Raises `TimeoutError` when no words come, however much else does."""
-        loop = asyncio.get_running_loop()
-        began = heard = loop.time()
-        async with aclosing(chunks):
-            while True:
-                async with asyncio.timeout_at(min(began + self._limits.total, heard + self._limits.silence)):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    return
-                yield chunk
-                if chunk.text.strip() or chunk.tool_call_chunks:
-                    # after the yield: what the listener does with a chunk is no silence of the model's
-                    heard = loop.time()
-
-    def _wrong_with(self, whole: AIMessageChunk, reason: str) -> Failure | None:
-        # a server that has given a reason once gives one always
-        self._says_why = self._says_why or bool(reason)
-        return of_answer(whole, reason, says_why=self._says_why)
-
-    def _with(self, tools: Toolset) -> Model:
-        if not tools.tools:
-            return self._model.chat
-        if tools.name not in self._bound:
-            self._bound[tools.name] = self._model.chat.bind_tools(tools.tools)
-        return self._bound[tools.name]
-
-
-def _tell(asking: Span, whole: AIMessageChunk, failure: Failure | None) -> None:
+def _tell(asking: Span, answer: Gathering, failure: Failure | None) -> None:
     """What the trace says of an answer."""
     if failure is not None and asking.status == "success":
         asking.status = "failed"
-    if (usage := whole.usage_metadata) is not None:
-        asking.set(tokens_in=usage["input_tokens"], tokens_out=usage["output_tokens"])
-
-
-def _whole(chunk: AIMessageChunk, said: str, provider: str) -> AIMessage:
-    """The answer as the next step reads it, with what was said before it."""
-    message = cast("AIMessage", message_chunk_to_message(chunk))
-    if said:
-        message = _without_blocks(message, said)
-    message.response_metadata[offline.ANSWERED_BY] = provider
-    return message
-
-
-def _plain(message: BaseMessage, provider: str) -> BaseMessage:
-    """A message without what only another vendor understands."""
-    if not isinstance(message, AIMessage) or message.response_metadata.get(offline.ANSWERED_BY) in (None, provider):
-        return message
-    return _without_blocks(message, "")
-
-
-def _without_blocks(message: AIMessage, before: str) -> AIMessage:
-    return AIMessage(
-        before + message.text,
-        tool_calls=message.tool_calls,
-        usage_metadata=message.usage_metadata,
-        response_metadata=message.response_metadata,
-    )
+    if answer.usage.tokens_in is not None:
+        asking.set(tokens_in=answer.usage.tokens_in, tokens_out=answer.usage.tokens_out or 0)

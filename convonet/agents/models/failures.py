@@ -1,32 +1,33 @@
-"""What went wrong with a hosted model, and whether it should rest: told from the kind of the error."""
+"""What went wrong with a hosted model, and whether it should rest: told from the status or the name of the error."""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-
-from langchain_core.exceptions import ContextOverflowError, ModelError, ModelInvalidRequestError, ModelRateLimitError
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.messages.tool import ToolCallChunk
 
 RATE_LIMIT_REST_S = 10.0
 """For a vendor that does not say when to come back."""
 
-BLOCKED = "blocked"
-"""Where Google's filter stops the question, no model gives a reason for stopping."""
+UNREADABLE = "an answer that can't be read"
 
-_REFUSALS = {"refusal", "content_filter", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII", BLOCKED}
-"""Why a model stopped, by the vendors' names, when it did so because of what was said."""
+_NAMES = {
+    400: "InvalidRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    413: "InvalidRequestError",
+    422: "InvalidRequestError",
+    429: "RateLimitError",
+}
+"""What the vendors' SDKs call these, more or less; every other status is an `APIError`."""
 
-_TOO_LONG = {"max_tokens", "length", "MAX_TOKENS", "model_context_window_exceeded"}
-"""When there was no room for the rest; what a model thinks before it speaks takes room too."""
+_RATE_LIMITS = {"RateLimitError", "rate_limit_error", "rate_limit_exceeded"}
+_WRONG_REQUESTS = {"InvalidRequestError", "invalid_request_error"}
+"""The last ones are the vendors' names in an error within a stream, which has no status of its own."""
 
-_BAD_CALLS = {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"}
-
-_RATE_LIMITS = {"rate_limit_error", "rate_limit_exceeded"}
-_WRONG_REQUESTS = {"invalid_request_error"}
-"""The vendors' names in an error within a stream, which has no status of its own."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,91 +40,61 @@ class Failure:
     """The shortest rest, where the vendor named one."""
 
 
-def of_error(error: BaseException) -> Failure:
-    """An error that the vendor's SDK raised."""
-    kind = _kind(error) or _named(error) or type(error).__name__
-    # the vendor's own words may quote the caller's, or a part of the key
-    why = " ".join(filter(None, (kind, _status(error))))
-    if isinstance(error, ModelRateLimitError) or kind in _RATE_LIMITS:
-        return Failure(why, rest_s=_retry_after(error) or RATE_LIMIT_REST_S)
-    # the next conversation may well please the vendor
-    wrong = isinstance(error, ModelInvalidRequestError | ContextOverflowError) or kind in _WRONG_REQUESTS
-    return Failure(why, rest=not wrong)
+class ModelFailed(Exception):
+    """A hosted model did not answer, or not to the end. The vendor's own words may quote the caller: they stay out."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.why)
+        self.failure = failure
 
 
-def stop_reason(message: AIMessage) -> str:
-    """Why the model stopped, by the vendor's name for it; empty while it goes on."""
-    told = message.response_metadata
-    if (told.get("prompt_feedback") or {}).get("block_reason"):
-        return BLOCKED
-    return str(told.get("stop_reason") or told.get("finish_reason") or "")
+def of_status(status: int, retry_after: str = "", body: object = None) -> Failure:
+    """An answer with an error status.
 
-
-def of_answer(message: AIMessageChunk, reason: str, *, says_why: bool) -> Failure | None:
-    """What is wrong with an answer that came without an error.
-
-    `says_why` is whether this model always gives the reason for which it stopped.
+    Args:
+        status: HTTP's.
+        retry_after: the header of that name, in seconds.
+        body: the JSON of the answer, in which Google may say when to come back.
     """
-    if reason in _REFUSALS:
-        return Failure(f"refused: {reason}", rest=False)
-    if reason in _TOO_LONG:
-        return Failure(f"cut off: {reason}", rest=False)
-    if says_why and not reason:
-        return Failure("cut off")
-    if reason in _BAD_CALLS or not all(map(_is_json, message.tool_call_chunks)):
-        return Failure("a tool call that is no JSON", rest=False)
-    if not message.text.strip() and not message.tool_calls:
-        return Failure(f"empty answer {reason}".rstrip(), rest=False)
-    return None
+    name = _NAMES.get(status, "APIError")
+    return _failure(name, f"{name} {status}", _seconds(retry_after) or _retry_info(body))
 
 
-def _is_json(call: ToolCallChunk) -> bool:
-    """LangChain itself completes arguments that stop in the middle, and a half title is a wrong one."""
-    try:
-        return isinstance(json.loads(call["args"] or "{}", strict=False), dict)
-    except ValueError:
-        return False
+def of_event(error: object) -> Failure:
+    """An error within a stream: the vendors name its kind, its status or both."""
+    told = error if isinstance(error, Mapping) else {}
+    status = told.get("code")
+    if isinstance(status, int) and status >= 400:
+        return of_status(status, body={"error": told})
+    names = [name for name in (told.get("type"), status) if isinstance(name, str) and _NAME.fullmatch(name)]
+    name = next((name for name in names if name in _RATE_LIMITS), names[0] if names else "APIError")
+    return _failure(name, name, 0.0)
 
 
-def _kind(error: BaseException) -> str:
-    """LangChain's name for it, if it has one."""
-    kind = next((base.__name__ for base in type(error).__mro__ if base.__module__ == ModelError.__module__), "")
-    return kind.removeprefix("Model")
+def of_connection(error: BaseException) -> Failure:
+    """A connection that was refused, lost or cut."""
+    return Failure(type(error).__name__)
 
 
-def _named(error: BaseException) -> str:
-    """The vendor's name for an error within a stream; the SDKs keep it at the error."""
-    names = [name for name in (getattr(error, "type", None), getattr(error, "code", None)) if isinstance(name, str)]
-    return next((name for name in names if name in _RATE_LIMITS), names[0] if names else "")
+def _failure(name: str, why: str, rest_s: float) -> Failure:
+    if name in _RATE_LIMITS:
+        return Failure(why, rest_s=rest_s or RATE_LIMIT_REST_S)
+    # the next conversation may well please the vendor
+    return Failure(why, rest=name not in _WRONG_REQUESTS)
 
 
-def _status(error: BaseException) -> str:
-    """Of the vendor's answer, if it was one of a failure; the SDKs keep it at the error or at its cause."""
-    for at in (error, error.__cause__):
-        for name in ("status_code", "code"):
-            if isinstance(status := getattr(at, name, None), int) and status >= 400:
-                return str(status)
-    return ""
-
-
-def _retry_after(error: BaseException | None) -> float | None:
-    """Seconds; the SDKs keep the response at the error or at its cause."""
-    while error is not None:
-        headers = getattr(getattr(error, "response", None), "headers", {})
-        with contextlib.suppress(KeyError, ValueError):
-            return float(headers["retry-after"])
-        with contextlib.suppress(ValueError):
-            return _retry_info(getattr(error, "details", None))
-        error = error.__cause__
-    return None
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        return float(text)
+    return 0.0
 
 
 def _retry_info(body: object) -> float:
-    """Seconds, from the body of Google's error, which may have them instead of a header. Raises `ValueError`."""
+    """Seconds, from the body of Google's error, which may have them instead of a header; 0 without."""
     match body:
         case {"error": {"details": [*details]}}:
             for detail in details:
                 match detail:
                     case {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": str(delay)}:
-                        return float(delay.removesuffix("s"))
-    raise ValueError("no delay in it")
+                        return _seconds(delay.removesuffix("s"))
+    return 0.0

@@ -1,140 +1,111 @@
-"""The chat model that works without a key: a LangChain model like any other, with the domains' skills as its mind.
+"""The chat model that works without a key: it answers as any other does, with the domains' skills as its mind.
 
-It sees what a hosted model would see: system prompt, history, the caller's sentence, tool results and the bound tools.
-What rules need beyond that (time, memory of open questions) comes with the system message, see `prompt`.
+It reads what a hosted model reads: history, the caller's sentence, tool results and the tools that there are. What
+rules need beyond that (time, memory of open questions) is in the request's briefing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.messages.tool import ToolCall, tool_call_chunk
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import SkipValidation
-
-from convonet.agents.prompt import MEMORY, briefing_in
+from convonet.agents.models.base import (
+    AssistantMessage,
+    CallPart,
+    ChosenModel,
+    Memory,
+    Message,
+    ModelRequest,
+    Part,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
 from convonet.agents.spoken import MOST_CHARACTERS, TOO_LONG
 from convonet.agents.steering import STEERING
+from convonet.errors import AgentError
 
 PROVIDER = "offline"
 MODEL = "rules"
 
-ANSWERED_BY = "convonet_answered_by"
-"""Where an answer carries the provider that gave it, when another may have to go on from there."""
-
 AWAY = "I can't reach that service right now. Please try again in a moment."
 
 
-class OfflineChatModel(BaseChatModel):
-    """Answers by the rules of the domain that the system message names."""
-
-    skills: SkipValidation[Mapping[str, Skill]]
-
-    @property
-    def _llm_type(self) -> str:
-        return PROVIDER
-
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Make tools known; a rule that wants another one says that it can't be reached."""
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        chunk = self._think(messages, kwargs.get("tools", ()))
-        message = AIMessage(
-            chunk.content, tool_calls=chunk.tool_calls, response_metadata=chunk.response_metadata, id=chunk.id
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        yield ChatGenerationChunk(message=self._think(messages, kwargs.get("tools", ())))
-
-    def _think(self, messages: list[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> AIMessageChunk:
-        briefing = briefing_in(messages)
-        start = max(i for i, message in enumerate(messages) if isinstance(message, HumanMessage))
-        if len(messages[start].text) > MOST_CHARACTERS:
-            return AIMessageChunk(content=TOO_LONG)
-        if told := _told_by_tools_of_another(messages[start:]):
-            return AIMessageChunk(content=told)
-        turn = SkillTurn(
-            messages[start].text, briefing.now, briefing.memory, _outcomes(messages[start:]), briefing.suggested
-        )
-        step = self.skills[briefing.domain].step(turn)
-        return _chunk(step, {tool["function"]["name"] for tool in tools}, turn)
+def offline_model(skills: Mapping[str, Skill]) -> ChosenModel:
+    """Our own model, with the skills by domain."""
+    return ChosenModel(PROVIDER, MODEL, OfflineModel(skills))
 
 
-def _told_by_tools_of_another(turn: Sequence[BaseMessage]) -> str:
+class OfflineModel:
+    """Answers by the rules of the domain that the briefing names: see `ChatModel`."""
+
+    def __init__(self, skills: Mapping[str, Skill]) -> None:
+        self._skills = skills
+
+    async def answer(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
+        """See `ChatModel.answer`."""
+        for part in self._parts(request):
+            yield part
+
+    async def close(self) -> None:
+        """See `ChatModel.close`: nothing is open."""
+
+    def _parts(self, request: ModelRequest) -> Iterable[Part]:
+        briefing = request.briefing
+        if briefing is None:
+            raise AgentError("the rules answer turns only")
+        said, since = _turn_of(request.messages)
+        if len(said) > MOST_CHARACTERS:
+            return [TextPart(TOO_LONG)]
+        if told := _told_by_tools_of_another(since):
+            return [TextPart(told)]
+        turn = SkillTurn(said, briefing.now, briefing.memory, _outcomes(since), briefing.suggested)
+        step = self._skills[briefing.domain].step(turn)
+        return _step_parts(step, {tool.name for tool in request.tools.tools}, turn)
+
+
+def _turn_of(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
+    """What the caller said last, and what was done since."""
+    start, said = next((i, m.text) for i, m in reversed(list(enumerate(messages))) if isinstance(m, UserMessage))
+    return said, messages[start + 1 :]
+
+
+def _told_by_tools_of_another(since: Sequence[Message]) -> str:
     """What the turn's tools said, if another model used any before it failed: the rules would not know why it did."""
-    if not _another_used_tools(turn):
+    if not _another_used_tools(since):
         return ""
-    outcomes = _outcomes(turn)
+    outcomes = _outcomes(since)
     last_done = max((number for number, outcome in enumerate(outcomes) if outcome.ok), default=-1)
     # what failed before something worked was tried again in another way
     told = (outcome for number, outcome in enumerate(outcomes) if outcome.ok or number > last_done)
     return " ".join(dict.fromkeys(outcome.text for outcome in told))
 
 
-def _another_used_tools(turn: Sequence[BaseMessage]) -> bool:
+def _another_used_tools(since: Sequence[Message]) -> bool:
     asked_by = PROVIDER
-    for message in turn:
-        if isinstance(message, AIMessage):
-            asked_by = message.response_metadata.get(ANSWERED_BY, PROVIDER)
-        elif asked_by != PROVIDER and _is_result(message):
+    for message in since:
+        if isinstance(message, AssistantMessage):
+            asked_by = message.provider
+        elif asked_by != PROVIDER and _outcomes([message]):
             return True
     return False
 
 
-def _is_result(message: BaseMessage) -> TypeGuard[ToolMessage]:
-    """Whether a tool says something; one that steers the turn has done its work, and its words are for the model."""
-    return isinstance(message, ToolMessage) and message.name not in STEERING
-
-
-def _outcomes(messages: Sequence[BaseMessage]) -> tuple[Outcome, ...]:
-    return tuple(_outcome(message) for message in messages if _is_result(message))
-
-
-def _outcome(message: ToolMessage) -> Outcome:
-    body = json.loads(message.text)
-    return Outcome(message.name or "", message.status == "success", body["message"], body.get("data", {}))
-
-
-def _chunk(step: Step, tools: set[str], turn: SkillTurn) -> AIMessageChunk:
-    if isinstance(step, Say):
-        return AIMessageChunk(content=step.text, response_metadata={MEMORY: step.memory})
-    if not all(call.tool in tools for call in step.calls):
-        return AIMessageChunk(content=AWAY, response_metadata={MEMORY: dict(turn.memory)})
-    first = len(turn.outcomes)
-    calls = [ToolCall(name=c.tool, args=c.arguments, id=f"call-{first + i}") for i, c in enumerate(step.calls)]
-    return AIMessageChunk(
-        content="",
-        tool_call_chunks=[
-            tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=i)
-            for i, call in enumerate(calls)
-        ],
+def _outcomes(messages: Sequence[Message]) -> tuple[Outcome, ...]:
+    """What tools said; one that steers the turn has done its work, and its words are for the model."""
+    return tuple(
+        Outcome(message.tool, message.ok, message.text, message.data)
+        for message in messages
+        if isinstance(message, ToolMessage) and message.tool not in STEERING
     )
+
+
+def _step_parts(step: Step, tools: set[str], turn: SkillTurn) -> list[Part]:
+    if isinstance(step, Say):
+        return [TextPart(step.text), Memory(step.memory)]
+    if not all(call.tool in tools for call in step.calls):
+        return [TextPart(AWAY), Memory(dict(turn.memory))]
+    return [
+        CallPart(index, name=call.tool, arguments=json.dumps(call.arguments)) for index, call in enumerate(step.calls)
+    ]

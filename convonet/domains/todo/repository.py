@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, nulls_last, or_, select
+from sqlalchemy import Result, Row, Select, Uuid, and_, bindparam, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.domains.todo.days import Window
@@ -43,14 +43,14 @@ class TodoRepository:
 
     async def get(self, todo_id: str) -> Seen:
         """A todo by id. Raises `NotFound` also when the caller may not see it."""
-        found = (await self._session.execute(self._seen().where(TodoRow.id == id_of(todo_id)))).first()
+        found = (await self._execute(_SEEN.where(TodoRow.id == id_of(todo_id)))).first()
         if found is None:
             raise NotFound("todo", spoken="I can't find that on your list.")
         return _seen(found)
 
     async def find(self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int) -> Sequence[Seen]:
         """The caller's own todos, or all that they see of one team; what is due first, then the newest first."""
-        query = self._seen().where(self._mine() if team is None else TodoRow.team_id == team)
+        query = _OWN if team is None else _SEEN.where(TodoRow.team_id == team)
         if completed is not None:
             query = query.where(TodoRow.completed == completed)
         if due.start is not None:
@@ -58,31 +58,44 @@ class TodoRepository:
         if due.end is not None:
             query = query.where(TodoRow.due_date < due.end)
         query = query.order_by(nulls_last(TodoRow.due_date.asc()), TodoRow.created_at.desc())
-        return [_seen(found) for found in await self._session.execute(query.limit(limit))]
+        return [_seen(found) for found in await self._execute(query.limit(limit))]
 
     async def delete(self, row: TodoRow) -> None:
         """Delete a todo."""
         await self._session.delete(row)
 
-    def _seen(self) -> Select[*tuple[Any, ...]]:
-        role = role_of(self._caller).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
-        team = select(TeamRow.name).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
-        involved = or_(TodoRow.creator_id == self._caller, TodoRow.assignee_id == self._caller)
-        return (
-            select(TodoRow, role, team, UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email)
-            .outerjoin(UserRow, UserRow.id == TodoRow.assignee_id)
-            .where(
-                or_(
-                    and_(TodoRow.team_id.is_(None), involved),
-                    and_(role.is_not(None), or_(TodoRow.is_private.is_not(True), involved)),
-                )
+    async def _execute(self, query: Select[*tuple[Any, ...]]) -> Result[*tuple[Any, ...]]:
+        return await self._session.execute(query, {"caller": self._caller})
+
+
+_CALLER = bindparam("caller", type_=Uuid())
+
+
+def _seen_by_caller() -> Select[*tuple[Any, ...]]:
+    role = role_of(_CALLER).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
+    team = select(TeamRow.name).where(TeamRow.id == TodoRow.team_id).correlate(TodoRow).scalar_subquery()
+    involved = or_(TodoRow.creator_id == _CALLER, TodoRow.assignee_id == _CALLER)
+    return (
+        select(TodoRow, role, team, UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email)
+        .outerjoin(UserRow, UserRow.id == TodoRow.assignee_id)
+        .where(
+            or_(
+                and_(TodoRow.team_id.is_(None), involved),
+                and_(role.is_not(None), or_(TodoRow.is_private.is_not(True), involved)),
             )
         )
+    )
 
-    def _mine(self) -> ColumnElement[bool]:
-        """Given to the caller, or made by them and not given to somebody else in a team."""
-        kept = or_(TodoRow.assignee_id.is_(None), TodoRow.team_id.is_(None))
-        return or_(TodoRow.assignee_id == self._caller, and_(TodoRow.creator_id == self._caller, kept))
+
+def _callers_own() -> Select[*tuple[Any, ...]]:
+    """Given to the caller, or made by them and not given to somebody else in a team."""
+    kept = or_(TodoRow.assignee_id.is_(None), TodoRow.team_id.is_(None))
+    return _SEEN.where(or_(TodoRow.assignee_id == _CALLER, and_(TodoRow.creator_id == _CALLER, kept)))
+
+
+# built once: it takes as long as to execute them
+_SEEN = _seen_by_caller()
+_OWN = _callers_own()
 
 
 def _seen(found: Row[*tuple[Any, ...]]) -> Seen:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from convonet.errors import NoSpeech
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Speak
+from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Sound, Speak
 
 Work = Callable[[object, Callable[[], bool]], object]
 """Does one job; the second argument tells whether it should stop."""
@@ -75,11 +75,15 @@ def _voice(spec: EngineSpec) -> Work:
 
     voice = Voice(spec.voice)
     voice.speak("Hello.")
+    voice.sound("Hello.")
 
     def work(job: object, _stop_requested: Callable[[], bool]) -> object:
-        if not isinstance(job, Speak):
-            raise TypeError(f"not a job for a voice: {job!r:.80}")
-        return voice.speak(job.text)
+        match job:
+            case Speak(text):
+                return voice.speak(text)
+            case Sound(text):
+                return voice.sound(text)
+        raise TypeError(f"not a job for a voice: {job!r:.80}")
 
     return work
 

@@ -88,7 +88,14 @@ class Speak:
     text: str
 
 
-Job = Hear | Recognise | Listen | Decide | Speak
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Answered with PCM16 at `ANSWER_RATE`."""
+
+    text: str
+
+
+Job = Hear | Recognise | Listen | Decide | Speak | Sound
 
 STOP = "stop"
 """Sent while a job runs: nobody wants its answer any more."""

@@ -13,7 +13,18 @@ from typing import cast
 from convonet.errors import NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Hypothesis, Listen, Listened, Recognise, Samples, Speak
+from convonet.speech.local.jobs import (
+    Decide,
+    EngineSpec,
+    Hear,
+    Hypothesis,
+    Listen,
+    Listened,
+    Recognise,
+    Samples,
+    Sound,
+    Speak,
+)
 from convonet.speech.local.worker import Worker
 
 MAX_UTTERANCES = 6
@@ -24,7 +35,7 @@ MAX_SENTENCES = 40
 
 
 class LocalSpeech:
-    """`SpeechToText` and `TextToSpeech` in processes of our own. Understands English only."""
+    """Recognition and voice in processes of our own. Understands English only."""
 
     name = "local"
 
@@ -81,13 +92,20 @@ class LocalSpeech:
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
+        return SpokenAudio(await self._spoken_by_voice(Speak(text)), "audio/mpeg", self.name)
+
+    async def sound(self, sentence: str) -> bytes:
+        """One sentence of a streamed answer as PCM16 at `ANSWER_RATE`. Raises `SpeechUnavailable`."""
+        return await self._spoken_by_voice(Sound(sentence))
+
+    async def _spoken_by_voice(self, job: Speak | Sound) -> bytes:
         if self._sentences >= MAX_SENTENCES:
             self._refused += 1
             raise SpeechUnavailable(f"{self._sentences} sentences are waiting for the local voice")
         self._sentences += 1
         self._spoken += 1
         try:
-            return SpokenAudio(cast("bytes", await self._voice.run(Speak(text))), "audio/mpeg", self.name)
+            return cast("bytes", await self._voice.run(job))
         finally:
             self._sentences -= 1
 

@@ -1,4 +1,4 @@
-"""eSpeak NG, the embedded voice: text in, MP3 out.
+"""eSpeak NG, the embedded voice: text in, MP3 or raw sound out.
 
 eSpeak NG is GPL-3. It is therefore loaded only in the voice's own worker process (see `worker.py`), which talks to the
 rest of the product through a pipe; no other process of ours maps the library.
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convonet.errors import SpeechUnavailable
+from convonet.speech.base import ANSWER_RATE
 from convonet.speech.text import speakable
 
 Samples = npt.NDArray[np.int16]
@@ -74,17 +75,22 @@ class Espeak:
 
 
 class Voice:
-    """Speaks a sentence group as one complete MP3 file."""
+    """Speaks a sentence group, at most 600 characters; a moment of silence when it holds nothing to say."""
 
     def __init__(self, voice: str) -> None:
         self._espeak = Espeak(voice)
 
     def speak(self, text: str) -> bytes:
-        """MP3 of `text`, at most 600 characters of it; a moment of silence when it holds nothing to say."""
+        """`text` as one complete MP3 file."""
+        return encode_mp3(self._samples(text), self._espeak.sample_rate)
+
+    def sound(self, text: str) -> bytes:
+        """`text` as PCM16 at `ANSWER_RATE`."""
+        return resampled(self._samples(text), self._espeak.sample_rate, ANSWER_RATE)
+
+    def _samples(self, text: str) -> Samples:
         plain = speakable(text)
-        rate = self._espeak.sample_rate
-        samples = self._espeak.samples(plain) if plain else np.zeros(int(SILENCE_S * rate), np.int16)
-        return encode_mp3(samples, rate)
+        return self._espeak.samples(plain) if plain else np.zeros(int(SILENCE_S * self._espeak.sample_rate), np.int16)
 
 
 def encode_mp3(samples: Samples, sample_rate: int) -> bytes:
@@ -92,8 +98,19 @@ def encode_mp3(samples: Samples, sample_rate: int) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=sample_rate, layout="mono", bit_rate=MP3_BIT_RATE)
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = sample_rate
-        container.mux(stream.encode(frame))
+        container.mux(stream.encode(_frame(samples, sample_rate)))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+def resampled(samples: Samples, sample_rate: int, wanted: int) -> bytes:
+    """The same sound as PCM16 at another rate."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=wanted)
+    frames = [*resampler.resample(_frame(samples, sample_rate)), *resampler.resample(None)]
+    return b"".join(frame.to_ndarray().tobytes() for frame in frames)
+
+
+def _frame(samples: Samples, sample_rate: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = sample_rate
+    return frame

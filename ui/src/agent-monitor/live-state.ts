@@ -121,7 +121,7 @@ function watch({ calls, watched }: LiveState, sessionId: string): Watched {
 
 /** Whether the calls are known: a monitor that has just started is told of them a moment later. */
 export function hasHeardOfCalls(now: Now): boolean {
-  return now.parts.some(({ part }) => part === "sessions");
+  return now.parts.some(({ part }) => part === "voice");
 }
 
 function follow(state: LiveState): LiveState {

@@ -24,7 +24,7 @@ export function noticesOf({ live: { connected, now, refusal } }: State): Notice[
   }
   for (const store of now?.stores ?? []) notices.push(...ofStore(store));
   if (now) notices.push(...ofParts(now));
-  if (now && !hasHeardOfCalls(now)) notices.push({ kind: "reading", words: "No session host has reported yet" });
+  if (now && !hasHeardOfCalls(now)) notices.push({ kind: "reading", words: "No voice replica has reported yet" });
   if (refusal) notices.push({ kind: "silent", words: refusal });
   return notices;
 }

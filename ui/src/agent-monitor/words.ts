@@ -35,7 +35,6 @@ export function nameOf(name: string): string {
 
 const PARTS: Record<PartView["part"], string> = {
   voice: "Voice gateway",
-  sessions: "Session host",
   agent: "Agent router",
   speech: "Speech",
   tools: "Tools (MCP)",

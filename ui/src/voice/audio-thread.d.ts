@@ -6,4 +6,7 @@ interface AudioWorkletProcessorBase {
 
 declare const AudioWorkletProcessor: new () => AudioWorkletProcessorBase;
 
+/** Samples a second. */
+declare const sampleRate: number;
+
 declare function registerProcessor(name: string, processor: new (node: never) => AudioWorkletProcessorBase): void;

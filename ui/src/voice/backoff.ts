@@ -2,12 +2,34 @@
 
 const DELAYS_MS = [0, 150, 300, 600, 1_200, 2_500, 5_000] as const;
 
-/**
- * Milliseconds before attempt number `attempt` (0 is the first one after the loss). The first is immediate, since most
- * losses are a restart behind a proxy that already answers; the others are shortened by up to a third at random, so that
- * the callers of one lost server don't come back at the same instant.
- */
-export function backoffMs(attempt: number, random: () => number): number {
-  const full = DELAYS_MS[Math.min(attempt, DELAYS_MS.length - 1)] ?? 0;
-  return full * (1 - random() / 3);
+/** Both kinds of delay differ by up to a third at random, so that the callers of one server don't come back together. */
+const SPREAD = 1 / 3;
+
+export class Backoff {
+  private attempt = 0;
+  private notBeforeMs = 0;
+
+  constructor(private readonly random: () => number) {}
+
+  /** The next attempt waits for as long as a server asked for. */
+  waitFor(ms: number): void {
+    this.notBeforeMs = ms * (1 + this.random() * SPREAD);
+  }
+
+  /**
+   * Milliseconds until the next attempt. The first after a success is immediate, since most losses are a restart behind
+   * a proxy that already answers.
+   */
+  next(): number {
+    const full = DELAYS_MS[Math.min(this.attempt, DELAYS_MS.length - 1)] ?? 0;
+    const delay = Math.max(this.notBeforeMs, full * (1 - this.random() * SPREAD));
+    this.attempt += 1;
+    this.notBeforeMs = 0;
+    return delay;
+  }
+
+  /** All is well again. */
+  reset(): void {
+    this.attempt = 0;
+  }
 }

@@ -1,16 +1,19 @@
 /** One call: what the caller does goes in here, what comes of it lands in the store. Views know nothing else. */
 
-import type { AnyServerMessage, AuthOk, ErrorMessage } from "../protocol.generated";
+import type { AnyClientMessage, AnyServerMessage, AuthOk } from "../protocol.generated";
 import type { Store } from "../common/store";
 import { Caller } from "./caller";
 import { Connection } from "./connection";
+import type { ConnectionListener } from "./connection-listener";
+import type { SoundFrame } from "./frames";
 import type { HumanLine, LineEnds } from "./human-line";
-import { Player, spokenChunk } from "./player";
-import type { SessionMemory } from "./session-memory";
+import type { StoredUtterance } from "./outbox";
+import { Player, spokenFile } from "./player";
+import type { SessionMemory, Ticket } from "./session-memory";
 import type { SocketLike } from "./socket";
 import type { SpeakerOutput } from "./speaker-output";
 import type { Action, State } from "./state";
-import { errorWords, TEXT } from "./words";
+import { errorWords, plainErrorWords, TEXT } from "./words";
 
 export interface CallParts {
   store: Store<State, Action>;
@@ -31,29 +34,37 @@ export class Call {
   private cancelOwed = false;
 
   constructor(private readonly parts: CallParts) {
-    this.player = new Player(parts.output, (on) => {
+    const onPlaying = (on: boolean) => {
       this.dispatch({ type: "playing", on });
       parts.output.report();
-    });
-    this.caller = new Caller({
-      dispatch: (action) => {
-        this.dispatch(action);
-      },
-      send: (message) => this.connection.send(message),
-      onStream: (stream) => {
-        this.player.hold(stream !== null);
-        parts.onStream(stream);
-      },
-    });
+    };
+    this.player = new Player(parts.output, onPlaying, parts.memory?.heard);
+    this.caller = this.makeCaller();
     this.human = parts.openLine({
-      send: (pcm) => {
-        this.connection.sendAudio(pcm);
+      send: (frame) => {
+        this.connection.sendSound(frame);
       },
       onFault: (fault) => {
         this.dispatch({ type: "mic_fault", fault });
       },
     });
     this.connection = this.makeConnection(parts.memory);
+    this.connection.open();
+  }
+
+  /** What a reload needs to go on where this page was. */
+  get ticket(): Ticket | null {
+    const { ticket } = this.connection;
+    return ticket && { ...ticket, heard: this.player.heard };
+  }
+
+  /** What a reload says again. */
+  get unanswered(): StoredUtterance[] {
+    return this.caller.unanswered;
+  }
+
+  /** Somebody begins to type a PIN. */
+  expectPin(): void {
     this.connection.open();
   }
 
@@ -73,7 +84,8 @@ export class Call {
   }
 
   sendText(text: string): void {
-    if (this.state.playing) this.interrupt();
+    // an answer that waits until the caller has finished is not interrupted
+    if (this.state.playing && !this.state.recording) this.interrupt();
     this.caller.sendText(text);
   }
 
@@ -113,6 +125,18 @@ export class Call {
     this.finish(TEXT.hangUp);
   }
 
+  /** There was no room: try again at once. */
+  tryNow(): void {
+    if (this.state.noRoom) this.dispatch({ type: "no_room", ...this.state.noRoom, retryAt: Date.now() });
+    this.connection.retryNow();
+  }
+
+  /** There was no room, and the caller won't wait for it. */
+  stopTrying(): void {
+    this.connection.hangUp();
+    this.finish(TEXT.stoppedWaiting);
+  }
+
   /** A new call after the end of one. */
   restart(): void {
     this.dispatch({ type: "connecting" });
@@ -123,9 +147,9 @@ export class Call {
     return this.parts.store.state;
   }
 
-  private dispatch(action: Action): void {
+  private readonly dispatch = (action: Action): void => {
     this.parts.store.dispatch(action);
-  }
+  };
 
   private interrupt(): void {
     this.player.stop(Object.keys(this.state.turns));
@@ -149,50 +173,72 @@ export class Call {
     this.cancelOwed = false;
   }
 
+  private makeCaller(): Caller {
+    const parts = {
+      dispatch: this.dispatch,
+      send: (message: AnyClientMessage) => this.connection.send(message),
+      onStream: (stream: MediaStream | null) => {
+        this.player.hold(stream !== null);
+        this.parts.onStream(stream);
+      },
+    };
+    return new Caller(parts, this.parts.memory?.unanswered);
+  }
+
   private makeConnection(memory: SessionMemory | null): Connection {
-    const listener = {
-      onAuthRequired: (pinRequired: boolean) => {
+    const heardUpTo = (received: number) => Math.min(received, (this.player.unheardSeq ?? Infinity) - 1);
+    const options = { openSocket: this.parts.openSocket, random: Math.random, heardUpTo };
+    return new Connection(options, this.listener(), memory?.resumeToken, memory?.lastSeq);
+  }
+
+  private listener(): ConnectionListener {
+    return {
+      onAuthRequired: (pinRequired) => {
         this.dispatch({ type: "auth_required", pinRequired });
         if (!pinRequired) this.connection.authenticate(null);
       },
-      onLive: (message: AuthOk) => {
-        this.goLive(message);
-      },
-      onMessage: (message: AnyServerMessage) => {
-        this.receive(message);
-      },
-      onAudio: (pcm: ArrayBuffer) => {
-        this.human.play(pcm);
-      },
+      onLive: this.goLive,
+      onMessage: this.receive,
+      onSound: this.receiveSound,
       onLost: () => {
         this.dispatch({ type: "lost" });
+      },
+      onNoRoom: (error, retryInMs) => {
+        this.dispatch({ type: "no_room", because: plainErrorWords(error), retryAt: Date.now() + retryInMs });
       },
       onResumeFailed: () => {
         this.dropAll();
         this.dispatch({ type: "resume_failed" });
       },
-      onEnded: (error: ErrorMessage | null) => {
+      onEnded: (error) => {
         this.finish(error ? errorWords(error) : TEXT.takenOver);
       },
     };
-    const heardUpTo = (received: number) => Math.min(received, (this.player.unheardSeq ?? Infinity) - 1);
-    const options = { openSocket: this.parts.openSocket, random: Math.random, heardUpTo };
-    return new Connection(options, listener, memory?.resumeToken, memory?.lastSeq);
   }
 
-  private goLive(message: AuthOk): void {
+  private readonly goLive = (message: AuthOk): void => {
     if (this.cancelOwed) this.cancelOwed = !this.connection.send({ type: "cancel" });
     this.show(message);
     this.caller.takeUp(message.pending_utterance_id ?? null);
-  }
+  };
 
-  private receive(message: AnyServerMessage): void {
+  private readonly receive = (message: AnyServerMessage): void => {
     this.caller.hear(message);
     if (message.type === "greeting" || message.type === "announcement" || message.type === "audio_chunk")
-      this.player.play(spokenChunk(message));
+      this.player.playFile(spokenFile(message));
+    else if (message.type === "processing_start") this.player.begin(message);
     else if (message.type === "playback_stop") this.player.stop(message.turn_id ? [message.turn_id] : []);
     this.show(message);
-  }
+  };
+
+  private readonly receiveSound = (frame: SoundFrame): void => {
+    if (frame.kind === "talk") {
+      this.human.play(frame.pcm);
+      return;
+    }
+    const turn = this.player.playFrame(frame);
+    if (turn !== null) this.dispatch({ type: "answer_over", turn });
+  };
 
   private show(message: AnyServerMessage): void {
     this.dispatch({ type: "server", message, now: Date.now() });

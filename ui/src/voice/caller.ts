@@ -1,7 +1,7 @@
 /** The caller's side of a call: records and types, keeps what is unanswered, and tells the store. */
 
 import type { AnyClientMessage, AnyServerMessage, ErrorMessage } from "../protocol.generated";
-import { Outbox } from "./outbox";
+import { Outbox, type StoredUtterance } from "./outbox";
 import { Recorder } from "./recorder";
 import type { Action } from "./state";
 import { TEXT } from "./words";
@@ -28,9 +28,18 @@ export class Caller {
   private readonly recorder: Recorder;
   private recording: string | null = null;
 
-  constructor(private readonly parts: CallerParts) {
+  constructor(
+    private readonly parts: CallerParts,
+    unanswered: readonly StoredUtterance[] = [],
+  ) {
     this.outbox = new Outbox(parts.send);
+    this.outbox.restore(unanswered);
     this.recorder = this.makeRecorder();
+  }
+
+  /** What the server has not answered. */
+  get unanswered(): StoredUtterance[] {
+    return this.outbox.stored;
   }
 
   startTalking(): void {
@@ -70,7 +79,9 @@ export class Caller {
 
   /** Learns from a server message which utterances need not be kept. */
   hear(message: AnyServerMessage): void {
-    if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
+    if (message.type === "audio_ack") this.outbox.acknowledged(message.utterance_id, message.sequence);
+    else if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
+    else if (message.type === "transcript_final") this.outbox.recognized(message.turn_id, message.text);
     else if (message.type === "agent_final") this.outbox.answered(message.turn_id);
     else if (message.type === "error") this.hearError(message);
   }

@@ -3,31 +3,14 @@
  * resume token, and hands on each server message once and in order. The call owns one for its whole life.
  */
 
-import type { AnyClientMessage, AnyServerMessage, AuthOk, ErrorMessage } from "../protocol.generated";
-import { backoffMs } from "./backoff";
+import type { AnyClientMessage, AnyServerMessage, AuthOk, Authenticate, ErrorMessage } from "../protocol.generated";
+import { Backoff } from "./backoff";
+import type { ConnectionListener, ConnectionOptions } from "./connection-listener";
 import { Heartbeat } from "./heartbeat";
-import { parse, type SocketLike } from "./socket";
+import { ResumePoint } from "./resume-point";
+import { Wire } from "./socket";
 
-export interface ConnectionOptions {
-  openSocket: () => SocketLike;
-  random: () => number;
-  /** The `seq` up to which nothing is needed again, given the last one received. */
-  heardUpTo: (received: number) => number;
-}
-
-export interface ConnectionListener {
-  /** The server wants to know who is calling, and there is no session to resume. */
-  onAuthRequired: (pinRequired: boolean) => void;
-  onLive: (message: AuthOk) => void;
-  onMessage: (message: AnyServerMessage) => void;
-  /** What a human says, PCM16, 16 kHz. */
-  onAudio: (pcm: ArrayBuffer) => void;
-  onLost: () => void;
-  onResumeFailed: () => void;
-  /** The session is over and must not be taken up again. */
-  onEnded: (message: ErrorMessage | null) => void;
-}
-
+/** `asked`: the page waits for its caller; the server may have closed the socket meanwhile. */
 type Phase = "closed" | "connecting" | "asked" | "proving" | "resuming" | "live" | "waiting";
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -36,24 +19,30 @@ const STABLE_AFTER_MS = 2_000;
 /** Close code with which the server tells that another window has taken the session up. */
 const TAKEN_OVER = 4001;
 
+const NO_ROOM: readonly ErrorMessage["code"][] = ["overloaded", "too_many_sessions"];
+
 export class Connection {
   private phase: Phase = "closed";
-  private socket: SocketLike | null = null;
-  private attempt = 0;
+  private wire: Wire | null = null;
   private liveSince = 0;
-  private notBeforeMs = 0;
   private pinRequired = true;
+  /** Given by the caller, and neither accepted nor refused yet. */
+  private credentials: Pick<Authenticate, "pin"> | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly session: ResumePoint;
   private readonly heartbeat: Heartbeat;
+  private readonly backoff: Backoff;
 
   constructor(
     private readonly options: ConnectionOptions,
     private readonly listener: ConnectionListener,
-    private resumeToken: string | null = null,
-    private received = 0,
+    resumeToken: string | null = null,
+    lastSeq = 0,
   ) {
+    this.session = new ResumePoint(resumeToken, lastSeq);
+    this.backoff = new Backoff(options.random);
     this.heartbeat = new Heartbeat(
-      () => this.send({ type: "heartbeat", ts_ms: Date.now(), last_seq: options.heardUpTo(this.received) }),
+      () => this.send({ type: "heartbeat", ts_ms: Date.now(), last_seq: options.heardUpTo(this.session.lastSeq) }),
       () => {
         this.lose();
       },
@@ -62,35 +51,35 @@ export class Connection {
 
   /** What a reload needs to take the session up again. */
   get ticket(): { resumeToken: string; lastSeq: number } | null {
-    if (this.resumeToken === null) return null;
-    return { resumeToken: this.resumeToken, lastSeq: this.options.heardUpTo(this.received) };
+    const { token: resumeToken, lastSeq } = this.session;
+    return resumeToken === null ? null : { resumeToken, lastSeq: this.options.heardUpTo(lastSeq) };
   }
 
+  /** Also once the caller begins to type: a server does not wait for long with an open socket. */
   open(): void {
-    if (this.phase === "closed") this.connect();
+    if (this.phase === "closed" || (this.phase === "asked" && !this.wire)) this.connect();
   }
 
-  /** Answers `onAuthRequired`; without a PIN when none is needed. */
+  /** Proves who is calling as soon as the server can be asked; without a PIN when none is needed. */
   authenticate(pin: string | null): void {
-    if (this.phase !== "asked") return;
-    this.phase = "proving";
-    this.expectAnswer();
-    this.write({ type: "authenticate", ...(pin === null ? {} : { pin }) });
+    this.credentials = pin === null ? {} : { pin };
+    if (this.phase === "asked" && this.wire) this.authenticateBy(this.credentials, "proving");
+    else this.open();
   }
 
   /** False when there is no live session on the line: nothing was sent. */
   send(message: AnyClientMessage): boolean {
     if (this.phase !== "live") return false;
-    this.write(message);
+    this.wire?.send(message);
     return true;
   }
 
-  /** What the caller says to a human, PCM16, 16 kHz. */
-  sendAudio(pcm: ArrayBuffer): void {
-    if (this.phase === "live") this.socket?.send(pcm);
+  /** Sends a binary frame, or drops it when there is nobody to hear it. */
+  sendSound(frame: ArrayBuffer): void {
+    if (this.phase === "live") this.wire?.sendSound(frame);
   }
 
-  /** Does not wait for the rest of the delay: the network has come back. */
+  /** Does not wait for the rest of the delay. */
   retryNow(): void {
     if (this.phase === "waiting") this.connect();
   }
@@ -98,7 +87,6 @@ export class Connection {
   /** Ends the session for good. */
   hangUp(): void {
     this.send({ type: "hangup" });
-    this.forget();
     this.close();
   }
 
@@ -106,31 +94,35 @@ export class Connection {
     this.drop();
     this.phase = "connecting";
     this.expectAnswer();
-    const socket = this.options.openSocket();
-    socket.onopen = () => {
-      if (this.resumeToken !== null) this.resume(this.resumeToken);
-    };
-    socket.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) this.listener.onAudio(data);
-      else this.receive(parse(data));
-    };
-    socket.onclose = ({ code }) => {
-      if (code === TAKEN_OVER) this.end(null);
-      else this.lose();
-    };
-    this.socket = socket;
+    this.wire = new Wire(this.options.openSocket(), {
+      onOpen: () => {
+        const { token, lastSeq } = this.session;
+        if (token !== null) this.authenticateBy({ resume_token: token, last_seq: lastSeq }, "resuming");
+      },
+      onMessage: (message) => {
+        this.receive(message);
+      },
+      onSound: (frame) => {
+        if (this.session.isNew(frame.seq)) this.listener.onSound(frame);
+      },
+      onClose: (code) => {
+        if (code === TAKEN_OVER) this.end(null);
+        else this.leave();
+      },
+    });
   }
 
-  private resume(token: string): void {
-    this.phase = "resuming";
-    this.write({ type: "authenticate", resume_token: token, last_seq: this.received });
+  private authenticateBy(proof: Omit<Authenticate, "type">, phase: "proving" | "resuming"): void {
+    this.phase = phase;
+    this.expectAnswer();
+    this.wire?.send({ type: "authenticate", audio: "stream", ...proof });
   }
 
   private receive(message: AnyServerMessage): void {
     switch (message.type) {
       case "auth_required":
         this.pinRequired = message.pin_required;
-        if (this.resumeToken === null) this.ask();
+        if (this.session.token === null) this.ask();
         return;
       case "auth_ok":
         this.goLive(message);
@@ -139,98 +131,110 @@ export class Connection {
         this.heartbeat.answered();
         return;
       case "reconnect":
-        this.notBeforeMs = message.after_ms;
-        this.lose();
+        this.backoff.waitFor(message.after_ms);
+        this.leave();
         return;
       default:
-        this.deliver(message);
+        if (!this.session.isNew(message.seq)) return;
+        if (message.type === "error") this.fail(message);
+        else this.listener.onMessage(message);
     }
-  }
-
-  private deliver(message: AnyServerMessage): void {
-    if (message.seq > 0) {
-      if (message.seq <= this.received) return;
-      this.received = message.seq;
-    }
-    if (message.type === "error") this.fail(message);
-    else this.listener.onMessage(message);
   }
 
   private fail(error: ErrorMessage): void {
     if (error.code === "session_ended" || error.code === "origin_refused") {
       this.end(error);
-    } else if (this.phase === "resuming" && (error.code === "resume_failed" || error.code === "auth_failed")) {
-      this.forget();
-      this.listener.onResumeFailed();
-      this.ask();
     } else if (this.phase === "live") {
       this.listener.onMessage(error);
+    } else if (NO_ROOM.includes(error.code)) {
+      this.waitForRoom(error);
+    } else if (this.phase === "resuming" && (error.code === "resume_failed" || error.code === "auth_failed")) {
+      this.session.forget();
+      this.listener.onResumeFailed();
+      this.ask();
     } else {
       this.refuse(error);
     }
   }
 
-  /** Not let in: the page may ask again on this socket, but a session to be resumed waits for a new one. */
+  /** Not let in: the caller may try again on this socket, what the page does by itself waits for a new one. */
   private refuse(error: ErrorMessage): void {
-    this.notBeforeMs = error.retry_after_ms ?? 0;
-    if (this.phase === "proving") this.ask();
+    if (this.phase === "asked") {
+      this.drop(); // nobody has asked for anything yet
+      return;
+    }
+    this.credentials = null;
+    const isCallersTurn = this.phase === "proving" && this.pinRequired;
+    if (isCallersTurn) this.ask();
     this.listener.onMessage(error);
-    if (this.phase === "resuming") this.lose();
+    if (isCallersTurn) return;
+    this.backoff.waitFor(error.retry_after_ms ?? 0);
+    this.leave();
+  }
+
+  /** The next attempt may find another server, or a place that has become free. */
+  private waitForRoom(error: ErrorMessage): void {
+    this.backoff.waitFor(error.retry_after_ms ?? 0);
+    this.listener.onNoRoom(error, this.lose());
   }
 
   private ask(): void {
     clearTimeout(this.timer);
+    if (this.credentials) {
+      this.authenticateBy(this.credentials, "proving");
+      return;
+    }
     this.phase = "asked";
     this.listener.onAuthRequired(this.pinRequired);
   }
 
   private goLive(message: AuthOk): void {
     clearTimeout(this.timer);
-    this.resumeToken = message.resume_token;
-    if (!message.resumed) this.received = 0;
+    this.session.renew(message.resume_token, message.resumed);
+    this.credentials = null;
     this.phase = "live";
     this.liveSince = Date.now();
     this.heartbeat.start();
     this.listener.onLive(message);
   }
 
-  private lose(): void {
-    if (this.phase === "closed") return;
-    if (this.phase === "live" && Date.now() - this.liveSince >= STABLE_AFTER_MS) this.attempt = 0;
+  /** The socket is of no use any more; while the page waits for its caller, nobody needs another. */
+  private leave(): void {
+    if (this.phase === "asked") this.drop();
+    else this.lose();
+  }
+
+  /** Returns in how many milliseconds it is tried again. */
+  private lose(): number {
+    if (this.phase === "live" && Date.now() - this.liveSince >= STABLE_AFTER_MS) this.backoff.reset();
     this.drop();
     this.phase = "waiting";
-    const delay = Math.max(this.notBeforeMs, backoffMs(this.attempt, this.options.random));
-    this.attempt += 1;
-    this.notBeforeMs = 0;
+    const delay = this.backoff.next();
     this.timer = setTimeout(() => {
       this.connect();
     }, delay);
     this.listener.onLost();
+    return delay;
   }
 
   private end(error: ErrorMessage | null): void {
-    this.forget();
     this.close();
     this.listener.onEnded(error);
-  }
-
-  private forget(): void {
-    this.resumeToken = null;
-    this.received = 0;
   }
 
   private close(): void {
     this.drop();
     this.phase = "closed";
-    this.attempt = 0;
+    this.credentials = null;
+    this.session.forget();
+    this.backoff.reset();
   }
 
   private drop(): void {
     clearTimeout(this.timer);
     this.heartbeat.stop();
-    if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket?.close();
-    this.socket = null;
+    this.wire?.drop();
+    this.wire = null;
   }
 
   private expectAnswer(): void {
@@ -238,9 +242,5 @@ export class Connection {
     this.timer = setTimeout(() => {
       this.lose();
     }, ANSWER_WITHIN_MS);
-  }
-
-  private write(message: AnyClientMessage): void {
-    this.socket?.send(JSON.stringify(message));
   }
 }

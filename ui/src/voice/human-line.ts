@@ -3,13 +3,15 @@
  * small buffer that evens out the network. PCM16, 16 kHz, mono, both ways.
  */
 
+import { talkFrame } from "./frames";
 import lineWorkletUrl from "./line-worklet.ts?worker&url";
 import { Microphone, MicrophoneError } from "./microphone";
 import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
 import type { MicFault } from "./state";
 
 export interface LineEnds {
-  send: (pcm: ArrayBuffer) => void;
+  /** A binary frame for the server. */
+  send: (frame: ArrayBuffer) => void;
   onFault: (fault: MicFault) => void;
 }
 
@@ -50,8 +52,9 @@ export class HumanLine {
   }
 
   /** Lets the caller hear what came over the line. */
-  play(pcm: ArrayBuffer): void {
-    this.speaker?.worklet.port.postMessage(pcm, [pcm]);
+  play(pcm: Int16Array): void {
+    const slice = pcm.slice().buffer;
+    this.speaker?.worklet.port.postMessage(slice, [slice]);
   }
 
   private async start(): Promise<void> {
@@ -87,8 +90,10 @@ export class HumanLine {
   private listen(context: AudioContext, stream: MediaStream): void {
     const processorOptions = { sliceSamples: SLICE_SAMPLES };
     const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, processorOptions });
+    let position = 0;
     worklet.port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      if (this.wanted) this.ends.send(this.muted ? new ArrayBuffer(data.byteLength) : data);
+      if (this.wanted) this.ends.send(talkFrame(this.muted ? new ArrayBuffer(data.byteLength) : data, position));
+      position += SLICE_SAMPLES;
     };
     context.createMediaStreamSource(stream).connect(worklet);
   }

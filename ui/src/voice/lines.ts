@@ -13,8 +13,14 @@ export function withLine(lines: readonly Line[], line: Line): readonly Line[] {
   return lines.toSpliced(sibling < 0 ? lines.length : sibling + 1, 0, line).slice(-MAX_LINES);
 }
 
-export function textOf(lines: readonly Line[], key: string): string {
-  return lines.find((each) => each.key === key)?.text ?? "";
+export function lineOf(lines: readonly Line[], key: string): Line | undefined {
+  return lines.find((each) => each.key === key);
+}
+
+/** Answers that were growing grow no more: of turns that are over, or of all. */
+export function closed(lines: readonly Line[], isOver: (turn: string) => boolean = () => true): readonly Line[] {
+  const isClosed = ({ role, draft, turn }: Line) => role === "agent" && draft && turn !== null && isOver(turn);
+  return lines.some(isClosed) ? lines.map((line) => (isClosed(line) ? { ...line, draft: false } : line)) : lines;
 }
 
 export function callerKey(turn: string): string {

@@ -6,7 +6,7 @@ import { HoldTone, isHeld } from "./hold-tone";
 import { HumanLine } from "./human-line";
 import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
-import { loadSession, rememberedState, saveSession, saveSound } from "./session-memory";
+import { loadSession, rememberedState, saveSession, saveSound, saveUnanswered } from "./session-memory";
 import { openSocket } from "./socket";
 import { SpeakerOutput } from "./speaker-output";
 import type { State } from "./state";
@@ -14,6 +14,7 @@ import { mountHangUp, mountNotes, mountSound, mountStop, mountTextInput } from "
 import { mountConversation } from "./views/conversation";
 import { mountFrame } from "./views/frame";
 import { mountHuman } from "./views/human";
+import { mountNoRoom } from "./views/no-room";
 import { mountPinForm } from "./views/pin-form";
 import { drawLevel, mountTalk } from "./views/talk";
 
@@ -39,6 +40,7 @@ const call = new Call({
 const views = [
   mountFrame(call),
   mountPinForm(call),
+  mountNoRoom(call),
   mountConversation(),
   mountTalk(call),
   mountTextInput(call),
@@ -58,14 +60,15 @@ store.subscribe((state: State) => {
   call.setLineVolume(volume);
   holdTone.set(isHeld(state));
   saveSound(state);
-  saveSession(state, call.connection.ticket);
+  saveSession(state, call.ticket);
 });
 
 window.addEventListener("online", () => {
   call.connection.retryNow();
 });
 window.addEventListener("pagehide", () => {
-  saveSession(store.state, call.connection.ticket);
+  saveSession(store.state, call.ticket);
+  saveUnanswered(call.unanswered);
 });
 for (const gesture of ["pointerup", "keydown"] as const) {
   document.addEventListener(gesture, () => {

@@ -1,11 +1,11 @@
 /**
- * What the caller has said and the server has not answered yet. It keeps the audio itself, so that a connection lost
- * while speaking, or right after, costs nothing: on the next one everything open is sent again under the same id, which
- * the server answers once.
+ * What the caller has said and the server has not answered yet. It keeps the audio itself until the server knows the
+ * words, so that a connection lost while speaking, or right after, costs nothing: on the next one everything open is said
+ * again under the same id, which the server answers once. Of a recording it says again only what the server lacks.
  */
 
 import type { AnyClientMessage } from "../protocol.generated";
-import { toBase64 } from "../common/base64";
+import { fromBase64, toBase64 } from "../common/base64";
 
 export type AudioFormat = "webm" | "pcm16";
 
@@ -13,9 +13,11 @@ interface Spoken {
   kind: "spoken";
   id: string;
   format: AudioFormat;
+  /** The slice at an index has that `sequence`. */
   slices: Uint8Array[];
-  finished: boolean;
-  sequence: number;
+  /** How many of them the server was given, as far as is known. */
+  given: number;
+  isFinished: boolean;
   turn: string | null;
 }
 
@@ -28,77 +30,92 @@ interface Typed {
 
 type Utterance = Spoken | Typed;
 
-/** Slices sent again travel together up to this size: half of what the server takes in one message, in base64. */
+/** An utterance as it outlives a reload: complete, with its audio in base64. */
+export type StoredUtterance = Typed | (Pick<Spoken, "kind" | "id" | "format" | "turn"> & { audio: string });
+
+/** Slices that are given again are joined up to this size: half of what the server takes in one message, in base64. */
 const RESEND_BYTES = 96 * 1024;
+
+/** The server answers within a round trip; one that doesn't know the question never does. */
+const ACK_WITHIN_MS = 1_500;
 
 export class Outbox {
   private open: Utterance[] = [];
+  /** Ids of what is said again on this connection; the first may wait for the server's `audio_ack`. */
+  private again: string[] = [];
+  private waiting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly send: (message: AnyClientMessage) => boolean,
     private readonly newId: () => string = randomId,
   ) {}
 
+  /** What was said to its end: of a recording that a reload cuts off, nobody knows what was meant. */
+  get stored(): StoredUtterance[] {
+    return this.open.filter(isFinished).map(stored);
+  }
+
+  /** After a reload; `resend` says it again. */
+  restore(utterances: readonly StoredUtterance[]): void {
+    this.open = utterances.map(restored);
+  }
+
   begin(format: AudioFormat): string {
-    const utterance: Spoken = {
-      kind: "spoken",
-      id: this.newId(),
-      format,
-      slices: [],
-      finished: false,
-      sequence: 0,
-      turn: null,
-    };
-    this.open.push(utterance);
-    this.send(startMessage(utterance));
-    return utterance.id;
+    return this.add({ kind: "spoken", id: this.newId(), format, slices: [], given: 0, isFinished: false, turn: null });
   }
 
   addSlice(id: string, slice: Uint8Array): void {
     const utterance = this.recording(id);
     if (!utterance || slice.length === 0) return;
     utterance.slices.push(slice);
-    this.sendSlice(utterance, slice);
+    if (!this.again.includes(id)) this.giveSlices(utterance);
   }
 
   finish(id: string): void {
     const utterance = this.recording(id);
     if (!utterance) return;
-    utterance.finished = true;
-    this.send({ type: "stop_recording" });
+    utterance.isFinished = true;
+    if (!this.again.includes(id)) this.send({ type: "stop_recording" });
   }
 
   type(text: string): string {
-    const utterance: Typed = { kind: "typed", id: this.newId(), text, turn: null };
-    this.open.push(utterance);
-    this.send(typedMessage(utterance));
-    return utterance.id;
+    return this.add({ kind: "typed", id: this.newId(), text, turn: null });
   }
 
-  /** The server works on this utterance. */
+  /** The server works on this utterance. It may die before it knows the words: the audio is kept. */
   started(id: string, turn: string): void {
     const utterance = this.open.find((each) => each.id === id);
     if (utterance) utterance.turn = turn;
   }
 
+  /** The words of a turn are known: from now on they are what is said again, under the same id. */
+  recognized(turn: string, text: string): void {
+    this.open = this.open.map((each) =>
+      each.turn === turn && each.kind === "spoken" ? { kind: "typed", id: each.id, text, turn } : each,
+    );
+  }
+
   /** The turn has its answer: the utterance is needed no more. */
   answered(turn: string): void {
-    this.open = this.open.filter((each) => each.turn !== turn);
+    for (const { id } of this.open.filter((each) => each.turn === turn)) this.discard(id);
   }
 
   /** The server refused what was said last; its words name no utterance. Returns the one that must be meant. */
   refused(): string | null {
-    const last = this.open.findLast((each) => each.turn === null && (each.kind === "typed" || each.finished));
+    const last = this.open.findLast((each) => each.turn === null && isFinished(each));
     if (last) this.discard(last.id);
     return last?.id ?? null;
   }
 
   discard(id: string): void {
     this.open = this.open.filter((each) => each.id !== id);
+    if (this.again[0] === id) this.sayNext();
   }
 
   clear(): void {
+    clearTimeout(this.waiting);
     this.open = [];
+    this.again = [];
   }
 
   /**
@@ -107,27 +124,67 @@ export class Outbox {
    */
   resend(pending: string | null): void {
     const known = this.open.findIndex((each) => each.id === pending);
-    for (const utterance of this.open.slice(known + 1)) this.sendAgain(utterance);
+    this.again = this.open.slice(known + 1).map(({ id }) => id);
+    this.sayFirst();
   }
 
-  private sendAgain(utterance: Utterance): void {
-    if (utterance.kind === "typed") {
-      this.send(typedMessage(utterance));
+  /** The server has the slices of this recording up to `sequence`, -1 for none: it gets the others. */
+  acknowledged(id: string, sequence: number): void {
+    if (this.again[0] === id) this.goOn(id, sequence + 1);
+  }
+
+  private add(utterance: Utterance): string {
+    this.open.push(utterance);
+    // in the order in which it was said
+    if (this.again.length > 0) this.again.push(utterance.id);
+    else this.send(firstMessage(utterance));
+    return utterance.id;
+  }
+
+  private sayFirst(): void {
+    clearTimeout(this.waiting);
+    const [id] = this.again;
+    if (id === undefined) return;
+    const utterance = this.open.find((each) => each.id === id);
+    if (utterance) this.send(firstMessage(utterance));
+    if (utterance?.kind !== "spoken") {
+      this.sayNext();
       return;
     }
-    utterance.sequence = 0;
-    this.send(startMessage(utterance));
-    for (const slice of joined(utterance.slices, RESEND_BYTES)) this.sendSlice(utterance, slice);
-    if (utterance.finished) this.send({ type: "stop_recording" });
+    this.waiting = setTimeout(() => {
+      // what it has without saying so must not be there twice
+      this.send({ type: "stream_reset" });
+      this.goOn(id, 0);
+    }, ACK_WITHIN_MS);
   }
 
-  private sendSlice(utterance: Spoken, slice: Uint8Array): void {
-    this.send({ type: "audio_chunk", sequence: utterance.sequence, data_b64: toBase64(slice) });
-    utterance.sequence += 1;
+  private sayNext(): void {
+    this.again.shift();
+    this.sayFirst();
+  }
+
+  private goOn(id: string, from: number): void {
+    const utterance = this.open.find((each) => each.id === id);
+    if (utterance?.kind === "spoken") {
+      const { slices } = utterance;
+      // many small messages at once would be above the server's rate
+      utterance.slices = [...slices.slice(0, from), ...joined(slices.slice(from), RESEND_BYTES)];
+      utterance.given = from;
+      this.giveSlices(utterance);
+      if (utterance.isFinished) this.send({ type: "stop_recording" });
+    }
+    this.sayNext();
+  }
+
+  private giveSlices(utterance: Spoken): void {
+    for (const slice of utterance.slices.slice(utterance.given)) {
+      this.send({ type: "audio_chunk", sequence: utterance.given, data_b64: toBase64(slice) });
+      utterance.given += 1;
+    }
   }
 
   private recording(id: string): Spoken | undefined {
-    return this.open.find((each): each is Spoken => each.id === id && each.kind === "spoken" && !each.finished);
+    return this.open.find((each): each is Spoken => each.id === id && each.kind === "spoken" && !each.isFinished);
   }
 }
 
@@ -137,16 +194,31 @@ function randomId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function startMessage({ id, format }: Spoken): AnyClientMessage {
+function isFinished(utterance: Utterance): boolean {
+  return utterance.kind === "typed" || utterance.isFinished;
+}
+
+function stored(utterance: Utterance): StoredUtterance {
+  if (utterance.kind === "typed") return utterance;
+  const { kind, id, format, turn, slices } = utterance;
+  return { kind, id, format, turn, audio: toBase64(concatenated(slices)) };
+}
+
+function restored(utterance: StoredUtterance): Utterance {
+  if (utterance.kind === "typed") return utterance;
+  const { audio, ...rest } = utterance;
+  return { ...rest, slices: sliced(fromBase64(audio), RESEND_BYTES), given: 0, isFinished: true };
+}
+
+function firstMessage(utterance: Utterance): AnyClientMessage {
+  const { kind, id } = utterance;
+  if (kind === "typed") return { type: "text_input", text: utterance.text, utterance_id: id };
+  const { format } = utterance;
   const rate = format === "pcm16" ? { sample_rate: 16_000 } : {};
   return { type: "start_recording", stt_mode: "batch", utterance_id: id, format, ...rate };
 }
 
-function typedMessage({ id, text }: Typed): AnyClientMessage {
-  return { type: "text_input", text, utterance_id: id };
-}
-
-/** The same bytes in fewer pieces, each at most `limit` long unless a single slice is longer. */
+/** The same bytes in fewer slices, each at most `limit` long unless a single one is longer. */
 function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
   const groups: Uint8Array[][] = [];
   let size = Infinity;
@@ -159,6 +231,12 @@ function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
     size += slice.length;
   }
   return groups.map(concatenated);
+}
+
+function sliced(whole: Uint8Array, limit: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(whole.length / limit) }, (_, index) =>
+    whole.subarray(index * limit, (index + 1) * limit),
+  );
 }
 
 function concatenated(parts: readonly Uint8Array[]): Uint8Array {

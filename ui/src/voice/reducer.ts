@@ -1,7 +1,7 @@
 /** How the voice page's state changes: pure, so that every rule of the page can be tested without one. */
 
-import { typedKey, withLine } from "./lines";
-import { reduceServer } from "./server-messages";
+import { closed, typedKey, withLine } from "./lines";
+import { reduceServer, turnOver } from "./server-messages";
 import { INITIAL, isThinking, type Action, type State } from "./state";
 import { TEXT } from "./words";
 
@@ -12,23 +12,27 @@ export function reduce(state: State, action: Action): State {
     case "connecting":
       return { ...INITIAL, volume: state.volume, muted: state.muted };
     case "auth_required":
-      return { ...state, link: "asked", pinRequired: action.pinRequired, pin: { ...state.pin, checking: false } };
+      return asked(state, action.pinRequired);
     case "pin_submitted":
       return { ...state, pin: { ...FRESH_PIN, checking: true } };
     case "lost":
-      return { ...state, link: "reconnecting", pin: { ...state.pin, checking: false } };
+      return { ...state, link: "reconnecting", noRoom: null };
+    case "no_room":
+      return { ...state, noRoom: { because: action.because, retryAt: action.retryAt } };
     case "resume_failed":
       return forgotten(state);
     case "ended":
-      return { ...state, ...IDLE, ...GONE, endedBecause: action.because };
+      return { ...idle(state), ...GONE, endedBecause: action.because };
     case "server":
       return settled(reduceServer(state, action.message, action.now));
     case "said":
       return said(state, action.utterance, action.text, action.now);
     case "refused":
       return settled({ ...state, unanswered: state.unanswered.filter((each) => each !== action.utterance) });
+    case "answer_over":
+      return settled(turnOver(state, action.turn));
     case "cancelled":
-      return { ...state, ...IDLE };
+      return idle(state);
     default:
       return reduceDevices(state, action);
   }
@@ -58,8 +62,16 @@ function reduceDevices(state: State, action: DeviceAction): State {
   }
 }
 
-const GONE = { link: "ended", inSession: false, recording: false, transfer: null } as const;
-const IDLE = { unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false } as const;
+const GONE = { link: "ended", noRoom: null, inSession: false, recording: false, transfer: null } as const;
+
+function idle(state: State): State {
+  const lines = closed(state.lines);
+  return { ...state, lines, unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false };
+}
+
+function asked(state: State, pinRequired: boolean): State {
+  return { ...state, link: "asked", pinRequired, pin: { ...state.pin, checking: false }, noRoom: null };
+}
 
 function said(state: State, utterance: string, text: string | null, now: number): State {
   const key = typedKey(utterance);
@@ -70,7 +82,7 @@ function said(state: State, utterance: string, text: string | null, now: number)
 
 function forgotten(state: State): State {
   const { volume, muted, lines, pinRequired } = state;
-  const fresh = { ...INITIAL, volume, muted, lines, pinRequired };
+  const fresh = { ...INITIAL, volume, muted, lines: closed(lines), pinRequired };
   return { ...fresh, pin: { ...FRESH_PIN, error: TEXT.resumeFailed } };
 }
 

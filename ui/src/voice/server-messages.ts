@@ -1,6 +1,7 @@
 /** What each server message does to the voice page's state. */
 
 import type {
+  AgentStreamChunk,
   Announcement,
   AnyServerMessage,
   AuthOk,
@@ -10,9 +11,9 @@ import type {
   ToolEvent,
   TransferStatus,
 } from "../protocol.generated";
-import { adopted, agentKey, callerKey, textOf, withLine } from "./lines";
+import { adopted, agentKey, callerKey, closed, lineOf, withLine } from "./lines";
 import { INITIAL, type Line, type State } from "./state";
-import { errorWords, transferWords } from "./words";
+import { errorWords, plainErrorWords, transferWords } from "./words";
 
 export function reduceServer(state: State, message: AnyServerMessage, now: number): State {
   switch (message.type) {
@@ -28,12 +29,10 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     case "transcript_partial":
     case "transcript_final":
       return heard(state, message.turn_id, message.text, !message.is_final);
-    case "agent_stream_chunk": {
-      const key = agentKey(message.turn_id);
-      return answered(state, message.turn_id, textOf(state.lines, key) + message.text_chunk, true);
-    }
+    case "agent_stream_chunk":
+      return grown(state, message);
     case "agent_final":
-      return answered(state, message.turn_id, message.text, false);
+      return answered(state, message.turn_id, message.text);
     case "tool_event":
       return worked(state, message);
     case "audio_chunk":
@@ -46,6 +45,8 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
       return transferred(state, message);
     case "error":
       return failed(state, message, now);
+    case "audio_ack":
+      return state; // the caller's own affair
     case "auth_required":
     case "heartbeat_ack":
     case "reconnect":
@@ -57,19 +58,22 @@ const PHASE_MARK = { started: "…", finished: " – done", failed: " – failed
 
 function welcomed(state: State, message: AuthOk): State {
   // how a hand-over goes is told anew
-  const known = { ...state, link: "live", inSession: true, pin: INITIAL.pin, micFault: null, transfer: null } as const;
+  const { pin, noRoom, micFault, transfer } = INITIAL;
+  const known = { ...state, link: "live", inSession: true, pin, noRoom, micFault, transfer } as const;
   const who = { userName: message.user_name, offline: message.offline };
   if (!message.resumed) return { ...known, ...who, lines: [], turns: {}, unanswered: [] };
   // a turn that the server no longer works on will not end here
-  const turns = Object.entries(state.turns).filter(([, utterance]) => utterance === message.pending_utterance_id);
-  return { ...known, ...who, turns: Object.fromEntries(turns) };
+  const open = Object.entries(state.turns).filter(([, utterance]) => utterance === message.pending_utterance_id);
+  const turns = Object.fromEntries(open);
+  return { ...known, ...who, turns, lines: closed(state.lines, (turn) => !(turn in turns)) };
 }
 
 function begun(state: State, message: ProcessingStart, now: number): State {
   const utterance = message.utterance_id ?? "";
+  const lines = adopted(state.lines, utterance, message.turn_id);
   return {
     ...state,
-    lines: adopted(state.lines, utterance, message.turn_id),
+    lines: begunAnew(lines, message.turn_id),
     unanswered: state.unanswered.filter((each) => each !== utterance),
     turns: { ...state.turns, [message.turn_id]: utterance },
     waitingSince: state.waitingSince ?? now,
@@ -80,8 +84,23 @@ function heard(state: State, turn: string, text: string, draft: boolean): State 
   return withText(state, { key: callerKey(turn), role: "caller", text, turn, draft });
 }
 
-function answered(state: State, turn: string, text: string, draft: boolean): State {
-  return withText(state, { key: agentKey(turn), role: "agent", text, turn, draft });
+function answered(state: State, turn: string, text: string): State {
+  return withText(state, { key: agentKey(turn), role: "agent", text, turn, draft: false });
+}
+
+/** A piece that is told again after a reload adds nothing, and none comes after the whole answer. */
+function grown(state: State, { turn_id: turn, text_chunk: piece, seq }: AgentStreamChunk): State {
+  const key = agentKey(turn);
+  const line = lineOf(state.lines, key);
+  if (line && (!line.draft || seq <= (line.grownBy ?? 0))) return state;
+  const text = line?.grownBy === undefined ? piece : line.text + piece;
+  return withText(state, { key, role: "agent", text, turn, draft: true, grownBy: seq });
+}
+
+/** What was shown of an answer stays until its first piece comes again. */
+function begunAnew(lines: readonly Line[], turn: string): readonly Line[] {
+  const line = lineOf(lines, agentKey(turn));
+  return line ? withLine(lines, { key: line.key, role: "agent", text: line.text, turn, draft: true }) : lines;
 }
 
 function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State {
@@ -90,8 +109,9 @@ function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State
   return withText(state, { key, role: "notice", text, turn: turn_id, draft: phase === "started" });
 }
 
-function turnOver(state: State, turn: string): State {
-  return { ...state, turns: Object.fromEntries(Object.entries(state.turns).filter(([each]) => each !== turn)) };
+export function turnOver(state: State, turn: string): State {
+  const turns = Object.fromEntries(Object.entries(state.turns).filter(([each]) => each !== turn));
+  return { ...state, turns, lines: closed(state.lines, (each) => each === turn) };
 }
 
 function failed(state: State, error: ErrorMessage, now: number): State {
@@ -103,8 +123,7 @@ function failed(state: State, error: ErrorMessage, now: number): State {
     return withText(state, { key, role: "notice", text: errorWords(error), turn: error.turn_id ?? null, draft: false });
   }
   const waitUntil = error.retry_after_ms ? now + error.retry_after_ms : null;
-  const plain = { ...error, retry_after_ms: null };
-  return { ...state, pin: { checking: false, error: errorWords(plain), waitUntil } };
+  return { ...state, pin: { checking: false, error: plainErrorWords(error), waitUntil } };
 }
 
 function announced(state: State, { type, seq, text }: Greeting | Announcement): State {

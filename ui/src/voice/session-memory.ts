@@ -1,20 +1,32 @@
-/** What outlives a reload: the right to the session and the conversation (this tab only), volume and mute (this browser). */
+/**
+ * What outlives a reload: the right to the session, the conversation and what was said without an answer (this tab only),
+ * volume and mute (this browser).
+ */
 
+import type { HeardAnswer } from "./answer-audio";
+import type { StoredUtterance } from "./outbox";
 import { INITIAL, type State } from "./state";
 
 const SESSION_KEY = "convonet.voice.session";
+const UNANSWERED_KEY = "convonet.voice.unanswered";
 const SOUND_KEY = "convonet.voice.sound";
 
 type Kept = Pick<State, "userName" | "offline" | "lines" | "turns" | "waitingSince">;
 
-export interface SessionMemory extends Kept {
+/** What takes the session up again, at the place up to which it was heard. */
+export interface Ticket {
   resumeToken: string;
   lastSeq: number;
+  heard: readonly HeardAnswer[];
+}
+
+export interface SessionMemory extends Kept, Ticket {
+  unanswered: readonly StoredUtterance[];
 }
 
 type Sound = Pick<State, "volume" | "muted">;
 
-export function saveSession(state: State, ticket: { resumeToken: string; lastSeq: number } | null): void {
+export function saveSession(state: State, ticket: Ticket | null): void {
   if (ticket === null) {
     write(sessionStorage, SESSION_KEY, null);
     return;
@@ -23,8 +35,16 @@ export function saveSession(state: State, ticket: { resumeToken: string; lastSeq
   write(sessionStorage, SESSION_KEY, { ...ticket, userName, offline, lines, turns, waitingSince });
 }
 
+/** When the page is left: it may be a megabyte, too much to be written at each change. */
+export function saveUnanswered(utterances: readonly StoredUtterance[]): void {
+  write(sessionStorage, UNANSWERED_KEY, utterances);
+}
+
 export function loadSession(): SessionMemory | null {
-  return read(sessionStorage, SESSION_KEY) as SessionMemory | null;
+  const session = read(sessionStorage, SESSION_KEY) as Omit<SessionMemory, "unanswered"> | null;
+  const unanswered = read(sessionStorage, UNANSWERED_KEY) as readonly StoredUtterance[] | null;
+  write(sessionStorage, UNANSWERED_KEY, null);
+  return session && { ...session, unanswered: unanswered ?? [] };
 }
 
 export function saveSound({ volume, muted }: Sound): void {
@@ -37,7 +57,9 @@ export function rememberedState(memory: SessionMemory | null): State {
   const fresh: State = sound ? { ...INITIAL, volume: sound.volume, muted: sound.muted } : INITIAL;
   if (!memory) return fresh;
   const { userName, offline, lines, turns, waitingSince } = memory;
-  return { ...fresh, link: "reconnecting", inSession: true, userName, offline, lines, turns, waitingSince };
+  const unanswered = memory.unanswered.filter(({ turn }) => turn === null).map(({ id }) => id);
+  const known = { userName, offline, lines, turns, waitingSince, unanswered };
+  return { ...fresh, link: "reconnecting", inSession: true, ...known };
 }
 
 function write(storage: Storage, key: string, value: unknown): void {

@@ -1,6 +1,7 @@
 /** The browser's WebSocket as the connection needs it: little enough that a test can stand in for it. */
 
-import type { AnyServerMessage } from "../protocol.generated";
+import type { AnyClientMessage, AnyServerMessage } from "../protocol.generated";
+import { parseFrame, type SoundFrame } from "./frames";
 
 export interface SocketLike {
   onopen: (() => void) | null;
@@ -18,7 +19,44 @@ export function openSocket(): SocketLike {
   return socket as SocketLike;
 }
 
-/** The server's messages follow the wire contract; they are generated from the same models as their types here. */
-export function parse(data: unknown): AnyServerMessage {
-  return JSON.parse(String(data)) as AnyServerMessage;
+export interface WireListener {
+  onOpen: () => void;
+  onMessage: (message: AnyServerMessage) => void;
+  onSound: (frame: SoundFrame) => void;
+  onClose: (code: number) => void;
+}
+
+/** The wire contract over one socket, until that is closed or dropped. */
+export class Wire {
+  constructor(
+    private readonly socket: SocketLike,
+    listener: WireListener,
+  ) {
+    socket.onopen = listener.onOpen;
+    socket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) {
+        const frame = parseFrame(data);
+        if (frame) listener.onSound(frame);
+      } else {
+        // generated from the same models as the types here
+        listener.onMessage(JSON.parse(String(data)) as AnyServerMessage);
+      }
+    };
+    socket.onclose = ({ code }) => {
+      listener.onClose(code);
+    };
+  }
+
+  send(message: AnyClientMessage): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  sendSound(frame: ArrayBuffer): void {
+    this.socket.send(frame);
+  }
+
+  drop(): void {
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+  }
 }

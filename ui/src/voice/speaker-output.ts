@@ -1,6 +1,14 @@
-/** The one AudioContext of the page: playback, hold tone and level meter share it, volume and mute act on all sound. */
+/** The one AudioContext of the page: playout, hold tone and level meter share it, volume and mute act on all sound. */
+
+import type { PlayoutReport } from "./playout";
+import { openPlayout, type SendToPlayout } from "./playout-node";
 
 const GLIDE_S = 0.03; // a change of volume without a click
+
+/** Safari's, which the DOM library does not have yet. */
+interface WithAudioSession {
+  audioSession?: { type: string };
+}
 
 export class SpeakerOutput {
   private audio: AudioContext | null = null;
@@ -18,6 +26,10 @@ export class SpeakerOutput {
     return (this.master ??= this.openMaster());
   }
 
+  openPlayout(onReport: (report: PlayoutReport) => void): Promise<SendToPlayout> {
+    return openPlayout(this.context, this.destination, onReport);
+  }
+
   setVolume(volume: number): void {
     this.volume = volume;
     this.master?.gain.setTargetAtTime(volume, this.context.currentTime, GLIDE_S);
@@ -25,7 +37,11 @@ export class SpeakerOutput {
 
   /** Call from a gesture: from then on the browser lets sound be heard. */
   unblock(): void {
-    if (this.context.state !== "running") void this.context.resume();
+    if (this.context.state === "running") return;
+    this.context.resume().catch(() => {
+      // iOS refuses while a telephone call is on: the next gesture tries again
+      this.report();
+    });
   }
 
   /** Tells whether sound is held back right now. */
@@ -34,6 +50,9 @@ export class SpeakerOutput {
   }
 
   private open(): AudioContext {
+    // without it an iPhone's mute switch silences the page
+    const { audioSession } = navigator as WithAudioSession;
+    if (audioSession) audioSession.type = "play-and-record";
     const audio = new AudioContext({ latencyHint: "interactive" });
     audio.addEventListener("statechange", () => {
       this.report();

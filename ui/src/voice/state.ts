@@ -15,6 +15,7 @@ export type Mood =
   | "waiting"
   | "talking"
   | "reconnecting"
+  | "busy"
   | "ended";
 
 export interface Line {
@@ -25,6 +26,8 @@ export interface Line {
   turn: string | null;
   /** Not yet confirmed by the server, or still growing. */
   draft: boolean;
+  /** `seq` of the last piece of a line that grows. */
+  grownBy?: number;
 }
 
 export interface PinForm {
@@ -32,6 +35,13 @@ export interface PinForm {
   error: string | null;
   /** Unix time in ms before which no attempt is allowed. */
   waitUntil: number | null;
+}
+
+/** The server has no room for this call now. */
+export interface NoRoom {
+  because: string;
+  /** Unix time in ms at which the page tries again by itself. */
+  retryAt: number;
 }
 
 /** A hand-over to a human. */
@@ -48,6 +58,7 @@ export interface State {
   /** Null until the server has said. */
   pinRequired: boolean | null;
   pin: PinForm;
+  noRoom: NoRoom | null;
   /** Whether there is a session, on the line or to be resumed. */
   inSession: boolean;
   userName: string;
@@ -79,12 +90,14 @@ export type Action =
   | { type: "auth_required"; pinRequired: boolean }
   | { type: "pin_submitted" }
   | { type: "lost" }
+  | { type: "no_room"; because: string; retryAt: number }
   | { type: "resume_failed" }
   | { type: "ended"; because: string }
   | { type: "server"; message: AnyServerMessage; now: number }
   | { type: "recording"; on: boolean }
   | { type: "said"; utterance: string; text: string | null; now: number }
   | { type: "refused"; utterance: string }
+  | { type: "answer_over"; turn: string }
   | { type: "cancelled" }
   | { type: "notice"; key: string; text: string }
   | { type: "mic_fault"; fault: MicFault | null }
@@ -97,6 +110,7 @@ export const INITIAL: State = {
   link: "connecting",
   pinRequired: null,
   pin: { checking: false, error: null, waitUntil: null },
+  noRoom: null,
   inSession: false,
   userName: "",
   offline: [],
@@ -124,8 +138,9 @@ export function mood(state: State): Mood {
   switch (state.link) {
     case "connecting":
     case "ended":
-    case "reconnecting":
       return state.link;
+    case "reconnecting":
+      return state.noRoom ? "busy" : "reconnecting";
     case "asked":
       return state.pinRequired === true ? "pin" : "connecting";
     case "live":

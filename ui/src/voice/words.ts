@@ -13,6 +13,7 @@ export const MOOD_WORDS: Record<Mood, string> = {
   waiting: "Connecting you…",
   talking: "With a person",
   reconnecting: "Reconnecting…",
+  busy: "No free line yet",
   ended: "Call ended",
 };
 
@@ -44,14 +45,24 @@ const ERROR_WORDS: Record<ErrorCode, string | null> = {
   internal_error: null,
 };
 
+/** Without when to try again: for places that count it down. */
+export function plainErrorWords(error: ErrorMessage): string {
+  return ERROR_WORDS[error.code] ?? error.message;
+}
+
 export function errorWords(error: ErrorMessage): string {
-  const words = ERROR_WORDS[error.code] ?? error.message;
+  const words = plainErrorWords(error);
   return error.retry_after_ms ? `${words} Please try again in ${secondsWords(error.retry_after_ms)}.` : words;
 }
 
 export function secondsWords(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1_000));
   return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
+/** When the page tries again by itself. */
+export function againWords(leftMs: number): string {
+  return leftMs === 0 ? TEXT.tryingNow : `Trying again in ${secondsWords(leftMs)}.`;
 }
 
 const OFFLINE_WORDS: Record<OfflinePart, string> = {
@@ -109,5 +120,7 @@ export const TEXT = {
   takenOver: "This call goes on in another window.",
   stopped: "Stopped.",
   holdAgain: "The microphone is ready. Hold the button and speak.",
-  recordingFull: "That was a minute. I'm answering what I have heard so far.",
+  stoppedWaiting: "You stopped waiting for a free line.",
+  tryingNow: "Trying again now…",
+  recordingFull: "That was half a minute. I'm answering what I have heard so far.",
 } as const;

@@ -36,7 +36,7 @@ QUESTIONS: Mapping[str, str] = {
 
 def ours(*patterns: str) -> tuple[re.Pattern[str], ...]:
     """Patterns of a form, from the sentence's beginning, that no sentence of another domain matches."""
-    return sentence(*(f"{_NOT_OURS}(?:{pattern})" for pattern in patterns))
+    return sentence(f"{_NOT_OURS}(?:{'|'.join(patterns)})")
 
 
 def told(outcome: Outcome) -> Move:

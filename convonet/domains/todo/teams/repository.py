@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Row, Select, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.domains.todo.models import TodoRow
@@ -165,7 +165,7 @@ class TeamRepository:
         )
 
 
-def role_of(caller: uuid.UUID) -> Select[str]:
+def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
     """The caller's role in an active team, still to be bound to one; the newest if the old table holds several."""
     return (
         select(MembershipRow.role)

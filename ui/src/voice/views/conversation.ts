@@ -1,9 +1,12 @@
-/** The conversation: one element per line, changed in place, always as text. */
+/** The conversation: one element per line, changed in place, always as text; told to screen readers once it is complete. */
 
 import { element, setText } from "../../common/dom";
 import type { Line, State } from "../state";
 
 const SPEAKER: Record<Line["role"], string> = { caller: "You", agent: "Convonet", notice: "" };
+
+/** Lines that stay where a screen reader finds what it was told. */
+const MAX_ANNOUNCED = 20;
 
 /** Closer to the end than this counts as reading along. */
 const NEAR_END_PX = 80;
@@ -15,6 +18,7 @@ export function mountConversation(): (state: State) => void {
   const shown = new Map<string, HTMLElement>();
   let drawn: readonly Line[] = [];
   const keepAtEnd = followEnd(frame);
+  const announce = announceTo(element("announcer", HTMLDivElement));
 
   return ({ lines }) => {
     if (lines === drawn) return;
@@ -25,7 +29,29 @@ export function mountConversation(): (state: State) => void {
       place(log, index, drawLine(shown, line));
     });
     keepAtEnd();
+    announce(lines);
   };
+}
+
+/** Each line once it is complete, but not what was there when the page was loaded. */
+function announceTo(announcer: HTMLElement): (lines: readonly Line[]) => void {
+  const known = new Map<string, string>();
+  let isLoaded = false;
+  return (lines) => {
+    for (const { key, role, text, draft } of lines) {
+      if (draft || known.get(key) === text) continue;
+      known.set(key, text);
+      if (isLoaded) tell(announcer, SPEAKER[role] ? `${SPEAKER[role]}: ${text}` : text);
+    }
+    isLoaded = true;
+  };
+}
+
+function tell(announcer: HTMLElement, text: string): void {
+  const told = document.createElement("p");
+  told.textContent = text;
+  announcer.append(told);
+  if (announcer.children.length > MAX_ANNOUNCED) announcer.firstElementChild?.remove();
 }
 
 /** Whoever reads along stays at the end when lines come or the frame shrinks; whoever reads above is left alone. */

@@ -4,14 +4,18 @@ import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
 import type { State } from "../state";
 import { secondsWords, TEXT } from "../words";
+import { Countdown } from "./countdown";
 
 export function mountPinForm(call: Call): (state: State) => void {
   const form = element("pin-form", HTMLFormElement);
   const input = element("pin", HTMLInputElement);
   const submit = element("pin-submit", HTMLButtonElement);
   const error = element("pin-error", HTMLParagraphElement);
-  let countdown: ReturnType<typeof setInterval> | undefined;
+  const wait = element("pin-wait", HTMLParagraphElement);
 
+  input.addEventListener("input", () => {
+    call.expectPin();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (submit.disabled || input.value === "") return;
@@ -19,27 +23,23 @@ export function mountPinForm(call: Call): (state: State) => void {
     input.value = "";
   });
 
-  const draw = (state: State) => {
+  let current: State | null = null;
+  const countdown = new Countdown((waitMs) => {
+    if (current) drawButton(current, waitMs);
+  });
+  const drawButton = ({ link, pin }: State, waitMs: number) => {
+    submit.disabled = link !== "asked" || pin.checking || waitMs > 0;
+    setText(error, pin.waitUntil !== null && waitMs === 0 ? TEXT.tryAgainNow : (pin.error ?? ""));
+    // beside the error, which a screen reader is told once and not every second
+    setText(wait, waitMs > 0 ? `Please try again in ${secondsWords(waitMs)}.` : "");
+  };
+  return (state) => {
     const wasHidden = form.hidden;
-    form.hidden = state.inSession || state.pinRequired !== true || state.link === "ended";
-    const waitMs = Math.max(0, (state.pin.waitUntil ?? 0) - Date.now());
-    submit.disabled = state.link !== "asked" || state.pin.checking || waitMs > 0;
+    form.hidden = state.inSession || state.pinRequired !== true || state.link === "ended" || state.noRoom !== null;
+    current = state;
+    countdown.set(state.pin.waitUntil);
     setText(submit, state.pin.checking ? "Checking…" : "Start the call");
     input.setAttribute("aria-invalid", String(state.pin.error !== null));
-    setText(error, pinError(state, waitMs));
     if (wasHidden && !form.hidden) input.focus();
-    clearInterval(countdown);
-    if (waitMs > 0) {
-      countdown = setInterval(() => {
-        draw(state);
-      }, 1_000);
-    }
   };
-  return draw;
-}
-
-function pinError({ pin }: State, waitMs: number): string {
-  if (pin.error === null) return "";
-  if (waitMs > 0) return `${pin.error} Please try again in ${secondsWords(waitMs)}.`;
-  return pin.waitUntil === null ? pin.error : TEXT.tryAgainNow;
 }

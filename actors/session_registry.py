@@ -1,0 +1,296 @@
+"""The sessions of one voice replica: made, found again after a loss, confirmed once a second, and forgotten.
+
+Credentials are checked here, before a session exists, so that an unauthenticated socket costs nothing that lasts. What
+happens inside a session is the SessionActor's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import random
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+
+import structlog
+
+from actors.lifetime import Lifetimes
+from actors.session import SessionActor
+from convonet.agents.base import Caller
+from convonet.auth.pin import PinVerifier
+from convonet.auth.throttle import PinThrottle
+from convonet.auth.tokens import mint_resume_token
+from convonet.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.gateway.admission import Admission, Place
+from convonet.ids import SessionId, new_session_id
+from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
+from convonet.metrics.recorder import metrics
+from convonet.protocol.server import AuthOk
+from convonet.sessions.abandoned import end_abandoned
+from convonet.sessions.conversation import Conversation
+from convonet.sessions.messages import Credentials, Preferences
+from convonet.sessions.services import Services
+from convonet.settings import Settings
+from convonet.storage.checkpoints import Checkpoint, CheckpointStore
+
+log = structlog.get_logger(__name__)
+
+RESUME_TOKEN_S = 86_400.0
+"""Longer than any call: whether there is still something to resume, the checkpoint says."""
+
+CONFIRM_EVERY_S = 1.0
+"""How soon a copy whose caller went elsewhere notices it."""
+
+SWEEP_EVERY_S = 10.0
+MAX_SWEPT = 20
+"""Abandoned sessions that one sweep ends: after the loss of a node there may be hundreds, and calls go on meanwhile."""
+
+
+class SessionRegistry:
+    """See `convonet.gateway.ports.Sessions`. `start` it inside the event loop, `stop` it at the end."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        pins: PinVerifier,
+        throttle: PinThrottle,
+        checkpoints: CheckpointStore,
+        services: Services,
+        admission: Admission,
+    ) -> None:
+        self._settings = settings
+        self._pins = pins
+        self._throttle = throttle
+        self._checkpoints = checkpoints
+        self._services = replace(services, waiting_for_agent=admission.waiting)
+        self._admission = admission
+        self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
+        self._sessions: dict[SessionId, SessionActor] = {}
+        self._lives: set[asyncio.Task[None]] = set()
+        self._restoring: dict[SessionId, asyncio.Lock] = {}
+        self._housekeeping: list[asyncio.Task[None]] = []
+        self._store_is_down = False
+        self._refused = 0
+
+    def start(self) -> None:
+        """Begin to confirm sessions and to end abandoned ones."""
+        # not in the context of the request that makes the first replica answer: Serve cancels what that has started
+        context = contextvars.Context()
+        self._housekeeping = [
+            asyncio.create_task(self._confirm_for_ever(), context=context),
+            asyncio.create_task(self._sweep_for_ever(), context=context),
+        ]
+
+    async def stop(self) -> None:
+        """Stop both. The sessions live on as their checkpoints."""
+        for task in self._housekeeping:
+            task.cancel()
+        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+
+    async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
+        """See `Sessions.open`."""
+        with self._counting_refusals(), self._place(returning=False) as place:
+            caller = await self._identify(credentials)
+        conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
+        conversation.choose(preferences)
+        session = self._bring_to_life(conversation, 1, place)
+        session.greet()
+        return session
+
+    async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> SessionActor:
+        """See `Sessions.resume`."""
+        lock = self._restoring.setdefault(session_id, asyncio.Lock())
+        try:
+            with self._counting_refusals():
+                async with lock:
+                    session = await self._held_here(session_id) or await self._restore(session_id, last_seq)
+        finally:
+            if not lock.locked():
+                self._restoring.pop(session_id, None)
+        session.conversation.choose(preferences)
+        return session
+
+    def figures(self) -> Mapping[str, float]:
+        """How this replica is doing."""
+        return {
+            **self._admission.figures(),
+            "sessions": len(self._sessions),
+            "capacity": self._settings.sessions_per_host,
+            "refusals": self._refused,
+            "pin_failures": metrics.total(PIN_FAILURES),
+            "barge_ins": metrics.total(BARGE_INS),
+        }
+
+    # -- letting in
+
+    @contextlib.contextmanager
+    def _counting_refusals(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except ConvonetError as error:
+            self._refused += 1
+            log.info("caller_refused", kind=type(error).__name__)
+            raise
+
+    @contextlib.contextmanager
+    def _place(self, *, returning: bool) -> Generator[Place, None, None]:
+        """A place for a session, given back when the block fails. Raises `CapacityError`."""
+        place = self._admission.admit(returning=returning)
+        try:
+            yield place
+        except BaseException:
+            place.release()
+            raise
+
+    async def _identify(self, credentials: Credentials) -> Caller:
+        if not self._settings.enable_voice_pin:
+            return await self._pins.verify(credentials.pin)
+        await self._throttle.check(credentials.connection_id, credentials.address)
+        try:
+            caller = await self._pins.verify(credentials.pin)
+        except (AuthRefused, asyncio.CancelledError):
+            # one who hangs up before the answer has tried as well
+            metrics.count(PIN_FAILURES)
+            await self._throttle.failed(credentials.connection_id, credentials.address)
+            raise
+        await self._throttle.succeeded(credentials.connection_id, credentials.address)
+        return caller
+
+    async def _held_here(self, session_id: SessionId) -> SessionActor | None:
+        """The session, if it lives here and nowhere else: this process may have slept while it was taken over."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return None
+        try:
+            await session.lease.confirm_if_known()
+        except Fenced:
+            self._forget(session)
+            return None
+        return session
+
+    async def _restore(self, session_id: SessionId, last_seq: int) -> SessionActor:
+        with self._place(returning=True) as place:
+            checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
+            if checkpoint is None:
+                raise SessionGone
+            conversation = _conversation_in(checkpoint)
+            if conversation is None:
+                raise SessionGone("unreadable checkpoint")
+        # what the repeated turn says must be numbered after all that the client has
+        conversation.seq = max(conversation.seq, last_seq)
+        session = self._bring_to_life(conversation, checkpoint.epoch, place)
+        session.take_up(last_seq)
+        log.info("session_restored", session_id=session_id, epoch=checkpoint.epoch)
+        return session
+
+    def _bring_to_life(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
+        session = SessionActor(
+            conversation,
+            epoch,
+            services=self._services,
+            checkpoints=self._checkpoints,
+            lifetimes=self._lifetimes,
+            auth_ok=self._auth_ok,
+            on_end=self._forget,
+        )
+        self._sessions[conversation.session_id] = session
+        # not in the context of the socket that it came with: Serve cancels what a cancelled request has called in turn,
+        # and a session lives on when its socket is lost
+        life = asyncio.create_task(session.run(), context=contextvars.Context())
+        self._lives.add(life)
+        life.add_done_callback(self._lives.discard)
+        life.add_done_callback(lambda _: place.release())
+        return session
+
+    def _forget(self, session: SessionActor) -> None:
+        if self._sessions.get(session.session_id) is session:
+            del self._sessions[session.session_id]
+
+    def _auth_ok(self, session: SessionActor, resumed: bool) -> AuthOk:
+        caller, secret = session.conversation.caller, self._settings.signing_secret
+        return AuthOk(
+            session_id=session.session_id,
+            user_id=caller.user_id,
+            user_name=caller.user_name,
+            resume_token=mint_resume_token(session.session_id, secret=secret, lifetime_s=RESUME_TOKEN_S),
+            resumed=resumed,
+            pending_utterance_id=session.pending_utterance_id,
+            offline=embedded_parts(self._settings),
+        )
+
+    # -- housekeeping
+
+    async def _confirm_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(CONFIRM_EVERY_S)
+            if self._sessions:
+                await self._confirm_all()
+
+    async def _confirm_all(self) -> None:
+        sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()
+        epochs = {session_id: session.lease.epoch for session_id, session in sessions.items()}
+        try:
+            held = await self._checkpoints.hold(epochs, self._lifetimes.grace)
+        except StorageError as error:
+            if not self._store_is_down:
+                log.warning("sessions_unconfirmed", error=str(error))
+            self._store_is_down = True
+            return
+        self._store_is_down = False
+        for session_id, session in sessions.items():
+            if session_id in held.claimed:
+                session.lease.claimed()
+            elif session_id in held.missing:
+                session.lease.missing()
+            else:
+                session.lease.confirmed(asked_at)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            # all replicas sweep: not at the same moment
+            await asyncio.sleep(SWEEP_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
+            try:
+                for session_id in await self._checkpoints.abandoned(MAX_SWEPT):
+                    await self._end(session_id)
+            except ConvonetError as error:
+                # what was claimed and not ended is found again when its lease is over
+                log.warning("abandoned_sessions_wait", error=str(error))
+            except Exception:
+                # the top of a task that nobody waits for: the next sweep may do better
+                log.exception("sweep_crashed")
+
+    async def _end(self, session_id: SessionId) -> None:
+        """End a session whose process is gone and whose caller did not come back."""
+        if session_id in self._sessions:
+            return
+        # its caller may have come back since it was listed
+        checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace, only_abandoned=True)
+        if checkpoint is None:
+            return
+        if (conversation := _conversation_in(checkpoint)) is not None:
+            await end_abandoned(conversation, self._services)
+        await self._checkpoints.delete(session_id, checkpoint.epoch)
+        log.info("abandoned_session_ended", session_id=session_id)
+
+
+def embedded_parts(settings: Settings) -> list[str]:
+    """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
+    parts = {
+        "stt": settings.hears_with == "local",
+        "tts": settings.speaks_with == "local",
+        "agent": not settings.thinks_with,
+        "database": settings.db_uri is None,
+        "checkpoints": settings.redis_url is None,
+    }
+    return [name for name, embedded in parts.items() if embedded]
+
+
+def _conversation_in(checkpoint: Checkpoint) -> Conversation | None:
+    try:
+        return Conversation.from_checkpoint(checkpoint.body)
+    except ValueError as error:
+        # written by a release that kept other things
+        log.warning("checkpoint_unreadable", session_id=checkpoint.session_id, error=type(error).__name__)
+        return None

@@ -1,0 +1,248 @@
+"""Who is let in: new callers only while this process can carry them, so that those who are in keep their latency.
+
+One `Admission` for each voice replica. It weighs three things:
+
+* **sessions**: how many the process holds, against a setting. A tenth of the places is for callers who come back.
+* **load**: how late the event loop is on average, and how long the oldest turn has waited for its agent, each as a
+  share of its limit; the larger one counts. At 1 the door closes, and opens again below `REOPENS_BELOW`.
+* **new callers**: what those cost who came a moment ago and have not spoken yet can't be measured. Their number has a
+  limit, and less of it is left the more load there is.
+
+A refusal says when to come back: each gets a time of its own, so that the refused do not return together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from convonet.errors import CapacityError
+from convonet.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+ALWAYS = 4
+"""Sessions that any load leaves room for: a machine that is slow by itself still answers a few."""
+
+MARGIN = 0.1
+"""Share of the sessions that only callers who come back may use: another replica's may all come here at once."""
+
+REOPENS_BELOW = 0.7
+"""Load at which a closed door opens: far enough below 1 that it does not close again with the next caller."""
+
+RETURNING_LOAD = 3.0
+"""A caller who comes back has a call to lose, and is let in up to this load."""
+
+SETTLED_AFTER_S = 8.0
+"""From a caller's login to the end of their first answer."""
+
+LAG_MEMORY_S = 3.0
+"""Time constant of the average lateness: one pause of half a second closes no door, overload does within a second."""
+
+LAG_CLIP = 4.0
+"""A single look at the loop counts as at most so many times the limit."""
+
+PROBE_INTERVAL_S = 0.097
+"""A look costs about 15 us. No multiple of the 20 ms in which audio comes, or it would always see the same moment."""
+
+RETRIES_PER_S = 5.0
+"""Refused callers who are asked back in each second. A refusal costs a connection, about 5 ms of CPU."""
+
+MIN_RETRY_S = 2.0
+MAX_RETRY_S = 60.0
+RETURNING_RETRY_S = 0.5
+"""A lost call should go on within 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionLimits:
+    """What one process may carry."""
+
+    sessions: int
+    new_callers: int
+    """Within `SETTLED_AFTER_S`."""
+    loop_lag_s: float
+    turn_wait_s: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> AdmissionLimits:
+        """As the operator has set them."""
+        return cls(
+            sessions=settings.sessions_per_host,
+            new_callers=settings.max_new_callers,
+            loop_lag_s=settings.max_loop_lag_ms / 1000,
+            turn_wait_s=settings.max_turn_wait_ms / 1000,
+        )
+
+
+class Admission:
+    """The places of one process. It belongs to one event loop; every method takes microseconds."""
+
+    def __init__(
+        self,
+        limits: AdmissionLimits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`jitter` draws from [0, 1)."""
+        self._limits = limits
+        self._clock = clock
+        self._jitter = jitter
+        self._probe = LoopLagProbe(self._note_lag)
+        self._places: set[Place] = set()
+        self._unsettled: dict[Place, float] = {}
+        self._waiting: dict[object, float] = {}
+        self._lag_s = 0.0
+        self._is_closed = False
+        self._next_retry = -math.inf
+
+    def admit(self, *, returning: bool) -> Place:
+        """Give a caller a place, to be released when the session has left this process or did not come about.
+
+        Args:
+            returning: Whether the caller takes up a session again.
+
+        Raises:
+            CapacityError: There is no room; `retry_after_ms` says when to come back.
+        """
+        reason = self._reason_against(returning=returning)
+        if reason:
+            raise CapacityError(reason, retry_after_ms=round(1000 * self._retry_after_s(returning=returning)))
+        place = Place(self._release)
+        self._places.add(place)
+        self._unsettled[place] = self._clock()
+        self._probe.start()
+        return place
+
+    @contextmanager
+    def waiting(self) -> Generator[None, None, None]:
+        """Around the time in which a turn waits for a process of ours to begin with it."""
+        turn = object()
+        self._waiting[turn] = self._clock()
+        try:
+            yield
+        finally:
+            del self._waiting[turn]
+
+    @property
+    def load(self) -> float:
+        """The share of its limit that the event loop's lag or the oldest wait has reached; 1 and more is overload."""
+        oldest = next(iter(self._waiting.values()), None)
+        wait_s = 0.0 if oldest is None else self._clock() - oldest
+        return max(self._lag_s / self._limits.loop_lag_s, wait_s / self._limits.turn_wait_s)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a new caller would be let in."""
+        return not self._reason_against(returning=False)
+
+    def figures(self) -> Mapping[str, float]:
+        """How full it is."""
+        return {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+
+    # -- the decision
+
+    def _reason_against(self, *, returning: bool) -> str:
+        sessions = len(self._places)
+        if sessions >= self._limits.sessions:
+            return "no place is left"
+        load = self.load
+        self._open_or_close(load)
+        if returning:
+            return "overload" if load >= RETURNING_LOAD and sessions >= ALWAYS else ""
+        if sessions >= self._limits.sessions - math.floor(MARGIN * self._limits.sessions):
+            return "the places that are left are for callers who come back"
+        if sessions < ALWAYS:
+            return ""
+        if self._is_closed:
+            return "overload"
+        room = self._limits.new_callers * (1.0 - load)
+        return "too many new callers" if self._count_unsettled() >= room else ""
+
+    def _open_or_close(self, load: float) -> None:
+        is_closed = load >= (REOPENS_BELOW if self._is_closed else 1.0)
+        if is_closed is not self._is_closed:
+            self._is_closed = is_closed
+            log.info(
+                "admission_closed" if is_closed else "admission_opened", load=round(load, 2), sessions=len(self._places)
+            )
+
+    def _count_unsettled(self) -> int:
+        settled_since = self._clock() - SETTLED_AFTER_S
+        while self._unsettled and next(iter(self._unsettled.values())) <= settled_since:
+            del self._unsettled[next(iter(self._unsettled))]
+        return len(self._unsettled)
+
+    def _retry_after_s(self, *, returning: bool) -> float:
+        if returning:
+            return RETURNING_RETRY_S * (1.0 + self._jitter())
+        now = self._clock()
+        due = max(now + MIN_RETRY_S, self._next_retry) + self._jitter() / RETRIES_PER_S
+        if due > now + MAX_RETRY_S:
+            return MAX_RETRY_S * (1.0 + self._jitter()) / 2
+        self._next_retry = max(now + MIN_RETRY_S, self._next_retry) + 1 / RETRIES_PER_S
+        return due - now
+
+    # -- what changes it
+
+    def _release(self, place: Place) -> None:
+        self._places.discard(place)
+        self._unsettled.pop(place, None)
+        if not self._places:
+            self._probe.stop()
+            self._lag_s = 0.0
+
+    def _note_lag(self, late_s: float, over_s: float) -> None:
+        """The loop was so late after that time; the longer the time, the more it counts."""
+        late_s = min(late_s, LAG_CLIP * self._limits.loop_lag_s)
+        self._lag_s += (late_s - self._lag_s) * -math.expm1(-over_s / LAG_MEMORY_S)
+        self._open_or_close(self.load)
+
+
+class Place:
+    """What an admitted session holds."""
+
+    def __init__(self, release: Callable[[Place], None]) -> None:
+        self._release = release
+
+    def release(self) -> None:
+        """Give it back; twice is once."""
+        self._release(self)
+
+
+class LoopLagProbe:
+    """Looks again and again how late the event loop is, as a callback that was due would find it."""
+
+    def __init__(self, note: Callable[[float, float], None]) -> None:
+        """`note` is told how late, and the time since the last look, in seconds."""
+        self._note = note
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin, if it has not."""
+        if self._timer is None:
+            self._next()
+
+    def stop(self) -> None:
+        """Cost nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + PROBE_INTERVAL_S
+        self._timer = loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        late_s = max(0.0, asyncio.get_running_loop().time() - due)
+        self._next()
+        self._note(late_s, PROBE_INTERVAL_S + late_s)

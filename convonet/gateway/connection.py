@@ -1,0 +1,377 @@
+"""One WebSocket of /webrtc/ws: checks what the client sends and gives it to the caller's session in this process.
+
+It holds nothing that must survive: whoever has the session's resume token finds it again on another connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+
+from convonet.auth.tokens import read_resume_token
+from convonet.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.gateway.caller_line import CallerLine
+from convonet.gateway.frames import parse
+from convonet.gateway.limits import MessageRate
+from convonet.gateway.login import LoginDoor, LoginRoom
+from convonet.gateway.ports import CallerSession, ClientGone, ClientSocket, Sessions
+from convonet.gateway.recording import Recording
+from convonet.metrics.definitions import REFUSALS
+from convonet.metrics.recorder import metrics
+from convonet.protocol.client import (
+    AnyClientMessage,
+    AudioChunk,
+    Authenticate,
+    Cancel,
+    Hangup,
+    Heartbeat,
+    StartRecording,
+    StopRecording,
+    StreamReset,
+    TextInput,
+    TransferCancel,
+    TransferRequest,
+    VoiceProviders,
+)
+from convonet.protocol.frames import HEADER_BYTES, FrameHeader, SoundKind
+from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, Reconnect, ServerMessage, Status
+from convonet.sessions.messages import (
+    Acknowledge,
+    CancelTransfer,
+    CancelTurn,
+    Choose,
+    Command,
+    Credentials,
+    Ended,
+    HangUp,
+    LineChanged,
+    Outgoing,
+    Preferences,
+    Sound,
+    Superseded,
+    ToClient,
+    TypedUtterance,
+)
+from convonet.sessions.outbox import SlowReader
+from convonet.settings import Settings
+from convonet.speech.base import Language
+from convonet.telephony.messages import LineAddress
+
+log = structlog.get_logger(__name__)
+
+ADMISSION_TIMEOUT_S = 10.0
+"""PIN look-up, throttle and restore take milliseconds; a client must not wait for ever for a store in trouble."""
+
+CONTROL_BYTES = 200
+"""No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
+
+CLOSE_NORMAL = 1000
+CLOSE_POLICY = 1008
+CLOSE_TRY_LATER = 1013
+CLOSE_REPLACED = 4001
+"""Another socket took up this session."""
+
+
+class CallerConnection:
+    """The life of one socket. `run` returns when the socket is closed."""
+
+    def __init__(
+        self,
+        socket: ClientSocket,
+        sessions: Sessions,
+        settings: Settings,
+        *,
+        address: str,
+        door: LoginDoor,
+        room: LoginRoom,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._socket = socket
+        self._sessions = sessions
+        self._settings = settings
+        self._address = address
+        self._door = door
+        self._room = room
+        self._wall_clock = wall_clock
+        self.connected_at = wall_clock()
+        """Seconds since 1970."""
+        self._connection_id = secrets.token_hex(8)
+        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate_told_at = -1.0
+        self._session: CallerSession | None = None
+        self._streams = False
+        self._sending: asyncio.Task[None] | None = None
+        self._line: CallerLine | None = None
+        self._acknowledged = 0
+
+    async def run(self) -> None:
+        """Serve the client until either side closes."""
+        try:
+            async with self._room.wait_for_login():
+                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+                while self._session is None:
+                    await self._serve_frame()
+            while True:
+                await self._serve_frame()
+        except ClientGone:
+            pass
+        except TimeoutError:
+            await self._socket.close(CLOSE_POLICY)
+        except Exception:
+            log.exception("connection_crashed")
+            await self._give_up()
+        finally:
+            await self._detach()
+
+    async def ask_to_reconnect(self) -> None:
+        """This process is about to stop: the client should resume elsewhere."""
+        with contextlib.suppress(ClientGone):
+            await self._send(Reconnect())
+
+    # -- from the client
+
+    async def _serve_frame(self) -> None:
+        frame = await self._socket.receive()
+        try:
+            await self._handle_frame(frame)
+        except ConvonetError as error:
+            await self._send_error(error)
+
+    async def _handle_frame(self, frame: str | bytes) -> None:
+        within_rate = self._rate.allow(1 + len(frame) // self._settings.max_message_bytes)
+        if isinstance(frame, bytes):
+            if within_rate:
+                self._add_binary(frame)
+            else:
+                self._drop()
+        elif within_rate:
+            await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+        else:
+            await self._handle_excess(frame)
+
+    async def _handle_excess(self, frame: str) -> None:
+        """A message beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
+        message = parse(frame, most_bytes=CONTROL_BYTES) if len(frame) <= CONTROL_BYTES else None
+        if isinstance(message, StopRecording | Cancel | Hangup):
+            await self._handle(message)
+        else:
+            self._drop()
+
+    async def _handle(self, message: AnyClientMessage) -> None:
+        match message:
+            case AudioChunk():
+                recording = self._require_recording()
+                if recording.add_chunk(message):
+                    await self._send(recording.acknowledged())
+            case Heartbeat(ts_ms=ts_ms, last_seq=last_seq):
+                await self._send(HeartbeatAck(ts_ms=ts_ms))
+                self._acknowledge(last_seq)
+            case StartRecording():
+                await self._start_recording(message)
+            case StopRecording():
+                recording, self._require_session().recording = self._require_recording(), None
+                self._post(recording.finish(self._wall_clock()))
+            case StreamReset():
+                self._require_recording().clear()
+            case Authenticate():
+                await self._authenticate(message)
+            case _:
+                self._command(message)
+
+    def _command(
+        self, message: TextInput | Cancel | VoiceProviders | TransferRequest | TransferCancel | Hangup
+    ) -> None:
+        match message:
+            case TextInput(text=text, utterance_id=utterance_id):
+                self._post(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
+            case Cancel():
+                self._require_session().recording = None
+                self._post(CancelTurn())
+            case VoiceProviders():
+                self._post(Choose(_preferences(message)))
+            case TransferRequest():
+                # the agent decides about it as if it had been said: it knows who is there, and what to tell them
+                self._post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
+            case TransferCancel():
+                self._post(CancelTransfer())
+            case Hangup():
+                self._post(HangUp())
+
+    def _add_binary(self, frame: bytes) -> None:
+        if self._streams:
+            self._add_framed(frame)
+        elif self._line is not None and self._require_session().recording is None:
+            self._line.send(frame)
+        else:
+            self._record(frame)
+
+    def _add_framed(self, frame: bytes) -> None:
+        """A binary frame of a client that sends and gets headers."""
+        try:
+            kind = FrameHeader.unpack(frame).kind
+        except ValueError as error:
+            raise ProtocolError(ErrorCode.BAD_FIELD, f"Binary frame: {error}.") from None
+        match kind:
+            case SoundKind.TALK_PCM16:
+                if self._line is not None:
+                    self._line.send(frame[HEADER_BYTES:])
+            case SoundKind.CALLER_PCM16 if self._require_recording().format == "pcm16":
+                self._record(frame[HEADER_BYTES:])
+            case _:
+                raise ProtocolError(ErrorCode.BAD_FIELD, "Binary frame: no sound of this kind is expected now.")
+
+    def _record(self, audio: bytes) -> None:
+        if len(audio) > self._settings.max_message_bytes:
+            most = self._settings.max_message_bytes
+            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
+        self._require_recording().add_bytes(audio)
+
+    async def _start_recording(self, message: StartRecording) -> None:
+        session = self._require_session()
+        held = session.recording
+        if held is not None and message.utterance_id == held.utterance_id:
+            held.resume()
+        else:
+            held = session.recording = Recording(
+                message,
+                began_at=self._wall_clock(),
+                max_bytes=self._settings.max_utterance_bytes,
+                min_bytes=self._settings.min_utterance_bytes,
+            )
+        if held.is_named_by_client:
+            await self._send(held.acknowledged())
+        await self._send(Status(message="Recording…"))
+
+    def _post(self, command: Command) -> None:
+        if not self._require_session().post(command):
+            raise ProtocolError(ErrorCode.BUSY, "One moment, I'm still working on what you said.")
+
+    def _acknowledge(self, last_seq: int | None) -> None:
+        if self._session is not None and last_seq is not None and last_seq > self._acknowledged:
+            self._acknowledged = last_seq
+            self._session.post(Acknowledge(last_seq))
+
+    def _drop(self) -> None:
+        if self._session is not None and self._session.recording is not None:
+            self._session.recording.has_gap = True
+        if asyncio.get_running_loop().time() - self._rate_told_at > 1:
+            self._rate_told_at = asyncio.get_running_loop().time()
+            raise ProtocolError(ErrorCode.RATE_LIMITED, "Too many messages; some were dropped.")
+
+    def _require_session(self) -> CallerSession:
+        if self._session is None:
+            raise ProtocolError(ErrorCode.AUTH_REQUIRED, "Please enter your PIN first.")
+        return self._session
+
+    def _require_recording(self) -> Recording:
+        recording = self._require_session().recording
+        if recording is None:
+            raise ProtocolError(ErrorCode.INVALID_MODE, "No recording is in progress; send start_recording first.")
+        return recording
+
+    # -- letting in
+
+    async def _authenticate(self, message: Authenticate) -> None:
+        if self._session is not None:
+            raise ProtocolError(ErrorCode.INVALID_MODE, "This connection is authenticated already.")
+        resumed = message.resume_token is not None
+        try:
+            async with asyncio.timeout(ADMISSION_TIMEOUT_S):
+                session = await (self._resume(message) if resumed else self._open(message))
+        except TimeoutError:
+            raise CapacityError("admission took too long") from None
+        self._session, self._streams = session, message.audio == "stream"
+        self._socket.allow_large_messages()
+        log.info("session_attached", session_id=session.session_id, resumed=resumed)
+        await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
+        self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
+
+    async def _open(self, message: Authenticate) -> CallerSession:
+        credentials = Credentials(message.pin or "", self._address, self._connection_id)
+        with self._door.attempt():
+            return await self._sessions.open(credentials, _preferences(message))
+
+    async def _resume(self, message: Authenticate) -> CallerSession:
+        try:
+            session_id = read_resume_token(message.resume_token or "", secret=self._settings.signing_secret)
+        except AuthRefused:
+            raise SessionGone("bad resume token") from None
+        return await self._sessions.resume(session_id, message.last_seq or 0, _preferences(message))
+
+    # -- to the client
+
+    async def _send_all(self, session: CallerSession, last_seq: int) -> None:
+        """All that the session says, until it ends or another socket takes it up."""
+        try:
+            async with contextlib.aclosing(session.attach(last_seq)) as outgoing:
+                async for entry in outgoing:
+                    await self._pass_on(entry)
+        except ClientGone:
+            pass
+        except SlowReader:
+            log.warning("client_too_slow", session_id=session.session_id)
+            await self._socket.close(CLOSE_TRY_LATER)
+        except Exception:
+            log.exception("connection_crashed", session_id=session.session_id)
+            await self._give_up()
+
+    async def _pass_on(self, entry: Outgoing) -> None:
+        match entry:
+            case ToClient(text=text):
+                await self._socket.send(text)
+            case Sound(frame=frame):
+                await self._socket.send_sound(frame)
+            case LineChanged(line=line):
+                self._change_line(line)
+            case Ended():
+                await self._socket.close(CLOSE_NORMAL)
+            case Superseded():
+                await self._socket.close(CLOSE_REPLACED)
+
+    async def _give_up(self) -> None:
+        """At a task's top: a caller must never sit before an open socket that leads nowhere."""
+        with contextlib.suppress(ClientGone):
+            await self._send_error(ConvonetError())
+        await self._socket.close(CLOSE_TRY_LATER)
+
+    async def _send(self, message: ServerMessage) -> None:
+        message.session_id = self._session.session_id if self._session else ""
+        await self._socket.send(message.model_dump_json(exclude_none=True))
+
+    async def _send_error(self, error: ConvonetError) -> None:
+        code = error.wire_code if isinstance(error, ProtocolError) else error.code
+        metrics.count(REFUSALS, code=code)
+        retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
+        await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
+
+    def _change_line(self, address: LineAddress | None) -> None:
+        """The caller is connected with a human, with another line of theirs, or with nobody any more."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        if address is not None:
+            self._line = CallerLine(address, self._socket, with_headers=self._streams)
+
+    async def _detach(self) -> None:
+        self._change_line(None)
+        if self._sending is not None:
+            self._sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sending
+
+
+def _in_words(wanted: TransferRequest) -> str:
+    asked = f"I want to talk to a person in {wanted.department or 'support'}"
+    return f"{asked} about {wanted.reason}" if wanted.reason else asked
+
+
+def _preferences(message: Authenticate | VoiceProviders) -> Preferences:
+    if isinstance(message, VoiceProviders):
+        return Preferences(stt_provider=message.stt_provider, tts_provider=message.tts_provider)
+    language = Language(message.language) if message.language else None
+    return Preferences(language, message.stt_provider, message.tts_provider, message.audio)

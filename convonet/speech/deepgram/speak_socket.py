@@ -1,0 +1,186 @@
+"""One /v1/speak WebSocket: text and flushes go out within its limits, sound and confirmations come in.
+
+The SDK's own socket would offer permessage-deflate, and calls a `Cleared` a `SpeakV1Flushed` (its unions are open). So
+its models are what is sent, and what comes is told apart by its `type` alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import Callable
+
+import aiohttp
+import structlog
+from deepgram.speak.v1.types.speak_v1clear import SpeakV1Clear
+from deepgram.speak.v1.types.speak_v1flush import SpeakV1Flush
+from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
+
+log = structlog.get_logger(__name__)
+
+MAX_FLUSHES = 20
+MAX_CHARACTERS = 2_400
+"""Deepgram's limits for one socket in a minute. It refuses the 21st flush with a warning; with more text it ends the
+socket."""
+
+WINDOW_S = 65.0
+"""The minute of those limits. Its clock starts when the text has arrived there: users saw 64 s."""
+
+MAX_AGE_S = 3_000.0
+"""Deepgram ends a socket after an hour."""
+
+_FLUSH = SpeakV1Flush(type="Flush").model_dump_json()
+_CLEAR = SpeakV1Clear(type="Clear").model_dump_json()
+
+
+class SocketLost(Exception):
+    """The socket can't be used any more; what it was given and has not sounded must be spoken otherwise."""
+
+
+class Allowance:
+    """So much in any `window_s` seconds."""
+
+    def __init__(self, amount: int, window_s: float, clock: Callable[[], float]) -> None:
+        self._left = amount
+        self._window_s = window_s
+        self._clock = clock
+        self._used: deque[tuple[float, int]] = deque()
+
+    @property
+    def left(self) -> int:
+        """What may be used now."""
+        start = self._clock() - self._window_s
+        while self._used and self._used[0][0] < start:
+            self._left += self._used.popleft()[1]
+        return self._left
+
+    def use(self, amount: int) -> None:
+        """Use some of it."""
+        self._left -= amount
+        self._used.append((self._clock(), amount))
+
+
+class SpeakSocket:
+    """A socket that is open. What comes waits here for whoever listens, until the socket is `lost`."""
+
+    def __init__(
+        self, connection: aiohttp.ClientWebSocketResponse, *, clock: Callable[[], float] | None = None
+    ) -> None:
+        self._clock = clock or asyncio.get_running_loop().time
+        self.lost = ""
+        """Why nothing comes any more; empty as long as something may."""
+        self.wake_at = 1
+        """Bytes of sound for which the listener is woken; for everything else it always is."""
+        self.waiting_bytes = 0
+        """Sound that nobody has taken yet."""
+        self._inbox: deque[bytes | None] = deque()
+        """Sound, and None for each flush that was confirmed."""
+        self._confirmations = 0
+        self.heard_at = self._clock()
+        """When something last came."""
+        self._connection = connection
+        self._born_at = self._clock()
+        self._flushes = Allowance(MAX_FLUSHES, WINDOW_S, self._clock)
+        self._characters = Allowance(MAX_CHARACTERS, WINDOW_S, self._clock)
+        self._listener: asyncio.Event | None = None
+        self._reading = asyncio.create_task(self._read())
+
+    @property
+    def is_old(self) -> bool:
+        return self._clock() - self._born_at > MAX_AGE_S
+
+    @property
+    def flushes_left(self) -> int:
+        return self._flushes.left
+
+    @property
+    def characters_left(self) -> int:
+        return self._characters.left
+
+    @property
+    def has_confirmed(self) -> bool:
+        """Whether a confirmation waits, perhaps behind sound."""
+        return self._confirmations > 0
+
+    def take_sound(self, at_most: int) -> bytes:
+        """The sound up to the next confirmation, and no longer than about so many bytes."""
+        parts: list[bytes] = []
+        size = 0
+        while size < at_most and self._inbox and (pcm := self._inbox[0]) is not None:
+            parts.append(pcm)
+            size += len(pcm)
+            self._inbox.popleft()
+        self.waiting_bytes -= size
+        return b"".join(parts)
+
+    def take_confirmation(self) -> bool:
+        """Whether a flush has been confirmed; all its sound has been taken before."""
+        if not self._inbox or self._inbox[0] is not None:
+            return False
+        self._inbox.popleft()
+        self._confirmations -= 1
+        return True
+
+    def listen(self, listener: asyncio.Event | None) -> None:
+        """Set this event whenever something comes, from now on; with None what comes is dropped."""
+        self._listener = listener
+
+    async def speak(self, text: str) -> None:
+        """Add text to what the next flush will sound. Raises `SocketLost`."""
+        self._characters.use(len(text))
+        await self._send(SpeakV1Text(text=text).model_dump_json())
+
+    async def flush(self) -> None:
+        """Let all text sound; its confirmation comes after its last sample. Raises `SocketLost`."""
+        self._flushes.use(1)
+        await self._send(_FLUSH)
+
+    async def close(self) -> None:
+        """End the socket. What still comes is dropped."""
+        if not self.lost:
+            with contextlib.suppress(SocketLost):
+                # the vendor stops at once; otherwise it would work until the closing handshake has come through
+                await self._send(_CLEAR)
+        await self._connection.close()
+        await self._reading
+
+    async def _send(self, message: str) -> None:
+        try:
+            await self._connection.send_str(message)
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise SocketLost(type(error).__name__) from error
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._connection:
+                # what comes while nobody listens belongs to no answer
+                if self._listener is not None:
+                    self.heard_at = self._clock()
+                    if not self._is_more_of_the_same(message):
+                        self._listener.set()
+        except ValueError as error:
+            self.lost = f"not understood: {type(error).__name__}"
+        self.lost = self.lost or f"closed with {self._connection.close_code}"
+        if self._listener is not None:
+            self._listener.set()
+
+    def _is_more_of_the_same(self, message: aiohttp.WSMessage) -> bool:
+        """Keep it; whether it is sound that may wait for more."""
+        if message.type is aiohttp.WSMsgType.BINARY:
+            self._inbox.append(message.data)
+            self.waiting_bytes += len(message.data)
+            return self.waiting_bytes < self.wake_at
+        control = json.loads(message.data)
+        match control.get("type"):
+            case "Flushed":
+                self._inbox.append(None)
+                self._confirmations += 1
+            case "Warning":
+                # `code` to the SDK, `warn_code` on the wire (deepgram-python-sdk#653)
+                code = str(control.get("code") or control.get("warn_code"))
+                log.warning("speak_socket_warning", code=code)
+                if code == "EXCESSIVE_FLUSH":
+                    self.lost = code
+        return False

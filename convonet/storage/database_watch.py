@@ -1,0 +1,56 @@
+"""Notices when a process does not get through to its database any more, though another process would."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+
+import structlog
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from convonet.errors import StorageError
+from convonet.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+SILENT_AFTER_S = 20.0
+"""A database that can't be reached says so within fifteen: a statement's ten, then five for a new connection."""
+
+
+class DatabaseWatch:
+    """Asks the database now and then, without waiting for it. `close` it at the end."""
+
+    def __init__(self, database: Database, *, silent_after_s: float = SILENT_AFTER_S) -> None:
+        self._database = database
+        self._silent_after_s = silent_after_s
+        self._heard_at = time.monotonic()
+        self._asking: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """Ask it once more. Raises `StorageError` when it has said nothing for too long.
+
+        That it is down is an answer too: another process would be told the same.
+        """
+        if self._asking is None or self._asking.done():
+            # not in the context of whoever checks: Serve cancels what a cancelled call has started
+            self._asking = asyncio.create_task(self._ask(), context=contextvars.Context())
+        silent_for = time.monotonic() - self._heard_at
+        if silent_for > self._silent_after_s:
+            raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    async def _ask(self) -> None:
+        try:
+            await self._database.ping()
+        except StorageError as error:
+            log.warning("database_unavailable", error=str(error))
+            if isinstance(error.__cause__, PoolTimeoutError):
+                # all connections of this process are busy, or were never given back
+                return
+        self._heard_at = time.monotonic()

@@ -1,0 +1,104 @@
+"""uvicorn's WebSocket protocol, with limits that hold before a message takes memory or reaches the application.
+
+A socket begins under the limits of `convonet.web.login_limits`, and what exceeds them ends it.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from ray.serve._private.constants import (
+    RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD,
+    SERVE_HTTP_REQUEST_DISCONNECT_DISABLED_HEADER,
+)
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
+
+from convonet.gateway.limits import MessageRate
+from convonet.web.login_limits import EXTENSION, LOGIN_MESSAGES_PER_S, MAX_LOGIN_BYTES
+
+MAX_FRAGMENTS = 1_024
+"""Frames of one message: Chromium sends our largest in about fifty. An empty frame costs the sender 6 bytes, us 60."""
+
+OWN_RECEIVE = (SERVE_HTTP_REQUEST_DISCONNECT_DISABLED_HEADER.encode(), b"?1")
+"""With this header Ray hands the application uvicorn's own `receive`, instead of reading the socket to its end into a
+queue without bounds. uvicorn then reads no more before a message was taken, a message passes one queue and one task
+less, and an application is told of the socket's end instead of being cancelled."""
+
+
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """One connection. `ws_max_size` of the configuration holds once the login limits are lifted."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_known = False
+        self._rate = MessageRate(LOGIN_MESSAGES_PER_S, self.loop.time)
+        self._fragments = 0
+        self.conn.max_message_size = min(MAX_LOGIN_BYTES, self.config.ws_max_size)
+
+    def _lift_login_limits(self) -> None:
+        self._is_known = True
+        self.conn.max_message_size = self.config.ws_max_size
+
+    def handle_connect(self, event: Request) -> None:
+        """Give the application its means to lift the limits."""
+        super().handle_connect(event)
+        if self.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            return
+        self.scope["extensions"][EXTENSION] = {"lift": self._lift_login_limits}
+        if not RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD:  # `receive` belongs to this thread's loop
+            self.scope["headers"] = [*self.scope["headers"], OWN_RECEIVE]
+
+    def handle_text(self, event: Frame) -> None:
+        """Begin a message."""
+        if self._may_begin_message():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Begin a message."""
+        if self._may_begin_message():
+            super().handle_bytes(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Go on with a message; websockets has counted its bytes."""
+        self._fragments += 1
+        if self._is_known or self._is_within_rate():
+            if self._fragments < MAX_FRAGMENTS:
+                super().handle_cont(event)
+            else:
+                self._end("too many fragments")
+
+    def handle_ping(self) -> None:
+        """Answer it. Nobody needs more of them than a stranger may send messages."""
+        if self._is_within_rate():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Note it."""
+        if self._is_within_rate():
+            super().handle_pong(event)
+
+    def handle_parser_exception(self) -> None:
+        """End a socket whose bytes make no sense or are too many; there is no close frame before the handshake."""
+        if self.conn.close_sent is None:
+            self.transport.close()
+        else:
+            super().handle_parser_exception()
+
+    def _may_begin_message(self) -> bool:
+        self._fragments = 0
+        return self._is_known or self._is_within_rate()
+
+    def _is_within_rate(self) -> bool:
+        if self.close_sent:
+            return False
+        if not self._rate.allow():
+            self._end("too many messages")
+            return False
+        return True
+
+    def _end(self, reason: str) -> None:
+        self.conn.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.handle_parser_exception()

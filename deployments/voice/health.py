@@ -1,0 +1,65 @@
+"""Whether all that a turn needs is there, as /ready tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from actors.failures import remote_errors
+from actors.handles import handle_to
+from convonet.errors import ConvonetError
+from convonet.health import OK, Check, Health
+from convonet.settings import Settings
+from convonet.storage.checkpoints import CheckpointStore
+from convonet.storage.database import Database
+
+
+def health_of(
+    settings: Settings,
+    database: Database,
+    store: CheckpointStore,
+    *,
+    has_room: Callable[[], bool],
+    store_is_away: Callable[[], bool],
+) -> Health:
+    """What this replica looks at; `store_is_away` is whether turn records wait for their store."""
+
+    async def room() -> str:
+        return OK if has_room() else "full"
+
+    async def database_state() -> str:
+        await database.ping()
+        return OK
+
+    async def records_state() -> str:
+        return "waiting for their store" if store_is_away() else OK
+
+    async def checkpoints_state() -> str:
+        await store.ping()
+        return OK
+
+    checks = {
+        "speech": Check(_answer_of("Speech", "speech")),
+        "agent": Check(_answer_of("AgentRouter", "agent")),
+        "tools": Check(_answer_of("Tools", "tools")),
+        "call_center": Check(_answer_of("CallCenter", "call-center"), needed=False),
+        "monitor": Check(_answer_of("Monitor", "agent-monitor"), needed=False),
+        "sessions": Check(room, needed=False),
+        "database": Check(database_state),
+        "records": Check(records_state, needed=False),
+    }
+    if settings.redis_url:
+        # without it calls go on, but nobody finds theirs again when a replica is lost
+        checks["redis"] = Check(checkpoints_state, needed=False)
+    else:
+        checks["checkpoints"] = Check(checkpoints_state, needed=False)
+    return Health(checks)
+
+
+def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:
+    ready = handle_to(deployment, application).ready
+
+    async def look() -> str:
+        with remote_errors(ConvonetError, "part"):
+            return OK if await ready.remote() else "starting"
+
+    return look

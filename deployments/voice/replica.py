@@ -1,0 +1,112 @@
+"""What one voice replica is made of: the sessions of its callers, and all that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from ray import serve
+
+from actors.handles import handle_to
+from actors.remote import RemoteAgent, RemoteSpeech
+from actors.remote_transfers import RemoteTransfers
+from actors.session_registry import SessionRegistry
+from actors.turn_records import TurnRecords
+from convonet.auth.pin import pin_verifier
+from convonet.auth.throttle import throttle
+from convonet.gateway.admission import Admission, AdmissionLimits
+from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
+from convonet.metrics.turns import measured
+from convonet.monitor.live_calls import LiveCalls
+from convonet.sessions.services import Services, Timeouts
+from convonet.settings import get_settings
+from convonet.speech.base import SpeechToText, TextToSpeech
+from convonet.storage.checkpoints import checkpoint_store
+from convonet.storage.database import Database
+from deployments.measuring import begin_session_counters, measure
+from deployments.reporting import replica_name, reporting
+from deployments.voice.health import health_of
+from deployments.voice.speech import hosted_speech
+
+AGENT_OVERHEAD_S = 2.0
+"""What the hop to the agent may take beyond the agent's own turn timeout."""
+
+
+class VoiceReplica:
+    """Made inside the replica's event loop; `close` it at the end."""
+
+    def __init__(self) -> None:
+        settings = self.settings = get_settings()
+        local = RemoteSpeech(handle_to("Speech", "speech"))
+        hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
+        self._vendor = hosted.vendor if hosted else None
+        self.recognizers: dict[str, SpeechToText] = {local.name: local}
+        self.voices: dict[str, TextToSpeech] = {local.name: local}
+        if hosted is not None:
+            speech = hosted.speech
+            self.recognizers[speech.name] = self.voices[speech.name] = speech
+        self.transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
+        self._calls = LiveCalls(replica_name())
+        self._reporter = reporting("voice", self.figures, self._calls)
+        self._records = TurnRecords(settings, self._reporter)
+        checkpoints = checkpoint_store(settings)
+        self._admission = Admission(AdmissionLimits.of(settings))
+        self.sessions = SessionRegistry(
+            settings=settings,
+            pins=pin_verifier(settings),
+            throttle=throttle(settings, "pin"),
+            checkpoints=checkpoints,
+            services=Services(
+                recognizers=self.recognizers,
+                voices=self.voices,
+                agent=RemoteAgent(handle_to("AgentRouter", "agent")),
+                default_stt=settings.hears_with,
+                default_tts=settings.speaks_with,
+                transfers=self.transfers,
+                record=measured(self._records.add),
+                watch=self._calls.watch,
+                timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+            ),
+            admission=self._admission,
+        )
+        self._database = Database(settings.database_url)
+        self.health = health_of(
+            settings,
+            self._database,
+            checkpoints,
+            has_room=lambda: self._admission.has_room,
+            store_is_away=lambda: self._records.store_is_away,
+        )
+        begin_session_counters(settings)
+        watch = measure("voice")
+        watch.gauge(SESSIONS, lambda: {"": self.sessions.figures()["sessions"]})
+        watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
+
+    def figures(self) -> Mapping[str, float]:
+        """How this replica is doing, for the monitor."""
+        return {
+            **self.sessions.figures(),
+            **self._calls.figures(),
+            **self._records.figures(),
+        }
+
+    async def start(self) -> None:
+        """Begin what runs beside the calls, and open what the first of them would have to wait for."""
+        self.sessions.start()
+        if self._vendor is not None:
+            await self._vendor.start()
+
+    async def close(self) -> None:
+        """Stop what runs beside the calls, and write what waits."""
+        await self.sessions.stop()
+        if self._vendor is not None:
+            await self._vendor.close()
+        await self._records.close()
+        await self._reporter.close()
+        await self._database.close()
+
+
+@cache
+def voice_replica() -> VoiceReplica:
+    """The replica of this process, for HTTP and for the handle."""
+    return VoiceReplica()

@@ -1,0 +1,43 @@
+"""What the benchmark starts the product with, and how it finds its processes again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench.harness.adapters import ConvonetClient
+from bench.harness.meter import MARK, ServerMeter
+from bench.harness.systems import PIN, Bench, product_settings
+from convonet.settings import Settings
+
+BUSY = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+
+
+@pytest.mark.parametrize("llm", ["compatible", "openai", "anthropic"])
+def test_the_product_accepts_what_it_is_started_with(llm, monkeypatch):
+    bench = Bench("http://127.0.0.1:9", (0,), llm, ConvonetClient(PIN))
+    for name, value in product_settings(bench).items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
+    assert settings.llm_provider == llm
+    assert str(settings.deepgram_base_url) == "http://127.0.0.1:9/"
+
+
+def test_processes_are_found_by_their_mark_and_counted_after_their_end():
+    environment = os.environ | {MARK: "test-systems"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    process.stdout.readline()
+    meter = ServerMeter("test-systems")
+    (use,) = meter.processes()
+    while_running = meter.cpu_seconds()
+    process.communicate(b"\n")
+    assert use.pid == process.pid
+    assert use.pss_mib > 3
+    assert while_running >= 0.28
+    assert meter.cpu_seconds() == while_running
+    assert meter.pids() == []

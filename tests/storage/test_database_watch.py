@@ -1,0 +1,63 @@
+"""A process that does not get through to its database is noticed; a database that is down is no fault of its."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from convonet.errors import StorageError
+from convonet.storage.database import Database
+from convonet.storage.database_watch import DatabaseWatch
+from tests.fixtures.ports import free_port
+
+ALL_CONNECTIONS = 15
+"""SQLAlchemy's pool: five, and ten more when it is busy."""
+
+
+@asynccontextmanager
+async def watched(url):
+    database = Database(url)
+    watch = DatabaseWatch(database, silent_after_s=0.3)
+    yield database, watch
+    await watch.close()
+    await database.close()
+
+
+async def checks_for(watch, seconds):
+    """Checks again and again; raises what a check raises."""
+    end = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end:
+        watch.check()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_database_that_answers_is_fine(migrated_sqlite):
+    async with watched(f"sqlite+aiosqlite:///{migrated_sqlite}") as (_, watch):
+        await checks_for(watch, 0.6)
+
+
+async def test_a_database_that_is_down_is_no_fault_of_this_process():
+    async with watched(f"postgresql+asyncpg://someone:secret@127.0.0.1:{free_port()}/nowhere") as (_, watch):
+        with capture_logs() as logs:
+            await checks_for(watch, 0.6)
+    assert "database_unavailable" in {line["event"] for line in logs}
+
+
+async def test_connections_that_are_never_given_back_are_noticed_and_it_is_over_when_they_are(tmp_path):
+    async with watched(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as (database, watch):
+        async with AsyncExitStack() as held:
+            for _ in range(ALL_CONNECTIONS):
+                session = await held.enter_async_context(database.reading())
+                await session.execute(text("SELECT 1"))
+            with pytest.raises(StorageError, match="hears nothing"):
+                await checks_for(watch, 5)
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    watch.check()
+                except StorageError:
+                    await asyncio.sleep(0.05)
+                else:
+                    return

@@ -1,0 +1,26 @@
+/** The end of what is cut off: its next samples, ever quieter, beside whatever is played meanwhile. */
+
+export class Fade {
+  private samples: number[] = [];
+  private read = 0;
+
+  /** `length`: how many samples it takes. */
+  constructor(readonly length: number) {}
+
+  /** `upcoming` would have been played next; where it ends, its last sample (or `last`) goes on. */
+  begin(upcoming: readonly number[], last: number): void {
+    const running = this.samples.slice(this.read);
+    const end = upcoming.at(-1) ?? last;
+    this.samples = Array.from({ length: this.length }, (_, index) => {
+      const gain = 1 - (index + 1) / (this.length + 1);
+      return (upcoming[index] ?? end) * gain + (running[index] ?? 0);
+    });
+    this.read = 0;
+  }
+
+  next(): number {
+    const sample = this.samples[this.read] ?? 0;
+    this.read += 1;
+    return sample;
+  }
+}

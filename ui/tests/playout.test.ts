@@ -1,0 +1,198 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { PlayoutReport } from "../src/voice/playout";
+import { RATE, Worklet } from "./audio-thread";
+import "../src/voice/playout-worklet";
+
+const MS = RATE / 1_000;
+const QUANTUM = 128;
+/** What ends in the middle of a sound is followed by this. */
+const FADE_MS = 10;
+
+let playout: Worklet;
+
+beforeEach(() => {
+  playout = new Worklet("playout");
+});
+
+/** This much sound comes, of the same loudness all over. */
+function comes(ms: number, loudness = 0.5): void {
+  playout.tell({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
+}
+
+function ends(): void {
+  playout.tell({ type: "end" });
+}
+
+function played(ms: number): number[] {
+  return playout.play(Math.ceil((ms * MS) / QUANTUM));
+}
+
+function isSilent(ms: number): boolean {
+  return played(ms).every((sample) => sample === 0);
+}
+
+/** The greatest change from one sample to the next: a click is as large as the sound itself. */
+function steepest(samples: readonly number[]): number {
+  return Math.max(...samples.slice(1).map((sample, index) => Math.abs(sample - (samples[index] ?? 0))));
+}
+
+function lastReport(): PlayoutReport {
+  return playout.posted.at(-1) as PlayoutReport;
+}
+
+function heardMs(samples: readonly number[]): number {
+  return samples.filter((sample) => sample !== 0).length / MS;
+}
+
+describe("an answer that comes faster than it is played", () => {
+  it("begins at once when 60 ms are there, and is played to its last sample", () => {
+    comes(20);
+    comes(20);
+    expect(isSilent(3)).toBe(true);
+    comes(20);
+    ends();
+    expect(heardMs(played(80))).toBeCloseTo(60 + FADE_MS, 1);
+    expect(lastReport()).toEqual({ flushes: 0, played: 60 * MS, state: "over", underruns: 0 });
+  });
+
+  it("that is shorter begins at once when it is whole", () => {
+    comes(10);
+    ends();
+    expect(isSilent(3)).toBe(false);
+  });
+
+  it("has no gap between its pieces", () => {
+    for (let piece = 0; piece < 10; piece += 1) comes(30);
+    const whole = played(290);
+    expect(whole.slice(10 * MS).every((sample) => sample === 0.5)).toBe(true);
+  });
+
+  it("never loses a sample, however much of it there is", () => {
+    for (let piece = 0; piece < 60; piece += 1) comes(1_000);
+    ends();
+    expect(heardMs(played(61_000))).toBeCloseTo(60_000 + FADE_MS, 1);
+  });
+
+  it("is followed by the next without a gap", () => {
+    comes(100);
+    ends();
+    comes(100);
+    ends();
+    const both = played(190);
+    expect(both.slice(10 * MS).every((sample) => sample === 0.5)).toBe(true);
+  });
+});
+
+describe("an answer that comes as slowly as it is played", () => {
+  it("begins when 60 ms have passed, with what there is", () => {
+    comes(20);
+    expect(isSilent(57)).toBe(true);
+    expect(isSilent(6)).toBe(false);
+  });
+
+  it("waits for twice as long after each gap, and never for more than 480 ms", () => {
+    for (const needed of [60, 120, 240, 480, 480]) {
+      comes(needed - 3);
+      expect(isSilent(2), `${needed} ms are not there yet`).toBe(true);
+      comes(4);
+      expect(isSilent(5), `${needed} ms are there`).toBe(false);
+      while (!isSilent(8));
+    }
+    ends();
+    played(5);
+    expect(lastReport()).toMatchObject({ underruns: 5, state: "over" });
+    comes(61);
+    expect(isSilent(5), "the next answer starts afresh").toBe(false);
+  });
+
+  it("goes silent and comes back without a click", () => {
+    comes(70);
+    const gap = played(150);
+    comes(200);
+    const all = [...gap, ...played(150)];
+    expect(steepest(all)).toBeLessThan(0.5 / (9 * MS));
+    expect(all.at(-1)).toBe(0.5);
+  });
+
+  it("says so when it has not been heard for 300 ms", () => {
+    comes(70);
+    played(70 + 290);
+    expect(lastReport().state).toBe("playing");
+    played(20);
+    expect(lastReport()).toMatchObject({ state: "starved", played: 70 * MS });
+  });
+
+  it("is over when its end comes after it has run dry", () => {
+    comes(70);
+    played(500);
+    ends();
+    played(5);
+    expect(lastReport()).toMatchObject({ state: "over", played: 70 * MS });
+  });
+});
+
+describe("what is cut off", () => {
+  it("is silent after 10 ms, without a click, and nothing of it comes back", () => {
+    comes(1_000);
+    const before = played(100);
+    playout.tell({ type: "flush" });
+    const after = played(100);
+    expect(heardMs(after)).toBeLessThan(FADE_MS + 0.1);
+    expect(steepest([...before.slice(-1), ...after])).toBeLessThan(0.5 / (9 * MS));
+    expect(isSilent(2_000)).toBe(true);
+  });
+
+  it("does not delay the next answer, and is not counted with it", () => {
+    comes(1_000);
+    played(100);
+    playout.tell({ type: "flush" });
+    comes(60);
+    ends();
+    expect(heardMs(played(75))).toBeCloseTo(60 + FADE_MS, 1);
+    expect(lastReport()).toEqual({ flushes: 1, played: 60 * MS, state: "over", underruns: 0 });
+  });
+
+  it("twice within its fade makes no click either", () => {
+    comes(1_000);
+    const all = played(100);
+    playout.tell({ type: "flush" });
+    comes(1_000);
+    all.push(...played(4));
+    playout.tell({ type: "flush" });
+    all.push(...played(20));
+    expect(steepest(all)).toBeLessThan(2 * (0.5 / (9 * MS)));
+  });
+});
+
+describe("while the caller speaks", () => {
+  it("an answer is not begun, and then comes whole", () => {
+    playout.tell({ type: "hold", on: true });
+    comes(100);
+    ends();
+    expect(isSilent(500)).toBe(true);
+    playout.tell({ type: "hold", on: false });
+    expect(heardMs(played(150))).toBeCloseTo(100 + FADE_MS, 1);
+  });
+
+  it("an answer that is heard pauses without a click and goes on where it was", () => {
+    comes(300);
+    ends();
+    const all = played(100);
+    playout.tell({ type: "hold", on: true });
+    all.push(...played(100));
+    expect(all.at(-1)).toBe(0);
+    playout.tell({ type: "hold", on: false });
+    all.push(...played(300));
+    expect(steepest(all)).toBeLessThan(0.5 / (9 * MS));
+    // what was fading is said again
+    expect(heardMs(all)).toBeCloseTo(300 + 2 * FADE_MS, 1);
+    expect(lastReport()).toMatchObject({ state: "over", played: 300 * MS });
+  });
+});
+
+it("how far it was heard is told every 50 ms", () => {
+  comes(500);
+  played(210);
+  const told = playout.posted.map((report) => (report as PlayoutReport).played / MS);
+  expect(told).toEqual([50, 100, 150, 200]);
+});
