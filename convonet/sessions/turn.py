@@ -163,7 +163,7 @@ class Turn:
             case SpokenUtterance():
                 await self._transcribe(self._utterance)
                 # a process that takes over can repeat the turn from here
-                self._in_flight.transcript = self._log.transcript
+                self._in_flight.recognized(self._log.transcript)
                 self._hold.save()
             case RecognizedUtterance(text=text, stt_provider=provider):
                 self._log.heard(text, provider)

@@ -130,6 +130,7 @@ def test_a_replica_killed_in_mid_turn_costs_the_caller_nothing_but_a_moment(unti
             turn_ids = {turn_id for turn_id, _ in world.agent.effects}
             assert len(turn_ids) == 1, "a repeated turn must have the id of the first, so that its effects happen once"
             assert (world.ear.calls == 1) is (until != "processing_start"), "what was recognized needs no second time"
+            assert world.ear.audio == AUDIO
         (record,) = world.records
         assert (record.status, record.metadata.source) == ("success", "voice")
         await world.end()
@@ -194,11 +195,31 @@ async def test_a_streamed_answer_that_was_lost_is_streamed_again_under_its_numbe
 
 
 @virtual_time
-async def test_a_turn_lost_before_its_transcript_is_asked_for_where_the_client_can_not_give_it_again():
+async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_in_the_checkpoint():
+    world = World()
+    world.ear.delay = 2
+    async with world.client(comes_back=True) as client:
+        await client.log_in()
+        client.speak()
+        await client.until("processing_start")
+        await asyncio.sleep(0.1)
+        world.kill(world.replica_of(client.session_id))
+        assert "You said" in spoken(await client.answer())
+        assert world.ear.audio == AUDIO
+        await asyncio.sleep(0.1)
+        assert b"audio" not in world.session_of(client).conversation.to_checkpoint().split(b'"audio":"files"')[1]
+    await world.end()
+
+
+@virtual_time
+async def test_a_long_recording_that_was_lost_is_asked_for_where_the_client_can_not_give_it_again():
     world = World()
     world.ear.delay = 2
     async with world.caller() as client:
-        client.speak()
+        client.say("start_recording")
+        for number in range(3):
+            client.say("audio_chunk", sequence=number, data_b64=base64.b64encode(bytes(150_000)).decode())
+        client.say("stop_recording")
         await client.until("processing_start")
         await asyncio.sleep(0.1)
         world.kill(world.replica_of(client.session_id))
