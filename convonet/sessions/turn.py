@@ -283,6 +283,8 @@ class Turn:
 
     async def _apologize(self, error: ConvonetError) -> None:
         self._log.failed(error)
+        if self._said_before:
+            self._compare(error.spoken)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
             speaker = self._speaker(group)
