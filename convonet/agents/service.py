@@ -223,7 +223,7 @@ class AgentService:
             specs = [] if domain.name == general.NAME else await self._tools.list_tools(domain.name)
         except ConnectionError:
             log.warning("tools_unknown", server=domain.name)
-            return Toolset(f"{domain.name}, away", steering)
+            return Toolset(f"{domain.name}, unreachable", steering)
         tool_metrics.begin(domain.name, [spec.name for spec in specs])
         own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in specs)
         self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))

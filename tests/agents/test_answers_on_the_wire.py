@@ -71,6 +71,8 @@ class Server:
         self.requests = []
         self.connections = 0
         self.url = ""
+        self.closes = False
+        """Whether a connection is for one answer only."""
         self.ended = asyncio.Event()
         self._open = set()
 
@@ -82,6 +84,8 @@ class Server:
                 length = next(line for line in head.lower().split("\r\n") if line.startswith("content-length"))
                 await reader.readexactly(int(length.partition(":")[2]))
                 writer.write(answer)
+                if self.closes:
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -220,6 +224,25 @@ async def test_an_answer_without_end_is_given_up():
         model,
     ):
         assert await failure_of(model) == Failure(UNREADABLE)
+
+
+@pytest.mark.parametrize("body", [b"slow down", b"x" * 200_000, b'{"error": 1}', b""])
+async def test_the_status_of_a_refusal_counts_whatever_its_body_is(body):
+    head = b"HTTP/1.1 429 No\r\nretry-after: 7\r\ncontent-length: %d\r\n\r\n"
+    for length in (len(body), len(body) + 1):
+        async with served(head % length + body) as (server, model):
+            server.closes = True
+            assert await failure_of(model) == Failure("RateLimitError 429", rest_s=7)
+
+
+async def test_a_server_that_is_not_there_is_asked_once():
+    async with served(ANSWER) as (server, model):
+        pass
+    began = asyncio.get_running_loop().time()
+    assert (await failure_of(model)).why == "ClientConnectorError"
+    assert asyncio.get_running_loop().time() - began < 1
+    assert server.requests == []
+    await model.close()
 
 
 async def test_a_key_follows_no_redirect():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -71,7 +72,7 @@ class Endpoint:
                 for data in events:
                     for part in _read(reader, data):
                         yield part
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise ModelFailed(of_connection(error)) from error
         finally:
             # closes the connection, unless the answer was read to its end
@@ -87,6 +88,8 @@ class Endpoint:
         try:
             try:
                 response = await self._post(body)
+            except aiohttp.ClientConnectorError:
+                raise
             except _LOST:
                 # most likely the vendor has closed an idle connection just now: nobody has seen the request
                 response = await self._post(body)
@@ -154,15 +157,14 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Failure:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    try:
-        told: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        told = None
+    body, told = bytearray(), None
+    # what can't be read says no more than the status
+    with suppress(aiohttp.ClientError, orjson.JSONDecodeError):
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ERROR_BYTES:
+                break
+        told = orjson.loads(body)
     return of_status(response.status, response.headers.get("retry-after", ""), told)
 
 
