@@ -26,7 +26,7 @@ import uvloop
 
 from bench.harness.adapters import ConvonetClient
 from bench.harness.capacity import Capacity, find_capacity
-from bench.harness.idle import measure_idle
+from bench.harness.idle import Idle, measure_idle
 from bench.harness.level import Load, Result, Target, run_level
 from bench.harness.report import TITLES, Comparison, Run
 from bench.harness.systems import PIN, SYSTEMS, Bench, NotStarted, running, running_vendors
@@ -38,6 +38,9 @@ START_TRIES = 2
 TOOL_CALLERS = 10
 GIVE_UP_MS = 1500.0
 """Beyond this p50, or with a quarter of the callers lost, a higher level says nothing more."""
+ONE_PROCESS = {"pipecat", "bare"}
+BRIEF_IDLE_S = 10.0
+"""They do nothing when idle, and a short look shows it."""
 FIRST_PROBE = {"convonet": 150, "pipecat": 80, "rayfloor": 240}
 """Calls at which the search for a system's capacity begins: near what it carried when that was written. The bare server
 is not searched: it carries more than any."""
@@ -59,7 +62,7 @@ class Plan:
 
     systems: tuple[str, ...] = tuple(SYSTEMS)
     levels: tuple[int, ...] = (1, 10, 50)
-    window_s: float = 16.0
+    window_s: float = 14.0
     window_one_s: float = 30.0
     tool: bool = True
     settle_s: float = 20.0
@@ -125,8 +128,7 @@ class Measurement:
     def _run(self, target: Target, number: int) -> Run:
         run = Run(target.name, number)
         if self._plan.idle_s and number == 0:
-            time.sleep(self._plan.settle_s)
-            run = replace(run, idle=measure_idle(target.mark, target.cores, self._plan.idle_s))
+            run = replace(run, idle=self._idle(target))
             say(f"  {run.idle}")
         for load in self._plan.loads(number):
             run.results.extend(self._level(target, load))
@@ -135,6 +137,12 @@ class Measurement:
         if self._plan.capacity_s and number == 0 and target.name in FIRST_PROBE:
             run.capacity.append(self._capacity(target))
         return run
+
+    def _idle(self, target: Target) -> Idle:
+        if target.name in ONE_PROCESS:
+            return measure_idle(target.mark, target.cores, min(BRIEF_IDLE_S, self._plan.idle_s))
+        time.sleep(self._plan.settle_s)
+        return measure_idle(target.mark, target.cores, self._plan.idle_s)
 
     def _level(self, target: Target, load: Load) -> Iterator[Result]:
         """The level, and again when others disturbed it."""
