@@ -32,7 +32,7 @@ $(VENV)/bin/uv:
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.product: $(VENV)/bin/uv requirements.lock pyproject.toml
-	@echo "- Installing what the product needs (160 packages, 1.4 GB, once)"
+	@echo "- Installing what the product needs (150 packages, 1.4 GB, once)"
 	@$(INSTALL) -r requirements.lock
 	@$(INSTALL) --editable .
 	@touch $@

@@ -22,12 +22,12 @@ log = structlog.get_logger(__name__)
 CONFIRM_AFTER_S = 2.0
 """A confirmation that is older proves nothing: a lost caller is back on another process within two seconds."""
 
-STORE_PATIENCE_S = 0.25
+STORE_TIMEOUT_S = 0.25
 """A store that works answers in a millisecond; a caller's turn waits for one that hangs no longer than this."""
 
 
 class Lease:
-    """The hold of one copy. Made in the session's own task, whose context its saving inherits."""
+    """The hold of one copy. Saving runs in the context of whoever asks for it: the session."""
 
     def __init__(
         self,
@@ -74,6 +74,9 @@ class Lease:
             while self._changed and not self.is_claimed and not self._is_over:
                 self._changed = False
                 await self._save_once()
+        except Exception:
+            # the top of a task whose result nobody reads
+            log.exception("checkpoint_crashed", session_id=self.session_id)
         finally:
             self._saving = None
 
@@ -95,7 +98,12 @@ class Lease:
     async def delete(self) -> None:
         """The session has ended. Raises `Fenced` and `StorageError`."""
         self._is_over = True
-        await self._store.delete(self.session_id, self.epoch)
+        try:
+            await self._store.delete(self.session_id, self.epoch)
+        except Fenced:
+            self._is_over = False
+            self.claimed()
+            raise
 
     # -- holding it
 
@@ -110,17 +118,20 @@ class Lease:
         self.save()
 
     def claimed(self) -> None:
-        """A newer copy exists: this one must stop."""
-        if not self.is_claimed:
+        """A newer copy exists: this one must stop. What this one has ended looks like that too."""
+        if not self.is_claimed and not self._is_over:
             self.is_claimed = True
             self._on_claimed()
 
-    async def confirm(self) -> None:
-        """Make sure that no newer copy exists. Raises `Fenced`, and `StorageError` while nobody can tell."""
+    async def confirm(self, *, ask: bool = False) -> None:
+        """Make sure that no newer copy exists; with `ask` the store is asked in any case.
+
+        Raises `Fenced`, and `StorageError` while nobody can tell.
+        """
         if self.is_claimed:
             raise Fenced(f"epoch {self.epoch} was claimed")
         asked_at = asyncio.get_running_loop().time()
-        if asked_at - self._confirmed_at < CONFIRM_AFTER_S:
+        if self._is_over or (not ask and asked_at - self._confirmed_at < CONFIRM_AFTER_S):
             return
         held = await self._store.hold({self.session_id: self.epoch}, self._lease_s)
         if self.session_id in held.claimed:
@@ -128,13 +139,13 @@ class Lease:
             raise Fenced(f"epoch {self.epoch} was claimed")
         self.confirmed(asked_at)
 
-    async def confirm_if_known(self) -> None:
+    async def confirm_if_known(self, *, ask: bool = False) -> None:
         """The same for what may go on while the store is down: only a newer copy that is known of stops it."""
         if asyncio.get_running_loop().time() < self._unknown_until:
             return
         try:
-            async with asyncio.timeout(STORE_PATIENCE_S):
-                await self.confirm()
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                await self.confirm(ask=ask)
         except Fenced:
             raise
         except (StorageError, TimeoutError) as error:
@@ -146,7 +157,7 @@ class Lease:
         """Do it now if the epoch was confirmed a moment ago, else after it was; never when a newer copy exists."""
         if self.is_claimed:
             return
-        if asyncio.get_running_loop().time() - self._confirmed_at < CONFIRM_AFTER_S:
+        if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRM_AFTER_S:
             act()
         else:
             task = asyncio.create_task(self._confirm_and(act))

@@ -1,6 +1,6 @@
 """The speech and agent deployments, seen through the same protocols as a local object.
 
-A session host holds one of each; a call is one hop to whichever replica is free.
+A voice replica holds one of each; a call is one hop to whichever replica is free.
 """
 
 from __future__ import annotations

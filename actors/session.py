@@ -36,6 +36,7 @@ from convonet.metrics.definitions import BARGE_INS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.frames import FrameHeader, SoundKind
 from convonet.protocol.server import AuthOk, ErrorMessage, PlaybackStop, ServerMessage
+from convonet.sessions.abandoned import lost_turn
 from convonet.sessions.announcements import announce, speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over import HandOver
@@ -71,6 +72,7 @@ MAX_WAITING_UTTERANCES = 3
 MAILBOX_SIZE = 64
 """Commands that may wait; a connection sends a handful per turn."""
 
+NOBODY_SPOKE = "This call ended because nobody spoke for a while."
 LOST_UTTERANCE = "I lost what you said just now. Please say it again."
 
 
@@ -144,6 +146,8 @@ class SessionActor:
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
         self._speaking: asyncio.Task[None] | None = None
+        self._attached = 0
+        """Sockets: two while one takes over from the other."""
         self.lease = Lease(
             self.session_id,
             epoch,
@@ -177,7 +181,9 @@ class SessionActor:
         """Everything that the client lacks, then all that comes, for one socket; a later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._patience.caller_is_here()
+        self._human.caller_is_here()
         self._tell(CallerCame())
+        self._attached += 1
         try:
             if self._human.is_talking:
                 yield self._human.line
@@ -190,10 +196,11 @@ class SessionActor:
             is_over = self.state is SessionState.ENDED and not self.lease.is_claimed
             yield Ended() if is_over else Superseded()
         finally:
-            if not self._outbox.has_reader:
+            self._attached -= 1
+            if not self._attached:
                 self._patience.caller_is_gone()
                 self._tell(CallerWent())
-                self._human.caller_is_gone(lambda: self._outbox.has_reader)
+                self._human.caller_is_gone()
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         """What the client is told when it is let in."""
@@ -218,13 +225,10 @@ class SessionActor:
             try:
                 self.lease.save()
                 self._human.take_up()
-                async with self._patience.limit():
-                    while self.state is not SessionState.ENDED:
-                        self._handle(await self._mailbox.get())
-                await self._forget()
-            except TimeoutError:
-                message = "This call ended because nobody spoke for a while."
-                self._emit(ErrorMessage(code=ErrorCode.SESSION_ENDED, message=message))
+                if await self._ends_by_silence():
+                    # a copy that slept for so long may find that its caller went on elsewhere
+                    await self.lease.confirm_if_known()
+                    self._emit(ErrorMessage(code=ErrorCode.SESSION_ENDED, message=NOBODY_SPOKE))
                 await self._forget()
             except Fenced:
                 log.info("session_fenced")
@@ -234,6 +238,16 @@ class SessionActor:
                 self._emit(ErrorMessage(code=ErrorCode.INTERNAL_ERROR, message=ConvonetError.spoken))
             finally:
                 await self._close()
+
+    async def _ends_by_silence(self) -> bool:
+        """Handle commands until the session ends; returns whether nobody spoke, or came back, for too long."""
+        try:
+            async with self._patience.limit():
+                while self.state is not SessionState.ENDED:
+                    self._handle(await self._mailbox.get())
+        except TimeoutError:
+            return True
+        return False
 
     # -- one command at a time
 
@@ -296,7 +310,9 @@ class SessionActor:
             if (again := lost.again()) is not None:
                 self._start(again, lost.turn_number)
             elif not lost.client_gives_again:
+                self._services.record(lost_turn(self.conversation, lost, self._services.wall_clock))
                 self.conversation.in_flight = None
+                self.lease.save()
                 self._emit(ErrorMessage(code=ErrorCode.STT_FAILED, message=LOST_UTTERANCE))
                 self._speak(announce(LOST_UTTERANCE, self.conversation, self._services, self._emit))
         elif last is not None and last.answer and last.last_seq > last_seq:
@@ -391,8 +407,14 @@ class SessionActor:
     # -- the end
 
     async def _forget(self) -> None:
-        with contextlib.suppress(StorageError):
+        """Raises `Fenced` when the session goes on elsewhere."""
+        try:
             await self.lease.delete()
+        except Fenced:
+            raise
+        except StorageError as error:
+            # its time in the store ends by itself
+            log.warning("checkpoint_not_deleted", error=str(error))
 
     async def _close(self) -> None:
         self.state = SessionState.ENDED

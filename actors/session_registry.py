@@ -164,7 +164,8 @@ class SessionRegistry:
         if session is None:
             return None
         try:
-            await session.lease.confirm_if_known()
+            # however young the last confirmation is: the caller may have been elsewhere for a moment
+            await session.lease.confirm_if_known(ask=True)
         except Fenced:
             self._forget(session)
             return None
@@ -225,8 +226,12 @@ class SessionRegistry:
     async def _confirm_for_ever(self) -> None:
         while True:
             await asyncio.sleep(CONFIRM_EVERY_S)
-            if self._sessions:
-                await self._confirm_all()
+            try:
+                if self._sessions:
+                    await self._confirm_all()
+            except Exception:
+                # the top of a task that nobody waits for: without it this process's calls would count as abandoned
+                log.exception("confirming_crashed")
 
     async def _confirm_all(self) -> None:
         sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()
@@ -248,15 +253,20 @@ class SessionRegistry:
                 session.lease.confirmed(asked_at)
 
     async def _sweep_for_ever(self) -> None:
+        suspects: set[SessionId] = set()
         while True:
             # all replicas sweep: not at the same moment
             await asyncio.sleep(SWEEP_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
             try:
-                for session_id in await self._checkpoints.abandoned(MAX_SWEPT):
+                found = await self._checkpoints.abandoned(MAX_SWEPT)
+                # after an outage of the store all leases are over, until each replica has renewed its own
+                for session_id in suspects.intersection(found):
                     await self._end(session_id)
+                suspects = set(found)
             except ConvonetError as error:
                 # what was claimed and not ended is found again when its lease is over
                 log.warning("abandoned_sessions_wait", error=str(error))
+                suspects = set()
             except Exception:
                 # the top of a task that nobody waits for: the next sweep may do better
                 log.exception("sweep_crashed")

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def one_turn(turn: TurnRecord, recorder: Recorder) -> None:
-    """All that is recorded of a turn, in the session host and in the agent."""
+    """All that is recorded of a turn, in the voice replica and in the agent."""
     turns.note(turn, recorder)
     for _ in range(2):
         tools.note("todo", "create_todo", ok=True, spent_s=0.012, recorder=recorder)
@@ -60,7 +60,7 @@ def timed(work) -> float:
 
 
 def a_turn() -> TurnRecord:
-    """A record as a session host makes it."""
+    """A record as a voice replica makes it."""
     return TurnRecord(
         request_id="s:t",
         user_id="u",

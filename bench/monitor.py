@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.monitor --calls 200 --turns 100000
 
-Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two session hosts: it
-reports that many calls, each with a turn every ten seconds, through the product's own reporter, as session hosts do;
+Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two voice replicas: it
+reports that many calls, each with a turn every ten seconds, through the product's own reporter, as voice replicas do;
 another one has the same calls and tells nobody. What the reports of parts without calls cost is measured in the same
 way. Measured are the CPU time of the processes, the answers to lists and searches, and in Chromium the page's main
 thread.
@@ -170,7 +170,7 @@ def processes_of(product: Product, *what: str) -> Generator[subprocess.Popen[str
     """Who reports, in a process of their own: see `bench.monitor_load`."""
     load = subprocess.Popen(
         [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), *what],
-        # its calls are to cost what a session host's cost
+        # its calls are to cost what a voice replica's cost
         env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
         stdout=subprocess.PIPE,
         text=True,

@@ -1,4 +1,4 @@
-"""Two session hosts that only exist for the monitor: synthetic calls, reported through the product's own reporter.
+"""Two voice replicas that only exist for the monitor: synthetic calls, reported through the product's own reporter.
 
 .venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
@@ -127,7 +127,7 @@ async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
 
 
 async def host(name: str, count: int, *, is_told: bool) -> None:
-    """One session host with so many calls."""
+    """One voice replica with so many calls."""
     calls = LiveCalls(name)
     watch, record = _ignore, _ignore
     if is_told:

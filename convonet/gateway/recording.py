@@ -75,8 +75,9 @@ class Recording:
         self._audio += audio
 
     def clear(self) -> None:
-        """Drop what was recorded so far."""
+        """Drop what was recorded so far: the client begins anew, with the first slice."""
         self._audio.clear()
+        self._last_sequence, self._was_resumed, self.has_gap, self._overflowed = -1, False, False, False
 
     def finish(self, ended_at: float) -> SpokenUtterance:
         """The whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""

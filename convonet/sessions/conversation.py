@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from convonet.agents.base import AgentType, CallBackWish, Caller, ChatMessage, Final, TransferContext
 from convonet.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
 from convonet.sessions.transfer_orders import OngoingTransfer
-from convonet.speech.base import Language
+from convonet.speech.base import AudioFormat, Language
 
 MAX_HISTORY = 40
 """Messages the agent gets to see: a spoken conversation rarely refers back further, and it bounds memory."""
 
 MAX_ANSWERED = 4
 """Utterances whose ids are remembered: a client has at most this many without an answer."""
+
+
+MAX_KEPT_AUDIO_BYTES = 400_000
+"""50 s as a browser records, 12 s of PCM. A checkpoint may have 1 MB; only the client has a copy of a longer one."""
+
+
+class KeptAudio(BaseModel):
+    """A recording that is being recognized, as `SpokenUtterance` has it."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    audio: bytes
+    format: AudioFormat
+    sample_rate: int
 
 
 class TurnInFlight(BaseModel):
@@ -30,6 +44,8 @@ class TurnInFlight(BaseModel):
     language: Language | None = None
     client_gives_again: bool = False
     """Whether the client keeps this utterance and gives it again, as long as no transcript is known."""
+    recording: KeptAudio | None = None
+    """Until the transcript is known; None for one that is too long to keep."""
     transcript: str | None = None
     stt_provider: str | None = None
     said: str = ""
@@ -50,6 +66,7 @@ class TurnInFlight(BaseModel):
                     captured_s=utterance.captured_s,
                     language=utterance.language,
                     client_gives_again=utterance.is_named_by_client,
+                    recording=_kept(utterance),
                 )
             case RecognizedUtterance():
                 return cls(
@@ -72,8 +89,23 @@ class TurnInFlight(BaseModel):
             transcript=utterance.text,
         )
 
-    def again(self) -> RecognizedUtterance | None:
-        """The utterance from which this turn is repeated; None while it is not known what was said."""
+    def recognized(self, transcript: str) -> None:
+        """What was said is known: the recording is needed no more."""
+        self.transcript, self.recording = transcript, None
+
+    def again(self) -> RecognizedUtterance | SpokenUtterance | None:
+        """The utterance from which this turn is repeated; None when only the client has it."""
+        if self.transcript is None and self.recording is not None:
+            return SpokenUtterance(
+                self.utterance_id,
+                self.recording.audio,
+                self.recording.format,
+                self.recording.sample_rate,
+                self.ended_at,
+                self.captured_s,
+                self.language,
+                self.client_gives_again,
+            )
         if self.transcript is None:
             return None
         return RecognizedUtterance(
@@ -87,6 +119,12 @@ class TurnInFlight(BaseModel):
             self.said,
             self.traceparent,
         )
+
+
+def _kept(utterance: SpokenUtterance) -> KeptAudio | None:
+    if len(utterance.audio) > MAX_KEPT_AUDIO_BYTES:
+        return None
+    return KeptAudio(audio=utterance.audio, format=utterance.format, sample_rate=utterance.sample_rate)
 
 
 class FinishedTurn(BaseModel):
@@ -152,7 +190,7 @@ class Conversation(BaseModel):
     @property
     def pending_utterance_id(self) -> str | None:
         """The utterance that is being answered, if it need not be given again, else the one answered last."""
-        if self.in_flight is not None and self.in_flight.transcript is not None:
+        if self.in_flight is not None and (self.in_flight.transcript is not None or self.in_flight.recording):
             return self.in_flight.utterance_id
         return self.answered[-1] if self.answered else None
 

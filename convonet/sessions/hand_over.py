@@ -64,6 +64,7 @@ class HandOver:
         self._confirm = confirm
         self._following: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
+        self._missing: asyncio.Task[None] | None = None
         self.line = LineChanged(None)
         """Where the human's audio is, for a socket that attaches."""
         self.told: TransferStatus | None = None
@@ -121,14 +122,21 @@ class HandOver:
         if (ongoing := self._conversation.transfer) is not None:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
 
-    def caller_is_gone(self, is_back: Callable[[], bool]) -> None:
+    def caller_is_gone(self) -> None:
         """The caller's connection is lost: a human must not wait for them as long as the session does."""
+        self.caller_is_here()
         if self._conversation.transfer is not None:
-            self._start(self._miss_caller(is_back))
+            self._missing = self._start(self._miss_caller())
+
+    def caller_is_here(self) -> None:
+        """The caller is connected: nobody has to wait for them any more."""
+        if self._missing is not None:
+            self._missing.cancel()
+            self._missing = None
 
     def stop(self) -> list[asyncio.Task[None]]:
         """The session is over here; the hand-over may go on with another copy of it."""
-        return [self._following] if self._following is not None else []
+        return [task for task in (self._following, self._missing) if task is not None]
 
     # -- what takes time
 
@@ -181,19 +189,19 @@ class HandOver:
             log.error("call_back_lost", reason=str(error))
             self._announce(NOT_NOTED)
 
-    async def _miss_caller(self, is_back: Callable[[], bool]) -> None:
+    async def _miss_caller(self) -> None:
         await asyncio.sleep(CALLER_GRACE_S)
-        if not is_back():
-            self.leave(hung_up=True)
+        self.leave(hung_up=True)
 
     def _announce(self, text: str) -> None:
         self._start(announce(text, self._conversation, self._services, self._emit))
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         # not in the context of the call that led to it: Serve cancels what a cancelled call has started
         task = asyncio.create_task(work, context=contextvars.Context())
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return task
 
 
 def _lost(ongoing: OngoingTransfer) -> TransferView:

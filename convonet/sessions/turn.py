@@ -163,7 +163,7 @@ class Turn:
             case SpokenUtterance():
                 await self._transcribe(self._utterance)
                 # a process that takes over can repeat the turn from here
-                self._in_flight.transcript = self._log.transcript
+                self._in_flight.recognized(self._log.transcript)
                 self._hold.save()
             case RecognizedUtterance(text=text, stt_provider=provider):
                 self._log.heard(text, provider)
@@ -283,6 +283,8 @@ class Turn:
 
     async def _apologize(self, error: ConvonetError) -> None:
         self._log.failed(error)
+        if self._said_before:
+            self._compare(error.spoken)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
             speaker = self._speaker(group)

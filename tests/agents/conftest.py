@@ -126,13 +126,16 @@ async def running_world(url, **settings):
     """A world on the database at `url`."""
     await migrate(url)
     database = Database(url)
-    async with serving(database, free_port()) as tools_url:
-        world = World(database, tools_url, **settings)
-        try:
-            yield world
-        finally:
-            await world.agent.close()
-            await database.close()
+    try:
+        async with serving(database, free_port()) as tools_url:
+            world = World(database, tools_url, **settings)
+            try:
+                yield world
+            finally:
+                await world.agent.close()
+    finally:
+        # the last: a call that was given up may still have a connection
+        await database.close()
 
 
 @pytest.fixture

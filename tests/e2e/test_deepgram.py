@@ -21,7 +21,7 @@ def deepgram():
     server = DeepgramServer()
     wait_for(server.__aenter__())
     try:
-        yield server
+        yield server, loop
     finally:
         wait_for(server.__aexit__(None, None, None))
         loop.call_soon_threadsafe(loop.stop)
@@ -30,7 +30,7 @@ def deepgram():
 
 
 def test_deepgram_hears_and_speaks_and_when_it_fails_local_speech_takes_over_and_says_so(tmp_path, chromium):
-    with deepgram() as vendor:
+    with deepgram() as (vendor, loop):
         vendor.transcripts = ["add buy oranges to my todo list"]
         product = Product(tmp_path, VOICE_PIN=PIN, DEEPGRAM_API_KEY="a-key", DEEPGRAM_BASE_URL=vendor.url)
         product.start()
@@ -43,6 +43,8 @@ def test_deepgram_hears_and_speaks_and_when_it_fails_local_speech_takes_over_and
                 assert "oranges" in caller.answer()[0]
                 mark = len(caller.frames)
                 vendor.fail_with(*[Fault(status=401)] * 20)
+                for socket in vendor.sockets:
+                    loop.call_soon_threadsafe(socket.die)
                 caller.hold_and_speak(1)
                 # who listens matters here, not how well on a busy machine
                 assert "mom to my todo list" in caller.until("transcript_final", after=mark)["text"]

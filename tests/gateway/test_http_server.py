@@ -142,7 +142,7 @@ class RawSocket:
 
 def test_every_replica_starts_its_server_with_these_limits():
     """`deployments` is imported by whatever a replica runs; Ray looks the function up when it starts the server."""
-    assert deployments.limit_replica_server is http_server.limit_replica_server
+    deployments.prepare_replica()
     assert replica.start_asgi_http_server.__wrapped__ is http_util.start_asgi_http_server
     starting = replica.Replica._maybe_start_direct_ingress_servers.__code__
     functions_inside = [constant for constant in starting.co_consts if isinstance(constant, CodeType)]
