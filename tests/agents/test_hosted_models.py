@@ -29,9 +29,10 @@ VENDORS = {
     "openai": (openai.WIRE, "/v1", {"OPENAI_API_KEY": "k"}, "OPENAI_BASE_URL"),
     "compatible": (openai.WIRE, "/v1", {"LLM_MODEL": "qwen"}, "LLM_BASE_URL"),
 }
-SILENCE_S = 0.7
-SOON_S = 1.5
-"""A caller hears words by now, whatever happens: section "provider dead / hanging" of the figures."""
+SILENCE_S = 1.5
+"""A machine that is busy with other tests stops for half a second now and then; that is no silence yet."""
+SOON_S = 5
+"""Of the other times to wait for a model the next one is `CONVONET_LLM_TIMEOUT_S`, 20."""
 
 ADDS = "add buy milk to my list"
 MILK = (("create_todo", {"title": "buy milk"}),)
