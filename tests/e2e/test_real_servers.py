@@ -83,7 +83,7 @@ def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
     try:
         _wait_until_ready(port)
         assert "plain bread" in asyncio.run(_ask(port, "add plain bread to my todo list")).lower()
-        assert "ray_convonet_sessions{" in _metrics(Path(ray))
+        _wait_for_metric(Path(ray), "ray_convonet_sessions")
     finally:
         serve.send_signal(signal.SIGINT)
         try:
@@ -188,15 +188,15 @@ def test_a_database_that_is_away_is_named_and_looks_unlike_an_empty_one(operator
         until(monitor, lambda: _faults(product.port) == {})
 
 
-def _metrics(ray):
-    """What Prometheus finds by Ray's own list of addresses, once Ray's agent serves it."""
+def _wait_for_metric(ray, name):
+    """Until Prometheus finds it by Ray's own list of addresses; a replica reports every two seconds."""
     deadline = time.monotonic() + 30
     while True:
-        try:
-            return _found(ray)
-        except (OSError, ValueError):
-            assert time.monotonic() < deadline, "Ray's agent serves no metrics"
-            time.sleep(0.5)
+        with contextlib.suppress(OSError, ValueError):
+            if f"{name}{{" in _found(ray):
+                return
+        assert time.monotonic() < deadline, f"Ray's agent serves no {name}"
+        time.sleep(0.5)
 
 
 def _found(ray):
