@@ -127,7 +127,7 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
         caller.page.reload()
         assert caller.until("auth_ok", after=mark)["resumed"] is True
         caller.until("sound", after=mark, is_last=True)
-        assert any("wash the car" in line for line in caller.lines("agent"))
+        caller.page.locator("[data-role=agent]", has_text="wash the car").first.wait_for()
     with ThreadPoolExecutor(1) as pool:  # Playwright holds this thread's event loop
         rows = pool.submit(lambda: asyncio.run(_todos(product))).result()
     assert rows == ["buy milk", "pay the rent", "wash the car"]
