@@ -59,10 +59,6 @@ class Prometheus:
         """The values that an instant query returns."""
         return [float(series["value"][1]) for series in self._series(query)]
 
-    def labels(self, label, query):
-        """The values of a label in what a query returns."""
-        return {series["metric"][label] for series in self._series(query)}
-
     def ask_until(self, query, expected):
         """Ask until one of the values is as expected."""
         deadline = time.monotonic() + REPORTED_S
@@ -153,9 +149,9 @@ def test_what_was_done_is_what_is_counted(prometheus):
 
 
 def test_every_part_tells_how_late_its_event_loop_is(prometheus):
-    parts = prometheus.labels("part", "ray_convonet_loop_lag_ms")
-    assert parts >= {"voice", "agent", "speech", "tools", "call_center", "hanok", "crm"}
-    assert prometheus.ask("count(ray_convonet_sessions)") == [2]
+    for part in ("voice", "agent", "speech", "tools", "call_center", "hanok", "crm"):
+        prometheus.ask_until(f'ray_convonet_loop_lag_ms{{part="{part}"}}', lambda _: True)
+    prometheus.ask_until("count(ray_convonet_sessions)", lambda count: count == 2)
 
 
 def test_a_series_says_which_process_it_comes_from(prometheus):
