@@ -1,8 +1,8 @@
 """CPU time and memory of all processes of a server, however it starts them.
 
-A server that is started with BENCH_MARK=<word> in its environment is found again by that word in /proc/<pid>/environ:
-every descendant inherits it, also Ray's workers, which leave the tree of processes. Memory is PSS, in which pages that
-n processes share count for 1/n in each.
+A server that is started with BENCH_MARK=<word> in its environment is found again by that word in /proc/<pid>/environ,
+also where a process has left the tree, and by its parents where a process has written its title over its environment,
+as Ray's agents do. Memory is PSS, in which pages that n processes share count for 1/n in each.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ class ServerMeter:
 
     def pids(self) -> list[int]:
         """Of all its processes that run now."""
-        return [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal() and self._is_marked(folder)]
+        running = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal()]
+        ours = {pid for pid in running if self._is_marked(pid)}
+        parents = {pid: int(fields[1]) for pid in running if (fields := _stat(pid))}
+        while found := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
+            ours |= found
+        return sorted(ours)
 
     def cpu_seconds(self) -> float:
         """User and system time of all, since each began."""
@@ -65,9 +70,9 @@ class ServerMeter:
         ]
         return sorted(uses, key=lambda use: use.name)
 
-    def _is_marked(self, folder: Path) -> bool:
+    def _is_marked(self, pid: int) -> bool:
         try:
-            return self._mark in (folder / "environ").read_bytes().split(b"\0")
+            return self._mark in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
         except OSError:
             return False
 

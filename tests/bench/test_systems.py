@@ -14,6 +14,12 @@ from bench.harness.systems import PIN, Bench, product_settings
 from convonet.settings import Settings
 
 BUSY = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+PARENT = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {BUSY!r}], env={{}})
+print(child.pid, flush=True)
+child.wait()
+"""
 
 
 @pytest.mark.parametrize("llm", ["compatible", "openai", "anthropic"])
@@ -41,3 +47,14 @@ def test_processes_are_found_by_their_mark_and_counted_after_their_end():
     assert while_running >= 0.28
     assert meter.cpu_seconds() == while_running
     assert meter.pids() == []
+
+
+def test_a_process_that_wrote_over_its_environment_is_found_by_its_parent():
+    environment = os.environ | {MARK: "test-parents"}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child_pid = int(parent.stdout.readline())
+    assert ServerMeter("test-parents").pids() == sorted((parent.pid, child_pid))
+    parent.communicate(b"\n")
+    assert ServerMeter("test-parents").pids() == []
