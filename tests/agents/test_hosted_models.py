@@ -553,8 +553,8 @@ async def test_with_the_settings_as_delivered_a_caller_never_hears_nothing_for_l
         assert text.endswith(ADDED)
         assert [text.count(filler) for filler in FILLERS[: len(names)]] == [1] * len(names)
         assert all(text.count(filler) <= 1 for filler in FILLERS)
-        # the rest is for a machine that is busy
-        assert _longest_silence(pieces) < FILLER_AFTER_S + 0.6
+        # words that end no sentence put it off, and a busy machine does
+        assert _longest_silence(pieces) < 2 * FILLER_AFTER_S
 
 
 async def _when_heard(talk, said):
