@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from asyncpg.exceptions import InvalidAuthorizationSpecificationError, InvalidCatalogNameError
 from sqlalchemy import Connection, PoolResetState, event, make_url, text
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 
 from convonet.errors import StorageError
-from convonet.storage.sqlite_connection import connect
+from convonet.storage.sqlite_connection import EmbeddedConnection, connect
 
 POOL_SIZE = 10
 """Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
@@ -112,9 +112,10 @@ def new_engine(url: str, *, command_timeout_s: float | None) -> AsyncEngine:
 
 def _reset(connection: Any, _: object, state: PoolResetState) -> None:
     """Roll back what was left open; after a transaction that has ended there is nothing to be done."""
-    if not state.terminate_only and connection.driver_connection.in_transaction:
+    if not state.terminate_only and connection.driver_connection.has_begun:
         connection.rollback()
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
+    driver = cast("EmbeddedConnection", connection.connection.driver_connection)
+    driver.begin("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
