@@ -33,10 +33,12 @@ from convonet.ids import DEMO_USER_ID, TurnId
 from convonet.logs import configure
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.requests import ToolRequests
 from convonet.mcp.streamable_http import HttpToolServers
-from convonet.mcp.wire import ToolAddress
+from convonet.rpc.pool import ReplicaPool
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -76,11 +78,12 @@ async def serve() -> None:
     """The tool servers, until the process is ended; tells both ports."""
     settings = Settings()
     servers = all_servers(Database(settings.database_url), settings)
-    own = await ToolListener(servers, secret=SECRET).start("127.0.0.1")
+    requests = ToolRequests(servers, secret=SECRET)
+    own = await RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S).start("127.0.0.1")
     http = uvicorn.Server(uvicorn.Config(http_app(servers, secret=SECRET), log_level="warning"))
     listening = socket.create_server(("127.0.0.1", 0))
     # what listens already is answered as soon as it is served
-    print(own.port, listening.getsockname()[1], flush=True)
+    print(own.port, own.key, listening.getsockname()[1], flush=True)
     await http.serve([listening])
 
 
@@ -132,14 +135,14 @@ async def run(calls: int) -> None:
     )
     try:
         assert process.stdout is not None
-        own, http = (int(port) for port in (await process.stdout.readline()).split())
+        own, key, http = (await process.stdout.readline()).decode().split()
 
-        async def find() -> list[ToolAddress]:
-            return [ToolAddress("127.0.0.1", own)]
+        async def find() -> list[Address]:
+            return [Address("127.0.0.1", int(own), key)]
 
         async with AsyncExitStack() as stack:
             boxes = {
-                "own": ToolBox(ToolReplicas(find, secret=SECRET), timeout_s=10),
+                "own": ToolBox(ToolReplicas(ReplicaPool("Tools", find), secret=SECRET), timeout_s=10),
                 "HTTP": ToolBox(HttpToolServers(f"http://127.0.0.1:{http}", secret=SECRET, timeout_s=10), timeout_s=10),
             }
             for box in boxes.values():

@@ -23,7 +23,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "gateway": ("convonet.gateway", "deployments.voice"),
     "session": ("convonet.sessions", "actors.session", "actors.session_registry", "actors.lease"),
     "speech": ("convonet.speech", "deployments.speech"),
-    "agent": ("convonet.agents", "actors.remote", "convonet.agent_api", "deployments.agent"),
+    "agent": ("convonet.agents", "actors.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
     "storage": ("convonet.storage", "convonet.records"),
     "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),

@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.requests import ToolRequests
 from convonet.mcp.server import DomainServer
-from convonet.mcp.wire import ToolAddress
+from convonet.rpc.pool import ReplicaPool
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 
 
 @asynccontextmanager
 async def local_tools(servers: Mapping[str, DomainServer], *, secret: bytes) -> AsyncGenerator[ToolReplicas, None]:
     """`ToolServers` on a replica in this process, until the end of the block."""
-    listener = ToolListener(servers, secret=secret)
-    address = await listener.start("127.0.0.1")
+    port = RpcServer(ToolRequests(servers, secret=secret).answer, stop_timeout_s=STOP_TIMEOUT_S)
+    address = await port.start("127.0.0.1")
 
-    async def find() -> list[ToolAddress]:
+    async def find() -> list[Address]:
         return [address]
 
-    replicas = ToolReplicas(find, secret=secret)
+    replicas = ToolReplicas(ReplicaPool("Tools", find), secret=secret)
     try:
         yield replicas
     finally:
         await replicas.close()
-        await listener.stop()
+        await port.stop()
         for server in servers.values():
             if server.release is not None:
                 await server.release()

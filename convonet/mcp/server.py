@@ -1,7 +1,7 @@
 """What all MCP servers share: who is asking, and errors that can be spoken.
 
 A domain's tools never take an identity as an argument. A signed token says for whom they act; the idempotency key comes
-in the call's metadata. `http` serves any MCP client, `listener` the agents of the product.
+in the call's metadata. `http` serves any MCP client, `requests` the agents of the product.
 """
 
 from __future__ import annotations

@@ -1,25 +1,21 @@
-"""The agent as a Serve application: sessions stream the events of a turn through a handle, services use HTTP."""
+"""The agent as a Serve application: sessions ask a replica on its own port, services use HTTP."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from ray import serve
 from ray.serve import Application, Deployment
 
-from convonet.settings import get_settings
-from deployments.logs import log_to_own_stderr
-from deployments.measuring import begin_agent_counters, measure
+from deployments.agent.scaling import TURNS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from convonet.agents.base import AgentEvent, TurnRequest
+    from convonet.rpc.wire import Address
 
 MAX_ONGOING = 100
-"""Turns at once per replica: a turn is a few milliseconds of work and much waiting for models and tools."""
+"""HTTP requests at once per replica."""
 
 
 def build_http() -> FastAPI:
@@ -27,9 +23,9 @@ def build_http() -> FastAPI:
 
     What only a replica needs is imported here: to build the Serve application is a process's work of its own.
     """
-    from deployments.agent.http import agent_http
+    from deployments.agent.replica import agent_replica
 
-    return agent_http()
+    return agent_replica().http
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
@@ -39,24 +35,23 @@ class AgentRouter:
 
     async def __init__(self) -> None:  # type: ignore[misc]
         # imported by the replica only, see `build_http`
-        from deployments.agent.http import agent_service
+        from deployments.agent.replica import agent_replica
 
-        log_to_own_stderr(get_settings())
-        measure("agent")
-        begin_agent_counters(get_settings())
-        self._agent = agent_service()
+        self._replica = agent_replica()
         # Serve awaits a constructor that is a coroutine: no caller pays for what is slow the first time
-        await self._agent.warm_up()
+        await self._replica.agent.warm_up()
 
-    async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        """See `Agent.turn`."""
-        async with contextlib.aclosing(self._agent.turn(request)) as events:
-            async for event in events:
-                yield event
+    async def listens_at(self) -> Address:
+        """Where this replica answers the sessions."""
+        return self._replica.address
 
     async def ready(self) -> bool:
         """Whether the tools answer; asking for it also opens the connections to them."""
-        return await self._agent.warm_up()
+        return await self._replica.agent.warm_up()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve's autoscaler asks each replica: turns come by its own port, which Serve does not see."""
+        return {TURNS: self._replica.agent.figures()["answering"]}
 
 
 def build(args: dict[str, str]) -> Application:

@@ -10,7 +10,7 @@ from ray.serve import Application, Deployment
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from convonet.mcp.wire import ToolAddress
+    from convonet.rpc.wire import Address
 
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
@@ -52,7 +52,7 @@ class Tools:
         """Whether calls are answered: a replica is there only when its servers are."""
         return True
 
-    async def listens_at(self) -> ToolAddress:
+    async def listens_at(self) -> Address:
         """Where this replica answers the agents."""
         from deployments.tools.server import tools_replica
 

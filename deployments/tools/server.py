@@ -13,8 +13,10 @@ import structlog
 
 from convonet.domains.discovery import all_servers
 from convonet.mcp.http import http_app
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.wire import ToolAddress
+from convonet.mcp.replicas import STOP_TIMEOUT_S
+from convonet.mcp.requests import ToolRequests
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
@@ -31,25 +33,26 @@ TIDY_EVERY_S = 3600.0
 class ToolsReplica:
     """All of one process."""
 
-    address: ToolAddress
+    address: Address
     """Where the agents are answered, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings.database_url)
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
-        self._listener = ToolListener(self._servers, secret=settings.signing_secret)
+        requests = ToolRequests(self._servers, secret=settings.signing_secret)
+        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
         self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
 
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(self._database))
         reporter = reporting("tools", self._figures)
-        self.address = await self._listener.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
-            await self._listener.stop()
+            await self._port.stop()
             await reporter.close()
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)

@@ -18,10 +18,22 @@ def health_of(
     database: Database,
     store: CheckpointStore,
     *,
+    agent_is_reached: Callable[[], bool],
     has_room: Callable[[], bool],
     store_is_away: Callable[[], bool],
 ) -> Health:
-    """What this replica looks at; `store_is_away` is whether turn records wait for their store."""
+    """What this replica looks at.
+
+    Args:
+        agent_is_reached: whether a connection to a replica of the agent is open.
+        has_room: whether another caller would be let in.
+        store_is_away: whether turn records wait for their store.
+    """
+
+    agent_is_ready = _answer_of("AgentRouter", "agent")
+
+    async def agent() -> str:
+        return await agent_is_ready() if agent_is_reached() else "starting"
 
     async def room() -> str:
         return OK if has_room() else "full"
@@ -39,7 +51,7 @@ def health_of(
 
     checks = {
         "speech": Check(_answer_of("Speech", "speech")),
-        "agent": Check(_answer_of("AgentRouter", "agent")),
+        "agent": Check(agent),
         "tools": Check(_answer_of("Tools", "tools")),
         "call_center": Check(_answer_of("CallCenter", "call-center"), needed=False),
         "monitor": Check(_answer_of("Monitor", "agent-monitor"), needed=False),

@@ -8,8 +8,9 @@ from functools import cache
 from ray import serve
 
 from actors.handles import handle_to
-from actors.remote import RemoteAgent, RemoteSpeech
+from actors.remote_speech import RemoteSpeech
 from actors.remote_transfers import RemoteTransfers
+from actors.replicas import remote_agent
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -49,6 +50,7 @@ class VoiceReplica:
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
+        self._agent = remote_agent()
         checkpoints = checkpoint_store(settings)
         self._admission = Admission(AdmissionLimits.of(settings))
         self.sessions = SessionRegistry(
@@ -59,7 +61,7 @@ class VoiceReplica:
             services=Services(
                 recognizers=self.recognizers,
                 voices=self.voices,
-                agent=RemoteAgent(handle_to("AgentRouter", "agent")),
+                agent=self._agent,
                 default_stt=settings.hears_with,
                 default_tts=settings.speaks_with,
                 transfers=self.transfers,
@@ -74,6 +76,7 @@ class VoiceReplica:
             settings,
             self._database,
             checkpoints,
+            agent_is_reached=lambda: self._agent.is_reached,
             has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
         )
@@ -93,12 +96,14 @@ class VoiceReplica:
     async def start(self) -> None:
         """Begin what runs beside the calls, and open what the first of them would have to wait for."""
         self.sessions.start()
+        self._agent.start()
         if self._vendor is not None:
             await self._vendor.start()
 
     async def close(self) -> None:
         """Stop what runs beside the calls, and write what waits."""
         await self.sessions.stop()
+        await self._agent.close()
         if self._vendor is not None:
             await self._vendor.close()
         await self._records.close()

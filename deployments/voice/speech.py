@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors.remote import RemoteSpeech
+from actors.remote_speech import RemoteSpeech
 from convonet.settings import Settings
 from convonet.speech.fallback import SpeechWithFallback
 

@@ -13,10 +13,12 @@ from sqlalchemy import text
 
 from convonet.errors import ToolsUnavailable
 from convonet.mcp.client import AWAY, SLOW, ToolBox
-from convonet.mcp.listener import ToolListener
-from convonet.mcp.replica import Patience
-from convonet.mcp.replicas import Delays, ToolReplicas
-from convonet.mcp.wire import ToolAddress
+from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.requests import ToolRequests
+from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.replica import Patience
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 from tests.domains.conftest import ALICE, SECRET
 from tests.fixtures.ports import free_port
 from tests.fixtures.servers import require_tool
@@ -39,8 +41,8 @@ class Process:
         command = [require_tool("setpriv"), "--pdeathsig", "KILL", sys.executable, "-m", "tests.mcp.tool_process"]
         process = await asyncio.create_subprocess_exec(*command, database_url, stdout=asyncio.subprocess.PIPE)
         try:
-            port = int(await process.stdout.readline())
-            yield cls(process, ToolAddress("127.0.0.1", port))
+            port, key = (await process.stdout.readline()).decode().split()
+            yield cls(process, Address("127.0.0.1", int(port), key))
         finally:
             if process.returncode is None:
                 process.kill()
@@ -103,7 +105,7 @@ async def box_for(replicas, timeout_s=20, **options):
     async def find():
         return [replica.address for replica in replicas]
 
-    box = ToolBox(ToolReplicas(find, secret=SECRET, **options), timeout_s=timeout_s)
+    box = ToolBox(ToolReplicas(ReplicaPool("Tools", find, **options), secret=SECRET), timeout_s=timeout_s)
     yield box
     await box.close()
 
@@ -138,14 +140,14 @@ async def test_a_replica_that_hangs_costs_its_callers_a_second_and_is_left_alone
         return time.monotonic() - began
 
     async with box_for(two) as box:
-        while len(box._servers._replicas) < 2:
+        while len(box._servers.pool._replicas) < 2:
             await ask(box)
         two[0].signal(signal.SIGSTOP)
         first = await asyncio.gather(*(ask(box) for _ in range(20)))
         assert 0.8 < max(first) < 2
         assert max(await asyncio.gather(*(ask(box) for _ in range(20)))) < 0.8
         two[0].signal(signal.SIGCONT)
-        hung = box._servers._replicas[two[0].address]
+        hung = box._servers.pool._replicas[two[0].address]
         async with asyncio.timeout(10):
             while hung.is_silent:
                 await asyncio.sleep(0.01)
@@ -175,14 +177,14 @@ class Listening:
     def __init__(self, server):
         self.server = server
         self.address = None
-        self._listener = None
+        self._port = None
 
     async def start(self):
-        self._listener = ToolListener({"odd": self.server}, secret=SECRET)
-        self.address = await self._listener.start("127.0.0.1")
+        self._port = RpcServer(ToolRequests({"odd": self.server}, secret=SECRET).answer, stop_timeout_s=1)
+        self.address = await self._port.start("127.0.0.1")
 
     async def stop(self):
-        await self._listener.stop()
+        await self._port.stop()
 
 
 @pytest.fixture
@@ -207,7 +209,7 @@ async def test_a_tool_that_takes_its_time_is_asked_for_once(replicas):
 
 async def test_calls_are_spread_over_the_replicas(replicas):
     async with box_for(replicas, delays=QUICK) as box:
-        while len(box._servers._replicas) < 2:
+        while len(box._servers.pool._replicas) < 2:
             await call(box)
         for _ in range(20):
             await call(box)
@@ -252,10 +254,10 @@ async def test_without_any_replica_a_call_says_so_soon_and_the_next_at_once(ther
             case "no answer":
                 raise ToolsUnavailable("Serve does not say")
             case "somebody who says nothing":
-                return [ToolAddress(*silent.getsockname())]
-        return [ToolAddress("127.0.0.1", free_port())]
+                return [Address(*silent.getsockname(), "key")]
+        return [Address("127.0.0.1", free_port(), "key")]
 
-    box = ToolBox(ToolReplicas(find, secret=SECRET, delays=QUICK), timeout_s=5)
+    box = ToolBox(ToolReplicas(ReplicaPool("Tools", find, delays=QUICK), secret=SECRET), timeout_s=5)
     assert (await call(box)).text == AWAY
     began = time.monotonic()
     assert (await call(box)).text == AWAY
@@ -270,7 +272,8 @@ async def test_with_another_signing_key_nobody_answers(replicas):
     async def find():
         return [replica.address for replica in replicas]
 
-    box = ToolBox(ToolReplicas(find, secret=b"another secret of 32 characters!", delays=QUICK), timeout_s=5)
+    pool = ReplicaPool("Tools", find, delays=QUICK)
+    box = ToolBox(ToolReplicas(pool, secret=b"another secret of 32 characters!"), timeout_s=5)
     assert (await call(box)).text == AWAY
     await box.close()
     assert sum(replica.server.calls for replica in replicas) == 0

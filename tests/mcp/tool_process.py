@@ -1,11 +1,12 @@
-"""A tool replica without Ray, as a process that a test can stop and kill; it writes its port and serves until then."""
+"""A tool replica without Ray, as a process that a test can stop and kill; it writes its port and key, and serves."""
 
 import asyncio
 import sys
 
 from convonet.domains.todo.tools import server
 from convonet.logs import configure
-from convonet.mcp.listener import ToolListener
+from convonet.mcp.requests import ToolRequests
+from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from tests.domains.conftest import SECRET
@@ -13,9 +14,9 @@ from tests.domains.conftest import SECRET
 
 async def serve(database_url):
     configure("warning")
-    listener = ToolListener({"todo": server(Database(database_url), Settings())}, secret=SECRET)
-    address = await listener.start("127.0.0.1")
-    sys.stdout.write(f"{address.port}\n")
+    requests = ToolRequests({"todo": server(Database(database_url), Settings())}, secret=SECRET)
+    address = await RpcServer(requests.answer, stop_timeout_s=1).start("127.0.0.1")
+    sys.stdout.write(f"{address.port} {address.key}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from ray.exceptions import RayActorError
 
-from actors.remote import RemoteSpeech
+from actors.remote_speech import RemoteSpeech
 from convonet.errors import AnswerBroken
 from convonet.speech.base import Language
 

@@ -1,6 +1,6 @@
-"""The agent's side of a connection to one tool replica, which knows when the replica is silent.
+"""The client's side of a connection to one replica, which knows when the replica is silent.
 
-A call may take seconds, so a call without an answer proves nothing. A replica that says nothing for a moment while it
+A request may take seconds, so one without an answer proves nothing. A replica that says nothing for a moment while it
 is asked something is asked for a sign of life; one that gives none hangs, or its node is gone.
 """
 
@@ -13,14 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from mcp.shared.exceptions import MCPError
-from mcp_types import ErrorData
 
-from convonet.auth.tokens import CallerClaims
-from convonet.mcp import wire
-from convonet.mcp.port import NOBODY
-from convonet.mcp.wire import Message, ToolAddress
-from convonet.tracing.spans import current_traceparent
+from convonet.rpc import wire
+from convonet.rpc.wire import Address, Connection, Message, RpcError
 
 log = structlog.get_logger(__name__)
 
@@ -45,31 +40,24 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request on its way; `answer` is its result, or raises `MCPError` or `Lost`."""
+    """A request on its way; `answer` is its result, or raises `RpcError` or `Lost`."""
 
     number: int
     replica: Replica
     answer: asyncio.Future[Message]
+    on_event: Callable[[Message], None] | None
+    """Takes what comes before the answer."""
 
     @property
     def is_lost(self) -> bool:
         return self.answer.done() and isinstance(self.answer.exception(), Lost)
 
 
-class Replica:
+class Replica(Connection):
     """An open connection; `connect` makes it."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        secret: bytes,
-        patience: Patience,
-        on_end: Callable[[], None],
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._secret = secret
+    def __init__(self, patience: Patience, on_end: Callable[[], None]) -> None:
+        super().__init__(wire.MAX_MESSAGE_BYTES)
         self._patience = patience
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -82,18 +70,17 @@ class Replica:
         """When it was asked last."""
         self.silence: asyncio.Future[None] = self._loop.create_future()
         """Done as long as the replica is silent; a new one when it has spoken again."""
-        self.closed = asyncio.create_task(self._read())
+        self.closed: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is of no more use."""
 
     @classmethod
-    async def connect(
-        cls, address: ToolAddress, secret: bytes, patience: Patience, on_end: Callable[[], None]
-    ) -> Replica:
+    async def connect(cls, address: Address, patience: Patience, on_end: Callable[[], None]) -> Replica:
         """Raises `OSError` or `Lost` when nobody answers there. `on_end` is called when the connection ends."""
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            streams = await asyncio.open_connection(address.host, address.port, limit=wire.MAX_ANSWER_BYTES)
-            replica = cls(*streams, secret, patience, on_end)
+            _, replica = await loop.create_connection(lambda: cls(patience, on_end), address.host, address.port)
             try:
+                replica.send(wire.hello(address.key))
                 await replica.ping().answer
             except BaseException:
                 replica.close()
@@ -109,67 +96,74 @@ class Replica:
         """Questions that are not answered yet."""
         return len(self._open)
 
-    def ask(self, server: str, method: str, params: Mapping[str, Any], claims: CallerClaims) -> Question:
-        """Send a request. Whoever does not wait for the answer must `give_up`."""
+    def ask(
+        self, method: str, params: Mapping[str, Any], on_event: Callable[[Message], None] | None = None
+    ) -> Question:
+        """Send a request. Whoever does not wait for the answer must `give_up`.
+
+        Raises `ValueError` for what is too long, or no text.
+        """
+        number = next(self._numbers)
+        line = wire.request(number, method, params)
+        if len(line) > wire.MAX_MESSAGE_BYTES:
+            raise ValueError("the request is too long")
         self.asked_at = self._loop.time()
         if not self._open:
             # until now there was nothing to say
             self._quiet_since = self.asked_at
-        question = Question(next(self._numbers), self, self._loop.create_future())
-        self._open[question.number] = question
-        trace = current_traceparent()
-        line = wire.request(
-            question.number, method, params, server=server, claims=claims, secret=self._secret, traceparent=trace
-        )
-        if self._writer.is_closing():
-            self._lose()
-        else:
-            self._writer.write(line)
+        question = Question(number, self, self._loop.create_future(), on_event)
+        self._open[number] = question
+        if self.is_open:
+            self.send(line)
             self._look_in(self._patience.ping_after)
+        else:
+            self._lose()
         return question
 
     def ping(self) -> Question:
         """Ask for a sign of life."""
-        return self.ask("", wire.PING, {}, NOBODY)
+        return self.ask(wire.PING, {})
 
     def give_up(self, question: Question) -> None:
         """Nobody waits for this answer any more: what is being done for it is not needed."""
         if self._open.pop(question.number, None) is not None:
-            self._writer.write(wire.cancelled(question.number))
+            self.send(wire.cancelled(question.number))
         if not question.answer.cancel() and not question.answer.cancelled():
             question.answer.exception()  # seen, even if it comes too late for anybody
 
-    def close(self) -> None:
-        """Give the connection back."""
-        self.closed.cancel()
-        self._end()
-
-    async def _read(self) -> None:
-        try:
-            while line := await self._reader.readline():
-                self._hear(wire.read(line))
-        except (OSError, ValueError) as error:
-            log.warning("tool_replica_broken", error=type(error).__name__)
-        finally:
-            self._end()
-
-    def _hear(self, message: Message) -> None:
+    def message_received(self, message: Message) -> None:
+        """See `Connection.message_received`."""
         self._quiet_since = self._loop.time()
         self._is_pinged = False
         if self.is_silent:
             self.silence = self._loop.create_future()
             self._look_in(self._patience.ping_after)
-            log.info("tool_replica_speaks_again")
-        question = self._open.pop(message.get("id", 0), None)
+            log.info("replica_speaks_again")
+        number = message.get("id", 0)
+        question = self._open.get(number)
         if question is None or question.answer.done():
             return
         match message:
+            case {"event": dict(event)} if question.on_event is not None:
+                question.on_event(event)
+                return
             case {"result": dict(result)}:
                 question.answer.set_result(result)
-            case {"error": dict(fault)}:
-                question.answer.set_exception(MCPError.from_error_data(ErrorData.model_validate(fault)))
+            case {"error": {"code": int(code), "message": str(text), **rest}}:
+                question.answer.set_exception(RpcError(code, text, rest.get("data")))
             case _:
-                raise ValueError("an answer without a result")
+                raise ValueError("neither an event nor an answer")
+        del self._open[number]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol.connection_lost`."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        # before anybody hears of it: who asks again must not find this one
+        self._on_end()
+        self._lose()
+        self.closed.set_result(None)
 
     def _look_in(self, delay_s: float) -> None:
         if self._watch is None:
@@ -183,7 +177,7 @@ class Replica:
         quiet_for = self._loop.time() - self._quiet_since
         if self._is_pinged:
             self.silence.set_result(None)
-            log.warning("tool_replica_silent", at_work=self.at_work)
+            log.warning("replica_silent", at_work=self.at_work)
         elif quiet_for < self._patience.ping_after:
             self._look_in(self._patience.ping_after - quiet_for)
         else:
@@ -191,15 +185,6 @@ class Replica:
             # before the ping, which would look earlier
             self._look_in(self._patience.silent_after)
             self.ping()
-
-    def _end(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        self._writer.close()
-        # before anybody hears of it: who asks again must not find this one
-        self._on_end()
-        self._lose()
 
     def _lose(self) -> None:
         for question in self._open.values():

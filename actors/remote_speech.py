@@ -1,7 +1,4 @@
-"""The speech and agent deployments, seen through the same protocols as a local object.
-
-A voice replica holds one of each; a call is one hop to whichever replica is free.
-"""
+"""The speech deployment, through the same protocols as a local object; a call goes to whichever replica is free."""
 
 from __future__ import annotations
 
@@ -10,19 +7,15 @@ import contextlib
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, cast
 
-import structlog
-from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
+from ray.serve.handle import DeploymentHandle
 
 from actors.failures import remote_errors
-from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
-from convonet.errors import AgentAway, AgentError, SpeechUnavailable
+from convonet.errors import SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
 from convonet.speech.answers import SentenceAnswer
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.tracing.carried import carried
-
-log = structlog.get_logger(__name__)
 
 
 class RemoteSpeech:
@@ -57,43 +50,6 @@ class RemoteSpeech:
                 response.cancel()  # type: ignore[no-untyped-call]
                 raise
         yield pcm
-
-
-class RemoteAgent:
-    """`Agent` on the AgentRouter deployment."""
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._turn = handle.options(stream=True).turn
-
-    async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        """See `Agent.turn`.
-
-        When a replica dies before it has said a word, another one is asked: the turn's id names what its tools do, so
-        that nothing is done twice.
-        """
-        spoke = False
-        try:
-            async with contextlib.aclosing(self._ask(request)) as events:
-                async for event in events:
-                    spoke = spoke or isinstance(event, TextDelta)
-                    yield event
-                return
-        except AgentAway as error:
-            if spoke:
-                raise
-            log.warning("agent_asked_again", reason=str(error))
-        async with contextlib.aclosing(self._ask(request)) as events:
-            async for event in events:
-                yield event
-
-    async def _ask(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        stream = cast("DeploymentResponseGenerator[Any]", self._turn.remote(request))
-        with remote_errors(AgentError, "agent deployment", AgentAway):
-            try:
-                async for event in stream:
-                    yield event
-            finally:
-                stream.cancel()  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,80 @@
+"""How a replica of the tools answers what the agents ask on its own port: MCP for all domains' servers.
+
+The messages are those of revision 2026-07-28, in which every request says in its metadata all that it needs: nothing
+is negotiated, and any replica may be asked at any time. What HTTP has in its headers is in the metadata too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    PROTOCOL_VERSION_META_KEY,
+)
+from mcp_types.version import LATEST_MODERN_VERSION
+from pydantic import ValidationError
+
+from convonet.auth.tokens import CallerClaims, mint_caller_token, read_caller_token
+from convonet.errors import AuthRefused
+from convonet.mcp.server import DomainServer, ToolRequest
+from convonet.rpc.server import Request
+from convonet.rpc.wire import Message, RpcError
+
+SERVER = "convonet/server"
+CALLER_TOKEN = "convonet/caller_token"  # noqa: S105 -- the name of an entry
+TRACEPARENT = "traceparent"
+"""Entries of a request's metadata: the server's name, for whom the call acts, and the W3C trace context."""
+
+
+def with_metadata(
+    params: Mapping[str, Any], *, server: str, claims: CallerClaims, secret: bytes, traceparent: str | None
+) -> Message:
+    """What a request to that server has; `params` may have metadata of its own."""
+    meta = {
+        PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION,
+        CLIENT_CAPABILITIES_META_KEY: {},
+        SERVER: server,
+        CALLER_TOKEN: mint_caller_token(claims, secret=secret),
+        **params.get("_meta", {}),
+    }
+    if traceparent is not None:
+        meta[TRACEPARENT] = traceparent
+    return {**params, "_meta": meta}
+
+
+class ToolRequests:
+    """Answers for all domains' servers."""
+
+    def __init__(self, servers: Mapping[str, DomainServer], *, secret: bytes) -> None:
+        self._servers = servers
+        self._secret = secret
+
+    async def answer(self, request: Request) -> Message:
+        """The result of a request. Raises `RpcError`."""
+        try:
+            server, tool_request = self._who_asks(request.params)
+        except AuthRefused:
+            raise RpcError(INVALID_REQUEST, "The caller's token is not valid.") from None
+        if server not in self._servers:
+            raise RpcError(INVALID_PARAMS, "There is no such server.")
+        try:
+            return await self._servers[server].respond(request.number, request.method, request.params, tool_request)
+        except MCPError as error:
+            raise RpcError(error.error.code, error.error.message, error.error.data) from error
+        except ValidationError:
+            # the details would quote the caller
+            raise RpcError(INVALID_PARAMS, "Invalid request parameters") from None
+
+    def _who_asks(self, params: Message) -> tuple[str, ToolRequest]:
+        """The server's name, and for whom it is asked. Raises `AuthRefused` without a valid token."""
+        meta = params.get("_meta")
+        if not isinstance(meta, dict) or not isinstance(token := meta.get(CALLER_TOKEN), str):
+            raise AuthRefused("no token")
+        trace = meta.get(TRACEPARENT)
+        claims = read_caller_token(token, secret=self._secret)
+        return str(meta.get(SERVER)), ToolRequest(claims, trace if isinstance(trace, str) else None)

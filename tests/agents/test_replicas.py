@@ -1,0 +1,263 @@
+"""The agent in other processes, which may die, hang or fail in the middle of a turn."""
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+
+import pytest
+
+from convonet.agents.base import (
+    CallBackWish,
+    Caller,
+    ChatMessage,
+    DomainChosen,
+    Final,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TransferContext,
+    TurnRequest,
+)
+from convonet.agents.replicas import AgentReplicas
+from convonet.agents.requests import TurnRequests
+from convonet.errors import AgentAway, AgentError, AgentTimeout
+from convonet.ids import SessionId, TurnId, UserId
+from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.replica import Patience
+from convonet.rpc.server import RpcServer
+
+QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.3, retry=0.02, max_retry=0.05, refresh=0.1)
+CALLER = Caller(UserId("u-1"), "Ann", "Europe/Berlin", "anthropic", "PIN")
+REQUEST = TurnRequest(
+    SessionId("s-1"),
+    TurnId("t-1"),
+    CALLER,
+    "what's on my list",
+    history=(ChatMessage("user", "hello"), ChatMessage("assistant", "Added.", ("Adding the todo",))),
+    agent_type="todo",
+    memory={"slot": "title"},
+    language="de",
+    provider="openai",
+    traceparent="00-1",
+)
+CHOSEN, ANSWER = DomainChosen("todo"), TextDelta("Nothing.")
+FINAL = Final("Nothing.", "todo", "openai", "gpt", REQUEST.history, {"a": "b"}, tokens_in=3, tokens_out=4)
+
+
+class Script:
+    """An agent: each turn does the next script; an exception in it is raised, a function called with the replica."""
+
+    def __init__(self, *scripts):
+        self.scripts = list(scripts)
+        self.asked = []
+        """Turns, of all that share the scripts."""
+        self.closed = asyncio.Event()
+        self.port = RpcServer(TurnRequests(self).answer, stop_timeout_s=0)
+
+    async def turn(self, request):
+        self.asked.append(request)
+        try:
+            for step in self.scripts.pop(0):
+                if isinstance(step, Exception):
+                    raise step
+                if callable(step):
+                    await step(self)
+                else:
+                    yield step
+        finally:
+            self.closed.set()
+
+    @classmethod
+    def two(cls, *scripts):
+        """Two replicas: whichever is asked first does the first script."""
+        first, second = cls(*scripts), cls()
+        second.scripts, second.asked = first.scripts, first.asked
+        return first, second
+
+
+async def die(replica):
+    """As a process does: at once, with all that is at work."""
+    for client in tuple(replica.port._clients):
+        client._transport.abort()
+    replica.port._listening.close()
+    await asyncio.sleep(0)
+
+
+async def hang(replica):
+    """The process does nothing more, but its connections stay."""
+    for client in replica.port._clients:
+        client._transport.pause_reading()
+    await asyncio.sleep(30)
+
+
+async def think(_):
+    await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def agents(*replicas, delays=QUICK):
+    """An agent on these replicas, to which the connections are open."""
+    addresses = [await replica.port.start("127.0.0.1") for replica in replicas]
+
+    async def find():
+        return addresses
+
+    pool = ReplicaPool("AgentRouter", find, delays=delays)
+    agent = AgentReplicas(pool)
+    agent.start()
+    while len(pool._replicas) < len(replicas):
+        await asyncio.sleep(0.01)
+    async with AsyncExitStack() as stack:
+        for replica in replicas:
+            stack.push_async_callback(replica.port.stop)
+        stack.push_async_callback(agent.close)
+        yield agent
+
+
+async def heard(agent):
+    async with asyncio.timeout(10):
+        return [event async for event in agent.turn(REQUEST)]
+
+
+async def test_request_and_events_cross_as_they_are():
+    started = ToolStarted("c-1", "get_todos", "Reading the list", {"due": "today", "n": [1, None, {"x": 2.5}]})
+    finished = ToolFinished("c-1", "get_todos", "Reading the list", False, "It failed.", 12.5)
+    context = TransferContext(
+        conversation_history=[{"role": "user", "content": "hi"}],
+        user_id="u-1",
+        user_name="Ann",
+        activities=["Adding the todo"],
+        summary="She wants to talk.",
+        verified_by="PIN",
+    )
+    final = Final(
+        "Nothing.",
+        "todo",
+        "openai",
+        "gpt",
+        REQUEST.history,
+        transfer_marker="TRANSFER_INITIATED:1|sales|x",
+        call_back=CallBackWish("sales", "x", "+4930123"),
+        transfer_context=context,
+    )
+    replica = Script([CHOSEN, started, finished, ANSWER, final])
+    async with agents(replica) as agent:
+        assert await heard(agent) == [CHOSEN, started, finished, ANSWER, final]
+    assert replica.asked == [REQUEST]
+
+
+async def test_a_turn_whose_replica_dies_before_a_word_is_asked_again_of_another():
+    replicas = Script.two([CHOSEN, die], [CHOSEN, ANSWER, FINAL])
+    async with agents(*replicas) as agent:
+        assert await heard(agent) == [CHOSEN, CHOSEN, ANSWER, FINAL]
+    assert replicas[0].asked == [REQUEST, REQUEST]
+
+
+async def test_what_was_said_is_not_said_again():
+    replicas = Script.two([TextDelta("You have "), die], [CHOSEN, ANSWER, FINAL])
+    async with agents(*replicas) as agent:
+        with pytest.raises(AgentAway):
+            await heard(agent)
+    assert replicas[0].asked == [REQUEST]
+
+
+async def test_when_all_die_the_turn_has_failed():
+    replicas = Script.two([die], [die])
+    async with agents(*replicas) as agent:
+        with pytest.raises(AgentAway):
+            await heard(agent)
+
+
+async def test_a_turn_waits_for_the_replica_that_is_just_being_started():
+    addresses = []
+
+    async def find():
+        return addresses
+
+    replica = Script([CHOSEN, ANSWER, FINAL])
+    agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
+    assert not agent.is_reached
+    waiting = asyncio.create_task(heard(agent))
+    await asyncio.sleep(0.1)
+    addresses.append(await replica.port.start("127.0.0.1"))
+    assert await waiting == [CHOSEN, ANSWER, FINAL]
+    assert agent.is_reached
+    await agent.close()
+    await replica.port.stop()
+
+
+async def test_a_replica_that_hangs_before_a_word_is_left_for_another():
+    replicas = Script.two([CHOSEN, hang], [CHOSEN, ANSWER, FINAL])
+    async with agents(*replicas) as agent:
+        assert await heard(agent) == [CHOSEN, CHOSEN, ANSWER, FINAL]
+
+
+async def test_a_replica_that_hangs_in_its_answer_is_given_up():
+    replicas = Script.two([ANSWER, hang], [])
+    async with agents(*replicas) as agent:
+        with pytest.raises(AgentAway):
+            await heard(agent)
+    assert replicas[0].asked == [REQUEST]
+
+
+async def test_a_replica_that_hangs_is_waited_for_when_there_is_no_other():
+    async def pause(replica):
+        for client in replica.port._clients:
+            client._transport.pause_reading()
+        await asyncio.sleep(0.5)
+        for client in replica.port._clients:
+            client._transport.resume_reading()
+
+    replica = Script([CHOSEN, pause, ANSWER, FINAL])
+    async with agents(replica) as agent:
+        assert await heard(agent) == [CHOSEN, ANSWER, FINAL]
+    assert replica.asked == [REQUEST]
+
+
+async def test_a_replica_that_thinks_for_long_is_asked_once():
+    replicas = Script.two([CHOSEN, think, ANSWER, FINAL], [])
+    async with agents(*replicas) as agent:
+        assert await heard(agent) == [CHOSEN, ANSWER, FINAL]
+    assert replicas[0].asked == [REQUEST]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (AgentTimeout("too slow"), AgentTimeout),
+        (AgentError("no model"), AgentError),
+        (ValueError("a fault of ours"), AgentError),
+    ],
+)
+async def test_a_turn_that_fails_is_not_tried_again(failure, kind):
+    replicas = Script.two([CHOSEN, failure], [])
+    async with agents(*replicas) as agent:
+        with pytest.raises(AgentError) as failed:
+            await heard(agent)
+    assert type(failed.value) is kind
+    assert "a fault of ours" not in str(failed.value)
+    assert replicas[0].asked == [REQUEST]
+
+
+async def test_an_answer_without_an_end_is_a_failure():
+    async with agents(Script([ANSWER])) as agent:
+        with pytest.raises(AgentError):
+            await heard(agent)
+
+
+async def test_who_stops_listening_cancels_the_turn():
+    replica = Script([ANSWER, hang])
+    async with agents(replica, delays=Delays()) as agent:
+        async with aclosing(agent.turn(REQUEST)) as events:
+            assert await anext(events) == ANSWER
+            replica.closed.clear()
+            for client in replica.port._clients:
+                client._transport.resume_reading()
+        async with asyncio.timeout(5):
+            await replica.closed.wait()
+
+
+async def test_turns_are_spread_over_the_replicas():
+    replicas = Script(*[[think, FINAL]] * 10), Script(*[[think, FINAL]] * 10)
+    async with agents(*replicas) as agent:
+        await asyncio.gather(*(heard(agent) for _ in range(10)))
+    assert [len(replica.asked) for replica in replicas] == [5, 5]

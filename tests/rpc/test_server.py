@@ -1,0 +1,234 @@
+"""A replica's own port: whom it answers, what it refuses, and how it stops."""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from convonet.rpc import wire
+from convonet.rpc.replica import Lost, Patience, Replica
+from convonet.rpc.server import CRASHED, MAX_AT_ONCE, MAX_HELLO_BYTES, TOO_LONG, RpcServer
+from convonet.rpc.wire import RpcError
+
+ECHO = wire.request(1, "echo", {"text": "hello"})
+
+
+class Work:
+    """Answers in odd ways, and knows what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.at_work = self.most_at_work = 0
+        self.began = asyncio.Event()
+        self.given_up = asyncio.Event()
+
+    async def answer(self, request):
+        self.asked.append(request.method)
+        self.at_work += 1
+        self.most_at_work = max(self.at_work, self.most_at_work)
+        try:
+            return await getattr(self, request.method)(request, **request.params)
+        finally:
+            self.at_work -= 1
+
+    async def echo(self, _, text, times=1):
+        return {"text": text * times}
+
+    async def count(self, request, until):
+        for number in range(until):
+            request.emit({"number": number})
+            await asyncio.sleep(0)
+        return {"counted": until}
+
+    async def fail(self, _, code):
+        raise RpcError(code, "no such thing", {"why": "it is odd"})
+
+    async def crash(self, _):
+        raise ValueError("secret")
+
+    async def wait(self, _, seconds):
+        self.began.set()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self.given_up.set()
+            raise
+        return {"waited": seconds}
+
+
+@pytest.fixture
+def work():
+    return Work()
+
+
+@pytest.fixture
+async def server(work):
+    server = RpcServer(work.answer, stop_timeout_s=2, hello_timeout_s=0.3)
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def address(server):
+    return await server.start("127.0.0.1")
+
+
+@pytest.fixture
+async def replica(address):
+    replica = await Replica.connect(address, Patience(), lambda: None)
+    yield replica
+    replica.close()
+    await replica.closed
+
+
+async def heard_after(address, *lines):
+    """All that the port says to these lines until it closes the connection."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    heard = b""
+    with contextlib.suppress(ConnectionError):
+        writer.writelines(lines)
+        async with asyncio.timeout(5):
+            heard = await reader.read()
+    writer.close()
+    return heard
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [ECHO],
+        [wire.hello("another key"), ECHO],
+        [wire.hello("é"), ECHO],
+        [b'{"jsonrpc": "2.0", "method": "hello"}\n', ECHO],
+        [wire.request(1, wire.PING, {})],
+        [b"GET / HTTP/1.1\r\n"],
+        [b"[]\n"],
+        [b"x" * (2 * MAX_HELLO_BYTES)],
+        [b"x" * (2 * MAX_HELLO_BYTES) + b"\n"],
+        [],
+    ],
+    ids=["no key", "wrong key", "odd key", "empty", "ping", "http", "list", "long", "long line", "silent"],
+)
+async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
+    assert await heard_after(address, *lines) == b""
+    assert work.asked == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]\n",
+        b"{}\n",
+        b"\xff\n",
+        b'{"id": 1, "method": "echo"}\n',
+        b'{"id": "1", "method": "echo", "params": {}}\n',
+        b'{"method": "notifications/initialized"}\n',
+        b"x" * (wire.MAX_MESSAGE_BYTES + 1),
+    ],
+    ids=["list", "empty", "bytes", "no params", "no number", "notice", "long"],
+)
+async def test_who_has_the_key_and_makes_no_sense_is_left(address, work, line):
+    assert await heard_after(address, wire.hello(address.key), line, ECHO) == b""
+    assert work.asked == []
+
+
+async def test_a_refusal_is_logged_without_a_word_of_what_was_said(address):
+    with capture_logs() as logs:
+        await heard_after(address, wire.hello("secret"))
+    assert logs == [{"event": "rpc_connection_refused", "error": "ValueError", "log_level": "warning"}]
+
+
+async def test_an_address_does_not_show_its_key(address):
+    assert address.key not in repr(address)
+
+
+async def test_with_another_key_nobody_can_connect(address):
+    with pytest.raises(Lost):
+        await Replica.connect(replace(address, key="another"), Patience(), lambda: None)
+
+
+async def test_events_come_before_the_answer_in_order(replica):
+    events = []
+    question = replica.ask("count", {"until": 5}, events.append)
+    assert await question.answer == {"counted": 5}
+    assert events == [{"number": number} for number in range(5)]
+
+
+@pytest.mark.parametrize("times", [1, 100_000, 700_000])
+async def test_messages_of_any_length_come_whole(replica, times):
+    answer = await replica.ask("echo", {"text": "hello", "times": times}).answer
+    assert answer == {"text": "hello" * times}
+    assert await replica.ask("echo", {"text": "hello" * times}).answer == {"text": "hello" * times}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code", "message", "data"),
+    [
+        ("fail", {"code": -32601}, -32601, "no such thing", {"why": "it is odd"}),
+        ("crash", {}, CRASHED.code, CRASHED.message, None),
+        ("echo", {"text": "hello", "times": 1_000_000}, TOO_LONG.code, TOO_LONG.message, None),
+    ],
+)
+async def test_what_has_no_result_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
+    with pytest.raises(RpcError) as caught:
+        await replica.ask(method, params).answer
+    assert (caught.value.code, caught.value.message, caught.value.data) == (code, message, data)
+    assert await replica.ask("echo", {"text": "hello"}).answer == {"text": "hello"}
+
+
+@pytest.mark.parametrize(("text", "why"), [("x" * wire.MAX_MESSAGE_BYTES, "too long"), ("\ud800", "surrogate")])
+async def test_what_can_not_be_sent_costs_no_other_request_its_answer(replica, work, text, why):
+    slow = replica.ask("wait", {"seconds": 0.2})
+    with pytest.raises(ValueError, match=why):
+        replica.ask("echo", {"text": text})
+    assert await slow.answer == {"waited": 0.2}
+    assert work.asked == ["wait"]
+
+
+async def test_requests_of_one_connection_do_not_wait_for_each_other(replica, work):
+    slow = replica.ask("wait", {"seconds": 30})
+    await work.began.wait()
+    await replica.ask("echo", {"text": "hello"}).answer
+    assert not slow.answer.done()
+    replica.give_up(slow)
+    async with asyncio.timeout(5):
+        await work.given_up.wait()
+
+
+async def test_what_is_at_work_is_given_up_when_its_client_goes(replica, work):
+    replica.ask("wait", {"seconds": 30})
+    await work.began.wait()
+    replica.close()
+    async with asyncio.timeout(5):
+        await work.given_up.wait()
+
+
+async def test_too_many_at_once_wait_and_are_answered(replica, work):
+    questions = [replica.ask("wait", {"seconds": 0.1}) for _ in range(3 * MAX_AT_ONCE)]
+    answers = await asyncio.gather(*(question.answer for question in questions))
+    assert len(answers) == 3 * MAX_AT_ONCE
+
+
+async def test_a_stop_answers_what_is_being_done_and_closes(server, replica, work):
+    slow = replica.ask("wait", {"seconds": 0.3})
+    await work.began.wait()
+    await server.stop()
+    assert await slow.answer == {"waited": 0.3}
+    async with asyncio.timeout(5):
+        await replica.closed
+    with pytest.raises(Lost):
+        await replica.ask("echo", {"text": "hello"}).answer
+
+
+async def test_a_stop_waits_no_longer_than_it_may(address, work):
+    server = RpcServer(work.answer, stop_timeout_s=0.1)
+    replica = await Replica.connect(await server.start("127.0.0.1"), Patience(), lambda: None)
+    slow = replica.ask("wait", {"seconds": 30})
+    await work.began.wait()
+    async with asyncio.timeout(5):
+        await server.stop()
+        with pytest.raises(Lost):
+            await slow.answer
+        await work.given_up.wait()
