@@ -22,6 +22,10 @@ log = structlog.get_logger(__name__)
 CONFIRM_AFTER_S = 2.0
 """A confirmation that is older proves nothing: a lost caller is back on another process within two seconds."""
 
+SAVE_AFTER_S = 0.001
+"""What a turn does next, and its caller waits for, goes before the checkpoint. The checkpoint goes before what the
+caller is told of it (`convonet.sessions.outbox.TEXT_WAIT_S`)."""
+
 STORE_TIMEOUT_S = 0.25
 """A store that works answers in a millisecond; a caller's turn waits for one that hangs no longer than this."""
 
@@ -71,6 +75,7 @@ class Lease:
 
     async def _save_all(self) -> None:
         try:
+            await asyncio.sleep(SAVE_AFTER_S)
             while self._changed and not self.is_claimed and not self._is_over:
                 self._changed = False
                 await self._save_once()

@@ -1,11 +1,12 @@
 """The turn as a LangGraph graph, built once per process.
 
-    understand ─┬─► small_talk, hand_over, out_of_scope ──► end
-                └─► think ◄──► use_tools ──► hand_over      (the domain agent)
-                      └──► end
+    route ─┬─► small_talk, hand_over, out_of_scope ──► end
+           └─► think ◄──► use_tools ──► hand_over           (the domain agent)
+                 └──► end
 
-Nodes write the typed events of `base` as they happen; what a node needs comes with the turn's context. Nodes and the
-functions that choose between them are async: LangGraph runs others in threads, at 0.5 ms each.
+The route is known before the graph begins: a step of its own would cost as much as all that it does. Nodes write the
+typed events of `base` as they happen; what a node needs comes with the turn's context. Nodes and the functions that
+choose between them are async: LangGraph runs others in threads, at 0.5 ms each.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from convonet.agents.domain import Domain
 from convonet.agents.models.base import AssistantMessage, Message, ToolCall, ToolMessage
 from convonet.agents.models.chain import Thought
 from convonet.agents.patience import Patience
-from convonet.agents.prompt import conversation
 from convonet.agents.router import Route
 from convonet.agents.skill import QUESTION
 from convonet.agents.steering import STEERING
@@ -53,8 +53,6 @@ GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller part
 
 class Surroundings(Protocol):
     """What the graph uses of the process; `AgentService` is it."""
-
-    async def route(self, request: TurnRequest, now: datetime) -> Route: ...
 
     def domain(self, name: str) -> Domain: ...
 
@@ -106,32 +104,21 @@ TurnGraph = CompiledStateGraph[TurnState, TurnContext, TurnState, TurnState]
 def build_graph() -> TurnGraph:
     """The compiled graph; it keeps nothing between turns."""
     graph = StateGraph(TurnState, TurnContext)
-    graph.add_node("understand", _understand)
     for direct in ("small_talk", "hand_over", "out_of_scope"):
         graph.add_node(direct, _say_prepared)
         graph.add_edge(direct, END)
     graph.add_node("think", _think)
     graph.add_node("use_tools", _use_tools)
     graph.add_node("give_up", _give_up)
-    graph.add_edge(START, "understand")
     graph.add_conditional_edges(
-        "understand",
-        _after_understanding,
+        START,
+        _first,
         {"domain": "think", "small_talk": "small_talk", "hand_over": "hand_over", "out_of_scope": "out_of_scope"},
     )
     graph.add_conditional_edges("think", _after_thinking, ["use_tools", "give_up", END])
     graph.add_conditional_edges("use_tools", _after_tools, ["think", "hand_over"])
     graph.add_edge("give_up", END)
     return graph.compile()
-
-
-async def _understand(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    turn = runtime.context
-    route = await turn.around.route(turn.request, turn.now)
-    _emit(runtime, DomainChosen(route.agent_type))
-    if route.kind != "domain":
-        return {"route": route}
-    return {"route": route, "messages": conversation(turn.request)}
 
 
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
@@ -173,7 +160,7 @@ def _thought(thought: Thought, request: TurnRequest) -> TurnState:
     }
 
 
-async def _after_understanding(state: TurnState) -> str:
+async def _first(state: TurnState) -> str:
     return state["route"].kind
 
 

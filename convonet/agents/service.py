@@ -9,14 +9,13 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
 from convonet.agents import general
-from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
+from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
@@ -27,7 +26,7 @@ from convonet.agents.models.chain import Limits, ModelChain, Thought
 from convonet.agents.models.health import ProviderHealth
 from convonet.agents.models.tools import plain_schema
 from convonet.agents.patience import FILLER_AFTER_S, Patience
-from convonet.agents.prompt import model_request
+from convonet.agents.prompt import conversation, model_request
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.steering import steering_tools
@@ -113,7 +112,9 @@ class AgentService:
                     patience.heard(" ")
                     yield TextDelta(" ")
                 context = TurnContext(_part_of(request, said, state), now, self, patience, tried, effects)
-                async with contextlib.aclosing(self._run(context, state)) as steps:
+                route = await self._route(context)
+                yield DomainChosen(route.agent_type)
+                async with contextlib.aclosing(self._run(context, route, state)) as steps:
                     while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
                         if isinstance(step, dict):
                             state = step
@@ -153,14 +154,6 @@ class AgentService:
         await self._tools.close()
 
     # -- what the graph uses
-
-    async def route(self, request: TurnRequest, now: datetime) -> Route:
-        """Where a turn goes."""
-        with span("route") as routing:
-            route = await self._router.route(request, now)
-            routing.set(route=route.kind, agent_type=route.agent_type)
-        log.debug("routed", kind=route.kind, agent_type=route.agent_type)
-        return route
 
     def domain(self, name: str) -> Domain:
         """The domain of that name."""
@@ -229,9 +222,20 @@ class AgentService:
         self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
         return self._toolsets[domain.name]
 
-    async def _run(self, context: TurnContext, before: TurnState) -> AsyncGenerator[AgentEvent | TurnState, None]:
+    async def _route(self, turn: TurnContext) -> Route:
+        with span("route") as routing:
+            route = await self._router.route(turn.request, turn.now)
+            routing.set(route=route.kind, agent_type=route.agent_type)
+        log.debug("routed", kind=route.kind, agent_type=route.agent_type)
+        return route
+
+    async def _run(
+        self, context: TurnContext, route: Route, before: TurnState
+    ) -> AsyncGenerator[AgentEvent | TurnState, None]:
         """The graph's events as they happen, and its state after each step; what adds up goes on from `before`."""
         start: TurnState = {
+            "route": route,
+            "messages": conversation(context.request) if route.kind == "domain" else [],
             "rounds": 0,
             "answer": f"{before['answer']} " if before else "",
             "meant": f"{before['meant']} " if before else "",

@@ -21,6 +21,11 @@ MAX_SENT = 100
 """Messages kept after they were sent, for a client that never acknowledges any: those of some five turns."""
 
 
+TEXT_WAIT_S = 0.002
+"""A message waits so long for others: the recognizer, the agent or the voice that the caller waits for is asked first.
+Sound waits for nothing."""
+
+
 class SlowReader(Exception):
     """A socket takes less than is said, and is further behind than what is kept."""
 
@@ -105,6 +110,7 @@ class _Reader:
         self._max_bytes = 2 * max_bytes
         self._is_slow = False
         self._news = asyncio.Event()
+        self._waking: asyncio.TimerHandle | None = None
 
     def put(self, entry: OutboxEntry) -> None:
         self._bytes += _size(entry)
@@ -113,7 +119,10 @@ class _Reader:
             self.unread.clear()
         else:
             self.unread.append(entry)
-        self._news.set()
+        if self._is_slow or not isinstance(entry, ToClient):
+            self._news.set()
+        elif self._waking is None:
+            self._waking = asyncio.get_running_loop().call_later(TEXT_WAIT_S, self._news.set)
 
     def take(self) -> OutboxEntry | None:
         if self._is_slow:
@@ -130,6 +139,9 @@ class _Reader:
     async def wait(self) -> None:
         await self._news.wait()
         self._news.clear()
+        if self._waking is not None:
+            self._waking.cancel()
+            self._waking = None
 
 
 def _size(entry: OutboxEntry) -> int:

@@ -194,8 +194,7 @@ class Turn:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
-                # the speaker has begun before anything can fail: it gives back what the voice has opened
-                await asyncio.sleep(0)
+                # the agent is asked before the speaker begins: there is nothing to say yet
                 await self._think(speaker)
                 speaker.finish()
                 await talking

@@ -35,9 +35,10 @@ class AnswerText:
         if not any(character.isalnum() for character in plain):
             return
         self.pieces.append(plain)
-        self.changed.set()
+        # who speaks it comes first
         for answer in self._followers:
             answer.speak(plain)
+        self.changed.set()
 
     def finish(self) -> None:
         """See `SpokenAnswer.finish`."""

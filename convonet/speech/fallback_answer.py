@@ -27,9 +27,12 @@ class FallbackAnswer(AnswerText):
 
     async def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
         """See `SpokenAnswer.chunks`."""
-        if not await self.holds(0):
-            return
         try:
+            if self._first is not None:
+                # it waits for the first piece by itself, and speaks it without a step through here
+                self._first.start()
+            if not await self.holds(0):
+                return
             voice = await self._first_to_sound()
             try:
                 if voice.opening is not None:
@@ -70,10 +73,15 @@ class _Voice:
         self.opening: SpokenChunk | None = None
         self._asked: asyncio.Task[SpokenChunk | None] | None = None
 
+    def start(self) -> asyncio.Task[SpokenChunk | None]:
+        """Begin to wait for the first chunk."""
+        if self._asked is None:
+            self._asked = asyncio.ensure_future(anext(self.stream, None))
+        return self._asked
+
     async def sounds(self) -> _Voice:
         """Wait for the first chunk. Raises what `SpokenAnswer.chunks` raises."""
-        self._asked = asyncio.ensure_future(anext(self.stream, None))
-        self.opening = await self._asked
+        self.opening = await self.start()
         return self
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from convonet.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
 from convonet.protocol.frames import SoundKind
 from convonet.sessions.conversation import Conversation
+from convonet.sessions.outbox import TEXT_WAIT_S
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -99,7 +100,7 @@ async def test_the_transcript_leaves_as_soon_as_recognition_is_done():
         started = asyncio.get_running_loop().time()
         client.speak()
         await client.until("transcript_final")
-        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1)
+        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1 + TEXT_WAIT_S)
     await world.end()
 
 
