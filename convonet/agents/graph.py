@@ -4,9 +4,9 @@
            └─► think ◄──► use_tools ──► hand_over           (the domain agent)
                  └──► end
 
-The route is known before the graph begins: a step of its own would cost as much as all that it does. Nodes write the
-typed events of `base` as they happen; what a node needs comes with the turn's context. Nodes and the functions that
-choose between them are async: LangGraph runs others in threads, at 0.5 ms each.
+The route is known before the graph begins, and a hosted model is asked: a step of LangGraph's takes as long as all that
+is done in it. Nodes emit the typed events of `base` as they happen; what a node needs comes with the turn's context.
+Nodes and the functions that choose between them are async: LangGraph runs others in threads, at 0.5 ms each.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import asyncio
 import contextlib
 import operator
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Protocol, TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from convonet.agents.ahead import Ahead
 from convonet.agents.base import AgentEvent, DomainChosen, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.call_back import CALL_BACK
 from convonet.agents.domain import Domain
@@ -76,6 +76,10 @@ class TurnContext:
     tried: set[str]
     """Providers that have failed in this turn."""
     effects: EffectKeys
+    emit: Callable[[AgentEvent], None]
+    """Tells whoever asked for the turn."""
+    ahead: Ahead[str | Thought] | None = None
+    """The first answer of the model, where it was asked already."""
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
 
@@ -129,7 +133,10 @@ async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> Turn
 
 async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn = runtime.context
-    answering = turn.around.think(turn, state["route"], state["messages"])
+    if turn.ahead is not None and not state["rounds"]:
+        answering = turn.ahead.items()
+    else:
+        answering = turn.around.think(turn, state["route"], state["messages"])
     thought: Thought | None = None
     with _writer(state, runtime) as writer:
         async with contextlib.aclosing(answering) as parts:
@@ -188,7 +195,7 @@ async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSta
             route, told = turn.around.steer(turn, route, call, has_read=has_read)
             results.append(ToolMessage(call.id, call.name, True, told))
     if route.agent_type != state["route"].agent_type:
-        _emit(runtime, DomainChosen(route.agent_type))
+        turn.emit(DomainChosen(route.agent_type))
     update: TurnState = {"messages": [*results], "rounds": 1, "done": done, "route": route}
     return update | _said(writer)
 
@@ -200,11 +207,11 @@ def _changed(result: ToolMessage) -> bool:
 async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCall) -> ToolMessage:
     turn, label = runtime.context, domain.label(call.name)
     async with turn.slots:
-        _emit(runtime, ToolStarted(call.id, call.name, label, call.arguments))
+        turn.emit(ToolStarted(call.id, call.name, label, call.arguments))
         started = time.perf_counter()
         result = await turn.around.call_tool(turn, domain, call)
         spent = round((time.perf_counter() - started) * 1000, 2)
-        _emit(runtime, ToolFinished(call.id, call.name, label, result.ok, result.text, spent))
+        turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, spent))
     return ToolMessage(call.id, call.name, result.ok, result.text, result.data)
 
 
@@ -220,14 +227,10 @@ def _calls(state: TurnState) -> tuple[ToolCall, ...]:
 
 
 def _writer(state: TurnState, runtime: Runtime[TurnContext]) -> AnswerWriter:
-    patience = runtime.context.patience
-    return AnswerWriter(state.get("answer", ""), state.get("meant", ""), patience, partial(_emit, runtime))
+    turn = runtime.context
+    return AnswerWriter(state.get("answer", ""), state.get("meant", ""), turn.patience, turn.emit)
 
 
 def _said(writer: AnswerWriter) -> TurnState:
     """What a node said, as nodes hand it on."""
     return {"answer": writer.heard, "meant": writer.meant}
-
-
-def _emit(runtime: Runtime[TurnContext], event: AgentEvent) -> None:
-    runtime.stream_writer(event)

@@ -7,14 +7,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import cast
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
 from convonet.agents import general
+from convonet.agents.ahead import Ahead
 from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
@@ -43,6 +45,9 @@ from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
 log = structlog.get_logger(__name__)
+
+ASKED_WITHIN_S = 0.001
+"""For a question to a hosted model to be sent."""
 
 
 class AgentService:
@@ -111,15 +116,18 @@ class AgentService:
                 if state:
                     patience.heard(" ")
                     yield TextDelta(" ")
-                context = TurnContext(_part_of(request, said, state), now, self, patience, tried, effects)
+                events: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
+                part = _part_of(request, said, state)
+                context = TurnContext(part, now, self, patience, tried, effects, events.put_nowait)
                 route = await self._route(context)
-                yield DomainChosen(route.agent_type)
-                async with contextlib.aclosing(self._run(context, route, state)) as steps:
-                    while (step := await _next(steps, began + self._turn_timeout_s)) is not None:
-                        if isinstance(step, dict):
-                            state = step
-                        else:
-                            yield step
+                async with AsyncExitStack() as working:
+                    context = await self._ask_ahead(context, route, working)
+                    yield DomainChosen(route.agent_type)
+                    running = self._run(context, route, state, working)
+                    running.add_done_callback(partial(_end, events))
+                    while (event := await _next(events, began + self._turn_timeout_s)) is not None:
+                        yield event
+                    state = _state_of(running)
                 if state["route"].department or state["route"].call_back:
                     # what leads to a human ends the turn
                     break
@@ -229,10 +237,19 @@ class AgentService:
         log.debug("routed", kind=route.kind, agent_type=route.agent_type)
         return route
 
-    async def _run(
-        self, context: TurnContext, route: Route, before: TurnState
-    ) -> AsyncGenerator[AgentEvent | TurnState, None]:
-        """The graph's events as they happen, and its state after each step; what adds up goes on from `before`."""
+    async def _ask_ahead(self, context: TurnContext, route: Route, working: AsyncExitStack) -> TurnContext:
+        """Ask a hosted model before the graph begins, and wait until the question has left."""
+        if route.kind != "domain" or not self._models.has_hosted:
+            return context
+        ahead = Ahead(self.think(context, route, conversation(context.request)))
+        working.push_async_callback(ahead.close)
+        await asyncio.sleep(ASKED_WITHIN_S)
+        return replace(context, ahead=ahead)
+
+    def _run(
+        self, context: TurnContext, route: Route, before: TurnState, working: AsyncExitStack
+    ) -> asyncio.Task[TurnState]:
+        """Run the graph as long as `working` is open; what adds up goes on from `before`."""
         start: TurnState = {
             "route": route,
             "messages": conversation(context.request) if route.kind == "domain" else [],
@@ -246,13 +263,10 @@ class AgentService:
         if "model" in before:
             # whose tokens these are, where the rest of the turn needs no model
             start |= {"provider": before["provider"], "model": before["model"]}
-        stream = self._graph.astream(start, context=context, stream_mode=["custom", "values"])
-        # closing the stream is what cancels the nodes at work
-        async with contextlib.aclosing(
-            cast("AsyncGenerator[tuple[str, AgentEvent | TurnState], None]", stream)
-        ) as parts:
-            async for _, content in parts:
-                yield content
+        running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=context))  # type: ignore[arg-type]
+        # what cancels the nodes at work
+        working.push_async_callback(_stop, running)
+        return running
 
 
 @contextlib.contextmanager
@@ -280,12 +294,27 @@ def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
     return replace(request, transcript=said, memory=memory, agent_type=before["route"].agent_type)
 
 
-async def _next(parts: AsyncIterator[AgentEvent | TurnState], deadline: float) -> AgentEvent | TurnState | None:
+async def _next(events: asyncio.Queue[AgentEvent | None], deadline: float) -> AgentEvent | None:
     try:
         async with asyncio.timeout_at(deadline):
-            return await anext(parts, None)
+            return await events.get()
     except TimeoutError:
         raise AgentTimeout("the turn took too long") from None
+
+
+def _end(events: asyncio.Queue[AgentEvent | None], _: object) -> None:
+    events.put_nowait(None)
+
+
+async def _stop(task: asyncio.Task[TurnState]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _state_of(running: asyncio.Task[TurnState]) -> TurnState:
+    """What the graph has ended with."""
+    try:
+        return running.result()
     except ExceptionGroup as failures:
         # tools of one step work side by side, so their failures come as a group
         raise AgentError(f"a tool crashed: {type(failures.exceptions[0]).__name__}") from failures
