@@ -11,6 +11,7 @@ oracle: `bench.harness.script`.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -238,6 +239,8 @@ def main() -> None:
     plan = _plan(options)
     # whoever ends this must not leave servers behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # it would stop all callers for 50 ms now and then
+    gc.disable()
     # the vendors inherit it, the servers get cores of their own
     os.sched_setaffinity(0, options.harness_cores)
     path = OUTPUT / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}" / "comparison"

@@ -57,6 +57,10 @@ NO_ADMISSION = {
 """It looks for the machine's limits, not for ours; `bench.overload` looks at ours."""
 
 
+SERVER_LIMITS = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"
+"""The flag that limits the servers of the product."""
+
+
 class NotStarted(RuntimeError):
     """A server or the vendors did not come up; the text says which, and how its log ends."""
 
@@ -159,6 +163,8 @@ def ray_floor(bench: Bench, scratch: Path) -> Server:
         )
     )
     flags = ray_flags(Settings.model_construct(host="127.0.0.1"), scratch)
+    # its callers never log in: the limits for strangers would close their sockets
+    del flags[SERVER_LIMITS]
     return Server(
         command=[str(Path(sys.executable).with_name("serve")), "run", str(config)],
         environment=_without_settings() | flags | {"RAY_TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, fields
 
@@ -92,6 +93,8 @@ def main() -> None:
     options = vars(parser.parse_args())
     port, tts_cut = options.pop("port"), options.pop("tts_cut")
     uvloop.install()
+    # it would stop all vendors for 30 ms now and then
+    gc.disable()
     app = application(Delays(**options), tts_cut)
     web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
 

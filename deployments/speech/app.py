@@ -9,6 +9,7 @@ from convonet.settings import get_settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
 from convonet.tracing.carried import serving
+from deployments.garbage import leave_alone_what_is_there
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.reporting import reporting
@@ -26,6 +27,7 @@ class Speech:
         measure("speech")
         self._speech = LocalSpeech(settings)
         await self._speech.start()
+        leave_alone_what_is_there()
         self._reporter = reporting("speech", self._speech.figures)
 
     async def __del__(self) -> None:  # Serve awaits it

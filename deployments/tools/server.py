@@ -21,6 +21,7 @@ from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
 from convonet.storage.effects import forget_old_effects
+from deployments.garbage import leave_alone_what_is_there
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.reporting import reporting
@@ -49,6 +50,7 @@ class ToolsReplica:
         tidying = asyncio.create_task(_tidy(self._database))
         reporter = reporting("tools", self._figures)
         self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        leave_alone_what_is_there()
         try:
             yield
         finally:

@@ -30,6 +30,7 @@ from convonet.telephony.http import TwilioGate
 from convonet.web.client_address import TrustedProxies
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
+from deployments.garbage import leave_alone_what_is_there
 from deployments.voice.replica import VoiceReplica, voice_replica
 from deployments.voice.socket import StarletteSocket
 
@@ -116,6 +117,7 @@ def gateway_http() -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
+        leave_alone_what_is_there()
         yield
         await replica.close()
         await callers.stop()
