@@ -30,6 +30,7 @@ import structlog
 
 from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
+from convonet.background import in_background
 from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import BARGE_INS
@@ -271,7 +272,7 @@ class SessionActor:
             case Choose(preferences):
                 self.conversation.choose(preferences)
             case HangUp():
-                self._human.leave(hung_up=True)
+                self._human.hang_up()
                 self.state = SessionState.ENDED
             case _:
                 self._handle_own(command)
@@ -351,7 +352,7 @@ class SessionActor:
 
     def _speak(self, work: Coroutine[None, None, None]) -> None:
         """Say something beside the turns; a cancel stops it too."""
-        self._speaking = asyncio.create_task(work)
+        self._speaking = in_background(work)
 
     def _turn_over(self, task: asyncio.Task[TurnOutcome | None]) -> None:
         utterance, self._turn, self._current = self._current, None, None

@@ -12,6 +12,7 @@ import contextvars
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -69,7 +70,8 @@ class SessionRegistry:
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
-        self._restoring: dict[SessionId, asyncio.Lock] = {}
+        self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
+        """Held by those who resume the session now."""
         self._housekeeping: list[asyncio.Task[None]] = []
         self._store_is_down = False
         self._refused = 0
@@ -102,13 +104,9 @@ class SessionRegistry:
     async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> SessionActor:
         """See `Sessions.resume`."""
         lock = self._restoring.setdefault(session_id, asyncio.Lock())
-        try:
-            with self._counting_refusals():
-                async with lock:
-                    session = await self._held_here(session_id) or await self._restore(session_id, last_seq)
-        finally:
-            if not lock.locked():
-                self._restoring.pop(session_id, None)
+        with self._counting_refusals():
+            async with lock:
+                session = await self._held_here(session_id) or await self._restore(session_id, last_seq)
         session.conversation.choose(preferences)
         return session
 

@@ -15,7 +15,6 @@ import asyncio
 import copy
 import json
 import os
-import resource
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,9 +26,8 @@ import uvloop
 
 from bench.harness.adapters import OPEN_TIMEOUT_S, Convonet, ConvonetClient
 from bench.harness.callers import Caller, Scene
-from bench.harness.clock import Clock, LagProbe, Quantiles
-from bench.harness.level import Load, Target, Use, run_level
-from bench.harness.meter import CoreSeconds, ServerMeter
+from bench.harness.clock import Clock, Quantiles
+from bench.harness.level import Load, Target, Use, run_level, watch_window
 from bench.harness.systems import PIN, Bench, running, running_vendors
 from convonet.settings import Settings
 from deployments.launch.steps import ROOT
@@ -204,44 +202,13 @@ async def _live(
     ]
     try:
         await scene.clock.until(scene.window_start)
-        use = await _watch_window(target, http, scene)
+        use = await watch_window(target, scene, http)
         await asyncio.wait(calls, timeout=scene.behavior.timeout_s)
     finally:
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
     return use
-
-
-async def _watch_window(target: Target, http: aiohttp.ClientSession, scene: Scene) -> Use:
-    meter, lag = ServerMeter(target.mark), LagProbe(scene.clock)
-    probe = asyncio.create_task(lag.run())
-    await http.post(f"{target.vendors}/stats/reset", json={})
-    on_cores, waited, cpu = CoreSeconds.of(target.cores), meter.wait_seconds(), meter.cpu_seconds()
-    own_cpu_s, began = _own_cpu_s(), time.monotonic()
-    await scene.clock.until(scene.window_end)
-    elapsed = time.monotonic() - began
-    cpu, own_cpu_s = meter.cpu_seconds() - cpu, _own_cpu_s() - own_cpu_s
-    on_cores, waited = CoreSeconds.of(target.cores) - on_cores, meter.wait_seconds() - waited
-    async with http.get(f"{target.vendors}/stats") as response:
-        vendors = await response.json()
-    probe.cancel()
-    return Use(
-        window_s=elapsed,
-        server_cpu=cpu / elapsed,
-        server_waited=waited / elapsed,
-        foreign_cpu=(on_cores.busy - cpu) / elapsed,
-        stolen_cpu=on_cores.stolen / elapsed,
-        pss_mib=meter.pss_mib(),
-        driver_cpu=own_cpu_s / elapsed,
-        driver_lag_ms=Quantiles.of(lag.late_ms),
-        vendors=vendors,
-    )
-
-
-def _own_cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _options() -> argparse.Namespace:

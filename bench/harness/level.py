@@ -159,7 +159,6 @@ class _Level:
     def __init__(self, target: Target, load: Load, scene: Scene, http: aiohttp.ClientSession) -> None:
         self._target, self._load, self._scene, self._http = target, load, scene, http
         self._callers = [Caller(scene, number) for number in range(load.callers)]
-        self._lag = LagProbe(scene.clock)
 
     async def run(self) -> Result:
         now, pace = time.monotonic(), self._scene.behavior.connects_per_s
@@ -171,7 +170,7 @@ class _Level:
             await asyncio.gather(*(caller.connected.wait() for caller in self._callers))
             self._set_times()
             await self._scene.clock.until(self._scene.window_start)
-            use = await self._watch_window()
+            use = await watch_window(self._target, self._scene, self._http)
             await asyncio.wait(calls, timeout=self._scene.behavior.timeout_s + LAST_TURNS_S)
         finally:
             for call in calls:
@@ -185,32 +184,6 @@ class _Level:
         scene.window_start = scene.first_turn + scene.cycle_s * WARM_UP_CYCLES
         scene.window_end = scene.window_start + self._load.seconds
         scene.began.set()
-
-    async def _watch_window(self) -> Use:
-        """Measure processes, cores and vendors from the window's beginning to its end."""
-        meter, cores = ServerMeter(self._target.mark), self._target.cores
-        probe = asyncio.create_task(self._lag.run())
-        await _post(self._http, f"{self._target.vendors}/stats/reset", {})
-        on_cores, waited, cpu = CoreSeconds.of(cores), meter.wait_seconds(), meter.cpu_seconds()
-        own_cpu, began = _own_cpu_s(), time.monotonic()
-        await self._scene.clock.until(self._scene.window_end)
-        elapsed = time.monotonic() - began
-        own_cpu, cpu = _own_cpu_s() - own_cpu, meter.cpu_seconds() - cpu
-        on_cores, waited = CoreSeconds.of(cores) - on_cores, meter.wait_seconds() - waited
-        pss_mib = meter.pss_mib()
-        vendors = await _get(self._http, f"{self._target.vendors}/stats")
-        probe.cancel()
-        return Use(
-            window_s=round(elapsed, 2),
-            server_cpu=cpu / elapsed,
-            server_waited=waited / elapsed,
-            foreign_cpu=(on_cores.busy - cpu) / elapsed,
-            stolen_cpu=on_cores.stolen / elapsed,
-            pss_mib=pss_mib,
-            driver_cpu=own_cpu / elapsed,
-            driver_lag_ms=Quantiles.of(self._lag.late_ms),
-            vendors=vendors,
-        )
 
     def _result(self, use: Use) -> Result:
         """All of it, once the last turns of the window are over."""
@@ -239,6 +212,37 @@ class _Level:
             use=use,
             records=turns,
         )
+
+
+async def watch_window(target: Target, scene: Scene, http: aiohttp.ClientSession) -> Use:
+    """Measure processes, cores and vendors from the window's beginning to its end.
+
+    Processes are looked at in a thread: it takes 20 to 180 ms, in which callers go on.
+    """
+    meter, cores, lag = ServerMeter(target.mark), target.cores, LagProbe(scene.clock)
+    probe = asyncio.create_task(lag.run())
+    await _post(http, f"{target.vendors}/stats/reset", {})
+    waited, cpu = await asyncio.to_thread(meter.spent)
+    on_cores, own_cpu, began = CoreSeconds.of(cores), _own_cpu_s(), time.monotonic()
+    await scene.clock.until(scene.window_end)
+    elapsed = time.monotonic() - began
+    own_cpu, on_cores = _own_cpu_s() - own_cpu, CoreSeconds.of(cores) - on_cores
+    waited_then, cpu_then = await asyncio.to_thread(meter.spent)
+    waited, cpu = waited_then - waited, cpu_then - cpu
+    pss_mib = await asyncio.to_thread(meter.pss_mib)
+    vendors = await _get(http, f"{target.vendors}/stats")
+    probe.cancel()
+    return Use(
+        window_s=round(elapsed, 2),
+        server_cpu=cpu / elapsed,
+        server_waited=waited / elapsed,
+        foreign_cpu=(on_cores.busy - cpu) / elapsed,
+        stolen_cpu=on_cores.stolen / elapsed,
+        pss_mib=pss_mib,
+        driver_cpu=own_cpu / elapsed,
+        driver_lag_ms=Quantiles.of(lag.late_ms),
+        vendors=vendors,
+    )
 
 
 def _own_cpu_s() -> float:

@@ -57,6 +57,10 @@ class ServerMeter:
         """Time their threads were ready but on no core: they waited for one another, or for what is not theirs."""
         return sum(_wait_ns(pid) for pid in self.pids()) / 1e9
 
+    def spent(self) -> tuple[float, float]:
+        """Both: waited and CPU time."""
+        return self.wait_seconds(), self.cpu_seconds()
+
     def pss_mib(self) -> float:
         """Memory of all."""
         return sum(_pss_kib(pid) for pid in self.pids()) / 1024

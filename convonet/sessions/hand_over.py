@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
 from convonet.agents.base import Final
 from convonet.agents.spoken import answer
+from convonet.background import in_background
 from convonet.errors import Fenced, StorageError
 from convonet.ids import TurnId
 from convonet.protocol.server import ServerMessage, TransferStatus
@@ -48,7 +48,7 @@ class HandOver:
         *,
         emit: Callable[[ServerMessage], None],
         change_line: Callable[[LineChanged], None],
-        post: Callable[[TransferView], None],
+        post: Callable[[TransferView], object],
         confirm: Callable[[], Awaitable[None]],
     ) -> None:
         """`post` takes each new view; the session gives it back to `news` when its turn has come.
@@ -111,8 +111,7 @@ class HandOver:
         is_news = before is None or (before.state, before.position) != (told.state, told.position)
         if is_news and (words := in_words(view)):
             self._announce(words)
-        if view.state in (State.ENDED, State.FAILED):
-            self._services.record(record_of(self._conversation, ongoing, view))
+        if self._record_if_over(view):
             self._conversation.note(remembered(ongoing.order.context, view), after(view, ongoing.order.reason))
             self._conversation.transfer = self.told = None
         return True
@@ -121,6 +120,14 @@ class HandOver:
         """The caller does not want a human any more."""
         if (ongoing := self._conversation.transfer) is not None:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
+
+    def hang_up(self) -> None:
+        """The caller has hung up: the session ends now, and nobody gives the news to `news` any more."""
+        if self._conversation.transfer is not None and self._following is not None:
+            self._post = self._record_if_over
+            self._keep(self._following)
+            self._following = None
+        self.leave(hung_up=True)
 
     def caller_is_gone(self) -> None:
         """The caller's connection is lost: a human must not wait for them as long as the session does."""
@@ -138,10 +145,17 @@ class HandOver:
         """The session is over here; the hand-over may go on with another copy of it."""
         return [task for task in (self._following, self._missing) if task is not None]
 
+    def _record_if_over(self, view: TransferView) -> bool:
+        """Write the record of a hand-over that is over; returns whether it is."""
+        if (ongoing := self._conversation.transfer) is None or view.state not in (State.ENDED, State.FAILED):
+            return False
+        self._services.record(record_of(self._conversation, ongoing, view))
+        return True
+
     # -- what takes time
 
     def _follow(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
-        self._following = asyncio.create_task(self._follow_to_its_end(ongoing, is_new=is_new))
+        self._following = in_background(self._follow_to_its_end(ongoing, is_new=is_new))
 
     async def _follow_to_its_end(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
         delays = iter(ASK_AGAIN_S)
@@ -162,6 +176,11 @@ class HandOver:
                 return
             except (HostAway, StorageError) as error:
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
+            except Exception:
+                # the top of a task: the caller must hear that nobody comes
+                log.exception("transfer_crashed", transfer_id=transfer_id)
+                self._post(_lost(ongoing))
+                return
             if (delay := next(delays, None)) is None:
                 self._post(_lost(ongoing))
                 return
@@ -197,8 +216,9 @@ class HandOver:
         self._start(announce(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        # not in the context of the call that led to it: Serve cancels what a cancelled call has started
-        task = asyncio.create_task(work, context=contextvars.Context())
+        return self._keep(in_background(work, own_context=True))
+
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
         return task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -33,6 +34,11 @@ LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
 """Who wants to speak with our Ray has to read a file that only we can."""
 
+
+PORTS_OF_CONNECTIONS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LOWEST_PORT = 20_000
+"""Those of Ray's workers are below."""
+PORTS_TRIED = 100
 
 PROMETHEUS_TARGETS = "prometheus-targets.json"
 """In the data folder, for monitoring/prometheus.yml: where the metrics are."""
@@ -83,7 +89,8 @@ class Product:
         """End it: kindly first, then whatever of it is left."""
         self._deploying.terminate()
         if address := self._environment.get("RAY_ADDRESS") or _own_address():
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            # whatever becomes of it, nothing is left running
+            with contextlib.suppress(subprocess.TimeoutExpired, OSError):
                 self._start("shutdown", address).wait(STOP_TIMEOUT_S)
         while left := descendants(os.getpid()):
             for pid in left:
@@ -157,9 +164,14 @@ def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody gets by chance before we listen there: the system gives connections those above."""
+    above = int(PORTS_OF_CONNECTIONS.read_text().split()[0])
+    ports = range(LOWEST_PORT, above if above > LOWEST_PORT else 65_536)
+    for port in random.sample(ports, min(len(ports), PORTS_TRIED)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise LaunchError(f"no port is free of {PORTS_TRIED} from {ports.start} to {ports.stop}")
 
 
 def _reachable(host: str) -> str:

@@ -96,9 +96,12 @@ class Gateway:
         asked = {connection for connection in self._connections if connection.connected_at < before}
         # asking once is enough, however often the operator's command has to ask
         self._connections -= asked
-        # one that does not read must not keep the others from hearing of it
-        async with asyncio.timeout(DRAIN_TIMEOUT_S):
-            await asyncio.gather(*(connection.ask_to_reconnect() for connection in asked))
+        # one that does not read keeps neither the others from hearing of it nor the operator's command
+        asking = [asyncio.create_task(connection.ask_to_reconnect()) for connection in asked]
+        if asking:
+            _, late = await asyncio.wait(asking, timeout=DRAIN_TIMEOUT_S)
+            for task in late:
+                task.cancel()
         return len(asked)
 
 

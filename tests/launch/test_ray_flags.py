@@ -42,3 +42,10 @@ def test_ray_reads_the_flag(flag):
 def test_a_flag_that_ray_does_not_know_is_noticed():
     assert not is_read_by_ray("RAY_SERVE_CONTROL_LOOP_PERIOD_S")
     assert not is_read_by_ray("RAY_local_fs_monitor_period_ms")
+
+
+def test_ports_are_chosen_that_no_connection_gets_by_chance():
+    range_of_connections = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = {int(port) for flag, port in ray_flags(Settings(), Path("scratch")).items() if flag.endswith("_PORT")}
+    assert len(ports) == 3
+    assert 20_000 <= min(ports) <= max(ports) < int(range_of_connections[0])

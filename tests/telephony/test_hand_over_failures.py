@@ -504,3 +504,17 @@ async def test_webhooks_that_are_called_once_more_change_nothing(call_centre, mo
         await told(client, "connected", 5)
         assert [one.is_over for one in centre.twilio.calls] == [True, False]
         assert set(centre.twilio.answers) <= {200, 204}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_caller_who_hangs_up_leaves_the_record_of_the_hand_over(call_centre, state):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        await brought_to(state, centre, client, desk)
+        client.say("hangup")
+        async with asyncio.timeout(5):
+            while not (records := [r for r in centre.sessions.records if r.metadata.source == "transfer"]):
+                await asyncio.sleep(0.02)
+        assert [record.metadata.hand_over.why for record in records] == ["caller_hung_up"]
+        assert records[0].metadata.hand_over.agent_name == ("Dora" if state == "connected" else "")
+        await nothing_left(centre)
