@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 TOO_LONG = f"add {'very ' * 60}long title to my list"
 """A title that the todo tool refuses."""
 
-WITHIN_MS = 20
+WITHIN_MS = 40
 """How exactly the stages add up to what the caller waited."""
 
 NOTE_WAIT = """

@@ -82,10 +82,14 @@ class Wire:
 
 @dataclass
 class ChatServer:
-    """The server. Requests are answered by `replies` in order; then by the last one again."""
+    """The server. Requests are answered by `replies` in order; then by the last one again.
+
+    With `after_a_tool` that answers each request that ends with what a tool has answered, and takes none of `replies`.
+    """
 
     wire: Wire
     replies: list[Reply] = field(default_factory=lambda: [Reply("Hello.")])
+    after_a_tool: Reply | None = None
     asked: list[Asked] = field(default_factory=list)
     abandoned: int = 0
     """Requests whose client went away while it waited."""
@@ -123,10 +127,15 @@ class ChatServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
+    def _reply_to(self, asked: Asked) -> Reply:
+        if self.after_a_tool is not None and _ends_with_a_tool(asked.body["messages"][-1]):
+            return self.after_a_tool
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
     async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer; False when the connection is over."""
         self.asked.append(asked)
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        reply = self._reply_to(asked)
         status = self.wire.check(asked)
         status = reply.status if status == 200 else status
         await asyncio.sleep(reply.delay_s)
@@ -195,3 +204,9 @@ def _error(status: int, body: Mapping[str, Any], retry_after: str | None) -> byt
     more = f"retry-after: {retry_after}\r\n" if retry_after else ""
     head = f"HTTP/1.1 {status} Error\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n{more}\r\n"
     return head.encode() + content
+
+
+def _ends_with_a_tool(message: Mapping[str, Any]) -> bool:
+    """Whether a tool has answered last, as OpenAI or Anthropic put it."""
+    blocks = message["content"] if isinstance(message["content"], list) else []
+    return message["role"] == "tool" or any(block["type"] == "tool_result" for block in blocks)
