@@ -21,7 +21,13 @@ Level = Literal["debug", "info", "warning", "error"]
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "gateway": ("convonet.gateway", "deployments.voice"),
-    "session": ("convonet.sessions", "actors.session", "actors.session_registry", "actors.lease"),
+    "session": (
+        "convonet.sessions",
+        "convonet.background",
+        "actors.session",
+        "actors.session_registry",
+        "actors.lease",
+    ),
     "speech": ("convonet.speech", "deployments.speech"),
     "agent": ("convonet.agents", "actors.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
