@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 # compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
-.PHONY: run test bench check format lock protocol packages setup setup-dev ui clean
+.PHONY: run test voices bench check format lock protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
@@ -16,7 +16,11 @@ run: setup ui
 test: setup-dev ui packages check
 	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
-	@$(VENV)/bin/python -m pytest tests/e2e
+	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set"
+
+# thirty sentences in three voices, in real time: four minutes
+voices: setup-dev ui
+	@$(VENV)/bin/python -m pytest tests/e2e -m spoken_set
 
 bench: setup ui bench/.venv/.peers
 	@$(VENV)/bin/python -m bench.compare $(if $(QUICK),--quick) $(BENCH)

@@ -2,6 +2,10 @@
 
 import sqlite3
 
+import pytest
+
+pytestmark = pytest.mark.spoken_set
+
 VOICES = ("slt", "rms", "kal16")
 TODOS = [
     "buy milk",
