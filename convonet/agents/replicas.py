@@ -81,6 +81,8 @@ class AgentReplicas:
         question.answer.add_done_callback(inbox.put_nowait)
         silence = replica.silence
         silence.add_done_callback(inbox.put_nowait)
+        # while there is nobody else to ask
+        arrival: asyncio.Future[None] | None = None
         try:
             while True:
                 said = await inbox.get()
@@ -89,11 +91,16 @@ class AgentReplicas:
                 elif said is question.answer:
                     yield to_event(question.answer.result())
                     return
-                elif self._pool.choose(asked) is not None:
+                elif replica.is_silent and self._pool.choose(asked) is not None:
                     raise Lost("no sign of life")
+                elif replica.is_silent:
+                    arrival = asyncio.ensure_future(self._pool.arrival())
+                    arrival.add_done_callback(inbox.put_nowait)
         except RpcError as error:
             raise to_error(error) from None
         finally:
+            if arrival is not None:
+                arrival.cancel()
             silence.remove_done_callback(inbox.put_nowait)
             question.answer.remove_done_callback(inbox.put_nowait)
             replica.give_up(question)

@@ -75,10 +75,10 @@ class ReplicaPool:
         await asyncio.gather(*(replica.closed for replica in replicas))
 
     def choose(self, asked: Collection[Replica] = ()) -> Replica | None:
-        """Another one than those, with the least to do; a silent one only when there is no other."""
+        """Another one than those, with the least to do; one that stops or is silent only when there is no other."""
         self.keep_found()
         others = [replica for replica in self._replicas.values() if replica not in asked]
-        return min(others, key=lambda one: (one.is_silent, one.at_work, one.asked_at), default=None)
+        return min(others, key=lambda one: (one.leaves, one.is_silent, one.at_work, one.asked_at), default=None)
 
     async def arrival(self) -> None:
         """Wait until a replica has come."""
@@ -87,7 +87,8 @@ class ReplicaPool:
     async def wait_for_any(self) -> None:
         """Wait until there is a replica. Raises `NoReplica` when there has been none for too long."""
         try:
-            async with asyncio.timeout_at(self._alone_since + self._delays.replaced_within):
+            since = max(self._alone_since, self._missing_since)
+            async with asyncio.timeout_at(since + self._delays.replaced_within):
                 await self._arrival.wait()
         except TimeoutError:
             raise NoReplica("no replica can be reached") from None

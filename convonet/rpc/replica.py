@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 1.0
 
 
 class Lost(Exception):
-    """The connection broke before the answer."""
+    """The connection broke before the answer, or the replica stops and has not begun with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Replica(Connection):
         self._quiet_since = self._loop.time()
         self._is_pinged = False
         self._watch: asyncio.TimerHandle | None = None
+        self.leaves = False
+        """Whether it has said that it stops."""
         self.asked_at = 0.0
         """When it was asked last."""
         self.silence: asyncio.Future[None] = self._loop.create_future()
@@ -149,6 +151,9 @@ class Replica(Connection):
                 return
             case {"result": dict(result)}:
                 question.answer.set_result(result)
+            case {"error": {"code": wire.LEAVING}}:
+                self.leaves = True
+                question.answer.set_exception(Lost("the replica stops"))
             case {"error": {"code": int(code), "message": str(text), **rest}}:
                 question.answer.set_exception(RpcError(code, text, rest.get("data")))
             case _:

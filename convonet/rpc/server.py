@@ -20,7 +20,7 @@ from convonet.rpc.wire import Address, Connection, Message, RpcError
 log = structlog.get_logger(__name__)
 
 MAX_AT_ONCE = 200
-"""Requests of one connection at work; what comes on top waits with its sender."""
+"""Requests of one connection at work; what comes on top waits here, so that pings and cancellations do not."""
 
 MAX_HELLO_BYTES = 1_000
 
@@ -28,6 +28,7 @@ HELLO_TIMEOUT_S = 5.0
 """A process of ours speaks as soon as it is connected; whoever does not is none."""
 
 TOO_LONG = RpcError(wire.INTERNAL_ERROR, "The answer is too long.")
+LEAVING = RpcError(wire.LEAVING, "The server stops.")
 CRASHED = RpcError(wire.INTERNAL_ERROR, "Internal server error")
 
 
@@ -84,6 +85,7 @@ class _Client(Connection):
         self._key = key.encode()
         self._on_end = on_end
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._is_known = False
         self._stops = False
         self._late = asyncio.get_running_loop().call_later(hello_timeout_s, self.close)
@@ -108,7 +110,9 @@ class _Client(Connection):
             case {"id": int(number), "method": wire.PING}:
                 self.send(wire.result(number, {}))
             case {"id": int(number), "method": str(method), "params": dict(params)} if number not in self._tasks:
-                if not self._stops:
+                if self._stops:
+                    self.send(wire.error(number, LEAVING))
+                else:
                     self._begin(Request(number, method, params, lambda event: self.send(wire.event(number, event))))
             case _:
                 raise ValueError("neither a request nor a cancellation")
@@ -130,17 +134,11 @@ class _Client(Connection):
 
     def _begin(self, request: Request) -> None:
         task = self._tasks[request.number] = asyncio.create_task(self._answer(request))
-        task.add_done_callback(lambda _: self._done(request.number))
-        if len(self._tasks) >= MAX_AT_ONCE and self._transport is not None:
-            self._transport.pause_reading()
-
-    def _done(self, number: int) -> None:
-        del self._tasks[number]
-        if self._transport is not None and not self._transport.is_reading() and self.is_open:
-            self._transport.resume_reading()
+        task.add_done_callback(lambda _: self._tasks.pop(request.number))
 
     async def _answer(self, request: Request) -> None:
-        line = await self._line(request)
+        async with self._places:
+            line = await self._line(request)
         if len(line) > wire.MAX_MESSAGE_BYTES:
             log.error("rpc_answer_too_long", method=request.method, length=len(line))
             line = wire.error(request.number, TOO_LONG)

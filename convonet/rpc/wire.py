@@ -32,7 +32,8 @@ MAX_UNSENT_BYTES = 16_000_000
 """A peer that is so far behind does not read: its connection ends."""
 
 INTERNAL_ERROR = -32603
-INVALID_REQUEST = -32600
+LEAVING = -32001
+"""The server stops: nothing was done, another one is to be asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,46 @@ async def test_a_replica_that_hangs_is_waited_for_when_there_is_no_other():
     assert replica.asked == [REQUEST]
 
 
+async def test_a_replica_that_hangs_is_left_when_another_one_arrives():
+    first, second = Script.two([CHOSEN, hang], [CHOSEN, ANSWER, FINAL])
+    addresses = [await first.port.start("127.0.0.1")]
+
+    async def find():
+        return addresses
+
+    agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
+    waiting = asyncio.create_task(heard(agent))
+    await asyncio.sleep(0.5)
+    addresses.append(await second.port.start("127.0.0.1"))
+    assert await waiting == [CHOSEN, CHOSEN, ANSWER, FINAL]
+    await agent.close()
+    await first.port.stop()
+    await second.port.stop()
+
+
+async def test_a_turn_goes_from_a_replica_that_stops_to_the_one_that_replaces_it():
+    first, second = Script.two([ANSWER, think, FINAL], [CHOSEN, FINAL])
+    first.port = RpcServer(TurnRequests(first).answer, stop_timeout_s=2)
+    addresses = [await first.port.start("127.0.0.1")]
+
+    async def find():
+        return addresses
+
+    agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
+    begun = agent.turn(REQUEST)
+    assert await anext(begun) == ANSWER
+    # it has been there for longer than a turn waits for any
+    await asyncio.sleep(0.4)
+    stopping = asyncio.create_task(first.port.stop())
+    await asyncio.sleep(0)
+    addresses[:] = [await second.port.start("127.0.0.1")]
+    assert await heard(agent) == [CHOSEN, FINAL]
+    assert [event async for event in begun] == [FINAL]
+    await stopping
+    await agent.close()
+    await second.port.stop()
+
+
 async def test_a_replica_that_thinks_for_long_is_asked_once():
     replicas = Script.two([CHOSEN, think, ANSWER, FINAL], [])
     async with agents(*replicas) as agent:

@@ -205,10 +205,25 @@ async def test_what_is_at_work_is_given_up_when_its_client_goes(replica, work):
         await work.given_up.wait()
 
 
-async def test_too_many_at_once_wait_and_are_answered(replica, work):
-    questions = [replica.ask("wait", {"seconds": 0.1}) for _ in range(3 * MAX_AT_ONCE)]
-    answers = await asyncio.gather(*(question.answer for question in questions))
-    assert len(answers) == 3 * MAX_AT_ONCE
+async def test_too_many_at_once_wait_and_are_answered_and_a_ping_does_not_wait(replica, work):
+    questions = [replica.ask("wait", {"seconds": 0.3}) for _ in range(3 * MAX_AT_ONCE)]
+    await replica.ping().answer
+    assert not any(question.answer.done() for question in questions)
+    await asyncio.gather(*(question.answer for question in questions))
+    assert work.most_at_work == MAX_AT_ONCE
+
+
+async def test_a_server_that_stops_sends_new_requests_away_at_once(server, replica, work):
+    slow = replica.ask("wait", {"seconds": 0.3})
+    await work.began.wait()
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.sleep(0)
+    with pytest.raises(Lost):
+        await replica.ask("echo", {"text": "hello"}).answer
+    assert replica.leaves
+    assert not slow.answer.done()
+    assert await slow.answer == {"waited": 0.3}
+    await stopping
 
 
 async def test_a_stop_answers_what_is_being_done_and_closes(server, replica, work):
