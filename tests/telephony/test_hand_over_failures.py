@@ -12,7 +12,7 @@ from convonet.telephony.messages import DeskAction
 from tests.telephony.test_hand_over import conversation_of, hear_each_other, talk
 from tests.vendors.twilio import PUBLIC, sign
 
-TOLD_S = 1.0
+TOLD_S = 4.0
 """How soon a caller must know."""
 
 BEFORE_IT_IS_JOINED = ("queued", "dialing", "ringing", "whisper")
