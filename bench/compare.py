@@ -55,7 +55,8 @@ class Plan:
     Args:
         levels: calls at a time, in this order.
         window_s: of a level; `window_one_s` of that with one call, which has few turns.
-        settle_s: from ready until the idle server is looked at, for `idle_s`; not looked at with 0.
+        settle_s: from ready until the idle server is looked at, for `idle_s`. The server of a later pass waits as
+            long: for two minutes its processes copy memory that they had shared, which is no call's. Neither with 0.
         capacity_s: of each probe; not searched with 0.
         passes: runs of each system.
         retries: how many suspect levels are measured again, each once.
@@ -66,7 +67,7 @@ class Plan:
     window_s: float = 14.0
     window_one_s: float = 30.0
     tool: bool = True
-    settle_s: float = 20.0
+    settle_s: float = 60.0
     idle_s: float = 60.0
     capacity_s: float = 12.0
     passes: int = 2
@@ -128,7 +129,7 @@ class Measurement:
 
     def _run(self, target: Target, number: int) -> Run:
         run = Run(target.name, number)
-        if self._plan.idle_s and number == 0:
+        if self._plan.idle_s:
             run = replace(run, idle=self._idle(target))
             say(f"  {run.idle}")
         for load in self._plan.loads(number):

@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 import uvloop
@@ -28,8 +28,13 @@ import uvloop
 from convonet.agents.base import Caller, ChatMessage, TurnRequest
 from convonet.agents.service import AgentService
 from convonet.demo import seed_demo
-from convonet.evals.runner import tool_servers
+from convonet.domains.discovery import all_servers
 from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.requests import ToolRequests
+from convonet.rpc.pool import ReplicaPool
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -100,12 +105,16 @@ async def play_vendors() -> None:
         await migrate(url)
         await seed_demo(url)
         settings = Settings(CONVONET_DATA_DIR=folder, CONVONET_SIGNING_KEY=SIGNING_KEY)
-        urls = {"tools": await stack.enter_async_context(tool_servers(Database(url), settings))}
+        requests = ToolRequests(all_servers(Database(url), settings), secret=settings.signing_secret)
+        port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
+        tools = await port.start("127.0.0.1")
+        stack.push_async_callback(port.stop)
+        urls = {}
         for name, vendor in VENDORS.items():
             server = ChatServer(replace(vendor.wire, check=_telling(vendor.wire.check)))
             server.replies = [Reply(ANSWER, delay_s=FIRST_TOKEN_S, pace_s=TOKEN_S)]
             urls[name] = (await stack.enter_async_context(server)).url + vendor.path
-        print(json.dumps(urls), flush=True)
+        print(json.dumps({"urls": urls, "tools": asdict(tools)}), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
@@ -118,15 +127,16 @@ def _telling(check: Callable[[Asked], int]) -> Callable[[Asked], int]:
 
 
 @asynccontextmanager
-async def vendors() -> AsyncGenerator[tuple[dict[str, str], asyncio.StreamReader], None]:
-    """The process of the vendors: their addresses, and a line for each request when it has arrived."""
+async def vendors() -> AsyncGenerator[tuple[dict[str, str], Address, asyncio.StreamReader], None]:
+    """The process of the vendors: their URLs, where the tools listen, and a line for each request as it arrives."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.models", "--vendors", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield json.loads(await process.stdout.readline()), process.stdout
+        told = json.loads(await process.stdout.readline())
+        yield told["urls"], Address(**told["tools"]), process.stdout
     finally:
         process.stdin.close()
         await process.wait()
@@ -134,13 +144,19 @@ async def vendors() -> AsyncGenerator[tuple[dict[str, str], asyncio.StreamReader
 
 async def measure(turns: int, chosen: list[str]) -> None:
     """Run the turns of each vendor and print its row."""
-    async with vendors() as (urls, asked):
+    async with vendors() as (urls, address, asked):
+
+        async def find() -> list[Address]:
+            return [address]
+
         print(
             f"| vendor | CPU ms of a turn p50 / p95 | with {AT_ONCE} at once | ms until the vendor is asked p50 / p95 "
             "| CPU ms of it p50 | events |\n| --- | --- | --- | --- | --- | --- |"
         )
         for vendor in chosen:
-            agent = AgentService(_settings(vendor, urls))
+            settings = _settings(vendor, urls)
+            tools = ToolReplicas(ReplicaPool("Tools", find), secret=settings.signing_secret)
+            agent = AgentService(settings, tools=tools)
             await agent.warm_up()
             await asked.readline()
             for _ in range(3):
@@ -161,7 +177,6 @@ async def measure(turns: int, chosen: list[str]) -> None:
 def _settings(vendor: str, urls: dict[str, str]) -> Settings:
     known = VENDORS[vendor]
     return Settings(
-        CONVONET_TOOLS_URL=urls["tools"],
         CONVONET_SIGNING_KEY=SIGNING_KEY,
         LLM_PROVIDER=vendor,
         **known.settings,

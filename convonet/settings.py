@@ -199,11 +199,19 @@ class Settings(BaseSettings):
         50, alias="CONVONET_SESSIONS_PER_ADDRESS", ge=1, description="Open sockets one address may hold per replica."
     )
     max_new_callers: int = Field(
-        50,
+        12,
         alias="CONVONET_MAX_NEW_CALLERS",
         ge=1,
         description="New callers that a voice replica takes within eight seconds, before it can tell what they cost; "
         "fewer the more load there is.",
+    )
+    max_cpu_percent: int = Field(
+        85,
+        alias="CONVONET_MAX_CPU_PERCENT",
+        ge=1,
+        le=100,
+        description="How busy the cores of a voice replica may be on average before it takes no new callers, in "
+        "percent; 100 switches it off. Cores that are busy with other programs count too.",
     )
     max_loop_lag_ms: Milliseconds = Field(
         5,

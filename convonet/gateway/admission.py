@@ -3,8 +3,9 @@
 One `Admission` for each voice replica. It weighs three things:
 
 * **sessions**: how many the process holds, against a setting. A tenth of the places is for callers who come back.
-* **load**: how late the event loop is on average, and how long the oldest turn has waited for its agent, each as a
-  share of its limit; the larger one counts. At 1 the door closes, and opens again below `REOPENS_BELOW`.
+* **load**: how busy the cores are, how late the event loop is on average, and how long the oldest turn has waited for
+  its agent, each as a share of its limit; the largest counts. At 1 the door closes, and opens again below
+  `REOPENS_BELOW`. Busy cores show first: the loop is late only when most turns are slow already.
 * **new callers**: what those cost who came a moment ago and have not spoken yet can't be measured. Their number has a
   limit, and less of it is left the more load there is.
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 import structlog
 
 from convonet.errors import CapacityError
+from convonet.gateway.cpu_share import CpuShare
 from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,13 +40,14 @@ REOPENS_BELOW = 0.7
 """Load at which a closed door opens: far enough below 1 that it does not close again with the next caller."""
 
 RETURNING_LOAD = 3.0
-"""A caller who comes back has a call to lose, and is let in up to this load."""
+"""A caller who comes back has a call to lose, and is let in until the loop's lag, or a turn's wait, is so many times
+its limit. Busy cores do not count: they are busy whenever a replica is lost and another one starts."""
 
 SETTLED_AFTER_S = 8.0
 """From a caller's login to the end of their first answer."""
 
-LAG_MEMORY_S = 3.0
-"""Time constant of the average lateness: one pause of half a second closes no door, overload does within a second."""
+MEMORY_S = 3.0
+"""Time constant of both averages: one pause of half a second closes no door, overload does within a second."""
 
 LAG_CLIP = 4.0
 """A single look at the loop counts as at most so many times the limit."""
@@ -52,8 +55,11 @@ LAG_CLIP = 4.0
 PROBE_INTERVAL_S = 0.097
 """A look costs about 15 us. No multiple of the 20 ms in which audio comes, or it would always see the same moment."""
 
-RETRIES_PER_S = 5.0
-"""Refused callers who are asked back in each second. A refusal costs a connection, about 5 ms of CPU."""
+CPU_INTERVAL_S = 1.0
+"""The system counts a core's time in steps of 10 ms."""
+
+RETRIES_PER_S = 3.0
+"""Refused callers who are asked back in each second. A refusal costs a connection, about 4 ms of CPU."""
 
 MIN_RETRY_S = 2.0
 MAX_RETRY_S = 60.0
@@ -70,6 +76,8 @@ class AdmissionLimits:
     """Within `SETTLED_AFTER_S`."""
     loop_lag_s: float
     turn_wait_s: float
+    cpu_share: float
+    """Of the cores; at 1 it does not count."""
 
     @classmethod
     def of(cls, settings: Settings) -> AdmissionLimits:
@@ -79,6 +87,7 @@ class AdmissionLimits:
             new_callers=settings.max_new_callers,
             loop_lag_s=settings.max_loop_lag_ms / 1000,
             turn_wait_s=settings.max_turn_wait_ms / 1000,
+            cpu_share=settings.max_cpu_percent / 100,
         )
 
 
@@ -91,8 +100,9 @@ class Admission:
         *,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        cpu_share: Callable[[], float] | None = None,
     ) -> None:
-        """`jitter` draws from [0, 1)."""
+        """`jitter` draws from [0, 1), `cpu_share` tells how busy the cores were since it was asked last."""
         self._limits = limits
         self._clock = clock
         self._jitter = jitter
@@ -101,6 +111,9 @@ class Admission:
         self._unsettled: dict[Place, float] = {}
         self._waiting: dict[object, float] = {}
         self._lag_s = 0.0
+        self._cpu_share = 0.0
+        self._read_cpu_share = cpu_share or CpuShare().since_last
+        self._cpu_read_at = -math.inf
         self._is_closed = False
         self._next_retry = -math.inf
 
@@ -134,7 +147,17 @@ class Admission:
 
     @property
     def load(self) -> float:
-        """The share of its limit that the event loop's lag or the oldest wait has reached; 1 and more is overload."""
+        """The share of its limit that the cores, the event loop or the oldest wait has reached; 1 is overload."""
+        return max(self._cpu_load, self._queue_load)
+
+    @property
+    def _cpu_load(self) -> float:
+        # how long work waits for a core grows with busy / (1 - busy), and so does what a caller hears of it
+        limit = self._limits.cpu_share
+        return 0.0 if limit >= 1.0 else _wait_for(self._cpu_share) / _wait_for(limit)
+
+    @property
+    def _queue_load(self) -> float:
         oldest = next(iter(self._waiting.values()), None)
         wait_s = 0.0 if oldest is None else self._clock() - oldest
         return max(self._lag_s / self._limits.loop_lag_s, wait_s / self._limits.turn_wait_s)
@@ -157,7 +180,7 @@ class Admission:
         load = self.load
         self._open_or_close(load)
         if returning:
-            return "overload" if load >= RETURNING_LOAD and sessions >= ALWAYS else ""
+            return "overload" if self._queue_load >= RETURNING_LOAD and sessions >= ALWAYS else ""
         if sessions >= self._limits.sessions - math.floor(MARGIN * self._limits.sessions):
             return "the places that are left are for callers who come back"
         if sessions < ALWAYS:
@@ -198,13 +221,31 @@ class Admission:
         self._unsettled.pop(place, None)
         if not self._places:
             self._probe.stop()
-            self._lag_s = 0.0
+            self._lag_s = self._cpu_share = 0.0
+            self._cpu_read_at = -math.inf
 
     def _note_lag(self, late_s: float, over_s: float) -> None:
         """The loop was so late after that time; the longer the time, the more it counts."""
         late_s = min(late_s, LAG_CLIP * self._limits.loop_lag_s)
-        self._lag_s += (late_s - self._lag_s) * -math.expm1(-over_s / LAG_MEMORY_S)
+        self._lag_s += (late_s - self._lag_s) * -math.expm1(-over_s / MEMORY_S)
+        self._note_cpu_share()
         self._open_or_close(self.load)
+
+    def _note_cpu_share(self) -> None:
+        now = self._clock()
+        over_s = now - self._cpu_read_at
+        if over_s < CPU_INTERVAL_S:
+            return
+        self._cpu_read_at = now
+        share = self._read_cpu_share()
+        if math.isfinite(over_s):
+            # the first look tells of the time in which nobody was here
+            self._cpu_share += (share - self._cpu_share) * -math.expm1(-over_s / MEMORY_S)
+
+
+def _wait_for(share: float) -> float:
+    """How long work waits for cores that are busy for that share of the time, in parts of the time that it takes."""
+    return share / max(1e-3, 1.0 - share)
 
 
 class Place:

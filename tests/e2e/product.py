@@ -41,6 +41,7 @@ class Product:
             "RAY_metrics_report_interval_ms": "2000",
             # a busy machine must not refuse the tests' callers; who is let in is tried without a cluster
             "CONVONET_MAX_NEW_CALLERS": "1000",
+            "CONVONET_MAX_CPU_PERCENT": "100",
             "CONVONET_MAX_LOOP_LAG_MS": "5000",
             "CONVONET_MAX_TURN_WAIT_MS": "60000",
             **environment,

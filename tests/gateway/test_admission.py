@@ -22,15 +22,15 @@ from convonet.gateway.admission import (
 )
 from tests.virtual_time import virtual_time
 
-LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0)
+LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0, cpu_share=0.8)
 
 
 class Building:
-    """An admission whose event loop is late by `lag_s`, whatever that depends on."""
+    """An admission whose event loop is late by `lag_s`, and whose cores are as busy as `cpu_share` says."""
 
-    def __init__(self, limits=LIMITS, lag_s=lambda _: 0.0):
+    def __init__(self, limits=LIMITS, lag_s=lambda _: 0.0, cpu_share=lambda: 0.0):
         self.loop = asyncio.get_running_loop()
-        self.admission = Admission(limits, clock=self.loop.time, jitter=lambda: 0.5)
+        self.admission = Admission(limits, clock=self.loop.time, jitter=lambda: 0.5, cpu_share=cpu_share)
         self.places = []
         self.refusals = []
         self._lag_s = lag_s
@@ -97,6 +97,48 @@ async def test_a_late_loop_closes_the_door_for_new_callers_within_seconds():
         await asyncio.sleep(3)
         assert not b.call()
         assert b.admission.figures()["closed"]
+
+
+@virtual_time
+async def test_busy_cores_close_the_door_for_new_callers_and_not_for_those_who_come_back():
+    share = 0.5
+    async with building(cpu_share=lambda: share) as b:
+        await b.fill(100)
+        share = 0.99
+        await asyncio.sleep(5)
+        assert not b.call()
+        assert b.call(returning=True)
+        share = 0.7
+        await asyncio.sleep(15)
+        assert b.call()
+
+
+@virtual_time
+async def test_load_grows_as_work_waits_for_the_cores():
+    cores = {"share": 0.0}
+    async with building(cpu_share=lambda: cores["share"]) as b:
+        await b.fill(10)
+        loads = []
+        for cores["share"] in (0.4, 0.6, 0.7, 0.8, 0.9):
+            await asyncio.sleep(60)
+            loads.append(round(b.admission.load, 2))
+        assert loads == [0.17, 0.37, 0.58, 1.0, 2.25]
+
+
+@virtual_time
+async def test_the_cores_do_not_count_where_that_is_switched_off():
+    async with building(replace(LIMITS, cpu_share=1.0), cpu_share=lambda: 1.0) as b:
+        await b.fill(100)
+        assert b.admission.load == 0
+        assert b.call()
+
+
+@virtual_time
+async def test_what_the_cores_did_while_nobody_was_there_does_not_count():
+    async with building(cpu_share=lambda: 1.0) as b:
+        b.call()
+        await asyncio.sleep(0.5)
+        assert b.admission.load == 0
 
 
 @virtual_time
@@ -308,5 +350,6 @@ def test_the_limits_are_settings(monkeypatch):
     monkeypatch.setenv("CONVONET_MAX_NEW_CALLERS", "30")
     monkeypatch.setenv("CONVONET_MAX_LOOP_LAG_MS", "20")
     monkeypatch.setenv("CONVONET_MAX_TURN_WAIT_MS", "2000")
+    monkeypatch.setenv("CONVONET_MAX_CPU_PERCENT", "70")
     limits = AdmissionLimits.of(module.Settings.load())
-    assert limits == AdmissionLimits(sessions=400, new_callers=30, loop_lag_s=0.020, turn_wait_s=2.0)
+    assert limits == AdmissionLimits(sessions=400, new_callers=30, loop_lag_s=0.020, turn_wait_s=2.0, cpu_share=0.7)

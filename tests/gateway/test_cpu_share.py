@@ -1,0 +1,47 @@
+"""How busy the cores are, by the real clock of this machine."""
+
+import subprocess
+import sys
+import time
+
+from convonet.gateway import cpu_share as module
+from convonet.gateway.cpu_share import CpuShare
+
+WINDOW_S = 0.5
+SPIN = "while True: pass"
+
+
+def spin():
+    until = time.monotonic() + WINDOW_S
+    while time.monotonic() < until:
+        pass
+
+
+def test_a_process_that_uses_its_core_up_is_busy_though_others_idle():
+    share = CpuShare()
+    spin()
+    # a machine that is busy with other work lends it less of a core
+    assert share.since_last() > 0.3
+
+
+def test_other_processes_on_the_same_cores_count():
+    share = CpuShare()
+    others = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in share._cores]
+    try:
+        time.sleep(WINDOW_S)
+        share.since_last()
+        time.sleep(WINDOW_S)
+        assert share.since_last() > 0.9
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def test_without_the_systems_account_the_process_itself_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_STAT", tmp_path / "stat")
+    share = CpuShare()
+    spin()
+    assert share.since_last() > 0.3
+    time.sleep(WINDOW_S)
+    assert share.since_last() < 0.3
