@@ -82,7 +82,7 @@ class Replica(Connection):
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, replica = await loop.create_connection(lambda: cls(patience, on_end), address.host, address.port)
             try:
-                replica.send(wire.hello(address.key))
+                replica.send({"method": wire.HELLO, "params": {"key": address.key}})
                 await replica.ping().answer
             except BaseException:
                 replica.close()
@@ -105,18 +105,14 @@ class Replica(Connection):
 
         Raises `ValueError` for what is too long, or no text.
         """
-        number = next(self._numbers)
-        line = wire.request(number, method, params)
-        if len(line) > wire.MAX_MESSAGE_BYTES:
-            raise ValueError("the request is too long")
+        question = Question(next(self._numbers), self, self._loop.create_future(), on_event)
+        self.send({"id": question.number, "method": method, "params": params})
         self.asked_at = self._loop.time()
         if not self._open:
             # until now there was nothing to say
             self._quiet_since = self.asked_at
-        question = Question(number, self, self._loop.create_future(), on_event)
-        self._open[number] = question
+        self._open[question.number] = question
         if self.is_open:
-            self.send(line)
             self._look_in(self._patience.ping_after)
         else:
             self._lose()
@@ -129,7 +125,7 @@ class Replica(Connection):
     def give_up(self, question: Question) -> None:
         """Nobody waits for this answer any more: what is being done for it is not needed."""
         if self._open.pop(question.number, None) is not None:
-            self.send(wire.cancelled(question.number))
+            self.send({"method": wire.CANCELLED, "params": {"requestId": question.number}})
         if not question.answer.cancel() and not question.answer.cancelled():
             question.answer.exception()  # seen, even if it comes too late for anybody
 

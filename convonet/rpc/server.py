@@ -15,7 +15,7 @@ from hmac import compare_digest
 import structlog
 
 from convonet.rpc import wire
-from convonet.rpc.wire import Address, Connection, Message, RpcError
+from convonet.rpc.wire import Address, Connection, Message, MessageTooLong, RpcError
 
 log = structlog.get_logger(__name__)
 
@@ -108,12 +108,13 @@ class _Client(Connection):
                 if (task := self._tasks.get(number)) is not None:
                     task.cancel()
             case {"id": int(number), "method": wire.PING}:
-                self.send(wire.result(number, {}))
+                self.send({"id": number, "result": {}})
+            case {"id": int(number), "method": str()} if self._stops:
+                self._send_error(number, LEAVING)
             case {"id": int(number), "method": str(method), "params": dict(params)} if number not in self._tasks:
-                if self._stops:
-                    self.send(wire.error(number, LEAVING))
-                else:
-                    self._begin(Request(number, method, params, lambda event: self.send(wire.event(number, event))))
+                request = Request(number, method, params, lambda event: self.send({"id": number, "event": event}))
+                task = self._tasks[number] = asyncio.create_task(self._answer(request))
+                task.add_done_callback(lambda _: self._tasks.pop(number))
             case _:
                 raise ValueError("neither a request nor a cancellation")
 
@@ -132,27 +133,24 @@ class _Client(Connection):
             case _:
                 raise ValueError("not the key")
 
-    def _begin(self, request: Request) -> None:
-        task = self._tasks[request.number] = asyncio.create_task(self._answer(request))
-        task.add_done_callback(lambda _: self._tasks.pop(request.number))
-
     async def _answer(self, request: Request) -> None:
-        async with self._places:
-            line = await self._line(request)
-        if len(line) > wire.MAX_MESSAGE_BYTES:
-            log.error("rpc_answer_too_long", method=request.method, length=len(line))
-            line = wire.error(request.number, TOO_LONG)
-        self.send(line)
-
-    async def _line(self, request: Request) -> bytes:
         try:
-            return wire.result(request.number, await self._handler(request))
+            async with self._places:
+                result = await self._handler(request)
+            self.send({"id": request.number, "result": result})
         except RpcError as fault:
-            return wire.error(request.number, fault)
+            self._send_error(request.number, fault)
+        except MessageTooLong as error:
+            log.error("rpc_answer_too_long", method=request.method, error=str(error))
+            self._send_error(request.number, TOO_LONG)
         except Exception:
             # the top of a task: the others of this connection go on
             log.exception("rpc_request_crashed", method=request.method)
-            return wire.error(request.number, CRASHED)
+            self._send_error(request.number, CRASHED)
+
+    def _send_error(self, number: int, fault: RpcError) -> None:
+        added = {} if fault.data is None else {"data": fault.data}
+        self.send({"id": number, "error": {"code": fault.code, "message": fault.message, **added}})
 
     def _cancel_all(self) -> None:
         for task in self._tasks.values():

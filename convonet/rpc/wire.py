@@ -8,7 +8,6 @@ that a tool call is MCP.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -55,41 +54,11 @@ class RpcError(Exception):
         self.data = data
 
 
-def hello(key: str) -> bytes:
-    """The line that begins a connection."""
-    return _line({"method": HELLO, "params": {"key": key}})
+class MessageTooLong(ValueError):
+    """No other side would take a message of this length."""
 
-
-def request(number: int, method: str, params: Mapping[str, Any]) -> bytes:
-    """The line that asks something."""
-    return _line({"id": number, "method": method, "params": params})
-
-
-def event(number: int, content: Message) -> bytes:
-    """The line that tells what happens before the result."""
-    return _line({"id": number, "event": content})
-
-
-def result(number: int, content: Message) -> bytes:
-    """The line that answers a request."""
-    return _line({"id": number, "result": content})
-
-
-def error(number: int, fault: RpcError) -> bytes:
-    """The line that says why a request has no result."""
-    said: Message = {"code": fault.code, "message": fault.message}
-    if fault.data is not None:
-        said["data"] = fault.data
-    return _line({"id": number, "error": said})
-
-
-def cancelled(number: int) -> bytes:
-    """The line that tells a server that nobody waits for this answer any more."""
-    return _line({"method": CANCELLED, "params": {"requestId": number}})
-
-
-def _line(message: Message) -> bytes:
-    return to_json({"jsonrpc": "2.0", **message}) + b"\n"
+    def __init__(self, size: int) -> None:
+        super().__init__(f"a message is too long: {size} bytes")
 
 
 class Connection(asyncio.Protocol):
@@ -98,16 +67,22 @@ class Connection(asyncio.Protocol):
     def __init__(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
         self._transport: asyncio.Transport | None = None
-        self._parts: list[bytes] = []
-        """Of a message that is not whole yet."""
-        self._size = 0
+        self._begun: list[bytes] = []
+        """Parts of a message that is not whole yet."""
+        self._begun_bytes = 0
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, line: bytes) -> None:
-        """Send a message; without an open connection nothing happens."""
+    def send(self, message: Message) -> None:
+        """Send a message; without an open connection nothing happens.
+
+        Raises `MessageTooLong`, and `ValueError` for what is no text.
+        """
+        line = to_json({"jsonrpc": "2.0", **message}) + b"\n"
+        if len(line) > MAX_MESSAGE_BYTES:
+            raise MessageTooLong(len(line))
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(line)
@@ -130,37 +105,27 @@ class Connection(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        first, *lines = data.split(b"\n")
-        self._add(first)
-        for line in lines:
-            if not self._take():
-                return
-            self._add(line)
-        if self._size > self.max_message_bytes:
-            self._refuse("MessageTooLong")
-
-    def _add(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._size += len(part)
-
-    def _take(self) -> bool:
-        """Take the message that is whole now; returns whether the connection goes on."""
-        line, size = b"".join(self._parts), self._size
-        self._parts, self._size = [], 0
-        if size > self.max_message_bytes:
-            self._refuse("MessageTooLong")
-            return False
+        *ends, begin = data.split(b"\n")
         try:
-            message = from_json(line)
-            if not isinstance(message, dict):
-                raise ValueError("a message is an object")
-            self.message_received(message)
+            for end in ends:
+                self._keep(end)
+                line = b"".join(self._begun)
+                self._begun, self._begun_bytes = [], 0
+                message = from_json(line)
+                if not isinstance(message, dict):
+                    raise ValueError("a message is an object")
+                self.message_received(message)
+                if not self.is_open:
+                    return
+            self._keep(begin)
         except ValueError as problem:
             # nothing of the message: it may be anybody's
-            self._refuse(type(problem).__name__)
-        return self.is_open
+            log.warning("rpc_connection_refused", error=type(problem).__name__)
+            if self._transport is not None:
+                self._transport.abort()
 
-    def _refuse(self, why: str) -> None:
-        log.warning("rpc_connection_refused", error=why)
-        if self._transport is not None:
-            self._transport.abort()
+    def _keep(self, part: bytes) -> None:
+        self._begun.append(part)
+        self._begun_bytes += len(part)
+        if self._begun_bytes > self.max_message_bytes:
+            raise MessageTooLong(self._begun_bytes)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,17 @@ from convonet.rpc.replica import Lost, Patience, Replica
 from convonet.rpc.server import CRASHED, MAX_AT_ONCE, MAX_HELLO_BYTES, TOO_LONG, RpcServer
 from convonet.rpc.wire import RpcError
 
-ECHO = wire.request(1, "echo", {"text": "hello"})
+
+def line(**message):
+    """A message as it travels."""
+    return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+
+
+def hello(key):
+    return line(method="hello", params={"key": key})
+
+
+ECHO = line(id=1, method="echo", params={"text": "hello"})
 
 
 class Work:
@@ -99,10 +110,10 @@ async def heard_after(address, *lines):
     "lines",
     [
         [ECHO],
-        [wire.hello("another key"), ECHO],
-        [wire.hello("é"), ECHO],
+        [hello("another key"), ECHO],
+        [hello("é"), ECHO],
         [b'{"jsonrpc": "2.0", "method": "hello"}\n', ECHO],
-        [wire.request(1, wire.PING, {})],
+        [line(id=1, method="ping", params={})],
         [b"GET / HTTP/1.1\r\n"],
         [b"[]\n"],
         [b"x" * (2 * MAX_HELLO_BYTES)],
@@ -117,7 +128,7 @@ async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
 
 
 @pytest.mark.parametrize(
-    "line",
+    "odd",
     [
         b"[]\n",
         b"{}\n",
@@ -129,14 +140,14 @@ async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
     ],
     ids=["list", "empty", "bytes", "no params", "no number", "notice", "long"],
 )
-async def test_who_has_the_key_and_makes_no_sense_is_left(address, work, line):
-    assert await heard_after(address, wire.hello(address.key), line, ECHO) == b""
+async def test_who_has_the_key_and_makes_no_sense_is_left(address, work, odd):
+    assert await heard_after(address, hello(address.key), odd, ECHO) == b""
     assert work.asked == []
 
 
 async def test_a_refusal_is_logged_without_a_word_of_what_was_said(address):
     with capture_logs() as logs:
-        await heard_after(address, wire.hello("secret"))
+        await heard_after(address, hello("secret"))
     assert logs == [{"event": "rpc_connection_refused", "error": "ValueError", "log_level": "warning"}]
 
 
