@@ -89,9 +89,9 @@ class TurnInFlight(BaseModel):
             transcript=utterance.text,
         )
 
-    def recognized(self, transcript: str) -> None:
+    def recognized(self, transcript: str, stt_provider: str) -> None:
         """What was said is known: the recording is needed no more."""
-        self.transcript, self.recording = transcript, None
+        self.transcript, self.stt_provider, self.recording = transcript, stt_provider, None
 
     def again(self) -> RecognizedUtterance | SpokenUtterance | None:
         """The utterance from which this turn is repeated; None when only the client has it."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.base import AgentEvent, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.errors import AgentError, AgentTimeout, ConvonetError, Fenced, SpeechUnavailable
 from convonet.ids import TurnId
 from convonet.protocol.server import (
@@ -23,16 +23,16 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
-from convonet.records.record import TurnRecord, TurnStatus
+from convonet.records.record import TurnStatus
 from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.happenings import AnswerSounds
-from convonet.sessions.messages import AnyUtterance, RecognizedUtterance, SpokenUtterance, TypedUtterance
+from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import Services
 from convonet.sessions.speaking import Speaker, speaker_of
 from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Language, Utterance
-from convonet.tracing.spans import Span, span
+from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +109,33 @@ class Turn:
 
         Raises `Fenced` when a newer copy of the session has the caller.
         """
+        with self._recorded():
+            self._log.mark("begun_ms")
+            self._emit_start()
+            try:
+                if isinstance(self._utterance, SpokenUtterance):
+                    await self._recognize(self._utterance)
+                else:
+                    self._log.heard(self._utterance.text, self._in_flight.stt_provider)
+                log.debug("heard", words=self._log.transcript)
+                self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
+                await self._hold.confirm_if_known()
+                await self._answer()
+            except Fenced:
+                raise
+            except ConvonetError as error:
+                log.warning("turn_failed", error=str(error), kind=type(error).__name__)
+                await self._apologize(error)
+            except Exception:
+                # the top of the turn's task: whatever went wrong, the caller must hear of it
+                log.exception("turn_crashed")
+                await self._apologize(ConvonetError())
+        # an answer that was given counts, whatever went wrong after it
+        return TurnOutcome(self._log.transcript, self._final, self._log.status)
+
+    @contextlib.contextmanager
+    def _recorded(self) -> Generator[None, None, None]:
+        """The turn in its trace and in the turn records, whether it comes to its end or is cancelled."""
         with span(
             "turn",
             kind="server",
@@ -120,33 +147,14 @@ class Turn:
         ) as turning:
             self._in_flight.traceparent = turning.traceparent
             try:
-                await self._run()
+                yield
                 self._log.ended()
             finally:
                 record = self._log.record()
                 self._hold.when_confirmed(lambda: self._services.record(record))
-                _tell(turning, record)
-        # an answer that was given counts, whatever went wrong after it
-        return TurnOutcome(self._log.transcript, self._final, record.status)
-
-    async def _run(self) -> None:
-        self._log.mark("begun_ms")
-        self._emit_start()
-        try:
-            await self._recognize()
-            log.debug("heard", words=self._log.transcript)
-            self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
-            await self._hold.confirm_if_known()
-            await self._answer()
-        except Fenced:
-            raise
-        except ConvonetError as error:
-            log.warning("turn_failed", error=str(error), kind=type(error).__name__)
-            await self._apologize(error)
-        except Exception:
-            # the top of the turn's task: whatever went wrong, the caller must hear of it
-            log.exception("turn_crashed")
-            await self._apologize(ConvonetError())
+                turning.status = record.status
+                turning.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
+                turning.words(transcript=record.user_prompt, answer=record.agent_response)
 
     def _emit_start(self) -> None:
         self._emit(
@@ -158,19 +166,7 @@ class Turn:
             )
         )
 
-    async def _recognize(self) -> None:
-        match self._utterance:
-            case SpokenUtterance():
-                await self._transcribe(self._utterance)
-                # a process that takes over can repeat the turn from here
-                self._in_flight.recognized(self._log.transcript)
-                self._hold.save()
-            case RecognizedUtterance(text=text, stt_provider=provider):
-                self._log.heard(text, provider)
-            case TypedUtterance(text=text):
-                self._log.heard(text)
-
-    async def _transcribe(self, utterance: SpokenUtterance) -> None:
+    async def _recognize(self, utterance: SpokenUtterance) -> None:
         stt = self._services.stt(self._conversation.stt_provider)
         self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
         recording = Utterance(utterance.audio, utterance.format, utterance.sample_rate)
@@ -183,7 +179,9 @@ class Turn:
             raise SpeechUnavailable(f"{stt.name} did not answer in time") from None
         self._log.mark("stt_ms")
         self._log.heard(heard.text, heard.provider)
-        self._in_flight.stt_provider = heard.provider
+        # a process that takes over can repeat the turn from here
+        self._in_flight.recognized(heard.text, heard.provider)
+        self._hold.save()
         if heard.provider != stt.name:
             message = f"{stt.name} is not answering; {heard.provider} listens instead."
             self._emit(Status(message=message, turn_id=self._turn_id))
@@ -202,31 +200,35 @@ class Turn:
             raise _first(failures) from None
 
     async def _think(self, speaker: Speaker) -> None:
-        with span("think", kind="client") as thinking:
+        with span("think", kind="client") as thinking, contextlib.ExitStack() as waiting:
+            request = self._request(thinking.traceparent)
+            waiting.enter_context(self._services.waiting_for_agent())
             try:
-                async with asyncio.timeout(self._services.timeouts.think):
-                    await self._follow_agent(self._request(thinking.traceparent), speaker)
+                async with (
+                    asyncio.timeout(self._services.timeouts.think),
+                    contextlib.aclosing(self._services.agent.turn(request)) as events,
+                ):
+                    async for event in events:
+                        waiting.close()
+                        self._follow(event, speaker)
+                        if isinstance(event, Final):
+                            break
             except TimeoutError:
                 raise AgentTimeout("the agent did not answer in time") from None
+            if self._final is None:
+                raise AgentError("the agent's stream ended without an answer")
 
-    async def _follow_agent(self, request: TurnRequest, speaker: Speaker) -> None:
-        with contextlib.ExitStack() as waiting:
-            waiting.enter_context(self._services.waiting_for_agent())
-            async with contextlib.aclosing(self._services.agent.turn(request)) as events:
-                async for event in events:
-                    waiting.close()
-                    match event:
-                        case TextDelta(text):
-                            self._say(text, speaker)
-                        case ToolStarted() | ToolFinished():
-                            self._log.tool(event)
-                            self._emit(_tool_event(self._turn_id, event))
-                        case DomainChosen():
-                            self._log.mark("agent_start_ms")
-                        case Final():
-                            self._finish(event)
-                            return
-        raise AgentError("the agent's stream ended without an answer")
+    def _follow(self, event: AgentEvent, speaker: Speaker) -> None:
+        match event:
+            case TextDelta(text):
+                self._say(text, speaker)
+            case ToolStarted() | ToolFinished():
+                self._log.tool(event)
+                self._emit(_tool_event(self._turn_id, event))
+            case DomainChosen():
+                self._log.mark("agent_start_ms")
+            case Final():
+                self._finish(event)
 
     def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
@@ -300,13 +302,6 @@ class Turn:
         voice = self._services.tts(conversation.tts_provider)
         timeout_s = self._services.timeouts.speak
         return speaker_of(conversation.audio, voice, self._language, self._audio, timeout_s=timeout_s, group=group)
-
-
-def _tell(span: Span, record: TurnRecord) -> None:
-    """What the trace says of a turn."""
-    span.status = record.status
-    span.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
-    span.words(transcript=record.user_prompt, answer=record.agent_response)
 
 
 def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from convonet.speech.base import Language, SpeechToText, SpokenAnswer, SpokenAudio, TextToSpeech, Transcript, Utterance
@@ -41,21 +42,21 @@ class SpeechWithFallback:
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """See `SpeechToText.transcribe`. What the primary can't decode, the secondary gets to try."""
         return await self._hearing.ask(
-            lambda: self._primary.transcribe(utterance, language=language),
-            lambda: self._secondary.transcribe(utterance, language=language),
+            partial(self._primary.transcribe, utterance, language=language),
+            partial(self._secondary.transcribe, utterance, language=language),
         )
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
         return await self._speaking.ask(
-            lambda: self._primary.synthesize(text, language=language),
-            lambda: self._secondary.synthesize(text, language=language),
+            partial(self._primary.synthesize, text, language=language),
+            partial(self._secondary.synthesize, text, language=language),
         )
 
     def begin_answer(self, *, language: Language) -> SpokenAnswer:
         """See `TextToSpeech.begin_answer`."""
         return FallbackAnswer(
             self._speaking,
-            lambda: self._primary.begin_answer(language=language),
-            lambda: self._secondary.begin_answer(language=language),
+            partial(self._primary.begin_answer, language=language),
+            partial(self._secondary.begin_answer, language=language),
         )

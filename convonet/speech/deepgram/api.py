@@ -15,8 +15,9 @@ import io
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import aiohttp
 import structlog
@@ -28,6 +29,8 @@ from convonet.errors import SpeechUnavailable
 log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
+
+Read: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[Answer]]
 
 CONNECT_TIMEOUT_S = 2.0
 """A connection that is not there by now will not be in time."""
@@ -106,31 +109,46 @@ class DeepgramApi:
         if not is_open and (self._warming is None or self._warming.done()):
             self._warming = asyncio.create_task(self.warm())
 
-    async def post(self, url: URL, body: bytes, content_type: str, *, within_s: float) -> bytes:
-        """The whole answer to a request. Raises `Refusal` and `SpeechUnavailable`."""
+    async def post(
+        self,
+        url: URL,
+        body: bytes,
+        content_type: str,
+        *,
+        read: Read[Answer],
+        within_s: float,
+        gaps_s: float | None = None,
+    ) -> Answer:
+        """The answer to a request, of a second one where that can help, in `within_s` altogether.
 
-        async def attempt() -> bytes:
-            async with await self._answer(url, body, content_type, aiohttp.ClientTimeout()) as response:
-                return await response.read()
+        Args:
+            url: from `url`.
+            body: of the request.
+            content_type: its type.
+            read: what of the answer, such as `whole`.
+            within_s: seconds for all of it.
+            gaps_s: for each wait for more of the answer.
 
-        return await _within(within_s, attempt)
+        Raises:
+            Refusal: Deepgram answers with an error status.
+            SpeechUnavailable: it can't be reached, or does not answer in time.
+        """
+        async with _in_time(within_s):
+            try:
+                return await read(await self._answer(url, body, content_type, gaps_s))
+            except (Refusal, aiohttp.ClientError) as error:
+                delay = _retry_delay(error)
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
+            return await read(await self._answer(url, body, content_type, gaps_s))
 
     async def stream(self, url: URL, body: bytes, content_type: str, *, stall_s: float) -> AsyncGenerator[bytes, None]:
         """The answer to a request as it comes, its first bytes and each gap between them within `stall_s`.
 
         It may be asked for a second time until its first byte. Raises `Refusal` and `SpeechUnavailable`.
         """
-        gaps = aiohttp.ClientTimeout(sock_read=stall_s)
-
-        async def attempt() -> tuple[aiohttp.ClientResponse, bytes]:
-            response = await self._answer(url, body, content_type, gaps)
-            try:
-                return response, await response.content.readany()
-            except BaseException:
-                response.close()
-                raise
-
-        response, first = await _within(stall_s, attempt)
+        response, first = await self.post(url, body, content_type, read=_opening, within_s=stall_s, gaps_s=stall_s)
         async with response:
             if not first:
                 raise SpeechUnavailable("Deepgram answered without audio")
@@ -167,15 +185,13 @@ class DeepgramApi:
             )
         return self._session
 
-    async def _answer(
-        self, url: URL, body: bytes, content_type: str, timeouts: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _answer(self, url: URL, body: bytes, content_type: str, gaps_s: float | None) -> aiohttp.ClientResponse:
         response = await self._http.post(
             url,
             data=io.BytesIO(body),  # aiohttp would send a large `bytes` in one piece, and warn of it
             headers={"Content-Type": content_type},
             allow_redirects=False,
-            timeout=timeouts,
+            timeout=aiohttp.ClientTimeout(sock_read=gaps_s),
         )
         self._used_at = time.monotonic()
         if response.status == HTTPStatus.OK:
@@ -184,18 +200,26 @@ class DeepgramApi:
             raise Refusal(response.status, _code(await response.read()), _retry_after(response.headers))
 
 
-async def _within(seconds: float, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The attempt's answer, of a second one where that can help, in `seconds` altogether."""
+async def whole(response: aiohttp.ClientResponse) -> bytes:
+    """All that an answer holds."""
+    async with response:
+        return await response.read()
+
+
+async def _opening(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResponse, bytes]:
+    """An answer of which the rest is still to come, and the first of it."""
+    try:
+        return response, await response.content.readany()
+    except BaseException:
+        response.close()
+        raise
+
+
+@asynccontextmanager
+async def _in_time(seconds: float) -> AsyncGenerator[None, None]:
     try:
         async with asyncio.timeout(seconds):
-            try:
-                return await attempt()
-            except (Refusal, aiohttp.ClientError) as error:
-                delay = _retry_delay(error)
-                if delay is None:
-                    raise
-            await asyncio.sleep(delay)
-            return await attempt()
+            yield
     except TimeoutError as error:  # aiohttp's own are of this kind, too
         raise SpeechUnavailable(f"Deepgram did not answer in {seconds:g} s") from error
     except aiohttp.ClientError as error:

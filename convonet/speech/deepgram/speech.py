@@ -13,7 +13,7 @@ from convonet.errors import BadAudio, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import ANSWER_RATE, AudioFormat, Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.deepgram.answer import DeepgramAnswer
-from convonet.speech.deepgram.api import DeepgramApi, Refusal
+from convonet.speech.deepgram.api import DeepgramApi, Refusal, whole
 from convonet.speech.deepgram.exchange import Pace
 from convonet.speech.deepgram.listen import query_for, transcript_in
 from convonet.speech.deepgram.sockets import SpeakSockets
@@ -71,7 +71,7 @@ class DeepgramSpeech:
         try:
             with span("listen", kind="client", provider=self.name, model=self._model):
                 answer = await self._api.post(
-                    url, utterance.audio, "application/octet-stream", within_s=self._stt_timeout_s
+                    url, utterance.audio, "application/octet-stream", read=whole, within_s=self._stt_timeout_s
                 )
         except Refusal as error:
             if error.status == 400:
@@ -83,8 +83,9 @@ class DeepgramSpeech:
         """See `TextToSpeech.synthesize`. The voice decides the language."""
         try:
             with span("synthesise", kind="client", provider=self.name, model=self._voice):
+                body = _spoken(speakable(text))
                 audio = await self._api.post(
-                    self._file_url, _spoken(speakable(text)), "application/json", within_s=self._tts_timeout_s
+                    self._file_url, body, "application/json", read=whole, within_s=self._tts_timeout_s
                 )
         except Refusal as error:
             raise error.as_unavailable() from error
