@@ -31,7 +31,7 @@ import structlog
 from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
 from convonet.background import in_background
-from convonet.errors import ConvonetError, ErrorCode, Fenced, StorageError
+from convonet.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import BARGE_INS
 from convonet.metrics.recorder import metrics
@@ -43,7 +43,6 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over import HandOver
 from convonet.sessions.happenings import CallBegan, CallerCame, CallerWent, CallOver, Happening, HumanTalk, TurnOver
 from convonet.sessions.messages import (
-    Acknowledge,
     AnyUtterance,
     CancelTransfer,
     CancelTurn,
@@ -74,6 +73,7 @@ MAILBOX_SIZE = 64
 """Commands that may wait; a connection sends a handful per turn."""
 
 NOBODY_SPOKE = "This call ended because nobody spoke for a while."
+STILL_WORKING = "One moment, I'm still working on what you said."
 LOST_UTTERANCE = "I lost what you said just now. Please say it again."
 
 
@@ -171,12 +171,15 @@ class SessionActor:
 
     # -- what others call
 
-    def post(self, command: Command) -> bool:
-        """Put a command into the mailbox; False when it is full or the session has ended."""
+    def post(self, command: Command) -> None:
+        """Put a command into the mailbox. Raises `ProtocolError` busy when it is full or the session has ended."""
         if self.state is SessionState.ENDED or self._mailbox.qsize() >= MAILBOX_SIZE:
-            return False
+            raise ProtocolError(ErrorCode.BUSY, STILL_WORKING)
         self._mailbox.put_nowait(command)
-        return True
+
+    def acknowledge(self, last_seq: int) -> None:
+        """The client has everything up to `last_seq`: it need not be kept."""
+        self._outbox.acknowledge(last_seq)
 
     async def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:
         """Everything that the client lacks, then all that comes, for one socket; a later attach ends this one."""
@@ -245,23 +248,21 @@ class SessionActor:
         try:
             async with self._patience.limit():
                 while self.state is not SessionState.ENDED:
-                    self._handle(await self._mailbox.get())
+                    await self._handle_next()
         except TimeoutError:
             return True
         return False
 
     # -- one command at a time
 
-    def _handle(self, command: _Mail) -> None:
+    async def _handle_next(self) -> None:
+        command = await self._mailbox.get()
         if self.lease.is_claimed:
             command = _Claimed()
-        if not isinstance(command, Acknowledge):
-            self._patience.renew()
+        self._patience.renew()
         match command:
             case SpokenUtterance() | TypedUtterance():
                 self._take(command)
-            case Acknowledge(last_seq):
-                self._outbox.acknowledge(last_seq)
             case _TurnOver(task):
                 self._turn_over(task)
             case CancelTurn():
@@ -298,7 +299,7 @@ class SessionActor:
         elif len(self._waiting) < MAX_WAITING_UTTERANCES:
             self._waiting.append(utterance)
         else:
-            self._emit(ErrorMessage(code=ErrorCode.BUSY, message="One moment, I'm still working on what you said."))
+            self._emit(ErrorMessage(code=ErrorCode.BUSY, message=STILL_WORKING))
 
     def _has(self, utterance_id: str) -> bool:
         held = [*([self._current] if self._current else []), *self._waiting]

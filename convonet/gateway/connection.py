@@ -41,11 +41,9 @@ from convonet.protocol.client import (
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader, SoundKind
 from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, Reconnect, ServerMessage, Status
 from convonet.sessions.messages import (
-    Acknowledge,
     CancelTransfer,
     CancelTurn,
     Choose,
-    Command,
     Credentials,
     Ended,
     HangUp,
@@ -136,27 +134,23 @@ class CallerConnection:
     # -- from the client
 
     async def _serve_frame(self) -> None:
+        """Do what the client's next frame says; the client is told what is wrong with it."""
         frame = await self._socket.receive()
         try:
-            await self._handle_frame(frame)
+            if not self._rate.allow(1 + len(frame) // self._settings.max_message_bytes):
+                await self._handle_excess(frame)
+            elif isinstance(frame, bytes):
+                self._add_sound(frame)
+            else:
+                await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
-    async def _handle_frame(self, frame: str | bytes) -> None:
-        within_rate = self._rate.allow(1 + len(frame) // self._settings.max_message_bytes)
-        if isinstance(frame, bytes):
-            if within_rate:
-                self._add_binary(frame)
-            else:
-                self._drop()
-        elif within_rate:
-            await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
-        else:
-            await self._handle_excess(frame)
-
-    async def _handle_excess(self, frame: str) -> None:
-        """A message beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
-        message = parse(frame, most_bytes=CONTROL_BYTES) if len(frame) <= CONTROL_BYTES else None
+    async def _handle_excess(self, frame: str | bytes) -> None:
+        """A frame beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
+        message = None
+        if isinstance(frame, str) and len(frame) <= CONTROL_BYTES:
+            message = parse(frame, most_bytes=CONTROL_BYTES)
         if isinstance(message, StopRecording | Cancel | Hangup):
             await self._handle(message)
         else:
@@ -174,8 +168,9 @@ class CallerConnection:
             case StartRecording():
                 await self._start_recording(message)
             case StopRecording():
-                recording, self._require_session().recording = self._require_recording(), None
-                self._post(recording.finish(self._wall_clock()))
+                session, recording = self._require_session(), self._require_recording()
+                session.recording = None
+                session.post(recording.finish(self._wall_clock()))
             case StreamReset():
                 self._require_recording().clear()
             case Authenticate():
@@ -186,32 +181,37 @@ class CallerConnection:
     def _command(
         self, message: TextInput | Cancel | VoiceProviders | TransferRequest | TransferCancel | Hangup
     ) -> None:
+        session = self._require_session()
         match message:
             case TextInput(text=text, utterance_id=utterance_id):
-                self._post(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
+                session.post(TypedUtterance(utterance_id or secrets.token_hex(8), text, self._wall_clock()))
             case Cancel():
-                self._require_session().recording = None
-                self._post(CancelTurn())
+                session.recording = None
+                session.post(CancelTurn())
             case VoiceProviders():
-                self._post(Choose(_preferences(message)))
+                session.post(Choose(_preferences(message)))
             case TransferRequest():
                 # the agent decides about it as if it had been said: it knows who is there, and what to tell them
-                self._post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
+                session.post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
             case TransferCancel():
-                self._post(CancelTransfer())
+                session.post(CancelTransfer())
             case Hangup():
-                self._post(HangUp())
+                session.post(HangUp())
 
-    def _add_binary(self, frame: bytes) -> None:
+    def _add_sound(self, frame: bytes) -> None:
+        """Sound of the utterance in progress, or for the human whom the caller talks with."""
+        if len(frame) > self._settings.max_message_bytes:
+            most = self._settings.max_message_bytes
+            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
         if self._streams:
-            self._add_framed(frame)
+            self._add_framed_sound(frame)
         elif self._line is not None and self._require_session().recording is None:
             self._line.send(frame)
         else:
-            self._record(frame)
+            self._require_recording().add_bytes(frame)
 
-    def _add_framed(self, frame: bytes) -> None:
-        """A binary frame of a client that sends and gets headers."""
+    def _add_framed_sound(self, frame: bytes) -> None:
+        """That of a client that sends and gets headers."""
         try:
             kind = FrameHeader.unpack(frame).kind
         except ValueError as error:
@@ -220,16 +220,10 @@ class CallerConnection:
             case SoundKind.TALK_PCM16:
                 if self._line is not None:
                     self._line.send(frame[HEADER_BYTES:])
-            case SoundKind.CALLER_PCM16 if self._require_recording().format == "pcm16":
-                self._record(frame[HEADER_BYTES:])
+            case SoundKind.CALLER_PCM16 if (recording := self._require_recording()).format == "pcm16":
+                recording.add_bytes(frame[HEADER_BYTES:])
             case _:
                 raise ProtocolError(ErrorCode.BAD_FIELD, "Binary frame: no sound of this kind is expected now.")
-
-    def _record(self, audio: bytes) -> None:
-        if len(audio) > self._settings.max_message_bytes:
-            most = self._settings.max_message_bytes
-            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
-        self._require_recording().add_bytes(audio)
 
     async def _start_recording(self, message: StartRecording) -> None:
         session = self._require_session()
@@ -247,14 +241,10 @@ class CallerConnection:
             await self._send(held.acknowledged())
         await self._send(Status(message="Recording…"))
 
-    def _post(self, command: Command) -> None:
-        if not self._require_session().post(command):
-            raise ProtocolError(ErrorCode.BUSY, "One moment, I'm still working on what you said.")
-
     def _acknowledge(self, last_seq: int | None) -> None:
         if self._session is not None and last_seq is not None and last_seq > self._acknowledged:
             self._acknowledged = last_seq
-            self._session.post(Acknowledge(last_seq))
+            self._session.acknowledge(last_seq)
 
     def _drop(self) -> None:
         if self._session is not None and self._session.recording is not None:

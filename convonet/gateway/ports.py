@@ -46,8 +46,12 @@ class CallerSession(Protocol):
     recording: Recording | None
     """The utterance that is being recorded; it outlives a lost socket."""
 
-    def post(self, command: Command) -> bool:
-        """Give a command; False when the session takes no more now."""
+    def post(self, command: Command) -> None:
+        """Give a command. Raises `ProtocolError` busy when the session takes no more now."""
+        ...
+
+    def acknowledge(self, last_seq: int) -> None:
+        """The client has everything up to `last_seq`."""
         ...
 
     def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:

@@ -91,13 +91,6 @@ class Choose:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledge:
-    """The client has everything up to `last_seq`."""
-
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
 class CancelTransfer:
     """The caller wants no human any more, or has talked enough with one."""
 
@@ -107,7 +100,7 @@ class HangUp:
     """The caller ends the session."""
 
 
-Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | Acknowledge | HangUp
+Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | HangUp
 
 
 @dataclass(frozen=True, slots=True)
