@@ -15,10 +15,10 @@ import asyncio
 import contextlib
 import operator
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Protocol, TypedDict, cast
+from typing import Annotated, TypedDict, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -29,15 +29,21 @@ from convonet.agents.base import AgentEvent, DomainChosen, ToolFinished, ToolSta
 from convonet.agents.call_back import CALL_BACK
 from convonet.agents.domain import Domain
 from convonet.agents.models.base import AssistantMessage, Message, ToolCall, ToolMessage
-from convonet.agents.models.chain import Thought
+from convonet.agents.models.chain import ModelChain, Thought
 from convonet.agents.patience import Patience
-from convonet.agents.router import Route
+from convonet.agents.prompt import model_request
+from convonet.agents.router import Route, Router
 from convonet.agents.skill import QUESTION
 from convonet.agents.steering import STEERING
+from convonet.agents.toolsets import Toolsets
 from convonet.agents.writing import AnswerWriter
+from convonet.auth.tokens import CallerClaims
 from convonet.errors import AgentError
-from convonet.mcp.client import ToolResult
+from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
+from convonet.mcp.server import tool_name
+from convonet.metrics import tools as tool_metrics
+from convonet.tracing.spans import span
 
 MOST_ROUNDS = 6
 """Times that tools may be used in one turn; a caller does not wait for more."""
@@ -51,18 +57,27 @@ READING = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
 GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
 
 
-class Surroundings(Protocol):
-    """What the graph uses of the process; `AgentService` is it."""
+@dataclass(slots=True)
+class Figures:
+    """How many turns are answered now, and what was done so far."""
 
-    def domain(self, name: str) -> Domain: ...
+    answering: int = 0
+    turns: int = 0
+    tool_calls: int = 0
+    tool_failures: int = 0
 
-    def think(
-        self, turn: TurnContext, route: Route, messages: list[Message]
-    ) -> AsyncGenerator[str | Thought, None]: ...
 
-    def steer(self, turn: TurnContext, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]: ...
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all turns of a process share."""
 
-    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall) -> ToolResult: ...
+    domains: Mapping[str, Domain]
+    """By name, with that of the sentences which belong to none."""
+    router: Router
+    models: ModelChain
+    tools: ToolBox
+    toolsets: Toolsets
+    figures: Figures = field(default_factory=Figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,12 @@ class TurnContext:
     ahead: Ahead[str | Thought] | None = None
     """The first answer of the model, where it was asked already."""
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+
+    @property
+    def claims(self) -> CallerClaims:
+        """For whom the turn's tools are called."""
+        caller, turn_id = self.request.caller, self.request.turn_id
+        return CallerClaims(caller.user_id, caller.user_name, str(self.now.tzinfo), turn_id, self.request.session_id)
 
 
 class TurnState(TypedDict, total=False):
@@ -125,6 +146,17 @@ def build_graph() -> TurnGraph:
     return graph.compile()
 
 
+async def think(turn: TurnContext, route: Route, messages: list[Message]) -> AsyncGenerator[str | Thought, None]:
+    """A model's answer, with the tools of the route's domain; without any while their server is down."""
+    domain, models = turn.around.domains[route.domain], turn.around.models
+    tools = await turn.around.toolsets.of(domain)
+    asked = model_request(domain, turn.request, turn.now, route.suggested, messages, tools)
+    preferred = turn.request.provider or turn.request.caller.llm_provider
+    async with contextlib.aclosing(models.think(asked, turn.tried, preferred)) as parts:
+        async for part in parts:
+            yield part
+
+
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     with _writer(state, runtime) as writer:
         writer.say(state["route"].text)
@@ -136,7 +168,7 @@ async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     if turn.ahead is not None and not state["rounds"]:
         answering = turn.ahead.items()
     else:
-        answering = turn.around.think(turn, state["route"], state["messages"])
+        answering = think(turn, state["route"], state["messages"])
     thought: Thought | None = None
     with _writer(state, runtime) as writer:
         async with contextlib.aclosing(answering) as parts:
@@ -183,16 +215,16 @@ async def _after_tools(state: TurnState) -> str:
 
 async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn, route, calls = runtime.context, state["route"], _calls(state)
-    domain = turn.around.domain(route.domain)
+    domain = turn.around.domains[route.domain]
     has_read = any(isinstance(said, ToolMessage) and said.tool not in STEERING for said in state["messages"])
     with _writer(state, runtime) as writer:
         async with asyncio.TaskGroup() as group:
-            working = [group.create_task(_use_tool(runtime, domain, c)) for c in calls if c.name not in STEERING]
+            working = [group.create_task(_use_tool(turn, domain, c)) for c in calls if c.name not in STEERING]
     results = [task.result() for task in working]
     done = [domain.label(result.tool) for result in results if _changed(result)]
     for call in calls:
         if call.name in STEERING:
-            route, told = turn.around.steer(turn, route, call, has_read=has_read)
+            route, told = turn.around.router.steered(turn.request, route, call, has_read=has_read)
             results.append(ToolMessage(call.id, call.name, True, told))
     if route.agent_type != state["route"].agent_type:
         turn.emit(DomainChosen(route.agent_type))
@@ -204,14 +236,27 @@ def _changed(result: ToolMessage) -> bool:
     return result.ok and not result.tool.startswith(READING)
 
 
-async def _use_tool(runtime: Runtime[TurnContext], domain: Domain, call: ToolCall) -> ToolMessage:
-    turn, label = runtime.context, domain.label(call.name)
+async def _use_tool(turn: TurnContext, domain: Domain, call: ToolCall) -> ToolMessage:
+    around, label = turn.around, domain.label(call.name)
     async with turn.slots:
         turn.emit(ToolStarted(call.id, call.name, label, call.arguments))
-        started = time.perf_counter()
-        result = await turn.around.call_tool(turn, domain, call)
-        spent = round((time.perf_counter() - started) * 1000, 2)
-        turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, spent))
+        began = time.perf_counter()
+        with span("execute_tool", kind="client", tool=tool_name(call.name)) as calling:
+            calling.words(arguments=call.arguments)
+            result = around.toolsets.made_up(domain, call.name) or await around.tools.call(
+                domain.name,
+                call.name,
+                call.arguments,
+                claims=turn.claims,
+                idempotency_key=turn.effects.key(domain.name, call.name, call.arguments),
+            )
+            calling.status = "success" if result.ok else "failed"
+            calling.words(result=result.text)
+        spent_s = time.perf_counter() - began
+        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=spent_s)
+        around.figures.tool_calls += 1
+        around.figures.tool_failures += not result.ok
+        turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, round(1000 * spent_s, 2)))
     return ToolMessage(call.id, call.name, result.ok, result.text, result.data)
 
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,26 +20,22 @@ from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, TurnReques
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain, all_domains
-from convonet.agents.graph import TurnContext, TurnState, build_graph
+from convonet.agents.graph import Surroundings, TurnContext, TurnState, build_graph, think
 from convonet.agents.models import chosen_models
-from convonet.agents.models.base import ChosenModel, Message, Tool, ToolCall, Toolset
-from convonet.agents.models.chain import Limits, ModelChain, Thought
+from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.chain import Limits, ModelChain
 from convonet.agents.models.health import ProviderHealth
-from convonet.agents.models.tools import plain_schema
 from convonet.agents.patience import FILLER_AFTER_S, Patience
-from convonet.agents.prompt import conversation, model_request
+from convonet.agents.prompt import conversation
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
-from convonet.agents.steering import steering_tools
-from convonet.auth.tokens import CallerClaims
+from convonet.agents.toolsets import Toolsets
 from convonet.clock import Clock, utc_now
 from convonet.errors import AgentError, AgentTimeout, ConvonetError
-from convonet.mcp.client import ToolBox, ToolResult, no_such_tool
+from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
-from convonet.mcp.server import tool_name
 from convonet.mcp.streamable_http import named_tool_servers
-from convonet.metrics import tools as tool_metrics
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
@@ -64,68 +59,53 @@ class AgentService:
     ) -> None:
         """`tools` are the tool servers; default: those at the address that the settings name."""
         found = all_domains() if domains is None else tuple(domains)
-        self._of_callers = found
-        self._domains = {domain.name: domain for domain in (*found, general.general_domain(found))}
-        self._departments = Departments.of(settings)
-        skills = {name: domain.skill for name, domain in self._domains.items()}
-        self._models = ModelChain(
+        everything = {domain.name: domain for domain in (*found, general.general_domain(found))}
+        skills = {name: domain.skill for name, domain in everything.items()}
+        departments = Departments.of(settings)
+        chain = ModelChain(
             chosen_models(settings, skills) if models is None else models,
             Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
         )
-        self._router = Router(found, self._departments, hosted=self._models.has_hosted, region=settings.phone_region)
-        self._toolsets: dict[str, Toolset] = {}
-        self._tools = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        self._around = Surroundings(
+            everything,
+            Router(found, departments, hosted=chain.has_hosted, region=settings.phone_region),
+            chain,
+            box,
+            Toolsets(box, found, departments, steers=chain.has_hosted),
+        )
+        self._of_callers = found
         self._graph = build_graph()
         self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
-        self._at_work = 0
-        self._turns = 0
-        self._tool_calls = 0
-        self._tool_failures = 0
 
     def figures(self) -> Mapping[str, float]:
         """Turns at work now and so far, tool calls and models' failures so far."""
-        return {
-            "answering": self._at_work,
-            "turns": self._turns,
-            "tool_calls": self._tool_calls,
-            "tool_failures": self._tool_failures,
-            "model_failures": sum(model.failures for model in self.models()),
-        }
+        return {**asdict(self._around.figures), "model_failures": sum(model.failures for model in self.models())}
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
-        self._at_work += 1
-        self._turns += 1
-        try:
-            async with contextlib.aclosing(self._turn(request)) as events:
-                async for event in events:
-                    yield event
-        finally:
-            self._at_work -= 1
-
-    async def _turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        began = asyncio.get_running_loop().time()
+        ends_at = asyncio.get_running_loop().time() + self._turn_timeout_s
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
         tried: set[str] = set()
         patience, effects = Patience(FILLER_AFTER_S), EffectKeys(request.turn_id)
-        with _traced(request) as answering:
-            for said in self._router.parts(request, now):
+        with self._counted(), _traced(request) as answering:
+            for said in self._around.router.parts(request, now):
                 if state:
                     patience.heard(" ")
                     yield TextDelta(" ")
                 events: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
                 part = _part_of(request, said, state)
-                context = TurnContext(part, now, self, patience, tried, effects, events.put_nowait)
-                route = await self._route(context)
+                turn = TurnContext(part, now, self._around, patience, tried, effects, events.put_nowait)
+                route = await self._route(turn)
                 async with AsyncExitStack() as working:
-                    context = await self._ask_ahead(context, route, working)
+                    turn = await self._ask_ahead(turn, route, working)
                     yield DomainChosen(route.agent_type)
-                    running = self._run(context, route, state, working)
+                    running = self._run(turn, route, state, working)
                     running.add_done_callback(partial(_end, events))
-                    while (event := await _next(events, began + self._turn_timeout_s)) is not None:
+                    while (event := await _next(events, ends_at)) is not None:
                         yield event
                     state = _state_of(running)
                 if state["route"].department or state["route"].call_back:
@@ -144,115 +124,56 @@ class AgentService:
         """
         if self._is_warm:
             return True
-        await self._router.warm_up()
+        await self._around.router.warm_up()
         for domain in self._of_callers:
-            await self._toolset(domain)
+            await self._around.toolsets.of(domain)
             domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
-        self._models.warm_up()
-        self._is_warm = all(domain.name in self._toolsets for domain in self._of_callers)
+        self._around.models.warm_up()
+        self._is_warm = self._around.toolsets.know_all()
         return self._is_warm
 
     def models(self) -> tuple[ProviderHealth, ...]:
         """The models in the order in which they are asked, and how they are doing."""
-        return self._models.health()
+        return self._around.models.health()
 
     async def close(self) -> None:
         """Close the connections to the models and the tools."""
-        await self._models.close()
-        await self._tools.close()
+        await self._around.models.close()
+        await self._around.tools.close()
 
-    # -- what the graph uses
-
-    def domain(self, name: str) -> Domain:
-        """The domain of that name."""
-        return self._domains[name]
-
-    async def think(
-        self, turn: TurnContext, route: Route, messages: list[Message]
-    ) -> AsyncGenerator[str | Thought, None]:
-        """A model's answer, with the tools of the route's domain; without any while their server is down."""
-        domain = self._domains[route.domain]
-        tools = await self._toolset(domain)
-        asked = model_request(domain, turn.request, turn.now, route.suggested, messages, tools)
-        preferred = turn.request.provider or turn.request.caller.llm_provider
-        async with contextlib.aclosing(self._models.think(asked, turn.tried, preferred)) as parts:
-            async for part in parts:
-                yield part
-
-    def steer(self, turn: TurnContext, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
-        """Where a model's steering tool leads, and what the model is told of that."""
-        return self._router.steered(turn.request, route, call, has_read=has_read)
-
-    async def call_tool(self, turn: TurnContext, domain: Domain, call: ToolCall) -> ToolResult:
-        """Call a tool for the turn's caller."""
-        caller, turn_id = turn.request.caller, turn.request.turn_id
-        claims = CallerClaims(caller.user_id, caller.user_name, str(turn.now.tzinfo), turn_id, turn.request.session_id)
-        began = time.perf_counter()
-        with span("execute_tool", kind="client", tool=tool_name(call.name)) as calling:
-            calling.words(arguments=call.arguments)
-            result = self._made_up(domain, call.name) or await self._tools.call(
-                domain.name,
-                call.name,
-                call.arguments,
-                claims=claims,
-                idempotency_key=turn.effects.key(domain.name, call.name, call.arguments),
-            )
-            calling.status = "success" if result.ok else "failed"
-            calling.words(result=result.text)
-        if not self._tools.knows(domain.name):
-            # the server has changed: a model is told its tools anew
-            self._toolsets.pop(domain.name, None)
-        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=time.perf_counter() - began)
-        self._tool_calls += 1
-        self._tool_failures += not result.ok
-        return result
-
-    def _made_up(self, domain: Domain, tool: str) -> ToolResult | None:
-        """What a model is told that has made up a tool; None when there is one of that name, or nobody knows."""
-        known = self._toolsets.get(domain.name)
-        names = [one.name for one in known.tools] if known else [tool]
-        return None if tool in names else no_such_tool(tool, names)
-
-    async def _toolset(self, domain: Domain) -> Toolset:
-        """The domain's tools; a hosted model may steer the turn besides."""
-        if domain.name in self._toolsets:
-            return self._toolsets[domain.name]
-        steering: tuple[Tool, ...] = ()
-        if self._models.has_hosted:
-            steering = steering_tools(domain, self._of_callers, self._departments.names, self._departments.fallback)
+    @contextlib.contextmanager
+    def _counted(self) -> Generator[None, None, None]:
+        figures = self._around.figures
+        figures.answering += 1
+        figures.turns += 1
         try:
-            specs = [] if domain.name == general.NAME else await self._tools.list_tools(domain.name)
-        except ConnectionError:
-            log.warning("tools_unknown", server=domain.name)
-            return Toolset(f"{domain.name}, unreachable", steering)
-        tool_metrics.begin(domain.name, [spec.name for spec in specs])
-        own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in specs)
-        self._toolsets[domain.name] = Toolset(domain.name, (*own, *steering))
-        return self._toolsets[domain.name]
+            yield
+        finally:
+            figures.answering -= 1
 
     async def _route(self, turn: TurnContext) -> Route:
         with span("route") as routing:
-            route = await self._router.route(turn.request, turn.now)
+            route = await self._around.router.route(turn.request, turn.now)
             routing.set(route=route.kind, agent_type=route.agent_type)
         log.debug("routed", kind=route.kind, agent_type=route.agent_type)
         return route
 
-    async def _ask_ahead(self, context: TurnContext, route: Route, working: AsyncExitStack) -> TurnContext:
+    async def _ask_ahead(self, turn: TurnContext, route: Route, working: AsyncExitStack) -> TurnContext:
         """Ask a hosted model before the graph begins, and wait until the question has left."""
-        if route.kind != "domain" or not self._models.has_hosted:
-            return context
-        ahead = Ahead(self.think(context, route, conversation(context.request)))
+        if route.kind != "domain" or not self._around.models.has_hosted:
+            return turn
+        ahead = Ahead(think(turn, route, conversation(turn.request)))
         working.push_async_callback(ahead.close)
         await asyncio.sleep(ASKED_WITHIN_S)
-        return replace(context, ahead=ahead)
+        return replace(turn, ahead=ahead)
 
     def _run(
-        self, context: TurnContext, route: Route, before: TurnState, working: AsyncExitStack
+        self, turn: TurnContext, route: Route, before: TurnState, working: AsyncExitStack
     ) -> asyncio.Task[TurnState]:
         """Run the graph as long as `working` is open; what adds up goes on from `before`."""
         start: TurnState = {
             "route": route,
-            "messages": conversation(context.request) if route.kind == "domain" else [],
+            "messages": conversation(turn.request) if route.kind == "domain" else [],
             "rounds": 0,
             "answer": f"{before['answer']} " if before else "",
             "meant": f"{before['meant']} " if before else "",
@@ -263,7 +184,7 @@ class AgentService:
         if "model" in before:
             # whose tokens these are, where the rest of the turn needs no model
             start |= {"provider": before["provider"], "model": before["model"]}
-        running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=context))  # type: ignore[arg-type]
+        running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
         # what cancels the nodes at work
         working.push_async_callback(_stop, running)
         return running

@@ -71,10 +71,6 @@ class ToolBox:
             self._specs[server] = [ToolSpec(t.name, t.description or "", t.input_schema) for t in listed]
         return self._specs[server]
 
-    def knows(self, server: str) -> bool:
-        """Whether its tools are listed, and are still what it has as far as we know."""
-        return server in self._specs
-
     async def call(
         self, server: str, tool: str, arguments: dict[str, object], *, claims: CallerClaims, idempotency_key: str
     ) -> ToolResult:

@@ -54,25 +54,21 @@ class ToolReplicas:
         asked = with_metadata(
             params, server=server, claims=claims, secret=self._secret, traceparent=current_traceparent()
         )
-        try:
-            return await self._answer(method, asked)
-        except RpcError as error:
-            raise MCPError(error.code, error.message, error.data) from None
-        except NoReplica as error:
-            raise ToolsUnavailable(f"tools: {error}") from None
-
-    async def _answer(self, method: str, params: Message) -> Message:
         questions: list[Question] = []
         try:
             while True:
                 if (replica := self.pool.choose({question.replica for question in questions})) is not None:
-                    questions.append(replica.ask(method, params))
+                    questions.append(replica.ask(method, asked))
                 elif all(question.is_lost for question in questions):
                     await self.pool.wait_for_any()
                     continue
                 if (answer := await self._first_answer(questions, replica)) is not None:
                     return answer
                 self.pool.miss()
+        except RpcError as error:
+            raise MCPError(error.code, error.message, error.data) from None
+        except NoReplica as error:
+            raise ToolsUnavailable(f"tools: {error}") from None
         finally:
             for question in questions:
                 question.replica.give_up(question)

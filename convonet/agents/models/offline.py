@@ -7,7 +7,7 @@ rules need beyond that (time, memory of open questions) is in the request's brie
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from convonet.agents.models.base import (
     AssistantMessage,
@@ -45,24 +45,22 @@ class OfflineModel:
 
     async def answer(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
         """See `ChatModel.answer`."""
-        for part in self._parts(request):
-            yield part
-
-    async def close(self) -> None:
-        """See `ChatModel.close`: nothing is open."""
-
-    def _parts(self, request: ModelRequest) -> Iterable[Part]:
         briefing = request.briefing
         if briefing is None:
             raise AgentError("the rules answer turns only")
         said, since = _turn_of(request.messages)
         if len(said) > MOST_CHARACTERS:
-            return [TextPart(TOO_LONG)]
-        if told := _told_by_tools_of_another(since):
-            return [TextPart(told)]
-        turn = SkillTurn(said, briefing.now, briefing.memory, _outcomes(since), briefing.suggested)
-        step = self._skills[briefing.domain].step(turn)
-        return _step_parts(step, {tool.name for tool in request.tools.tools}, turn)
+            yield TextPart(TOO_LONG)
+        elif told := _told_by_tools_of_another(since):
+            yield TextPart(told)
+        else:
+            turn = SkillTurn(said, briefing.now, briefing.memory, _outcomes(since), briefing.suggested)
+            step = self._skills[briefing.domain].step(turn)
+            for part in _step_parts(step, {tool.name for tool in request.tools.tools}, turn):
+                yield part
+
+    async def close(self) -> None:
+        """See `ChatModel.close`: nothing is open."""
 
 
 def _turn_of(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
