@@ -328,7 +328,6 @@ class SessionActor:
         turn_id = self.conversation.turn_id_of(utterance.utterance_id)
         turn = Turn(
             turn_id,
-            utterance,
             self.conversation,
             in_flight,
             self._services,
@@ -338,7 +337,7 @@ class SessionActor:
         )
         self.lease.save()
         with structlog.contextvars.bound_contextvars(turn_id=turn_id):
-            self._begin(turn.run())
+            self._begin(turn.run(utterance))
 
     def _begin(self, work: Coroutine[None, None, TurnOutcome | None]) -> None:
         self.state = SessionState.THINKING

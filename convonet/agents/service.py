@@ -103,7 +103,10 @@ class AgentService:
                 async with AsyncExitStack() as working:
                     turn = await self._ask_ahead(turn, route, working)
                     yield DomainChosen(route.agent_type)
-                    running = self._run(turn, route, state, working)
+                    start = _start_of(part, route, state)
+                    running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
+                    # what cancels the nodes at work
+                    working.push_async_callback(_stop, running)
                     running.add_done_callback(partial(_end, events))
                     while (event := await _next(events, ends_at)) is not None:
                         yield event
@@ -167,28 +170,6 @@ class AgentService:
         await asyncio.sleep(ASKED_WITHIN_S)
         return replace(turn, ahead=ahead)
 
-    def _run(
-        self, turn: TurnContext, route: Route, before: TurnState, working: AsyncExitStack
-    ) -> asyncio.Task[TurnState]:
-        """Run the graph as long as `working` is open; what adds up goes on from `before`."""
-        start: TurnState = {
-            "route": route,
-            "messages": conversation(turn.request) if route.kind == "domain" else [],
-            "rounds": 0,
-            "answer": f"{before['answer']} " if before else "",
-            "meant": f"{before['meant']} " if before else "",
-            "done": before.get("done", []),
-            "tokens_in": before.get("tokens_in", 0),
-            "tokens_out": before.get("tokens_out", 0),
-        }
-        if "model" in before:
-            # whose tokens these are, where the rest of the turn needs no model
-            start |= {"provider": before["provider"], "model": before["model"]}
-        running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
-        # what cancels the nodes at work
-        working.push_async_callback(_stop, running)
-        return running
-
 
 @contextlib.contextmanager
 def _traced(request: TurnRequest) -> Generator[Span, None, None]:
@@ -213,6 +194,24 @@ def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
         return replace(request, transcript=said)
     memory = before.get("memory", request.memory)
     return replace(request, transcript=said, memory=memory, agent_type=before["route"].agent_type)
+
+
+def _start_of(request: TurnRequest, route: Route, before: TurnState) -> TurnState:
+    """With what the graph begins; what adds up goes on from `before`."""
+    start: TurnState = {
+        "route": route,
+        "messages": conversation(request) if route.kind == "domain" else [],
+        "rounds": 0,
+        "answer": f"{before['answer']} " if before else "",
+        "meant": f"{before['meant']} " if before else "",
+        "done": before.get("done", []),
+        "tokens_in": before.get("tokens_in", 0),
+        "tokens_out": before.get("tokens_out", 0),
+    }
+    if "model" in before:
+        # whose tokens these are, where the rest of the turn needs no model
+        start |= {"provider": before["provider"], "model": before["model"]}
+    return start
 
 
 async def _next(events: asyncio.Queue[AgentEvent | None], deadline: float) -> AgentEvent | None:

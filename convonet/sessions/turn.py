@@ -68,7 +68,6 @@ class Turn:
     def __init__(
         self,
         turn_id: TurnId,
-        utterance: AnyUtterance,
         conversation: Conversation,
         in_flight: TurnInFlight,
         services: Services,
@@ -79,7 +78,6 @@ class Turn:
     ) -> None:
         """`in_flight` is this turn in the conversation's checkpoint."""
         self._turn_id = turn_id
-        self._utterance = utterance
         self._conversation = conversation
         self._in_flight = in_flight
         self._services = services
@@ -104,8 +102,8 @@ class Turn:
         self._said_before = in_flight.said
         self._final: Final | None = None
 
-    async def run(self) -> TurnOutcome:
-        """Run the turn to its end. Failures are told to the caller in words, on screen and aloud.
+    async def run(self, utterance: AnyUtterance) -> TurnOutcome:
+        """Answer what the caller said. Failures are told to the caller in words, on screen and aloud.
 
         Raises `Fenced` when a newer copy of the session has the caller.
         """
@@ -113,10 +111,10 @@ class Turn:
             self._log.mark("begun_ms")
             self._emit_start()
             try:
-                if isinstance(self._utterance, SpokenUtterance):
-                    await self._recognize(self._utterance)
+                if isinstance(utterance, SpokenUtterance):
+                    await self._recognize(utterance)
                 else:
-                    self._log.heard(self._utterance.text, self._in_flight.stt_provider)
+                    self._log.heard(utterance.text, self._in_flight.stt_provider)
                 log.debug("heard", words=self._log.transcript)
                 self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
                 await self._hold.confirm_if_known()
@@ -160,8 +158,8 @@ class Turn:
         self._emit(
             ProcessingStart(
                 turn_id=self._turn_id,
-                started_at_ts=self._utterance.ended_at,
-                utterance_id=self._utterance.utterance_id,
+                started_at_ts=self._in_flight.ended_at,
+                utterance_id=self._in_flight.utterance_id,
                 turn_number=self._audio.turn_number,
             )
         )
