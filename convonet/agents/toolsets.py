@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import structlog
@@ -32,6 +33,7 @@ class Toolsets:
         self._steers = steers
         self._made: dict[str, tuple[list[ToolSpec], Toolset]] = {}
         """By domain, with the list of which each was made."""
+        self._numbers = itertools.count(1)
 
     async def of(self, domain: Domain) -> Toolset:
         """The domain's tools; none of its own while their server can't be reached."""
@@ -44,7 +46,9 @@ class Toolsets:
         if known is None or known[0] is not listed:
             tool_metrics.begin(domain.name, [spec.name for spec in listed])
             own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in listed)
-            known = self._made[domain.name] = listed, Toolset(domain.name, (*own, *self._steering(domain)))
+            # not only the domain's name: the same name means the same tools
+            name = f"{domain.name} {next(self._numbers)}"
+            known = self._made[domain.name] = listed, Toolset(name, (*own, *self._steering(domain)))
         return known[1]
 
     def made_up(self, domain: Domain, tool: str) -> ToolResult | None:

@@ -53,6 +53,10 @@ class Work:
             await asyncio.sleep(0)
         return {"counted": until}
 
+    async def tell(self, request, text, times):
+        request.emit({"text": text * times})
+        return {}
+
     async def fail(self, _, code):
         raise RpcError(code, "no such thing", {"why": "it is odd"})
 
@@ -180,6 +184,7 @@ async def test_messages_of_any_length_come_whole(replica, times):
         ("fail", {"code": -32601}, -32601, "no such thing", {"why": "it is odd"}),
         ("crash", {}, CRASHED.code, CRASHED.message, None),
         ("echo", {"text": "hello", "times": 1_000_000}, TOO_LONG.code, TOO_LONG.message, None),
+        ("tell", {"text": "hello", "times": 1_000_000}, TOO_LONG.code, TOO_LONG.message, None),
     ],
 )
 async def test_what_has_no_result_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
