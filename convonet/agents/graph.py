@@ -58,7 +58,7 @@ GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller part
 
 
 @dataclass(slots=True)
-class Figures:
+class Counters:
     """How many turns are answered now, and what was done so far."""
 
     answering: int = 0
@@ -77,7 +77,7 @@ class Surroundings:
     models: ModelChain
     tools: ToolBox
     toolsets: Toolsets
-    figures: Figures = field(default_factory=Figures)
+    counters: Counters = field(default_factory=Counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +254,8 @@ async def _use_tool(turn: TurnContext, domain: Domain, call: ToolCall) -> ToolMe
             calling.words(result=result.text)
         spent_s = time.perf_counter() - began
         tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=spent_s)
-        around.figures.tool_calls += 1
-        around.figures.tool_failures += not result.ok
+        around.counters.tool_calls += 1
+        around.counters.tool_failures += not result.ok
         turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, round(1000 * spent_s, 2)))
     return ToolMessage(call.id, call.name, result.ok, result.text, result.data)
 

@@ -82,7 +82,7 @@ class AgentService:
 
     def figures(self) -> Mapping[str, float]:
         """Turns at work now and so far, tool calls and models' failures so far."""
-        return {**asdict(self._around.figures), "model_failures": sum(model.failures for model in self.models())}
+        return {**asdict(self._around.counters), "model_failures": sum(model.failures for model in self.models())}
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
@@ -146,13 +146,13 @@ class AgentService:
 
     @contextlib.contextmanager
     def _counted(self) -> Generator[None, None, None]:
-        figures = self._around.figures
-        figures.answering += 1
-        figures.turns += 1
+        counters = self._around.counters
+        counters.answering += 1
+        counters.turns += 1
         try:
             yield
         finally:
-            figures.answering -= 1
+            counters.answering -= 1
 
     async def _route(self, turn: TurnContext) -> Route:
         with span("route") as routing:
