@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from convonet.errors import SettingsError
-from deployments.cluster import capacity, environment, generated, ports, references, schemas, site, timing, versions
+from deployments.cluster import (
+    capacity,
+    choices,
+    environment,
+    generated,
+    ports,
+    references,
+    schemas,
+    site,
+    timing,
+    versions,
+)
 from deployments.cluster.manifests import read_manifests
 from deployments.cluster.tree import Tree
 
@@ -32,7 +43,7 @@ def _rule_faults(root: Path, *, is_example: bool) -> list[str]:
     found = list(generated.stale(root))
     as_shipped, with_all = Tree.read(root), Tree.read(root, COMPONENTS)
     for tree in (as_shipped, with_all):
-        for rules in (references, timing, ports, capacity, versions):
+        for rules in (references, timing, ports, capacity, versions, choices):
             found += rules.faults(tree)
     found += environment.faults(with_all, is_example=is_example)
     if not is_example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,28 @@ def _as_object(core_type: str, part: Object) -> Object:
 
 
 def _core_faults(one: Manifest, body: Object, where: str) -> Iterator[str]:
+    try:
+        error = _core_error(json.dumps(body))
+    except LookupError:
+        raise SettingsError(f"{one}: no schema of this kind is known; add one to {SCHEMAS}") from None
+    if error is not None:
+        yield _sentence(one, error, where)
+
+
+@cache
+def _core_error(body: str) -> ValidationError | None:
+    """What is wrong with an object, given as JSON, of a kind of Kubernetes' own. Raises `LookupError` for others."""
     # a development tool of 22 MB: the product itself does without
     import kubernetes_validate
 
     try:
-        kubernetes_validate.validate(body, KUBERNETES, strict=True)
-    except kubernetes_validate.SchemaNotFoundError:
-        raise SettingsError(f"{one}: no schema of this kind is known; add one to {SCHEMAS}") from None
+        kubernetes_validate.validate(json.loads(body), KUBERNETES, strict=True)
+    except kubernetes_validate.SchemaNotFoundError as error:
+        raise LookupError(error.message) from None
     except kubernetes_validate.ValidationError as error:
-        yield _sentence(one, error, where)
+        found: ValidationError = error
+        return found
+    return None
 
 
 def _sentence(one: Manifest, error: ValidationError, where: str) -> str:

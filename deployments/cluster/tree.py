@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.cluster.manifests import CLUSTER, Manifests, Object, Pod, ray_pods, read_manifests, serve_service_of
+from deployments.cluster.manifests import Manifests, Object, Pod, ray_pods, read_manifests, serve_service_of
 from deployments.config_check import parse_config
 
 
@@ -21,8 +21,11 @@ class Tree:
     def read(cls, root: Path, components: tuple[str, ...] = ()) -> Tree:
         """Raises `SettingsError` when there is nothing that could be looked at."""
         manifests = read_manifests(root, components)
-        text = str(manifests.product.body.get("spec", {}).get("serveConfigV2", ""))
-        return cls(root, manifests, parse_config(text, f"serveConfigV2 of {CLUSTER}"))
+        configs = {
+            one.name: parse_config(str(one.body["spec"].get("serveConfigV2", "")), f"serveConfigV2 of {one.file}")
+            for one in manifests.of_kind("RayService")
+        }
+        return cls(root, manifests, configs[manifests.product.name])
 
     @property
     def spec(self) -> Object:

@@ -6,6 +6,8 @@ import pytest
 
 from deployments.cluster import generated
 from deployments.cluster.check import find_faults
+from deployments.cluster.manifests import read_file, read_manifests
+from deployments.cluster.tree import Tree
 from deployments.launch.steps import ROOT
 
 FILES = ("cluster.yaml", "kustomization.yaml", "serve_config.yaml", "ray.env", "requirements.lock")
@@ -137,7 +139,15 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (SEED, "0.1.0-ray", "0.2.0-ray", "must have one image"),
         (MONITORING, "namespace: convonet", "namespace: default", "it is in the namespace default"),
         ("k8s/llm/llm.yaml", "name: convonet-llm\n", f"name: {'x' * 48}\n", "the name has 48 characters; shorten it"),
+        # what was chosen
+        (CLUSTER, "mode: token", "mode: disabled", "authOptions.mode must be token"),
+        (CLUSTER, "backend: redis", "externalStorageNamespace: convonet", "remove externalStorageNamespace"),
+        (CLUSTER, "type: NewCluster", "type: None", "upgradeStrategy is None; it must be NewCluster"),
+        (CLUSTER, 'safe-to-evict: "false"', 'safe-to-evict: "true"', 'safe-to-evict must be "false"'),
+        (CLUSTER, "whenUnsatisfiable: DoNotSchedule", "whenUnsatisfiable: ScheduleAnyway", "spread the pods over"),
+        (CLUSTER, "excludeHeadPodFromServeSvc: true", "excludeHeadPodFromServeSvc: false", "calls through the head"),
         # what Serve would ignore in silence
+        ("k8s/llm/llm.yaml", "import_path:", "import_pth:", "serveConfigV2 of k8s/llm/llm.yaml"),
         (OVERLAY, "max_replicas_per_node: 2", "max_replica_per_node: 2", "unknown key"),
     ],
 )  # fmt: skip
@@ -211,8 +221,6 @@ def test_when_all_is_set_nothing_is_left_to_say(tree):
 
 
 def test_the_switch_adds_a_second_ray_service_and_tells_the_product_of_it(tree):
-    from deployments.cluster.tree import Tree
-
     off = Tree.read(tree)
     change(tree, "kustomization.yaml", "# components:\n#   - k8s/llm", "components:\n  - k8s/llm")
     on = Tree.read(tree)
@@ -222,6 +230,12 @@ def test_the_switch_adds_a_second_ray_service_and_tells_the_product_of_it(tree):
         variables = {one["name"]: one.get("value") for one in pod.ray_container["env"]}
         assert variables["LLM_BASE_URL"] == "http://convonet-llm-serve-svc:8000/llm/v1"
     assert find_faults(tree) == []
+
+
+def test_the_examples_of_the_stores_are_yaml_and_in_no_kustomization(tree):
+    stores = {one.kind for one in read_file(tree / "k8s/examples/stores.yaml", tree)}
+    assert stores == {"SQLInstance", "SQLDatabase", "RedisInstance"}
+    assert not stores & {one.kind for one in read_manifests(tree).all}
 
 
 def test_what_of_kustomize_is_not_understood_is_said(tree):
