@@ -33,6 +33,7 @@ def faults(tree: Tree) -> Iterator[str]:
     yield from _clusters_end(tree)
     for pod in tree.workers:
         yield from _pods_end(pod)
+        yield from _replicas_end(tree, pod)
 
 
 def _socket_life(tree: Tree) -> Iterator[str]:
@@ -89,8 +90,7 @@ def _pods_end(pod: Pod) -> Iterator[str]:
             f"{pod}: preStop must sleep for {PRE_STOP_S} s at least, as 15: until the load balancer has forgotten the "
             "pod, callers who are moved come back to it."
         )
-    variables = {one["name"]: one.get("value") for one in pod.ray_container.get("env", ())}
-    drain = float(variables.get("RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") or 30)
+    drain = _drain_s(pod)
     if drain + pause + BEFORE_KILL_S > grace:
         yield (
             f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S ({drain:.0f} s) after preStop ({pause:.0f} s) leaves less "
@@ -101,6 +101,23 @@ def _pods_end(pod: Pod) -> Iterator[str]:
             f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S is {drain:.0f} s, so Ray ends calls long before the pod has "
             f"to; set it to {grace - 60}."
         )
+
+
+def _replicas_end(tree: Tree, pod: Pod) -> Iterator[str]:
+    for application in tree.serve_config["applications"]:
+        for deployment in application["deployments"]:
+            stop = deployment.get("graceful_shutdown_timeout_s", 20)
+            if stop + BEFORE_KILL_S > _drain_s(pod):
+                yield (
+                    f"k8s/serve_overlay.yaml: {deployment['name']} may take {stop} s to stop, and Ray waits for "
+                    f"{_drain_s(pod):.0f} s when a pod goes; lower graceful_shutdown_timeout_s."
+                )
+
+
+def _drain_s(pod: Pod) -> float:
+    """How long Ray waits for a node to become empty."""
+    variables = {one["name"]: one.get("value") for one in pod.ray_container.get("env", ())}
+    return float(variables.get("RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") or 30)
 
 
 def pre_stop_s(container: Object) -> float:

@@ -102,6 +102,7 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (POLICIES, "timeoutSec: 7200", "timeoutSec: 3600", "ends every call at that age"),
         (POLICIES, "drainingTimeoutSec: 3600", "drainingTimeoutSec: 60", "drainingTimeoutSec is 60"),
         ("ray.env", "HARD_STOP_AFTER_S=3600", "HARD_STOP_AFTER_S=120", "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S is 120"),
+        (OVERLAY, "shutdown_timeout_s: 900", "shutdown_timeout_s: 3600", "Voice may take 3600 s to stop"),
         (OVERLAY, "keep_alive_timeout_s: 620", "keep_alive_timeout_s: 90", "keep_alive_timeout_s is 90"),
         # the environment
         (SETTINGS, "SESSIONS_PER_ADDRESS", "SESSION_PER_ADDRES", "did you mean CONVONET_SESSIONS_PER_ADDRESS?"),

@@ -50,8 +50,7 @@ def test_voice_agent_and_speech_grow_and_the_two_that_may_exist_once_do_not():
 
 def test_what_an_overlay_does_not_say_stays_as_it_is():
     laptop, cluster = deployments(LAPTOP), deployments(CLUSTER)
-    for name in ("Voice", "Monitor"):
-        assert cluster[name]["graceful_shutdown_timeout_s"] == laptop[name]["graceful_shutdown_timeout_s"]
+    assert cluster["Monitor"]["graceful_shutdown_timeout_s"] == laptop["Monitor"]["graceful_shutdown_timeout_s"]
     for key in ("target_ongoing_requests", "policy"):
         assert cluster["AgentRouter"]["autoscaling_config"][key] == laptop["AgentRouter"]["autoscaling_config"][key]
 
