@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 # compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
-.PHONY: run test voices bench check format lock protocol packages setup setup-dev ui clean
+.PHONY: run test voices bench cluster cluster-check check format lock protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
@@ -71,7 +71,16 @@ check: setup-dev ui
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/python -m deployments.cluster check
 	@cd ui && npm run --silent typecheck && npm run --silent lint && npm run --silent test
+
+# the serve config, Ray's flags and the mark of the settings in cluster.yaml and k8s/
+cluster: setup
+	@$(VENV)/bin/python -m deployments.cluster write
+
+# before `kubectl apply -k .`: also tells which examples are still to be replaced
+cluster-check: setup-dev
+	@$(VENV)/bin/python -m deployments.cluster check --site
 
 format: setup-dev
 	@$(VENV)/bin/ruff check --fix .

@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         description="Connections of one address (IPv6: of one /64 network) that HAProxy holds on each node, idle ones "
         "included. A page has up to seven; a trusted proxy has no limit.",
     )
+    proxy_metrics_host: str = Field(
+        "127.0.0.1",
+        alias="CONVONET_PROXY_METRICS_HOST",
+        description="Address on which each node's HAProxy serves its own metrics (port 9101, `/metrics`): `0.0.0.0` on "
+        "a cluster, where a network policy lets only Prometheus in.",
+    )
     log_level: Level = Field("info", alias="CONVONET_LOG_LEVEL", description="Lowest level that is logged.")
     log_levels: str = Field(
         "",

@@ -16,13 +16,22 @@ from convonet.errors import SettingsError
 def read_config(path: Path) -> dict[str, Any]:
     """The file's content. Raises `SettingsError` naming every key that Ray's schema does not know."""
     try:
-        content = yaml.safe_load(path.read_text())
-        ServeDeploySchema.model_validate(content)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        text = path.read_text()
+    except OSError as error:
         raise SettingsError(f"{path.name}: {error}") from None
+    return parse_config(text, path.name)
+
+
+def parse_config(text: str, name: str) -> dict[str, Any]:
+    """The same for a config that is not a file of its own; `name` is what errors call it."""
+    try:
+        content = yaml.safe_load(text)
+        ServeDeploySchema.model_validate(content)
+    except (yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(f"{name}: {error}") from None
     unknown = list(_unknown_keys(content, ServeDeploySchema, ""))
     if unknown:
-        raise SettingsError(f"{path.name}: unknown key {', '.join(unknown)}")
+        raise SettingsError(f"{name}: unknown key {', '.join(unknown)}")
     return dict(content)
 
 

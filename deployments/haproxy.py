@@ -19,6 +19,7 @@ from pathlib import Path
 
 MAX_CONNECTIONS = 8_192
 CONNECTIONS_PER_ADDRESS = 500
+METRICS_HOST = "127.0.0.1"
 """Defaults, the same as those of the settings (a test compares them)."""
 
 FILES_PER_CONNECTION = 2
@@ -41,6 +42,7 @@ class Door:
     max_connections: int = MAX_CONNECTIONS
     connections_per_address: int = CONNECTIONS_PER_ADDRESS
     trusted_proxies: tuple[str, ...] = ()
+    metrics_host: str = METRICS_HOST
 
     @classmethod
     def of(cls, environment: Mapping[str, str], max_files: int) -> Door:
@@ -52,6 +54,7 @@ class Door:
             max_connections=wanted if max_files == resource.RLIM_INFINITY else min(wanted, possible),
             connections_per_address=int(environment.get("CONVONET_CONNECTIONS_PER_ADDRESS", CONNECTIONS_PER_ADDRESS)),
             trusted_proxies=tuple(str(ip_network(entry.strip(), strict=False)) for entry in listed if entry.strip()),
+            metrics_host=environment.get("CONVONET_PROXY_METRICS_HOST", METRICS_HOST),
         )
 
     def complete(self, config: str) -> str:
@@ -63,8 +66,8 @@ class Door:
         # with it, requests that are given up while a server hangs cost a whole core (measured, HAProxy 2.8.25)
         config = _replaced(r"^ *option splice-request\n *option splice-response\n", "", config)
         config = _after(r"^frontend http_frontend\n +bind .*$", self._frontend(), config)
+        config = _replaced(r"^(frontend prometheus\n +bind )\*?:", rf"\g<1>{self.metrics_host}:", config)
         # whoever sees the statistics sees every address and every path
-        config = _replaced(r"^(frontend prometheus\n +bind )\*?:", r"\g<1>127.0.0.1:", config)
         config = _replaced(r"^(listen stats\n +bind )\*?:", r"\g<1>127.0.0.1:", config)
         return f"{MARK}\n{config}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deployments.scaling import replicas_for
+
 if TYPE_CHECKING:
     from ray.serve.config import AutoscalingContext
 
@@ -12,7 +14,5 @@ TURNS = "turns"
 
 
 def by_turns(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
-    """As many as have `target_ongoing_requests` turns each; Serve applies limits and delays."""
-    reported: dict[str, dict[Any, float]] = context.aggregated_metrics or {}
-    config: Any = context.config
-    return sum(reported.get(TURNS, {}).values()) / config.get_target_ongoing_requests(), {}
+    """As many as have their share of the turns."""
+    return replicas_for(TURNS, context), {}

@@ -55,6 +55,9 @@ RAY = (
 
 OURS = ("actors", "convonet", "deployments")
 
+NOT_IN_REPLICAS = (__package__, "deployments.cluster")
+"""Packages of commands: no replica imports them."""
+
 SAME = ("RAY_JOB_ID", "RAY_RAYLET_PID")
 """Ray reads these once, when it is imported: all workers from here have those of the first."""
 
@@ -119,7 +122,7 @@ def _import_ray_and_ours() -> None:
 def _our_modules() -> Iterator[str]:
     """All that the applications and the domains are made of; with it comes what they import."""
     for package in iter_modules(deployments.__path__, "deployments."):
-        if package.ispkg and package.name != __package__:
+        if package.ispkg and package.name not in NOT_IN_REPLICAS:
             yield from _modules_in(package.name)
     yield from _modules_in("convonet.domains")
 

@@ -131,9 +131,9 @@ def _own_address() -> str | None:
     return ray_address(os.getpid()) if len(_vital()) == 2 else None
 
 
-def ray_env() -> dict[str, str]:
+def ray_env(path: Path = ROOT / "ray.env") -> dict[str, str]:
     """The flags of ray.env, for every process that joins the product's Ray."""
-    lines = (ROOT / "ray.env").read_text().splitlines()
+    lines = path.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 

@@ -12,6 +12,7 @@ from convonet.metrics.recorder import metrics
 from convonet.settings import get_settings
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
+from deployments.voice.scaling import SESSIONS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -44,6 +45,12 @@ class Voice:
         from deployments.voice.gateway import gateway
 
         return await gateway().drain(before)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""
+        from deployments.voice.replica import voice_replica
+
+        return {SESSIONS: voice_replica().sessions.figures()["sessions"]}
 
 
 def build(args: dict[str, str]) -> Application:

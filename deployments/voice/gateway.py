@@ -1,7 +1,7 @@
 """What the outside reaches: /webrtc/ws and the voice page for callers, /twilio for the telephone.
 
-The number of replicas is fixed: one that comes or goes makes HAProxy reload, which ends that node's WebSockets some
-time later. A caller whose replica is lost finds their session again on another one.
+Replicas seldom come or go: each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
+most. A caller whose replica is lost finds their session again on another one.
 """
 
 from __future__ import annotations

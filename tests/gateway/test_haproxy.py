@@ -246,13 +246,15 @@ def test_the_defaults_are_those_of_the_settings():
     assert door == haproxy.Door.of({}, resource.RLIM_INFINITY)
     assert door.max_connections == settings.max_connections
     assert door.connections_per_address == settings.connections_per_address
+    assert door.metrics_host == settings.proxy_metrics_host
 
 
 def test_the_settings_names_are_the_doors():
-    fields = ("max_connections", "connections_per_address", "forwarded_allow_ips")
+    fields = ("max_connections", "connections_per_address", "forwarded_allow_ips", "proxy_metrics_host")
     names = [Settings.model_fields[field].alias for field in fields]
-    door = haproxy.Door.of(dict(zip(names, ("100", "7", "10.0.0.5"), strict=True)), resource.RLIM_INFINITY)
-    assert door == haproxy.Door(100, 7, ("10.0.0.5/32",))
+    values = ("100", "7", "10.0.0.5", "10.0.0.1")
+    door = haproxy.Door.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
+    assert door == haproxy.Door(100, 7, ("10.0.0.5/32",), "10.0.0.1")
 
 
 def test_one_address_that_opens_thousands_of_connections_is_in_nobodys_way(tmp_path, backend_port):
@@ -365,6 +367,26 @@ def test_statistics_are_for_this_machine_only(tmp_path, backend_port):
             socket.create_connection(("127.0.0.1", port), timeout=5).close()
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+def test_its_metrics_are_for_the_network_when_a_setting_says_so(tmp_path, backend_port):
+    with front_door(tmp_path, backend_port, CONVONET_PROXY_METRICS_HOST="0.0.0.0") as door:
+        with urllib.request.urlopen(f"http://127.0.0.2:{door.metrics_port}/metrics", timeout=5) as answer:
+            assert b"haproxy_frontend_current_sessions" in answer.read()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", door.stats_port), timeout=5)
+
+
+def test_a_load_balancer_may_keep_an_idle_connection_for_longer_than_a_client_may_be_silent(tmp_path, backend_port):
+    with front_door(tmp_path, backend_port, client_timeout_s=SHORT_S) as door:
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+        for _ in range(2):
+            connection.request("GET", "/headers")
+            assert connection.getresponse().read()
+            kept = connection.sock
+            time.sleep(3 * SHORT_S)
+        assert connection.sock is kept
+        connection.close()
 
 
 def test_where_few_files_may_be_open_there_are_fewer_connections(tmp_path, backend_port):

@@ -1,0 +1,143 @@
+"""What is written by `make cluster`: the serve config in cluster.yaml, Ray's flags, and the mark of the settings.
+
+The serve config is serve_config.yaml with k8s/serve_overlay.yaml on top. Ray's flags are those of ray.env with what
+only a cluster needs. The mark is a hash of settings and flags in each pod's annotations: Kubernetes gives running pods
+no new environment, so a change of it has to be a change of the cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from convonet.errors import SettingsError
+from deployments.cluster.manifests import CLUSTER, Object
+from deployments.config_check import read_config
+from deployments.launch.product import ray_env
+
+SERVE_CONFIG = "serve_config.yaml"
+OVERLAY = "k8s/serve_overlay.yaml"
+SETTINGS = "k8s/settings.yaml"
+RAY_FLAGS = "k8s/ray-flags.yaml"
+
+CLUSTER_FLAGS = {
+    # a node that vanished is noticed after 7 to 9 s instead of 63; not sooner, a pause must not look like a loss
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+    # HAProxy leaves out a replica that does not answer after 2 s instead of 10
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+    "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
+    # a proxy that died is started again after 6 s instead of 30
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+    # an open call to a node that vanished ends sooner than after six minutes: a second net below the product's timeouts
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
+"""What Ray is told on a cluster and not on a laptop, where there is one node."""
+
+HASH_LENGTH = 12
+
+_BLOCK = re.compile(r"^  serveConfigV2: \|\n(?:(?:    .*)?\n)*", re.MULTILINE)
+_HASH = re.compile(r'^( +convonet/settings-hash: )"[^"\n]*"', re.MULTILINE)
+
+
+def write(root: Path) -> list[str]:
+    """Write what is generated; returns the files that have changed."""
+    return [name for name, text in _files(root) if _replace(root / name, text(root))]
+
+
+def stale(root: Path) -> Iterator[str]:
+    """A sentence for each file that is not what would be written."""
+    for name, text in _files(root):
+        path = root / name
+        if not path.exists() or path.read_text() != text(root):
+            yield (
+                f"{name} is not what {SERVE_CONFIG}, {OVERLAY}, ray.env and {SETTINGS} make of it: run `make cluster` "
+                "and look at what it changes"
+            )
+
+
+def serve_config(root: Path) -> Object:
+    """The serve config of a cluster. Raises `SettingsError` when the overlay speaks of what is not there."""
+    config, overlay = deepcopy(read_config(root / SERVE_CONFIG)), yaml.safe_load((root / OVERLAY).read_text())
+    of_all, by_name = overlay["every_deployment"], dict(overlay["deployments"])
+    if unknown := overlay.keys() - {"http_options", "every_deployment", "deployments"}:
+        raise SettingsError(f"{OVERLAY}: {', '.join(sorted(unknown))} is not understood")
+    config["http_options"] = _merged(config["http_options"], overlay["http_options"])
+    for application in config["applications"]:
+        application["deployments"] = [
+            _merged(_merged(deployment, of_all), by_name.pop(deployment["name"], {}))
+            for deployment in application["deployments"]
+        ]
+    if by_name:
+        raise SettingsError(f"{OVERLAY}: {SERVE_CONFIG} has no deployment called {', '.join(sorted(by_name))}")
+    return config
+
+
+def ray_flags(root: Path) -> dict[str, str]:
+    """The environment of Ray's processes on a cluster."""
+    return {**ray_env(root / "ray.env"), **CLUSTER_FLAGS}
+
+
+def _files(root: Path) -> list[tuple[str, Callable[[Path], str]]]:
+    return [(RAY_FLAGS, _ray_flags_text), (CLUSTER, _cluster_text)]
+
+
+def _replace(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text() == text:
+        return False
+    path.write_text(text)
+    return True
+
+
+def _ray_flags_text(root: Path) -> str:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "convonet-ray-flags", "namespace": "convonet"},
+        "data": ray_flags(root),
+    }
+    return (
+        "# Written by `make cluster` from ray.env, which says why each of them is there, and from CLUSTER_FLAGS in\n"
+        f"# deployments/cluster/generated.py.\n{_dumped(body)}"
+    )
+
+
+def _cluster_text(root: Path) -> str:
+    head = f"# written by `make cluster` from {SERVE_CONFIG} and {OVERLAY}\n"
+    indented = "".join(f"    {line}\n" for line in (head + _dumped(serve_config(root))).splitlines())
+    block, mark = f"  serveConfigV2: |\n{indented}", _settings_hash(root)
+    text = _replaced(_BLOCK, lambda _: block, (root / CLUSTER).read_text(), "serveConfigV2: |")
+    return _replaced(_HASH, lambda found: f'{found[1]}"{mark}"', text, 'convonet/settings-hash: ""')
+
+
+def _replaced(pattern: re.Pattern[str], by: Callable[[re.Match[str]], str], text: str, what: str) -> str:
+    found, count = pattern.subn(by, text)
+    if not count:
+        raise SettingsError(f"{CLUSTER} has no `{what}`, where `make cluster` writes")
+    return found
+
+
+def _settings_hash(root: Path) -> str:
+    settings = yaml.safe_load((root / SETTINGS).read_text())["data"]
+    text = repr(sorted(settings.items()) + sorted(ray_flags(root).items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _dumped(body: Object) -> str:
+    return str(yaml.safe_dump(body, sort_keys=False, width=120))
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """`above` over `below`, key by key; a key that is null above is left out."""
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return deepcopy(above)
+    both = {key: _merged(below.get(key), above[key]) if key in above else below[key] for key in {**below, **above}}
+    return {key: value for key, value in both.items() if not (key in above and value is None)}

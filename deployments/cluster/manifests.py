@@ -1,0 +1,213 @@
+"""The manifests of a source tree, as `kubectl apply -k .` would send them, and what pods KubeRay makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from convonet.errors import SettingsError
+
+CLUSTER = "cluster.yaml"
+NAME = "convonet"
+"""Of the RayService that serves the calls."""
+
+SERVE_SERVICE_SUFFIX = "-serve-svc"
+
+Object = dict[str, Any]
+"""A part of a manifest, as YAML has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One Kubernetes object and the file that it is from."""
+
+    file: str
+    body: Object
+
+    @property
+    def kind(self) -> str:
+        return str(self.body.get("kind"))
+
+    @property
+    def name(self) -> str:
+        metadata = self.body.get("metadata", {})
+        return str(metadata.get("name") or metadata.get("generateName"))
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod template, and the labels that its pods bear. `group` is a Ray group; of a Job it is empty."""
+
+    owner: Manifest
+    group: str
+    template: Object
+    start_params: Mapping[str, str]
+
+    @property
+    def spec(self) -> Object:
+        return dict(self.template.get("spec", {}))
+
+    @property
+    def containers(self) -> list[Object]:
+        return [*self.spec.get("initContainers", ()), *self.spec.get("containers", ())]
+
+    @property
+    def ray_container(self) -> Object:
+        """The one in which Ray runs: the first."""
+        return dict(self.spec["containers"][0])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its own, and those that KubeRay adds. `ray.io/cluster` is new for each cluster, so it is not among them."""
+        own = dict(self.template.get("metadata", {}).get("labels", {}))
+        if not self.group:
+            return own
+        is_head = self.group == HEAD
+        return own | {
+            "app.kubernetes.io/created-by": "kuberay-operator",
+            "app.kubernetes.io/name": "kuberay",
+            "ray.io/group": self.group,
+            "ray.io/is-ray-node": "yes",
+            "ray.io/node-type": "head" if is_head else "worker",
+            "ray.io/serve": "false" if is_head else "true",
+        }
+
+    def __str__(self) -> str:
+        return f"{self.owner}{f', group {self.group}' if self.group else ''}"
+
+
+HEAD = "headgroup"
+"""KubeRay's name of the head's group."""
+
+
+class Manifests:
+    """All objects; `applied` are those of the kustomization, the others are examples and what is started by hand."""
+
+    def __init__(self, applied: list[Manifest], others: list[Manifest]) -> None:
+        self.applied = applied
+        self.others = others
+
+    @property
+    def all(self) -> list[Manifest]:
+        return [*self.applied, *self.others]
+
+    def of_kind(self, *kinds: str) -> list[Manifest]:
+        """Those of the kustomization."""
+        return [one for one in self.applied if one.kind in kinds]
+
+    @property
+    def product(self) -> Manifest:
+        """The RayService that serves the calls. Raises `SettingsError` when there is none."""
+        found = [one for one in self.of_kind("RayService") if one.name == NAME]
+        if len(found) != 1:
+            raise SettingsError(f"{CLUSTER} must have one RayService called {NAME}: it has {len(found)}")
+        return found[0]
+
+    def pods(self) -> Iterator[Pod]:
+        """The pod templates of all that is applied or started by hand."""
+        for one in self.all:
+            if one.kind == "RayService":
+                yield from ray_pods(one)
+            elif one.kind in {"Job", "Deployment"}:
+                yield Pod(one, "", one.body["spec"]["template"], {})
+
+
+def ray_pods(service: Manifest) -> Iterator[Pod]:
+    """The head's template, then those of the worker groups."""
+    cluster = service.body["spec"]["rayClusterConfig"]
+    head = cluster["headGroupSpec"]
+    yield Pod(service, HEAD, head["template"], head.get("rayStartParams", {}))
+    for group in cluster.get("workerGroupSpecs", ()):
+        yield Pod(service, str(group["groupName"]), group["template"], group.get("rayStartParams", {}))
+
+
+def serve_service_of(service: Manifest) -> str:
+    """The name of the Service in front of a RayService."""
+    given = service.body["spec"].get("serveService", {}).get("metadata", {}).get("name")
+    return str(given or service.name + SERVE_SERVICE_SUFFIX)
+
+
+def read_manifests(root: Path, components: tuple[str, ...] = ()) -> Manifests:
+    """Read the kustomization at `root` and what stands beside it.
+
+    Args:
+        root: the source tree.
+        components: folders of kustomize components that are switched on besides those that the kustomization names.
+
+    Raises:
+        SettingsError: a file can't be read, is no YAML, or asks of kustomize what is not understood here.
+    """
+    applied = _Kustomization(root).read(root, components)
+    files = sorted([*root.glob("k8s/*.example.yaml"), *root.glob("k8s/jobs/*.yaml")])
+    return Manifests(applied, [one for file in files for one in read_file(file, root)])
+
+
+def read_file(path: Path, root: Path) -> list[Manifest]:
+    """The objects of a file. Raises `SettingsError`."""
+    name = str(path.relative_to(root))
+    try:
+        documents = [body for body in yaml.load_all(path.read_text(), yaml.CSafeLoader) if body is not None]
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{name}: {error}") from None
+    return [Manifest(name, body) for body in documents]
+
+
+class _Kustomization:
+    """The little of kustomize that ours use: resources, components, and JSON patches of them."""
+
+    KEYS = frozenset({"apiVersion", "kind", "resources", "components", "patches"})
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, folder: Path, components: tuple[str, ...] = ()) -> list[Manifest]:
+        (file,) = read_file(folder / "kustomization.yaml", self._root)
+        if unknown := file.body.keys() - self.KEYS:
+            raise SettingsError(f"{file.file}: {', '.join(sorted(unknown))} is not understood by `make check`")
+        found = [one for name in file.body.get("resources", ()) for one in self._resource(folder / name)]
+        for name in dict.fromkeys((*file.body.get("components", ()), *components)):
+            self._add_component(folder / name, found)
+        return found
+
+    def _resource(self, path: Path) -> list[Manifest]:
+        return self.read(path) if path.is_dir() else read_file(path, self._root)
+
+    def _add_component(self, folder: Path, found: list[Manifest]) -> None:
+        (file,) = read_file(folder / "kustomization.yaml", self._root)
+        found += [one for name in file.body.get("resources", ()) for one in self._resource(folder / name)]
+        for patch in file.body.get("patches", ()):
+            operations = yaml.safe_load((folder / patch["path"]).read_text())
+            target = patch["target"]
+            targets = [i for i, one in enumerate(found) if (one.kind, one.name) == (target["kind"], target["name"])]
+            if not targets:
+                raise SettingsError(f"{file.file}: nothing is called {target['kind']} {target['name']}")
+            for index in targets:
+                found[index] = Manifest(found[index].file, _patched(found[index].body, operations, file.file))
+
+
+def _patched(body: Object, operations: list[Object], file: str) -> Object:
+    """The object after the additions of a JSON patch (RFC 6902)."""
+    body = deepcopy(body)
+    for operation in operations:
+        if operation["op"] != "add":
+            raise SettingsError(f"{file}: the operation {operation['op']} is not understood by `make check`")
+        *way, last = operation["path"].lstrip("/").split("/")
+        place: Any = body
+        try:
+            for step in way:
+                place = place[int(step)] if isinstance(place, list) else place[step]
+        except (KeyError, IndexError, ValueError):
+            raise SettingsError(f"{file}: there is no {operation['path']} to add to") from None
+        if isinstance(place, list):
+            place.insert(len(place) if last == "-" else int(last), operation["value"])
+        else:
+            place[last] = operation["value"]
+    return body

@@ -1,0 +1,131 @@
+"""How long a call may live in each place that could cut it, one against the other.
+
+From the caller inwards: the load balancer's timeout is the life of a WebSocket, so the product must move a caller
+before it ends. When pods or clusters go, calls have `GRACE_S` to move or to end; each place must wait for as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from deployments.cluster.manifests import Object, Pod
+from deployments.cluster.tree import Tree
+
+GRACE_S = 3_600
+"""The most that GKE waits for a pod, and that its load balancer drains."""
+
+MAX_SOCKET_LIFE_S = 6_600
+"""When the product moves a caller by itself, with time to wait for a moment at which nobody speaks."""
+
+LOAD_BALANCER_KEEP_ALIVE_S = 600
+"""How long Google's load balancer keeps an idle connection to us. It can't be changed."""
+
+BEFORE_KILL_S = 30
+"""What must be left of a pod's grace period when Ray has given up waiting."""
+
+PRE_STOP_S = 10
+"""What a load balancer needs at least to forget a pod: two health checks."""
+
+
+def faults(tree: Tree) -> Iterator[str]:
+    """A sentence for each period that is too short or too long."""
+    yield from _socket_life(tree)
+    yield from _clusters_end(tree)
+    for pod in tree.workers:
+        yield from _pods_end(pod)
+        yield from _replicas_end(tree, pod)
+
+
+def _socket_life(tree: Tree) -> Iterator[str]:
+    for one in tree.manifests.of_kind("GCPBackendPolicy"):
+        life = one.body["spec"].get("default", {}).get("timeoutSec", 30)
+        if life <= MAX_SOCKET_LIFE_S:
+            yield (
+                f"{one}: timeoutSec is {life} s and ends every call at that age; set it to more than the "
+                f"{MAX_SOCKET_LIFE_S} s after which the product moves a caller, as 7200."
+            )
+        draining = one.body["spec"].get("default", {}).get("connectionDraining", {}).get("drainingTimeoutSec", 0)
+        if draining != GRACE_S:
+            yield f"{one}: drainingTimeoutSec is {draining}; set it to {GRACE_S}, for as long as pods are waited for."
+    for one in tree.manifests.of_kind("HealthCheckPolicy"):
+        check = one.body["spec"]["default"]
+        if check["timeoutSec"] > check["checkIntervalSec"]:
+            yield f"{one}: timeoutSec is longer than checkIntervalSec; Google refuses that, make it shorter."
+    keep_alive = tree.serve_config["http_options"].get("keep_alive_timeout_s", 90)
+    if keep_alive <= LOAD_BALANCER_KEEP_ALIVE_S:
+        yield (
+            f"k8s/serve_overlay.yaml: keep_alive_timeout_s is {keep_alive}; set it to more than the "
+            f"{LOAD_BALANCER_KEEP_ALIVE_S} s for which the load balancer keeps a connection, as 620, or requests meet "
+            "connections that were just closed (502)."
+        )
+
+
+def _clusters_end(tree: Tree) -> Iterator[str]:
+    delay = tree.spec.get("rayClusterDeletionDelaySeconds", 60)
+    if delay < GRACE_S:
+        yield (
+            f"{tree.manifests.product}: rayClusterDeletionDelaySeconds is {delay}; set it to {GRACE_S}, or an upgrade "
+            "cuts the calls of the old cluster."
+        )
+    hard_stop = int(tree.environment.get("RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S", "120"))
+    if hard_stop < GRACE_S:
+        yield (
+            f"ray.env: RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S is {hard_stop}; set it to {GRACE_S}, or all calls of a node "
+            "end that long after a voice replica has come or gone."
+        )
+
+
+def _pods_end(pod: Pod) -> Iterator[str]:
+    grace = pod.spec.get("terminationGracePeriodSeconds", 30)
+    if grace < GRACE_S:
+        yield (
+            f"{pod}: terminationGracePeriodSeconds is {grace}, too short for its calls to move or to end; set it to "
+            f"{GRACE_S}."
+        )
+    elif grace > GRACE_S:
+        yield f"{pod}: terminationGracePeriodSeconds is {grace}, but GKE waits {GRACE_S} s at most; set it to that."
+    pause = pre_stop_s(pod.ray_container)
+    if pause < PRE_STOP_S:
+        yield (
+            f"{pod}: preStop must sleep for {PRE_STOP_S} s at least, as 15: until the load balancer has forgotten the "
+            "pod, callers who are moved come back to it."
+        )
+    drain = _drain_s(pod)
+    if drain + pause + BEFORE_KILL_S > grace:
+        yield (
+            f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S ({drain:.0f} s) after preStop ({pause:.0f} s) leaves less "
+            f"than {BEFORE_KILL_S} s of the {grace} s until Kubernetes kills the pod; make it shorter."
+        )
+    elif drain < GRACE_S - 2 * (pause + BEFORE_KILL_S):
+        yield (
+            f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S is {drain:.0f} s, so Ray ends calls long before the pod has "
+            f"to; set it to {grace - 60}."
+        )
+
+
+def _replicas_end(tree: Tree, pod: Pod) -> Iterator[str]:
+    for application in tree.serve_config["applications"]:
+        for deployment in application["deployments"]:
+            stop = deployment.get("graceful_shutdown_timeout_s", 20)
+            if stop + BEFORE_KILL_S > _drain_s(pod):
+                yield (
+                    f"k8s/serve_overlay.yaml: {deployment['name']} may take {stop} s to stop, and Ray waits for "
+                    f"{_drain_s(pod):.0f} s when a pod goes; lower graceful_shutdown_timeout_s."
+                )
+
+
+def _drain_s(pod: Pod) -> float:
+    """How long Ray waits for a node to become empty."""
+    variables = {one["name"]: one.get("value") for one in pod.ray_container.get("env", ())}
+    return float(variables.get("RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") or 30)
+
+
+def pre_stop_s(container: Object) -> float:
+    """How long a container's preStop sleeps; 0 when it does something else."""
+    hook: Mapping[str, Object] = container.get("lifecycle", {}).get("preStop", {})
+    if "sleep" in hook:
+        return float(hook["sleep"]["seconds"])
+    match hook.get("exec", {}).get("command"):
+        case ["sleep", seconds]:
+            return float(seconds)
+    return 0.0

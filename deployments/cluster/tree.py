@@ -1,0 +1,57 @@
+"""What the rules look at: the manifests of a source tree and the serve config within them, each read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.cluster.manifests import Manifests, Object, Pod, ray_pods, read_manifests, serve_service_of
+from deployments.config_check import parse_config
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A source tree that is checked."""
+
+    root: Path
+    manifests: Manifests
+    serve_config: Object
+
+    @classmethod
+    def read(cls, root: Path, components: tuple[str, ...] = ()) -> Tree:
+        """Raises `SettingsError` when there is nothing that could be looked at."""
+        manifests = read_manifests(root, components)
+        configs = {
+            one.name: parse_config(str(one.body["spec"].get("serveConfigV2", "")), f"serveConfigV2 of {one.file}")
+            for one in manifests.of_kind("RayService")
+        }
+        return cls(root, manifests, configs[manifests.product.name])
+
+    @property
+    def spec(self) -> Object:
+        """Of the product's RayService."""
+        return dict(self.manifests.product.body["spec"])
+
+    @property
+    def product_pods(self) -> list[Pod]:
+        """The head's template first."""
+        return list(ray_pods(self.manifests.product))
+
+    @property
+    def workers(self) -> list[Pod]:
+        return self.product_pods[1:]
+
+    @property
+    def serve_service(self) -> str:
+        """The name of the Service in front of the product."""
+        return serve_service_of(self.manifests.product)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the config maps put into the environment of the product's pods."""
+        maps = {one.name: one.body.get("data", {}) for one in self.manifests.of_kind("ConfigMap")}
+        return {
+            str(name): str(value)
+            for source in self.product_pods[0].ray_container.get("envFrom", ())
+            for name, value in maps.get(source.get("configMapRef", {}).get("name"), {}).items()
+        }
