@@ -37,7 +37,10 @@ NEAR_MISS = 0.88
 """Similarity (difflib ratio) from which another variable counts as a misspelt setting: `REDIS_ULR`, `VIOCE_PIN`."""
 
 LlmVendor = Literal["anthropic", "google", "openai", "compatible"]
-"""Who hosts a chat model; `compatible` is any server that speaks OpenAI's protocol, such as vLLM."""
+"""Who hosts a chat model; `compatible` is a server of one's own that speaks OpenAI's protocol."""
+
+LlmServer = Literal["vllm", "ollama", "llamacpp", "compatible"]
+"""What serves one's own model. Records, metrics and pages show this name."""
 
 LLM_NAMES: dict[str, LlmVendor | None] = {
     "anthropic": "anthropic",
@@ -45,6 +48,9 @@ LLM_NAMES: dict[str, LlmVendor | None] = {
     "google": "google",
     "gemini": "google",
     "openai": "openai",
+    "vllm": "compatible",
+    "ollama": "compatible",
+    "llamacpp": "compatible",
     "compatible": "compatible",
     "offline": None,
 }
@@ -287,7 +293,8 @@ class Settings(BaseSettings):
         None,
         alias="LLM_PROVIDER",
         description="Models in the order in which they are asked, comma-separated: anthropic, google, openai, "
-        "compatible, offline; default: those that have a key. `offline` is our own, without a key, and always last.",
+        "vllm, offline; default: those that have a key or an address. `vllm` (also `ollama`, `llamacpp`, `compatible`) "
+        "is the server at LLM_BASE_URL; `offline` is our own model, without a key, and always last.",
     )
     anthropic_api_key: SecretStr | None = Field(None, alias="ANTHROPIC_API_KEY", description="Key of Claude.")
     anthropic_model: str = Field("claude-sonnet-5-5", alias="ANTHROPIC_MODEL", description="Which Claude.")
@@ -307,10 +314,21 @@ class Settings(BaseSettings):
     llm_base_url: AnyHttpUrl | None = Field(
         None,
         alias="LLM_BASE_URL",
-        description="Address of a server that speaks OpenAI's protocol, with its `/v1`: the provider `compatible`.",
+        description="Address of a server of your own that speaks OpenAI's protocol (vLLM, Ollama, llama.cpp), with its "
+        "`/v1`: `http://127.0.0.1:8001/llm/v1`. `convonet model check` tells what it can.",
     )
-    llm_model: str | None = Field(None, alias="LLM_MODEL", description="The model that this server serves.")
-    llm_api_key: SecretStr | None = Field(None, alias="LLM_API_KEY", description="Its key, if it wants one.")
+    llm_server: LlmServer = Field(
+        "vllm",
+        alias="LLM_SERVER",
+        description="What this server is: vllm, ollama, llamacpp or compatible. Records, metrics and pages show this "
+        "name as the provider. A `compatible` one may end an answer without saying why it stops.",
+    )
+    llm_model: str | None = Field(
+        None, alias="LLM_MODEL", description="The model that this server serves, as its `/v1/models` names it."
+    )
+    llm_api_key: SecretStr | None = Field(
+        None, alias="LLM_API_KEY", description="The server's key, if it was started with one."
+    )
     llm_silence_s: Seconds = Field(
         5.0,
         alias="CONVONET_LLM_SILENCE_S",

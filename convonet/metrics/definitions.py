@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from convonet.agents.base import AgentType
 from convonet.errors import ErrorCode
 from convonet.records.record import Source, TurnStatus
+from convonet.settings import LlmServer
 from convonet.telephony.switchboard import DeskState
 from convonet.telephony.transfer import OVER, Why
 
@@ -61,8 +62,9 @@ class Metric:
 STATUS = Tag("status", get_args(TurnStatus))
 AGENT_TYPE = Tag("agent_type", get_args(AgentType))
 SOURCE = Tag("source", tuple(source for source in get_args(Source) if source != "transfer"))
-MODEL_PROVIDER = Tag("provider", ("anthropic", "google", "openai", "compatible", "offline", NONE))
-PROVIDER = Tag("provider", ("anthropic", "google", "openai", "compatible", "offline", "deepgram", "local"))
+MODELS = ("anthropic", "google", "openai", *get_args(LlmServer), "offline")
+MODEL_PROVIDER = Tag("provider", (*MODELS, NONE))
+PROVIDER = Tag("provider", (*MODELS, "deepgram", "local"))
 SERVICE = Tag("service", ("hearing", "thinking", "speaking"))
 STAGE = Tag("stage", ("way_in", "hear", "route", "think", "speak", "send", "rest"))
 TOOL = Tag("tool", from_="the MCP servers")

@@ -27,7 +27,7 @@ VENDORS = {
     "anthropic": (anthropic.WIRE, "", {"ANTHROPIC_API_KEY": "k"}, "ANTHROPIC_BASE_URL"),
     "google": (google.WIRE, "", {"GOOGLE_API_KEY": "k"}, "GOOGLE_BASE_URL"),
     "openai": (openai.WIRE, "/v1", {"OPENAI_API_KEY": "k"}, "OPENAI_BASE_URL"),
-    "compatible": (openai.WIRE, "/v1", {"LLM_MODEL": "qwen"}, "LLM_BASE_URL"),
+    "vllm": (openai.WIRE, "/v1", {"LLM_MODEL": "qwen"}, "LLM_BASE_URL"),
 }
 SILENCE_S = 1.5
 """A machine that is busy with other tests stops for half a second now and then; that is no silence yet."""
@@ -153,7 +153,7 @@ async def test_whatever_goes_wrong_the_caller_is_answered_and_served_once(tmp_pa
 
 
 async def _has_answered_once(world, vendor, agent):
-    """A server of no known vendor has shown by then that it says why it stops."""
+    """So that a failure is not the first thing that is known of a model."""
     scripted(world, vendor, Reply("Hello."))
     await Conversation(agent, await world.caller()).say("what's on my list")
 
@@ -174,13 +174,13 @@ async def test_what_the_vendors_filter_stops_is_a_refusal(tmp_path, vendor, reas
         assert (health.last_failure, health.state) == (f"refused: {reason}", "ready")
 
 
-async def test_only_a_server_of_no_known_vendor_may_end_without_a_reason(tmp_path):
-    async with hosted(tmp_path, "compatible", "openai") as world:
-        for vendor in ("compatible", "openai"):
+async def test_only_a_server_of_no_known_make_may_end_without_a_reason(tmp_path):
+    async with hosted(tmp_path, "vllm", "openai", LLM_SERVER="compatible") as world:
+        for vendor in ("vllm", "openai"):
             scripted(world, vendor, Reply("You have nothing to do.", says_why=False))
         first = await (await world.talk()).say("what's on my list")
         assert (first.text, first.final.provider) == ("You have nothing to do.", "compatible")
-        scripted(world, "compatible", Reply(status=400))
+        scripted(world, "vllm", Reply(status=400))
         assert (await (await world.talk()).say("what's on my list")).final.provider == "offline"
         assert world.agent.models()[1].last_failure == "cut off"
 
@@ -196,7 +196,7 @@ async def test_a_model_without_room_for_more_is_finished_for(tmp_path, vendor):
         assert world.agent.models()[0].state == "ready"
 
 
-@pytest.mark.parametrize("vendor", ["anthropic", "openai", "compatible"])
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "vllm"])
 async def test_half_a_tool_call_is_not_made(tmp_path, vendor):
     async with hosted(tmp_path, vendor) as world:
         scripted(world, vendor, Reply(calls=MILK, half_call=True))
@@ -206,7 +206,7 @@ async def test_half_a_tool_call_is_not_made(tmp_path, vendor):
         assert world.agent.models()[0].last_failure == "a tool call that is no JSON"
 
 
-@pytest.mark.parametrize("vendor", ["anthropic", "openai", "compatible"])
+@pytest.mark.parametrize("vendor", ["anthropic", "openai", "vllm"])
 async def test_what_is_no_word_does_not_count_as_one(tmp_path, vendor):
     async with hosted(tmp_path, vendor) as world:
         scripted(world, vendor, Reply("Hello.", fault="no words"))
@@ -378,7 +378,7 @@ async def test_a_history_with_gaps_is_put_in_the_vendors_order(tmp_path, vendor)
         assert (await talk.say("what's on my list")).final.provider == vendor
 
 
-@pytest.mark.parametrize("vendor", ["openai", "compatible"])
+@pytest.mark.parametrize("vendor", ["openai", "vllm"])
 async def test_half_an_emoji_neither_breaks_an_answer_nor_a_tool_call(tmp_path, vendor):
     async with hosted(tmp_path, vendor) as world:
         milk = (("create_todo", {"title": "buy milk \ud83d"}),)

@@ -266,6 +266,6 @@ async def test_vendors_are_seen_and_see_nothing(traced, collector, tmp_path):
     assert not {"traceparent", "tracestate", "baggage"} & {name for headers in got for name in headers}
     gc.collect()
     vendors = {(s.name, s.attributes["gen_ai.provider.name"]) for s in collector.spans if s.kind == "client"}
-    assert vendors == {("listen", "deepgram"), ("synthesise", "deepgram"), ("chat", "compatible")}
+    assert vendors == {("listen", "deepgram"), ("synthesise", "deepgram"), ("chat", "vllm")}
     chatted = collector.one("chat").attributes
     assert (chatted["gen_ai.request.model"], chatted["gen_ai.usage.input_tokens"] > 0) == ("qwen", True)

@@ -29,6 +29,8 @@ class Reply:
     """One answer: words and tool calls, or how the request fails."""
 
     text: str = ""
+    thoughts: str = ""
+    """In the field that servers of one's own have for them; OpenAI's format."""
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     half_call: bool = False
     """The arguments of a tool call stop in the middle, and nothing says so; not Google's, which come in one piece."""
@@ -64,6 +66,8 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    raw: bytes = b""
+    """The body as it arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class ChatServer:
 
     wire: Wire
     replies: list[Reply] = field(default_factory=lambda: [Reply("Hello.")])
+    models: Mapping[str, str] = field(default_factory=lambda: {MODEL: "vllm"})
+    """What the server lists, and who owns each."""
     after_a_tool: Reply | None = None
     asked: list[Asked] = field(default_factory=list)
     abandoned: int = 0
@@ -134,6 +140,9 @@ class ChatServer:
 
     async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer; False when the connection is over."""
+        if asked.path.endswith("/models"):
+            writer.write(_json("200 OK", _list(self.models)))
+            return True
         self.asked.append(asked)
         reply = self._reply_to(asked)
         status = self.wire.check(asked)
@@ -195,15 +204,22 @@ async def _send(writer: asyncio.StreamWriter, event: bytes) -> None:
 async def _read(reader: asyncio.StreamReader) -> Asked:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    body = await reader.readexactly(int(headers["content-length"]))
-    return Asked(head[0].split(" ")[1], headers, json.loads(body))
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Asked(head[0].split(" ")[1], headers, json.loads(body or b"{}"), body)
 
 
 def _error(status: int, body: Mapping[str, Any], retry_after: str | None) -> bytes:
+    return _json(f"{status} Error", body, f"retry-after: {retry_after}\r\n" if retry_after else "")
+
+
+def _json(status: str, body: Mapping[str, Any], more: str = "") -> bytes:
     content = json.dumps(body).encode()
-    more = f"retry-after: {retry_after}\r\n" if retry_after else ""
-    head = f"HTTP/1.1 {status} Error\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n{more}\r\n"
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n{more}\r\n"
     return head.encode() + content
+
+
+def _list(models: Mapping[str, str]) -> Mapping[str, Any]:
+    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": by} for name, by in models.items()]}
 
 
 def _ends_with_a_tool(message: Mapping[str, Any]) -> bool:

@@ -23,6 +23,8 @@ REQUEST = TypeAdapter(CompletionCreateParamsStreaming)
 
 def _events(reply: Reply) -> list[bytes]:
     deltas = [ChoiceDelta(role="assistant", content="")]
+    # vLLM's name for thoughts, and its older one
+    deltas += [ChoiceDelta(**{name: reply.thoughts}) for name in ("reasoning", "reasoning_content") if reply.thoughts]
     deltas += [ChoiceDelta(content=piece) for piece in reply.pieces()]
     if reply.refusal:
         deltas += [ChoiceDelta(refusal="I can't"), ChoiceDelta(refusal=" help with that.")]

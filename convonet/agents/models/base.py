@@ -196,3 +196,5 @@ class ChosenModel:
     chat: ChatModel
     says_why_it_stops: bool = False
     """Whether every whole answer ends with a reason for stopping, so that one without it was cut off."""
+    other_names: frozenset[str] = frozenset()
+    """What else callers' and requests' choices of a provider may call it."""

@@ -141,10 +141,10 @@ class ModelChain:
             if link.health.wants_probe():
                 self._probe(link)
         ready = [link for link in self._links if link.health.is_ready and link.provider not in tried]
-        return sorted(ready, key=lambda link: link.provider != preferred)
+        return sorted(ready, key=lambda link: not link.is_called(preferred))
 
     def _first_choice(self, preferred: str | None) -> _Link:
-        return next((link for link in self._links if link.provider == preferred), self._links[0])
+        return next((link for link in self._links if link.is_called(preferred)), self._links[0])
 
     def _probe(self, link: _Link) -> None:
         probe = asyncio.create_task(link.probe())
@@ -161,7 +161,10 @@ class _Link:
         self.health = Health(model.provider, model.name, limits.rest, clock)
         self._model = model
         self._limits = limits
-        self._says_why = model.says_why_it_stops
+
+    def is_called(self, name: str | None) -> bool:
+        """Whether somebody who names a provider means this one."""
+        return name == self.provider or name in self._model.other_names
 
     async def think(self, request: ModelRequest, said: str) -> AsyncGenerator[str | Thought | Failure, None]:
         """Words, and at the end the thought or the failure; `said` is what other models had said before they failed."""
@@ -180,7 +183,7 @@ class _Link:
                                 yield space
                             yield part.text
                         answer.add(part)
-                failure = self._wrong_with(answer)
+                failure = answer.failure(says_why=self._model.says_why_it_stops)
             except TimeoutError:
                 asking.status, failure = "timeout", Failure("no word in time")
             except ModelFailed as failed:
@@ -232,11 +235,6 @@ class _Link:
                 if isinstance(part, CallPart) or (isinstance(part, TextPart) and part.text.strip()):
                     # after the yield: what the listener does with a part is no silence of the model's
                     heard = loop.time()
-
-    def _wrong_with(self, answer: Gathering) -> Failure | None:
-        # a server that has given a reason once gives one always
-        self._says_why = self._says_why or answer.says_why
-        return answer.failure(says_why=self._says_why)
 
     def _thought(self, answer: Gathering, before: str) -> Thought:
         message, usage = answer.message(self.provider, before), answer.usage

@@ -46,9 +46,9 @@ class Gathering:
         self._calls: dict[int, _Call] = {}
 
     @property
-    def says_why(self) -> bool:
-        """Whether a reason for stopping has come."""
-        return self._stop is not None
+    def has_calls(self) -> bool:
+        """Whether a piece of a tool call has come."""
+        return bool(self._calls)
 
     def add(self, part: Part) -> None:
         """Take the next part."""
