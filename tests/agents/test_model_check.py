@@ -121,6 +121,7 @@ async def test_the_command_says_what_it_found_and_ends_as_a_script_wants_it(comm
         monkeypatch.setenv("LLM_BASE_URL", f"{chat.url}/v1")
         monkeypatch.setenv("LLM_MODEL", MODEL)
         monkeypatch.setenv("LLM_API_KEY", "secret")
+        get_settings.cache_clear()
         chat.replies = replies()
         assert (await command()).exit_code == 0
         assert chat.asked[-1].headers["authorization"] == "Bearer secret"

@@ -168,9 +168,10 @@ async def _answers(model: OwnServerModel, owner: str) -> AsyncGenerator[Finding,
     answers = [await _ask(model, [UserMessage(_COUNT)]) for _ in range(3)]
     best = min(answers, key=lambda answer: (bool(answer.why), answer.first_s))
     yield streams(best)
-    yield ends(best, owner)
-    yield is_fast(first, best)
-    yield speed(best)
+    if not best.why:
+        yield ends(best, owner)
+        yield is_fast(first, best)
+        yield speed(best)
     question = [UserMessage(_WEATHER_IN_PARIS)]
     yield uses_tool_when_it_must(await _ask(model, question, tools=True, demand=Demand(must_call=True)))
     called = await _ask(model, question, tools=True)

@@ -178,4 +178,4 @@ def advice_on(why: str) -> str:
         "cut off: length": "It found no end within 1,024 tokens. Take another model, or switch thinking off.",
         "cut off": "The server ended the stream in the middle: look into its log.",
     }
-    return advices.get(why, "")
+    return advices.get(why, "The server has failed: look into its log." if why.startswith("APIError") else "")
