@@ -54,7 +54,7 @@ class VllmServer:
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["nice", "-n", "10", str(FOLDER / "venv/bin/serve"), "run", "--address=local", str(self._config)],
+                [str(FOLDER / "venv/bin/serve"), "run", "--address=local", str(self._config)],
                 cwd=self._ray.name,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
