@@ -10,10 +10,14 @@ def prepare_replica() -> None:
     """Limit what reaches this process's replica and from where, and make it cheap when idle; not outside a replica."""
     if REPLICA in sys.modules:
         from deployments.binding import bind_to_node_address
-        from deployments.http_server import limit_replica_server
-        from deployments.ticking import tick_once_a_second
 
         bind_to_node_address()
+        try:
+            from deployments.http_server import limit_replica_server
+            from deployments.ticking import tick_once_a_second
+        except ModuleNotFoundError:
+            # the environment of `deployments.llm` lacks the product; every other application fails without it anyway
+            return
         limit_replica_server()
         tick_once_a_second()
 

@@ -1,5 +1,7 @@
 """What the model's application makes of its `args`; vLLM itself is not needed for it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,18 @@ def test_the_config_beside_it_is_one_that_serve_and_the_application_take():
     shown = yaml.safe_load("\n".join(line for line in commented if ": " in line and "choose" not in line))
     assert set(shown) <= set(LlmArgs.model_fields)
     LlmArgs.model_validate(shown)
+
+
+def test_it_is_built_where_nothing_of_the_product_is_installed():
+    program = """
+import sys
+sys.modules |= dict.fromkeys(("convonet", "actors", "structlog", "phonenumbers"))
+import ray.serve._private.replica
+from deployments.llm.app import build
+try:
+    build({"hardware": "cpu"})
+except ValueError as error:
+    print(error)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert "say `source`" in told.stdout

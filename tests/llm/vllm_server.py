@@ -24,6 +24,9 @@ MODEL = "smollm2"
 START_TIMEOUT_S = 600
 """105 s on two quiet cores."""
 
+FAILED = "Deploying app 'llm' failed"
+"""What Serve's controller says."""
+
 ENVIRONMENT = {
     # its own few threads, wherever it may run
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -69,7 +72,8 @@ class VllmServer:
         """Wait until the model answers."""
         assert self._process is not None
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            has_ended = self._process.poll() is not None or FAILED in self.log.read_text()
+            if has_ended or time.monotonic() > deadline:
                 self.stop()
                 pytest.fail(f"vLLM did not start:\n{self.log.read_text()[-6000:]}")
             time.sleep(1)
@@ -91,7 +95,7 @@ class VllmServer:
         if self._process is None:
             return
         family = descendants(self._process.pid)
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
