@@ -250,12 +250,12 @@ async def test_a_tool_call_and_json_of_a_schema_can_be_demanded():
         server.replies = [Reply(calls=(("go", {}),)), Reply('{"city": "Paris"}')]
         model = OwnServerModel(f"{server.url}/v1", "k", MODEL)
         hello = ModelRequest(SystemPrompt("", "Be brief."), (UserMessage("hello"),), Toolset("none"))
-        called = [part async for part in model.answer(hello, Demand(must_call=True))]
+        called = [part async for part in model.answer(hello, Demand(must_call="go"))]
         told = [part async for part in model.answer(hello, Demand(schema=schema))]
         await model.close()
     assert any(isinstance(part, CallPart) for part in called)
     assert "".join(part.text for part in told if isinstance(part, TextPart)) == '{"city": "Paris"}'
     assert any(isinstance(part, Stop) for part in told)
     first, second = (asked.body for asked in server.asked)
-    assert first["tool_choice"] == "required"
+    assert first["tool_choice"]["function"] == {"name": "go"}
     assert second["response_format"]["json_schema"]["schema"] == schema

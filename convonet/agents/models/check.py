@@ -173,7 +173,7 @@ async def _answers(model: OwnServerModel, owner: str) -> AsyncGenerator[Finding,
         yield is_fast(first, best)
         yield speed(best)
     question = [UserMessage(_WEATHER_IN_PARIS)]
-    yield uses_tool_when_it_must(await _ask(model, question, tools=True, demand=Demand(must_call=True)))
+    yield uses_tool_when_it_must(await _ask(model, question, tools=True, demand=Demand(must_call=TOOL)))
     called = await _ask(model, question, tools=True)
     yield uses_tool_by_itself(called)
     if called.gathered.has_calls and not called.why:

@@ -77,8 +77,8 @@ def compatible_model(settings: Settings) -> ChosenModel:
 class Demand:
     """What a question asks beyond an answer in words. Turns never do; it shows what a server can."""
 
-    must_call: bool = False
-    """The answer has to use a tool."""
+    must_call: str = ""
+    """The tool that the answer has to use."""
     schema: Mapping[str, Any] | None = None
     """The answer has to be JSON of this JSON Schema."""
 
@@ -115,7 +115,8 @@ class OpenAiModel:
         }
         params[self._room] = MAX_ANSWER_TOKENS
         if demand.must_call:
-            params["tool_choice"] = "required"
+            # and not "required", with which a small model may add call after call
+            params["tool_choice"] = {"type": "function", "function": {"name": demand.must_call}}
         if demand.schema is not None:
             params["response_format"] = {
                 "type": "json_schema",
