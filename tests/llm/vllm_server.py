@@ -78,13 +78,6 @@ class VllmServer:
                 pytest.fail(f"vLLM did not start:\n{self.log.read_text()[-6000:]}")
             time.sleep(1)
 
-    def kill(self, *names: str) -> None:
-        """kill -9 of the model's processes with such names."""
-        pids = self.pids(*names)
-        assert pids, f"no process {' or '.join(names)}"
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-
     def pids(self, *names: str) -> list[int]:
         """The model's processes with such names."""
         assert self._process is not None
