@@ -11,9 +11,11 @@ def prepare_replica() -> None:
     if REPLICA in sys.modules:
         from deployments.binding import bind_to_node_address
         from deployments.http_server import limit_replica_server
+        from deployments.keepalive import allow_pings
         from deployments.ticking import tick_once_a_second
 
         bind_to_node_address()
+        allow_pings()
         limit_replica_server()
         tick_once_a_second()
 
