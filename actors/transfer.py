@@ -155,8 +155,12 @@ class TransferActor:
             finally:
                 for task in self._work:
                     task.cancel()
-                self.view.close()
-                self._line.close()
+                self.stop_following()
+
+    def stop_following(self) -> None:
+        """Whoever follows the hand-over or its line gets the end."""
+        self.view.close()
+        self._line.close()
 
     def refresh(self) -> None:
         """Publish what has changed around this hand-over: its place in the queue."""

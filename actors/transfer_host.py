@@ -141,6 +141,7 @@ class TransferHost:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._call_backs = 0
         self._office_changed = asyncio.Event()
+        self._is_replaced = False
 
     async def start(self) -> None:
         """Take up what an earlier host has left."""
@@ -169,6 +170,7 @@ class TransferHost:
 
     async def begin(self, order: TransferOrder) -> None:
         """Begin a hand-over; again for one that is known does nothing."""
+        self._require_office()
         if order.transfer_id in self._office.open:
             return
         transfer = Transfer(
@@ -184,6 +186,7 @@ class TransferHost:
 
     async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
         """How a hand-over goes, until it is over; nothing for one that is not known."""
+        self._require_office()
         actor = self._actors.get(transfer_id)
         if actor is None:
             return
@@ -196,9 +199,11 @@ class TransferHost:
                         return
         finally:
             self._spawn(self._miss_caller(actor))
+        self._require_office()
 
     async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
         """The caller does not want it any more."""
+        self._require_office()
         self.tell(transfer_id, CallerLeft(hung_up=hung_up))
 
     async def ask_call_back(self, order: TransferOrder) -> None:
@@ -239,6 +244,7 @@ class TransferHost:
 
     async def line_event(self, transfer_id: str, event: LineEvent) -> None:
         """News of a call. One that belongs to no hand-over is ended."""
+        self._require_office()
         known = self.tell(transfer_id, event)
         if not known and isinstance(event, Progress) and event.status not in FINAL:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
@@ -247,6 +253,7 @@ class TransferHost:
 
     async def said(self, transfer_id: str, spoken: Spoken) -> None:
         """A sentence of a talk."""
+        self._require_office()
         actor = self._actors.get(transfer_id)
         if actor is not None:
             await actor.note(spoken)
@@ -255,11 +262,13 @@ class TransferHost:
 
     async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         """A key for another stream of a call, after this one; None when the call should be hung up."""
+        self._require_office()
         actor = self._actors.get(transfer_id)
         return await actor.new_key(attempt, after) if actor is not None else None
 
     async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
         """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""
+        self._require_office()
         actor = self._actors.get(request.transfer_id)
         line = actor.open_line(request) if actor is not None else None
         if actor is None or line is None:
@@ -271,6 +280,7 @@ class TransferHost:
                     yield view
         finally:
             self._spawn(self._miss_line(actor, request))
+        self._require_office()
 
     async def _miss_line(self, actor: TransferActor, request: LineRequest) -> None:
         await asyncio.sleep(LINE_GRACE_S)
@@ -562,17 +572,37 @@ class TransferHost:
         while True:
             await self._office_changed.wait()
             self._office_changed.clear()
-            await self._save(OFFICE, self._office)
+            try:
+                await self._save(OFFICE, self._office)
+            except Fenced:
+                return
 
     async def _save(self, key: SessionId, body: BaseModel) -> None:
         epoch = self._epochs.setdefault(key, 1)
         try:
             await self._checkpoints.save(key, epoch, body.model_dump_json().encode(), KEPT_S)
         except Fenced:
+            self._step_down()
             raise
         except StorageError as error:
             # the people talk on without a safety net; the next change tries again
             log.warning("transfer_not_saved", key=key, error=str(error))
+
+    def _require_office(self) -> None:
+        """Raises `Fenced` when another host has taken over: what this one would say is wrong, and an end is none."""
+        if self._is_replaced:
+            raise Fenced("another host has taken over")
+
+    def _step_down(self) -> None:
+        """Whoever follows anything here shall look for the other host."""
+        if self._is_replaced:
+            return
+        self._is_replaced = True
+        log.warning("transfer_host_replaced")
+        for actor in self._actors.values():
+            actor.stop_following()
+        for desk in self._desks.values():
+            desk.close()
 
     def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         # not in the context of the call that asked for it: Serve cancels what a cancelled call has started

@@ -10,8 +10,10 @@ def prepare_replica() -> None:
     """Limit what reaches this process's replica and from where, and make it cheap when idle; not outside a replica."""
     if REPLICA in sys.modules:
         from deployments.binding import bind_to_node_address
+        from deployments.keepalive import allow_pings
 
         bind_to_node_address()
+        allow_pings()
         try:
             from deployments.http_server import limit_replica_server
             from deployments.ticking import tick_once_a_second

@@ -30,7 +30,7 @@ REQUEST_TIMEOUT_S = 5
 """From the connection to the end of the headers. Silent connections would fill the door."""
 
 TUNNEL_TIMEOUT_S = 120
-"""Silence of an open WebSocket. Both ends speak every 10 to 20 s, so the other one has vanished long before."""
+"""Silence of an open WebSocket. Pages speak every 2 s, the server every 20: the other end has vanished long before."""
 
 MARK = "# completed by deployments/haproxy.py"
 

@@ -5,7 +5,6 @@ When one dies or is silent, another one is asked under the same idempotency key,
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,8 @@ from convonet.errors import ToolsUnavailable
 from convonet.mcp.port import NOBODY
 from convonet.mcp.requests import with_metadata
 from convonet.mcp.server import IDEMPOTENCY_KEY
+from convonet.rpc.calls import answer_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
-from convonet.rpc.replica import Lost, Question, Replica
 from convonet.rpc.wire import Message, RpcError
 from convonet.tracing.spans import current_traceparent
 
@@ -54,40 +53,9 @@ class ToolReplicas:
         asked = with_metadata(
             params, server=server, claims=claims, secret=self._secret, traceparent=current_traceparent()
         )
-        questions: list[Question] = []
         try:
-            while True:
-                if (replica := self.pool.choose({question.replica for question in questions})) is not None:
-                    questions.append(replica.ask(method, asked))
-                elif all(question.is_lost for question in questions):
-                    await self.pool.wait_for_any()
-                    continue
-                if (answer := await self._first_answer(questions, replica)) is not None:
-                    return answer
-                self.pool.miss()
+            return await answer_of(self.pool, method, asked)
         except RpcError as error:
             raise MCPError(error.code, error.message, error.data) from None
         except NoReplica as error:
             raise ToolsUnavailable(f"tools: {error}") from None
-        finally:
-            for question in questions:
-                question.replica.give_up(question)
-
-    async def _first_answer(self, questions: Sequence[Question], newest: Replica | None) -> Message | None:
-        """The first answer; None when another replica is to be asked too, since the newest does not answer."""
-        answers: list[asyncio.Future[Message]] = [question.answer for question in questions if not question.is_lost]
-        if not answers:
-            return None
-        doubt: asyncio.Future[None] = (
-            newest.silence if newest is not None else asyncio.ensure_future(self.pool.arrival())
-        )
-        try:
-            waited: set[asyncio.Future[Any]] = {*answers, doubt}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if newest is None:
-                doubt.cancel()
-        for answer in answers:
-            if answer.done() and not isinstance(answer.exception(), Lost):
-                return answer.result()
-        return None

@@ -17,12 +17,12 @@ import structlog
 
 from convonet.errors import ConvonetError
 from convonet.rpc.replica import Lost, Patience, Replica
-from convonet.rpc.wire import Address
+from convonet.rpc.wire import MAX_MESSAGE_BYTES, Address
 
 log = structlog.get_logger(__name__)
 
 EXPECTED = 2
-"""Replicas of each deployment that is asked in this way: when one dies the other answers at once."""
+"""Replicas of most deployments that are asked in this way: when one dies the other answers at once."""
 
 
 class NoReplica(Exception):
@@ -49,14 +49,32 @@ class ReplicaPool:
     """The replicas of one deployment. `close` it at the end."""
 
     def __init__(
-        self, name: str, find: Callable[[], Awaitable[Iterable[Address]]], *, delays: Delays | None = None
+        self,
+        name: str,
+        find: Callable[[], Awaitable[Iterable[Address]]],
+        *,
+        expected: int = EXPECTED,
+        is_single: bool = False,
+        delays: Delays | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        """`name` is the deployment's; `find` tells where its replicas listen now, or raises `ConvonetError`."""
+        """Connections are opened when a replica is asked for.
+
+        Args:
+            name: the deployment's.
+            find: tells where its replicas listen now, or raises `ConvonetError`.
+            expected: how many there are at least.
+            is_single: never two at once: with a new one the connection to the one before ends.
+            delays: how long what is waited for.
+            max_message_bytes: longest message, either way; the replicas' servers have the same limit.
+        """
         self._name = name
         self._find = find
         self._delays = delays or Delays()
+        self._max_message_bytes = max_message_bytes
         self._replicas: dict[Address, Replica] = {}
-        self._most = EXPECTED
+        self._most = expected
+        self._is_single = is_single
         self._alone_since = 0.0
         self._missing_since = 0.0
         self._is_unknown = False
@@ -80,8 +98,26 @@ class ReplicaPool:
         others = [replica for replica in self._replicas.values() if replica not in asked]
         return min(others, key=lambda one: (one.leaves, one.is_silent, one.at_work, one.asked_at), default=None)
 
+    def choose_ready(self, asked: Collection[Replica] = ()) -> Replica | None:
+        """The same, but none that stops or is silent."""
+        chosen = self.choose(asked)
+        return None if chosen is None or chosen.leaves or chosen.is_silent else chosen
+
+    async def answers(self) -> bool:
+        """Whether a replica gives a sign of life now; it takes a second when one has just begun to hang."""
+        asked: list[Replica] = []
+        while (replica := self.choose(asked)) is not None:
+            asked.append(replica)
+            ping = replica.ping()
+            await asyncio.wait((ping.answer, replica.silence), return_when=asyncio.FIRST_COMPLETED)
+            is_heard = ping.answer.done() and not ping.is_lost
+            replica.give_up(ping)
+            if is_heard:
+                return True
+        return False
+
     async def arrival(self) -> None:
-        """Wait until a replica has come."""
+        """Wait until a replica has come, or one that was silent speaks again."""
         await self._arrival.wait()
 
     async def wait_for_any(self) -> None:
@@ -140,14 +176,27 @@ class ReplicaPool:
 
     async def _connect(self, address: Address) -> None:
         try:
-            replica = await Replica.connect(address, self._delays.patience, partial(self._drop, address))
+            replica = await Replica.connect(
+                address,
+                self._delays.patience,
+                partial(self._drop, address),
+                on_voice=self._announce,
+                max_message_bytes=self._max_message_bytes,
+            )
         except (OSError, Lost) as error:
             log.info("replica_unreachable", deployment=self._name, error=type(error).__name__)
             return
         if not replica.is_open:
             return
+        if self._is_single:
+            for before in tuple(self._replicas.values()):
+                before.close()
         self._replicas[address] = replica
         self._most = max(self._most, len(self._replicas))
+        self._announce()
+
+    def _announce(self) -> None:
+        """There is a replica that can be asked."""
         arrived, self._arrival = self._arrival, asyncio.Event()
         arrived.set()
 

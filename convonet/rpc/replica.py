@@ -56,10 +56,17 @@ class Question:
 class Replica(Connection):
     """An open connection; `connect` makes it."""
 
-    def __init__(self, patience: Patience, on_end: Callable[[], None]) -> None:
-        super().__init__(wire.MAX_MESSAGE_BYTES)
+    def __init__(
+        self,
+        patience: Patience,
+        on_end: Callable[[], None],
+        on_voice: Callable[[], None],
+        max_message_bytes: int,
+    ) -> None:
+        super().__init__(max_message_bytes)
         self._patience = patience
         self._on_end = on_end
+        self._on_voice = on_voice
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
         self._open: dict[int, Question] = {}
@@ -76,11 +83,31 @@ class Replica(Connection):
         """Done when the connection is of no more use."""
 
     @classmethod
-    async def connect(cls, address: Address, patience: Patience, on_end: Callable[[], None]) -> Replica:
-        """Raises `OSError` or `Lost` when nobody answers there. `on_end` is called when the connection ends."""
+    async def connect(
+        cls,
+        address: Address,
+        patience: Patience,
+        on_end: Callable[[], None],
+        *,
+        on_voice: Callable[[], None] = lambda: None,
+        max_message_bytes: int = wire.MAX_MESSAGE_BYTES,
+    ) -> Replica:
+        """Open a connection.
+
+        Args:
+            address: where the replica listens.
+            patience: how long it may be silent.
+            on_end: called when the connection ends.
+            on_voice: called when a replica that was silent speaks again.
+            max_message_bytes: longest message, either way.
+
+        Raises `OSError` or `Lost` when nobody answers there.
+        """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            _, replica = await loop.create_connection(lambda: cls(patience, on_end), address.host, address.port)
+            _, replica = await loop.create_connection(
+                lambda: cls(patience, on_end, on_voice, max_message_bytes), address.host, address.port
+            )
             try:
                 replica.send({"method": wire.HELLO, "params": {"key": address.key}})
                 await replica.ping().answer
@@ -137,6 +164,7 @@ class Replica(Connection):
             self.silence = self._loop.create_future()
             self._look_in(self._patience.ping_after)
             log.info("replica_speaks_again")
+            self._on_voice()
         number = message.get("id", 0)
         question = self._open.get(number)
         if question is None or question.answer.done():
@@ -191,4 +219,5 @@ class Replica(Connection):
         for question in self._open.values():
             if not question.answer.done():
                 question.answer.set_exception(Lost("the connection is closed"))
+                question.answer.exception()  # seen: nobody waits for the answer to a ping
         self._open.clear()

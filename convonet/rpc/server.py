@@ -49,11 +49,21 @@ Handler = Callable[[Request], Awaitable[Message]]
 class RpcServer:
     """Answers with `handler`. `start` it before use and `stop` it at the end."""
 
-    def __init__(self, handler: Handler, *, stop_timeout_s: float, hello_timeout_s: float = HELLO_TIMEOUT_S) -> None:
-        """`stop_timeout_s` is for what is being done when the server stops."""
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        stop_timeout_s: float,
+        hello_timeout_s: float = HELLO_TIMEOUT_S,
+        max_at_once: int = MAX_AT_ONCE,
+        max_message_bytes: int = wire.MAX_MESSAGE_BYTES,
+    ) -> None:
+        """`stop_timeout_s` is for what is being done when the server stops; the two limits are for one connection."""
         self._handler = handler
         self._stop_timeout_s = stop_timeout_s
         self._hello_timeout_s = hello_timeout_s
+        self._max_at_once = max_at_once
+        self._max_message_bytes = max_message_bytes
         self._key = secrets.token_urlsafe(24)
         self._listening: asyncio.Server | None = None
         self._clients: set[_Client] = set()
@@ -71,7 +81,14 @@ class RpcServer:
         await asyncio.gather(*(client.stop(self._stop_timeout_s) for client in tuple(self._clients)))
 
     def _new_client(self) -> _Client:
-        client = _Client(self._handler, self._key, self._hello_timeout_s, self._clients.discard)
+        client = _Client(
+            self._handler,
+            self._key,
+            hello_timeout_s=self._hello_timeout_s,
+            max_at_once=self._max_at_once,
+            max_message_bytes=self._max_message_bytes,
+            on_end=self._clients.discard,
+        )
         self._clients.add(client)
         return client
 
@@ -79,13 +96,23 @@ class RpcServer:
 class _Client(Connection):
     """The connection of one process: each of its requests is answered as soon as that is done."""
 
-    def __init__(self, handler: Handler, key: str, hello_timeout_s: float, on_end: Callable[[_Client], None]) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        key: str,
+        *,
+        hello_timeout_s: float,
+        max_at_once: int,
+        max_message_bytes: int,
+        on_end: Callable[[_Client], None],
+    ) -> None:
         super().__init__(MAX_HELLO_BYTES)
         self._handler = handler
         self._key = key.encode()
+        self._max_known_bytes = max_message_bytes
         self._on_end = on_end
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(MAX_AT_ONCE)
+        self._places = asyncio.Semaphore(max_at_once)
         self._is_known = False
         self._stops = False
         self._late = asyncio.get_running_loop().call_later(hello_timeout_s, self.close)
@@ -128,7 +155,7 @@ class _Client(Connection):
         match message:
             case {"method": wire.HELLO, "params": {"key": str(key)}} if compare_digest(key.encode(), self._key):
                 self._is_known = True
-                self.max_message_bytes = wire.MAX_MESSAGE_BYTES
+                self.max_message_bytes = self._max_known_bytes
                 self._late.cancel()
             case _:
                 raise ValueError("not the key")

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import structlog
 from pydantic_core import from_json, to_json
 
+from convonet.rpc.keepalive import end_when_peer_is_lost
+
 log = structlog.get_logger(__name__)
 
 Message: TypeAlias = dict[str, Any]
@@ -27,7 +29,7 @@ CANCELLED = "notifications/cancelled"
 MAX_MESSAGE_BYTES = 4_000_000
 """The longest list of a domain has some 50,000, the longest conversation less than a million."""
 
-MAX_UNSENT_BYTES = 16_000_000
+MAX_UNSENT_BYTES = 32_000_000
 """A peer that is so far behind does not read: its connection ends."""
 
 INTERNAL_ERROR = -32603
@@ -81,7 +83,7 @@ class Connection(asyncio.Protocol):
         Raises `MessageTooLong`, and `ValueError` for what is no text.
         """
         line = to_json({"jsonrpc": "2.0", **message}) + b"\n"
-        if len(line) > MAX_MESSAGE_BYTES:
+        if len(line) > self.max_message_bytes:
             raise MessageTooLong(len(line))
         if self._transport is None or self._transport.is_closing():
             return
@@ -103,6 +105,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        end_when_peer_is_lost(transport)
 
     def data_received(self, data: bytes) -> None:
         *ends, begin = data.split(b"\n")

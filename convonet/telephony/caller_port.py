@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
+from convonet.rpc.keepalive import end_when_peer_is_lost
 from convonet.telephony.messages import LineAddress
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ class CallerPort:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         key = ""
+        end_when_peer_is_lost(writer.transport)
         try:
             async with asyncio.timeout(KEY_TIMEOUT_S):
                 key = (await reader.readuntil(b"\n")).decode("ascii").strip()
@@ -106,6 +108,7 @@ class CallerAudio:
         """Raises `OSError` or `TimeoutError` when the line can't be reached."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
+        end_when_peer_is_lost(writer.transport)
         writer.write(address.key.encode("ascii") + b"\n")
         return cls(reader, writer)
 

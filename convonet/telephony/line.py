@@ -33,6 +33,14 @@ SPEAK_TIMEOUT_S = 4.0
 """Longest wait for a voice: the desk waits, and the caller with it."""
 
 WHISPER_MARK = "whisper"
+ALIVE_MARK = "alive"
+
+SILENT_AFTER_S = 2.0
+"""Twilio sends audio fifty times a second, also of a quiet line; but a PBX that holds its caller may send it none. So a
+stream that says nothing for this long is asked for a sign of life: a mark, which comes back at once."""
+
+ANSWER_TIMEOUT_S = 2.0
+"""For that sign. Without it the connection is dead: Twilio, if it is there, opens another one."""
 
 ASK_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 5.0)
 """Waits before each try to find a host of the hand-overs again."""
@@ -62,10 +70,20 @@ class Line:
     """The life of one stream. `run` returns when it is closed."""
 
     def __init__(
-        self, socket: LineSocket, host: Host, voice: TextToSpeech, callers: CallerPort, ear: SpeechToText | None = None
+        self,
+        socket: LineSocket,
+        host: Host,
+        voice: TextToSpeech,
+        callers: CallerPort,
+        ear: SpeechToText | None = None,
+        *,
+        silent_after_s: float = SILENT_AFTER_S,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         """Without an `ear` nothing of the talk is written down."""
         self._socket = socket
+        self._silent_after_s = silent_after_s
+        self._answer_timeout_s = answer_timeout_s
         self._ear = ear
         self._scribe: Scribe | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -79,6 +97,7 @@ class Line:
         self._whisper: asyncio.Task[None] | None = None
         self._told = False
         self._stream_sid = ""
+        self._heard_at = 0.0
 
     async def run(self) -> None:
         """Relay until Twilio or the host closes."""
@@ -90,12 +109,13 @@ class Line:
             await self._socket.close()
             return
         self._stream_sid = facts.stream_sid
+        self._heard_at = asyncio.get_running_loop().time()
         address = self._callers.open(self._hear_caller)
         parameters = facts.parameters
         attempt = int(parameters["attempt"])
         self._request = LineRequest(parameters["transfer"], attempt, parameters["key"], facts.call_sid, address)
         log.info("line_opened", transfer_id=self._request.transfer_id, attempt=attempt)
-        tasks = [asyncio.create_task(work) for work in (self._obey(), self._receive(), self._send())]
+        tasks = [asyncio.create_task(work) for work in (self._obey(), self._receive(), self._send(), self._watch())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -179,9 +199,35 @@ class Line:
 
     # -- audio
 
+    async def _watch(self) -> None:
+        """Return when Twilio gives no sign of life any more."""
+        while True:
+            due_s = self._silent_after_s - (asyncio.get_running_loop().time() - self._heard_at)
+            if due_s > 0 or self._is_whispering:
+                await asyncio.sleep(due_s if due_s > 0 else self._silent_after_s)
+            elif not await self._shows_life():
+                log.warning("stream_silent", transfer_id=self._request.transfer_id)
+                return
+
+    async def _shows_life(self) -> bool:
+        """Whether Twilio says anything in time after it was asked to."""
+        heard_at, by = self._heard_at, asyncio.get_running_loop().time() + self._answer_timeout_s
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(by):
+                # a connection that takes nothing any more makes even this wait
+                await self._socket.send(media_stream.mark(self._stream_sid, ALIVE_MARK))
+        await asyncio.sleep(by - asyncio.get_running_loop().time())
+        return self._heard_at > heard_at or self._is_whispering
+
+    @property
+    def _is_whispering(self) -> bool:
+        """Whether marks wait until all of that was played."""
+        return self._whisper is not None and not self._told and not self._joined
+
     async def _receive(self) -> None:
         while True:
             message = media_stream.parse(await self._socket.receive())
+            self._heard_at = asyncio.get_running_loop().time()
             match message:
                 case Media():
                     if self._joined:

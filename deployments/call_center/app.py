@@ -5,10 +5,9 @@ There is one replica, whoever comes later takes all over from it: the sessions, 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+import ray
 from ray import serve
 from ray.serve import Application, Deployment
 
@@ -18,11 +17,10 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from convonet.telephony.messages import LineRequest, LineView, Spoken, TransferOrder, TransferView
-    from convonet.telephony.transfer import LineEvent
+    from convonet.rpc.wire import Address
 
 MAX_ONGOING = 4_000
-"""A hand-over has two ongoing streams, a desk one socket for a whole shift."""
+"""A desk has one socket for a whole shift."""
 
 
 def build_http() -> FastAPI:
@@ -39,59 +37,33 @@ def build_http() -> FastAPI:
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class CallCenter:
-    """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
+    """The one replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
+        from convonet.rpc.server import RpcServer
+        from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
         from deployments.call_center.parts import transfer_host
         from deployments.reporting import reporting
 
-        self._host = transfer_host()
+        host = transfer_host()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
-        await self._host.start()
-        self._reporter = reporting("call_center", self._host.figures)
+        await host.start()
+        requests = HostRequests(host)
+        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
+        self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self._reporter = reporting("call_center", host.figures)
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._port.stop()
         await self._reporter.close()
 
     async def ready(self) -> bool:
         """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""
         return True
 
-    async def begin(self, order: TransferOrder) -> None:
-        """See `TransferHost.begin`."""
-        await self._host.begin(order)
-
-    async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
-        """See `TransferHost.follow`."""
-        async with contextlib.aclosing(self._host.follow(transfer_id)) as views:
-            async for view in views:
-                yield view
-
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
-        """See `TransferHost.leave`."""
-        await self._host.leave(transfer_id, hung_up=hung_up)
-
-    async def ask_call_back(self, order: TransferOrder) -> None:
-        """See `TransferHost.ask_call_back`."""
-        await self._host.ask_call_back(order)
-
-    async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
-        """See `TransferHost.open_line`."""
-        async with contextlib.aclosing(self._host.open_line(request)) as views:
-            async for view in views:
-                yield view
-
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None:
-        """See `TransferHost.line_event`."""
-        await self._host.line_event(transfer_id, event)
-
-    async def said(self, transfer_id: str, spoken: Spoken) -> None:
-        """See `TransferHost.said`."""
-        await self._host.said(transfer_id, spoken)
-
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
-        """See `TransferHost.new_key`."""
-        return await self._host.new_key(transfer_id, attempt, after)
+    async def listens_at(self) -> Address:
+        """Where this replica answers sessions, lines and webhooks."""
+        return self._address
 
 
 def build(args: dict[str, str]) -> Application:

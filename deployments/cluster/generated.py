@@ -36,9 +36,6 @@ CLUSTER_FLAGS = {
     "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
     # a proxy that died is started again after 6 s instead of 30
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
-    # an open call to a node that vanished ends sooner than after six minutes: a second net below the product's timeouts
-    "RAY_grpc_client_keepalive_time_ms": "10000",
-    "RAY_grpc_client_keepalive_timeout_ms": "10000",
 }
 """What Ray is told on a cluster and not on a laptop, where there is one node."""
 

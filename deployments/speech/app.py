@@ -1,21 +1,21 @@
-"""Local speech as a Serve application of its own, reached by handle only: no voice replica runs recognition itself."""
+"""Local speech as a Serve application of its own, asked on its own port: no voice replica runs recognition itself."""
 
 from typing import cast
 
+import ray
 from ray import serve
 from ray.serve import Application, Deployment
 
+from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
 from convonet.settings import get_settings
-from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
-from convonet.speech.local.service import MAX_SENTENCES, MAX_UTTERANCES, LocalSpeech
-from convonet.tracing.carried import serving
+from convonet.speech.local.service import LocalSpeech
+from convonet.speech.requests import MAX_MESSAGE_BYTES, STOP_TIMEOUT_S, SpeechRequests
 from deployments.garbage import leave_alone_what_is_there
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.reporting import reporting
-
-MAX_ONGOING = 2 * (MAX_UTTERANCES + MAX_SENTENCES)
-"""Twice what `LocalSpeech` admits: it refuses at once, where Serve would let the caller wait."""
+from deployments.speech.scaling import WORK
 
 
 class Speech:
@@ -27,10 +27,14 @@ class Speech:
         measure("speech")
         self._speech = LocalSpeech(settings)
         await self._speech.start()
+        requests = SpeechRequests(self._speech)
+        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES)
+        self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         self._reporter = reporting("speech", self._speech.figures)
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._port.stop()
         await self._reporter.close()
         self._speech.close()
 
@@ -38,24 +42,18 @@ class Speech:
         """Whether calls are answered: a replica is there only when its workers run."""
         return True
 
-    async def transcribe(self, utterance: Utterance, language: Language, along: dict[str, str]) -> Transcript:
-        """See `SpeechToText.transcribe`; our errors reach the caller as the cause of a `RayTaskError`."""
-        with serving("recognise", along):
-            return await self._speech.transcribe(utterance, language=language)
+    async def listens_at(self) -> Address:
+        """Where this replica answers whoever holds callers."""
+        return self._address
 
-    async def synthesize(self, text: str, language: Language, along: dict[str, str]) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
-        with serving("synthesise", along):
-            return await self._speech.synthesize(text, language=language)
-
-    async def sound(self, sentence: str, along: dict[str, str]) -> bytes:
-        """See `LocalSpeech.sound`."""
-        with serving("synthesise", along):
-            return await self._speech.sound(sentence)
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What Serve's autoscaler asks each replica: work comes by its own port, which Serve does not see."""
+        figures = self._speech.figures()
+        return {WORK: figures["hearing"] + figures["speaking"]}
 
 
 def build(args: dict[str, str]) -> Application:
     """The Serve application; `serve_config.yaml` sets the number of replicas."""
     # the class itself stays importable, so that a replica imports this package instead of unpickling a copy
-    speech = cast("Deployment", serve.deployment(Speech, max_ongoing_requests=MAX_ONGOING))
+    speech = cast("Deployment", serve.deployment(Speech))
     return speech.bind()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from actors.failures import remote_errors
 from actors.handles import handle_to
 from convonet.errors import ConvonetError
 from convonet.health import OK, Check, Health
+from convonet.rpc.pool import ReplicaPool
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.database import Database
@@ -18,22 +19,17 @@ def health_of(
     database: Database,
     store: CheckpointStore,
     *,
-    agent_is_reached: Callable[[], bool],
+    ports: Mapping[str, ReplicaPool],
     has_room: Callable[[], bool],
     store_is_away: Callable[[], bool],
 ) -> Health:
     """What this replica looks at.
 
     Args:
-        agent_is_reached: whether a connection to a replica of the agent is open.
+        ports: the parts that are asked on their own ports, by name; a hand-over needs the call center, a turn the rest.
         has_room: whether another caller would be let in.
         store_is_away: whether turn records wait for their store.
     """
-
-    agent_is_ready = _answer_of("AgentRouter", "agent")
-
-    async def agent() -> str:
-        return await agent_is_ready() if agent_is_reached() else "starting"
 
     async def room() -> str:
         return OK if has_room() else "full"
@@ -50,10 +46,7 @@ def health_of(
         return OK
 
     checks = {
-        "speech": Check(_answer_of("Speech", "speech")),
-        "agent": Check(agent),
-        "tools": Check(_answer_of("Tools", "tools")),
-        "call_center": Check(_answer_of("CallCenter", "call-center"), needed=False),
+        **{name: Check(_sign_of_life(pool), needed=name != "call_center") for name, pool in ports.items()},
         "monitor": Check(_answer_of("Monitor", "agent-monitor"), needed=False),
         "sessions": Check(room, needed=False),
         "database": Check(database_state),
@@ -65,6 +58,17 @@ def health_of(
     else:
         checks["checkpoints"] = Check(checkpoints_state, needed=False)
     return Health(checks)
+
+
+def _sign_of_life(pool: ReplicaPool) -> Callable[[], Awaitable[str]]:
+    """Of any replica: one that hangs, or whose machine has vanished, does not count while another one answers."""
+
+    async def look() -> str:
+        if await pool.answers():
+            return OK
+        return "starting" if pool.choose() is None else "no answer"
+
+    return look
 
 
 def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:

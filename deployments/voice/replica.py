@@ -7,10 +7,7 @@ from functools import cache
 
 from ray import serve
 
-from actors.handles import handle_to
-from actors.remote_speech import RemoteSpeech
-from actors.remote_transfers import RemoteTransfers
-from actors.replicas import remote_agent
+from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -38,7 +35,7 @@ class VoiceReplica:
 
     def __init__(self) -> None:
         settings = self.settings = get_settings()
-        local = RemoteSpeech(handle_to("Speech", "speech"))
+        local = self._local_speech = remote_speech()
         hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
@@ -46,7 +43,8 @@ class VoiceReplica:
         if hosted is not None:
             speech = hosted.speech
             self.recognizers[speech.name] = self.voices[speech.name] = speech
-        self.transfers = RemoteTransfers(handle_to("CallCenter", "call-center"))
+        self.transfers = remote_transfers()
+        self._tools = tool_pool()
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
@@ -76,7 +74,12 @@ class VoiceReplica:
             settings,
             self._database,
             checkpoints,
-            agent_is_reached=lambda: self._agent.is_reached,
+            ports={
+                "speech": self._local_speech.pool,
+                "agent": self._agent.pool,
+                "tools": self._tools,
+                "call_center": self.transfers.pool,
+            },
             has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
         )
@@ -97,6 +100,8 @@ class VoiceReplica:
         """Begin what runs beside the calls, and open what the first of them would have to wait for."""
         self.sessions.start()
         self._agent.start()
+        self._local_speech.start()
+        self.transfers.start()
         if self._vendor is not None:
             await self._vendor.start()
 
@@ -104,6 +109,9 @@ class VoiceReplica:
         """Stop what runs beside the calls, and write what waits."""
         await self.sessions.stop()
         await self._agent.close()
+        await self._local_speech.close()
+        await self.transfers.close()
+        await self._tools.close()
         if self._vendor is not None:
             await self._vendor.close()
         await self._records.close()

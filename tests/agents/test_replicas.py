@@ -1,7 +1,7 @@
 """The agent in other processes, which may die, hang or fail in the middle of a turn."""
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 
 import pytest
 
@@ -24,6 +24,8 @@ from convonet.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.replica import Patience
 from convonet.rpc.server import RpcServer
+from convonet.rpc.wire import Address
+from tests.fixtures.black_hole import Way
 
 QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.3, retry=0.02, max_retry=0.05, refresh=0.1)
 CALLER = Caller(UserId("u-1"), "Ann", "Europe/Berlin", "anthropic", "PIN")
@@ -175,12 +177,12 @@ async def test_a_turn_waits_for_the_replica_that_is_just_being_started():
 
     replica = Script([CHOSEN, ANSWER, FINAL])
     agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
-    assert not agent.is_reached
+    assert not await agent.pool.answers()
     waiting = asyncio.create_task(heard(agent))
     await asyncio.sleep(0.1)
     addresses.append(await replica.port.start("127.0.0.1"))
     assert await waiting == [CHOSEN, ANSWER, FINAL]
-    assert agent.is_reached
+    assert await agent.pool.answers()
     await agent.close()
     await replica.port.stop()
 
@@ -189,6 +191,34 @@ async def test_a_replica_that_hangs_before_a_word_is_left_for_another():
     replicas = Script.two([CHOSEN, hang], [CHOSEN, ANSWER, FINAL])
     async with agents(*replicas) as agent:
         assert await heard(agent) == [CHOSEN, CHOSEN, ANSWER, FINAL]
+
+
+@pytest.mark.parametrize("said", [CHOSEN, ANSWER], ids=["before a word", "in its answer"])
+async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
+    async def vanish(replica):
+        replica.way.vanish()
+        await asyncio.sleep(30)
+
+    replicas = Script.two([said, vanish], [CHOSEN, ANSWER, FINAL])
+    with ExitStack() as stack:
+        addresses = []
+        for replica in replicas:
+            address = await replica.port.start("127.0.0.1")
+            replica.way = stack.enter_context(Way.to(address.port))
+            addresses.append(Address("127.0.0.1", replica.way.port, address.key))
+
+        async def find():
+            return addresses
+
+        agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
+        if said is CHOSEN:
+            assert await heard(agent) == [CHOSEN, CHOSEN, ANSWER, FINAL]
+        else:
+            with pytest.raises(AgentAway):
+                await heard(agent)
+        await agent.close()
+        for replica in replicas:
+            await replica.port.stop()
 
 
 async def test_a_replica_that_hangs_in_its_answer_is_given_up():

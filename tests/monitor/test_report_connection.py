@@ -17,6 +17,7 @@ from convonet.monitor.messages import CallState, LiveCall, LiveLine
 from convonet.monitor.report_connection import ReportAddress, ReportServer
 from convonet.monitor.reporter import Reporter
 from convonet.monitor.reports import Attention, CallReport, Report, Taken
+from tests.fixtures.black_hole import Way
 from tests.monitor.conftest import tool_call
 from tests.monitor.hosts import kept, monitor, now_turn, reporting, until
 from tests.sessions.doubles import World
@@ -283,6 +284,28 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
             where.append(address)
             await until(lambda: not len(records))
             assert await kept(host) == 4
+
+
+async def test_a_monitor_whose_machine_vanishes_is_replaced_and_no_turn_is_missing(tmp_path):
+    where = []
+
+    async def find():
+        return where[-1]
+
+    reporter = Reporter("agent", "agent-1", RemoteMonitor(find), lambda: {"sessions": 3})
+    records = reporter.record_queue(is_copy=False)
+    async with monitor(tmp_path) as host, serving(host.report) as address:
+        with Way.to(address.port) as way:
+            where.append(replace(address, port=way.port))
+            async with reporting(reporter):
+                records.add(now_turn(1))
+                await until(lambda: not len(records))
+                way.vanish()
+                records.add(now_turn(2))
+                async with serving(host.report) as other:
+                    where.append(other)
+                    await until(lambda: not len(records))
+                    assert await kept(host) == 2
 
 
 async def test_a_call_that_is_not_understood_loses_no_turn(tmp_path):

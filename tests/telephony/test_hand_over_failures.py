@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 import aiohttp
 import pytest
 
+from convonet.telephony.line import ANSWER_TIMEOUT_S, SILENT_AFTER_S
 from convonet.telephony.messages import DeskAction
+from tests.fixtures.black_hole import Way
 from tests.telephony.test_hand_over import conversation_of, hear_each_other, talk
 from tests.vendors.twilio import PUBLIC, sign
 
@@ -233,6 +235,36 @@ async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again(call_centre):
         await hear_each_other(client, leg)
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         assert len(centre.twilio.calls) == 1
+
+
+async def test_a_stream_that_says_nothing_but_gives_signs_of_life_goes_on(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        leg = await centre.connected(client, await centre.desk().ready())
+        # the PBX holds its caller without music
+        await asyncio.sleep(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 0.5)
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert len(centre.twilio.calls[0].streams) == 1
+
+
+async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        gate = centre.twilio.gateway
+        with Way.to(int(gate.rpartition(":")[2])) as way:
+            centre.twilio.gateway = f"http://127.0.0.1:{way.port}"
+            leg = await centre.connected(client, desk)
+            way.vanish()
+            line = next(iter(centre.office.host._actors.values()))._line
+            async with asyncio.timeout(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 1):
+                while line.followers:
+                    await asyncio.sleep(0.02)
+            # Twilio finds it out too
+            centre.twilio.gateway = gate
+            call = centre.twilio.calls[0]
+            await centre.twilio.break_stream(call)
+            await second_stream(call)
+            await hear_each_other(client, leg)
+            assert len(centre.twilio.calls) == 1
 
 
 # -- the caller leaves

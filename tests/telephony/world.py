@@ -17,12 +17,16 @@ from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
 from convonet.ids import DEMO_USER_ID
+from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
 from convonet.telephony.ledger import Ledger
 from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
+from convonet.telephony.replicas import HostReplicas
+from convonet.telephony.requests import MAX_STREAMS, HostRequests
 from convonet.telephony.twilio import TwilioBridge
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
@@ -30,6 +34,9 @@ from tests.sessions.doubles import ScriptedEar, ScriptedVoice
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
+
+QUICK = Delays(retry=0.02, max_retry=0.1, replaced_within=8.0)
+"""How soon a host that was replaced is found."""
 
 SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
 
@@ -88,42 +95,57 @@ class WavVoice(ScriptedVoice):
 
 
 class Office:
-    """The host of the hand-overs as others reach it; it can be killed and replaced."""
+    """The host of the hand-overs with its port; it can be killed and replaced. Desks are in its own process."""
 
     def __init__(self, make_host):
         self._make_host = make_host
+        self._ports = []
         self.host = None
+        self.address = None
         self._dead = asyncio.Event()
 
     async def start(self):
+        """Another host than before, which may still live."""
+        self._dead.set()
         self._dead = asyncio.Event()
         self.host = self._make_host()
         await self.host.start()
+        port = RpcServer(HostRequests(self.host).answer, stop_timeout_s=0, max_at_once=MAX_STREAMS)
+        self._ports.append(port)
+        self.address = await port.start("127.0.0.1")
+
+    async def find(self):
+        """Where Serve says that it listens."""
+        return [self.address] if self.address is not None else []
 
     async def kill(self):
         """As `kill -9`: nothing of it happens any more."""
-        host, self.host = self.host, None
+        host, self.host, self.address = self.host, None, None
         self._dead.set()
+        self.close_ports()
         await stop(host)
+
+    def close_ports(self):
+        """Nobody is reached any more."""
+        for port in self._ports:
+            port._listening.close()
+            for client in tuple(port._clients):
+                client._transport.abort()
+        self._ports.clear()
 
     def call_backs_changed(self):
         self.host.call_backs_changed()
 
-    def __getattr__(self, name):
-        if name in ("follow", "open_line", "desk"):
-            return lambda *args: self._stream(name, *args)
-        return lambda *args, **named: self._call(name, *args, **named)
-
-    async def _call(self, name, *args, **named):
+    async def desk_does(self, *args):
         if self.host is None:
             raise HostAway("killed")
-        return await getattr(self.host, name)(*args, **named)
+        return await self.host.desk_does(*args)
 
-    async def _stream(self, name, *args):
+    async def desk(self, login):
         if self.host is None:
             raise HostAway("killed")
         dead = self._dead
-        stream = getattr(self.host, name)(*args)
+        stream = self.host.desk(login)
         death = asyncio.ensure_future(dead.wait())
         following = None
         try:
@@ -196,6 +218,8 @@ class CallCentre:
     def __init__(self, database_file, **settings):
         self._settings = settings
         self._database_file = database_file
+        self.find_host = lambda: self.office.find()
+        """How sessions and gates learn where the host listens."""
         self._desks = []
 
     async def __aenter__(self):
@@ -222,11 +246,15 @@ class CallCentre:
         self._stack.push_async_callback(self.facts.close)
         self.office = Office(self._new_host)
         await self.office.start()
+        self._stack.callback(self.office.close_ports)
+        pool = ReplicaPool("CallCenter", self._find_host, expected=1, is_single=True, delays=QUICK)
+        self.hub = HostReplicas(pool)
+        self._stack.push_async_callback(self.hub.close)
         self.voice = WavVoice(delay=0)
         self.ear = ScriptedEar(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
-        self.sessions = Sessions(transfers=self.office)
+        self.sessions = Sessions(transfers=self.hub)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
         return self
@@ -240,6 +268,9 @@ class CallCentre:
         for gate in self.gates:
             await gate.stop()
         await self._stack.aclose()
+
+    async def _find_host(self):
+        return await self.find_host()
 
     def _new_host(self):
         return TransferHost(
@@ -334,7 +365,7 @@ def gate_of(centre):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioGate(centre.settings, centre.office, centre.ear, centre.voice, callers).router())
+    app.include_router(TwilioGate(centre.settings, centre.hub, centre.ear, centre.voice, callers).router())
     return Served("/twilio", app, lifespan)
 
 

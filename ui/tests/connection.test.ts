@@ -151,7 +151,7 @@ describe("a lost connection", () => {
     goLive();
     latest().receive(status("one", 1));
     latest().receive(status("two", 2));
-    vi.advanceTimersByTime(5_000);
+    vi.advanceTimersByTime(3_000);
     latest().breakOff();
     expect(listener.onLost).toHaveBeenCalledOnce();
     vi.advanceTimersByTime(0);
@@ -162,7 +162,7 @@ describe("a lost connection", () => {
 
   it("is tried again ever more slowly, up to every five seconds", () => {
     goLive();
-    vi.advanceTimersByTime(5_000);
+    vi.advanceTimersByTime(3_000);
     const gaps: number[] = [];
     for (let attempt = 0; attempt < 8; attempt += 1) {
       latest().breakOff();
@@ -196,31 +196,70 @@ describe("a lost connection", () => {
     expect(sockets).toHaveLength(3);
   });
 
-  it("is noticed when a heartbeat has no answer for eight seconds", () => {
+  it("is noticed within four seconds of the last message", () => {
     goLive();
-    vi.advanceTimersByTime(10_000);
-    expect(latest().sent.at(-1)).toMatchObject({ type: "heartbeat", last_seq: 0 });
-    vi.advanceTimersByTime(7_999);
+    vi.advanceTimersByTime(1_000);
+    latest().receive(status("one", 1));
+    vi.advanceTimersByTime(2_000);
+    expect(latest().sent.at(-1)).toMatchObject({ type: "heartbeat", last_seq: 1 });
+    vi.advanceTimersByTime(1_799);
     expect(listener.onLost).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
     expect(listener.onLost).toHaveBeenCalledOnce();
+    vi.advanceTimersToNextTimer();
+    latest().open();
+    expect(latest().sent[0]).toMatchObject({ resume_token: "ticket", last_seq: 1 });
   });
 
   it("is not suspected while heartbeats are answered", () => {
     goLive();
     for (let beat = 0; beat < 6; beat += 1) {
-      vi.advanceTimersByTime(10_000);
+      vi.advanceTimersByTime(2_000);
       latest().receive({ type: "heartbeat_ack", session_id: "s-1", seq: 0, ts_ms: 0 });
     }
     expect(listener.onLost).not.toHaveBeenCalled();
   });
 
-  it("is given up on when the new one does not answer", () => {
+  it("is not suspected while there is sound, of which the server hears now and then", () => {
+    goLive();
+    for (let seq = 1; seq <= 250; seq += 1) {
+      latest().receiveSound(soundFrame([1], { seq }));
+      vi.advanceTimersByTime(100);
+    }
+    expect(latest().sent.slice(1)).toMatchObject([{ type: "heartbeat" }, { type: "heartbeat" }]);
+    expect(listener.onLost).not.toHaveBeenCalled();
+  });
+
+  it("is found at once by a page that is looked at again", () => {
+    const connection = goLive();
+    vi.advanceTimersByTime(500);
+    connection.retryNow();
+    expect(latest().sent.at(-1)).toMatchObject({ type: "heartbeat" });
+    vi.advanceTimersByTime(1_800);
+    expect(listener.onLost).toHaveBeenCalledOnce();
+    connection.retryNow();
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("is given up on when the new one does not answer, and each one after it gets longer", () => {
     goLive();
     latest().breakOff();
-    vi.advanceTimersToNextTimer();
-    vi.advanceTimersByTime(10_000);
-    expect(listener.onLost).toHaveBeenCalledTimes(2);
+    for (const patience of [4_000, 7_000, 10_000, 10_000]) {
+      vi.advanceTimersToNextTimer();
+      const losses = listener.onLost.mock.calls.length;
+      vi.advanceTimersByTime(patience - 1);
+      expect(listener.onLost).toHaveBeenCalledTimes(losses);
+      vi.advanceTimersByTime(1);
+      expect(listener.onLost).toHaveBeenCalledTimes(losses + 1);
+    }
+  });
+
+  it("of a page that has just been opened is given up after four seconds", () => {
+    connect();
+    vi.advanceTimersByTime(3_999);
+    expect(listener.onLost).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(listener.onLost).toHaveBeenCalledOnce();
   });
 });
 

@@ -1,5 +1,7 @@
 /** A page's WebSocket to its part of the server: opens again by itself, and asks for a sign of life. */
 
+import { Heartbeat } from "./heartbeat";
+
 export interface SocketListener<Received> {
   onMessage: (message: Received) => void;
   /** True from the first whole view on, false as soon as the connection is known to be lost. */
@@ -20,30 +22,38 @@ export interface Wire<Sent, Received> {
 
 export const NOT_LOGGED_IN = 4401;
 
-const ALIVE_MS = 10_000;
-const ANSWER_WITHIN_MS = 5_000;
+/** From opening to the first whole view; longer after each failure, for slow networks. */
+const OPEN_WITHIN_MS = [4_000, 7_000, 10_000];
 const DELAYS_MS = [200, 500, 1_000, 2_000, 5_000];
 
 export class PageSocket<Sent extends { type: string }, Received extends { type: string }> {
   private socket: WebSocket | null = null;
   private attempt = 0;
-  private alive: ReturnType<typeof setInterval> | undefined;
-  private answer: ReturnType<typeof setTimeout> | undefined;
+  private opening: ReturnType<typeof setTimeout> | undefined;
+  private readonly heartbeat = new Heartbeat(
+    () => this.send(this.wire.alive),
+    () => {
+      this.giveUp();
+    },
+  );
 
   constructor(
     private readonly wire: Wire<Sent, Received>,
     private readonly listener: SocketListener<Received>,
-  ) {}
+  ) {
+    // what is known of the connection may be old
+    window.addEventListener("online", () => {
+      this.heartbeat.checkNow();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.heartbeat.checkNow();
+    });
+  }
 
   open(): void {
     const url = new URL(this.wire.path, window.location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(url);
-    socket.addEventListener("open", () => {
-      this.alive = setInterval(() => {
-        this.ask();
-      }, ALIVE_MS);
-    });
     socket.addEventListener("message", ({ data }) => {
       if (socket === this.socket) this.receive(JSON.parse(String(data)) as Received);
     });
@@ -51,6 +61,13 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
       if (socket === this.socket) this.lose(code);
     });
     this.socket = socket;
+    const failed = Math.max(0, this.attempt - 1);
+    this.opening = setTimeout(
+      () => {
+        this.giveUp();
+      },
+      OPEN_WITHIN_MS[Math.min(failed, OPEN_WITHIN_MS.length - 1)],
+    );
   }
 
   /** False when the server can't be told now. */
@@ -61,9 +78,11 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
   }
 
   private receive(message: Received): void {
-    clearTimeout(this.answer);
+    this.heartbeat.heard();
     if (message.type === this.wire.first) {
       this.attempt = 0;
+      clearTimeout(this.opening);
+      this.heartbeat.start();
       this.listener.onConnected(true);
     }
     this.listener.onMessage(message);
@@ -71,8 +90,8 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
 
   private lose(code: number): void {
     this.socket = null;
-    clearInterval(this.alive);
-    clearTimeout(this.answer);
+    clearTimeout(this.opening);
+    this.heartbeat.stop();
     this.listener.onConnected(false);
     if (this.wire.ends.includes(code)) {
       this.listener.onEnd(code);
@@ -87,14 +106,10 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
     this.attempt += 1;
   }
 
-  private ask(): void {
+  /** A dead connection may take minutes to close, and the person shall know at once. */
+  private giveUp(): void {
     const socket = this.socket;
-    this.send(this.wire.alive);
-    clearTimeout(this.answer);
-    this.answer = setTimeout(() => {
-      // a dead connection may take a minute to close, and the person shall know at once
-      this.lose(0);
-      socket?.close();
-    }, ANSWER_WITHIN_MS);
+    this.lose(0);
+    socket?.close();
   }
 }

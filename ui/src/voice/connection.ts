@@ -4,16 +4,17 @@
  */
 
 import type { AnyClientMessage, AnyServerMessage, AuthOk, Authenticate, ErrorMessage } from "../protocol.generated";
+import { Heartbeat } from "../common/heartbeat";
 import { Backoff } from "./backoff";
 import type { ConnectionListener, ConnectionOptions } from "./connection-listener";
-import { Heartbeat } from "./heartbeat";
 import { ResumePoint } from "./resume-point";
 import { Wire } from "./socket";
 
 /** `asked`: the page waits for its caller; the server may have closed the socket meanwhile. */
 type Phase = "closed" | "connecting" | "asked" | "proving" | "resuming" | "live" | "waiting";
 
-const ANSWER_WITHIN_MS = 10_000;
+/** A PIN is checked in milliseconds; a server in trouble gives up by itself before. */
+const PROVED_WITHIN_MS = 10_000;
 /** A connection that breaks sooner than this is no success: the delays go on growing. */
 const STABLE_AFTER_MS = 2_000;
 /** Close code with which the server tells that another window has taken the session up. */
@@ -43,9 +44,7 @@ export class Connection {
     this.backoff = new Backoff(options.random);
     this.heartbeat = new Heartbeat(
       () => this.send({ type: "heartbeat", ts_ms: Date.now(), last_seq: options.heardUpTo(this.session.lastSeq) }),
-      () => {
-        this.lose();
-      },
+      () => this.lose(),
     );
   }
 
@@ -79,9 +78,10 @@ export class Connection {
     if (this.phase === "live") this.wire?.sendSound(frame);
   }
 
-  /** Does not wait for the rest of the delay. */
+  /** Does not wait for the rest of the delay; of a live connection it finds out at once whether it still lives. */
   retryNow(): void {
     if (this.phase === "waiting") this.connect();
+    else if (this.phase === "live") this.heartbeat.checkNow();
   }
 
   /** Ends the session for good. */
@@ -93,16 +93,18 @@ export class Connection {
   private connect(): void {
     this.drop();
     this.phase = "connecting";
-    this.expectAnswer();
+    this.expectAnswer(this.backoff.answerWithin);
     this.wire = new Wire(this.options.openSocket(), {
       onOpen: () => {
         const { token, lastSeq } = this.session;
         if (token !== null) this.authenticateBy({ resume_token: token, last_seq: lastSeq }, "resuming");
       },
       onMessage: (message) => {
+        this.heartbeat.heard();
         this.receive(message);
       },
       onSound: (frame) => {
+        this.heartbeat.heard();
         if (this.session.isNew(frame.seq)) this.listener.onSound(frame);
       },
       onClose: (code) => {
@@ -114,7 +116,7 @@ export class Connection {
 
   private authenticateBy(proof: Omit<Authenticate, "type">, phase: "proving" | "resuming"): void {
     this.phase = phase;
-    this.expectAnswer();
+    this.expectAnswer(phase === "resuming" ? this.backoff.answerWithin : PROVED_WITHIN_MS);
     this.wire?.send({ type: "authenticate", audio: "stream", ...proof });
   }
 
@@ -128,8 +130,7 @@ export class Connection {
         this.goLive(message);
         return;
       case "heartbeat_ack":
-        this.heartbeat.answered();
-        return;
+        return; // any message is a sign of life
       case "reconnect":
         this.backoff.waitFor(message.after_ms);
         this.leave();
@@ -237,10 +238,10 @@ export class Connection {
     this.wire = null;
   }
 
-  private expectAnswer(): void {
+  private expectAnswer(withinMs: number): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.lose();
-    }, ANSWER_WITHIN_MS);
+    }, withinMs);
   }
 }

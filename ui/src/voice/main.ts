@@ -66,6 +66,9 @@ store.subscribe((state: State) => {
 window.addEventListener("online", () => {
   call.connection.retryNow();
 });
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") call.connection.retryNow();
+});
 window.addEventListener("pagehide", () => {
   saveSession(store.state, call.ticket);
   saveUnanswered(call.unanswered);

@@ -1,0 +1,85 @@
+"""The replicas of local speech, as the processes that hold callers ask them.
+
+When one dies or is silent, another one is asked: to recognize and to speak twice does nothing twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Generator
+
+from convonet.errors import BadAudio, SpeechUnavailable
+from convonet.metrics.definitions import PROVIDER_ERRORS
+from convonet.metrics.recorder import metrics
+from convonet.rpc.calls import answer_of
+from convonet.rpc.pool import NoReplica, ReplicaPool
+from convonet.rpc.wire import Message, RpcError
+from convonet.speech.answers import SentenceAnswer
+from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
+from convonet.speech.requests import (
+    SOUND,
+    SYNTHESIZE,
+    TRANSCRIBE,
+    to_error,
+    to_sound,
+    to_spoken,
+    to_transcript,
+    transcribe_params,
+)
+from convonet.tracing.carried import carried
+
+
+class SpeechReplicas:
+    """`SpeechToText` and `TextToSpeech` on the Speech deployment. `close` it at the end."""
+
+    name = "local"
+
+    def __init__(self, pool: ReplicaPool) -> None:
+        self.pool = pool
+
+    async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
+        """See `SpeechToText.transcribe`."""
+        with _counted("hearing"):
+            return to_transcript(await self._ask(TRANSCRIBE, transcribe_params(utterance, language)))
+
+    async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
+        """See `TextToSpeech.synthesize`."""
+        with _counted("speaking"):
+            return to_spoken(await self._ask(SYNTHESIZE, {"text": text, "language": language}))
+
+    def begin_answer(self, *, language: Language) -> SentenceAnswer:
+        """See `TextToSpeech.begin_answer`. There is one voice, and it speaks English."""
+        return SentenceAnswer(self._say, self.name)
+
+    def start(self) -> None:
+        """Open the connections that the first utterance would wait for."""
+        self.pool.keep_found()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.pool.close()
+
+    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        """One sentence in one piece: it takes 20 ms."""
+        with _counted("speaking"):
+            pcm = to_sound(await self._ask(SOUND, {"text": sentence}))
+        yield pcm
+
+    async def _ask(self, method: str, params: Message) -> Message:
+        try:
+            return await answer_of(self.pool, method, {**params, "along": carried()})
+        except RpcError as error:
+            raise to_error(error) from None
+        except NoReplica as error:
+            raise SpeechUnavailable(f"speech: {error}") from None
+        except ValueError as error:
+            raise BadAudio(f"the recording can't be sent: {type(error).__name__}") from None
+
+
+@contextlib.contextmanager
+def _counted(service: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except SpeechUnavailable:
+        metrics.count(PROVIDER_ERRORS, service=service, provider=SpeechReplicas.name)
+        raise

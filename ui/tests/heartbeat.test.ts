@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { Heartbeat } from "../src/common/heartbeat";
+
+const beat = vi.fn();
+const onSilence = vi.fn();
+let heartbeat: Heartbeat;
+let stalledMs: number;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stalledMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => Date.now() + stalledMs);
+  heartbeat = new Heartbeat(beat, onSilence);
+  heartbeat.start();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.clearAllMocks();
+  vi.useRealTimers();
+});
+
+it("asks only a connection that is quiet", () => {
+  for (let message = 0; message < 5; message += 1) {
+    vi.advanceTimersByTime(1_500);
+    heartbeat.heard();
+  }
+  expect(beat).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(2_000);
+  expect(beat).toHaveBeenCalledOnce();
+  heartbeat.heard();
+  vi.advanceTimersByTime(1_800);
+  expect(onSilence).not.toHaveBeenCalled();
+});
+
+it("does not take its own page's standstill for the server's silence, but for once only", () => {
+  vi.advanceTimersByTime(2_000);
+  expect(beat).toHaveBeenCalledOnce();
+  // the page is busy, or hidden: no timer runs when it is due
+  stalledMs += 5_000;
+  vi.advanceTimersByTime(1_800);
+  expect(onSilence).not.toHaveBeenCalled();
+  stalledMs += 5_000;
+  vi.advanceTimersByTime(1_000);
+  expect(onSilence).toHaveBeenCalledOnce();
+});
+
+it("hears the answer that its page's standstill had kept back", () => {
+  vi.advanceTimersByTime(2_000);
+  stalledMs += 5_000;
+  vi.advanceTimersByTime(1_800);
+  heartbeat.heard();
+  vi.advanceTimersByTime(1_000);
+  expect(onSilence).not.toHaveBeenCalled();
+});
+
+it("says nothing after it was stopped", () => {
+  vi.advanceTimersByTime(2_000);
+  heartbeat.stop();
+  heartbeat.checkNow();
+  vi.advanceTimersByTime(60_000);
+  expect(beat).toHaveBeenCalledOnce();
+  expect(onSilence).not.toHaveBeenCalled();
+});

@@ -1,0 +1,111 @@
+// @vitest-environment happy-dom
+
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { DeskSocket, TAKEN_OVER } from "../src/call-center/desk-socket";
+
+const listener = { onMessage: vi.fn(), onConnected: vi.fn(), onEnd: vi.fn() };
+let sockets: FakeWebSocket[];
+
+class FakeWebSocket extends EventTarget {
+  static readonly OPEN = 1;
+  readyState = 0;
+  readonly sent: unknown[] = [];
+  isClosed = false;
+
+  constructor() {
+    super();
+    sockets.push(this);
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  receive(message: { type: string }): void {
+    this.readyState = FakeWebSocket.OPEN;
+    this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+  }
+
+  breakOff(code: number): void {
+    this.dispatchEvent(Object.assign(new Event("close"), { code }));
+  }
+}
+
+function latest(): FakeWebSocket {
+  const socket = sockets.at(-1);
+  if (!socket) throw new Error("no socket was opened");
+  return socket;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("WebSocket", FakeWebSocket);
+  sockets = [];
+  new DeskSocket(listener).open();
+});
+
+afterEach(() => {
+  vi.clearAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+it("finds a dead connection within four seconds, and opens another", () => {
+  latest().receive({ type: "desk_view" });
+  expect(listener.onConnected).toHaveBeenLastCalledWith(true);
+  vi.advanceTimersByTime(2_000);
+  expect(latest().sent).toEqual([{ type: "desk_alive" }]);
+  vi.advanceTimersByTime(1_799);
+  expect(listener.onConnected).toHaveBeenLastCalledWith(true);
+  vi.advanceTimersByTime(1);
+  expect(listener.onConnected).toHaveBeenLastCalledWith(false);
+  expect(latest().isClosed).toBe(true);
+  vi.advanceTimersByTime(200);
+  expect(sockets).toHaveLength(2);
+  latest().receive({ type: "desk_view" });
+  expect(listener.onConnected).toHaveBeenLastCalledWith(true);
+});
+
+it("does not suspect a connection on which anything comes", () => {
+  latest().receive({ type: "desk_view" });
+  for (let beat = 0; beat < 10; beat += 1) {
+    vi.advanceTimersByTime(2_000);
+    latest().receive({ type: "desk_alive_ack" });
+  }
+  expect(sockets).toHaveLength(1);
+  expect(latest().sent).toHaveLength(10);
+});
+
+it("gives up a connection that nobody answers, and waits longer for the next", () => {
+  for (const [patience, delay] of [
+    [4_000, 200],
+    [4_000, 500],
+    [7_000, 1_000],
+    [10_000, 2_000],
+  ] as const) {
+    vi.advanceTimersByTime(patience - 1);
+    expect(latest().isClosed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(latest().isClosed).toBe(true);
+    vi.advanceTimersByTime(delay);
+  }
+  expect(sockets).toHaveLength(5);
+});
+
+it("looks at once when its page is looked at again", () => {
+  latest().receive({ type: "desk_view" });
+  document.dispatchEvent(new Event("visibilitychange"));
+  expect(latest().sent).toEqual([{ type: "desk_alive" }]);
+});
+
+it("does not open again once another page has taken over", () => {
+  latest().receive({ type: "desk_view" });
+  latest().breakOff(TAKEN_OVER);
+  vi.advanceTimersByTime(60_000);
+  expect(listener.onEnd).toHaveBeenCalledExactlyOnceWith(TAKEN_OVER);
+  expect(sockets).toHaveLength(1);
+});
