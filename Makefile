@@ -8,15 +8,19 @@ UV_VERSION := 0.13.9
 # compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
-.PHONY: run test voices bench cluster cluster-check check format lock protocol packages setup setup-dev ui clean
+.PHONY: run test test-cluster voices bench cluster cluster-check check format lock protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
 
 test: setup-dev ui packages check
-	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech
+	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not cluster"
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
-	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set"
+	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
+
+# redeploys, upgrades, lost nodes: whole clusters on this machine
+test-cluster: setup-dev ui packages
+	@$(VENV)/bin/python -m pytest tests -m cluster
 
 # thirty sentences in three voices, in real time: four minutes
 voices: setup-dev ui

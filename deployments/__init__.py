@@ -11,11 +11,13 @@ def prepare_replica() -> None:
     if REPLICA in sys.modules:
         from deployments.binding import bind_to_node_address
         from deployments.http_server import limit_replica_server
+        from deployments.stopping import hear_of_stops
         from deployments.ticking import tick_once_a_second
 
         bind_to_node_address()
         limit_replica_server()
         tick_once_a_second()
+        hear_of_stops()
 
 
 prepare_replica()

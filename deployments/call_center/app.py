@@ -1,6 +1,7 @@
 """The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
-There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one.
+There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one. Of two
+clusters each has one, and the one of the cluster that serves has the office.
 """
 
 from __future__ import annotations
@@ -42,15 +43,17 @@ class CallCenter:
     """The one replica. Its methods are those of `TransferHost`, for sessions and lines."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from deployments.call_center.parts import transfer_host
+        from deployments.call_center.parts import cluster, transfer_host
         from deployments.reporting import reporting
 
-        self._host = transfer_host()
+        self._cluster, self._host = cluster(), transfer_host()
+        await self._cluster.start()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
         await self._host.start()
         self._reporter = reporting("call_center", self._host.figures)
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._cluster.stop()
         await self._reporter.close()
 
     async def ready(self) -> bool:
