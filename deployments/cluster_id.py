@@ -7,4 +7,4 @@ from ray._private.worker import global_worker
 
 def cluster_id() -> str:
     """The same in all processes of a cluster, also after its head was replaced; another one in any other cluster."""
-    return str(global_worker.gcs_client.cluster_id.hex())
+    return str(global_worker.gcs_client.cluster_id.hex())  # type: ignore[attr-defined]

@@ -37,8 +37,9 @@ def when_stopped(work: Work) -> None:
 def hear_of_stops() -> None:
     """Wrap the methods; once more does nothing."""
     if not hasattr(Replica._perform_graceful_shutdown, "__wrapped__"):
-        Replica._perform_graceful_shutdown = _stopping(Replica._perform_graceful_shutdown)  # type: ignore[method-assign]
-        Replica._drain_behind_haproxy = _draining(Replica._drain_behind_haproxy)  # type: ignore[method-assign]
+        replica: Any = Replica
+        replica._perform_graceful_shutdown = _stopping(replica._perform_graceful_shutdown)
+        replica._drain_behind_haproxy = _draining(replica._drain_behind_haproxy)
 
 
 def _stopping(perform: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
@@ -57,6 +58,7 @@ def _draining(drain: Callable[[Any, float], Awaitable[None]]) -> Callable[[Any, 
         await asyncio.gather(replica._convonet_work, asyncio.sleep(min_draining_period_s))
         await drain(replica, 0.0)
 
+    drain_after_work.__wrapped__ = drain  # type: ignore[attr-defined]
     return drain_after_work
 
 

@@ -81,8 +81,8 @@ class RedisServing:
 
     async def look(self, cluster: str, *, takes: bool, takes_if_free: bool) -> Standing:
         """See `ServingStore.look`."""
-        keys, args = [_RECORD, _REPLACED], [cluster, int(takes), int(takes_if_free), round(LEASE_S * 1000)]
-        role, epoch = cast("tuple[bytes, int]", await self._look(keys, args))
+        args: list[str | bytes | float] = [cluster, int(takes), int(takes_if_free), round(LEASE_S * 1000)]
+        role, epoch = cast("tuple[bytes, int]", await self._look([_RECORD, _REPLACED], args))
         return Standing(Role(role.decode()), epoch)
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from actors.mover import QUIET_S
+from actors.session_registry import CONFIRM_EVERY_S
 from convonet.agents.base import DomainChosen, Final, TextDelta, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
 from convonet.telephony.messages import TransferView
@@ -244,6 +245,7 @@ async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_
         assert 2 < now() - began_at < 2 + QUIET_S + SOON_S
         assert replica.door.is_closed
         assert len(replica.door) == 0
+        await asyncio.sleep(CONFIRM_EVERY_S + 0.1)
         assert world.replica_of(client.session_id) is not replica
         client.say("text_input", text="and again")
         await client.until("agent_final", text="You said and again.")
@@ -283,11 +285,11 @@ async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
         assert transfers.begun == []
         assert "transfer_initiated" not in types(client.received)
         await client.until("auth_ok", resumed=True)
-        assert world.replica_of(client.session_id) is not old
         await client.until("transfer_initiated")
         await client.until("transfer_status", state="queued")
         await moving
         await asyncio.sleep(20)
+        assert world.replica_of(client.session_id) is not old
     assert len(transfers.begun) == 1
     await world.end()
 
@@ -304,6 +306,7 @@ async def test_who_comes_back_to_the_same_replica_is_handed_over_there():
         await client.until("auth_ok", resumed=True)
         await client.until("transfer_status", state="queued")
         assert (await moving).moved == 1
+        await asyncio.sleep(1)
     assert len(transfers.begun) == 1
     await world.end()
 
@@ -322,6 +325,7 @@ async def test_who_waits_for_a_human_is_moved_at_once_and_keeps_their_place():
         assert now() - began_at < 7
         await client.until("transfer_status", state="queued")
         await moving
+        await asyncio.sleep(1)
     assert len(transfers.begun) == 1
     await world.end()
 
