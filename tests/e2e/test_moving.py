@@ -145,6 +145,7 @@ def clusters(tmp_path_factory, postgres_url, redis_process, pbx, carrier):
     }
     old = Product(tmp_path_factory.mktemp("old"), **settings)
     new = Product(tmp_path_factory.mktemp("new"), CONVONET_MAX_SOCKET_LIFE_S=str(SOCKET_LIFE_S), **settings)
+    old.pin = new.pin = PIN
     old.start()
     switch = Switch(old.port)
     carrier.server.gateway = switch.url
