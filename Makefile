@@ -11,15 +11,19 @@ INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-d
 # vLLM for CPUs and a tiny model: 4 GB, once
 LLM := .cache/llm
 
-.PHONY: run test test-llm voices bench cluster cluster-check check format lock lock-llm protocol packages setup setup-dev ui clean
+.PHONY: run test test-cluster test-llm voices bench cluster cluster-check check format lock lock-llm protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
 
 test: setup-dev ui packages check
-	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm"
+	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm and not cluster"
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
-	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set"
+	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
+
+# redeploys, upgrades, lost nodes: whole clusters on this machine
+test-cluster: setup-dev ui packages
+	@$(VENV)/bin/python -m pytest tests -m cluster
 
 # thirty sentences in three voices, in real time: four minutes
 voices: setup-dev ui

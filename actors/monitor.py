@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
 import structlog
 
+from actors.cluster import Cluster
 from convonet.errors import StorageError, StorageRefused
 from convonet.monitor.board import Board
 from convonet.monitor.give_back import give_back
@@ -72,13 +73,15 @@ class MonitorHost:
         today: TodaysTurns,
         stores: Sequence[WatchedStore],
         redis: RedisRecords | None,
+        cluster: Cluster,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """The first of `stores` is that of the records."""
+        """The first of `stores` is that of the records. A cluster that was replaced sends its pages away."""
         self.index = index
         self._today = today
         self._stores = stores
         self._redis = redis
+        self._cluster = cluster
         self._clock = clock
         self._board = Board()
         self._new_turns: deque[tuple[int, TurnRow]] = deque(maxlen=MOST_NEW_TURNS)
@@ -90,6 +93,7 @@ class MonitorHost:
 
     async def start(self) -> None:
         """Open the file, count today's turns, and begin to read what only Redis has."""
+        self._cluster.on_change(lambda _: self._wake_viewers())
         await self.index.open()
         now = self._clock()
         self._today.at(now)
@@ -127,7 +131,7 @@ class MonitorHost:
             await self._keep(report.records)
         except StorageError as error:
             not_kept, refused = str(error), isinstance(error, StorageRefused)
-        return Taken(attention, not_kept, refused)
+        return Taken(attention, not_kept, refused, self._board.has_room_besides(report.replica, self._clock()))
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Keep turn records. Raises `StorageError`, and `StorageRefused` when one can't be kept."""
@@ -162,14 +166,16 @@ class MonitorHost:
     async def follow(
         self, viewer: Viewer, staff_name: str
     ) -> AsyncGenerator[MonitorSnapshot | MonitorUpdate | MonitorLines, None]:
-        """Everything, then what changes, for as long as the page is there."""
+        """Everything, then what changes, for as long as the page is there; nothing when it has to go elsewhere."""
+        if not await self._cluster.client_came():
+            return
         self._viewers.add(viewer)
         viewer.board, viewer.turns = self._board.version, self._turns
         viewer.now, viewer.today = self._now, self._today_view
         try:
             calls = self._board.calls()
             yield MonitorSnapshot(staff_name=staff_name, now=self._now, today=self._today_view, calls=calls)
-            while True:
+            while not self._cluster.is_replaced:
                 await viewer.wait()
                 update = self._update(viewer)
                 if update != MonitorUpdate():
@@ -178,6 +184,10 @@ class MonitorHost:
                     yield lines
         finally:
             self._viewers.discard(viewer)
+
+    def _wake_viewers(self) -> None:
+        for viewer in self._viewers:
+            viewer.wake()
 
     def _update(self, viewer: Viewer) -> MonitorUpdate:
         update = MonitorUpdate(

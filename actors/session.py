@@ -15,6 +15,7 @@ to it is decided before it exists (see `session_registry`).
     any        hang up          ENDED      the checkpoint is deleted
     any        idle / lost      ENDED      after the idle time, or the grace period without a socket
     any        claimed          ENDED      a newer copy lives elsewhere: stop, touch nothing
+    any        move             same       at the next silence the caller is asked to connect anew (`actors.mover`)
 """
 
 from __future__ import annotations
@@ -30,13 +31,22 @@ import structlog
 
 from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
+from actors.mover import Activity, Mover
 from convonet.background import in_background
 from convonet.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import BARGE_INS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.frames import FrameHeader, SoundKind
-from convonet.protocol.server import AuthOk, ErrorMessage, PlaybackStop, ServerMessage
+from convonet.protocol.server import (
+    Announcement,
+    AudioChunkOut,
+    AuthOk,
+    ErrorMessage,
+    Greeting,
+    PlaybackStop,
+    ServerMessage,
+)
 from convonet.sessions.abandoned import lost_turn
 from convonet.sessions.announcements import announce, speak_greeting, tell_again
 from convonet.sessions.conversation import Conversation
@@ -48,6 +58,7 @@ from convonet.sessions.messages import (
     CancelTurn,
     Choose,
     Command,
+    ConnectAnew,
     Ended,
     HangUp,
     Outgoing,
@@ -58,6 +69,7 @@ from convonet.sessions.messages import (
     TypedUtterance,
 )
 from convonet.sessions.outbox import Outbox
+from convonet.sessions.playout import Playout
 from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
@@ -165,6 +177,13 @@ class SessionActor:
             change_line=self._outbox.write,
             post=lambda view: self._mailbox.put_nowait(_TransferNews(view)),
             confirm=self.lease.confirm,
+            is_moving=lambda: self._mover.is_pending,
+        )
+        self._playout = Playout(asyncio.get_running_loop().time)
+        self._mover = Mover(
+            activity=self._activity,
+            is_waited_for=lambda: conversation.transfer is not None and not self._human.is_talking,
+            ask=lambda: self._outbox.tell_reader(ConnectAnew()),
         )
         # before a socket can be attached, whichever task runs first
         self._tell(CallBegan(conversation))
@@ -184,6 +203,7 @@ class SessionActor:
     async def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:
         """Everything that the client lacks, then all that comes, for one socket; a later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
+        self._mover.over()
         self._patience.caller_is_here()
         self._human.caller_is_here()
         self._tell(CallerCame())
@@ -202,6 +222,7 @@ class SessionActor:
         finally:
             self._attached -= 1
             if not self._attached:
+                self._mover.over()
                 self._patience.caller_is_gone()
                 self._tell(CallerWent())
                 self._human.caller_is_gone()
@@ -209,6 +230,13 @@ class SessionActor:
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         """What the client is told when it is let in."""
         return self._auth_ok(self, resumed)
+
+    def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
+        """Let the caller connect anew; see `Mover.begin`. Done at once when no caller is connected."""
+        moved = self._mover.begin(within_s, with_talks=with_talks)
+        if not self._attached or self.state is SessionState.ENDED:
+            self._mover.over()
+        return moved
 
     def greet(self) -> None:
         """Say hello, aloud if somebody can."""
@@ -385,6 +413,15 @@ class SessionActor:
             self._patience.human_is_here(self._human.is_talking)
             self.lease.save()
 
+    def _activity(self) -> Activity:
+        if self._human.is_talking:
+            return Activity.TALKING_WITH_HUMAN
+        if self.state is SessionState.THINKING or self._waiting or self.recording is not None or self._human.is_busy:
+            return Activity.SPEAKING
+        if self.conversation.transfer is not None:
+            return Activity.WAITING_FOR_HUMAN
+        return Activity.SPEAKING if self._children() or self._playout.still_sounds else Activity.SILENT
+
     # -- what leaves
 
     def _tell(self, happening: Happening) -> None:
@@ -392,10 +429,19 @@ class SessionActor:
 
     def _emit(self, message: ServerMessage) -> None:
         self._tell(message)
+        self._note_sound(message)
         self.conversation.seq += 1
         self._outbox.write(ToClient(self.conversation.seq, self._written(message, self.conversation.seq)))
 
+    def _note_sound(self, message: ServerMessage) -> None:
+        match message:
+            case PlaybackStop():
+                self._playout.stop()
+            case AudioChunkOut() | Greeting() | Announcement():
+                self._playout.file_sent(message.data_b64 or "")
+
     def _emit_sound(self, pcm: bytes, turn_number: int, first_sample: int, is_last: bool) -> None:
+        self._playout.pcm_sent(pcm)
         self.conversation.seq += 1
         seq = self.conversation.seq
         header = FrameHeader(SoundKind.ANSWER_PCM16, turn_number, first_sample, seq, is_last)
@@ -419,6 +465,7 @@ class SessionActor:
 
     async def _close(self) -> None:
         self.state = SessionState.ENDED
+        self._mover.over()
         children = [*self._children(), *self._human.stop()]
         for task in children:
             task.cancel()

@@ -15,6 +15,8 @@ import structlog
 from pydantic import BaseModel, Field
 
 from actors.published import Published
+from convonet.errors import Fenced, StorageError
+from convonet.storage.versioned import Versioned
 from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
 from convonet.telephony.messages import (
     LineAddress,
@@ -57,6 +59,9 @@ MOST_WHISPERED = 160
 MOST_SAID = 400
 """Sentences of a talk that are kept: more than half an hour."""
 
+CONFIRM_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
+"""Waits after each try to confirm a hand-over in a store that is down."""
+
 END_AGAIN_S = 5.0
 MOST_ENDS = 10
 """Times that a call is ended which Twilio does not let us end; it hangs up by itself when it asks what to do next."""
@@ -72,16 +77,16 @@ class StreamKey(BaseModel):
         return secrets.compare_digest(self.value.encode(), other.encode("utf-8", "replace"))
 
 
-class TransferBody(BaseModel):
+class TransferBody(Versioned):
     """All that is kept of a hand-over."""
 
     order: TransferOrder
     transfer: Transfer
-    stream_keys: dict[int, StreamKey] = {}
+    stream_keys: dict[int, StreamKey] = Field(default_factory=dict)
     """The newest of each attempt."""
-    lines: dict[int, LineAddress] = {}
+    lines: dict[int, LineAddress] = Field(default_factory=dict)
     """Where each attempt's audio is."""
-    said: list[Spoken] = []
+    said: list[Spoken] = Field(default_factory=list)
     """The talk, as far as it was heard."""
 
 
@@ -99,6 +104,10 @@ class Office(Protocol):
     def changed(self, body: TransferBody) -> None: ...
 
     def view(self, body: TransferBody) -> TransferView: ...
+
+    async def confirm(self, body: TransferBody) -> None:
+        """Make sure that no other host has it. Raises `Fenced`, and `StorageError` while nobody can tell."""
+        ...
 
 
 class TransferActor:
@@ -290,6 +299,23 @@ class TransferActor:
     # -- calls
 
     async def _place(self, deed: PlaceCall) -> None:
+        """Place a call, which can't be taken back: not before it is sure that nobody else does."""
+        for delay_s in CONFIRM_AGAIN_S:
+            try:
+                await self._office.confirm(self.body)
+                break
+            except Fenced:
+                log.info("call_left_to_another_host")
+                return
+            except StorageError as error:
+                log.warning("call_waits_for_store", reason=str(error))
+                await asyncio.sleep(delay_s)
+        else:
+            self.post(NotPlaced(attempt=deed.attempt))
+            return
+        await self._place_confirmed(deed)
+
+    async def _place_confirmed(self, deed: PlaceCall) -> None:
         key = self.body.stream_keys[deed.attempt]
         order = CallOrder(self.transfer.transfer_id, deed.attempt, deed.extension, key.value, self._ring_s)
         try:

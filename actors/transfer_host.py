@@ -2,6 +2,16 @@
 
 Sessions, lines and webhooks come to it from other processes. What it knows is in the checkpoint store after
 every change, so that a new host goes on where a lost one stopped; the audio does not pass through here at all.
+
+Of two clusters each has a host, and one of them has the office:
+
+    phase     event                      next       what happens
+    --------  -------------------------  ---------  -----------------------------------------------------------
+    CLOSED    its cluster serves         OPEN       it takes the office over, but no talk of another cluster's host
+    CLOSED    somebody wants something   CLOSED     they are told that this host can't be reached
+    OPEN      another host has taken     GIVEN_UP   desks are sent there, but for those that talk; nothing begins here
+              the office over                       any more
+    GIVEN_UP  a talk ends                GIVEN_UP   its desk is sent away too
 """
 
 from __future__ import annotations
@@ -16,18 +26,20 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 import structlog
-from pydantic import BaseModel
 
+from actors.cluster import Cluster
+from actors.office_store import OfficeBody, OfficeStore
 from actors.published import Published
 from actors.transfer import TransferActor, TransferBody
 from actors.transfer_rows import card_of, part_of, row_of, row_of_part
 from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
+from convonet.storage.serving import Role
 from convonet.telephony.bridge import Bridge, BridgeError
 from convonet.telephony.ledger import CallBackRow, HandOverRow, Ledger
 from convonet.telephony.messages import (
@@ -35,6 +47,7 @@ from convonet.telephony.messages import (
     DeskAction,
     DeskLogin,
     DeskView,
+    HostAway,
     LineRequest,
     LineView,
     Spoken,
@@ -42,7 +55,7 @@ from convonet.telephony.messages import (
     TransferView,
 )
 from convonet.telephony.summary import summary_of
-from convonet.telephony.switchboard import Desk, DeskState, Found, Switchboard
+from convonet.telephony.switchboard import Desk, DeskState, Found
 from convonet.telephony.transfer import (
     FINAL,
     Accepted,
@@ -65,11 +78,6 @@ from convonet.telephony.transfer import (
 
 log = structlog.get_logger(__name__)
 
-OFFICE = SessionId("telephony-office")
-"""The checkpoint that holds the switchboard and the list of open hand-overs."""
-
-KEPT_S = 86_400.0
-
 DESK_GRACE_S = 10.0
 """How long a desk may be away: its page is loaded anew, or the replica that served it is."""
 
@@ -78,6 +86,9 @@ CALLER_GRACE_S = 15.0
 
 LINE_GRACE_S = 8.0
 """How long a call may be without its stream: Twilio opens another one when the first breaks."""
+
+TALKING = frozenset({State.WHISPER, State.CONNECTED})
+"""States in which a telephone line ends at a process of this host's cluster."""
 
 LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
 """States in which nobody is at the other end."""
@@ -106,11 +117,12 @@ class Facts(Protocol):
     async def phone_of(self, user_id: str) -> str: ...
 
 
-class OfficeBody(BaseModel):
-    """What is kept besides the hand-overs themselves."""
+class Phase(StrEnum):
+    """Whether this host has the office."""
 
-    switchboard: Switchboard = Switchboard()
-    open: list[str] = []
+    CLOSED = "closed"
+    OPEN = "open"
+    GIVEN_UP = "given_up"
 
 
 class TransferHost:
@@ -124,16 +136,22 @@ class TransferHost:
         checkpoints: CheckpointStore,
         ledger: Ledger,
         facts: Facts,
+        cluster: Cluster,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._bridge = bridge
-        self._checkpoints = checkpoints
+        self._store = OfficeStore(checkpoints)
+        self._cluster = cluster
         self._ledger = ledger
         self._facts = facts
         self._clock = clock
-        self._epochs: dict[SessionId, int] = {}
         self._office = OfficeBody()
+        self._phase = Phase.CLOSED
+        self._opening = asyncio.Lock()
+        self._elsewhere: set[str] = set()
+        """Talks that the host of another cluster goes on with."""
+        self._lives: dict[str, asyncio.Task[Any]] = {}
         self._actors: dict[str, TransferActor] = {}
         self._phones: dict[str, asyncio.Task[str]] = {}
         self._cards: dict[str, Card] = {}
@@ -141,20 +159,95 @@ class TransferHost:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._call_backs = 0
         self._office_changed = asyncio.Event()
-        self._is_replaced = False
 
     async def start(self) -> None:
-        """Take up what an earlier host has left."""
-        checkpoint = await self._checkpoints.claim(OFFICE)
-        if checkpoint is not None:
-            self._epochs[OFFICE] = checkpoint.epoch
-            self._office = OfficeBody.model_validate_json(checkpoint.body)
+        """Take up what an earlier host has left, unless another cluster serves."""
+        self._cluster.on_change(self._cluster_changed)
+        if self._cluster.role is Role.SERVING:
+            await self._open()
+
+    def _cluster_changed(self, role: Role) -> None:
+        match role:
+            case Role.SERVING:
+                self._spawn(self._try_to_open())
+            case Role.REPLACED:
+                self._give_up()
+
+    async def _try_to_open(self) -> None:
+        try:
+            await self._open()
+        except StorageError as error:
+            # whoever wants something of this host tries again
+            log.warning("office_not_opened", error=str(error))
+
+    async def _open(self) -> None:
+        """Take the office over. Raises `StorageError`."""
+        async with self._opening:
+            if self._phase is not Phase.CLOSED:
+                return
+            own, found = self._cluster.cluster_id, await self._store.claim_office()
+            self._office = found or OfficeBody()
+            stays = set(self._office.talking) if self._office.cluster != own else set()
             for transfer_id in list(self._office.open):
-                await self._take_up(transfer_id)
+                if transfer_id in stays:
+                    self._elsewhere.add(transfer_id)
+                elif transfer_id not in self._actors:
+                    await self._take_up(transfer_id)
+            self._office.cluster = own
+            self._phase = Phase.OPEN
             self._reconcile()
-        else:
-            await self._save(OFFICE, self._office)
-        self._spawn(self._keep_office())
+            self._office_changed.set()
+            self._spawn(self._keep_office())
+
+    async def _require_open(self) -> None:
+        """Raises `HostAway`, or `Fenced`, unless this host has the office; its cluster may serve for a moment."""
+        if self._phase is Phase.CLOSED:
+            await self._cluster.look()
+            if self._cluster.role is Role.SERVING:
+                await self._open()
+        if self._phase is not Phase.OPEN:
+            raise self._refusal()
+
+    def _refusal(self) -> HostAway | Fenced:
+        """What this host answers while it has no office; `Fenced` when another host of this cluster knows."""
+        if self._phase is Phase.GIVEN_UP and not self._cluster.is_replaced:
+            return Fenced("another host has taken over")
+        return HostAway(f"the office of this host is {self._phase}")
+
+    async def _lose_office(self) -> None:
+        """Another host has taken over, of this cluster or of another one."""
+        await self._cluster.look()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Keep nothing but talks that the host of another cluster leaves to this one; one of this cluster takes all."""
+        if self._phase is Phase.GIVEN_UP:
+            return
+        self._phase = Phase.GIVEN_UP
+        stay: frozenset[State] = TALKING if self._cluster.is_replaced else frozenset()
+        leaving = [id_ for id_, actor in self._actors.items() if actor.transfer.state not in stay]
+        log.info("office_given_up", talks=len(self._actors) - len(leaving))
+        for transfer_id in leaving:
+            self._lives[transfer_id].cancel()
+        self._office.switchboard.queue.clear()
+        self._send_desks_away()
+
+    def _send_desks_away(self) -> None:
+        """Let the desks find the host that has the office, but for those that talk here."""
+        for name, desk in list(self._office.switchboard.desks.items()):
+            actor = self._actors.get(desk.transfer_id)
+            if actor is None or actor.transfer.state not in TALKING:
+                self._office.switchboard.log_out(name)
+                if (published := self._desks.pop(name, None)) is not None:
+                    published.close()
+
+    async def confirm(self, body: TransferBody) -> None:
+        """Make sure that no other host has this hand-over. Raises `Fenced`; `StorageError` while nobody can tell."""
+        try:
+            await self._store.confirm(body.transfer.transfer_id, self._office, body)
+        except Fenced:
+            await self._lose_office()
+            raise
 
     def figures(self) -> Mapping[str, float]:
         """Callers who wait by department, hand-overs by state, desks by state, and how many talk."""
@@ -169,8 +262,8 @@ class TransferHost:
     # -- callers
 
     async def begin(self, order: TransferOrder) -> None:
-        """Begin a hand-over; again for one that is known does nothing."""
-        self._require_office()
+        """Begin a hand-over; again for one that is known does nothing. Raises `HostAway` or `Fenced`."""
+        await self._require_open()
         if order.transfer_id in self._office.open:
             return
         transfer = Transfer(
@@ -181,13 +274,19 @@ class TransferHost:
         )
         body = TransferBody(order=order, transfer=transfer)
         self._office.open.append(order.transfer_id)
-        await self._save(OFFICE, self._office)
+        try:
+            # this one first: a host that takes the office over finds all that is in its list
+            await self._store.save_transfer(order.transfer_id, body)
+            await self._save_office()
+        except Fenced:
+            self._office.open.remove(order.transfer_id)
+            await self._lose_office()
+            raise self._refusal() from None
         self._start(body, restored=False)
 
     async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
         """How a hand-over goes, until it is over; nothing for one that is not known."""
-        self._require_office()
-        actor = self._actors.get(transfer_id)
+        actor = await self._actor_of(transfer_id)
         if actor is None:
             return
         phone = self._phones[transfer_id]
@@ -199,12 +298,25 @@ class TransferHost:
                         return
         finally:
             self._spawn(self._miss_caller(actor))
-        self._require_office()
+        if not actor.transfer.is_over:
+            raise self._refusal()
 
     async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
         """The caller does not want it any more."""
-        self._require_office()
-        self.tell(transfer_id, CallerLeft(hung_up=hung_up))
+        if (actor := await self._actor_of(transfer_id)) is not None:
+            actor.post(CallerLeft(hung_up=hung_up))
+
+    async def _actor_of(self, transfer_id: str) -> TransferActor | None:
+        """The hand-over, if it is known; one whose talk another cluster's host had is taken over from there.
+
+        Raises `HostAway` or `Fenced` when another host may know it.
+        """
+        if transfer_id not in self._actors:
+            await self._require_open()
+            if transfer_id in self._elsewhere:
+                self._elsewhere.discard(transfer_id)
+                await self._take_up(transfer_id)
+        return self._actors.get(transfer_id)
 
     async def ask_call_back(self, order: TransferOrder) -> None:
         """Note that the caller of this hand-over wants to be called back. Raises `StorageError`."""
@@ -244,8 +356,10 @@ class TransferHost:
 
     async def line_event(self, transfer_id: str, event: LineEvent) -> None:
         """News of a call. One that belongs to no hand-over is ended."""
-        self._require_office()
         known = self.tell(transfer_id, event)
+        if not known:
+            await self._require_open()
+            known = self.tell(transfer_id, event) or transfer_id in self._elsewhere
         if not known and isinstance(event, Progress) and event.status not in FINAL:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
             with contextlib.suppress(BridgeError):
@@ -253,7 +367,6 @@ class TransferHost:
 
     async def said(self, transfer_id: str, spoken: Spoken) -> None:
         """A sentence of a talk."""
-        self._require_office()
         actor = self._actors.get(transfer_id)
         if actor is not None:
             await actor.note(spoken)
@@ -262,14 +375,12 @@ class TransferHost:
 
     async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         """A key for another stream of a call, after this one; None when the call should be hung up."""
-        self._require_office()
-        actor = self._actors.get(transfer_id)
+        actor = await self._actor_of(transfer_id)
         return await actor.new_key(attempt, after) if actor is not None else None
 
     async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
         """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""
-        self._require_office()
-        actor = self._actors.get(request.transfer_id)
+        actor = await self._actor_of(request.transfer_id)
         line = actor.open_line(request) if actor is not None else None
         if actor is None or line is None:
             log.warning("line_refused", transfer_id=request.transfer_id)
@@ -280,7 +391,6 @@ class TransferHost:
                     yield view
         finally:
             self._spawn(self._miss_line(actor, request))
-        self._require_office()
 
     async def _miss_line(self, actor: TransferActor, request: LineRequest) -> None:
         await asyncio.sleep(LINE_GRACE_S)
@@ -290,7 +400,12 @@ class TransferHost:
     # -- desks
 
     async def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
-        """The call centre as this desk sees it, for as long as it is there."""
+        """The call centre as this desk sees it, for as long as it is there; nothing when it has to go elsewhere."""
+        await self._cluster.client_came()
+        try:
+            await self._require_open()
+        except HostAway:
+            return
         desk = Desk(**dataclasses.asdict(login), since=self._clock())
         self._office.switchboard.log_in(desk)
         published = self._desks.setdefault(login.name, Published(self._desk_view(login.name)))
@@ -347,7 +462,7 @@ class TransferHost:
     async def _miss_desk(self, name: str) -> None:
         await asyncio.sleep(DESK_GRACE_S)
         published = self._desks.get(name)
-        if published is None or published.followers:
+        if published is None or published.followers or name not in self._office.switchboard.desks:
             return
         del self._desks[name]
         transfer_id = self._office.switchboard.log_out(name)
@@ -396,6 +511,10 @@ class TransferHost:
     def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned:
         """A desk for this caller; without a telephone there is none."""
         transfer_id, department = body.transfer.transfer_id, body.order.department
+        if self._phase is Phase.GIVEN_UP:
+            # the desk did not keep it: whoever has the desks now goes on with it
+            self._lives[transfer_id].cancel()
+            return Unassigned(position=0)
         found = self._office.switchboard.find(transfer_id, department, without, self._clock())
         self._queue_changed()
         return found
@@ -440,6 +559,8 @@ class TransferHost:
             self._office.switchboard.forget(body.transfer.transfer_id)
             self._spawn(self._write_down(row_of(body, self._summary(body))))
             self._queue_changed()
+            if self._phase is Phase.GIVEN_UP:
+                self._send_desks_away()
         self._desks_changed()
 
     def _summary(self, body: TransferBody, desk: str = "") -> str:
@@ -513,7 +634,7 @@ class TransferHost:
         transfer_id = body.transfer.transfer_id
 
         async def save(body: TransferBody) -> None:
-            await self._save(_key(transfer_id), body)
+            await self._store.save_transfer(transfer_id, body)
 
         actor = TransferActor(
             body,
@@ -526,31 +647,34 @@ class TransferHost:
         self._actors[transfer_id] = actor
         # asked for now: if this fails, the caller must hear of it at once
         self._phones[transfer_id] = self._spawn(self._facts.phone_of(body.order.context.user_id))
-        self._spawn(self._live(actor, restored=restored))
+        self._lives[transfer_id] = self._spawn(self._live(actor, restored=restored))
         self._spawn(self._miss_caller(actor))
 
     async def _live(self, actor: TransferActor, *, restored: bool) -> None:
+        """Until it is over. One that another host goes on with leaves its checkpoint."""
         transfer_id = actor.transfer.transfer_id
         try:
             await actor.run(restored=restored)
         except Fenced:
             log.warning("transfer_fenced", transfer_id=transfer_id)
+            await self._lose_office()
             return
         finally:
             self._actors.pop(transfer_id, None)
             self._phones.pop(transfer_id, None)
+            self._lives.pop(transfer_id, None)
+            if self._phase is Phase.GIVEN_UP:
+                self._send_desks_away()
         self._office.open.remove(transfer_id)
         self._office_changed.set()
         with contextlib.suppress(StorageError):
-            await self._checkpoints.delete(_key(transfer_id), self._epochs.pop(_key(transfer_id), 1))
+            await self._store.delete_transfer(transfer_id)
 
     async def _take_up(self, transfer_id: str) -> None:
-        checkpoint = await self._checkpoints.claim(_key(transfer_id))
-        if checkpoint is None:
+        body = await self._store.claim_transfer(transfer_id)
+        if body is None:
             self._office.open.remove(transfer_id)
             return
-        self._epochs[_key(transfer_id)] = checkpoint.epoch
-        body = TransferBody.model_validate_json(checkpoint.body)
         self._start(body, restored=True)
         log.info("transfer_restored", transfer_id=transfer_id, state=body.transfer.state)
 
@@ -563,46 +687,29 @@ class TransferHost:
             if actor is not None:
                 switchboard.take_back(name, actor.transfer.transfer_id, now, talking=actor.transfer.is_accepted)
                 self.show_card(actor.body, name)
-            elif desk.transfer_id:
+            elif desk.transfer_id and desk.transfer_id not in self._elsewhere:
                 switchboard.release(name, desk.transfer_id, Why.CALLER_HUNG_UP, now)
             self._desks.setdefault(name, Published(self._desk_view(name)))
             self._spawn(self._miss_desk(name))
 
     async def _keep_office(self) -> None:
-        while True:
+        while self._phase is Phase.OPEN:
             await self._office_changed.wait()
             self._office_changed.clear()
-            try:
-                await self._save(OFFICE, self._office)
-            except Fenced:
-                return
+            with contextlib.suppress(Fenced):
+                await self._save_office()
 
-    async def _save(self, key: SessionId, body: BaseModel) -> None:
-        epoch = self._epochs.setdefault(key, 1)
-        try:
-            await self._checkpoints.save(key, epoch, body.model_dump_json().encode(), KEPT_S)
-        except Fenced:
-            self._step_down()
-            raise
-        except StorageError as error:
-            # the people talk on without a safety net; the next change tries again
-            log.warning("transfer_not_saved", key=key, error=str(error))
-
-    def _require_office(self) -> None:
-        """Raises `Fenced` when another host has taken over: what this one would say is wrong, and an end is none."""
-        if self._is_replaced:
-            raise Fenced("another host has taken over")
-
-    def _step_down(self) -> None:
-        """Whoever follows anything here shall look for the other host."""
-        if self._is_replaced:
+    async def _save_office(self) -> None:
+        """Raises `Fenced` when another host has taken over."""
+        if self._phase is not Phase.OPEN:
             return
-        self._is_replaced = True
-        log.warning("transfer_host_replaced")
-        for actor in self._actors.values():
-            actor.stop_following()
-        for desk in self._desks.values():
-            desk.close()
+        talks = [id_ for id_, actor in self._actors.items() if actor.transfer.state in TALKING]
+        self._office.talking = [*talks, *self._elsewhere]
+        try:
+            await self._store.save_office(self._office)
+        except Fenced:
+            await self._lose_office()
+            raise
 
     def _spawn(self, work: Coroutine[None, None, Any]) -> asyncio.Task[Any]:
         # not in the context of the call that asked for it: Serve cancels what a cancelled call has started
@@ -617,7 +724,3 @@ async def _with_phone(view: TransferView, phone: asyncio.Task[str]) -> TransferV
     await asyncio.wait((phone,), timeout=KNOWN_PHONE_S)
     digits = re.sub(r"\D", "", phone.result()) if phone.done() else ""
     return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= SHORTEST_PHONE else view
-
-
-def _key(transfer_id: str) -> SessionId:
-    return SessionId(f"transfer-{transfer_id}")

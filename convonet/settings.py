@@ -242,6 +242,12 @@ class Settings(BaseSettings):
     resume_grace_s: Seconds = Field(
         120.0, alias="CONVONET_RESUME_GRACE_S", description="How long a session waits for a lost caller to come back."
     )
+    max_socket_life_s: Seconds = Field(
+        6_600.0,
+        alias="CONVONET_MAX_SOCKET_LIFE_S",
+        description="Age at which a caller's WebSocket is replaced by a new one; from five minutes before on that is "
+        "done when nobody speaks. Keep it below what a load balancer lets a connection live: on GKE 7200 s.",
+    )
     max_message_bytes: int = Field(
         262_144, alias="CONVONET_MAX_MESSAGE_BYTES", ge=1024, description="Largest WebSocket message."
     )

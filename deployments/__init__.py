@@ -16,12 +16,14 @@ def prepare_replica() -> None:
         allow_pings()
         try:
             from deployments.http_server import limit_replica_server
+            from deployments.stopping import hear_of_stops
             from deployments.ticking import tick_once_a_second
         except ModuleNotFoundError:
             # the environment of `deployments.llm` lacks the product; every other application fails without it anyway
             return
         limit_replica_server()
         tick_once_a_second()
+        hear_of_stops()
 
 
 prepare_replica()

@@ -1,4 +1,4 @@
-"""`python -m deployments.drain`: asks every client to connect anew, so that they spread over new replicas."""
+"""`python -m deployments.drain`: moves every caller to a new connection, so that they spread over new replicas."""
 
 import logging
 import os
@@ -15,21 +15,26 @@ from deployments.launch.lock import running_instance
 from deployments.launch.processes import ray_address
 from deployments.launch.product import LOCAL_RAY, LOOPBACK, LOOPBACK_NODE
 
-TIMEOUT_S = 10.0
-"""All sockets of a replica are written to within milliseconds."""
+WITHIN_S = 120.0
+"""A caller is moved at the next moment when nobody speaks, and after so long in any case."""
+
+ANSWER_S = 10.0
+"""What a replica needs beyond that, and longest time in which a new handle knows all replicas."""
 
 
 def main() -> None:
-    """Connect to the Ray of `make run` on this data folder, or of RAY_ADDRESS, and send `reconnect` to all clients."""
+    """Connect to the Ray of `make run` on this data folder, or of RAY_ADDRESS, and move all callers there."""
     settings = get_settings()
     address = os.environ.get("RAY_ADDRESS") or _own_address(settings)
     ray.init(address=address, namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
     try:
-        count = _ask_all()
+        moved, stayed = _move_all()
     except TimeoutError as error:
-        typer.secho(f"Not every client was asked to connect anew: {error}", fg="red", err=True)
+        typer.secho(f"Not every caller was moved: {error}", fg="red", err=True)
         raise SystemExit(1) from None
-    typer.echo(f"Asked {count} client{'s' if count != 1 else ''} to connect anew.")
+    typer.echo(f"Moved {moved} caller{'s' if moved != 1 else ''}.")
+    if stayed:
+        typer.echo(f"{stayed} talk{'s' if stayed == 1 else ''} with a human and stay{'s' if stayed == 1 else ''}.")
 
 
 def _own_address(settings: Settings) -> str:
@@ -51,21 +56,24 @@ def _own_address(settings: Settings) -> str:
     return address
 
 
-def _ask_all() -> int:
-    """Ask until every running replica has been; a new handle may not know all of them at once.
+def _move_all() -> tuple[int, int]:
+    """Ask until every running replica has moved its callers; a new handle may not know all of them at once.
 
-    Raises `TimeoutError` with a sentence when one could not be asked.
+    Returns how many were moved, and how many stay. Raises `TimeoutError` with a sentence when a replica is silent.
     """
     handle, before = serve.get_app_handle("voice"), time.time()
-    count, asked = 0, 0
-    while time.time() < before + TIMEOUT_S:
+    moved, asked, known_by = 0, 0, before + ANSWER_S
+    while True:
         running = serve.status().applications["voice"].deployments["Voice"].replica_states.get(ReplicaState.RUNNING, 0)
-        answers = handle.broadcast("drain", before).results(timeout_s=TIMEOUT_S)
-        count, asked = count + int(sum(answers)), len(answers)
+        asked_at = time.time()
+        answers = handle.broadcast("move_callers", before, WITHIN_S).results(timeout_s=WITHIN_S + ANSWER_S)
+        known_by += time.time() - asked_at
+        moved, asked = moved + sum(answer.moved for answer in answers), len(answers)
         if asked >= running > 0:
-            return count
+            return moved, sum(answer.stayed for answer in answers)
+        if time.time() > known_by:
+            raise TimeoutError(f"{asked} of {running} voice replicas answered; run this again")
         time.sleep(0.2)
-    raise TimeoutError(f"{asked} of {running} voice replicas answered within {TIMEOUT_S:.0f} s; run this again")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ REQUEST_TIMEOUT_S = 5
 
 TUNNEL_TIMEOUT_S = 120
 """Silence of an open WebSocket. Pages speak every 2 s, the server every 20: the other end has vanished long before."""
+
+READY_PATH = "/ready"
+READY_BACKEND = "ready-here"
+"""A load balancer asks each node whether it serves callers: its own voice replicas have to answer, not those of another
+node."""
 
 MARK = "# completed by deployments/haproxy.py"
 
@@ -66,6 +72,7 @@ class Door:
         # with it, requests that are given up while a server hangs cost a whole core (measured, HAProxy 2.8.25)
         config = _replaced(r"^ *option splice-request\n *option splice-response\n", "", config)
         config = _after(r"^frontend http_frontend\n +bind .*$", self._frontend(), config)
+        config = _with_local_readiness(config)
         config = _replaced(r"^(frontend prometheus\n +bind )\*?:", rf"\g<1>{self.metrics_host}:", config)
         # whoever sees the statistics sees every address and every path
         config = _replaced(r"^(listen stats\n +bind )\*?:", r"\g<1>127.0.0.1:", config)
@@ -101,6 +108,36 @@ def main() -> None:
             path.write_text(Door.of(os.environ, max_files).complete(path.read_text()))
     binary = os.environ["HAPROXY_BINARY"]
     os.execv(binary, [binary, *sys.argv[1:]])  # noqa: S606 -- this is what Ray has asked for
+
+
+def _with_local_readiness(config: str) -> str:
+    """READY_PATH answered by replicas of this node alone, and by 503 where none is up."""
+    root = re.search(r"^ *acl is_(\S+) path_beg /$", config, flags=re.MULTILINE)
+    if root is None:
+        return config  # nothing is deployed there
+    name = root[1]
+    section = re.search(rf"^backend {re.escape(name)}\n(?: +.*\n|\n)*", config, flags=re.MULTILINE)
+    servers = re.findall(r"^ +server (\S+) (\S+):(\d+) check(?! backup)", section[0] if section else "", re.MULTILINE)
+    lines = [f"backend {READY_BACKEND}", f"    http-request return status 503 if {{ nbsrv({READY_BACKEND}) eq 0 }}"]
+    for server, host, port in servers:
+        if _is_local(host):
+            lines.append(f"    server {server} {host}:{port} track {name}/{server}")
+    config = _after(r"^ *# Static routing based on path prefixes .*$", [_route_to(READY_BACKEND)], config)
+    return config + "\n" + "\n".join(lines) + "\n"
+
+
+def _route_to(backend: str) -> str:
+    return f"use_backend {backend} if {{ path {READY_PATH} }}"
+
+
+def _is_local(host: str) -> bool:
+    """Whether this address is one of this node's."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _after(pattern: str, lines: list[str], config: str) -> str:

@@ -9,7 +9,8 @@ One `Admission` for each voice replica. It weighs three things:
 * **new callers**: what those cost who came a moment ago and have not spoken yet can't be measured. Their number has a
   limit, and less of it is left the more load there is.
 
-A refusal says when to come back: each gets a time of its own, so that the refused do not return together.
+A refusal says when to come back: soon where another replica has room, and else later the more were refused. Each gets
+a time of its own, so that the refused do not return together.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ PROBE_INTERVAL_S = 0.097
 CPU_INTERVAL_S = 1.0
 """The system counts a core's time in steps of 10 ms."""
 
+ELSEWHERE_MIN_S = 0.2
+ELSEWHERE_PER_S = 50.0
+"""Refused callers whom another replica would take come back after so long, and so many in each second: HAProxy sends
+them to the one with the fewest sockets."""
+
 RETRIES_PER_S = 3.0
 """Refused callers who are asked back in each second. A refusal costs a connection, about 4 ms of CPU."""
 
@@ -98,12 +104,22 @@ class Admission:
         self,
         limits: AdmissionLimits,
         *,
+        others_have_room: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         cpu_share: Callable[[], float] | None = None,
     ) -> None:
-        """`jitter` draws from [0, 1), `cpu_share` tells how busy the cores were since it was asked last."""
+        """See the module's comment.
+
+        Args:
+            limits: What this process may carry.
+            others_have_room: Tells whether another process would take a new caller.
+            clock: Tells monotonic seconds.
+            jitter: Draws from [0, 1).
+            cpu_share: Tells how busy the cores were since it was asked last.
+        """
         self._limits = limits
+        self._others_have_room = others_have_room
         self._clock = clock
         self._jitter = jitter
         self._probe = LoopLagProbe(self._note_lag)
@@ -115,7 +131,7 @@ class Admission:
         self._read_cpu_share = cpu_share or CpuShare().since_last
         self._cpu_read_at = -math.inf
         self._is_closed = False
-        self._next_retry = -math.inf
+        self._next_retry = self._next_elsewhere = -math.inf
 
     def admit(self, *, returning: bool) -> Place:
         """Give a caller a place, to be released when the session has left this process or did not come about.
@@ -169,7 +185,8 @@ class Admission:
 
     def figures(self) -> Mapping[str, float]:
         """How full it is."""
-        return {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+        figures = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+        return {**figures, "room": self.has_room}
 
     # -- the decision
 
@@ -208,6 +225,10 @@ class Admission:
         if returning:
             return RETURNING_RETRY_S * (1.0 + self._jitter())
         now = self._clock()
+        if self._others_have_room():
+            due = max(now + ELSEWHERE_MIN_S, self._next_elsewhere)
+            self._next_elsewhere = due + 1 / ELSEWHERE_PER_S
+            return due - now + self._jitter() / ELSEWHERE_PER_S
         due = max(now + MIN_RETRY_S, self._next_retry) + self._jitter() / RETRIES_PER_S
         if due > now + MAX_RETRY_S:
             return MAX_RETRY_S * (1.0 + self._jitter()) / 2

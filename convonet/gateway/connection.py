@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from convonet.auth.tokens import read_resume_token
+from convonet.background import in_background
 from convonet.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
 from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
@@ -44,6 +45,7 @@ from convonet.sessions.messages import (
     CancelTransfer,
     CancelTurn,
     Choose,
+    ConnectAnew,
     Credentials,
     Ended,
     HangUp,
@@ -68,8 +70,15 @@ ADMISSION_TIMEOUT_S = 10.0
 CONTROL_BYTES = 200
 """No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
 
+RECONNECT_GRACE_S = 5.0
+"""A client that was sent away leaves at once; one that does not know `reconnect` is closed then, and comes back."""
+
+MOVE_BEFORE_S = 300.0
+"""So long before the end of a socket's life its caller is moved at the next silence, or in its last quarter."""
+
 CLOSE_NORMAL = 1000
 CLOSE_POLICY = 1008
+CLOSE_RESTART = 1012
 CLOSE_TRY_LATER = 1013
 CLOSE_REPLACED = 4001
 """Another socket took up this session."""
@@ -106,6 +115,8 @@ class CallerConnection:
         self._sending: asyncio.Task[None] | None = None
         self._line: CallerLine | None = None
         self._acknowledged = 0
+        self._end_of_life: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Serve the client until either side closes."""
@@ -126,10 +137,33 @@ class CallerConnection:
         finally:
             await self._detach()
 
-    async def ask_to_reconnect(self) -> None:
-        """This process is about to stop: the client should resume elsewhere."""
-        with contextlib.suppress(ClientGone):
-            await self._send(Reconnect())
+    async def move(self, within_s: float, *, with_talks: bool) -> None:
+        """Let the client connect anew, at a moment when nobody speaks; returns when this socket is of no use any more.
+
+        See `CallerSession.move`. One without a session leaves at once.
+        """
+        if self._session is None:
+            await self._send_away()
+        else:
+            await asyncio.shield(self._session.move(within_s, with_talks=with_talks))
+
+    async def _send_away(self) -> None:
+        if self._leaving is None:
+            self._leaving = in_background(self._close_after_grace(), own_context=True)
+            with contextlib.suppress(ClientGone):
+                await self._send(Reconnect())
+
+    async def _close_after_grace(self) -> None:
+        await asyncio.sleep(RECONNECT_GRACE_S)
+        await self._socket.close(CLOSE_RESTART)
+
+    def _limit_life(self, session: CallerSession) -> None:
+        """Whatever lies between us and the client ends an old connection without asking whether somebody speaks."""
+        life_s = self._settings.max_socket_life_s
+        before_s = min(MOVE_BEFORE_S, life_s / 4)
+        wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
+        loop = asyncio.get_running_loop()
+        self._end_of_life = loop.call_later(wait_s, lambda: session.move(before_s, with_talks=True))
 
     # -- from the client
 
@@ -276,6 +310,7 @@ class CallerConnection:
         except TimeoutError:
             raise CapacityError("admission took too long") from None
         self._session, self._streams = session, message.audio == "stream"
+        self._limit_life(session)
         self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
@@ -318,6 +353,8 @@ class CallerConnection:
                 await self._socket.send_sound(frame)
             case LineChanged(line=line):
                 self._change_line(line)
+            case ConnectAnew():
+                await self._send_away()
             case Ended():
                 await self._socket.close(CLOSE_NORMAL)
             case Superseded():
@@ -349,6 +386,10 @@ class CallerConnection:
 
     async def _detach(self) -> None:
         self._change_line(None)
+        if self._end_of_life is not None:
+            self._end_of_life.cancel()
+        if self._leaving is not None:
+            self._leaving.cancel()
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError):

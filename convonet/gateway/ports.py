@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
@@ -63,6 +64,13 @@ class CallerSession(Protocol):
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         """What the client is told when it is let in."""
+        ...
+
+    def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
+        """Let the caller connect anew at the next silence, after so many seconds in any case.
+
+        A talk with a human goes on to its end, unless `with_talks`. Done when the socket has gone.
+        """
         ...
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from convonet.agents.base import AgentType, CallBackWish, Caller, ChatMessage, Final, TransferContext
 from convonet.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import AudioFormat, Language
+from convonet.storage.versioned import Versioned
 
 MAX_HISTORY = 40
 """Messages the agent gets to see: a spoken conversation rarely refers back further, and it bounds memory."""
@@ -148,7 +149,7 @@ class FinishedTurn(BaseModel):
     """What else its `Final` said; a turn that was stored by an earlier version has none of the three."""
 
 
-class Conversation(BaseModel):
+class Conversation(Versioned):
     """A session's state. Owned by its SessionActor; serialised after each turn."""
 
     session_id: SessionId
@@ -164,7 +165,7 @@ class Conversation(BaseModel):
     """Of the last turn that began; names it in the header of binary frames."""
     history: tuple[ChatMessage, ...] = ()
     agent_type: AgentType | None = None
-    memory: dict[str, str] = {}
+    memory: dict[str, str] = Field(default_factory=dict)
     in_flight: TurnInFlight | None = None
     last_turn: FinishedTurn | None = None
     answered: tuple[str, ...] = ()
@@ -173,7 +174,7 @@ class Conversation(BaseModel):
     """The hand-over to a human that is going on."""
     _since: tuple[ChatMessage, ...] = ()
     """What was said outside a turn since the agent was asked last: its answer knows nothing of it."""
-    _memory_since: dict[str, str] = {}
+    _memory_since: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
         """See `convonet.ids.turn_id_of`."""
@@ -242,12 +243,3 @@ class Conversation(BaseModel):
         self.stt_provider = preferences.stt_provider or self.stt_provider
         self.tts_provider = preferences.tts_provider or self.tts_provider
         self.audio = preferences.audio or self.audio
-
-    def to_checkpoint(self) -> bytes:
-        """The state as bytes."""
-        return self.model_dump_json().encode()
-
-    @classmethod
-    def from_checkpoint(cls, body: bytes) -> Conversation:
-        """The state that `to_checkpoint` wrote."""
-        return cls.model_validate_json(body)

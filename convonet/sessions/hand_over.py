@@ -50,11 +50,13 @@ class HandOver:
         change_line: Callable[[LineChanged], None],
         post: Callable[[TransferView], object],
         confirm: Callable[[], Awaitable[None]],
+        is_moving: Callable[[], bool],
     ) -> None:
         """`post` takes each new view; the session gives it back to `news` when its turn has come.
 
         `confirm` makes sure that no newer copy of the session exists: it raises `Fenced` when one does, and
-        `StorageError` while nobody can tell.
+        `StorageError` while nobody can tell. `is_moving` tells whether the caller is about to be moved elsewhere: then
+        no hand-over begins here.
         """
         self._conversation = conversation
         self._services = services
@@ -62,6 +64,7 @@ class HandOver:
         self._change_line = change_line
         self._post = post
         self._confirm = confirm
+        self._is_moving = is_moving
         self._following: asyncio.Task[None] | None = None
         self._aside: set[asyncio.Task[None]] = set()
         self._missing: asyncio.Task[None] | None = None
@@ -75,10 +78,15 @@ class HandOver:
         """Whether a human is on the line."""
         return self.line.line is not None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is on its way that another copy of the session would not do: words, or a call back."""
+        return bool(self._aside)
+
     def take_up(self) -> None:
-        """After a restore: follow what was going on."""
-        if self._conversation.transfer is not None:
-            self._follow(self._conversation.transfer, is_new=False)
+        """After a restore: follow what was going on, or begin what the copy before has left to this one."""
+        if (ongoing := self._conversation.transfer) is not None:
+            self._begin_or_follow(ongoing)
 
     def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
         """Begin what a turn has ended with, or end what it does not want any more."""
@@ -91,9 +99,8 @@ class HandOver:
                 self.leave(hung_up=False)
             return
         conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)
-        if conversation.transfer is not None:
-            self._emit(initiated(conversation.transfer))
-            self._follow(conversation.transfer, is_new=True)
+        if conversation.transfer is not None and not self._is_moving():
+            self._begin_or_follow(conversation.transfer)
 
     def news(self, view: TransferView) -> bool:
         """Tell the caller of a new view; False when it is of no importance any more."""
@@ -118,7 +125,11 @@ class HandOver:
 
     def leave(self, *, hung_up: bool) -> None:
         """The caller does not want a human any more."""
-        if (ongoing := self._conversation.transfer) is not None:
+        if (ongoing := self._conversation.transfer) is None:
+            return
+        if self._is_held_back(ongoing):
+            self._conversation.transfer = None
+        else:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
 
     def hang_up(self) -> None:
@@ -131,15 +142,15 @@ class HandOver:
 
     def caller_is_gone(self) -> None:
         """The caller's connection is lost: a human must not wait for them as long as the session does."""
-        self.caller_is_here()
+        self._do_not_miss_caller()
         if self._conversation.transfer is not None:
             self._missing = self._start(self._miss_caller())
 
     def caller_is_here(self) -> None:
-        """The caller is connected: nobody has to wait for them any more."""
-        if self._missing is not None:
-            self._missing.cancel()
-            self._missing = None
+        """The caller is connected: nobody has to wait for them any more, and what waited for a move begins."""
+        self._do_not_miss_caller()
+        if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
+            self._begin_or_follow(ongoing)
 
     def stop(self) -> list[asyncio.Task[None]]:
         """The session is over here; the hand-over may go on with another copy of it."""
@@ -152,20 +163,31 @@ class HandOver:
         self._services.record(record_of(self._conversation, ongoing, view))
         return True
 
+    def _is_held_back(self, ongoing: OngoingTransfer) -> bool:
+        """Whether it was to begin when the caller was about to be moved: nobody but this session knows of it."""
+        return not ongoing.is_begun and (self._following is None or self._following.done())
+
+    def _do_not_miss_caller(self) -> None:
+        if self._missing is not None:
+            self._missing.cancel()
+            self._missing = None
+
     # -- what takes time
 
-    def _follow(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
-        self._following = in_background(self._follow_to_its_end(ongoing, is_new=is_new))
+    def _begin_or_follow(self, ongoing: OngoingTransfer) -> None:
+        if not ongoing.is_begun:
+            self._emit(initiated(ongoing))
+        self._following = in_background(self._follow_to_its_end(ongoing))
 
-    async def _follow_to_its_end(self, ongoing: OngoingTransfer, *, is_new: bool) -> None:
+    async def _follow_to_its_end(self, ongoing: OngoingTransfer) -> None:
         delays = iter(ASK_AGAIN_S)
         transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
         while True:
             try:
-                if is_new:
+                if not ongoing.is_begun:
                     await self._confirm()
                     await transfers.begin(ongoing.order)
-                    is_new = False
+                    ongoing.is_begun = True
                 async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
                     async for view in views:
                         delays = iter(ASK_AGAIN_S)
@@ -181,10 +203,11 @@ class HandOver:
                 log.exception("transfer_crashed", transfer_id=transfer_id)
                 self._post(_lost(ongoing))
                 return
-            if (delay := next(delays, None)) is None:
+            delay = next(delays, None)
+            if delay is None and not self._is_moving():
                 self._post(_lost(ongoing))
                 return
-            await asyncio.sleep(delay)
+            await asyncio.sleep(delay or ASK_AGAIN_S[-1])
 
     async def _leave(self, transfer_id: str, *, hung_up: bool) -> None:
         # it also ends by itself when nobody follows it any more

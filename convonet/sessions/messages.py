@@ -127,6 +127,11 @@ class LineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectAnew:
+    """The caller is to come back on another connection; nobody speaks now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Superseded:
     """Another socket took this session up, here or in another process; nothing follows."""
 
@@ -136,4 +141,4 @@ class Ended:
     """The session is over; nothing follows."""
 
 
-Outgoing = ToClient | Sound | LineChanged | Superseded | Ended
+Outgoing = ToClient | Sound | LineChanged | ConnectAnew | Superseded | Ended

@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from convonet.sessions.messages import LineChanged, Sound, ToClient
+from convonet.sessions.messages import ConnectAnew, LineChanged, Sound, ToClient
 
-OutboxEntry = ToClient | Sound | LineChanged
+OutboxEntry = ToClient | Sound | LineChanged | ConnectAnew
 
 MAX_BYTES = 1_000_000
 """20 seconds of streamed sound, or two answers of half a minute as MP3; a client that far behind has lost the call."""
@@ -51,6 +51,11 @@ class Outbox:
         self._bytes += _size(entry)
         while self._bytes > self._max_bytes and len(self._entries) > 1:
             self._drop_oldest()
+        if self._reader is not None:
+            self._reader.put(entry)
+
+    def tell_reader(self, entry: OutboxEntry) -> None:
+        """Tell the socket that is attached now, and no other that comes after it."""
         if self._reader is not None:
             self._reader.put(entry)
 
@@ -154,4 +159,4 @@ def _size(entry: OutboxEntry) -> int:
 
 
 def _covered(entry: OutboxEntry, last_seq: int) -> bool:
-    return isinstance(entry, LineChanged) or entry.seq <= last_seq
+    return isinstance(entry, LineChanged | ConnectAnew) or entry.seq <= last_seq

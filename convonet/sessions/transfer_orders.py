@@ -15,6 +15,8 @@ class OngoingTransfer(BaseModel):
 
     order: TransferOrder
     extension: str
+    is_begun: bool = True
+    """Whether the host of the hand-overs has it; a session that moves leaves it to the copy that takes it up."""
 
 
 def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
@@ -31,7 +33,7 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, langua
         context=final.transfer_context,
         language=language,
     )
-    return OngoingTransfer(order=order, extension=extension)
+    return OngoingTransfer(order=order, extension=extension, is_begun=False)
 
 
 def call_back_of(

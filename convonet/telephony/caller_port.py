@@ -43,6 +43,11 @@ class CallerPort:
         self._lines: dict[str, Hear] = {}
         self._callers: dict[str, asyncio.StreamWriter] = {}
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether a line of this process is open."""
+        return bool(self._lines)
+
     async def start(self, host: str) -> None:
         """Listen on this address only, on any port."""
         self._server = await asyncio.start_server(self._serve, host, 0)

@@ -1,6 +1,7 @@
 """The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
-There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one.
+There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one. Of two
+clusters each has one, and the one of the cluster that serves has the office.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ class CallCenter:
     async def __init__(self) -> None:  # type: ignore[misc]
         from convonet.rpc.server import RpcServer
         from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
-        from deployments.call_center.parts import transfer_host
+        from deployments.call_center.parts import cluster, transfer_host
         from deployments.reporting import reporting
 
-        host = transfer_host()
+        self._cluster, host = cluster(), transfer_host()
+        await self._cluster.start()
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
         await host.start()
         requests = HostRequests(host)
@@ -55,6 +57,7 @@ class CallCenter:
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
+        await self._cluster.stop()
         await self._reporter.close()
 
     async def ready(self) -> bool:

@@ -4,6 +4,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
+from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
 from convonet.auth.throttle import throttle
 from convonet.desk.crm_notes import CrmNotes
@@ -13,9 +14,17 @@ from convonet.metrics.definitions import DESKS, QUEUE
 from convonet.settings import Settings, get_settings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
+from convonet.storage.serving import serving_store
 from convonet.telephony.bridge import Bridge, NoTelephone
 from convonet.telephony.ledger import Ledger
+from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+
+
+@cache
+def cluster() -> Cluster:
+    """The view of this process; the replica starts and stops it."""
+    return Cluster(cluster_id(), serving_store(get_settings()))
 
 
 @cache
@@ -28,6 +37,7 @@ def transfer_host() -> TransferHost:
         checkpoints=checkpoint_store(settings),
         ledger=Ledger(database),
         facts=CallerFacts(database, settings),
+        cluster=cluster(),
     )
     watch = measure("call_center")
     watch.gauge(QUEUE, host.callers_waiting)

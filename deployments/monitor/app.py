@@ -41,15 +41,17 @@ class Monitor:
 
     async def __init__(self) -> None:  # type: ignore[misc]
         from convonet.monitor.report_connection import ReportServer
-        from deployments.monitor.parts import monitor_host
+        from deployments.monitor.parts import cluster, monitor_host
 
-        self._host = monitor_host()
+        self._cluster, self._host = cluster(), monitor_host()
+        await self._cluster.start()
         self._reports = ReportServer(self._host.report)
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before its file is open
         await self._host.start()
         self._address = await self._reports.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
     async def __del__(self) -> None:  # Serve awaits it
+        await self._cluster.stop()
         await self._reports.stop()
         await self._host.stop()
 

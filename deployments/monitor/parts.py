@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.auth.throttle import throttle
 from convonet.monitor.http import application
@@ -17,7 +18,15 @@ from convonet.records.store import RedisRecords
 from convonet.settings import Settings, get_settings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
+from convonet.storage.serving import serving_store
+from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+
+
+@cache
+def cluster() -> Cluster:
+    """The view of this process; the replica starts and stops it."""
+    return Cluster(cluster_id(), serving_store(get_settings()))
 
 
 @cache
@@ -27,7 +36,7 @@ def monitor_host() -> MonitorHost:
     redis = RedisRecords(settings.redis_url.get_secret_value()) if settings.redis_url else None
     index = TurnIndex(settings.data_dir / "turns.db")
     today = TodaysTurns(ZoneInfo(settings.caller_timezone), settings.token_prices, settings.currency)
-    return MonitorHost(index, today, _stores(settings, index, redis), redis)
+    return MonitorHost(index, today, _stores(settings, index, redis), redis, cluster())
 
 
 def monitor_http() -> FastAPI:

@@ -17,6 +17,8 @@ from deployments.voice.scaling import SESSIONS
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from convonet.gateway.connections import Moved
+
 MAX_ONGOING = 20_000
 """Sockets and requests of one replica. A socket is one request for as long as it lives, and what comes on top of this
 would wait without a word: who is let in is decided by the gateway, which tells the others."""
@@ -40,11 +42,17 @@ def build_http() -> FastAPI:
 class Voice:
     """One replica: accepts sockets, and holds the sessions of their callers."""
 
-    async def drain(self, before: float) -> int:
-        """See `Gateway.drain`."""
+    async def move_callers(self, before: float, within_s: float) -> Moved:
+        """See `Gateway.move_callers`."""
         from deployments.voice.gateway import gateway
 
-        return await gateway().drain(before)
+        return await gateway().move_callers(before, within_s)
+
+    async def hurry(self) -> None:
+        """See `Connections.hurry`."""
+        from deployments.voice.gateway import gateway
+
+        gateway().connections.hurry()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""

@@ -17,37 +17,48 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from convonet.errors import CapacityError, ErrorCode
-from convonet.gateway.connection import CLOSE_POLICY, CLOSE_TRY_LATER, CallerConnection
+from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
+from convonet.gateway.connections import Connections, Moved
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.gateway.origin import origin_is_allowed
 from convonet.health import can_serve
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
-from convonet.protocol.server import ErrorMessage
+from convonet.protocol.server import ErrorMessage, Reconnect
+from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
 from convonet.web.client_address import TrustedProxies
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.garbage import leave_alone_what_is_there
+from deployments.stopping import when_stopped
 from deployments.voice.replica import VoiceReplica, voice_replica
 from deployments.voice.socket import StarletteSocket
 
-DRAIN_TIMEOUT_S = 5.0
-"""Writing to all sockets of a replica takes milliseconds."""
+REPLACED_WITHIN_S = 120.0
+"""A caller of a cluster that was replaced is moved at the next silence, and after so long in any case."""
+
+ELSEWHERE_MS = 500
+"""A client that was sent elsewhere and came here again has met a door that does not know yet: HAProxy's, or that of a
+load balancer."""
 
 
 class Gateway:
     """The callers' sockets of this process."""
 
     def __init__(self, replica: VoiceReplica) -> None:
+        self.lines = CallerPort()
+        self.connections = Connections(has_lines=lambda: self.lines.has_lines)
         self._replica = replica
+        self._leaving: asyncio.Task[None] | None = None
+        replica.cluster.on_change(self._cluster_changed)
+        replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
         self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
         self._gate = LoginGate()
         self._room = LoginRoom(places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s)
-        self._connections: set[CallerConnection] = set()
 
     async def webrtc(self, websocket: WebSocket) -> None:
         """The wire contract of docs/protocol.md."""
@@ -57,6 +68,9 @@ class Gateway:
         if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
             metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
+            return
+        if self.connections.is_closed or not await self._replica.cluster.client_came():
+            await socket.refuse(Reconnect(after_ms=ELSEWHERE_MS), CLOSE_RESTART)
             return
         address = websocket.client.host if websocket.client else "unknown"
         try:
@@ -69,40 +83,26 @@ class Gateway:
                     door=self._gate.door(address),
                     room=self._room,
                 )
-                await self._serve(connection)
+                with self.connections.hold(connection):
+                    await connection.run()
         except CapacityError as error:
             metrics.count(REFUSALS, code=error.code)
             refusal = ErrorMessage(code=error.code, message=error.spoken, retry_after_ms=error.retry_after_ms)
             await socket.refuse(refusal, CLOSE_TRY_LATER)
 
-    async def _serve(self, connection: CallerConnection) -> None:
-        self._connections.add(connection)
-        try:
-            await connection.run()
-        finally:
-            self._connections.discard(connection)
+    def _cluster_changed(self, role: Role) -> None:
+        if role is Role.REPLACED:
+            self._leaving = self.connections.leave_when_replaced(REPLACED_WITHIN_S)
 
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
         parts = await self._replica.health.parts()
-        ready = can_serve(parts)
+        ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
-    async def drain(self, before: float) -> int:
-        """Ask all clients to connect anew, so that they spread over the replicas; returns how many were asked.
-
-        Those who connected after `before` are left alone: another replica may just have sent them here.
-        """
-        asked = {connection for connection in self._connections if connection.connected_at < before}
-        # asking once is enough, however often the operator's command has to ask
-        self._connections -= asked
-        # one that does not read keeps neither the others from hearing of it nor the operator's command
-        asking = [asyncio.create_task(connection.ask_to_reconnect()) for connection in asked]
-        if asking:
-            _, late = await asyncio.wait(asking, timeout=DRAIN_TIMEOUT_S)
-            for task in late:
-                task.cancel()
-        return len(asked)
+    async def move_callers(self, before: float, within_s: float) -> Moved:
+        """See `Connections.move`."""
+        return await self.connections.move(within_s, before=before)
 
 
 @cache
@@ -113,13 +113,14 @@ def gateway() -> Gateway:
 
 def gateway_http() -> FastAPI:
     """The HTTP application."""
-    replica, callers = voice_replica(), CallerPort()
+    replica, callers = voice_replica(), gateway().lines
     settings = replica.settings
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
+        when_stopped(gateway().connections.leave)
         leave_alone_what_is_there()
         yield
         await replica.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from ray import serve
 
+from actors.cluster import Cluster
 from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
@@ -21,6 +22,8 @@ from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
+from convonet.storage.serving import serving_store
+from deployments.cluster_id import cluster_id
 from deployments.measuring import begin_session_counters, measure
 from deployments.reporting import replica_name, reporting
 from deployments.voice.health import health_of
@@ -36,6 +39,8 @@ class VoiceReplica:
     def __init__(self) -> None:
         settings = self.settings = get_settings()
         local = self._local_speech = remote_speech()
+        self.is_closed: Callable[[], bool] = lambda: False
+        """Whether nobody is let in any more; the gateway knows."""
         hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
@@ -45,12 +50,15 @@ class VoiceReplica:
             self.recognizers[speech.name] = self.voices[speech.name] = speech
         self.transfers = remote_transfers()
         self._tools = tool_pool()
+        self.cluster = Cluster(cluster_id(), serving_store(settings))
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
         self._records = TurnRecords(settings, self._reporter)
         self._agent = remote_agent()
         checkpoints = checkpoint_store(settings)
-        self._admission = Admission(AdmissionLimits.of(settings))
+        self._admission = Admission(
+            AdmissionLimits.of(settings), others_have_room=lambda: self._reporter.others_have_room
+        )
         self.sessions = SessionRegistry(
             settings=settings,
             pins=pin_verifier(settings),
@@ -90,14 +98,17 @@ class VoiceReplica:
 
     def figures(self) -> Mapping[str, float]:
         """How this replica is doing, for the monitor."""
+        figures = self.sessions.figures()
         return {
-            **self.sessions.figures(),
+            **figures,
+            "room": bool(figures["room"]) and not self.is_closed(),
             **self._calls.figures(),
             **self._records.figures(),
         }
 
     async def start(self) -> None:
         """Begin what runs beside the calls, and open what the first of them would have to wait for."""
+        await self.cluster.start()
         self.sessions.start()
         self._agent.start()
         self._local_speech.start()
@@ -107,6 +118,7 @@ class VoiceReplica:
 
     async def close(self) -> None:
         """Stop what runs beside the calls, and write what waits."""
+        await self.cluster.stop()
         await self.sessions.stop()
         await self._agent.close()
         await self._local_speech.close()

@@ -201,6 +201,9 @@ class PageCaller:
                     self._unanswered[utterance_id] = [("text_input", said)]
             case "agent_final":
                 self._unanswered.pop(self._turns.get(message["turn_id"]), None)
+            case "error" if message.get("retry_after_ms") and not self._is_live:
+                await asyncio.sleep(message["retry_after_ms"] / 1000)
+                self.lose_socket()
             case "error":
                 self.errors.append(message)
             case "reconnect":

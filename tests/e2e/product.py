@@ -8,8 +8,13 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
+from deployments.launch.processes import ray_address
+from deployments.launch.product import LOCAL_RAY, LOOPBACK_NODE, ray_env
 from tests.fixtures.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -107,8 +112,21 @@ class Product:
         return self._process.returncode
 
     def drain(self) -> str:
-        """What an operator does before a redeploy; returns what they read."""
-        return self._command(sys.executable, "-m", "deployments.drain")
+        """What an operator does to spread callers over replicas; returns what they read."""
+        return self._command(sys.executable, "-m", "deployments.drain", timeout_s=180)
+
+    def redeploy(self, deployment: str, **changes: object) -> None:
+        """Deploy serve_config.yaml again, with other arguments of the application that has this deployment."""
+        config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
+        config["http_options"]["port"] = self.port
+        for application in config["applications"]:
+            if application["deployments"][0]["name"] == deployment:
+                application["args"] = changes
+        path = self.folder / "redeployed.yaml"
+        path.write_text(yaml.safe_dump(config))
+        serve = str(Path(sys.executable).with_name("serve"))
+        command = [serve, "run", "--non-blocking", "--address", ray_address(self.pid), str(path)]
+        self._command(*command, timeout_s=180, environment=LOCAL_RAY | LOOPBACK_NODE | ray_env())
 
     def staff_link(self) -> str:
         """A new one-time link for the owner."""
@@ -120,9 +138,15 @@ class Product:
         convonet = str(Path(sys.executable).with_name("convonet"))
         self._command(convonet, "staff", "add", username, "--name", username.title(), "--password", password)
 
-    def _command(self, *command: str) -> str:
+    def _command(self, *command: str, timeout_s: float = 60, environment: Mapping[str, str] | None = None) -> str:
         ended = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=ROOT,
+            env={**self.environment, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout

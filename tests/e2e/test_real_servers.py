@@ -47,7 +47,7 @@ def redis_of_product(redis_process):
 def operators_product(tmp_path_factory, postgres_url, redis_of_product):
     """The product on PostgreSQL and Redis, with one caller in its table; one for the tests from here on."""
     user, database_url = uuid.uuid4(), new_database(postgres_url, "operators")
-    asyncio.run(_add_caller(database_url, user))
+    asyncio.run(add_caller(database_url, user))
     servers = {"DB_URI": database_url, "REDIS_URL": redis_of_product.url}
     product = Product(tmp_path_factory.mktemp("operators"), AGENT_SERVICE_TOKEN=SERVICE_TOKEN, **servers)
     product.redis_url = redis_of_product.url
@@ -277,7 +277,7 @@ def _ids_in_redis(product):
     return found
 
 
-async def _add_caller(database_url, user):
+async def add_caller(database_url, user):
     await migrate(Settings(DB_URI=database_url).database_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(

@@ -11,6 +11,8 @@ from convonet.errors import CapacityError
 from convonet.gateway import admission as module
 from convonet.gateway.admission import (
     ALWAYS,
+    ELSEWHERE_MIN_S,
+    ELSEWHERE_PER_S,
     MAX_RETRY_S,
     MIN_RETRY_S,
     PROBE_INTERVAL_S,
@@ -85,7 +87,7 @@ async def building(*args, **kwargs):
 async def test_a_caller_comes_in_where_nobody_is():
     async with building() as b:
         assert b.call()
-        assert b.admission.figures() == {"sessions": 1, "load": 0.0, "closed": False}
+        assert b.admission.figures() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
 
 
 @virtual_time
@@ -292,6 +294,23 @@ async def test_those_who_are_refused_are_asked_back_one_after_the_other():
         assert max(b.refusals) <= MAX_RETRY_S
         returning = Counter(int(after) for after in b.refusals if after < MAX_RETRY_S / 2)
         assert max(returning.values()) <= RETRIES_PER_S + 1
+
+
+@virtual_time
+async def test_where_another_replica_has_room_the_refused_come_back_soon_but_not_all_at_once():
+    has_room = True
+    async with building(replace(LIMITS, sessions=20)) as b:
+        await b.fill(18)
+        b.admission._others_have_room = lambda: has_room
+        assert [b.call() for _ in range(100)] == [False] * 100
+        soon = list(b.refusals)
+        assert soon[0] == pytest.approx(ELSEWHERE_MIN_S, abs=0.05)
+        assert soon == sorted(soon)
+        assert soon[-1] == pytest.approx(ELSEWHERE_MIN_S + 100 / ELSEWHERE_PER_S, abs=0.1)
+        has_room = False
+        b.refusals.clear()
+        assert not b.call()
+        assert b.refusals[0] >= MIN_RETRY_S
 
 
 @virtual_time

@@ -66,7 +66,7 @@ class FrontDoor:
         return f"http://127.0.0.1:{self.port}"
 
 
-def write_config(folder, backend_port, client_timeout_s=60):
+def write_config(folder, backend_port, client_timeout_s=60, hosts=("127.0.0.1",)):
     """The configuration as Ray writes it before it starts HAProxy."""
     ports = {"stats_port": free_port(), "metrics_port": free_port()}
     config = HAProxyConfig(
@@ -87,7 +87,7 @@ def write_config(folder, backend_port, client_timeout_s=60):
         path_prefix="/",
         app_name="voice",
         ingress_deployment_name="Voice",
-        servers=[ServerConfig("voice-1", "127.0.0.1", backend_port)],
+        servers=[ServerConfig(f"voice-{number}", host, backend_port) for number, host in enumerate(hosts)],
         protocol=RequestProtocol.HTTP,
     )
     path = folder / "haproxy.cfg"
@@ -96,9 +96,9 @@ def write_config(folder, backend_port, client_timeout_s=60):
 
 
 @contextmanager
-def front_door(folder, backend_port, *, client_timeout_s=60, max_files=None, **settings):
+def front_door(folder, backend_port, *, client_timeout_s=60, max_files=None, hosts=("127.0.0.1",), **settings):
     """HAProxy as Ray starts it, in front of a server on `backend_port`."""
-    path, config = write_config(folder, backend_port, client_timeout_s)
+    path, config = write_config(folder, backend_port, client_timeout_s, hosts)
     door = FrontDoor(config.frontend_port, config.stats_port, config.metrics_port, folder / "haproxy.log")
     with door.log.open("wb") as log:
         process = subprocess.Popen(
@@ -135,7 +135,7 @@ def until_it_answers(door, process):
 @pytest.fixture(scope="module")
 def backend_port():
     """Of a server that says what reaches it, in a thread of its own."""
-    routes = [Route("/-/healthz", health), Route("/headers", headers), Route("/slow", slow)]
+    routes = [Route("/-/healthz", health), Route("/headers", headers), Route("/slow", slow), Route("/ready", health)]
     routes.append(WebSocketRoute("/echo", echo))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=port, log_config=None))
@@ -255,6 +255,27 @@ def test_the_settings_names_are_the_doors():
     values = ("100", "7", "10.0.0.5", "10.0.0.1")
     door = haproxy.Door.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
     assert door == haproxy.Door(100, 7, ("10.0.0.5/32",), "10.0.0.1")
+
+
+ELSEWHERE = "192.0.2.7"
+"""No address of this machine."""
+
+
+def test_readiness_is_that_of_this_nodes_own_replicas(tmp_path, backend_port):
+    with front_door(tmp_path, backend_port, hosts=(ELSEWHERE, "127.0.0.1", "127.0.0.1")) as door:
+        for _ in range(6):
+            assert get(door, "/ready") == "success"
+        config = (tmp_path / "haproxy.cfg").read_text()
+        assert config.count(f"server voice-0 {ELSEWHERE}") == 1
+        assert f"server voice-1 127.0.0.1:{backend_port} track http-voice/voice-1" in config
+
+
+def test_a_node_without_a_replica_of_its_own_is_not_ready(tmp_path, backend_port):
+    with front_door(tmp_path, backend_port, hosts=(ELSEWHERE,)) as door:
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+        connection.request("GET", "/ready")
+        assert connection.getresponse().status == 503
+        connection.close()
 
 
 def test_one_address_that_opens_thousands_of_connections_is_in_nobodys_way(tmp_path, backend_port):

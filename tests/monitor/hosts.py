@@ -5,6 +5,7 @@ import time
 from contextlib import asynccontextmanager
 from zoneinfo import ZoneInfo
 
+from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.errors import StorageError
 from convonet.monitor.stores import WatchedStore
@@ -15,10 +16,11 @@ from tests.monitor.conftest import turn
 
 
 @asynccontextmanager
-async def monitor(folder, redis=None):
+async def monitor(folder, redis=None, cluster=None):
     index = TurnIndex(folder / "turns.db")
     kind, ask = ("redis", redis.ping) if redis else ("embedded", index.ping)
-    host = MonitorHost(index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)], redis)
+    today, stores = TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)]
+    host = MonitorHost(index, today, stores, redis, cluster or Cluster("only", None))
     await host.start()
     try:
         yield host

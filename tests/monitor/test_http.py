@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from sqlalchemy import update
 
+from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.errors import StorageError
 from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
@@ -55,7 +56,11 @@ async def running(tmp_path, migrated_sqlite):
     database = Database(f"sqlite+aiosqlite:///{shutil.copy(migrated_sqlite, tmp_path)}")
     index = TurnIndex(tmp_path / "turns.db")
     host = MonitorHost(
-        index, TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", "embedded", index.ping)], None
+        index,
+        TodaysTurns(ZoneInfo("UTC"), {}, "USD"),
+        [WatchedStore("records", "embedded", index.ping)],
+        None,
+        Cluster("only", None),
     )
     await host.start()
     app = application(database, settings, inline_throttle(settings), host)

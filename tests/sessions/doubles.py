@@ -15,6 +15,7 @@ from convonet.auth.pin import FixedPin
 from convonet.errors import StorageError
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.gateway.connection import CallerConnection
+from convonet.gateway.connections import Connections
 from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.gateway.ports import ClientGone
 from convonet.ids import UserId
@@ -62,6 +63,7 @@ class ScriptedVoice:
         self.fails_with = None
         self.spoken = []
         self.language = None
+        self.silence = b""
 
     async def synthesize(self, text, *, language):
         self.language = language
@@ -69,7 +71,7 @@ class ScriptedVoice:
         if self.fails_with is not None:
             raise self.fails_with
         self.spoken.append(text)
-        return SpokenAudio(text.encode(), "audio/mpeg", self.answers_as)
+        return SpokenAudio(text.encode() + self.silence, "audio/mpeg", self.answers_as)
 
     def begin_answer(self, *, language):
         self.language = language
@@ -95,7 +97,8 @@ class ScriptedAnswer:
             if self._voice.fails_with is not None:
                 raise self._voice.fails_with
             self._voice.spoken.append(text)
-            yield SpokenChunk(text.encode().ljust(len(text.encode()) // 2 * 2 + 2), self._voice.answers_as)
+            pcm = text.encode().ljust(len(text.encode()) // 2 * 2 + 2) + self._voice.silence
+            yield SpokenChunk(pcm, self._voice.answers_as)
 
 
 class ScriptedAgent:
@@ -145,6 +148,7 @@ class Replica:
         self.is_dead = False
         self.store_is_cut = False
         self.connections = {}
+        self.door = Connections(has_lines=lambda: False)
         self._world = world
         self.gate = LoginGate(clock=asyncio.get_running_loop().time)
         self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
@@ -259,7 +263,7 @@ class World:
             await self._rest()
 
     def _connect(self, client, replica=None):
-        replica = replica or min(self.replicas.values(), key=lambda r: r.sessions)
+        replica = replica or min(self._open_replicas(), key=lambda r: r.sessions)
         if not replica.registry._housekeeping:
             replica.registry.start()
         wall_clock = asyncio.get_running_loop().time
@@ -273,13 +277,16 @@ class World:
             wall_clock=wall_clock,
         )
         replica.connections[client] = connection
-        running = asyncio.create_task(connection.run())
+        running = asyncio.create_task(_run(connection, replica.door))
         running.add_done_callback(lambda _: replica.connections.pop(client, None))
         client.tasks.add(running)
 
+    def _open_replicas(self):
+        return [replica for replica in self.replicas.values() if not replica.door.is_closed]
+
     async def _reconnect(self, client):
         await asyncio.sleep(0.2)
-        while not self.replicas:
+        while not self._open_replicas():
             await asyncio.sleep(0.2)
         client.socket = Socket(client)
         self._connect(client)
@@ -306,6 +313,11 @@ class World:
                 life.cancel()
             await asyncio.gather(*replica.registry._lives, return_exceptions=True)
             await replica.registry.stop()
+
+
+async def _run(connection, door):
+    with door.hold(connection):
+        await connection.run()
 
 
 class Socket:
@@ -376,6 +388,8 @@ class Client:
                 self.remember(message)
                 if message["resumed"]:
                     self._give_again(message.get("pending_utterance_id"))
+            case "reconnect" if self.comes_back is not None:
+                self.lose()
             case "processing_start":
                 self._turns[message["turn_id"]] = message.get("utterance_id")
             case "agent_final" | "error":

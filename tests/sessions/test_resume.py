@@ -13,7 +13,7 @@ from convonet.auth.tokens import mint_resume_token
 from convonet.errors import StorageError
 from convonet.gateway.connection import CLOSE_REPLACED, CLOSE_TRY_LATER
 from convonet.ids import SessionId
-from tests.sessions.doubles import AUDIO, World, spoken, types
+from tests.sessions.doubles import AUDIO, PIN, World, spoken, types
 from tests.virtual_time import virtual_time
 
 RESUMED_WITHIN_S = 2.0
@@ -660,4 +660,24 @@ async def test_a_call_in_a_living_replica_is_never_ended_as_abandoned():
         await asyncio.sleep(120)
         client.say("text_input", text="still here")
         assert "You said still here." in spoken(await client.answer())
+    await world.end()
+
+
+@virtual_time
+async def test_a_caller_whose_checkpoint_is_of_a_newer_release_gives_the_pin_again():
+    world = World()
+    async with world.client() as client:
+        await client.log_in()
+        session = world.session_of(client)
+        session.conversation.needs = 99
+        session.lease.save()
+        await asyncio.sleep(0.1)
+        client.disconnect()
+        world.kill(world.replica_of(client.session_id))
+        async with world.client() as again:
+            await again.until("auth_required")
+            again.say("authenticate", resume_token=client.resume_token, last_seq=0)
+            assert (await again.until("error"))["code"] == "resume_failed"
+            again.say("authenticate", pin=PIN)
+            await again.until("auth_ok", resumed=False)
     await world.end()

@@ -172,3 +172,20 @@ async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_cent
         leg.hang_up()
         await client.until("transfer_status", state="ended")
         await eve.until("wrap_up")
+
+
+async def test_a_caller_who_talks_with_a_human_is_moved_when_that_is_over(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        door = centre.sessions.replica_of(client.session_id).door
+        moving = asyncio.create_task(door.move(0.5))
+        assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
+        assert not [m for m in client.received if m["type"] == "reconnect"]
+        leg.hang_up()
+        await client.until("transfer_status", state="ended")
+        await client.until("auth_ok", resumed=True)
+        moved = await moving
+        assert moved.moved + moved.stayed == 1
+        client.say("text_input", text="thanks")
+        assert (await client.until("agent_final"))["text"] == "You said thanks."

@@ -10,6 +10,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
 from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta, TransferContext
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
@@ -279,6 +280,7 @@ class CallCentre:
             checkpoints=self.checkpoints,
             ledger=self.ledger,
             facts=self.facts,
+            cluster=Cluster("only", None),
         )
 
     async def add_gate(self):

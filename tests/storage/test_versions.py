@@ -1,0 +1,74 @@
+"""Checkpoints of another release: those of the one before are read, and a newer one crashes nothing.
+
+`tests/fixtures/release_before` holds what the release before versions has written: a call that waits for a human while
+its next utterance is recognized, that hand-over, and the office with a desk.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from actors.office_store import OFFICE, OfficeBody, OfficeStore
+from actors.transfer import TransferBody
+from convonet.ids import SessionId
+from convonet.sessions.conversation import Conversation
+from convonet.storage.versioned import Versioned
+from convonet.telephony.transfer import State
+from tests.fixtures.sqlite import inline_checkpoints
+
+BEFORE = Path(__file__).parents[1] / "fixtures" / "release_before"
+
+
+def before(name: str) -> bytes:
+    return (BEFORE / f"{name}.json").read_bytes()
+
+
+def newer(body: bytes, **fields: object) -> bytes:
+    """As a release to come may write it."""
+    return json.dumps({**json.loads(body), "version": Versioned.VERSION + 1, **fields}).encode()
+
+
+def test_a_call_of_the_release_before_goes_on() -> None:
+    conversation = Conversation.from_checkpoint(before("conversation"))
+    assert (conversation.version, conversation.session_id) == (1, "s-of-the-release-before")
+    assert [message.content for message in conversation.history] == ["let me talk to a person", "I'll connect you."]
+    assert conversation.transfer is not None
+    assert conversation.transfer.is_begun
+    assert conversation.in_flight is not None
+    assert conversation.in_flight.again() is not None
+    assert json.loads(conversation.to_checkpoint())["version"] == Versioned.VERSION
+
+
+async def test_an_office_of_the_release_before_is_taken_over_with_its_hand_over() -> None:
+    checkpoints = inline_checkpoints()
+    transfer_id = OfficeBody.from_checkpoint(before("office")).open[0]
+    await checkpoints.save(OFFICE, 7, before("office"), 60)
+    await checkpoints.save(SessionId(f"transfer-{transfer_id}"), 3, before("transfer"), 60)
+    store = OfficeStore(checkpoints)
+    office = await store.claim_office()
+    assert office is not None
+    assert (list(office.switchboard.desks), office.cluster) == (["dora"], "")
+    body = await store.claim_transfer(office.open[0])
+    assert body is not None
+    assert body.transfer.state is State.QUEUED
+    assert body.order.context.verified_by == "PIN"
+
+
+@pytest.mark.parametrize("kind", [Conversation, OfficeBody, TransferBody])
+def test_fields_of_a_newer_release_are_passed_over(kind: type[Versioned]) -> None:
+    name = {Conversation: "conversation", OfficeBody: "office", TransferBody: "transfer"}[kind]  # type: ignore[index]
+    assert kind.from_checkpoint(newer(before(name), something_new={"a": 1})).version == Versioned.VERSION + 1
+
+
+def test_a_newer_release_can_say_that_this_one_must_not_read_it() -> None:
+    with pytest.raises(ValueError, match=f"can be read from version {Versioned.VERSION + 1} on"):
+        Conversation.from_checkpoint(newer(before("conversation"), needs=Versioned.VERSION + 1))
+
+
+async def test_a_host_starts_with_an_empty_office_where_it_can_not_read_the_one_before() -> None:
+    checkpoints = inline_checkpoints()
+    await checkpoints.save(OFFICE, 1, newer(before("office"), needs=99), 60)
+    assert await OfficeStore(checkpoints).claim_office() is None
