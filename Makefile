@@ -10,14 +10,15 @@ INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-d
 
 # vLLM for CPUs and a tiny model: 4 GB, once
 LLM := .cache/llm
+IMAGE ?= convonet:latest
 
-.PHONY: run test test-cluster test-llm voices bench cluster cluster-check check format lock lock-llm protocol packages setup setup-dev ui clean
+.PHONY: run test test-cluster test-llm voices bench image test-image cluster cluster-check check format lock lock-llm protocol packages setup setup-dev ui clean
 
 run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
 
 test: setup-dev ui packages check
-	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm and not cluster"
+	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm and not cluster and not image"
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
 
@@ -32,6 +33,14 @@ voices: setup-dev ui
 # a real vLLM behind deployments/llm on Ray: ten minutes on two cores
 test-llm: setup-dev $(LLM)/model/.made
 	@$(VENV)/bin/python -m pytest tests/llm -m vllm -s
+
+image:
+	@scripts/image/build $(IMAGE)
+
+# a base from Debian's packages, the image on it, the product in a container: a quarter of an hour, as root
+test-image: setup-dev
+	@scripts/ensure-packages scripts/image/apt-packages.txt
+	@$(VENV)/bin/python -m pytest tests/image -m image
 
 bench: setup ui bench/.venv/.peers
 	@$(VENV)/bin/python -m bench.compare $(if $(QUICK),--quick) $(BENCH)

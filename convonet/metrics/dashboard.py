@@ -38,7 +38,7 @@ def _per_minute(metric: str, by: str) -> str:
 
 ROWS: dict[str, tuple[Panel, ...]] = {
     "Calls": (
-        Panel("Sessions by host", {"{{replica}}": "sum by (replica) (ray_convonet_sessions)"}, stacked=True),
+        Panel("Calls by voice replica", {"{{replica}}": "sum by (replica) (ray_convonet_sessions)"}, stacked=True),
         Panel(
             "Turns a minute by status",
             {"{{status}}": _per_minute("ray_convonet_turns_total", "status")},

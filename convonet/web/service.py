@@ -18,6 +18,8 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def http_service(title: str, lifespan: Lifespan) -> FastAPI:
     """An application with bounded bodies, strict headers, refusals in one shape, and its OpenAPI at /openapi.json."""
     app = FastAPI(title=title, docs_url=None, redoc_url=None, lifespan=lifespan)
+    # there is no page for it, but Ray's dashboard links what this attribute names
+    app.docs_url = app.openapi_url
     answer_refusals(app)
     _require_small_bodies(app)
     add_security_headers(app)

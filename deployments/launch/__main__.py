@@ -11,6 +11,7 @@ import typer
 
 from convonet.errors import ConvonetError
 from convonet.settings import Settings
+from deployments.launch.deploy import DASHBOARD_HOST
 from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans
@@ -34,9 +35,11 @@ def main() -> None:
 
 
 def _launch(settings: Settings) -> None:
-    _require_free_port(settings, settings.port, "CONVONET_PORT")
+    _require_free_port(settings.host, settings.port, "CONVONET_PORT")
     if settings.metrics_port is not None:
-        _require_free_port(settings, settings.metrics_port, "CONVONET_METRICS_PORT")
+        _require_free_port(settings.host, settings.metrics_port, "CONVONET_METRICS_PORT")
+    if settings.dashboard_port is not None:
+        _require_free_port(DASHBOARD_HOST, settings.dashboard_port, "CONVONET_DASHBOARD_PORT")
     if not PAGE.exists():
         raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
@@ -58,15 +61,14 @@ def _launch(settings: Settings) -> None:
             product.stop()
 
 
-def _require_free_port(settings: Settings, port: int, name: str) -> None:
+def _require_free_port(host: str, port: int, name: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, port))
+            probe.bind((host, port))
         except OSError as error:
             raise LaunchError(
-                f"{settings.host}:{port} can't be used ({error.strerror}); "
-                f"stop what uses it or set {name} to another port"
+                f"{host}:{port} can't be used ({error.strerror}); stop what uses it or set {name} to another port"
             ) from None
 
 
@@ -83,6 +85,11 @@ def _print_addresses(settings: Settings, product: Product, staff_link: str) -> N
     typer.echo(f"  Agent Monitor        {url}/agent-monitor")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo(f"  Metrics              {product.metrics_url}")
+    if product.dashboard_url is not None:
+        typer.echo(f"  Ray dashboard        {product.dashboard_url}")
+        typer.echo(f"  Its token            {product.dashboard_token() or 'none is asked for'}")
+    else:
+        typer.echo("  Ray dashboard        off; CONVONET_DASHBOARD_PORT=8265 starts it")
     typer.echo("  Stop                 Ctrl-C")
     typer.echo()
 

@@ -1,8 +1,9 @@
 """A step: starts Ray on this machine and deploys the applications to it. Both go on when it ends.
 
 What Ray starts for people who look at a cluster is left out, it takes 0.4 GB and a sixth of an idle product's CPU: the
-dashboard, the autoscaler, the monitor that copies logs to a driver, the server of Ray's client. Workers are forked by
-`fork_server`. With RAY_ADDRESS set it deploys to that cluster and starts nothing.
+dashboard unless CONVONET_DASHBOARD_PORT asks for it, the autoscaler, the monitor that copies logs to a driver, the
+server of Ray's client. Workers are forked by `fork_server`. With RAY_ADDRESS set it deploys to that cluster and starts
+nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from deployments.launch.fork_worker import SOCKET
 from deployments.launch.processes import descendants, executes, ray_address
 from deployments.launch.steps import ROOT, command, run_step
 
+DASHBOARD_HOST = "127.0.0.1"
+"""Of Ray's dashboard, whatever CONVONET_HOST is: who has its token may run any code here."""
+
 DASHBOARD = "ray/dashboard/dashboard.py"
-"""It is started all the same, with nothing to do."""
+"""It is started even when it is not wanted, with nothing to do."""
 
 
 def deploy(metrics_port: str, scratch: str) -> None:
@@ -33,8 +37,10 @@ def deploy(metrics_port: str, scratch: str) -> None:
     # Ray takes a second to import, the fork server more
     from ray.serve.scripts import cli as serve
 
+    from convonet.settings import Settings
+
     config = _config_file()
-    address = address or _start_ray(metrics_port)
+    address = address or _start_ray(metrics_port, Settings.load().dashboard_port)
     _run(serve, "run", "--non-blocking", "--address", address, str(config))
 
 
@@ -47,8 +53,8 @@ def _start_fork_server(path: Path) -> None:
         subprocess.Popen(command("fork_server", str(listener.fileno())), pass_fds=[listener.fileno()])
 
 
-def _start_ray(metrics_port: str) -> str:
-    """Returns its address."""
+def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
+    """Start it, with its dashboard when that has a port; returns its address."""
     from ray._private import utils
     from ray.scripts.scripts import cli as ray
 
@@ -63,20 +69,26 @@ def _start_ray(metrics_port: str) -> str:
         "min-worker-port": 0,
         "max-worker-port": 0,
         "dashboard-agent-listen-port": 0,
-        "dashboard-port": 0,
+        "dashboard-host": DASHBOARD_HOST,
+        "dashboard-port": dashboard_port or 0,
         "metrics-export-port": metrics_port,
-        "include-dashboard": False,
+        "include-dashboard": dashboard_port is not None,
         "include-log-monitor": False,
     }
     _run(ray, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
     # it is nobody else's: with this file any `ray.init()` on the machine would join it
     Path(utils.get_ray_address_file(None)).unlink()  # type: ignore[attr-defined]
-    for pid in descendants(os.getpid()):
-        if executes(pid, DASHBOARD):
-            os.kill(pid, signal.SIGTERM)
+    if dashboard_port is None:
+        _stop_dashboard()
     if (address := ray_address(os.getpid())) is None:
         raise LaunchError("Ray has started and ended at once")
     return address
+
+
+def _stop_dashboard() -> None:
+    for pid in descendants(os.getpid()):
+        if executes(pid, DASHBOARD):
+            os.kill(pid, signal.SIGTERM)
 
 
 def what_has_no_option(params: Any, _: bool) -> None:

