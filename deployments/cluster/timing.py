@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from convonet.settings import Settings
 from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
 GRACE_S = 3_600
 """The most that GKE waits for a pod, and that its load balancer drains."""
-
-MAX_SOCKET_LIFE_S = 6_600
-"""When the product moves a caller by itself, with time to wait for a moment at which nobody speaks."""
 
 LOAD_BALANCER_KEEP_ALIVE_S = 600
 """How long Google's load balancer keeps an idle connection to us. It can't be changed."""
@@ -37,12 +35,13 @@ def faults(tree: Tree) -> Iterator[str]:
 
 
 def _socket_life(tree: Tree) -> Iterator[str]:
+    product_moves_s = _max_socket_life_s(tree)
     for one in tree.manifests.of_kind("GCPBackendPolicy"):
         life = one.body["spec"].get("default", {}).get("timeoutSec", 30)
-        if life <= MAX_SOCKET_LIFE_S:
+        if life <= product_moves_s:
             yield (
                 f"{one}: timeoutSec is {life} s and ends every call at that age; set it to more than the "
-                f"{MAX_SOCKET_LIFE_S} s after which the product moves a caller, as 7200."
+                f"{product_moves_s:g} s after which the product moves a caller (CONVONET_MAX_SOCKET_LIFE_S), as 7200."
             )
         draining = one.body["spec"].get("default", {}).get("connectionDraining", {}).get("drainingTimeoutSec", 0)
         if draining != GRACE_S:
@@ -58,6 +57,16 @@ def _socket_life(tree: Tree) -> Iterator[str]:
             f"{LOAD_BALANCER_KEEP_ALIVE_S} s for which the load balancer keeps a connection, as 620, or requests meet "
             "connections that were just closed (502)."
         )
+
+
+def _max_socket_life_s(tree: Tree) -> float:
+    """When the product moves a caller by itself, with time to wait for a moment at which nobody speaks."""
+    field = Settings.model_fields["max_socket_life_s"]
+    try:
+        return float(tree.environment.get(str(field.alias), field.default))
+    except ValueError:
+        # what is no number is told with the other settings
+        return float(field.default)
 
 
 def _clusters_end(tree: Tree) -> Iterator[str]:

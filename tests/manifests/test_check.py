@@ -100,6 +100,7 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (CLUSTER, 'S, value: "3540"', 'S, value: "30"', "so Ray ends calls long before the pod has to"),
         (CLUSTER, '[sleep, "15"]', '[ray, stop]', "preStop must sleep for 10 s at least"),
         (POLICIES, "timeoutSec: 7200", "timeoutSec: 3600", "ends every call at that age"),
+        (SETTINGS, 'SESSIONS_PER_ADDRESS: "200"', 'MAX_SOCKET_LIFE_S: "7200"', "the 7200 s after which the product"),
         (POLICIES, "drainingTimeoutSec: 3600", "drainingTimeoutSec: 60", "drainingTimeoutSec is 60"),
         ("ray.env", "HARD_STOP_AFTER_S=3600", "HARD_STOP_AFTER_S=120", "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S is 120"),
         (OVERLAY, "shutdown_timeout_s: 900", "shutdown_timeout_s: 3600", "Voice may take 3600 s to stop"),
