@@ -1,6 +1,7 @@
 """Callers are moved while they talk: by a redeploy, at the end of a socket's life, and from one cluster to the next."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 import uuid
@@ -114,8 +115,9 @@ class Talkers:
                 await asyncio.sleep(0 if number < self._restless else BETWEEN_S)
             assert caller.errors == []
             assert [m for m in caller.messages if m["type"] == "auth_ok" and not m["resumed"]][1:] == []
-            finals = [m["turn_id"] for m in caller.messages if m["type"] == "agent_final"]
-            assert len(finals) == len(set(finals)) == said, "a turn was lost or answered twice"
+            # one that was moved in the middle of a turn is told its answer again, under the same id
+            answered = {m["turn_id"] for m in caller.messages if m["type"] == "agent_final"}
+            assert len(answered) == said, "a turn was lost or done under another id"
 
 
 def test_a_redeploy_while_all_talk_moves_everybody_and_loses_no_turn(product):
@@ -126,6 +128,9 @@ def test_a_redeploy_while_all_talk_moves_everybody_and_loses_no_turn(product):
         talkers.wait(lambda: not before & set(product.running("Voice")), within_s=120)
         turns = talkers.turns
         talkers.wait(lambda: talkers.turns >= turns + CALLS)
+    with sqlite3.connect(product.database) as database:
+        query = "SELECT title FROM todos_anthropic WHERE title LIKE 'thing%' GROUP BY title HAVING count(*) > 1"
+        assert database.execute(query).fetchall() == [], "done twice"
     # twice is who came to the second old replica before its successor was there
     assert {caller.losses for caller in talkers.callers} <= {1, 2}
 
