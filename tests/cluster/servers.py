@@ -28,9 +28,9 @@ PAGES = 80
 NODE = 8000
 """Where a node answers callers."""
 
-CHECK = "/health"
+CHECK = "/ready"
 CHECK_EVERY_S, CHECKS_FAILED = 5, 2
-"""As GKE's load balancer is told to in the product's manifests."""
+"""As k8s/gateway-policies.yaml tells GKE's load balancer."""
 
 
 class Stores:

@@ -24,7 +24,7 @@ CALM_S = 10.0
 """How long callers talk on while a part is missing."""
 
 ENDED_WITHIN_S = 90.0
-DRAINED_WITHIN_S = 180.0
+DRAINED_WITHIN_S = 400.0
 DEAD_WITHIN_S = 30.0
 """GCS is to give a silent node up after 3 x 2 s."""
 
