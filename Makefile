@@ -22,9 +22,10 @@ test: setup-dev ui packages check
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
 
-# redeploys, upgrades, lost nodes: whole clusters on this machine
+# redeploys, upgrades, lost nodes: whole clusters on this machine, some of them in network namespaces, as root
 test-cluster: setup-dev ui packages
 	@$(VENV)/bin/python -m pytest tests -m cluster
+	@$(VENV)/bin/python -m tests.cluster.report
 
 # thirty sentences in three voices, in real time: four minutes
 voices: setup-dev ui

@@ -21,11 +21,15 @@ WITHIN_S = 120.0
 ANSWER_S = 10.0
 """What a replica needs beyond that, and longest time in which a new handle knows all replicas."""
 
+OWN_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
+"""This command has no event loop. A pod has the flags of ray.env, with which Serve would look for one and fail."""
+
 
 def main() -> None:
     """Connect to the Ray of `make run` on this data folder, or of RAY_ADDRESS, and move all callers there."""
     settings = get_settings()
     address = os.environ.get("RAY_ADDRESS") or _own_address(settings)
+    _require(OWN_LOOP)
     ray.init(address=address, namespace="convonet", log_to_driver=False, logging_level=logging.ERROR)
     try:
         moved, stayed = _move_all()
@@ -50,10 +54,14 @@ def _own_address(settings: Settings) -> str:
         )
         raise SystemExit(1)
     flags = LOCAL_RAY | (LOOPBACK_NODE if settings.host in LOOPBACK else {})
-    if not flags.keys() <= os.environ.keys():
-        # Ray reads them while it is imported
-        os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**flags, **os.environ})  # noqa: S606
+    _require(flags)
     return address
+
+
+def _require(flags: dict[str, str]) -> None:
+    """Begin anew with these in the environment, unless they are: Ray reads them while it is imported."""
+    if not flags.keys() <= os.environ.keys():
+        os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**flags, **os.environ})  # noqa: S606
 
 
 def _move_all() -> tuple[int, int]:

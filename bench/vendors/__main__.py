@@ -86,17 +86,18 @@ async def _set_script(stage: Stage, request: web.Request) -> web.Response:
 def main() -> None:
     """Serve until a signal."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
     parser.add_argument("--tts-cut", choices=["space", "eager"], default="space", help="see bench.vendors.stage")
     for delay in fields(Delays):
         parser.add_argument("--" + delay.name.replace("_", "-"), type=float, default=delay.default)
     options = vars(parser.parse_args())
-    port, tts_cut = options.pop("port"), options.pop("tts_cut")
+    host, port, tts_cut = options.pop("host"), options.pop("port"), options.pop("tts_cut")
     uvloop.install()
     # it would stop all vendors for 30 ms now and then
     gc.disable()
     app = application(Delays(**options), tts_cut)
-    web.run_app(app, host="127.0.0.1", port=port, access_log=None, print=None)
+    web.run_app(app, host=host, port=port, access_log=None, print=None)
 
 
 if __name__ == "__main__":

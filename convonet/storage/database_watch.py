@@ -24,7 +24,9 @@ class DatabaseWatch:
     def __init__(self, database: Database, *, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._database = database
         self._silent_after_s = silent_after_s
-        self._heard_at = time.monotonic()
+        self._unanswered_since: float | None = None
+        """When it was asked first after its last answer. Nobody checks while Serve's controller is down, so the time of
+        that answer would say nothing."""
         self._asking: asyncio.Task[None] | None = None
 
     def check(self) -> None:
@@ -32,10 +34,12 @@ class DatabaseWatch:
 
         That it is down is an answer too: another process would be told the same.
         """
+        if self._unanswered_since is None:
+            self._unanswered_since = time.monotonic()
         if self._asking is None or self._asking.done():
             # not in the context of whoever checks: Serve cancels what a cancelled call has started
             self._asking = asyncio.create_task(self._ask(), context=contextvars.Context())
-        silent_for = time.monotonic() - self._heard_at
+        silent_for = time.monotonic() - self._unanswered_since
         if silent_for > self._silent_after_s:
             raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
 
@@ -53,4 +57,4 @@ class DatabaseWatch:
             if isinstance(error.__cause__, PoolTimeoutError):
                 # all connections of this process are busy, or were never given back
                 return
-        self._heard_at = time.monotonic()
+        self._unanswered_since = None

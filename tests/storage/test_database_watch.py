@@ -38,6 +38,14 @@ async def test_a_database_that_answers_is_fine(migrated_sqlite):
         await checks_for(watch, 0.6)
 
 
+async def test_a_check_that_comes_late_is_no_silence_of_the_database(migrated_sqlite):
+    async with watched(f"sqlite+aiosqlite:///{migrated_sqlite}") as (_, watch):
+        await checks_for(watch, 0.2)
+        # as when Serve's controller is lost and comes back
+        await asyncio.sleep(0.5)
+        watch.check()
+
+
 async def test_a_database_that_is_down_is_no_fault_of_this_process():
     async with watched(f"postgresql+asyncpg://someone:secret@127.0.0.1:{free_port()}/nowhere") as (_, watch):
         with capture_logs() as logs:

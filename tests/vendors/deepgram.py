@@ -74,6 +74,7 @@ class DeepgramServer:
     stt_ms: float = 0.0
     tts_ms: float = 0.0
     port: int = 0
+    host: str = "127.0.0.1"
     transcripts: list[str] = field(default_factory=lambda: ["add buy milk to my todo list"])
     ms_per_character: float = 2.0
     """How long a spoken character sounds; 60 is natural."""
@@ -122,7 +123,7 @@ class DeepgramServer:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -136,7 +137,7 @@ class DeepgramServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def connections(self) -> int:
@@ -170,8 +171,11 @@ class DeepgramServer:
         if (refusal := await self._fault(request, "/v1/listen", received)) is not None:
             return refusal
         await asyncio.sleep(self.stt_ms / 1000)
-        text = self.transcripts.pop(0) if len(self.transcripts) > 1 else self.transcripts[0]
-        return web.json_response(listen_response(text, received.body))
+        return web.json_response(listen_response(self.transcript_of(received.body), received.body))
+
+    def transcript_of(self, audio: bytes) -> str:
+        """What it hears in a recording."""
+        return self.transcripts.pop(0) if len(self.transcripts) > 1 else self.transcripts[0]
 
     async def _speak(self, request: web.Request) -> web.StreamResponse:
         received = await self._received(request)
