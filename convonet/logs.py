@@ -20,7 +20,7 @@ from convonet.tracing.spans import current_trace_id
 Level = Literal["debug", "info", "warning", "error"]
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "gateway": ("convonet.gateway", "deployments.voice"),
+    "gateway": ("convonet.gateway", "deployments.voice", "deployments.stopping", "actors.cluster", "actors.mover"),
     "session": (
         "convonet.sessions",
         "convonet.background",
@@ -32,7 +32,13 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "agent": ("convonet.agents", "actors.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
     "storage": ("convonet.storage", "convonet.records"),
-    "telephony": ("convonet.telephony", "convonet.desk", "actors.transfer", "actors.transfer_host"),
+    "telephony": (
+        "convonet.telephony",
+        "convonet.desk",
+        "actors.transfer",
+        "actors.transfer_host",
+        "actors.office_store",
+    ),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": (
         "convonet.monitor",
