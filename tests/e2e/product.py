@@ -1,8 +1,10 @@
 """The whole product as a user starts it, for tests: launched, looked into, hurt and stopped."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -172,11 +174,28 @@ class Product:
         return {replica: int(pid) for replica, pid in re.findall(pattern, text)}
 
     def wait_for_replicas(self, deployment: str, count: int) -> None:
-        """Until that many replicas run: one that was killed has its successor."""
+        """Until that many replicas run, and HAProxy sends callers there: one that was killed has its successor."""
         deadline = time.monotonic() + REPLACED_WITHIN_S
-        while len(self.running(deployment)) < count:
+        while self._count_behind_the_door(deployment) < count:
             assert time.monotonic() < deadline, f"{deployment} has fewer than {count} replicas"
             time.sleep(0.2)
+
+    def _count_behind_the_door(self, deployment: str) -> int:
+        known = [line.split(",") for line in self._ask_haproxy("show stat").splitlines()]
+        up = {row[1].rpartition("-")[2] for row in known if len(row) > 17 and row[17] == "UP"}
+        living = {name for name, pid in self.replicas(deployment).items() if Path(f"/proc/{pid}").exists()}
+        return len(living & up)
+
+    def _ask_haproxy(self, command: str) -> str:
+        """What its newest process answers on its admin socket; nothing while that is being replaced."""
+        folders = re.findall(r"-f (\S+)/haproxy\.cfg", " ".join(self.processes().values()))
+        answer = b""
+        with contextlib.suppress(OSError, IndexError), socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(f"{folders[0]}/admin.sock")
+            admin.sendall(f"{command}\n".encode())
+            while part := admin.recv(65_536):
+                answer += part
+        return answer.decode()
 
     def running(self, deployment: str) -> list[int]:
         """Pids of its replicas that live."""
