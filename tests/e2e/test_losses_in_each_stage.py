@@ -23,6 +23,8 @@ SOUND_S = 4.0
 @pytest.fixture
 def titled(hosted):
     """The product, whose model puts a todo of a new title on the list, slowly; the title."""
+    # first: a turn of the test before may still be repeated, and must not find this one's title
+    hosted.wait_for_replicas("Voice", 2)
     title = f"kettle {time.monotonic_ns()}"
     # a turn that is lost is given up by its agent: its repetition begins with the tool again
     hosted.vendors.chat.replies = [Reply("", calls=(("create_todo", {"title": title}),), delay_s=0.3)]
@@ -31,7 +33,6 @@ def titled(hosted):
     hosted.vendors.speech.stt_ms = 800
     hosted.vendors.speech.ms_per_character = 1000 * SOUND_S / len(TOLD)
     hosted.vendors.speech.speed = 2.0
-    hosted.wait_for_replicas("Voice", 2)
     yield hosted, title
     hosted.vendors.chat.after_a_tool = None
     hosted.vendors.speech.stt_ms = 0
