@@ -182,7 +182,7 @@ class Product:
 
     def _count_behind_the_door(self, deployment: str) -> int:
         known = [line.split(",") for line in self._ask_haproxy("show stat").splitlines()]
-        up = {row[1].rpartition("-")[2] for row in known if len(row) > 17 and row[17] == "UP"}
+        up = {row[1].rpartition("-")[2] for row in known if len(row) > 17 and row[17].startswith("UP")}
         living = {name for name, pid in self.replicas(deployment).items() if Path(f"/proc/{pid}").exists()}
         return len(living & up)
 
