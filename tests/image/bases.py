@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RELEASE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 
 IN_BASE = ("ca-certificates", "python3", "wget")
 """What the published slim image of Python has, and what the Dockerfile would install."""
@@ -34,7 +33,7 @@ def make_bases(folder: Path) -> Bases:
     root = folder / "root"
     shutil.rmtree(root, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    _run("debootstrap", "--variant=minbase", f"--include={','.join(IN_BASE)}", RELEASE, str(root), MIRROR)
+    _run("debootstrap", "--variant=minbase", f"--include={','.join(IN_BASE)}", RELEASE, str(root))
     _clean(root)
     _pack(root, bases.base)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
