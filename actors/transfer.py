@@ -72,9 +72,20 @@ class StreamKey(BaseModel):
 
     value: str = Field(default_factory=lambda: secrets.token_urlsafe(24))
     shown: bool = False
+    after: str = ""
+    """The key it was given for; asked again with that one, before this one was shown, the answer was lost."""
 
     def is_same(self, other: str) -> bool:
-        return secrets.compare_digest(self.value.encode(), other.encode("utf-8", "replace"))
+        return _is_same(self.value, other)
+
+    def is_exchanged_for(self, other: str) -> bool:
+        """Whether another key may be given to who has that one."""
+        is_asked_again = self.after != "" and not self.shown and _is_same(self.after, other)
+        return self.is_same(other) or is_asked_again
+
+
+def _is_same(key: str, other: str) -> bool:
+    return secrets.compare_digest(key.encode(), other.encode("utf-8", "replace"))
 
 
 class TransferBody(Versioned):
@@ -185,7 +196,7 @@ class TransferActor:
     # -- the line
 
     async def new_key(self, attempt: int, after: str) -> str | None:
-        """A key for another stream of this attempt's call, once in exchange for the newest one.
+        """A key for another stream of this attempt's call, in exchange for that of the stream before.
 
         None when that call has nothing to do any more, or somebody repeats what Twilio has asked before.
         """
@@ -193,9 +204,9 @@ class TransferActor:
         if self.transfer.is_over or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
             return None
         key = self.body.stream_keys.get(attempt)
-        if key is None or not key.is_same(after):
+        if key is None or not key.is_exchanged_for(after):
             return None
-        self.body.stream_keys[attempt] = new = StreamKey()
+        self.body.stream_keys[attempt] = new = StreamKey(after=after)
         await self._save(self.body)
         return new.value
 

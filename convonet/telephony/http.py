@@ -18,7 +18,17 @@ from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.bridge import CallOrder
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.line import Host, Line
-from convonet.telephony.twilio import AFTER, connect_twiml, hang_up_twiml, is_signed, progress_of, webhook
+from convonet.telephony.messages import HostAway
+from convonet.telephony.twilio import (
+    AFTER,
+    HELD,
+    connect_twiml,
+    hang_up_twiml,
+    hold_twiml,
+    is_signed,
+    progress_of,
+    webhook,
+)
 from convonet.web.login_limits import lift_login_limits
 from convonet.web.refusals import Refused
 
@@ -68,10 +78,17 @@ class TwilioGate:
         return Response(status_code=204)
 
     async def _transfer_bridge(self, request: Request) -> Response:
-        """What a call shall do whose stream has ended: try another one, or hang up."""
+        """What a call shall do whose stream has ended: try another one, hold the line, or hang up."""
         name = request.url.path.rpartition("/twilio/")[2]
         transfer_id, attempt, _ = await self._read(request, name)
-        key = await self._hub.new_key(transfer_id, attempt, request.query_params.get(AFTER, ""))
+        after = request.query_params.get(AFTER, "")
+        try:
+            key = await self._hub.new_key(transfer_id, attempt, after)
+        except HostAway as error:
+            log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
+            held = request.query_params.get(HELD, "0")
+            order = CallOrder(transfer_id, attempt, "", after, 0.0)
+            return Response(hold_twiml(self._settings, order, int(held)), media_type=XML)
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
         order = CallOrder(transfer_id, attempt, "", key, 0.0)

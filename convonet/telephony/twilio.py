@@ -41,6 +41,17 @@ TRANSFER_HEADER = "X-Convo-Transfer"
 AFTER = "after"
 """The key of the stream that has ended, in the address that is asked for another one."""
 
+HELD = "held"
+"""The key of how often that was answered with `hold_twiml`, in the same address."""
+
+HOLD_S = 1
+MAX_HELD = 10
+"""Each time a host was waited for, so the two hear nothing for two minutes until their call is given up."""
+
+RETRIED = "#rc=3&rp=all&ct=2000&rt=13000"
+"""What Twilio is told about a webhook: to try three times more, whatever went wrong, connecting for 2 s and reading for
+13 s. It keeps to fifteen seconds in all. Every webhook may come twice."""
+
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
@@ -72,7 +83,7 @@ class TwilioBridge:
                     from_=settings.twilio_caller_id,
                     twiml=connect_twiml(settings, order),
                     timeout=int(order.ring_s),
-                    status_callback=f"{webhook(settings, 'status')}?{_which(order)}",
+                    status_callback=f"{webhook(settings, 'status')}?{_which(order)}{RETRIED}",
                     status_callback_event=EVENTS,
                     sip_auth_username=settings.freepbx_sip_username or values.unset,
                     sip_auth_password=password.get_secret_value() if password else values.unset,
@@ -131,7 +142,18 @@ def connect_twiml(settings: Settings, order: CallOrder) -> str:
     stream.parameter(name="key", value=order.stream_key)
     response.append(connect)
     again = f"{webhook(settings, 'transfer_bridge')}?{_which(order)}&{urlencode({AFTER: order.stream_key})}"
-    response.redirect(again, method="POST")
+    response.redirect(again + RETRIED, method="POST")
+    return str(response)
+
+
+def hold_twiml(settings: Settings, order: CallOrder, held: int) -> str:
+    """Ask again in a moment, as one who was told so this many times; end the call when that is too often."""
+    if held >= MAX_HELD:
+        return hang_up_twiml()
+    response = VoiceResponse()
+    response.pause(length=HOLD_S)
+    query = urlencode({AFTER: order.stream_key, HELD: held + 1})
+    response.redirect(f"{webhook(settings, 'transfer_bridge')}?{_which(order)}&{query}{RETRIED}", method="POST")
     return str(response)
 
 

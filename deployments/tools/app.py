@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MAX_ONGOING = 200
 """A tool call takes milliseconds; what comes on top waits in the proxy."""
 
-HEALTH_CHECK_S = 5.0
-"""Period and timeout. Three checks that fail make another replica: one that hangs is replaced within half a minute.
+HEALTH_CHECK_TIMEOUT_S = 5.0
+"""Three checks that fail make another replica: one that hangs is replaced within half a minute.
 Until then the agents leave it alone by themselves, after one second."""
 
 
@@ -32,8 +32,7 @@ def build_http() -> Starlette:
 
 @serve.deployment(
     max_ongoing_requests=MAX_ONGOING,
-    health_check_period_s=HEALTH_CHECK_S,
-    health_check_timeout_s=HEALTH_CHECK_S,
+    health_check_timeout_s=HEALTH_CHECK_TIMEOUT_S,
 )
 @serve.ingress(build_http)
 class Tools:

@@ -267,6 +267,33 @@ async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(c
             assert len(centre.twilio.calls) == 1
 
 
+async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_next_one(call_centre, monkeypatch):
+    monkeypatch.setattr("convonet.telephony.twilio.HOLD_S", 0)
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        centre.hub._call_timeout_s = 0.2
+        await centre.office.kill()
+        await centre.twilio.break_stream(centre.twilio.calls[0])
+        async with asyncio.timeout(5):
+            while not any("held=2" in url for url, _ in centre.twilio.posts):
+                await asyncio.sleep(0.02)
+        await centre.office.start()
+        await hear_each_other(client, leg)
+        assert len(centre.twilio.calls) == 1
+
+
+async def test_twilio_that_misses_an_answer_of_ours_asks_again_and_the_talk_goes_on(call_centre):
+    async with call_centre() as centre, centre.caller() as client:
+        desk = await centre.desk().ready()
+        leg = await centre.connected(client, desk)
+        centre.twilio.misses = 1
+        await centre.twilio.break_stream(centre.twilio.calls[0])
+        await second_stream(centre.twilio.calls[0])
+        await hear_each_other(client, leg)
+        assert centre.twilio.misses == 0
+
+
 # -- the caller leaves
 
 

@@ -42,7 +42,8 @@ async def test_a_call_says_all_that_twilio_and_the_pbx_need(bridge, twilio):
     call = twilio.calls[0]
     assert call.sid == sid
     assert call.form["To"] == "sip:2001@pbx.test;transport=udp?X-Convo-Transfer=h-1"
-    assert call.form["StatusCallback"] == f"{PUBLIC}/twilio/status?transfer=h-1&attempt=0"
+    again = "#rc=3&rp=all&ct=2000&rt=13000"
+    assert call.form["StatusCallback"] == f"{PUBLIC}/twilio/status?transfer=h-1&attempt=0{again}"
     assert (call.form["SipAuthUsername"], call.form["SipAuthPassword"]) == ("trunk", "word")
     assert call.form["Timeout"] == "20"
     assert call.events == {"initiated", "ringing", "answered", "completed"}
@@ -51,7 +52,7 @@ async def test_a_call_says_all_that_twilio_and_the_pbx_need(bridge, twilio):
     assert stream.get("url") == f"{PUBLIC}/twilio/media".replace("https", "wss")
     parameters = {p.get("name"): p.get("value") for p in stream.iter("Parameter")}
     assert parameters == {"transfer": "h-1", "attempt": "0", "key": "a-key"}
-    assert redirect.text == f"{PUBLIC}/twilio/transfer_bridge?transfer=h-1&attempt=0&after=a-key"
+    assert redirect.text == f"{PUBLIC}/twilio/transfer_bridge?transfer=h-1&attempt=0&after=a-key{again}"
 
 
 @pytest.mark.parametrize("refusal", [401, 429, 500, "hang"])

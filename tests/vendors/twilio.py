@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Protocol, Self
+from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 import aiohttp
@@ -31,6 +32,7 @@ TOKEN = "a-test-token-of-32-characters-000"
 PUBLIC = "https://calls.example.test"
 FINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 FRAME_BYTES = 160
+LONGEST_WEBHOOK_S = 15
 
 
 class Leg(Protocol):
@@ -172,6 +174,8 @@ class TwilioServer:
         """No status callback is made any more."""
         self.answers: list[int] = []
         """What our webhooks answered."""
+        self.misses = 0
+        """How many of the next answers get lost."""
         self.posts: list[tuple[str, dict[str, str]]] = []
         """What they were asked: public address and form."""
         self._make_leg = make_leg
@@ -188,7 +192,7 @@ class TwilioServer:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=LONGEST_WEBHOOK_S))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -277,7 +281,8 @@ class TwilioServer:
             await call.leg.end()
             return
         await self._became(call, "in-progress")
-        with contextlib.suppress(aiohttp.ClientError):
+        # "an application error has occurred", it says, and hangs up
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, ElementTree.ParseError):
             await self._follow(call, call.form.get("Twiml", ""))
         await call.leg.end()
         await self._became(call, "completed", SipResponseCode="200", CallDuration="1")
@@ -286,7 +291,9 @@ class TwilioServer:
         for verb in ElementTree.fromstring(twiml):
             if call.leg.over.is_set() or verb.tag == "Hangup":
                 return
-            if verb.tag == "Connect":
+            if verb.tag == "Pause":
+                await asyncio.sleep(float(verb.get("length", 1)))
+            elif verb.tag == "Connect":
                 for stream in verb.iter("Stream"):
                     await self._stream(call, stream)
             elif verb.tag == "Redirect":
@@ -401,13 +408,31 @@ class TwilioServer:
         return [await self._ask(url, form) for url, form in tuple(self.posts)]
 
     async def _post(self, url: str, form: dict[str, str]) -> str:
+        """Ask, and again as the fragment of the address says; in all for fifteen seconds."""
+        url, _, fragment = url.partition("#")
+        wishes = dict(parse_qsl(fragment))
+        assert wishes.get("rp", "ct") in {"ct", "all"}, fragment
         self.posts.append((url, form))
-        return await self._ask(url, form)
+        async with asyncio.timeout(LONGEST_WEBHOOK_S):
+            for left in reversed(range(1 + int(wishes.get("rc", 1)))):
+                try:
+                    return await self._ask(url, form)
+                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                    if not left:
+                        raise
+                except aiohttp.ClientError:
+                    if not left or wishes.get("rp") != "all":
+                        raise
+        raise AssertionError("unreachable")
 
     async def _ask(self, url: str, form: dict[str, str]) -> str:
         near = self.gateway + url.removeprefix(PUBLIC)
         async with self._http.post(near, data=form, headers={"X-Twilio-Signature": sign(url, form)}) as answer:
             self.answers.append(answer.status)
+            answer.raise_for_status()
+            if self.misses:
+                self.misses -= 1
+                raise aiohttp.ServerDisconnectedError
             return await answer.text()
 
 
