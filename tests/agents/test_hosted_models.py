@@ -483,9 +483,9 @@ async def test_a_wrong_key_is_found_before_a_caller_meets_it(tmp_path):
 
 
 async def test_a_slow_model_is_bridged_with_words(tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "FILLER_AFTER_S", 0.05)
+    monkeypatch.setattr(service, "FILLER_AFTER_S", 0.4)
     async with hosted(tmp_path, "google") as world:
-        scripted(world, "google", Reply("You have nothing to do.", delay_s=0.2))
+        scripted(world, "google", Reply("You have nothing to do.", delay_s=0.5))
         heard = await (await world.talk()).say("what's on my list")
         assert heard.text == f"{FILLERS[0]} You have nothing to do."
 
