@@ -131,7 +131,7 @@ class MonitorHost:
             await self._keep(report.records)
         except StorageError as error:
             not_kept, refused = str(error), isinstance(error, StorageRefused)
-        return Taken(attention, not_kept, refused, self._board.has_room_besides(report.replica, self._clock()))
+        return Taken(attention, not_kept, refused, self._board.with_room_besides(report.replica, self._clock()))
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Keep turn records. Raises `StorageError`, and `StorageRefused` when one can't be kept."""

@@ -59,13 +59,13 @@ PROBE_INTERVAL_S = 0.097
 CPU_INTERVAL_S = 1.0
 """The system counts a core's time in steps of 10 ms."""
 
-ELSEWHERE_MIN_S = 0.2
-ELSEWHERE_PER_S = 50.0
-"""Refused callers whom another replica would take come back after so long, and so many in each second: HAProxy sends
-them to the one with the fewest sockets."""
-
 RETRIES_PER_S = 3.0
-"""Refused callers who are asked back in each second. A refusal costs a connection, about 4 ms of CPU."""
+"""Refused callers who are asked back in each second, or so many for each other replica that would take one. A refusal
+costs a connection, about 4 ms of CPU."""
+
+ELSEWHERE_MIN_S = 0.2
+"""Where another replica has room they are asked back as soon as this: HAProxy sends them to the one with the fewest
+sockets."""
 
 MIN_RETRY_S = 2.0
 MAX_RETRY_S = 60.0
@@ -104,7 +104,7 @@ class Admission:
         self,
         limits: AdmissionLimits,
         *,
-        others_have_room: Callable[[], bool] = lambda: False,
+        others_with_room: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         cpu_share: Callable[[], float] | None = None,
@@ -113,13 +113,13 @@ class Admission:
 
         Args:
             limits: What this process may carry.
-            others_have_room: Tells whether another process would take a new caller.
+            others_with_room: Tells how many other processes would take a new caller.
             clock: Tells monotonic seconds.
             jitter: Draws from [0, 1).
             cpu_share: Tells how busy the cores were since it was asked last.
         """
         self._limits = limits
-        self._others_have_room = others_have_room
+        self._others_with_room = others_with_room
         self._clock = clock
         self._jitter = jitter
         self._probe = LoopLagProbe(self._note_lag)
@@ -131,7 +131,7 @@ class Admission:
         self._read_cpu_share = cpu_share or CpuShare().since_last
         self._cpu_read_at = -math.inf
         self._is_closed = False
-        self._next_retry = self._next_elsewhere = -math.inf
+        self._next_retry = -math.inf
 
     def admit(self, *, returning: bool) -> Place:
         """Give a caller a place, to be released when the session has left this process or did not come about.
@@ -224,16 +224,14 @@ class Admission:
     def _retry_after_s(self, *, returning: bool) -> float:
         if returning:
             return RETURNING_RETRY_S * (1.0 + self._jitter())
-        now = self._clock()
-        if self._others_have_room():
-            due = max(now + ELSEWHERE_MIN_S, self._next_elsewhere)
-            self._next_elsewhere = due + 1 / ELSEWHERE_PER_S
-            return due - now + self._jitter() / ELSEWHERE_PER_S
-        due = max(now + MIN_RETRY_S, self._next_retry) + self._jitter() / RETRIES_PER_S
-        if due > now + MAX_RETRY_S:
+        others = self._others_with_room()
+        per_s = RETRIES_PER_S * max(1, others)
+        soonest_s = ELSEWHERE_MIN_S if others else MIN_RETRY_S
+        wait_s = max(soonest_s, self._next_retry - self._clock())
+        if wait_s > MAX_RETRY_S:
             return MAX_RETRY_S * (1.0 + self._jitter()) / 2
-        self._next_retry = max(now + MIN_RETRY_S, self._next_retry) + 1 / RETRIES_PER_S
-        return due - now
+        self._next_retry = self._clock() + wait_s + 1 / per_s
+        return wait_s + self._jitter() / per_s
 
     # -- what changes it
 

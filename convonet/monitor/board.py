@@ -112,10 +112,10 @@ class Board:
         """The sum of one figure over all replicas that are heard of."""
         return sum(part.report.figures.get(name, 0.0) for part in self._living(at))
 
-    def has_room_besides(self, replica: str, at: float) -> bool:
-        """Whether another replica than this one would take a new caller."""
+    def with_room_besides(self, replica: str, at: float) -> int:
+        """How many other replicas than this one would take a new caller."""
         living = (part.report for part in self._living(at))
-        return any(report.figures.get("room") and report.replica != replica for report in living)
+        return sum(bool(report.figures.get("room")) and report.replica != replica for report in living)
 
     def _living(self, at: float) -> list[_Part]:
         return [part for part in self._parts.values() if at - part.heard_at <= SILENT_S]

@@ -71,8 +71,8 @@ class Reporter:
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
-        self.others_have_room = False
-        """Whether another process would take a new caller, as the monitor has said last."""
+        self.others_with_room = 0
+        """How many other processes would take a new caller, as the monitor has said last."""
         self._told_at = 0.0
         self._told: Mapping[str, float] = {}
         self._figures_fail = False
@@ -154,7 +154,7 @@ class Reporter:
             self._told_at = asyncio.get_running_loop().time()
             # until it has answered: whatever gets in the way, what was taken of the calls is lost with it
             attention, self._attention = self._attention, Attention.AWAY
-            self.others_have_room = False
+            self.others_with_room = 0
             try:
                 taken = await self._monitor.report(self._news(attention, records))
             except StorageError:
@@ -164,7 +164,7 @@ class Reporter:
                 log.exception("report_crashed", part=self._part)
                 raise StorageError("the report crashed") from error
             self._attention = Attention.TELL_ALL if attention is Attention.AWAY else taken.attention
-            self.others_have_room = taken.room_elsewhere
+            self.others_with_room = taken.others_with_room
         if taken.refused:
             raise StorageRefused(taken.not_kept)
         if taken.not_kept:

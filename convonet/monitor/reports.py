@@ -57,5 +57,5 @@ class Taken:
     """Why its records were not kept; empty when they were."""
     refused: bool = False
     """One of them never will be."""
-    room_elsewhere: bool = False
-    """Whether another replica would take a new caller."""
+    others_with_room: int = 0
+    """How many other replicas would take a new caller."""

@@ -57,7 +57,7 @@ class VoiceReplica:
         self._agent = remote_agent()
         checkpoints = checkpoint_store(settings)
         self._admission = Admission(
-            AdmissionLimits.of(settings), others_have_room=lambda: self._reporter.others_have_room
+            AdmissionLimits.of(settings), others_with_room=lambda: self._reporter.others_with_room
         )
         self.sessions = SessionRegistry(
             settings=settings,

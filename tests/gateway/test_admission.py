@@ -12,7 +12,6 @@ from convonet.gateway import admission as module
 from convonet.gateway.admission import (
     ALWAYS,
     ELSEWHERE_MIN_S,
-    ELSEWHERE_PER_S,
     MAX_RETRY_S,
     MIN_RETRY_S,
     PROBE_INTERVAL_S,
@@ -298,19 +297,20 @@ async def test_those_who_are_refused_are_asked_back_one_after_the_other():
 
 @virtual_time
 async def test_where_another_replica_has_room_the_refused_come_back_soon_but_not_all_at_once():
-    has_room = True
+    others = 10
     async with building(replace(LIMITS, sessions=20)) as b:
         await b.fill(18)
-        b.admission._others_have_room = lambda: has_room
+        b.admission._others_with_room = lambda: others
         assert [b.call() for _ in range(100)] == [False] * 100
         soon = list(b.refusals)
         assert soon[0] == pytest.approx(ELSEWHERE_MIN_S, abs=0.05)
         assert soon == sorted(soon)
-        assert soon[-1] == pytest.approx(ELSEWHERE_MIN_S + 100 / ELSEWHERE_PER_S, abs=0.1)
-        has_room = False
+        assert soon[-1] == pytest.approx(ELSEWHERE_MIN_S + 100 / (others * RETRIES_PER_S), abs=0.1)
+        # who comes next waits behind them
+        others = 0
         b.refusals.clear()
         assert not b.call()
-        assert b.refusals[0] >= MIN_RETRY_S
+        assert b.refusals[0] >= max(MIN_RETRY_S, soon[-1])
 
 
 @virtual_time

@@ -122,8 +122,8 @@ def test_refusals_are_todays_whatever_a_process_has_counted_before():
 def test_room_is_elsewhere_only_where_another_living_replica_has_some():
     board = known("host-1", "host-2")
     board.take(report("host-1", room=1), 0.0)
-    assert not board.has_room_besides("host-1", 1.0)
-    assert board.has_room_besides("host-2", 1.0)
+    assert board.with_room_besides("host-1", 1.0) == 0
+    assert board.with_room_besides("host-2", 1.0) == 1
     board.take(report("host-2", room=0), 1.0)
-    assert not board.has_room_besides("host-1", 1.0)
-    assert not board.has_room_besides("host-2", SILENT_S + 1)
+    assert board.with_room_besides("host-1", 1.0) == 0
+    assert board.with_room_besides("host-2", SILENT_S + 1) == 0
