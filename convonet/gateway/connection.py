@@ -96,6 +96,7 @@ class CallerConnection:
         address: str,
         door: LoginDoor,
         room: LoginRoom,
+        proxy: str = "",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._socket = socket
@@ -105,6 +106,8 @@ class CallerConnection:
         self._door = door
         self._room = room
         self._wall_clock = wall_clock
+        self.proxy = proxy
+        """The address of the node whose HAProxy passes this socket on."""
         self.connected_at = wall_clock()
         """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)

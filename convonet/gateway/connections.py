@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from convonet.background import in_background
 from convonet.gateway.connection import RECONNECT_GRACE_S, CallerConnection
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,7 @@ class Connections:
         """`has_lines` tells whether a telephone line of a talk with a human ends in this process."""
         self._has_lines = has_lines
         self._connections: set[CallerConnection] = set()
+        self._moving: dict[CallerConnection, asyncio.Task[None]] = {}
         self._is_hurried = False
         self.is_closed = False
         """Whether whoever comes is sent elsewhere."""
@@ -54,6 +56,16 @@ class Connections:
             yield
         finally:
             self._connections.discard(connection)
+            self._moving.pop(connection, None)
+
+    def leave_proxy(self, address: str, within_s: float) -> None:
+        """HAProxy of the node with this address is to end: whoever has come through it connects anew.
+
+        At their next silence, after so many seconds in any case. May be called again and again.
+        """
+        for connection in self._connections - self._moving.keys():
+            if connection.proxy == address:
+                self._moving[connection] = in_background(connection.move(within_s, with_talks=True), own_context=True)
 
     async def move(self, within_s: float, *, before: float = math.inf, with_talks: bool = False) -> Moved:
         """Let each client connect anew at its next silence, after so many seconds in any case.

@@ -24,6 +24,9 @@ UNKNOWN = "unknown"
 MAX_HOPS = 16
 """Entries of the header that are looked at: a chain of proxies has two or three, the rest is made up."""
 
+PEER = "peer"
+"""The key, in a scope, of the address at the other end of our connection: HAProxy's node, when it is in between."""
+
 _FORWARDED_FOR = b"x-forwarded-for"
 _FORWARDED_PROTO = b"x-forwarded-proto"
 _SCHEMES = {"http", "https"}
@@ -84,7 +87,7 @@ class ClientAddress:
         await self._app(scope, receive, send)
 
     def _correct(self, scope: Scope) -> None:
-        peer = scope["client"][0] if scope.get("client") else UNKNOWN
+        peer = scope[PEER] = scope["client"][0] if scope.get("client") else UNKNOWN
         way = hops(peer, list(_values(scope, _FORWARDED_FOR)), behind_haproxy=self._behind_haproxy)
         scope["client"] = (source_of(way, self._trusted), 0)
         if way[0] in self._trusted:

@@ -29,9 +29,10 @@ from convonet.protocol.server import ErrorMessage, Reconnect
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
-from convonet.web.client_address import TrustedProxies
+from convonet.web.client_address import PEER, TrustedProxies
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
+from deployments.draining import watch_draining_nodes
 from deployments.garbage import leave_alone_what_is_there
 from deployments.stopping import when_stopped
 from deployments.voice.replica import VoiceReplica, voice_replica
@@ -82,6 +83,7 @@ class Gateway:
                     address=address,
                     door=self._gate.door(address),
                     room=self._room,
+                    proxy=websocket.scope.get(PEER, ""),
                 )
                 with self.connections.hold(connection):
                     await connection.run()
@@ -122,7 +124,9 @@ def gateway_http() -> FastAPI:
         await replica.start()
         when_stopped(gateway().connections.leave)
         leave_alone_what_is_there()
+        draining = watch_draining_nodes(gateway().connections.leave_proxy)
         yield
+        draining.cancel()
         await replica.close()
         await callers.stop()
 

@@ -7,7 +7,7 @@ import time
 
 from tests.cluster.bed import Bed
 from tests.cluster.config import cluster_config
-from tests.cluster.crowd import Talking
+from tests.cluster.crowd import Talking, talking
 from tests.cluster.outcome import outcome_of
 from tests.cluster.ray_cluster import RayCluster
 from tests.cluster.servers import WELL_WITHIN_S
@@ -33,6 +33,10 @@ def test_an_upgrade_moves_every_caller_to_the_new_cluster_and_costs_none(
             names = {worker.host.name for worker in green.workers}
             switched_at = bed.balancer.use(names)
             green.wait_until(lambda: bed.balancer.well() == names, WELL_WITHIN_S, "the load balancer does not find it")
+
+            # the first who comes to the new cluster tells the old one that it is replaced
+            with talking(bed.clients, bed.balancer.url, 1, f"{crowd.stamp}0") as newcomer:
+                assert not newcomer.kinds("unanswered")
 
             def left_behind() -> int:
                 moved = {event.caller for event in crowd.kinds("auth_ok", since=switched_at)}

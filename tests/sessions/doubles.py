@@ -274,6 +274,7 @@ class World:
             address=client.address,
             door=replica.gate.door(client.address),
             room=replica.room,
+            proxy=client.proxy,
             wall_clock=wall_clock,
         )
         replica.connections[client] = connection
@@ -363,6 +364,7 @@ class Client:
 
     def __init__(self, comes_back=None):
         self.comes_back = comes_back
+        self.proxy = ""
         self.socket = Socket(self)
         self.tasks = set()
         self.preferences = {}

@@ -120,6 +120,24 @@ async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
 
 
 @virtual_time
+async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else():
+    world = World(replicas=1)
+    async with world.caller() as client, world.caller() as other:
+        for each, proxy in ((client, "10.0.0.1"), (other, "10.0.0.2")):
+            each.proxy = proxy
+            world.lose_socket(each)
+            await each.until("auth_ok", resumed=True)
+        door = await silence(world, client)
+        # its next connection comes by another node
+        client.proxy = "10.0.0.2"
+        for _ in range(5):
+            door.leave_proxy("10.0.0.1", 60)
+            await asyncio.sleep(2)
+        assert (reconnects(client), reconnects(other)) == (1, 0)
+    await world.end()
+
+
+@virtual_time
 async def test_an_interrupted_answer_sounds_no_longer():
     world = World()
     async with world.caller() as client:

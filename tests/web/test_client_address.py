@@ -104,7 +104,8 @@ async def test_the_application_sees_the_callers_address():
         return ClientAddress(app, GOOGLE, behind_haproxy=True)
 
     headers = [(b"x-forwarded-for", f"{CALLER}, 203.0.113.200".encode()), (b"x-forwarded-for", b"35.191.12.34")]
-    assert (await scope_after(behind_haproxy, headers))["client"] == (CALLER, 0)
+    scope = await scope_after(behind_haproxy, headers)
+    assert (scope["client"], scope["peer"]) == ((CALLER, 0), HAPROXY)
     assert (await scope_after(behind_haproxy, [], peer=None))["client"] == (UNKNOWN, 0)
 
 
