@@ -113,6 +113,8 @@ class VoiceReplica:
         self._agent.start()
         self._local_speech.start()
         self.transfers.start()
+        # asked by the first who looks whether this replica is ready
+        self._tools.keep_found()
         if self._vendor is not None:
             await self._vendor.start()
 

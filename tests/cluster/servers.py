@@ -93,6 +93,7 @@ class Balancer:
         self.host = host
         self._folder = folder
         self._socket = folder / "balancer.sock"
+        self._used: set[str] = set()
         self.url = f"ws://{host.address}:{PAGES}/webrtc/ws"
         self.page_url = f"http://{host.address}:{PAGES}"
 
@@ -108,10 +109,13 @@ class Balancer:
         self._nodes = list(nodes)
 
     def use(self, names: Iterable[str]) -> float:
-        """Send new connections to these nodes only; returns since when."""
+        """Send new connections to these nodes only, as soon as each is found well; returns since when."""
         wanted = set(names)
         for name in self._nodes:
             self._say(f"set server nodes/{name} state {'ready' if name in wanted else 'maint'}")
+            if name in wanted - self._used:
+                self._say(f"set server nodes/{name} health down")
+        self._used = wanted
         return time.monotonic()
 
     def well(self) -> set[str]:
