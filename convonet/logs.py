@@ -20,7 +20,14 @@ from convonet.tracing.spans import current_trace_id
 Level = Literal["debug", "info", "warning", "error"]
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "gateway": ("convonet.gateway", "deployments.voice", "deployments.stopping", "actors.cluster", "actors.mover"),
+    "gateway": (
+        "convonet.gateway",
+        "deployments.voice",
+        "deployments.stopping",
+        "deployments.draining",
+        "actors.cluster",
+        "actors.mover",
+    ),
     "session": (
         "convonet.sessions",
         "convonet.background",
