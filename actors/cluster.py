@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import structlog
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.serving import Role, ServingStore
 
 log = structlog.get_logger(__name__)

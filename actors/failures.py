@@ -13,7 +13,7 @@ import grpc
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 
 
 @contextmanager

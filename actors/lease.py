@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import structlog
 
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 import structlog
 
 from actors.cluster import Cluster
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.board import Board
 from convonet.monitor.give_back import give_back
 from convonet.monitor.messages import (

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
-from convonet.background import in_background
+from convonet.core.background import in_background
 
 QUIET_S = 0.4
 """A silence is so long: less is the breath between an answer and what the caller says to it."""

@@ -11,8 +11,8 @@ import structlog
 from pydantic import Field
 
 from actors.transfer import TransferBody
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.versioned import Versioned
 from convonet.telephony.switchboard import Switchboard

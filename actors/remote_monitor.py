@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from actors.failures import remote_errors
 from actors.handles import handle_to
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.report_connection import ReportAddress, ReportConnection
 from convonet.monitor.reports import Report, Taken
 

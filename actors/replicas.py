@@ -10,7 +10,7 @@ from typing import Any
 from actors.failures import remote_errors
 from actors.handles import handle_to
 from convonet.agents.replicas import AgentReplicas
-from convonet.errors import AgentAway, ConvonetError, SpeechUnavailable, ToolsUnavailable
+from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.wire import Address

@@ -32,8 +32,9 @@ import structlog
 from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
 from actors.mover import Activity, Mover
-from convonet.background import in_background
-from convonet.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
+from convonet.core.background import in_background
+from convonet.core.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
+from convonet.core.hand_over import HandOverState
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import BARGE_INS
 from convonet.metrics.recorder import metrics
@@ -74,7 +75,6 @@ from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.telephony.messages import TransferView
-from convonet.telephony.transfer import State as TransferState
 
 log = structlog.get_logger(__name__)
 
@@ -407,7 +407,7 @@ class SessionActor:
     def _transfer_news(self, view: TransferView) -> None:
         self._tell(HumanTalk(tuple(view.said)))
         if self._human.news(view):
-            if view.state is TransferState.CONNECTED:
+            if view.state is HandOverState.CONNECTED:
                 # the agent must not speak into it
                 self._cancel()
             self._patience.human_is_here(self._human.is_talking)

@@ -18,13 +18,13 @@ import structlog
 
 from actors.lifetime import Lifetimes
 from actors.session import SessionActor
-from convonet.agents.base import Caller
 from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
-from convonet.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.core.caller import Caller
+from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.core.ids import SessionId, new_session_id
 from convonet.gateway.admission import Admission, Place
-from convonet.ids import SessionId, new_session_id
 from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import AuthOk

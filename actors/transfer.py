@@ -15,7 +15,8 @@ import structlog
 from pydantic import BaseModel, Field
 
 from actors.published import Published
-from convonet.errors import Fenced, StorageError
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.hand_over import HandOverState
 from convonet.storage.versioned import Versioned
 from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
 from convonet.telephony.messages import (
@@ -38,7 +39,6 @@ from convonet.telephony.transfer import (
     PlaceCall,
     Placed,
     Release,
-    State,
     StreamStarted,
     TakeOver,
     Tell,
@@ -244,9 +244,9 @@ class TransferActor:
         if attempt is None or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
             return LineOrder.CLOSE
         match self.transfer.state:
-            case State.WHISPER:
+            case HandOverState.WHISPER:
                 return LineOrder.WHISPER
-            case State.CONNECTED:
+            case HandOverState.CONNECTED:
                 return LineOrder.JOIN
             case _:
                 return LineOrder.WAIT
@@ -301,7 +301,11 @@ class TransferActor:
 
     def _taken_up(self) -> list[Deed]:
         """After a restore: ask for a desk again if nobody did; a call that was being placed is left to its deadline."""
-        return [FindDesk(without=self._tried)] if self.transfer.state in (State.REQUESTED, State.QUEUED) else []
+        return (
+            [FindDesk(without=self._tried)]
+            if self.transfer.state in (HandOverState.REQUESTED, HandOverState.QUEUED)
+            else []
+        )
 
     @property
     def _tried(self) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ from actors.office_store import OfficeBody, OfficeStore
 from actors.published import Published
 from actors.transfer import TransferActor, TransferBody
 from actors.transfer_rows import card_of, part_of, row_of, row_of_part
-from convonet.errors import Fenced, StorageError
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.hand_over import DeskState, EndReason, HandOverState
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.serving import Role
@@ -55,7 +56,7 @@ from convonet.telephony.messages import (
     TransferView,
 )
 from convonet.telephony.summary import summary_of
-from convonet.telephony.switchboard import Desk, DeskState, Found
+from convonet.telephony.switchboard import Desk, Found
 from convonet.telephony.transfer import (
     FINAL,
     Accepted,
@@ -68,12 +69,10 @@ from convonet.telephony.transfer import (
     PassedOn,
     Progress,
     Release,
-    State,
     StreamStopped,
     TakeOver,
     Transfer,
     Unassigned,
-    Why,
 )
 
 log = structlog.get_logger(__name__)
@@ -87,10 +86,10 @@ CALLER_GRACE_S = 15.0
 LINE_GRACE_S = 8.0
 """How long a call may be without its stream: Twilio opens another one when the first breaks."""
 
-TALKING = frozenset({State.WHISPER, State.CONNECTED})
+TALKING = frozenset({HandOverState.WHISPER, HandOverState.CONNECTED})
 """States in which a telephone line ends at a process of this host's cluster."""
 
-LOOKING = frozenset({State.REQUESTED, State.QUEUED, State.FAILED})
+LOOKING = frozenset({HandOverState.REQUESTED, HandOverState.QUEUED, HandOverState.FAILED})
 """States in which nobody is at the other end."""
 
 EXTENSION = re.compile(r"[0-9*#]{2,20}")
@@ -224,7 +223,7 @@ class TransferHost:
         if self._phase is Phase.GIVEN_UP:
             return
         self._phase = Phase.GIVEN_UP
-        stay: frozenset[State] = TALKING if self._cluster.is_replaced else frozenset()
+        stay: frozenset[HandOverState] = TALKING if self._cluster.is_replaced else frozenset()
         leaving = [id_ for id_, actor in self._actors.items() if actor.transfer.state not in stay]
         log.info("office_given_up", talks=len(self._actors) - len(leaving))
         for transfer_id in leaving:
@@ -293,7 +292,7 @@ class TransferHost:
         try:
             async with contextlib.aclosing(actor.view.follow()) as views:
                 async for view in views:
-                    yield await _with_phone(view, phone) if view.state is State.FAILED else view
+                    yield await _with_phone(view, phone) if view.state is HandOverState.FAILED else view
                     if actor.transfer.is_over and view.state is actor.transfer.state:
                         return
         finally:
@@ -539,9 +538,9 @@ class TransferHost:
         desk = switchboard.desks.get(deed.desk)
         if card is not None and desk is not None and desk.state is DeskState.ON_CALL:
             # it stays until the person is ready again, with what was said
-            part = part_of(body) if deed.why is Why.PASSED_ON else card.transfer_id
+            part = part_of(body) if deed.why is EndReason.PASSED_ON else card.transfer_id
             self._cards[deed.desk] = card.model_copy(update={"transfer_id": part, "talk": body.said})
-        if deed.why is Why.PASSED_ON:
+        if deed.why is EndReason.PASSED_ON:
             summary = self._summary(body, desk=deed.desk)
             self._spawn(self._write_down(row_of_part(body, deed.desk, summary, self._clock())))
         self._found(switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
@@ -585,7 +584,7 @@ class TransferHost:
         attempt = transfer.attempts[-1] if transfer.attempts else None
         switchboard = self._office.switchboard
         desk = switchboard.desks.get(attempt.desk) if attempt and transfer.state not in LOOKING else None
-        connected = transfer.state is State.CONNECTED
+        connected = transfer.state is HandOverState.CONNECTED
         return TransferView(
             transfer_id=transfer.transfer_id,
             state=transfer.state,
@@ -599,7 +598,7 @@ class TransferHost:
             declined=self._declined(transfer),
             line=body.lines.get(len(transfer.attempts) - 1) if connected else None,
             said=body.said,
-            summary=self._summary(body) if transfer.state is State.ENDED else "",
+            summary=self._summary(body) if transfer.state is HandOverState.ENDED else "",
             asked_at=transfer.asked_at,
             connected_at=transfer.connected_at,
             ended_at=transfer.ended_at,
@@ -607,7 +606,7 @@ class TransferHost:
 
     def _declined(self, transfer: Transfer) -> list[str]:
         desks = self._office.switchboard.desks
-        who = [(attempt.desk, attempt.reason) for attempt in transfer.attempts if attempt.over is Why.DECLINED]
+        who = [(attempt.desk, attempt.reason) for attempt in transfer.attempts if attempt.over is EndReason.DECLINED]
         names = [(desks[name].display_name if name in desks else name, reason) for name, reason in who]
         return [f"{name}: {reason}" if reason else name for name, reason in names]
 
@@ -618,7 +617,9 @@ class TransferHost:
         if not self.tell(found.transfer_id, found.event):
             # it waited for nothing: the desk is for the next one
             self._found(
-                self._office.switchboard.release(found.event.desk, found.transfer_id, Why.CALLER_HUNG_UP, self._clock())
+                self._office.switchboard.release(
+                    found.event.desk, found.transfer_id, EndReason.CALLER_HUNG_UP, self._clock()
+                )
             )
         return True
 
@@ -688,7 +689,7 @@ class TransferHost:
                 switchboard.take_back(name, actor.transfer.transfer_id, now, talking=actor.transfer.is_accepted)
                 self.show_card(actor.body, name)
             elif desk.transfer_id and desk.transfer_id not in self._elsewhere:
-                switchboard.release(name, desk.transfer_id, Why.CALLER_HUNG_UP, now)
+                switchboard.release(name, desk.transfer_id, EndReason.CALLER_HUNG_UP, now)
             self._desks.setdefault(name, Published(self._desk_view(name)))
             self._spawn(self._miss_desk(name))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from actors.transfer import TransferBody
+from convonet.core.hand_over import EndReason, HandOverState
 from convonet.telephony.ledger import HandOverRow
 from convonet.telephony.messages import Card, TransferOrder
-from convonet.telephony.transfer import State, Transfer, Why
+from convonet.telephony.transfer import Transfer
 
 
 def card_of(order: TransferOrder) -> Card:
@@ -56,7 +57,7 @@ def part_of(body: TransferBody) -> str:
 def row_of_part(body: TransferBody, desk: str, summary: str, now: float) -> HandOverRow:
     """What is kept for a desk that has passed a caller on."""
     row = row_of(body, summary)
-    row.id, row.desk, row.outcome, row.why = part_of(body), desk, State.ENDED, Why.PASSED_ON
+    row.id, row.desk, row.outcome, row.why = part_of(body), desk, HandOverState.ENDED, EndReason.PASSED_ON
     row.connected_at, row.ended_at = _moment(body.transfer.connected_at or now), _moment(now)
     return row
 

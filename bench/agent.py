@@ -19,11 +19,12 @@ import uuid
 
 import structlog
 
-from convonet.agents.base import Caller, ToolFinished, TurnRequest
+from convonet.agents.base import ToolFinished, TurnRequest
 from convonet.agents.service import AgentService
+from convonet.core.caller import Caller
+from convonet.core.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.demo import seed_demo
-from convonet.domains.discovery import all_servers
-from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.domains.discovery import all_domains, all_servers
 from convonet.mcp.local import local_tools
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -60,7 +61,7 @@ async def measure(turns: int) -> None:
         await seed_demo(url)
         database, settings = Database(url), Settings(CONVONET_DATA_DIR=folder)
         async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
-            agent = AgentService(settings, tools=tools)
+            agent = AgentService(settings, all_domains(), tools=tools)
             await agent.warm_up()
             print("| turn | graph's own ms p50 / p99 | tools ms p50 / p99 |\n| --- | --- | --- |")
             all_kinds: list[tuple[float, float]] = []

@@ -8,8 +8,9 @@ import time
 import ray
 
 from actors.metrics import RaySink
-from convonet.metrics import definitions, tools, turns
+from convonet.metrics import definitions, tools
 from convonet.metrics.recorder import Recorder
+from convonet.records import turn_metrics as turns
 from convonet.records.record import TurnMetadata, TurnRecord
 
 TURNS = 20_000

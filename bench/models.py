@@ -25,11 +25,12 @@ from dataclasses import asdict, dataclass, field, replace
 import structlog
 import uvloop
 
-from convonet.agents.base import Caller, ChatMessage, TurnRequest
+from convonet.agents.base import ChatMessage, TurnRequest
 from convonet.agents.service import AgentService
+from convonet.core.caller import Caller
+from convonet.core.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.demo import seed_demo
-from convonet.domains.discovery import all_servers
-from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
+from convonet.domains.discovery import all_domains, all_servers
 from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
 from convonet.mcp.requests import ToolRequests
 from convonet.rpc.pool import ReplicaPool
@@ -156,7 +157,7 @@ async def measure(turns: int, chosen: list[str]) -> None:
         for vendor in chosen:
             settings = _settings(vendor, urls)
             tools = ToolReplicas(ReplicaPool("Tools", find), secret=settings.signing_secret)
-            agent = AgentService(settings, tools=tools)
+            agent = AgentService(settings, all_domains(), tools=tools)
             await agent.warm_up()
             await asked.readline()
             for _ in range(3):

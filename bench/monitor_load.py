@@ -19,8 +19,8 @@ from collections.abc import Callable
 import ray
 
 from actors.remote_monitor import remote_monitor
-from convonet.agents.base import AgentType, Caller
-from convonet.ids import SessionId, UserId
+from convonet.core.caller import AgentType, Caller
+from convonet.core.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
 from convonet.monitor.reporter import Reporter
 from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingStart, ToolEvent, TranscriptFinal

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convonet.agents.base import Caller, TurnRequest
+from convonet.agents.base import TurnRequest
 from convonet.agents.departments import Department, Departments
-from convonet.agents.domain import all_domains
 from convonet.agents.router import Router, example_lines
-from convonet.errors import NoSpeech
-from convonet.ids import TurnId, UserId, new_session_id
+from convonet.core.caller import Caller
+from convonet.core.errors import NoSpeech
+from convonet.core.ids import TurnId, UserId, new_session_id
+from convonet.domains.discovery import all_domains
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.local.service import LocalSpeech

@@ -27,10 +27,10 @@ import uvloop
 
 from bench.harness.meter import process_cpu_seconds
 from convonet.auth.tokens import CallerClaims
+from convonet.core.ids import DEMO_USER_ID, TurnId
+from convonet.core.logs import configure
 from convonet.demo import seed_demo
 from convonet.domains.discovery import all_servers
-from convonet.ids import DEMO_USER_ID, TurnId
-from convonet.logs import configure
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
 from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas

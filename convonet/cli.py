@@ -17,18 +17,16 @@ from sqlalchemy import select
 from typer.core import TyperGroup
 
 from convonet.agents import phrase_file
-from convonet.agents.domain import all_domains
 from convonet.agents.meaning import KNOWN, write_known
 from convonet.agents.router import example_lines
 from convonet.auth.tokens import CallerClaims, mint_caller_token
+from convonet.core.errors import ConvonetError, DomainError, SettingsError
+from convonet.core.ids import TurnId, UserId
 from convonet.demo import seed_demo
 from convonet.domains.catalogue import catalogue_page
-from convonet.domains.discovery import all_servers
-from convonet.errors import ConvonetError, DomainError, SettingsError
-from convonet.ids import TurnId, UserId
+from convonet.domains.discovery import all_domains, all_servers
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
-from convonet.protocol.schema import render
 from convonet.settings import LLM_NAMES, Settings, get_settings
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
@@ -36,6 +34,7 @@ from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
 from convonet.telephony.ledger import Ledger
+from convonet.wire_schema import render
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
 staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with the product.")

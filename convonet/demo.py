@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
+from convonet.core.ids import DEMO_USER_ID
 from convonet.domains.discovery import seed_all
-from convonet.ids import DEMO_USER_ID
 from convonet.storage.database import Database
 from convonet.storage.users import add_demo_user
 

@@ -24,9 +24,9 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from convonet.domains.hanok.hours import OpeningHours
-from convonet.errors import SettingsError
-from convonet.logs import PARTS, Level, levels_by_part
+from convonet.core.errors import SettingsError
+from convonet.core.logs import PARTS, Level, levels_by_part
+from convonet.core.opening_hours import OpeningHours
 
 OWN_PREFIXES = ("CONVONET_", "DEEPGRAM_", "ENABLE_VOICE_", "FREEPBX_", "SUITECRM_", "TWILIO_")
 """A variable that starts like this is ours; one that no field knows is a typing error of the operator."""

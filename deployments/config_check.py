@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import structlog
 from ray._private.worker import global_worker
 from ray.exceptions import RayError
 
-from convonet.background import in_background
+from convonet.core.background import in_background
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ import sys
 
 from ray import serve
 
-from convonet.logs import configure, levels_by_part
-from convonet.redaction import QuoteFree
+from convonet.core.logs import configure, levels_by_part
+from convonet.core.redaction import QuoteFree
 from convonet.settings import Settings
 
 

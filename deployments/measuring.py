@@ -6,9 +6,9 @@ from functools import cache
 
 from actors.metrics import RaySink
 from convonet.metrics import definitions as d
-from convonet.metrics import turns
 from convonet.metrics.recorder import metrics
 from convonet.metrics.watch import Watch
+from convonet.records import turn_metrics as turns
 from convonet.settings import Settings, get_settings
 
 OWN_MODEL, OWN_SPEECH = "offline", "local"

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 from structlog.testing import capture_logs
 
-from convonet.background import in_background
+from convonet.core.background import in_background
 
 WHERE = ContextVar("where", default="nowhere")
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from convonet.agent_api.callers import Callers
 from convonet.auth.tokens import read_caller_token
 from convonet.cli import app
-from convonet.ids import DEMO_USER_ID
+from convonet.core.ids import DEMO_USER_ID
 from convonet.settings import get_settings
 from convonet.staff.accounts import StaffAccounts
 from convonet.storage.database import Database

@@ -7,10 +7,10 @@ from pathlib import Path
 from convonet.agents import phrase_file
 from convonet.agents.meaning import unknown_lines
 from convonet.cli import DASHBOARD, PHRASES, all_example_lines, domains_page, settings_page
-from convonet.errors import ErrorCode
+from convonet.core.errors import ErrorCode
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
-from convonet.protocol.schema import render
+from convonet.wire_schema import render
 
 ROOT = Path(__file__).parents[1]
 

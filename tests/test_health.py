@@ -2,8 +2,8 @@
 
 import asyncio
 
-from convonet.errors import StorageError
-from convonet.health import ANSWER_S, FRESH_S, Check, Health, can_serve
+from convonet.core.errors import StorageError
+from convonet.core.health import ANSWER_S, FRESH_S, Check, Health, can_serve
 from tests.virtual_time import virtual_time
 
 

@@ -9,9 +9,9 @@ import re
 import pytest
 import structlog
 
+from convonet.core.errors import SettingsError
+from convonet.core.logs import PARTS, configure, levels_by_part
 from convonet.domains.todo.service import TodoService
-from convonet.errors import SettingsError
-from convonet.logs import PARTS, configure, levels_by_part
 from convonet.settings import Settings
 from tests.agents.conftest import running_world
 from tests.e2e.product import ROOT

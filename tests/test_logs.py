@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from convonet.logs import configure
+from convonet.core.logs import configure
 
 log = structlog.get_logger("convonet.tests")
 

@@ -12,8 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from convonet.errors import AgentError
-from convonet.redaction import REDACTED, QuoteFree, Redaction, without_quotes
+from convonet.core.errors import AgentError
+from convonet.core.redaction import REDACTED, QuoteFree, Redaction, without_quotes
 
 redaction = Redaction("US", words=False)
 shown = Redaction("US", words=True)

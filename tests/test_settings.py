@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from convonet.settings import Settings
 
 

@@ -26,13 +26,13 @@ from convonet.agents.base import (
     TurnRequest,
 )
 from convonet.agents.models.health import ProviderHealth
-from convonet.errors import AgentError, ConvonetError
+from convonet.core.errors import AgentError, ConvonetError
+from convonet.core.trace import current_traceparent
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
 from convonet.settings import LLM_NAMES
-from convonet.tracing.spans import current_traceparent
 from convonet.web.refusals import Refusal, documented
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-from convonet.agents.base import Caller
-from convonet.errors import NotFound
-from convonet.ids import UserId
+from convonet.core.caller import Caller
+from convonet.core.errors import NotFound
+from convonet.core.ids import UserId
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow
 

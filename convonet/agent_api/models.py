@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from convonet.agents.base import AgentType, CallBackWish, TransferContext
+from convonet.agents.base import CallBackWish
 from convonet.agents.models.health import ProviderHealth
+from convonet.core.caller import AgentType
+from convonet.core.hand_over import TransferContext
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@-]{1,128}$")]
 

@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 
-from convonet.agents.base import Caller
-from convonet.errors import Fenced
-from convonet.ids import SessionId
+from convonet.core.caller import Caller
+from convonet.core.errors import Fenced
+from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.checkpoints import CheckpointStore
 

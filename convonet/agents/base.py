@@ -10,28 +10,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from pydantic import BaseModel
-
-from convonet.ids import SessionId, TurnId, UserId
-
-AgentType = Literal["todo", "mortgage", "healthcare", "hanok_table", "general"]
-
-Proof = Literal["PIN"]
-"""How a caller has shown who they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is calling, as the server knows it; never taken from a client's field or a model's argument."""
-
-    user_id: UserId
-    user_name: str
-    timezone: str = "UTC"
-    """IANA name."""
-    llm_provider: str | None = None
-    """The hosted model that answers them first, if it is set up."""
-    verified_by: Proof | None = None
-    """None: it was taken on trust."""
+from convonet.core.caller import AgentType, Caller
+from convonet.core.hand_over import TransferContext
+from convonet.core.ids import SessionId, TurnId
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +23,6 @@ class ChatMessage:
     content: str
     done: tuple[str, ...] = ()
     """What the tools of that turn changed, as a person reads it."""
-
-
-class TransferContext(BaseModel):
-    """What goes along with a caller who is handed over; the names are those that call centre software reads."""
-
-    conversation_history: list[dict[str, str]]
-    user_id: str
-    user_name: str
-    activities: list[str]
-    suitecrm_context: dict[str, str] = {}
-    summary: str
-    verified_by: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

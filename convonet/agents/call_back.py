@@ -14,10 +14,10 @@ from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convonet.agents.base import CallBackWish
-from convonet.agents.numbers import digits_in
-from convonet.agents.spoken import answer, cleaned
-from convonet.domains.crm.phones import normalised
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
+from convonet.language.numbers import digits_in
+from convonet.language.phones import normalised
+from convonet.language.spoken import answer, cleaned
 
 CALL_BACK = "hand_over.call_back"
 """Key in the memory: how far the talk about a call back is. It is for the next sentence only."""

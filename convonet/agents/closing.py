@@ -10,7 +10,7 @@ from convonet.agents.departments import asked_in, context_of, marker, reason_of
 from convonet.agents.graph import TurnState
 from convonet.agents.models import offline
 from convonet.agents.skill import QUESTION
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
 
 
 def final_of(request: TurnRequest, state: TurnState, now: datetime) -> Final:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from convonet.agents.base import Caller, ChatMessage, TransferContext
+from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import asks_for_nothing_else
+from convonet.core.caller import Caller
+from convonet.core.hand_over import TransferContext
 from convonet.settings import Settings
 
 MOST_TOLD = 20

@@ -1,20 +1,14 @@
-"""What the agent must know of a domain, and how domains are found.
-
-A domain is a folder in `convonet/domains` with an `agent.py` that holds `DOMAIN`; adding one needs no edit here.
-"""
+"""What the agent must know of a domain; `convonet.domains.discovery` finds them."""
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module, resources
-from importlib.util import find_spec
+from importlib import resources
 
-import convonet.domains
-from convonet.agents.base import AgentType
 from convonet.agents.skill import Skill
+from convonet.core.caller import AgentType
 
 _HEADING = re.compile(r"\[(\w+)\]")
 
@@ -60,13 +54,3 @@ def read_lines(text: str) -> Mapping[str, tuple[str, ...]]:
         elif line and not line.startswith("#"):
             lines.setdefault(heading, []).append(line)
     return {name: tuple(examples) for name, examples in lines.items()}
-
-
-def all_domains() -> tuple[Domain, ...]:
-    """Every domain of this installation, in the order of their folders' names."""
-    found = []
-    for module in pkgutil.iter_modules(convonet.domains.__path__, "convonet.domains."):
-        if module.ispkg and find_spec(f"{module.name}.agent"):
-            domain: Domain = import_module(f"{module.name}.agent").DOMAIN
-            found.append(domain)
-    return tuple(found)

@@ -38,7 +38,7 @@ from convonet.agents.steering import STEERING
 from convonet.agents.toolsets import Toolsets
 from convonet.agents.writing import AnswerWriter
 from convonet.auth.tokens import CallerClaims
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.server import tool_name

@@ -13,7 +13,7 @@ import structlog
 
 from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.requests import TURN, to_error, to_event, to_params
-from convonet.errors import AgentAway, AgentError
+from convonet.core.errors import AgentAway, AgentError
 from convonet.rpc.calls import stream_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.replica import Lost, Replica

@@ -17,7 +17,7 @@ from convonet.agents.base import (
     ToolStarted,
     TurnRequest,
 )
-from convonet.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
 

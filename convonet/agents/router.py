@@ -20,7 +20,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from convonet.agents import call_back, general
-from convonet.agents.base import AgentType, CallBackWish, TurnRequest
+from convonet.agents.base import CallBackWish, TurnRequest
 from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
@@ -37,8 +37,9 @@ from convonet.agents.small_talk import (
     small_talk,
     wants_a_repeat,
 )
-from convonet.agents.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
 from convonet.agents.steering import ASK_CALL_BACK, GO_TO
+from convonet.core.caller import AgentType
+from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
 
 CONFIDENT = 0.38
 """From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""

@@ -19,7 +19,7 @@ from convonet.agents.ahead import Ahead
 from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, TurnRequest
 from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
-from convonet.agents.domain import Domain, all_domains
+from convonet.agents.domain import Domain
 from convonet.agents.graph import Surroundings, TurnContext, TurnState, build_graph, think
 from convonet.agents.models import chosen_models
 from convonet.agents.models.base import ChosenModel
@@ -30,8 +30,8 @@ from convonet.agents.prompt import conversation
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.toolsets import Toolsets
-from convonet.clock import Clock, utc_now
-from convonet.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
@@ -51,15 +51,14 @@ class AgentService:
     def __init__(
         self,
         settings: Settings,
+        domains: Sequence[Domain],
         *,
         tools: ToolServers | None = None,
-        domains: Sequence[Domain] | None = None,
         models: Sequence[ChosenModel] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         """`tools` are the tool servers; default: those at the address that the settings name."""
-        found = all_domains() if domains is None else tuple(domains)
-        everything = {domain.name: domain for domain in (*found, general.general_domain(found))}
+        everything = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         skills = {name: domain.skill for name, domain in everything.items()}
         departments = Departments.of(settings)
         chain = ModelChain(
@@ -69,12 +68,12 @@ class AgentService:
         box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._around = Surroundings(
             everything,
-            Router(found, departments, hosted=chain.has_hosted, region=settings.phone_region),
+            Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region),
             chain,
             box,
-            Toolsets(box, found, departments, steers=chain.has_hosted),
+            Toolsets(box, domains, departments, steers=chain.has_hosted),
         )
-        self._of_callers = found
+        self._of_callers = tuple(domains)
         self._graph = build_graph()
         self._is_warm = False
         self._turn_timeout_s = settings.turn_timeout_s

@@ -19,7 +19,7 @@ from convonet.auth.attempt_limits import (
     AttemptLimits,
     delay_after,
 )
-from convonet.errors import AuthThrottled
+from convonet.core.errors import AuthThrottled
 
 
 @dataclass(slots=True)

@@ -15,9 +15,9 @@ from typing import Protocol
 import asyncpg
 import structlog
 
-from convonet.agents.base import Caller
-from convonet.errors import AuthRefused, SettingsError, StorageError
-from convonet.ids import DEMO_USER_ID, UserId
+from convonet.core.caller import Caller
+from convonet.core.errors import AuthRefused, SettingsError, StorageError
+from convonet.core.ids import DEMO_USER_ID, UserId
 from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)

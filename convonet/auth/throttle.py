@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from convonet.auth.attempt_limits import BRIEF_S, AttemptLimits
 from convonet.auth.throttle_sqlite import SqliteLedger
-from convonet.errors import AuthThrottled
+from convonet.core.errors import AuthThrottled
 from convonet.settings import Settings
 
 PATIENCE_S = 2.0

@@ -23,7 +23,7 @@ from convonet.auth.attempt_limits import (
     network_of,
 )
 from convonet.auth.throttle import LedgerThrottle, PinThrottle
-from convonet.errors import AuthThrottled, StorageError
+from convonet.core.errors import AuthThrottled, StorageError
 from convonet.storage.redis_client import ScriptRunner
 
 log = structlog.get_logger(__name__)

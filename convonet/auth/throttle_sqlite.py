@@ -15,7 +15,7 @@ from pathlib import Path
 
 from convonet.auth.attempt_limits import KNOWN_S, AttemptLimits, network_of
 from convonet.auth.attempts import Attempts, Lane, Scopes
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.embedded_file import embedded_file
 from convonet.storage.sqlite_thread import Sqlite, SqliteThread
 

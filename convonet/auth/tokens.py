@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import jwt
 
-from convonet.errors import AuthRefused
-from convonet.ids import SessionId, TurnId, UserId
+from convonet.core.errors import AuthRefused
+from convonet.core.ids import SessionId, TurnId, UserId
 
 _ALGORITHM = "HS256"
 _TOOLS = "convonet-tools"

@@ -7,10 +7,10 @@ import uuid
 import structlog
 from sqlalchemy import select
 
+from convonet.core.errors import ConvonetError
 from convonet.domains.crm.choice import chosen_crm
 from convonet.domains.crm.contract import Note
 from convonet.domains.crm.models import ContactOwnerRow
-from convonet.errors import ConvonetError
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.telephony.ledger import HandOverRow

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import select
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import ConvonetError, DomainError
+from convonet.core.owner import Owner
 from convonet.domains.crm.choice import chosen_crm
 from convonet.domains.crm.contract import Contact
 from convonet.domains.crm.models import ContactOwnerRow
@@ -22,7 +23,6 @@ from convonet.domains.hanok.service import Reservations
 from convonet.domains.healthcare.service import CoverageService
 from convonet.domains.mortgage.service import MortgageService
 from convonet.domains.todo.service import TodoService
-from convonet.errors import ConvonetError, DomainError
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow

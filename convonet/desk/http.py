@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, StringConstraints, ValidationError
 
 from convonet.auth.throttle import PinThrottle
+from convonet.core.errors import AuthRefused
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.messages import (
     MOST_BYTES,
@@ -23,7 +24,6 @@ from convonet.desk.messages import (
     Phone,
     desk_messages,
 )
-from convonet.errors import AuthRefused
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts, StaffMember, Telephone
 from convonet.staff.http import StaffLogin

@@ -1,7 +1,7 @@
 """Finds what every domain brings: a domain is a folder here, and adding one needs no edit elsewhere.
 
-`tools.py` of a domain holds `server(database, settings)`, its MCP server; `seed.py`, if there, holds
-`seed(session, user_id, now)`, which adds demo data that is not there yet.
+`agent.py` of a domain holds `DOMAIN`, what the agent must know of it; `tools.py` holds `server(database, settings)`,
+its MCP server; `seed.py`, if there, holds `seed(session, user_id, now)`, which adds demo data that is not there yet.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from types import ModuleType
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import convonet.domains
+from convonet.agents.domain import Domain
 from convonet.mcp.server import DomainServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
+
+
+def all_domains() -> tuple[Domain, ...]:
+    """Every domain of this installation, in the order of their folders' names."""
+    return tuple(module.DOMAIN for _, module in _modules("agent"))
 
 
 def all_servers(database: Database, settings: Settings) -> dict[str, DomainServer]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import MetaData, Table, select
 
-from convonet.agents.base import Agent, Caller, Final, ToolStarted, TurnRequest
+from convonet.agents.base import Agent, Final, ToolStarted, TurnRequest
 from convonet.agents.service import AgentService
+from convonet.core.caller import Caller
+from convonet.core.errors import ConvonetError
+from convonet.core.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.demo import seed_demo
-from convonet.domains.discovery import all_servers
-from convonet.errors import ConvonetError
+from convonet.domains.discovery import all_domains, all_servers
 from convonet.evals.scenario import Scenario, ScenarioTurn, WantedRows, holds
-from convonet.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.mcp.local import local_tools
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -86,7 +87,7 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     database = Database(_url(database_file))
     faults: list[str] = []
     async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
-        agent = AgentService(settings.model_copy(update=_somewhere_to_call(settings)), tools=tools)
+        agent = AgentService(settings.model_copy(update=_somewhere_to_call(settings)), all_domains(), tools=tools)
         talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
         for number, turn in enumerate(scenario.turns, 1):
             found = await _turn_faults(talk, turn, scenario.within_s)

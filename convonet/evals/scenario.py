@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from convonet.agents.base import AgentType
-from convonet.errors import SettingsError
+from convonet.core.caller import AgentType
+from convonet.core.errors import SettingsError
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = re.compile(rf"\{{(today|tomorrow|{'|'.join(WEEKDAYS)})\}}")

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from convonet.errors import CapacityError
+from convonet.core.errors import CapacityError
 from convonet.gateway.cpu_share import CpuShare
 from convonet.settings import Settings
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import structlog
 
 from convonet.auth.tokens import read_resume_token
-from convonet.background import in_background
-from convonet.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.core.background import in_background
+from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
 from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from convonet.background import in_background
+from convonet.core.background import in_background
 from convonet.gateway.connection import RECONNECT_GRACE_S, CallerConnection
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from convonet.errors import ErrorCode, ProtocolError
+from convonet.core.errors import ErrorCode, ProtocolError
 from convonet.protocol.client import AnyClientMessage, AudioChunk, client_messages
 
 

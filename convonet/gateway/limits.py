@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from convonet.auth.attempt_limits import network_of
-from convonet.errors import CapacityError, ErrorCode
+from convonet.core.errors import CapacityError, ErrorCode
 from convonet.web.client_address import TrustedProxies
 
 BURST = 4

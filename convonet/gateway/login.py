@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 from convonet.auth.attempt_limits import network_of
-from convonet.errors import AuthRefused, AuthThrottled
+from convonet.core.errors import AuthRefused, AuthThrottled
 
 MAX_NETWORKS = 10_000
 """About 200 bytes each. Attempts of those who are forgotten go to the throttle, which refuses them as well."""

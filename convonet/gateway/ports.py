@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from convonet.core.ids import SessionId
 from convonet.gateway.recording import Recording
-from convonet.ids import SessionId
 from convonet.protocol.server import AuthOk
 from convonet.sessions.messages import Command, Credentials, Outgoing, Preferences
 

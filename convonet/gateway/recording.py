@@ -6,7 +6,7 @@ import base64
 import binascii
 import secrets
 
-from convonet.errors import ErrorCode, ProtocolError
+from convonet.core.errors import ErrorCode, ProtocolError
 from convonet.protocol.client import AudioChunk, StartRecording
 from convonet.protocol.server import AudioAck
 from convonet.sessions.messages import SpokenUtterance

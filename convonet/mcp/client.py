@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, TextContent
 
 from convonet.auth.tokens import CallerClaims
-from convonet.errors import ToolsUnavailable
+from convonet.core.errors import ToolsUnavailable
 from convonet.mcp.port import ToolServers
 from convonet.mcp.server import MAX_BODY_BYTES, tool_name
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from convonet.ids import TurnId
+from convonet.core.ids import TurnId
 
 _TIME_OF_DAY = re.compile(r"(?<=\d{4}-\d\d-\d\dT)\d\d:\d\d[0-9:.]*(?:Z|[+-]\d\d:\d\d)?")
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convonet.auth.tokens import read_caller_token
-from convonet.errors import AuthRefused
+from convonet.core.errors import AuthRefused
 from convonet.mcp.server import MAX_BODY_BYTES, DomainServer, ToolRequest
 
 

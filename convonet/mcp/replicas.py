@@ -12,14 +12,14 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, ListToolsResult, Tool
 
 from convonet.auth.tokens import CallerClaims
-from convonet.errors import ToolsUnavailable
+from convonet.core.errors import ToolsUnavailable
+from convonet.core.trace import current_traceparent
 from convonet.mcp.port import NOBODY
 from convonet.mcp.requests import with_metadata
 from convonet.mcp.server import IDEMPOTENCY_KEY
 from convonet.rpc.calls import answer_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.wire import Message, RpcError
-from convonet.tracing.spans import current_traceparent
 
 STOP_TIMEOUT_S = 2.0
 """For the calls at work when a replica stops; the rest is done by another one, under the same key."""

@@ -20,7 +20,7 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic import ValidationError
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token, read_caller_token
-from convonet.errors import AuthRefused
+from convonet.core.errors import AuthRefused
 from convonet.mcp.server import DomainServer, ToolRequest
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError

@@ -23,12 +23,12 @@ from mcp_types import INVALID_PARAMS, CallToolResult, TextContent
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims
-from convonet.errors import AuthRefused, ConvonetError, DomainError
+from convonet.core.errors import AuthRefused, ConvonetError, DomainError
+from convonet.core.owner import Owner
+from convonet.core.validation import fault_in_words
 from convonet.mcp.dispatch import SingleAnswer
 from convonet.tracing.spans import Attributes, Span, span
-from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
 

@@ -27,11 +27,11 @@ from mcp_types import (
 )
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
-from convonet.errors import SettingsError, ToolsUnavailable
+from convonet.core.errors import SettingsError, ToolsUnavailable
+from convonet.core.trace import current_traceparent
 from convonet.mcp.port import NOBODY
 from convonet.mcp.server import IDEMPOTENCY_KEY
 from convonet.settings import Settings
-from convonet.tracing.spans import current_traceparent
 
 T = TypeVar("T")
 

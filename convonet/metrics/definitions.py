@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from convonet.agents.base import AgentType
-from convonet.errors import ErrorCode
-from convonet.records.record import Source, TurnStatus
+from convonet.core.caller import AgentType
+from convonet.core.errors import ErrorCode
+from convonet.core.hand_over import OVER, DeskState, EndReason
+from convonet.core.status import Source, TurnStatus
 from convonet.settings import LlmServer
-from convonet.telephony.switchboard import DeskState
-from convonet.telephony.transfer import OVER, Why
 
 OTHER = "other"
 """What becomes of a tag's value that is none of its closed set."""
@@ -73,7 +72,7 @@ RESULT = Tag("result", ("success", "failed"))
 DIRECTION = Tag("direction", ("in", "out"))
 CODE = Tag("code", tuple(ErrorCode))
 OUTCOME = Tag("outcome", tuple(sorted(OVER)))
-WHY = Tag("why", (*Why, NONE))
+WHY = Tag("why", (*EndReason, NONE))
 DEPARTMENT = Tag("department", from_="the settings")
 DESK_STATE = Tag("state", tuple(DeskState))
 PART = Tag("part", ("voice", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from convonet.errors import StorageRefused
+from convonet.core.errors import StorageRefused
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.store import KEPT_S, RedisRecords
 

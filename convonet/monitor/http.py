@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import Field, ValidationError
 
 from convonet.auth.throttle import PinThrottle
-from convonet.errors import AuthRefused, StorageError
+from convonet.core.errors import AuthRefused, StorageError
 from convonet.monitor.export import MOST_EXPORTED, as_csv, as_json
 from convonet.monitor.messages import (
     MOST_BYTES,

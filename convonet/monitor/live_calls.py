@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.monitor.messages import CallState, LiveCall, Who
 from convonet.monitor.reports import CallReport
 from convonet.monitor.transcript import LiveTranscript

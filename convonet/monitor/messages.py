@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from convonet.agents.base import AgentType
-from convonet.records.record import TurnStatus
+from convonet.core.caller import AgentType
+from convonet.core.status import TurnStatus
 
 MOST_BYTES = 1_024
 

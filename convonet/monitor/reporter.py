@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.reports import Attention, CallReport, Report, Taken
 from convonet.records.queue import RecordQueue
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.messages import StoreView
 
 ASK_EVERY_S = 5.0

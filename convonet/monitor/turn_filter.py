@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from convonet.records.record import Source, TurnStatus
+from convonet.core.status import Source, TurnStatus
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from convonet.agents.base import AgentType
-from convonet.errors import ErrorCode
+from convonet.core.caller import AgentType
+from convonet.core.errors import ErrorCode
 
 
 class ServerMessage(BaseModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.records.record import RESULT_CHARACTERS, Source, ToolCallRecord, TurnMetadata, TurnRecord, TurnStatus
+from convonet.core.status import Source, TurnStatus
+from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetadata, TurnRecord
 
 _STATUS: Mapping[str, TurnStatus] = {"success": "success", "failed": "failed", "timeout": "timeout"}
 """Others are `pending` and `processing`: such a turn never ended."""

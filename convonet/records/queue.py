@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.metrics.definitions import RECORDS_LOST
 from convonet.metrics.recorder import metrics
 from convonet.records.record import TurnRecord

@@ -8,11 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from convonet.core.status import Source, TurnStatus
+
 RESULT_CHARACTERS = 2000
 """A tool's result is for a person to look at; a longer one is cut."""
-
-Source = Literal["voice", "text", "api", "transfer"]
-TurnStatus = Literal["success", "failed", "timeout", "cancelled"]
 
 
 class ToolCallRecord(BaseModel):

@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 from convonet.rpc.replica import Lost, Patience, Replica
 from convonet.rpc.wire import MAX_MESSAGE_BYTES, Address
 

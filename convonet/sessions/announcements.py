@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.protocol.server import AgentFinal, Announcement, Greeting, TranscriptFinal
 from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
 from convonet.sessions.conversation import Conversation, FinishedTurn

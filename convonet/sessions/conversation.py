@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from convonet.agents.base import AgentType, CallBackWish, Caller, ChatMessage, Final, TransferContext
-from convonet.ids import SessionId, TurnId, turn_id_of
+from convonet.agents.base import CallBackWish, ChatMessage, Final
+from convonet.core.caller import AgentType, Caller
+from convonet.core.hand_over import TransferContext
+from convonet.core.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import AudioFormat, Language
@@ -177,7 +179,7 @@ class Conversation(Versioned):
     _memory_since: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
-        """See `convonet.ids.turn_id_of`."""
+        """See `convonet.core.ids.turn_id_of`."""
         return turn_id_of(self.session_id, utterance_id)
 
     def has_answered(self, utterance_id: str) -> bool:

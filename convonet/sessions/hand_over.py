@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from convonet.agents.base import Final
-from convonet.agents.spoken import answer
-from convonet.background import in_background
-from convonet.errors import Fenced, StorageError
-from convonet.ids import TurnId
+from convonet.core.background import in_background
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.hand_over import EndReason, HandOverState
+from convonet.core.ids import TurnId
+from convonet.language.spoken import answer
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import announce
 from convonet.sessions.conversation import Conversation
@@ -25,7 +26,6 @@ from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_ba
 from convonet.sessions.transfer_record import record_of
 from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
 from convonet.telephony.messages import HostAway, TransferOrder, TransferView
-from convonet.telephony.transfer import State, Why
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +158,10 @@ class HandOver:
 
     def _record_if_over(self, view: TransferView) -> bool:
         """Write the record of a hand-over that is over; returns whether it is."""
-        if (ongoing := self._conversation.transfer) is None or view.state not in (State.ENDED, State.FAILED):
+        if (ongoing := self._conversation.transfer) is None or view.state not in (
+            HandOverState.ENDED,
+            HandOverState.FAILED,
+        ):
             return False
         self._services.record(record_of(self._conversation, ongoing, view))
         return True
@@ -192,7 +195,7 @@ class HandOver:
                     async for view in views:
                         delays = iter(ASK_AGAIN_S)
                         self._post(view)
-                        if view.state in (State.ENDED, State.FAILED):
+                        if view.state in (HandOverState.ENDED, HandOverState.FAILED):
                             return
             except Fenced:
                 return
@@ -251,5 +254,8 @@ def _lost(ongoing: OngoingTransfer) -> TransferView:
     """What is told of a hand-over of which nobody knows any more."""
     order = ongoing.order
     return TransferView(
-        transfer_id=order.transfer_id, state=State.FAILED, department=order.department, why=Why.NOBODY_THERE
+        transfer_id=order.transfer_id,
+        state=HandOverState.FAILED,
+        department=order.department,
+        why=EndReason.NOBODY_THERE,
     )

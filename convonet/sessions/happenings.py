@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.protocol.server import ServerMessage
 from convonet.sessions.conversation import Conversation
 from convonet.telephony.messages import Spoken

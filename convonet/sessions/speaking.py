@@ -8,13 +8,14 @@ from typing import Protocol
 
 import structlog
 
-from convonet.errors import ErrorCode, SpeechUnavailable
+from convonet.core.errors import ErrorCode, SpeechUnavailable
+from convonet.core.trace import current_traceparent
 from convonet.protocol.server import ErrorMessage, Status
 from convonet.sessions.answer_audio import AnswerAudio
 from convonet.sessions.messages import AudioMode
 from convonet.speech.base import Language, SpokenAudio, SpokenChunk, TextToSpeech
 from convonet.speech.text import SentenceCutter, speakable
-from convonet.tracing.spans import current_traceparent, span
+from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)
 

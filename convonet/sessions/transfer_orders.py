@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from convonet.agents.base import Final
-from convonet.ids import SessionId, TurnId
+from convonet.core.ids import SessionId, TurnId
 from convonet.speech.base import Language
 from convonet.telephony.messages import TransferOrder
 

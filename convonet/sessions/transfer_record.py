@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from convonet.core.hand_over import HandOverState
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.sessions.transfer_words import in_words
 from convonet.telephony.messages import TransferView
-from convonet.telephony.transfer import State
 
 HUMAN = "human"
 """Who has answered: no model."""
@@ -30,9 +30,9 @@ def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: Transf
         user_prompt=ongoing.order.reason,
         agent_response=in_words(view),
         tool_calls=[],
-        status="success" if view.state is State.ENDED else "failed",
+        status="success" if view.state is HandOverState.ENDED else "failed",
         duration_ms=round(1000 * (ended - asked), 1),
-        error=None if view.state is State.ENDED else view.why,
+        error=None if view.state is HandOverState.ENDED else view.why,
         metadata=TurnMetadata(
             session_id=conversation.session_id,
             turn_id=view.transfer_id,

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from convonet.agents.base import ChatMessage, TransferContext
+from convonet.agents.base import ChatMessage
 from convonet.agents.call_back import OFFER, CallBackTalk
+from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.telephony.messages import TransferView, Who
-from convonet.telephony.transfer import State, Why
 
 SHOWN = {
-    State.QUEUED: "queued",
-    State.DIALING: "dialing",
-    State.RINGING: "ringing",
+    HandOverState.QUEUED: "queued",
+    HandOverState.DIALING: "dialing",
+    HandOverState.RINGING: "ringing",
     # somebody has answered and is being told who calls
-    State.WHISPER: "ringing",
-    State.CONNECTED: "connected",
-    State.ENDED: "ended",
-    State.FAILED: "failed",
+    HandOverState.WHISPER: "ringing",
+    HandOverState.CONNECTED: "connected",
+    HandOverState.ENDED: "ended",
+    HandOverState.FAILED: "failed",
 }
 
 FAILURES = {
-    Why.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
-    Why.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
-    Why.CALLER_CANCELLED: "All right, I'm not connecting you.",
+    EndReason.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
+    EndReason.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
+    EndReason.CALLER_CANCELLED: "All right, I'm not connecting you.",
 }
 NOBODY = "I'm sorry, I can't reach anybody from {department} right now."
 KEEP_TRYING = "I'll keep trying for a moment; say never mind to stop, or go on with me meanwhile."
@@ -40,7 +40,7 @@ def status(view: TransferView) -> TransferStatus | None:
     """The message that shows this view; None for one that shows nothing new to a caller."""
     if view.state not in SHOWN:
         return None
-    queued = view.state is State.QUEUED
+    queued = view.state is HandOverState.QUEUED
     return TransferStatus(
         state=SHOWN[view.state],
         department=view.department,
@@ -55,28 +55,30 @@ def status(view: TransferView) -> TransferStatus | None:
 def in_words(view: TransferView) -> str:
     """What is said aloud of this view; empty when nothing is."""
     match view.state:
-        case State.QUEUED if view.absent:
+        case HandOverState.QUEUED if view.absent:
             return f"Nobody in {view.department} is free right now. {KEEP_TRYING}"
-        case State.QUEUED:
+        case HandOverState.QUEUED:
             minutes = max(1, round(view.wait_s / 60))
             wait = "about a minute" if minutes == 1 else f"about {minutes} minutes"
             place = "next in line" if view.position == 1 else f"number {view.position} in line"
             return f"Everybody in {view.department} is talking right now. You are {place}; it may take {wait}."
-        case State.CONNECTED:
+        case HandOverState.CONNECTED:
             return ""
-        case State.ENDED:
-            return BACK if view.why is not Why.CALLER_HUNG_UP else ""
-        case State.FAILED if view.why is Why.CALLER_CANCELLED:
-            return FAILURES[Why.CALLER_CANCELLED]
-        case State.FAILED:
-            return f"{FAILURES.get(view.why or Why.NOBODY_THERE, NOBODY)} {OFFER}".format(department=view.department)
+        case HandOverState.ENDED:
+            return BACK if view.why is not EndReason.CALLER_HUNG_UP else ""
+        case HandOverState.FAILED if view.why is EndReason.CALLER_CANCELLED:
+            return FAILURES[EndReason.CALLER_CANCELLED]
+        case HandOverState.FAILED:
+            return f"{FAILURES.get(view.why or EndReason.NOBODY_THERE, NOBODY)} {OFFER}".format(
+                department=view.department
+            )
         case _:
             return ""
 
 
 def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
     """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
-    if view.state is not State.ENDED:
+    if view.state is not HandOverState.ENDED:
         return (ChatMessage("assistant", in_words(view)),)
     who = view.agent_name or f"a colleague from {view.department}"
     talk = tuple(
@@ -91,6 +93,9 @@ def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessag
 
 def after(view: TransferView, reason: str) -> dict[str, str]:
     """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
-    offered = view.state is State.FAILED and view.why not in (Why.CALLER_CANCELLED, Why.CALLER_HUNG_UP)
+    offered = view.state is HandOverState.FAILED and view.why not in (
+        EndReason.CALLER_CANCELLED,
+        EndReason.CALLER_HUNG_UP,
+    )
     talk = CallBackTalk(department=view.department, reason=reason, known=view.known_phone)
     return talk.remembered() if offered else {}

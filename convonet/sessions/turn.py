@@ -11,8 +11,9 @@ from typing import Protocol
 import structlog
 
 from convonet.agents.base import AgentEvent, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
-from convonet.errors import AgentError, AgentTimeout, ConvonetError, Fenced, SpeechUnavailable
-from convonet.ids import TurnId
+from convonet.core.errors import AgentError, AgentTimeout, ConvonetError, Fenced, SpeechUnavailable
+from convonet.core.ids import TurnId
+from convonet.core.status import TurnStatus
 from convonet.protocol.server import (
     AgentFinal,
     AgentStreamChunk,
@@ -23,7 +24,6 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
-from convonet.records.record import TurnStatus
 from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.happenings import AnswerSounds

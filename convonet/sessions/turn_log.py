@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from convonet.agents.base import Final, ToolFinished, ToolStarted
-from convonet.errors import AgentTimeout, ConvonetError
-from convonet.ids import TurnId
-from convonet.records.record import RESULT_CHARACTERS, Source, ToolCallRecord, TurnMetadata, TurnRecord, TurnStatus
+from convonet.core.errors import AgentTimeout, ConvonetError
+from convonet.core.ids import TurnId
+from convonet.core.status import Source, TurnStatus
+from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 
 NOBODY = "none"

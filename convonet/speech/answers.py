@@ -7,7 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 
-from convonet.errors import AnswerBroken, SpeechUnavailable
+from convonet.core.errors import AnswerBroken, SpeechUnavailable
 from convonet.speech.base import SpokenAnswer, SpokenChunk
 from convonet.speech.playout import CHUNK_BYTES, Playout
 from convonet.speech.text import speakable

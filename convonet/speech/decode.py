@@ -13,7 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from convonet.errors import BadAudio, ErrorCode
+from convonet.core.errors import BadAudio, ErrorCode
 from convonet.speech.base import Utterance
 
 Samples = npt.NDArray[np.int16]

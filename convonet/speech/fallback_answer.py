@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from convonet.errors import AnswerBroken
+from convonet.core.errors import AnswerBroken
 from convonet.speech.answers import AnswerText
 from convonet.speech.base import SpokenAnswer, SpokenChunk
 from convonet.speech.pair import ProviderPair

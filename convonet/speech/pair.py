@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from convonet.errors import BadAudio, SpeechError, SpeechUnavailable
+from convonet.core.errors import BadAudio, SpeechError, SpeechUnavailable
 from convonet.metrics.definitions import FALLBACKS, PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
 

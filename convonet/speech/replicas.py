@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, Generator
 
-from convonet.errors import BadAudio, SpeechUnavailable
+from convonet.core.errors import BadAudio, SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
 from convonet.rpc.calls import answer_of

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 from typing import Protocol, cast
 
-from convonet.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavailable
+from convonet.core.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavailable
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.base import AudioFormat, Language, SpokenAudio, Transcript, Utterance, Word

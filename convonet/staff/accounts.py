@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, String, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from convonet.errors import AuthRefused, DomainError
+from convonet.core.errors import AuthRefused, DomainError
 from convonet.storage.database import Base, Database
 from convonet.storage.types import Moment
 

@@ -16,11 +16,11 @@ from fastapi.responses import FileResponse, RedirectResponse
 from pydantic import BaseModel, StringConstraints
 
 from convonet.auth.throttle import PinThrottle
-from convonet.errors import AuthRefused, AuthThrottled
-from convonet.gateway.origin import origin_is_allowed
+from convonet.core.errors import AuthRefused, AuthThrottled
 from convonet.settings import Settings
 from convonet.staff.accounts import MAX_PASSWORD, Role, StaffAccounts, StaffMember
 from convonet.staff.tokens import SESSION_LIFETIME_S, mint_session, read_link, read_session
+from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import page
 from convonet.web.refusals import Refused
 

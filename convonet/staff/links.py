@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from convonet.errors import AuthRefused
+from convonet.core.errors import AuthRefused
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.tokens import mint_link
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import jwt
 
-from convonet.errors import AuthRefused
+from convonet.core.errors import AuthRefused
 
 SESSION_LIFETIME_S = 12 * 3600.0
 """A long shift."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId
 from convonet.settings import Settings
 
 MAX_BODY_BYTES = 1_000_000

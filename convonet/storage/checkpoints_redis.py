@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
 from convonet.storage.redis_client import ScriptRunner
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
 from convonet.storage.embedded_file import embedded_file
 from convonet.storage.sqlite_thread import Sqlite, SqliteThread

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.sqlite_connection import EmbeddedConnection, connect
 
 POOL_SIZE = 10

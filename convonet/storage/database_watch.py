@@ -9,7 +9,7 @@ import time
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.database import Database
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.storage.database import Base, Database
 from convonet.storage.types import Moment
 

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import DataError, RedisError, ResponseError
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 
 SOCKET_TIMEOUT_S = 1.0
 CALL_TIMEOUT_S = 2.0

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 
 T = TypeVar("T")
 

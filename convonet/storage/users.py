@@ -9,7 +9,7 @@ from sqlalchemy import String
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from convonet.ids import DEMO_USER_ID
+from convonet.core.ids import DEMO_USER_ID
 from convonet.storage.database import Base
 from convonet.storage.types import Moment
 

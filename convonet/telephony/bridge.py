@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 
 
 class BridgeError(ConvonetError):

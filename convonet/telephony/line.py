@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony import media_stream
 from convonet.telephony.caller_port import CallerPort

@@ -13,12 +13,11 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from convonet.agents.base import Proof, TransferContext
-from convonet.errors import ConvonetError
-from convonet.ids import SessionId
+from convonet.core.caller import Proof
+from convonet.core.errors import ConvonetError
+from convonet.core.hand_over import DeskState, EndReason, HandOverState, TransferContext
+from convonet.core.ids import SessionId
 from convonet.speech.base import Language
-from convonet.telephony.switchboard import DeskState
-from convonet.telephony.transfer import State, Why
 
 
 class HostAway(ConvonetError):
@@ -70,7 +69,7 @@ class TransferView(_Value):
     """A hand-over as the caller's session sees it."""
 
     transfer_id: str
-    state: State
+    state: HandOverState
     department: str
     extension: str = ""
     agent_name: str = ""
@@ -81,7 +80,7 @@ class TransferView(_Value):
     """About how long it will still take."""
     absent: bool = False
     """Nobody is at work right now, so it can't be told how long."""
-    why: Why | None = None
+    why: EndReason | None = None
     declined: list[str] = []
     """Who did not take it, each with their reason; not for the caller."""
     known_phone: str = ""
@@ -153,7 +152,7 @@ class DeskView(_Value):
     """Unix time."""
     extension: str
     card: Card | None = None
-    call_state: State | None = None
+    call_state: HandOverState | None = None
     said: list[Spoken] = []
     """What is said on this desk's call, as it is heard."""
     queue: dict[str, int] = {}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol, cast
 
 from pydantic import Field, TypeAdapter
 
-from convonet.errors import Fenced, StorageError
+from convonet.core.errors import Fenced, StorageError
 from convonet.rpc import wire
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError

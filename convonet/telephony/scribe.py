@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from convonet.errors import SpeechError
+from convonet.core.errors import SpeechError
 from convonet.speech.base import Language, SpeechToText, Utterance
 from convonet.telephony.messages import Spoken, Who
 from convonet.telephony.sentences import RATE, Sentences

@@ -7,11 +7,11 @@ in which they came.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from pydantic import BaseModel
 
-from convonet.telephony.transfer import Assigned, Unassigned, Why
+from convonet.core.hand_over import DeskState, EndReason
+from convonet.telephony.transfer import Assigned, Unassigned
 
 FIRST_GUESS_S = 180.0
 """How long a call is taken to last before any was seen."""
@@ -21,14 +21,6 @@ REMEMBERED = 0.2
 
 NO_ANSWER = "no answer"
 """Why a desk is not ready that let a call ring: the next caller must not wait for it as well."""
-
-
-class DeskState(StrEnum):
-    READY = "ready"
-    NOT_READY = "not_ready"
-    RINGING = "ringing"
-    ON_CALL = "on_call"
-    WRAP_UP = "wrap_up"
 
 
 FREE = frozenset({DeskState.READY, DeskState.NOT_READY, DeskState.WRAP_UP})
@@ -110,7 +102,7 @@ class Switchboard(BaseModel):
         if (desk := self.desks.get(name)) and desk.state is DeskState.RINGING:
             self._become(desk, DeskState.ON_CALL, now, transfer_id=desk.transfer_id)
 
-    def release(self, name: str, transfer_id: str, why: Why, now: float) -> Found | None:
+    def release(self, name: str, transfer_id: str, why: EndReason, now: float) -> Found | None:
         """The desk is done with this hand-over; returns a waiting caller whom it may take at once."""
         desk = self.desks.get(name)
         if desk is None or desk.transfer_id != transfer_id:
@@ -119,7 +111,7 @@ class Switchboard(BaseModel):
             self.mean_call_s += REMEMBERED * (now - desk.since - self.mean_call_s)
             self._become(desk, DeskState.WRAP_UP, now)
             return None
-        if why in (Why.NO_ANSWER, Why.UNREACHABLE, Why.VOICEMAIL):
+        if why in (EndReason.NO_ANSWER, EndReason.UNREACHABLE, EndReason.VOICEMAIL):
             self._become(desk, DeskState.NOT_READY, now, NO_ANSWER)
             return None
         self._become(desk, DeskState.READY, now)

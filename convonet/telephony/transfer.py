@@ -11,10 +11,11 @@ work is ended, however late its news come, so none is left ringing or open.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel
+
+from convonet.core.hand_over import OVER, EndReason, HandOverState
 
 DEADLINE_S = 30.0
 """For everything up to the answer: Twilio may hold a call back when it has many, and then rings too late."""
@@ -32,48 +33,16 @@ ABSENT_WAIT_S = 60.0
 """The same while nobody is at work: a person who is away may come back, but a caller should not count on it."""
 
 
-class State(StrEnum):
-    REQUESTED = "requested"
-    QUEUED = "queued"
-    DIALING = "dialing"
-    RINGING = "ringing"
-    WHISPER = "whisper"
-    CONNECTED = "connected"
-    ENDED = "ended"
-    FAILED = "failed"
-
-
-OVER = frozenset({State.ENDED, State.FAILED})
-WAITING = (State.REQUESTED, State.QUEUED)
-CALLING = (State.DIALING, State.RINGING)
-
-
-class Why(StrEnum):
-    """Why a hand-over or an attempt ended."""
-
-    CALLER_HUNG_UP = "caller_hung_up"
-    CALLER_CANCELLED = "caller_cancelled"
-    DESK_HUNG_UP = "desk_hung_up"
-    NOT_SET_UP = "not_set_up"
-    NOBODY_THERE = "nobody_there"
-    WAITED_TOO_LONG = "waited_too_long"
-    DECLINED = "declined"
-    BUSY = "busy"
-    NO_ANSWER = "no_answer"
-    UNREACHABLE = "unreachable"
-    VOICEMAIL = "voicemail"
-    REFUSED_BY_TWILIO = "refused_by_twilio"
-    STREAM_LOST = "stream_lost"
-    PASSED_ON = "passed_on"
-    """To a colleague, by the desk's telephone: the caller is still there."""
+WAITING = (HandOverState.REQUESTED, HandOverState.QUEUED)
+CALLING = (HandOverState.DIALING, HandOverState.RINGING)
 
 
 FINAL = {
-    "completed": Why.DESK_HUNG_UP,
-    "busy": Why.BUSY,
-    "no-answer": Why.NO_ANSWER,
-    "canceled": Why.NO_ANSWER,
-    "failed": Why.UNREACHABLE,
+    "completed": EndReason.DESK_HUNG_UP,
+    "busy": EndReason.BUSY,
+    "no-answer": EndReason.NO_ANSWER,
+    "canceled": EndReason.NO_ANSWER,
+    "failed": EndReason.UNREACHABLE,
 }
 """Twilio's names of how a call ended; every other status is on the way there."""
 
@@ -261,7 +230,7 @@ class Release(BaseModel):
     kind: Literal["release"] = "release"
     desk: str
     answered: bool
-    why: Why
+    why: EndReason
 
 
 class TakeOver(BaseModel):
@@ -276,9 +245,9 @@ class Tell(BaseModel):
     """The caller's page and the records learn of the new state."""
 
     kind: Literal["tell"] = "tell"
-    state: State
+    state: HandOverState
     position: int = 0
-    why: Why | None = None
+    why: EndReason | None = None
 
 
 Deed = FindDesk | PlaceCall | EndCall | Whisper | Join | Release | TakeOver | Tell
@@ -299,7 +268,7 @@ class Attempt(BaseModel):
     """How many desks have passed this caller on."""
     passed_at: float | None = None
     """When the last one did."""
-    over: Why | None = None
+    over: EndReason | None = None
     reason: str = ""
     """Why the person has declined, in their own words."""
 
@@ -308,7 +277,7 @@ class Transfer(BaseModel):
     """One hand-over. All of it is kept between two events, so that it outlives its process."""
 
     transfer_id: str
-    state: State = State.REQUESTED
+    state: HandOverState = HandOverState.REQUESTED
     attempts: list[Attempt] = []
     deadline: float | None = None
     """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
@@ -324,7 +293,7 @@ class Transfer(BaseModel):
     """Longest time in the queue."""
     absent_wait_s: float = ABSENT_WAIT_S
     """Longest time in the queue while nobody is at work."""
-    why: Why | None = None
+    why: EndReason | None = None
     """Why it is over."""
 
     @property
@@ -345,14 +314,14 @@ class Transfer(BaseModel):
         """The caller wants a human, whom only a telephone can reach."""
         self.asked_at = now
         if not is_set_up:
-            return self._finish(State.FAILED, Why.NOT_SET_UP)
+            return self._finish(HandOverState.FAILED, EndReason.NOT_SET_UP)
         self.deadline = now + self.call_s
         return [FindDesk(without=()), Tell(state=self.state)]
 
     def handle(self, event: Event, now: float) -> list[Deed]:
         """What to do about an event; those that are late, doubled or out of order are taken as they come."""
         deeds = self._deeds(event, now)
-        if self.state is State.CONNECTED and self.connected_at is None:
+        if self.state is HandOverState.CONNECTED and self.connected_at is None:
             self.connected_at = now
         if self.is_over and self.ended_at is None:
             self.ended_at = now
@@ -365,7 +334,7 @@ class Transfer(BaseModel):
             case Unassigned():
                 return self._queue(event, now)
             case CallerLeft():
-                return self._leave(Why.CALLER_HUNG_UP if event.hung_up else Why.CALLER_CANCELLED)
+                return self._leave(EndReason.CALLER_HUNG_UP if event.hung_up else EndReason.CALLER_CANCELLED)
             case TimeUp():
                 return self._time_up(now)
             case Accepted() | Declined() | DeskHungUp() | PassedOn():
@@ -377,28 +346,28 @@ class Transfer(BaseModel):
 
     def _dial(self, found: Assigned, now: float) -> list[Deed]:
         if self.state not in WAITING:
-            return [Release(desk=found.desk, answered=False, why=self.why or Why.CALLER_CANCELLED)]
+            return [Release(desk=found.desk, answered=False, why=self.why or EndReason.CALLER_CANCELLED)]
         self.attempts.append(Attempt(desk=found.desk, extension=found.extension))
         self.deadline = now + self.call_s
         call = PlaceCall(attempt=len(self.attempts) - 1, desk=found.desk, extension=found.extension)
-        return [*self._become(State.DIALING), call]
+        return [*self._become(HandOverState.DIALING), call]
 
     def _queue(self, event: Unassigned, now: float) -> list[Deed]:
         if self.state not in WAITING:
             return []
         if event.hopeless:
-            return self._finish(State.FAILED, Why.NOBODY_THERE)
+            return self._finish(HandOverState.FAILED, EndReason.NOBODY_THERE)
         self.queued_at = now if self.queued_at is None else self.queued_at
         self.absent_since = (self.absent_since or now) if event.absent else None
         self.deadline = self.queued_at + self.wait_s
         if self.absent_since is not None:
             self.deadline = min(self.deadline, self.absent_since + self.absent_wait_s)
-        return self._become(State.QUEUED, position=event.position)
+        return self._become(HandOverState.QUEUED, position=event.position)
 
-    def _next_desk(self, why: Why, now: float) -> list[Deed]:
+    def _next_desk(self, why: EndReason, now: float) -> list[Deed]:
         """The attempt at work has come to nothing."""
         deeds = self._give_up_attempt(why)
-        self.state = State.REQUESTED
+        self.state = HandOverState.REQUESTED
         self.deadline = now + self.call_s
         tried = tuple(attempt.desk for attempt in self.attempts)
         return [*deeds, FindDesk(without=tried)]
@@ -420,15 +389,15 @@ class Transfer(BaseModel):
             case Placed():
                 return []
             case NotPlaced():
-                return self._next_desk(Why.REFUSED_BY_TWILIO, now)
+                return self._next_desk(EndReason.REFUSED_BY_TWILIO, now)
             case Progress():
                 return self._progress(attempt, event, now)
             case StreamStarted():
                 return self._stream(attempt, now)
             case Whispered():
-                return self._join() if self.state is State.WHISPER else []
+                return self._join() if self.state is HandOverState.WHISPER else []
             case StreamStopped():
-                return self._lose_line(Why.STREAM_LOST, now)
+                return self._lose_line(EndReason.STREAM_LOST, now)
 
     def _progress(self, attempt: Attempt, event: Progress, now: float) -> list[Deed]:
         if event.sequence <= attempt.sequence:
@@ -436,12 +405,12 @@ class Transfer(BaseModel):
         attempt.sequence = event.sequence
         if event.status in FINAL:
             return self._lose_line(FINAL[event.status], now)
-        ringing = event.status == "ringing" and self.state is State.DIALING
-        return self._become(State.RINGING) if ringing else []
+        ringing = event.status == "ringing" and self.state is HandOverState.DIALING
+        return self._become(HandOverState.RINGING) if ringing else []
 
-    def _lose_line(self, why: Why, now: float) -> list[Deed]:
-        if self.state is State.CONNECTED:
-            return self._finish(State.ENDED, why)
+    def _lose_line(self, why: EndReason, now: float) -> list[Deed]:
+        if self.state is HandOverState.CONNECTED:
+            return self._finish(HandOverState.ENDED, why)
         return self._next_desk(why, now)
 
     def _stream(self, attempt: Attempt, now: float) -> list[Deed]:
@@ -455,11 +424,11 @@ class Transfer(BaseModel):
         if self.state not in CALLING:
             return []
         self.deadline = now + WHISPER_S
-        return [*self._become(State.WHISPER), Whisper(attempt=len(self.attempts) - 1)]
+        return [*self._become(HandOverState.WHISPER), Whisper(attempt=len(self.attempts) - 1)]
 
     def _join(self) -> list[Deed]:
         self.deadline = None
-        return [*self._become(State.CONNECTED), Join(attempt=len(self.attempts) - 1)]
+        return [*self._become(HandOverState.CONNECTED), Join(attempt=len(self.attempts) - 1)]
 
     # -- the desk
 
@@ -472,63 +441,65 @@ class Transfer(BaseModel):
                 attempt.accepted = True
                 return self._whisper(now) if attempt.streaming else []
             case Declined():
-                if self.state is State.CONNECTED:
+                if self.state is HandOverState.CONNECTED:
                     return []
                 attempt.reason = event.reason
-                return self._next_desk(Why.DECLINED, now)
+                return self._next_desk(EndReason.DECLINED, now)
             case DeskHungUp():
-                if self.state is State.CONNECTED:
-                    return self._finish(State.ENDED, Why.DESK_HUNG_UP)
-                return self._next_desk(Why.DECLINED, now)
+                if self.state is HandOverState.CONNECTED:
+                    return self._finish(HandOverState.ENDED, EndReason.DESK_HUNG_UP)
+                return self._next_desk(EndReason.DECLINED, now)
             case PassedOn():
-                return self._pass_on(attempt, event, now) if self.state is State.CONNECTED else []
+                return self._pass_on(attempt, event, now) if self.state is HandOverState.CONNECTED else []
 
     def _pass_on(self, attempt: Attempt, event: PassedOn, now: float) -> list[Deed]:
         attempt.desk, attempt.extension = event.to, event.extension
         attempt.accepted = event.talking
         attempt.passed, attempt.passed_at = attempt.passed + 1, now
-        released = Release(desk=event.desk, answered=True, why=Why.PASSED_ON)
+        released = Release(desk=event.desk, answered=True, why=EndReason.PASSED_ON)
         return [released, TakeOver(desk=event.to, talking=event.talking)] if event.to else [released]
 
     # -- the end
 
-    def _leave(self, why: Why) -> list[Deed]:
+    def _leave(self, why: EndReason) -> list[Deed]:
         if self.is_over:
             return []
-        return self._finish(State.ENDED if self.state is State.CONNECTED else State.FAILED, why)
+        return self._finish(HandOverState.ENDED if self.state is HandOverState.CONNECTED else HandOverState.FAILED, why)
 
     def _time_up(self, now: float) -> list[Deed]:
         if self.deadline is None or now < self.deadline:
             return []
         match self.state:
-            case State.QUEUED:
+            case HandOverState.QUEUED:
                 absent = self.absent_since is not None
-                return self._finish(State.FAILED, Why.NOBODY_THERE if absent else Why.WAITED_TOO_LONG)
-            case State.DIALING | State.RINGING:
+                return self._finish(
+                    HandOverState.FAILED, EndReason.NOBODY_THERE if absent else EndReason.WAITED_TOO_LONG
+                )
+            case HandOverState.DIALING | HandOverState.RINGING:
                 answered = self._at_work is not None and self._at_work.streaming
-                return self._next_desk(Why.VOICEMAIL if answered else Why.NO_ANSWER, now)
-            case State.WHISPER:
+                return self._next_desk(EndReason.VOICEMAIL if answered else EndReason.NO_ANSWER, now)
+            case HandOverState.WHISPER:
                 return self._join()
             case _:
-                return self._finish(State.FAILED, Why.NOBODY_THERE)
+                return self._finish(HandOverState.FAILED, EndReason.NOBODY_THERE)
 
-    def _finish(self, state: State, why: Why) -> list[Deed]:
+    def _finish(self, state: HandOverState, why: EndReason) -> list[Deed]:
         deeds = self._give_up_attempt(why)
         self.why, self.deadline = why, None
         return [*deeds, *self._become(state)]
 
-    def _give_up_attempt(self, why: Why) -> list[Deed]:
+    def _give_up_attempt(self, why: EndReason) -> list[Deed]:
         attempt = self._at_work
         if attempt is None:
             return []
         attempt.over = why
-        answered = self.state is State.CONNECTED
+        answered = self.state is HandOverState.CONNECTED
         rang_in_vain = attempt.passed > 0 and not attempt.accepted
-        release = Release(desk=attempt.desk, answered=answered, why=Why.NO_ANSWER if rang_in_vain else why)
+        release = Release(desk=attempt.desk, answered=answered, why=EndReason.NO_ANSWER if rang_in_vain else why)
         # ending a call that is over already does no harm; one that has no name yet is ended when its name comes
         return [EndCall(call_sid=attempt.call_sid), release] if attempt.call_sid else [release]
 
-    def _become(self, state: State, position: int = 0) -> list[Deed]:
+    def _become(self, state: HandOverState, position: int = 0) -> list[Deed]:
         self.state = state
         return [Tell(state=state, position=position, why=self.why)]
 

@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from convonet.settings import Settings
 from convonet.telephony.bridge import BridgeError, CallOrder
 from convonet.telephony.transfer import Progress

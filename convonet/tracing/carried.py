@@ -10,7 +10,8 @@ from collections.abc import Generator
 
 import structlog
 
-from convonet.tracing.spans import Span, current_traceparent, span
+from convonet.core.trace import current_traceparent
+from convonet.tracing.spans import Span, span
 
 _IDS = ("session_id", "turn_id")
 _TRACE = "traceparent"

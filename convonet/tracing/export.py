@@ -21,8 +21,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+from convonet.core.trace import RecordedSpan
 from convonet.settings import Settings
-from convonet.tracing.spans import Kind, Recorded, Status, record_with
+from convonet.tracing.spans import Kind, Status, record_with
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +56,10 @@ NAMES = {
     "http_method": "http.request.method",
     "http_route": "http.route",
     "http_status": "http.response.status_code",
-    "transcript": "convonet.words.transcript",
-    "answer": "convonet.words.answer",
-    "arguments": "convonet.words.arguments",
-    "result": "convonet.words.result",
+    "transcript": "convonet.core.validation.transcript",
+    "answer": "convonet.core.validation.answer",
+    "arguments": "convonet.core.validation.arguments",
+    "result": "convonet.core.validation.result",
 }
 STATUS = "convonet.status"
 
@@ -102,7 +103,9 @@ class OtelRecorder:
         self._provider = provider
         self._tracer = provider.get_tracer("convonet")
 
-    def start(self, name: str, kind: Kind, above: Recorded | str | None, values: Mapping[str, str | int]) -> OtelSpan:
+    def start(
+        self, name: str, kind: Kind, above: RecordedSpan | str | None, values: Mapping[str, str | int]
+    ) -> OtelSpan:
         """See `Recorder.start`. A trace context that makes no sense begins a new trace."""
         context = trace.set_span_in_context(_above(above), Context())
         begun = self._tracer.start_span(name, context, _KINDS[kind])
@@ -122,7 +125,7 @@ class OtelRecorder:
 
 
 class OtelSpan:
-    """See `Recorded`."""
+    """See `RecordedSpan`."""
 
     def __init__(self, span: trace.Span) -> None:
         self.span = span
@@ -131,12 +134,12 @@ class OtelSpan:
         self.traceparent = f"00-{self.trace_id}-{at.span_id:016x}-{at.trace_flags:02x}"
 
     def set(self, values: Mapping[str, str | int]) -> None:
-        """See `Recorded.set`."""
+        """See `RecordedSpan.set`."""
         for name, value in values.items():
             self.span.set_attribute(NAMES[name], value[:MOST_CHARACTERS] if isinstance(value, str) else value)
 
     def end(self, status: Status, error: str) -> None:
-        """See `Recorded.end`."""
+        """See `RecordedSpan.end`."""
         self.span.set_attribute(STATUS, status)
         if error:
             self.span.set_attribute("error.type", error)
@@ -172,7 +175,7 @@ class Collector(SpanExporter):
         self._exporter.shutdown()
 
 
-def _above(above: Recorded | str | None) -> trace.Span:
+def _above(above: RecordedSpan | str | None) -> trace.Span:
     if isinstance(above, OtelSpan):
         return above.span
     found = _TRACEPARENT.fullmatch(above) if isinstance(above, str) else None

@@ -11,12 +11,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Generator, Mapping
-from contextvars import ContextVar
 from typing import Literal, Protocol, TypedDict, Unpack
 
-from convonet.errors import AgentTimeout
-from convonet.records.record import TurnStatus
-from convonet.redaction import without_secrets
+from convonet.core.errors import AgentTimeout
+from convonet.core.redaction import without_secrets
+from convonet.core.status import TurnStatus
+from convonet.core.trace import RecordedSpan, current_span
 
 Kind = Literal["internal", "server", "client"]
 Status = TurnStatus
@@ -50,30 +50,17 @@ class Words(TypedDict, total=False):
     result: str
 
 
-class Recorded(Protocol):
-    """A span that goes to a collector."""
-
-    traceparent: str
-    """Its W3C trace context, for the other side of a call."""
-    trace_id: str
-
-    def set(self, values: Mapping[str, str | int]) -> None: ...
-
-    def end(self, status: Status, error: str) -> None: ...
-
-
 class Recorder(Protocol):
     """Where spans go; `words` is whether callers' words may."""
 
     words: bool
 
     def start(
-        self, name: str, kind: Kind, above: Recorded | str | None, values: Mapping[str, str | int]
-    ) -> Recorded: ...
+        self, name: str, kind: Kind, above: RecordedSpan | str | None, values: Mapping[str, str | int]
+    ) -> RecordedSpan: ...
 
 
 _recorder: Recorder | None = None
-_current: ContextVar[Recorded | None] = ContextVar("current_span", default=None)
 
 
 class Span:
@@ -81,7 +68,7 @@ class Span:
 
     __slots__ = ("_over", "_recorded", "status")
 
-    def __init__(self, recorded: Recorded | None) -> None:
+    def __init__(self, recorded: RecordedSpan | None) -> None:
         self._recorded = recorded
         self._over = recorded is None
         self.status: Status = "success"
@@ -129,7 +116,7 @@ def begin(
     """
     if _recorder is None:
         return Span(None)
-    above = parent or _current.get()
+    above = parent or current_span.get()
     if above is None and not begins_trace:
         return Span(None)
     return Span(_recorder.start(name, kind, above, attributes))  # type: ignore[arg-type]
@@ -149,7 +136,7 @@ def span(
     if opened._recorded is None:
         yield opened
         return
-    before = _current.set(opened._recorded)
+    before = current_span.set(opened._recorded)
     try:
         yield opened
     except BaseException as error:
@@ -160,19 +147,7 @@ def span(
         opened.end()
         # a generator may be closed by another task than the one that ran it
         with contextlib.suppress(ValueError):
-            _current.reset(before)
-
-
-def current_traceparent() -> str | None:
-    """The trace context of the block around, for a message to another process."""
-    recorded = _current.get()
-    return recorded.traceparent if recorded is not None else None
-
-
-def current_trace_id() -> str | None:
-    """By which the trace of the block around can be found."""
-    recorded = _current.get()
-    return recorded.trace_id if recorded is not None else None
+            current_span.reset(before)
 
 
 def _text(said: object) -> str:

@@ -11,7 +11,7 @@ from fastapi import WebSocket
 from pydantic import BaseModel
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from convonet.errors import AuthRefused
+from convonet.core.errors import AuthRefused
 from convonet.web.login_limits import lift_login_limits
 
 log = structlog.get_logger(__name__)

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from convonet.errors import AuthThrottled, ConvonetError, DomainError, NotFound
+from convonet.core.errors import AuthThrottled, ConvonetError, DomainError, NotFound
+from convonet.core.validation import fault_in_words
 from convonet.web.pages import SECURITY_HEADERS
-from convonet.words import fault_in_words
 
 log = structlog.get_logger(__name__)
 

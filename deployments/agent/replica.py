@@ -17,8 +17,9 @@ from convonet.agent_api.threads import Threads
 from convonet.agents.requests import STOP_TIMEOUT_S, TurnRequests
 from convonet.agents.service import AgentService
 from convonet.auth.pin import only_caller
+from convonet.domains.discovery import all_domains
 from convonet.metrics.definitions import RECORDS_WAITING
-from convonet.metrics.turns import measured
+from convonet.records.turn_metrics import measured
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
@@ -37,7 +38,7 @@ class AgentReplica:
     """Where the sessions are answered, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
-        self.agent = AgentService(settings, tools=None if settings.tools_url else remote_tools(settings))
+        self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
         self._port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.database_url)
         self._reporter = reporting("agent", self._figures)

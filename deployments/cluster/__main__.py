@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from deployments.cluster import check as checks
 from deployments.cluster import generated
 from deployments.launch.steps import ROOT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from deployments.cluster import (
     capacity,
     choices,

@@ -19,7 +19,7 @@ NEEDED_SECRETS = ("DB_URI", "REDIS_URL", "CONVONET_SIGNING_KEY")
 """Without them each node would keep data of its own."""
 
 READ = """
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from convonet.settings import Settings
 try:
     Settings.load()

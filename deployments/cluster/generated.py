@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from deployments.cluster.manifests import CLUSTER, Object
 from deployments.config_check import read_config
 from deployments.launch.product import ray_env

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 
 CLUSTER = "cluster.yaml"
 NAME = "convonet"

@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from deployments.cluster.manifests import Manifest, Manifests, Object
 
 KUBERNETES = "1.34"

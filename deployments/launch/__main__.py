@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 from convonet.settings import Settings
 from deployments.launch.deploy import DASHBOARD_HOST
 from deployments.launch.errors import LaunchError

@@ -1,6 +1,6 @@
 """What keeps the product from being started."""
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 
 
 class LaunchError(ConvonetError):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 from deployments.launch.errors import LaunchError
 
 ROOT = Path(__file__).parents[2]

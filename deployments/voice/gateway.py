@@ -16,13 +16,12 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from convonet.errors import CapacityError, ErrorCode
+from convonet.core.errors import CapacityError, ErrorCode
+from convonet.core.health import can_serve
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
 from convonet.gateway.connections import Connections, Moved
 from convonet.gateway.limits import SocketsPerAddress
 from convonet.gateway.login import LoginGate, LoginRoom
-from convonet.gateway.origin import origin_is_allowed
-from convonet.health import can_serve
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
@@ -30,6 +29,7 @@ from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.http import TwilioGate
 from convonet.web.client_address import PEER, TrustedProxies
+from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.draining import watch_draining_nodes

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from actors.failures import remote_errors
 from actors.handles import handle_to
-from convonet.errors import ConvonetError
-from convonet.health import OK, Check, Health
+from convonet.core.errors import ConvonetError
+from convonet.core.health import OK, Check, Health
 from convonet.rpc.pool import ReplicaPool
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore

@@ -15,8 +15,8 @@ from convonet.auth.pin import pin_verifier
 from convonet.auth.throttle import throttle
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
-from convonet.metrics.turns import measured
 from convonet.monitor.live_calls import LiveCalls
+from convonet.records.turn_metrics import measured
 from convonet.sessions.services import Services, Timeouts
 from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech

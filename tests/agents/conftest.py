@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from convonet.agents.base import Caller, Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.base import Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.service import AgentService
-from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims
+from convonet.core.caller import Caller
+from convonet.core.ids import TurnId, UserId, new_session_id
+from convonet.core.owner import Owner
+from convonet.domains.discovery import all_domains
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.service import TodoService
-from convonet.ids import TurnId, UserId, new_session_id
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -95,7 +97,7 @@ class World:
         self.tools_url = tools_url
         self.todos = TodoService(database)
         self.settings = agent_settings(tools_url, **settings)
-        self.agent = AgentService(self.settings, clock=clock)
+        self.agent = AgentService(self.settings, all_domains(), clock=clock)
 
     async def caller(self, *titles):
         """A new caller with these todos; "title | due | priority", the last two may be left out."""

@@ -4,9 +4,10 @@ from datetime import date
 
 import pytest
 
-from convonet.agents.base import Caller, ChatMessage
+from convonet.agents.base import ChatMessage
 from convonet.agents.departments import context_of, reason_of
-from convonet.ids import DEMO_USER_ID
+from convonet.core.caller import Caller
+from convonet.core.ids import DEMO_USER_ID
 from tests.agents.conftest import running_world
 from tests.telephone import TELEPHONE
 

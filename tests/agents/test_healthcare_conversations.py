@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select
 
-from convonet.agents.base import Caller
+from convonet.core.caller import Caller
+from convonet.core.ids import DEMO_USER_ID
 from convonet.demo import seed_demo
 from convonet.domains.healthcare.models import AuthorizationRow, ClaimRow, EnrollmentRow
-from convonet.ids import DEMO_USER_ID
 from tests.agents.conftest import Conversation
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from convonet.agents import service
 from convonet.agents.base import ChatMessage, DomainChosen, TextDelta, ToolStarted
-from convonet.agents.domain import all_domains
 from convonet.agents.models.chain import CUT_OFF, START_OVER
 from convonet.agents.patience import CHARACTERS_PER_S, FILLER_AFTER_S, FILLERS
 from convonet.agents.service import AgentService
 from convonet.agents.small_talk import ENGLISH_ONLY
+from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.settings import Settings
 from convonet.speech.text import SentenceCutter
@@ -137,7 +137,7 @@ FAILURES = {
 async def test_whatever_goes_wrong_the_caller_is_answered_and_served_once(tmp_path, vendor):
     async with hosted(tmp_path, vendor) as world:
         for failure, (reply, why, state) in FAILURES.items():
-            agent = AgentService(world.settings, clock=lambda: NOW)
+            agent = AgentService(world.settings, all_domains(), clock=lambda: NOW)
             await _has_answered_once(world, vendor, agent)
             scripted(world, vendor, reply)
             talk = Conversation(agent, await world.caller())
@@ -411,7 +411,7 @@ async def test_another_language_goes_to_a_hosted_model_and_without_one_is_answer
         events = [event async for event in world.agent.turn(request)]
         assert (events[-1].text, events[-1].agent_type) == ("네, 성함이 어떻게 되세요?", "hanok_table")
         assert "speaks ko-KR" in json.dumps(world.vendors["google"].asked[0].body)
-        offline = AgentService(world.settings.model_copy(update={"llm_provider": "offline"}))
+        offline = AgentService(world.settings.model_copy(update={"llm_provider": "offline"}), all_domains())
         heard = await Conversation(offline, talk.caller).say(said)
         assert heard.text == ENGLISH_ONLY
         await offline.close()

@@ -13,8 +13,8 @@ from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import NOBODY_NAMED, Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.base import CallBackWish
-from convonet.errors import AgentError
-from convonet.ids import UserId
+from convonet.core.errors import AgentError
+from convonet.core.ids import UserId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.checkpoints_redis import RedisCheckpoints
 from convonet.storage.users import UserRow

@@ -5,10 +5,10 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.agents.base import Caller
 from convonet.agents.models.base import ChosenModel, TextPart, UserMessage
 from convonet.agents.service import AgentService
-from convonet.ids import UserId
+from convonet.core.caller import Caller
+from convonet.core.ids import UserId
 from tests.agents.conftest import Conversation, agent_settings
 
 CALLERS = 10
@@ -40,7 +40,7 @@ def test_ten_conversations_keep_apart_whatever_the_order_of_their_steps(pauses, 
 
 async def _all_at_once(pauses, order):
     model = ChosenModel("witness", "witness", Witness(pauses))
-    agent = AgentService(agent_settings("http://127.0.0.1:9"), domains=(), models=[model])
+    agent = AgentService(agent_settings("http://127.0.0.1:9"), (), models=[model])
     answers = await asyncio.gather(*(_talk(agent, number) for number in order))
     await agent.close()
     assert answers == [" ".join(_said(number, turn) for turn in range(TURNS)) for number in order]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from convonet.agents.numbers import amount_in, digits_in, whole_in, with_digits
+from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
 
 
 @pytest.mark.parametrize(

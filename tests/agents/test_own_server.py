@@ -23,6 +23,7 @@ from convonet.agents.models.failures import ModelFailed
 from convonet.agents.models.openai import Demand, OwnServerModel
 from convonet.agents.models.speech_filter import CALL_AS_TEXT, Habits, SpeechFilter
 from convonet.agents.service import AgentService
+from convonet.domains.discovery import all_domains
 from tests.agents.conftest import NOW, Conversation
 from tests.agents.test_hosted_models import ADDED, ADDS, MILK, hosted, scripted
 from tests.vendors import openai
@@ -203,7 +204,7 @@ async def test_requests_of_all_callers_and_turns_begin_with_the_same_bytes(tmp_p
         ann = await world.talk()
         await ann.say(ADDS)
         await ann.say("what's on my list")
-        later = AgentService(world.settings, clock=lambda: NOW + timedelta(hours=3))
+        later = AgentService(world.settings, all_domains(), clock=lambda: NOW + timedelta(hours=3))
         bob = Conversation(later, replace(await world.caller(), user_name="Bob", timezone="Asia/Seoul"))
         await bob.say("what's on my list")
         await later.close()

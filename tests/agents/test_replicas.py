@@ -8,20 +8,20 @@ import pytest
 
 from convonet.agents.base import (
     CallBackWish,
-    Caller,
     ChatMessage,
     DomainChosen,
     Final,
     TextDelta,
     ToolFinished,
     ToolStarted,
-    TransferContext,
     TurnRequest,
 )
 from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
-from convonet.errors import AgentAway, AgentError, AgentTimeout
-from convonet.ids import SessionId, TurnId, UserId
+from convonet.core.caller import Caller
+from convonet.core.errors import AgentAway, AgentError, AgentTimeout
+from convonet.core.hand_over import TransferContext
+from convonet.core.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.replica import Patience
 from convonet.rpc.server import RpcServer

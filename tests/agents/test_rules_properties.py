@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.agents.base import Caller, ChatMessage, TurnRequest
+from convonet.agents.base import ChatMessage, TurnRequest
 from convonet.agents.departments import Departments
-from convonet.agents.domain import all_domains
 from convonet.agents.router import Router
 from convonet.agents.skill import Outcome, Say, SkillTurn
-from convonet.agents.spoken import answer
-from convonet.ids import DEMO_USER_ID, SessionId, TurnId
+from convonet.core.caller import Caller
+from convonet.core.ids import DEMO_USER_ID, SessionId, TurnId
+from convonet.domains.discovery import all_domains
+from convonet.language.spoken import answer
 from convonet.speech.local.phrases import Phrases
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZoneInfo("America/New_York"))

@@ -8,15 +8,17 @@ from dataclasses import replace
 import pytest
 
 from convonet.agents import service
-from convonet.agents.base import Caller, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
-from convonet.agents.domain import Domain, all_domains
+from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
+from convonet.agents.domain import Domain
 from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
 from convonet.agents.models.base import CallPart, ChosenModel, Stop, TextPart, Usage
 from convonet.agents.patience import FILLERS
 from convonet.agents.service import AgentService
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
-from convonet.errors import AgentTimeout
-from convonet.ids import DEMO_USER_ID
+from convonet.core.caller import Caller
+from convonet.core.errors import AgentTimeout
+from convonet.core.ids import DEMO_USER_ID
+from convonet.domains.discovery import all_domains
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
@@ -90,7 +92,7 @@ async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
 async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
     silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    agent = AgentService(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3))
+    agent = AgentService(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3), all_domains())
     started = time.monotonic()
     heard = await Conversation(agent, _caller()).say("what's on my list")
     assert "try again" in heard.text
@@ -175,7 +177,7 @@ def _domain(skill):
 
 def _agent(world, domain, **settings):
     settings = agent_settings(world.tools_url, **settings)
-    return AgentService(settings, domains=[domain])
+    return AgentService(settings, [domain])
 
 
 def _caller():
@@ -206,7 +208,7 @@ async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
     ]
     words = [TextPart("Both are "), TextPart("on your list."), Usage(30, 7), Stop("end", "end_turn")]
     model = ChosenModel("vendor", "scripted", ScriptedModel([fragments, words]))
-    agent = AgentService(agent_settings(sqlite_world.tools_url), models=[model], clock=lambda: NOW)
+    agent = AgentService(agent_settings(sqlite_world.tools_url), all_domains(), models=[model], clock=lambda: NOW)
     talk = Conversation(agent, await sqlite_world.caller())
     heard = await talk.say("add buy milk to my list and then call mom")
     deltas = [event.text for event in heard.events if isinstance(event, TextDelta)]

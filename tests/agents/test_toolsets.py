@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from convonet.agents.departments import Departments
-from convonet.agents.domain import all_domains
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.toolsets import Toolsets
+from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.mcp.local import local_tools
 from convonet.mcp.replicas import ToolReplicas

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.agents.when import due_at_end, due_at_start, due_of
+from convonet.language.when import due_at_end, due_at_start, due_of
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZoneInfo("America/New_York"))
 ANY_MOMENT = st.datetimes(

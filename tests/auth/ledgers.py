@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from convonet.auth.attempt_limits import AttemptLimits
 from convonet.auth.throttle import Ledger
-from convonet.errors import AuthThrottled
+from convonet.core.errors import AuthThrottled
 
 
 @dataclass

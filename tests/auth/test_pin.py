@@ -16,10 +16,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convonet.agents.base import Caller
 from convonet.auth.pin import FixedPin, OpenDoor, PostgresPins, only_caller, pin_verifier
-from convonet.errors import AuthRefused, StorageError
-from convonet.ids import DEMO_USER_ID
+from convonet.core.caller import Caller
+from convonet.core.errors import AuthRefused, StorageError
+from convonet.core.ids import DEMO_USER_ID
 from convonet.settings import Settings
 from tests.fixtures.ports import free_port
 

@@ -12,7 +12,7 @@ from convonet.auth.attempt_limits import AttemptLimits
 from convonet.auth.throttle import LedgerThrottle, PinThrottle
 from convonet.auth.throttle_redis import RedisLedger, RedisThrottle
 from convonet.auth.throttle_sqlite import FILE, SqliteLedger, attempts_file
-from convonet.errors import AuthThrottled, StorageError
+from convonet.core.errors import AuthThrottled, StorageError
 from convonet.settings import Settings
 from convonet.storage.redis_client import redis_client
 from convonet.storage.sqlite_thread import SqliteThread

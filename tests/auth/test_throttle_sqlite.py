@@ -10,7 +10,7 @@ import pytest
 from convonet.auth.attempt_limits import WINDOW_S, AttemptLimits
 from convonet.auth.throttle import throttle
 from convonet.auth.throttle_sqlite import FILE, SCHEMA, SqliteLedger, attempts_file
-from convonet.errors import AuthThrottled
+from convonet.core.errors import AuthThrottled
 from convonet.settings import Settings
 from tests.auth.ledgers import VirtualClock, wait_of
 from tests.fixtures.sqlite import InlineSqlite

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from convonet.auth.tokens import CallerClaims
+from convonet.core.ids import TurnId, UserId
 from convonet.domains.discovery import all_servers
-from convonet.ids import TurnId, UserId
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
 from convonet.mcp.local import local_tools

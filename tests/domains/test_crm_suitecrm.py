@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from convonet.core.errors import ConvonetError, CrmUnavailable, NotFound, SettingsError
 from convonet.domains.crm.choice import chosen_crm
 from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note, Priority
 from convonet.domains.crm.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
-from convonet.errors import ConvonetError, CrmUnavailable, NotFound, SettingsError
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
+from convonet.core.opening_hours import WEEKDAYS, OpeningHours
 from convonet.domains.hanok.codes import ALPHABET, code_of, new_code
-from convonet.domains.hanok.hours import WEEKDAYS, OpeningHours
 from convonet.domains.hanok.house import TABLES, House
 from convonet.domains.hanok.menu import DISHES, MENU, VIP_CENTS, OrderLine, priced, stored_items, to_store
 from convonet.domains.hanok.models import ReservationRow, SlotRow

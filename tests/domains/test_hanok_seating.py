@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from sqlalchemy import delete, func, select
 
-from convonet.auth.owner import Owner
-from convonet.domains.hanok.hours import OpeningHours
+from convonet.core.opening_hours import OpeningHours
+from convonet.core.owner import Owner
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.inventory import Inventory, TableTaken
 from convonet.domains.hanok.menu import OrderLine

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.authorizations import RULES, authorization_of, status_on
 from convonet.domains.healthcare.claims import claim_of, explanation_of
 from convonet.domains.healthcare.codes import diagnosis_code_of, npi_of, procedure_code_of, zip_code_of
@@ -37,7 +38,6 @@ from convonet.domains.healthcare.vocabulary import (
 )
 from convonet.domains.healthcare.wording import service_category, specialty
 from convonet.domains.phrasing import spoken_amount, spoken_day
-from convonet.errors import DomainError
 
 NOTHING = Decimal(0)
 amounts = st.decimals(min_value=0, max_value=50_000, places=2)

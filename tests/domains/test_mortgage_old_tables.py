@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.mortgage.papers import NewDebt, NewDocument, PaperService
 from convonet.domains.mortgage.service import Figures, MortgageService
 from convonet.domains.mortgage.vocabulary import DebtType, DocumentType, Status
-from convonet.errors import DomainError
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convonet.core.errors import DomainError
 from convonet.domains.mortgage.assessment import affordability, payment_estimate, preapproval_of
 from convonet.domains.mortgage.figures import (
     MAX_RATIO,
@@ -31,7 +32,6 @@ from convonet.domains.mortgage.vocabulary import (
     DocumentType,
     Status,
 )
-from convonet.errors import DomainError
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from convonet.core.errors import ConvonetError
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
 from convonet.domains.mortgage.seed import seed
-from convonet.errors import ConvonetError
 from tests.domains.conftest import ALICE, BOB
 
 FIGURES = {

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.todo.events.models import EventRow
 from convonet.domains.todo.events.service import EventService
 from convonet.domains.todo.models import Priority
@@ -18,7 +19,6 @@ from convonet.domains.todo.seed import seed
 from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.service import TeamService
-from convonet.errors import DomainError
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

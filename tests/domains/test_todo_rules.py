@@ -11,8 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from convonet.auth.owner import Owner
 from convonet.auth.tokens import CallerClaims
+from convonet.core.errors import DomainError
+from convonet.core.ids import TurnId, UserId
+from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, day_start, window_between, window_of
 from convonet.domains.todo.models import Priority, TodoRow
 from convonet.domains.todo.phrasing import in_one_breath, spoken_moment, spoken_span
@@ -27,8 +29,6 @@ from convonet.domains.todo.teams.permissions import (
     may_manage,
 )
 from convonet.domains.todo.teams.service import TeamService
-from convonet.errors import DomainError
-from convonet.ids import TurnId, UserId
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import user

@@ -9,9 +9,9 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from convonet.auth.tokens import mint_caller_token, mint_resume_token
+from convonet.core.ids import SessionId
 from convonet.domains.todo.agent import DOMAIN
 from convonet.domains.todo.models import TodoRow
-from convonet.ids import SessionId
 from tests.domains.conftest import ALICE, BOB, SECRET, http_box, serving
 from tests.fixtures.ports import free_port
 

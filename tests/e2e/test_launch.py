@@ -110,7 +110,7 @@ def test_our_own_configuration_has_no_key_that_ray_does_not_know():
     ],
 )
 def test_an_unknown_key_in_the_configuration_is_an_error_that_names_it(tmp_path, text, key):
-    from convonet.errors import SettingsError
+    from convonet.core.errors import SettingsError
 
     path = tmp_path / "serve_config.yaml"
     path.write_text(text)

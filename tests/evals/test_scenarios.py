@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from convonet.cli import app
-from convonet.errors import SettingsError
+from convonet.core.errors import SettingsError
 from convonet.evals.scenario import holds, read_scenarios
 
 EVALS = Path(__file__).parents[2] / "evals"

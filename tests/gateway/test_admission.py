@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from convonet.errors import CapacityError
+from convonet.core.errors import CapacityError
 from convonet.gateway import admission as module
 from convonet.gateway.admission import (
     ALWAYS,

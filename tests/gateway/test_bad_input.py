@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convonet.errors import ErrorCode
+from convonet.core.errors import ErrorCode
 from tests.sessions.doubles import World, spoken
 from tests.virtual_time import virtual_time
 

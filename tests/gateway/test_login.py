@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from convonet.errors import AuthRefused, AuthThrottled
+from convonet.core.errors import AuthRefused, AuthThrottled
 from convonet.gateway import login
 from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.settings import Settings

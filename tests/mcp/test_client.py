@@ -6,7 +6,7 @@ import pytest
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from structlog.testing import capture_logs
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 from convonet.mcp.client import AWAY, WRONG, no_such_tool
 from convonet.mcp.server import MAX_BODY_BYTES
 from convonet.tracing.spans import span

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.ids import SessionId, turn_id_of
+from convonet.core.ids import SessionId, turn_id_of
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.server import MAX_KEY
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from sqlalchemy import text
 
-from convonet.errors import ToolsUnavailable
+from convonet.core.errors import ToolsUnavailable
 from convonet.mcp.client import AWAY, SLOW, ToolBox
 from convonet.mcp.replicas import ToolReplicas
 from convonet.mcp.requests import ToolRequests

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
+from convonet.core.logs import configure
 from convonet.domains.todo.tools import server
-from convonet.logs import configure
 from convonet.mcp.requests import ToolRequests
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings

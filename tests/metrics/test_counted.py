@@ -5,7 +5,7 @@ import asyncio
 from convonet.agents.models.base import ChosenModel, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
 from convonet.agents.models.chain import Limits, ModelChain
 from convonet.agents.models.failures import Failure, ModelFailed
-from convonet.errors import SpeechUnavailable, StorageError
+from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
 from convonet.records import queue
 from convonet.records.queue import RecordQueue

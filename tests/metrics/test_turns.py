@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
 from convonet.metrics import definitions as d
-from convonet.metrics import turns
-from convonet.metrics.turns import added_ms, measured, stages
+from convonet.records import turn_metrics as turns
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
+from convonet.records.turn_metrics import added_ms, measured, stages
 from tests.sessions.doubles import World
 from tests.virtual_time import virtual_time
 

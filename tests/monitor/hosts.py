@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from actors.cluster import Cluster
 from actors.monitor import MonitorHost
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_filter import TurnFilter

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from actors.cluster import Cluster
 from actors.monitor import MonitorHost
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns

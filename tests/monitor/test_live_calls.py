@@ -4,7 +4,7 @@ import asyncio
 
 from pydantic_core import from_json, to_json
 
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
 from convonet.monitor.messages import CallState
 from convonet.monitor.transcript import MOST_LINES, LiveTranscript
 from tests.sessions.doubles import World

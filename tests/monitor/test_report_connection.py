@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from actors import remote_monitor
 from actors.remote_monitor import RemoteMonitor
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.messages import CallState, LiveCall, LiveLine
 from convonet.monitor.report_connection import ReportAddress, ReportServer
 from convonet.monitor.reporter import Reporter

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.reporter import Reporter
 from convonet.monitor.viewer import Viewer
 from tests.monitor.hosts import OneProcess, kept, monitor, now_turn, reporting, until

@@ -8,7 +8,7 @@ import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, writable

@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from actors.session_registry import SessionRegistry
-from convonet.agents.base import Caller, ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
+from convonet.agents.base import ChatMessage, DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.auth.pin import FixedPin
-from convonet.errors import StorageError
+from convonet.core.caller import Caller
+from convonet.core.errors import StorageError
+from convonet.core.ids import UserId
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.gateway.connection import CallerConnection
 from convonet.gateway.connections import Connections
 from convonet.gateway.login import LoginGate, LoginRoom
 from convonet.gateway.ports import ClientGone
-from convonet.ids import UserId
 from convonet.monitor.live_calls import LiveCalls
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader
 from convonet.sessions.services import Services, Timeouts

@@ -1,7 +1,7 @@
 """What a session remembers of a conversation."""
 
 from convonet.agents.base import ChatMessage, Final
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from tests.sessions.doubles import CALLER
 

@@ -6,10 +6,10 @@ import pytest
 
 from actors.mover import QUIET_S
 from actors.session_registry import CONFIRM_EVERY_S
-from convonet.agents.base import DomainChosen, Final, TextDelta, TransferContext
+from convonet.agents.base import DomainChosen, Final, TextDelta
+from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
 from convonet.telephony.messages import TransferView
-from convonet.telephony.transfer import State
 from tests.sessions.doubles import AUDIO, World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -49,7 +49,7 @@ class NotedTransfers:
 
     async def follow(self, transfer_id):
         if transfer_id in self.begun:
-            yield TransferView(transfer_id=transfer_id, state=State.QUEUED, department="support", position=1)
+            yield TransferView(transfer_id=transfer_id, state=HandOverState.QUEUED, department="support", position=1)
             await asyncio.Event().wait()
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from convonet.errors import AgentError, NoSpeech
+from convonet.core.errors import AgentError, NoSpeech
 from tests.sessions.doubles import World
 from tests.virtual_time import virtual_time
 

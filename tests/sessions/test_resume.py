@@ -10,9 +10,9 @@ import pytest
 from actors.lease import CONFIRM_AFTER_S
 from actors.session_registry import CONFIRM_EVERY_S
 from convonet.auth.tokens import mint_resume_token
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
+from convonet.core.ids import SessionId
 from convonet.gateway.connection import CLOSE_REPLACED, CLOSE_TRY_LATER
-from convonet.ids import SessionId
 from tests.sessions.doubles import AUDIO, PIN, World, spoken, types
 from tests.virtual_time import virtual_time
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from convonet.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
 from convonet.protocol.frames import SoundKind
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.outbox import TEXT_WAIT_S

@@ -4,8 +4,8 @@ import asyncio
 import os
 import sys
 
-from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
-from convonet.logs import configure
+from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.logs import configure
 from convonet.rpc.server import RpcServer
 from convonet.speech.base import SpokenAudio, Transcript, Word
 from convonet.speech.requests import MAX_MESSAGE_BYTES, SpeechRequests

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.errors import BadAudio
+from convonet.core.errors import BadAudio
 from convonet.speech.base import Utterance
 from convonet.speech.decode import SAMPLE_RATE, UtteranceTooLong, decode
 from tests.speech_samples import silence, tone, wav_bytes, webm_bytes

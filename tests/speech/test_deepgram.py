@@ -12,7 +12,7 @@ from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
 
-from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech

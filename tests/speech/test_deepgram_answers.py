@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from convonet.errors import AnswerBroken, SpeechUnavailable
+from convonet.core.errors import AnswerBroken, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language
 from convonet.speech.deepgram.speech import DeepgramSpeech

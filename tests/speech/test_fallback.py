@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 
-from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.speech.answers import SentenceAnswer
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.fallback import SpeechWithFallback

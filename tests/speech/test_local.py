@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from convonet.errors import BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.speech.base import ANSWER_RATE, Language, Utterance
 from convonet.speech.local.service import MAX_UTTERANCES
 from tests.speech_samples import (

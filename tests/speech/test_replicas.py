@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
 
-from convonet.errors import AnswerBroken, BadAudio, NoSpeech, SpeechUnavailable
+from convonet.core.errors import AnswerBroken, BadAudio, NoSpeech, SpeechUnavailable
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.speech.base import Language, Utterance

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.speech.local import worker as worker_module
 from convonet.speech.local.jobs import EngineSpec, Sound
 from convonet.speech.local.worker import Worker

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from convonet.cli import app
-from convonet.errors import AuthRefused, DomainError
+from convonet.core.errors import AuthRefused, DomainError
 from convonet.settings import get_settings
 from convonet.staff.accounts import Role, StaffRow
 from convonet.staff.links import first_link

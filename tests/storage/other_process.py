@@ -7,7 +7,7 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from convonet.ids import SessionId
+from convonet.core.ids import SessionId
 from convonet.storage.checkpoints_sqlite import SqliteCheckpoints, checkpoint_file
 
 DIGITS = 10

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convonet.errors import Fenced
-from convonet.ids import SessionId, new_session_id
+from convonet.core.errors import Fenced
+from convonet.core.ids import SessionId, new_session_id
 from convonet.storage.checkpoints import Checkpoint, CheckpointStore, Held
 from convonet.storage.checkpoints_sqlite import FILE
 from convonet.storage.redis_client import redis_client

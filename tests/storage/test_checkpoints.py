@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId, new_session_id
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId, new_session_id
 from convonet.storage.checkpoints import MAX_BODY_BYTES, Checkpoint, CheckpointStore, Held
 from tests.storage.conftest import MakeStore
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId, new_session_id
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId, new_session_id
 from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, CheckpointStore
 from convonet.storage.redis_client import redis_client
 from tests.fixtures.redis import RedisServer

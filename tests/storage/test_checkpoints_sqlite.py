@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from convonet.errors import Fenced, StorageError
-from convonet.ids import SessionId, new_session_id
+from convonet.core.errors import Fenced, StorageError
+from convonet.core.ids import SessionId, new_session_id
 from convonet.settings import Settings
 from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
 from convonet.storage.checkpoints_sqlite import FILE, SCHEMA, SqliteCheckpoints, checkpoint_file

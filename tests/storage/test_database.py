@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.database import Database
 from convonet.storage.effects import forget_old_effects, once
 from convonet.storage.migrate import migrate

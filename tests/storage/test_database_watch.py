@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
 from tests.fixtures.ports import free_port

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.demo import seed_demo
 from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.settings import Settings

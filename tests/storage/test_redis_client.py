@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.exceptions import ResponseError
 
-from convonet.errors import StorageError, StorageRefused
+from convonet.core.errors import StorageError, StorageRefused
 from convonet.storage.redis_client import ScriptRunner, _failure, redis_client
 
 PUSH = "return redis.call('LPUSH', KEYS[1], 'a')"

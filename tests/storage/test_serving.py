@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from convonet.errors import StorageError
+from convonet.core.errors import StorageError
 from convonet.settings import Settings
 from convonet.storage.serving import LEASE_S, RedisServing, Role, serving_store
 

@@ -13,10 +13,10 @@ import pytest
 
 from actors.office_store import OFFICE, OfficeBody, OfficeStore
 from actors.transfer import TransferBody
-from convonet.ids import SessionId
+from convonet.core.hand_over import HandOverState
+from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.versioned import Versioned
-from convonet.telephony.transfer import State
 from tests.fixtures.sqlite import inline_checkpoints
 
 BEFORE = Path(__file__).parents[1] / "fixtures" / "release_before"
@@ -53,7 +53,7 @@ async def test_an_office_of_the_release_before_is_taken_over_with_its_hand_over(
     assert (list(office.switchboard.desks), office.cluster) == (["dora"], "")
     body = await store.claim_transfer(office.open[0])
     assert body is not None
-    assert body.transfer.state is State.QUEUED
+    assert body.transfer.state is HandOverState.QUEUED
     assert body.order.context.verified_by == "PIN"
 
 

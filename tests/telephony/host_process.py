@@ -4,18 +4,18 @@ import asyncio
 import os
 import sys
 
-from convonet.logs import configure
+from convonet.core.hand_over import HandOverState
+from convonet.core.logs import configure
 from convonet.rpc.server import RpcServer
 from convonet.telephony.messages import TransferView
 from convonet.telephony.requests import HostRequests
-from convonet.telephony.transfer import State
 
 
 class Host:
     """Says of everything which process it is."""
 
     async def follow(self, transfer_id):
-        yield TransferView(transfer_id=transfer_id, state=State.QUEUED, department=str(os.getpid()))
+        yield TransferView(transfer_id=transfer_id, state=HandOverState.QUEUED, department=str(os.getpid()))
         await asyncio.Event().wait()
 
     async def new_key(self, _transfer_id, _attempt, after):

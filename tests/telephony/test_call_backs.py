@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import delete
 
+from convonet.core.hand_over import EndReason
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.sessions.transfer_words import FAILURES
-from convonet.telephony.transfer import Why
 from tests.telephony.test_hand_over import conversation_of
 from tests.telephony.test_hand_over_failures import (
     BEFORE_IT_IS_JOINED,
@@ -114,7 +114,7 @@ async def test_who_is_promised_a_call_back_does_not_wait_any_longer(call_centre,
         await say(client, "I can't wait, call me back")
         assert (await told(client, "failed"))["reason"] == "caller_cancelled"
         # and is not offered once more what is promised already
-        await client.until("announcement", text=FAILURES[Why.CALLER_CANCELLED])
+        await client.until("announcement", text=FAILURES[EndReason.CALLER_CANCELLED])
         assert (await noted(centre)).phone == "+14155550142"
         await nothing_left(centre)
 

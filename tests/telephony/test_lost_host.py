@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from convonet.errors import Fenced
+from convonet.core.errors import Fenced
 from convonet.rpc.pool import ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.telephony.messages import HostAway

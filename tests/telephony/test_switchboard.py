@@ -2,8 +2,9 @@
 
 import pytest
 
-from convonet.telephony.switchboard import FIRST_GUESS_S, NO_ANSWER, Desk, DeskState, Switchboard
-from convonet.telephony.transfer import Assigned, Unassigned, Why
+from convonet.core.hand_over import DeskState, EndReason
+from convonet.telephony.switchboard import FIRST_GUESS_S, NO_ANSWER, Desk, Switchboard
+from convonet.telephony.transfer import Assigned, Unassigned
 
 
 def desk(name, extension, departments=("support",)):
@@ -44,7 +45,7 @@ def test_who_waits_gets_the_first_desk_that_is_free_in_the_order_of_coming(board
     assert board.find("t3", "support", (), now=31) == Unassigned(position=1)
     assert board.find("t4", "support", (), now=32) == Unassigned(position=2)
     board.talking("dora", now=33)
-    assert board.release("dora", "t1", Why.DESK_HUNG_UP, now=93) is None
+    assert board.release("dora", "t1", EndReason.DESK_HUNG_UP, now=93) is None
     assert board.desks["dora"].state is DeskState.WRAP_UP
     found = board.be_ready("dora", now=100)
     assert (found.transfer_id, found.event.desk) == ("t3", "dora")
@@ -54,20 +55,20 @@ def test_who_waits_gets_the_first_desk_that_is_free_in_the_order_of_coming(board
 def test_a_desk_that_declines_stays_ready_and_takes_the_next_caller(board):
     board.find("t1", "support", (), now=30)
     board.find("t2", "support", ("eve",), now=31)
-    found = board.release("dora", "t1", Why.DECLINED, now=35)
+    found = board.release("dora", "t1", EndReason.DECLINED, now=35)
     assert (found.transfer_id, found.event.desk) == ("t2", "dora")
 
 
 def test_a_desk_that_lets_it_ring_is_left_alone(board):
     board.find("t1", "support", (), now=30)
-    assert board.release("dora", "t1", Why.NO_ANSWER, now=50) is None
+    assert board.release("dora", "t1", EndReason.NO_ANSWER, now=50) is None
     assert (board.desks["dora"].state, board.desks["dora"].reason) == (DeskState.NOT_READY, NO_ANSWER)
     assert board.find("t1", "support", ("dora",), now=51).desk == "eve"
 
 
 def test_a_late_release_of_another_call_changes_nothing(board):
     board.find("t1", "support", (), now=30)
-    assert board.release("dora", "t0", Why.DECLINED, now=31) is None
+    assert board.release("dora", "t0", EndReason.DECLINED, now=31) is None
     assert board.desks["dora"].transfer_id == "t1"
 
 
@@ -91,7 +92,7 @@ def test_the_expected_wait_is_learned_from_calls(board):
     board.find("t2", "sales", (), now=31)
     assert board.expected_wait_s("t2") == FIRST_GUESS_S
     board.talking("finn", now=32)
-    board.release("finn", "t1", Why.DESK_HUNG_UP, now=92)
+    board.release("finn", "t1", EndReason.DESK_HUNG_UP, now=92)
     assert board.expected_wait_s("t2") < FIRST_GUESS_S
     assert board.expected_wait_s("t1") == 0
 
@@ -100,14 +101,14 @@ def test_who_gave_up_waiting_is_not_rung(board):
     board.find("t1", "sales", (), now=30)
     board.find("t2", "sales", (), now=31)
     board.forget("t2")
-    assert board.release("finn", "t1", Why.DECLINED, now=40) is None
+    assert board.release("finn", "t1", EndReason.DECLINED, now=40) is None
 
 
 def test_it_goes_on_from_what_was_kept(board):
     board.find("t1", "sales", (), now=30)
     board.find("t2", "sales", (), now=31)
     again = Switchboard.model_validate_json(board.model_dump_json())
-    assert again.release("finn", "t1", Why.DECLINED, now=40).transfer_id == "t2"
+    assert again.release("finn", "t1", EndReason.DECLINED, now=40).transfer_id == "t2"
 
 
 def test_when_all_are_not_ready_nobody_is_at_work(board):

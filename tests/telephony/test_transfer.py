@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convonet.core.hand_over import EndReason, HandOverState
 from convonet.telephony.transfer import (
     ABSENT_WAIT_S,
     ACCEPT_S,
@@ -25,7 +26,6 @@ from convonet.telephony.transfer import (
     Placed,
     Progress,
     Release,
-    State,
     StreamStarted,
     StreamStopped,
     TakeOver,
@@ -35,7 +35,6 @@ from convonet.telephony.transfer import (
     Unassigned,
     Whisper,
     Whispered,
-    Why,
 )
 
 DORA = Assigned(desk="dora", extension="2001")
@@ -80,7 +79,7 @@ def test_the_good_way():
     assert world.kinds(world.deeds) == [FindDesk, PlaceCall, Whisper, Join]
     assert world.transfer.deadline is None
     assert world.kinds(world.tell(progress("completed", 3))) == [EndCall, Release]
-    assert (world.transfer.state, world.transfer.why) == (State.ENDED, Why.DESK_HUNG_UP)
+    assert (world.transfer.state, world.transfer.why) == (HandOverState.ENDED, EndReason.DESK_HUNG_UP)
 
 
 @pytest.mark.parametrize("before", [RINGING[:0], RINGING[:1], RINGING[:2], RINGING, ANSWERED, CONNECTED])
@@ -90,7 +89,7 @@ def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
     world.tell(*before)
     world.tell(CallerLeft(hung_up=hung_up))
     assert world.transfer.is_over
-    assert world.transfer.why is (Why.CALLER_HUNG_UP if hung_up else Why.CALLER_CANCELLED)
+    assert world.transfer.why is (EndReason.CALLER_HUNG_UP if hung_up else EndReason.CALLER_CANCELLED)
     # what comes now belongs to nobody any more
     late = world.tell(Placed(attempt=0, call_sid=SID)) if before else []
     assert not before or EndCall(call_sid=SID) in world.deeds
@@ -101,12 +100,12 @@ def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
 @pytest.mark.parametrize(
     ("ends", "why"),
     [
-        (progress("busy", 2), Why.BUSY),
-        (progress("no-answer", 2), Why.NO_ANSWER),
-        (progress("failed", 2), Why.UNREACHABLE),
-        (NotPlaced(attempt=0), Why.REFUSED_BY_TWILIO),
-        (Declined(desk="dora", reason="no headset"), Why.DECLINED),
-        (StreamStopped(attempt=0), Why.STREAM_LOST),
+        (progress("busy", 2), EndReason.BUSY),
+        (progress("no-answer", 2), EndReason.NO_ANSWER),
+        (progress("failed", 2), EndReason.UNREACHABLE),
+        (NotPlaced(attempt=0), EndReason.REFUSED_BY_TWILIO),
+        (Declined(desk="dora", reason="no headset"), EndReason.DECLINED),
+        (StreamStopped(attempt=0), EndReason.STREAM_LOST),
     ],
 )
 def test_a_desk_that_does_not_take_the_call_is_followed_by_another(ends, why):
@@ -121,29 +120,29 @@ def test_a_desk_that_does_not_take_the_call_is_followed_by_another(ends, why):
     assert (call.attempt, call.extension) == (1, "2002")
     # the first desk's news do not touch the second's call
     assert world.tell(Accepted(desk="dora"), progress("completed", 9)) == []
-    assert world.transfer.state is State.DIALING
+    assert world.transfer.state is HandOverState.DIALING
 
 
 def test_nobody_there_waiting_and_waiting_too_long():
     world = World()
     world.tell(Unassigned(position=0, hopeless=True))
-    assert (world.transfer.state, world.transfer.why) == (State.FAILED, Why.NOBODY_THERE)
+    assert (world.transfer.state, world.transfer.why) == (HandOverState.FAILED, EndReason.NOBODY_THERE)
     world = World()
     assert world.tell(Unassigned(position=3))[0].position == 3
     assert world.tell(Unassigned(position=1), after=WAIT_S - 1)[0].position == 1
     assert world.tell(TimeUp()) == []
     world.tell(TimeUp(), after=1)
-    assert (world.transfer.state, world.transfer.why) == (State.FAILED, Why.WAITED_TOO_LONG)
+    assert (world.transfer.state, world.transfer.why) == (HandOverState.FAILED, EndReason.WAITED_TOO_LONG)
     assert world.kinds(world.tell(DORA)) == [Release]
 
 
 def test_a_call_that_nobody_at_the_desk_accepted_is_a_voicemail_box():
     world = World()
     world.tell(*RINGING, progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
-    assert world.transfer.state is State.RINGING
+    assert world.transfer.state is HandOverState.RINGING
     assert world.tell(TimeUp(), after=ACCEPT_S - 0.1) == []
     deeds = world.tell(TimeUp(), after=0.2)
-    assert world.transfer.attempts[0].over is Why.VOICEMAIL
+    assert world.transfer.attempts[0].over is EndReason.VOICEMAIL
     assert EndCall(call_sid=SID) in deeds
 
 
@@ -151,7 +150,7 @@ def test_a_call_that_is_not_answered_in_time_is_ended_by_us():
     world = World()
     world.tell(*RINGING)
     assert EndCall(call_sid=SID) in world.tell(TimeUp(), after=DEADLINE_S)
-    assert world.transfer.attempts[0].over is Why.NO_ANSWER
+    assert world.transfer.attempts[0].over is EndReason.NO_ANSWER
 
 
 def test_a_call_of_which_twilio_never_said_that_it_exists_is_ended_when_it_shows():
@@ -164,7 +163,7 @@ def test_a_call_of_which_twilio_never_said_that_it_exists_is_ended_when_it_shows
 def test_late_doubled_and_disordered_news_change_nothing():
     world = World()
     world.tell(DORA, progress("ringing", 1))
-    assert world.transfer.state is State.RINGING
+    assert world.transfer.state is HandOverState.RINGING
     assert world.tell(progress("initiated", 0), progress("ringing", 1), Placed(attempt=0, call_sid=SID)) == []
     assert world.tell(progress("new status of tomorrow", 2)) == []
     assert world.tell(progress("ringing", 9, attempt=7)) == []
@@ -184,7 +183,7 @@ def test_it_goes_on_from_what_was_kept():
     for event in CONNECTED:
         world.transfer = Transfer.model_validate_json(world.transfer.model_dump_json())
         world.tell(event)
-    assert world.transfer.state is State.CONNECTED
+    assert world.transfer.state is HandOverState.CONNECTED
 
 
 ATTEMPTS = st.integers(0, 2)
@@ -213,7 +212,7 @@ def test_whatever_happens_one_call_an_attempt_and_none_stays(steps):
     world = World()
     for event, after in steps:
         world.tell(event, after=after)
-        if not world.transfer.is_over and world.transfer.state is not State.CONNECTED:
+        if not world.transfer.is_over and world.transfer.state is not HandOverState.CONNECTED:
             assert world.transfer.deadline is not None
     world.tell(CallerLeft(hung_up=True))
     assert world.transfer.is_over
@@ -235,22 +234,22 @@ def test_a_caller_who_is_passed_on_is_the_colleagues(talking):
     world = World()
     world.tell(*CONNECTED)
     deeds = world.tell(passed_on("eve", talking=talking))
-    released = Release(desk="dora", answered=True, why=Why.PASSED_ON)
+    released = Release(desk="dora", answered=True, why=EndReason.PASSED_ON)
     assert deeds == [released, TakeOver(desk="eve", talking=talking)]
-    assert world.transfer.state is State.CONNECTED
+    assert world.transfer.state is HandOverState.CONNECTED
     # who passed the caller on has nothing to say any more
     assert world.tell(DeskHungUp(desk="dora")) == []
     assert world.tell(Accepted(desk="eve")) == []
     assert EndCall(call_sid=SID) in world.tell(DeskHungUp(desk="eve"))
-    assert world.transfer.state is State.ENDED
+    assert world.transfer.state is HandOverState.ENDED
 
 
 def test_a_colleague_whose_telephone_rang_in_vain_did_not_answer():
     world = World()
     world.tell(*CONNECTED, passed_on("eve", talking=False))
     deeds = world.tell(progress("completed", 3))
-    assert Release(desk="eve", answered=True, why=Why.NO_ANSWER) in deeds
-    assert world.transfer.why is Why.DESK_HUNG_UP
+    assert Release(desk="eve", answered=True, why=EndReason.NO_ANSWER) in deeds
+    assert world.transfer.why is EndReason.DESK_HUNG_UP
 
 
 @pytest.mark.parametrize("before", [RINGING, ANSWERED])
@@ -268,7 +267,7 @@ def test_while_nobody_is_at_work_the_wait_is_short():
     world.tell(Unassigned(position=1, absent=True), after=10)
     assert world.tell(TimeUp(), after=ABSENT_WAIT_S - 11) == []
     assert world.tell(TimeUp(), after=1)
-    assert world.transfer.why is Why.NOBODY_THERE
+    assert world.transfer.why is EndReason.NOBODY_THERE
 
 
 def test_who_comes_to_work_makes_the_wait_long_again():

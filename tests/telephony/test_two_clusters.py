@@ -7,9 +7,9 @@ import pytest
 
 from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
-from convonet.agents.base import TransferContext
-from convonet.errors import StorageError
-from convonet.ids import SessionId
+from convonet.core.errors import StorageError
+from convonet.core.hand_over import HandOverState, TransferContext
+from convonet.core.ids import SessionId
 from convonet.settings import Settings
 from convonet.telephony.messages import (
     DeskAction,
@@ -20,7 +20,7 @@ from convonet.telephony.messages import (
     LineRequest,
     TransferOrder,
 )
-from convonet.telephony.transfer import Progress, State, StreamStopped, Whispered
+from convonet.telephony.transfer import Progress, StreamStopped, Whispered
 from tests.fixtures.serving_store import MemoryServing
 from tests.fixtures.sqlite import inline_checkpoints
 from tests.virtual_time import virtual_time
@@ -158,7 +158,7 @@ async def talk(upgrade, host, desk):
     await asyncio.sleep(0.1)
     await host.line_event("h-1", Whispered(attempt=0))
     await asyncio.sleep(0.1)
-    assert (caller.last.state, line.last.order) == (State.CONNECTED, LineOrder.JOIN)
+    assert (caller.last.state, line.last.order) == (HandOverState.CONNECTED, LineOrder.JOIN)
     return line, caller
 
 
@@ -221,14 +221,14 @@ async def test_callers_who_wait_and_a_desk_that_rings_go_on_at_the_new_host_with
     await old.begin(order(2))
     ringing, waiting = Follower(old.follow("h-1")), Follower(old.follow("h-2"))
     await asyncio.sleep(0.1)
-    assert (ringing.last.state, waiting.last.state) == (State.DIALING, State.QUEUED)
+    assert (ringing.last.state, waiting.last.state) == (HandOverState.DIALING, HandOverState.QUEUED)
     new = await upgrade.host("new")
     after = Follower(new.desk(DORA))
     await asyncio.sleep(SOON_S)
     assert (ringing.end, waiting.end, before.end) == ("away", "away", "over")
     ringing, waiting = Follower(new.follow("h-1")), Follower(new.follow("h-2"))
     await asyncio.sleep(0.1)
-    assert (ringing.last.state, waiting.last.state) == (State.DIALING, State.QUEUED)
+    assert (ringing.last.state, waiting.last.state) == (HandOverState.DIALING, HandOverState.QUEUED)
     assert after.last.state == "ringing"
     assert [placed.transfer_id for placed in upgrade.phone.placed] == ["h-1"]
     # Twilio finds the new cluster, where the desk is free for the next one
@@ -253,7 +253,7 @@ async def test_a_talk_ends_where_it_is_and_its_desk_goes_on_at_the_new_host(upgr
     assert upgrade.phone.ended == []
     assert await old.desk_does("dora", DeskAction.HANG_UP)
     await asyncio.sleep(0.1)
-    assert (caller.last.state, line.last.order) == (State.ENDED, LineOrder.CLOSE)
+    assert (caller.last.state, line.last.order) == (HandOverState.ENDED, LineOrder.CLOSE)
     assert desk.end == "over"
     assert [row.outcome for row in upgrade.ledger.rows] == ["ended"]
     back = Follower(new.desk(DORA))
@@ -277,12 +277,12 @@ async def test_a_talk_whose_stream_breaks_goes_on_at_the_new_host_where_twilio_a
     again = Follower(new.open_line(LineRequest("h-1", 0, key, "CA1", address)))
     moved = Follower(new.follow("h-1"))
     await asyncio.sleep(0.1)
-    assert (again.last.order, moved.last.state) == (LineOrder.JOIN, State.CONNECTED)
+    assert (again.last.order, moved.last.state) == (LineOrder.JOIN, HandOverState.CONNECTED)
     assert moved.last.line == address
     # the old one has lost it: it changes nothing any more
     await old.line_event("h-1", StreamStopped(attempt=0))
     await asyncio.sleep(0.1)
-    assert (upgrade.phone.ended, moved.last.state) == ([], State.CONNECTED)
+    assert (upgrade.phone.ended, moved.last.state) == ([], HandOverState.CONNECTED)
     for each in (line, caller, desk, eve, again, moved):
         await each.leave()
 

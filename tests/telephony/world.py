@@ -12,12 +12,13 @@ from fastapi import FastAPI
 
 from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
-from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta, TransferContext
+from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
+from convonet.core.hand_over import TransferContext
+from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
-from convonet.ids import DEMO_USER_ID
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings

@@ -19,6 +19,7 @@ from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.auth.tokens import mint_caller_token
+from convonet.core.trace import current_trace_id, current_traceparent
 from convonet.domains.crm.application import application as crm_application
 from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
@@ -28,7 +29,7 @@ from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
 from convonet.tracing import export
 from convonet.tracing.carried import carried, serving
-from convonet.tracing.spans import Attributes, Words, current_trace_id, current_traceparent, span
+from convonet.tracing.spans import Attributes, Words, span
 from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
 from tests.domains.conftest import ALICE, SECRET

@@ -12,8 +12,8 @@ from datetime import datetime, time
 from decimal import Decimal
 
 from convonet.agents.forms.form import Found, Slot
-from convonet.agents.numbers import amount_in, digits_in, whole_in, with_digits
-from convonet.agents.when import spoken_of, spoken_within
+from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
+from convonet.language.when import spoken_of, spoken_within
 
 MOST_WORDS_OF_A_NAME = 4
 MOST_TEXT = 500

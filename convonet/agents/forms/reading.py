@@ -10,10 +10,10 @@ from typing import Literal
 
 from rapidfuzz import fuzz, process
 
-from convonet.agents.clock import number_of
 from convonet.agents.forms.form import Form, Option, Values
 from convonet.agents.forms.memory import Focus, Question
-from convonet.agents.spoken import answer, bare, cleaned
+from convonet.language.clock import number_of
+from convonet.language.spoken import answer, bare, cleaned
 
 ALIKE = 75.0
 """From here a spoken choice is one of the options: rapidfuzz's token_set_ratio."""

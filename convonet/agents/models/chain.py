@@ -29,8 +29,8 @@ from convonet.agents.models.base import (
 from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.health import Health, ProviderHealth
-from convonet.agents.spoken import gap, is_whole
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
+from convonet.language.spoken import gap, is_whole
 from convonet.metrics.definitions import FALLBACKS
 from convonet.metrics.recorder import metrics
 from convonet.tracing.spans import Span, span

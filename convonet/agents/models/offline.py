@@ -22,9 +22,9 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
-from convonet.agents.spoken import MOST_CHARACTERS, TOO_LONG
 from convonet.agents.steering import STEERING
-from convonet.errors import AgentError
+from convonet.core.errors import AgentError
+from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG
 
 PROVIDER = "offline"
 MODEL = "rules"

@@ -20,8 +20,8 @@ from pydantic import BaseModel
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
+from convonet.core.errors import StorageError
 from convonet.domains.crm.rules import RECORDS
-from convonet.errors import StorageError
 from convonet.storage.database import Database
 from convonet.storage.effects import EffectRow
 from convonet.web.refusals import Refused

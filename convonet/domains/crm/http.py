@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Header, Security
 from fastapi.security import HTTPBearer
 
+from convonet.core.errors import ConvonetError, NotFound
 from convonet.domains.crm.answers import Answers, KeyedRequest
 from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note, plain_name
 from convonet.domains.crm.http_models import (
@@ -30,9 +31,8 @@ from convonet.domains.crm.http_models import (
     PatientSearch,
 )
 from convonet.domains.crm.models import Patient
-from convonet.domains.crm.phones import normalised
 from convonet.domains.crm.rules import appointment_start, require_birthdate
-from convonet.errors import ConvonetError, NotFound
+from convonet.language.phones import normalised
 from convonet.storage.database import Database
 from convonet.web.refusals import documented
 from convonet.web.service_token import ServiceToken

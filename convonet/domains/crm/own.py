@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import IntegrityError
 
+from convonet.core.errors import NotFound
 from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note
 from convonet.domains.crm.models import CaseRow, ContactRow, MeetingRow, NoteRow
 from convonet.domains.crm.repository import RecordRepository, Row
-from convonet.errors import NotFound
 from convonet.storage.database import Database
 
 MAX_FOUND = 20

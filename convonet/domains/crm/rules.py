@@ -7,9 +7,9 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.crm.contract import plain_name
-from convonet.errors import DomainError
 
 RECORDS = uuid.UUID("5f1b6a0e-6d0c-4f58-9f0a-1f4f5f6d2c11")
 """Namespace of the ids that we give records."""

@@ -28,13 +28,13 @@ from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import NotFound
+from convonet.core.owner import Owner
 from convonet.domains.crm.contract import Case, Contact, Crm, Meeting, Note, Priority
 from convonet.domains.crm.models import Appointment, CallNote, Intake, Patient
-from convonet.domains.crm.phones import normalised
 from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
-from convonet.errors import NotFound
+from convonet.language.phones import normalised
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator
 
+from convonet.core.errors import NotFound
 from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note
-from convonet.domains.crm.phones import normalised_if_valid, spellings
 from convonet.domains.crm.rules import RECORD_ID
 from convonet.domains.crm.suitecrm_client import CrmRefused, Page, SuiteCrmClient
-from convonet.errors import NotFound
+from convonet.language.phones import normalised_if_valid, spellings
 
 MAX_FOUND = "20"
 MAX_MEETING_NAME = 50

@@ -17,7 +17,7 @@ import httpx2
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from convonet.errors import CrmUnavailable, DomainError
+from convonet.core.errors import CrmUnavailable, DomainError
 from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)

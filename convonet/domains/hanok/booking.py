@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.domains.hanok.codes import new_code
 from convonet.domains.hanok.floor import Floor
 from convonet.domains.hanok.menu import VIP_CENTS, Order, priced, to_store

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from convonet.domains.hanok.hours import OpeningHours
+from convonet.core.opening_hours import OpeningHours
 from convonet.domains.hanok.phrasing import spoken_clock, spoken_moment
 from convonet.domains.hanok.refusals import Reason, ReservationRefused
 from convonet.settings import Settings

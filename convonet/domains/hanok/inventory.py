@@ -15,10 +15,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import StorageError
 from convonet.domains.hanok.models import ReservationRow, SlotRow, stored_tables
 from convonet.domains.hanok.seating import MAX_STAY_MINUTES, SLOT, Counts, slots_of
 from convonet.domains.hanok.vocabulary import SeatingStatus
-from convonet.errors import StorageError
 
 SEATING_LOCK = 4_866_501
 """Key of the advisory lock that PostgreSQL's users of `hold` share."""

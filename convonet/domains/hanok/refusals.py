@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from convonet.errors import DomainError, NotFound
+from convonet.core.errors import DomainError, NotFound
 
 
 class Reason(StrEnum):

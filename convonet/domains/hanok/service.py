@@ -13,8 +13,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.owner import Owner
 from convonet.domains.hanok import booking as bookings
 from convonet.domains.hanok import changes
 from convonet.domains.hanok.availability import day_of_house

@@ -11,6 +11,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.core.errors import DomainError, NotFound
 from convonet.domains.hanok import sentences
 from convonet.domains.hanok.arguments import (
     Acknowledged,
@@ -39,7 +40,6 @@ from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByCode
 from convonet.domains.hanok.results import Changed, Reservation
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.vocabulary import SourceChannel, Status
-from convonet.errors import DomainError, NotFound
 from convonet.mcp.server import DomainServer, owner_of, told
 from convonet.settings import Settings
 from convonet.storage.database import Database

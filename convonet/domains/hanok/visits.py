@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from fastapi import Request
 
 from convonet.auth.attempt_limits import network_of
-from convonet.errors import NotFound
+from convonet.core.errors import NotFound
 from convonet.settings import Settings
 from convonet.web.refusals import Refused
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.directory import DirectoryRepository
 from convonet.domains.healthcare.models import AuthorizationRow
 from convonet.domains.healthcare.providers import name_of
@@ -19,7 +20,6 @@ from convonet.domains.healthcare.results import Authorization, AuthRule, day_or_
 from convonet.domains.healthcare.service import coverage_on
 from convonet.domains.healthcare.vocabulary import AUTH_STEPS, AuthStatus, step
 from convonet.domains.healthcare.wording import service_category
-from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.cost_sharing import NOTHING
 from convonet.domains.healthcare.models import ClaimLineRow, ClaimRow
 from convonet.domains.healthcare.repository import MemberRepository, membership
@@ -30,7 +31,6 @@ from convonet.domains.healthcare.vocabulary import (
     step,
 )
 from convonet.domains.phrasing import spoken_day
-from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 

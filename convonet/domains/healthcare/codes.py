@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
 
 
 def zip_code_of(text: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import String, case, cast, func, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
 from convonet.domains.healthcare.models import EnrollmentRow, MemberRow, ProgramRow, ProviderRow
-from convonet.errors import NotFound
 
 ZIP_DIGITS = 5
 """Rows may hold ZIP+4."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import asin, cos, radians, sin, sqrt
 
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
 
 EARTH_RADIUS_MILES = 3958.8
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.cost_sharing import NOTHING
 from convonet.domains.healthcare.directory import DirectoryRepository
 from convonet.domains.healthcare.models import EnrollmentRow, MemberRow, ProgramRow
 from convonet.domains.healthcare.repository import membership
 from convonet.domains.healthcare.results import Program
 from convonet.domains.healthcare.service import coverage_on
-from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.directory import ZIP_DIGITS, DirectoryRepository
 from convonet.domains.healthcare.geography import CENTRES, zip_codes_within
 from convonet.domains.healthcare.models import MemberRow, ProviderRow

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from convonet.core.errors import DomainError, NotFound
 from convonet.domains.healthcare.cost_sharing import NOTHING
 from convonet.domains.healthcare.models import (
     AccumulationRow,
@@ -24,7 +25,6 @@ from convonet.domains.healthcare.models import (
 )
 from convonet.domains.healthcare.plan_year import PlanYear
 from convonet.domains.healthcare.vocabulary import ADJUDICATED, AuthStatus, ClaimStatus, NetworkTier
-from convonet.errors import DomainError, NotFound
 
 MOST_AUTHORIZATIONS = 50
 """A member has a handful; the bound is for the rare one who has not."""

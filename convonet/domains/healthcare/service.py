@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.domains.healthcare.cost_sharing import NOTHING, Progress
 from convonet.domains.healthcare.models import AccumulationRow, BenefitRow, MemberRow, PlanRow
 from convonet.domains.healthcare.plan_year import PlanYear, plan_year_on

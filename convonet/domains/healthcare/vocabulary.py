@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
 
 
 class EligibilityStatus(StrEnum):

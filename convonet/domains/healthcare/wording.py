@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from convonet.core.errors import DomainError
 from convonet.domains.healthcare.vocabulary import ServiceCategory
-from convonet.errors import DomainError
 
 SERVICES: tuple[tuple[ServiceCategory, tuple[str, ...]], ...] = (
     (ServiceCategory.URGENT_CARE, ("urgent care", "walk-in", "walk in")),

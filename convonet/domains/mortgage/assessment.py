@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from convonet.core.errors import DomainError
 from convonet.domains.mortgage.figures import (
     ANNUAL_RATE_PERCENT,
     YEARS,
@@ -18,7 +19,6 @@ from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
 from convonet.domains.mortgage.vocabulary import CLOSED, Band, Outlook
 from convonet.domains.phrasing import spoken_list, spoken_percent
-from convonet.errors import DomainError
 
 MIN_CREDIT_SCORE = 620
 PREFERRED_RATIO = Decimal(43)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from convonet.core.errors import DomainError
 from convonet.domains.mortgage.figures import ratio_percent
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.domains.mortgage.requirements import Requirement, required
 from convonet.domains.mortgage.results import Application, Document, Paperwork, RequiredDocument
 from convonet.domains.mortgage.vocabulary import CHANGEABLE, CLOSED, STEPS, DocumentStatus, DocumentType, Status
-from convonet.errors import DomainError
 
 FIGURES = ("credit_score", "monthly_income", "monthly_debt", "down_payment_amount", "loan_amount", "property_value")
 """What the lender needs to know; named debts stand for `monthly_debt`."""

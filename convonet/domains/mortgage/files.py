@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.owner import Owner
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database

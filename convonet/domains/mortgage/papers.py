@@ -6,8 +6,9 @@ import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import DomainError, NotFound
+from convonet.core.owner import Owner
 from convonet.domains.mortgage.file import MortgageFile, shown_requirements
 from convonet.domains.mortgage.files import change_file, read_file
 from convonet.domains.mortgage.models import DebtRow, DocumentRow, account_ending
@@ -15,7 +16,6 @@ from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.domains.mortgage.requirements import required
 from convonet.domains.mortgage.results import Debt, Debts, Document, Paperwork
 from convonet.domains.mortgage.vocabulary import DebtType, DocumentStatus, DocumentType
-from convonet.errors import DomainError, NotFound
 from convonet.storage.database import Database
 
 MAX_DEBTS = 50

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
+from convonet.core.ids import id_of
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
 from convonet.domains.mortgage.vocabulary import CLOSED
-from convonet.errors import NotFound
-from convonet.ids import id_of
 from convonet.storage.users import UserRow
 
 NO_APPLICATION = "You have no mortgage application yet. Would you like to start one?"

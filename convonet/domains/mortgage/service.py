@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.mortgage.assessment import preapproval_of, ratio_of
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.files import change_file, read_file
@@ -17,7 +18,6 @@ from convonet.domains.mortgage.models import ApplicationRow
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.domains.mortgage.results import Application, PreApproval, Ratio
 from convonet.domains.mortgage.vocabulary import Status
-from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
 
 END_OF_DAY = time(23, 59)
 """The time of a due date that was said without one."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
+from convonet.core.errors import DomainError, NotFound
+from convonet.core.ids import id_of
+from convonet.core.owner import Owner
 from convonet.domains.todo.teams.permissions import RIGHTS, Right
 from convonet.domains.todo.teams.repository import TeamRepository
-from convonet.errors import DomainError, NotFound
-from convonet.ids import id_of
 
 NOBODY = "nobody"
 """Instead of an assignee's id: takes the todo from whoever has it."""

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Result, Row, Select, Uuid, and_, bindparam, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
+from convonet.core.ids import id_of
 from convonet.domains.todo.days import Window
 from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.models import TeamRow
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.repository import full_name, role_of
-from convonet.errors import NotFound
-from convonet.ids import id_of
 from convonet.storage.users import UserRow
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import DomainError
+from convonet.core.ids import id_of
+from convonet.core.owner import Owner
 from convonet.domains.todo.arguments import MAX_LISTED
 from convonet.domains.todo.days import Due, Window, due_of, start_of, window_between, window_of
 from convonet.domains.todo.models import Priority, Todo, TodoRow
@@ -16,8 +18,6 @@ from convonet.domains.todo.placing import Place, assigned, placed
 from convonet.domains.todo.repository import Seen, TodoRepository
 from convonet.domains.todo.teams.permissions import may_change_todo, may_delete_todo
 from convonet.domains.todo.teams.repository import TeamRepository
-from convonet.errors import DomainError
-from convonet.ids import id_of
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 

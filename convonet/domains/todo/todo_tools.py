@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.core.errors import DomainError
 from convonet.domains.todo.arguments import Call, From, Limit, Stretch, TeamId, To, When
 from convonet.domains.todo.days import Due
 from convonet.domains.todo.models import Description, Priority, Title, Todo
 from convonet.domains.todo.phrasing import in_one_breath, spoken_due
 from convonet.domains.todo.service import TodoChange, TodoService
-from convonet.errors import DomainError
 from convonet.mcp.server import DomainServer, owner_of, told
 
 TodoId = Annotated[str, Field(description="Id of a todo, from get_todos.", max_length=64)]

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import structlog
 
-from convonet.errors import AnswerBroken
+from convonet.core.errors import AnswerBroken
 from convonet.speech.answers import AnswerText, Say, SentenceAnswer
 from convonet.speech.base import SpokenChunk
 from convonet.speech.deepgram.exchange import Exchange, Pace

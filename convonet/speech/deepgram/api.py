@@ -24,7 +24,7 @@ import structlog
 from deepgram.environment import DeepgramClientEnvironment
 from yarl import URL
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 
 log = structlog.get_logger(__name__)
 

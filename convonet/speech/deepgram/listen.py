@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
-from convonet.errors import NoSpeech, SpeechUnavailable
+from convonet.core.errors import NoSpeech, SpeechUnavailable
 from convonet.speech.base import AudioFormat, Transcript, Word
 
 if TYPE_CHECKING:

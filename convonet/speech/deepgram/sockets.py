@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.speech.deepgram.api import Refusal
 from convonet.speech.deepgram.speak_socket import SpeakSocket
 from convonet.speech.text import MAX_CHARACTERS

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from yarl import URL
 
-from convonet.errors import BadAudio, SpeechUnavailable
+from convonet.core.errors import BadAudio, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import ANSWER_RATE, AudioFormat, Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.deepgram.answer import DeepgramAnswer

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from convonet.errors import ConvonetError, SpeechUnavailable
+from convonet.core.errors import ConvonetError, SpeechUnavailable
 from convonet.speech.local.engines import Work, build
 from convonet.speech.local.jobs import READY, STOP, Done, Failed, Stopped
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from convonet.errors import NoSpeech
+from convonet.core.errors import NoSpeech
 from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Sound, Speak
 
 Work = Callable[[object, Callable[[], bool]], object]

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
-from convonet.errors import NoSpeech, SpeechUnavailable
+from convonet.core.errors import NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.jobs import (

@@ -14,7 +14,7 @@ import espeakng_loader
 import numpy as np
 import numpy.typing as npt
 
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.speech.base import ANSWER_RATE
 from convonet.speech.text import speakable
 

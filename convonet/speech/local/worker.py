@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 import convonet
-from convonet.errors import SpeechUnavailable
+from convonet.core.errors import SpeechUnavailable
 from convonet.speech.local.jobs import READY, STOP, EngineSpec, Failed, Job
 
 log = structlog.get_logger(__name__)

@@ -6,10 +6,10 @@ from datetime import date
 
 from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work, sentence
 from convonet.agents.skill import Call, UseTools
+from convonet.core.errors import DomainError
 from convonet.domains.crm.offline import slots
 from convonet.domains.crm.offline.patient import Patient, known, patient_in, refusal, talking_of, which_of, with_phone
 from convonet.domains.crm.rules import require_birthdate
-from convonet.errors import DomainError
 
 
 def _find(work: Work) -> Move:

@@ -7,9 +7,9 @@ from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
-from convonet.agents.numbers import with_digits
-from convonet.agents.when import spoken_within
 from convonet.domains.crm.contract import Priority
+from convonet.language.numbers import with_digits
+from convonet.language.when import spoken_within
 
 UNKNOWN = "unknown"
 """The date of birth of whoever's isn't told."""

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work, sentence
 from convonet.agents.skill import Call, UseTools
+from convonet.core.errors import DomainError
 from convonet.domains.crm.offline import slots
 from convonet.domains.crm.offline.patient import Patient, talking_of, the_patient
 from convonet.domains.crm.phrasing import spoken_moment
 from convonet.domains.crm.rules import appointment_start
-from convonet.errors import DomainError
 
 ANY = "medical"
 """The kind of an appointment of which the caller said none."""

@@ -7,9 +7,9 @@ from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
-from convonet.agents.numbers import with_digits
 from convonet.domains.hanok.codes import PREFIX, code_of
 from convonet.domains.hanok.menu import MENU
+from convonet.language.numbers import with_digits
 
 _EARLIEST = time(10)
 """Nobody eats here before that, so "at eight" is in the evening."""

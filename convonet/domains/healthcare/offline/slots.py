@@ -8,10 +8,10 @@ from datetime import datetime
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot, sentence
-from convonet.agents.numbers import digits_in, with_digits
+from convonet.core.errors import DomainError
 from convonet.domains.healthcare.offline.one_of import PLACES
 from convonet.domains.healthcare.wording import service_category
-from convonet.errors import DomainError
+from convonet.language.numbers import digits_in, with_digits
 
 _OTHERS = (
     r"to-?dos?|(?:my|the|our) list|calendar|remind|reminders?|mortgage|loan|reservations?|tables?|patients?(?! rights)"

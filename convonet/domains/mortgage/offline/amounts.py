@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from convonet.agents.numbers import with_digits
+from convonet.language.numbers import with_digits
 from convonet.storage.types import CENT
 
 NUMBER = r"\$?(?P<value>\d+(?:\.\d+)?)(?![\w.%-]| ?(?:percent|per cent|years?|months)\b)"

@@ -7,7 +7,6 @@ from decimal import Decimal
 from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work, sentence
 from convonet.agents.forms.readers import choice
 from convonet.agents.skill import Call, Outcome, UseTools
-from convonet.agents.spoken import enumerated
 from convonet.domains.mortgage.file import SPOKEN_STATUS
 from convonet.domains.mortgage.offline.slots import FIGURE_NAMES, UNKNOWN, another, figures, wish
 from convonet.domains.mortgage.offline.telling import (
@@ -25,6 +24,7 @@ from convonet.domains.mortgage.offline.telling import (
 from convonet.domains.mortgage.repository import NO_APPLICATION
 from convonet.domains.mortgage.vocabulary import Status
 from convonet.domains.phrasing import spoken_amount
+from convonet.language.spoken import enumerated
 
 UPDATE = "update_mortgage_financial_info"
 CANCELS = "cancel_mortgage_application"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
+from convonet.core.ids import id_of
 from convonet.domains.todo.days import Window
 from convonet.domains.todo.events.models import EventRow
-from convonet.errors import NotFound
-from convonet.ids import id_of
 
 
 class EventRepository:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import DomainError
+from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, Window, start_of, until_of, window_between, window_of
 from convonet.domains.todo.events.models import CalendarEvent, EventRow
 from convonet.domains.todo.events.repository import EventRepository
-from convonet.errors import DomainError
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.core.errors import DomainError
 from convonet.domains.todo.arguments import Call, From, Limit, To, When
 from convonet.domains.todo.days import Due
 from convonet.domains.todo.events.models import CalendarEvent
 from convonet.domains.todo.events.service import EventChange, EventService
 from convonet.domains.todo.models import Description, Title
 from convonet.domains.todo.phrasing import in_one_breath, spoken_span
-from convonet.errors import DomainError
 from convonet.mcp.server import DomainServer, owner_of, told
 
 EventId = Annotated[

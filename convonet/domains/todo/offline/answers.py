@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from convonet.agents.spoken import answer, cleaned
-from convonet.agents.when import due_of
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.grammar.updating import value_of
@@ -14,6 +12,8 @@ from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Question
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
 from convonet.domains.todo.offline.words import fields_of, priority_of, target_of
+from convonet.language.spoken import answer, cleaned
+from convonet.language.when import due_of
 
 Answered = Wish | Drop | Repeat | None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convonet.agents.spoken import enumerated
 from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline.intents import Change, Listing
 from convonet.domains.todo.phrasing import spoken_due
+from convonet.language.spoken import enumerated
 
 MOST_SPOKEN = 5
 """Titles that a caller can follow in one breath."""

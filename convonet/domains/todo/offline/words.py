@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from convonet.agents.clock import NUMBER, number_of
-from convonet.agents.when import due_at_end
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.offline.intents import Fields, Target
+from convonet.language.clock import NUMBER, number_of
+from convonet.language.when import due_at_end
 
 TODO = r"(?:to[ -]?do|two do|too do|todo|task|shopping|grocery|groceries|reminder|chore)"
 LIST = (

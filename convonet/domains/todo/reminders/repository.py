@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy import false, nulls_last, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
+from convonet.core.ids import id_of
 from convonet.domains.todo.days import Window
 from convonet.domains.todo.reminders.models import ReminderRow
-from convonet.errors import NotFound
-from convonet.ids import id_of
 
 
 class ReminderRepository:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, Window, day_start, due_of, window_between, window_of
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import Reminder, ReminderRow

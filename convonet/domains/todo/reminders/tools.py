@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.core.errors import DomainError
 from convonet.domains.todo.arguments import Call, From, Limit, Stretch, To, When
 from convonet.domains.todo.models import Priority
 from convonet.domains.todo.phrasing import in_one_breath, spoken_moment
 from convonet.domains.todo.reminders.models import Reminder, ReminderText
 from convonet.domains.todo.reminders.service import ReminderChange, ReminderService
-from convonet.errors import DomainError
 from convonet.mcp.server import DomainServer, owner_of, told
 
 ReminderId = Annotated[

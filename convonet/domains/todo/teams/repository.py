@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import BindParameter, Row, Select, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.core.errors import NotFound
 from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.models import MembershipRow, TeamRow
 from convonet.domains.todo.teams.permissions import Role
-from convonet.errors import NotFound
 from convonet.storage.users import UserRow
 
 MAX_TEAMS = 50

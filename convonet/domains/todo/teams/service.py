@@ -6,13 +6,13 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.auth.owner import Owner
-from convonet.clock import Clock, utc_now
+from convonet.core.clock import Clock, utc_now
+from convonet.core.errors import DomainError, NotFound
+from convonet.core.ids import id_of
+from convonet.core.owner import Owner
 from convonet.domains.todo.teams.models import Member, Membership, MembershipRow, Person, Team, TeamRow
 from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_manage
 from convonet.domains.todo.teams.repository import MAX_MEMBERS, MAX_TEAMS, Held, Known, TeamRepository
-from convonet.errors import DomainError, NotFound
-from convonet.ids import id_of
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 

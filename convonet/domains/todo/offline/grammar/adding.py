@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from convonet.agents.when import due_at_start
 from convonet.domains.todo.offline.grammar.rules import Found, rules
 from convonet.domains.todo.offline.intents import Create, Fields, Intent
 from convonet.domains.todo.offline.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
+from convonet.language.when import due_at_start
 
 MOST_WORDS_OF_A_TASK = 12
 """A longer sentence that only starts like a task is a story, not a todo."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 
-from convonet.agents.when import due_at_end
 from convonet.domains.todo.offline.grammar.rules import Found, rules
 from convonet.domains.todo.offline.intents import Change, Intent, Listing, More
 from convonet.domains.todo.offline.words import ITEMS, LEVEL, LIST, priority_of, target_of
+from convonet.language.when import due_at_end
 
 _STATE = (
     r"(?:open|pending|outstanding|remaining|current|unfinished|overdue|completed|finished|done|old|urgent|important)"

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from convonet.agents.clock import CLOCK, MARKED_CLOCK, NUMBER, part_of_day, read_clock
-from convonet.agents.days import ORDINAL, WEEKDAYS, day_of
+from convonet.language.clock import CLOCK, MARKED_CLOCK, NUMBER, part_of_day, read_clock
+from convonet.language.days import ORDINAL, WEEKDAYS, day_of
 
 _WEEKDAY = "|".join(WEEKDAYS)
 _MONTH = (

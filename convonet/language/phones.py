@@ -5,7 +5,7 @@ from __future__ import annotations
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-from convonet.errors import DomainError
+from convonet.core.errors import DomainError
 
 NOT_A_NUMBER = "That doesn't sound like a complete phone number. Please say it again with its area code."
 

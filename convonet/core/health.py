@@ -16,7 +16,7 @@ from typing import TypedDict
 
 import structlog
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, TextIO, get_args
 
 import structlog
 
-from convonet.redaction import QuoteFree, Redaction
-from convonet.tracing.spans import current_trace_id
+from convonet.core.redaction import QuoteFree, Redaction
+from convonet.core.trace import current_trace_id
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -30,7 +30,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     ),
     "session": (
         "convonet.sessions",
-        "convonet.background",
+        "convonet.core.background",
         "actors.session",
         "actors.session_registry",
         "actors.lease",
@@ -50,7 +50,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "monitor": (
         "convonet.monitor",
         "convonet.metrics",
-        "convonet.health",
+        "convonet.core.health",
         "actors.monitor",
         "actors.remote_monitor",
         "deployments.monitor",

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from dateparser.date import DateDataParser
 
-from convonet.agents.clock import NUMBER, number_of, part_of_day
+from convonet.language.clock import NUMBER, number_of, part_of_day
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from phonenumbers import Leniency, PhoneNumberMatcher
 
-from convonet.errors import ConvonetError
+from convonet.core.errors import ConvonetError
 
 REDACTED = "***"
 
