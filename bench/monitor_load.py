@@ -18,7 +18,6 @@ from collections.abc import Callable
 
 import ray
 
-from actors.remote_monitor import remote_monitor
 from convonet.core.caller import AgentType, Caller
 from convonet.core.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
@@ -27,6 +26,7 @@ from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingSta
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import AnswerSounds, CallBegan, CallerCame, TurnOver, Watch
+from deployments.replicas import remote_monitor
 
 TURN_EVERY_S = 10.0
 PARTS = 9

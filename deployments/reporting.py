@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 
-from actors.remote_monitor import remote_monitor
 from convonet.monitor.reporter import Figures, Reporter
 from deployments.measuring import measure
+from deployments.replicas import remote_monitor
 
 if TYPE_CHECKING:
     # most parts have no calls, and do without what watches them

@@ -9,7 +9,6 @@ from functools import cache
 import ray
 from fastapi import FastAPI
 
-from actors.replicas import remote_tools
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
@@ -28,6 +27,7 @@ from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import begin_agent_counters, measure
+from deployments.replicas import remote_tools
 from deployments.reporting import reporting
 
 

@@ -8,7 +8,6 @@ from functools import cache
 from ray import serve
 
 from actors.cluster import Cluster
-from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -23,8 +22,9 @@ from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from deployments.cluster_id import cluster_id
 from deployments.measuring import begin_session_counters, measure
+from deployments.ray_compat import cluster_id
+from deployments.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from deployments.reporting import replica_name, reporting
 from deployments.voice.health import health_of
 from deployments.voice.speech import hosted_speech
