@@ -43,6 +43,9 @@ RESUME_TOKEN_S = 86_400.0
 CONFIRM_EVERY_S = 1.0
 """How soon a copy whose caller went elsewhere notices it."""
 
+CONFIRM_TIMEOUT_S = 20.0
+"""A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
+
 SWEEP_EVERY_S = 10.0
 MAX_SWEPT = 20
 """Abandoned sessions that one sweep ends: after the loss of a node there may be hundreds, and calls go on meanwhile."""
@@ -60,6 +63,7 @@ class SessionRegistry:
         checkpoints: CheckpointStore,
         services: Services,
         admission: Admission,
+        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._pins = pins
@@ -74,6 +78,8 @@ class SessionRegistry:
         """Held by those who resume the session now."""
         self._housekeeping: list[asyncio.Task[None]] = []
         self._store_is_down = False
+        self._confirm_timeout_s = confirm_timeout_s
+        self._confirming_since: float | None = None
         self._refused = 0
 
     def start(self) -> None:
@@ -84,6 +90,15 @@ class SessionRegistry:
             asyncio.create_task(self._confirm_for_ever(), context=context),
             asyncio.create_task(self._sweep_for_ever(), context=context),
         ]
+
+    def check_confirming(self) -> None:
+        """Raise `StorageError` when the store does not answer this process: its calls would count as abandoned.
+
+        That the store is down is an answer too, since another process would be told the same.
+        """
+        since = self._confirming_since
+        if since is not None and (silent_for := asyncio.get_running_loop().time() - since) > self._confirm_timeout_s:
+            raise StorageError(f"the sessions of this process are not confirmed for {silent_for:.0f} s")
 
     async def stop(self) -> None:
         """Stop both. The sessions live on as their checkpoints."""
@@ -224,12 +239,14 @@ class SessionRegistry:
     async def _confirm_for_ever(self) -> None:
         while True:
             await asyncio.sleep(CONFIRM_EVERY_S)
+            self._confirming_since = asyncio.get_running_loop().time()
             try:
                 if self._sessions:
                     await self._confirm_all()
             except Exception:
                 # the top of a task that nobody waits for: without it this process's calls would count as abandoned
                 log.exception("confirming_crashed")
+            self._confirming_since = None
 
     async def _confirm_all(self) -> None:
         sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()

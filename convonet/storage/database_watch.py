@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from convonet.core.errors import StorageError
-from convonet.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +18,16 @@ SILENT_AFTER_S = 20.0
 """A database that can't be reached says so within fifteen: a statement's ten, then five for a new connection."""
 
 
+class Pingable(Protocol):
+    """A database, or a file of one."""
+
+    async def ping(self) -> None: ...
+
+
 class DatabaseWatch:
     """Asks the database now and then, without waiting for it. `close` it at the end."""
 
-    def __init__(self, database: Database, *, silent_after_s: float = SILENT_AFTER_S) -> None:
+    def __init__(self, database: Pingable, *, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._database = database
         self._silent_after_s = silent_after_s
         self._unanswered_since: float | None = None

@@ -39,7 +39,7 @@ class AgentReplica:
 
     def __init__(self, settings: Settings) -> None:
         self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
-        self._port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
+        self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.database_url)
         self._reporter = reporting("agent", self._figures)
         self._records = TurnRecords(settings, self._reporter)
@@ -59,9 +59,9 @@ class AgentReplica:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:
-        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         yield
-        await self._port.stop()
+        await self.port.stop()
         await self.agent.close()
         await self._records.close()
         await self._reporter.close()

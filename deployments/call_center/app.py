@@ -13,6 +13,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class CallCenter:
         await self._port.stop()
         await self._cluster.stop()
         await self._reporter.close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or nobody can reach this host's own port any more."""
+        await check_event_loop()
+        self._port.check_listening()
 
     async def ready(self) -> bool:
         """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""

@@ -8,6 +8,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.load import load
 from deployments.logs import log_to_own_stderr
 
@@ -40,7 +41,17 @@ class Hanok:
         self._reporter = reporting("hanok", load().figures)
 
     async def __del__(self) -> None:  # Serve awaits it
+        from deployments.hanok.parts import database_watch
+
         await self._reporter.close()
+        await database_watch().close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or the database does not answer this process."""
+        from deployments.hanok.parts import database_watch
+
+        await check_event_loop()
+        database_watch().check()
 
 
 def build(args: dict[str, str]) -> Application:

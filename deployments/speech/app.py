@@ -12,6 +12,7 @@ from convonet.settings import get_settings
 from convonet.speech.local.service import LocalSpeech
 from convonet.speech.requests import MAX_MESSAGE_BYTES, STOP_TIMEOUT_S, SpeechRequests
 from deployments.garbage import leave_alone_what_is_there
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.reporting import reporting
@@ -37,6 +38,12 @@ class Speech:
         await self._port.stop()
         await self._reporter.close()
         self._speech.close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late, a worker process can't be started, or the own port is closed."""
+        await check_event_loop()
+        self._speech.check_workers()
+        self._port.check_listening()
 
     async def ready(self) -> bool:
         """Whether calls are answered: a replica is there only when its workers run."""

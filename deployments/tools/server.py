@@ -42,19 +42,19 @@ class ToolsReplica:
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
         requests = ToolRequests(self._servers, secret=settings.signing_secret)
-        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
+        self.port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
         self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
 
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(self._database))
         reporter = reporting("tools", self._figures)
-        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         try:
             yield
         finally:
-            await self._port.stop()
+            await self.port.stop()
             await reporter.close()
             tidying.cancel()
             await asyncio.gather(tidying, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Each use of Ray's private API, tried against the installed Ray: another release fails here, with the place to mend."""
+"""Each use of Ray's private API, tried against the installed Ray; another release fails with the place to mend."""
 
 import ast
 import asyncio

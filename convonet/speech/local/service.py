@@ -64,6 +64,12 @@ class LocalSpeech:
         for worker in (self._callers, self._general, self._voice):
             worker.close()
 
+    def check_workers(self) -> None:
+        """Raise `SpeechUnavailable` when a worker died and could not be started again."""
+        for worker in (self._callers, self._general, self._voice):
+            if worker.start_error is not None:
+                raise SpeechUnavailable(worker.start_error)
+
     def figures(self) -> Mapping[str, float]:
         """What is heard and spoken now, what was so far, and what was refused."""
         return {
