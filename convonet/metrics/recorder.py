@@ -1,7 +1,7 @@
 """Where the product's code counts, observes and sets: one recorder per process, made like a logger.
 
-Until a process gives it a sink (`deployments.ray_metrics` has Ray's) all of it goes nowhere, so that code and tests need not
-care. What was counted is also added up here, for who tells a process's own figures.
+Until a process gives it a sink (`deployments.ray_metrics` has Ray's) all of it goes nowhere, so that code and tests
+need not care. What was counted is also added up here, for who tells a process's own figures.
 """
 
 from __future__ import annotations

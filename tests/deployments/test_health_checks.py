@@ -39,7 +39,7 @@ def test_every_deployment_has_a_health_check_that_looks_at_the_event_loop_and_mo
 
 async def test_an_event_loop_that_is_late_fails():
     asyncio.get_running_loop().call_soon(time.sleep, 0.05)
-    with pytest.raises(EventLoopLate, match="took 0.0"):
+    with pytest.raises(EventLoopLate, match="for one turn"):
         await check_event_loop(max_lag_s=0.02)
     await check_event_loop(max_lag_s=0.02)
 
