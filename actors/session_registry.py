@@ -125,10 +125,10 @@ class SessionRegistry:
         session.conversation.choose(preferences)
         return session
 
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """How this replica is doing."""
         return {
-            **self._admission.figures(),
+            **self._admission.metrics(),
             "sessions": len(self._sessions),
             "capacity": self._settings.sessions_per_host,
             "refusals": self._refused,

@@ -183,10 +183,10 @@ class Admission:
         """Whether a new caller would be let in."""
         return not self._reason_against(returning=False)
 
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """How full it is."""
-        figures = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
-        return {**figures, "room": self.has_room}
+        metrics = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+        return {**metrics, "room": self.has_room}
 
     # -- the decision
 

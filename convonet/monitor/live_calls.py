@@ -84,7 +84,7 @@ class LiveCalls:
     def has_news(self) -> bool:
         return bool(self._changed)
 
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """How they are doing."""
         return {"turns_in_flight": sum(call.in_turn for call in self._calls.values())}
 

@@ -39,7 +39,7 @@ URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
 
 LAST_CHANCE_S = 1.0
 
-Figures = Callable[[], Mapping[str, float]]
+ReadMetrics = Callable[[], Mapping[str, float]]
 """A part's own figures by name; counts only grow."""
 
 
@@ -59,7 +59,7 @@ class Reporter:
         part: PartName,
         replica: str,
         monitor: MonitorPort,
-        figures: Figures,
+        read_metrics: ReadMetrics,
         calls: LiveCalls | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -67,7 +67,7 @@ class Reporter:
         self._part = part
         self._replica = replica
         self._monitor = monitor
-        self._figures = figures
+        self._read_metrics = read_metrics
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
@@ -75,7 +75,7 @@ class Reporter:
         """How many other processes would take a new caller, as the monitor has said last."""
         self._told_at = 0.0
         self._told: Mapping[str, float] = {}
-        self._figures_fail = False
+        self._metrics_fail = False
         self._telling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._records: RecordQueue | None = None
@@ -138,15 +138,15 @@ class Reporter:
 
     def _read(self) -> Mapping[str, float]:
         try:
-            figures = self._figures()
+            metrics = self._read_metrics()
         except Exception:
             # a part that can't say how it is still has to work, and to be seen
-            if not self._figures_fail:
+            if not self._metrics_fail:
                 log.exception("figures_failed", part=self._part)
-            self._figures_fail = True
+            self._metrics_fail = True
             return {}
-        self._figures_fail = False
-        return figures
+        self._metrics_fail = False
+        return metrics
 
     async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
         """Raises `StorageError` when the monitor is away or has not kept the records, or `StorageRefused`."""
@@ -186,10 +186,10 @@ class Reporter:
         ended: bool = False,
         records: tuple[TurnRecord, ...] = (),
     ) -> Report:
-        figures = self._read()
-        self._told = _urgent(figures)
-        return Report(self._part, self._replica, self._since, figures, calls, complete, ended, records)
+        metrics = self._read()
+        self._told = _urgent(metrics)
+        return Report(self._part, self._replica, self._since, metrics, calls, complete, ended, records)
 
 
-def _urgent(figures: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: value for name, value in figures.items() if name.startswith(URGENT)}
+def _urgent(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in metrics.items() if name.startswith(URGENT)}

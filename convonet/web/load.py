@@ -15,7 +15,7 @@ class Load:
         self._requests = 0
         self._failed = 0
 
-    def figures(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, float]:
         """Requests at work now, all so far, and those answered with a 5xx."""
         return {"at_work": self._at_work, "requests": self._requests, "failed": self._failed}
 

@@ -48,7 +48,7 @@ class ToolsReplica:
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(self._database))
-        reporter = reporting("tools", self._figures)
+        reporter = reporting("tools", self._metrics)
         self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         try:
@@ -61,11 +61,11 @@ class ToolsReplica:
             await self.database_watch.close()
             await self._database.close()
 
-    def _figures(self) -> dict[str, float]:
-        figures: dict[str, float] = {}
+    def _metrics(self) -> dict[str, float]:
+        metrics: dict[str, float] = {}
         for domain, server in self._servers.items():
-            figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
-        return figures
+            metrics |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+        return metrics
 
 
 @cache
