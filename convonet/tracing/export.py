@@ -56,10 +56,10 @@ NAMES = {
     "http_method": "http.request.method",
     "http_route": "http.route",
     "http_status": "http.response.status_code",
-    "transcript": "convonet.core.validation.transcript",
-    "answer": "convonet.core.validation.answer",
-    "arguments": "convonet.core.validation.arguments",
-    "result": "convonet.core.validation.result",
+    "transcript": "convonet.words.transcript",
+    "answer": "convonet.words.answer",
+    "arguments": "convonet.words.arguments",
+    "result": "convonet.words.result",
 }
 STATUS = "convonet.status"
 
