@@ -17,7 +17,7 @@ from convonet.agents.base import CallBackWish
 from convonet.core.errors import DomainError
 from convonet.language.numbers import digits_in
 from convonet.language.phones import normalised
-from convonet.language.spoken import answer, cleaned
+from convonet.language.sentences import answer, cleaned
 
 CALL_BACK = "hand_over.call_back"
 """Key in the memory: how far the talk about a call back is. It is for the next sentence only."""

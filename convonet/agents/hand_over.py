@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from convonet.agents.call_back import OFFER
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import cleaned
 
 NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
 

@@ -39,7 +39,7 @@ from convonet.agents.small_talk import (
 )
 from convonet.agents.steering import ASK_CALL_BACK, GO_TO
 from convonet.core.caller import AgentType
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
+from convonet.language.sentences import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
 
 CONFIDENT = 0.38
 """From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""

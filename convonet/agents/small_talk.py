@@ -9,7 +9,7 @@ from datetime import datetime
 
 from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
-from convonet.language.spoken import answer, bare, cleaned, enumerated
+from convonet.language.sentences import answer, bare, cleaned, enumerated
 
 MOST_EXAMPLES = 2
 

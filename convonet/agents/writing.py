@@ -14,7 +14,7 @@ from typing import Self
 
 from convonet.agents.base import TextDelta
 from convonet.agents.patience import Patience
-from convonet.language.spoken import gap, is_whole
+from convonet.language.sentences import gap, is_whole
 
 HOLD_S = 0.1
 """A reader does not mind words in steps of a tenth of a second, and nothing is spoken before a sentence is whole."""

@@ -16,7 +16,7 @@ from convonet.core.background import in_background
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
-from convonet.language.spoken import answer
+from convonet.language.sentences import answer
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import announce
 from convonet.sessions.conversation import Conversation

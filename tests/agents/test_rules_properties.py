@@ -14,7 +14,7 @@ from convonet.agents.skill import Outcome, Say, SkillTurn
 from convonet.core.caller import Caller
 from convonet.core.ids import DEMO_USER_ID, SessionId, TurnId
 from convonet.domains.discovery import all_domains
-from convonet.language.spoken import answer
+from convonet.language.sentences import answer
 from convonet.speech.local.phrases import Phrases
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZoneInfo("America/New_York"))

@@ -13,7 +13,7 @@ from rapidfuzz import fuzz, process
 from convonet.agents.forms.form import Form, Option, Values
 from convonet.agents.forms.memory import Focus, Question
 from convonet.language.clock import number_of
-from convonet.language.spoken import answer, bare, cleaned
+from convonet.language.sentences import answer, bare, cleaned
 
 ALIKE = 75.0
 """From here a spoken choice is one of the options: rapidfuzz's token_set_ratio."""

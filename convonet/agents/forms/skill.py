@@ -10,7 +10,7 @@ from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import cleaned
 
 LEFT = "Okay, I'll leave it."
 

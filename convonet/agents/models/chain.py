@@ -30,7 +30,7 @@ from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.health import Health, ProviderHealth
 from convonet.core.errors import AgentError
-from convonet.language.spoken import gap, is_whole
+from convonet.language.sentences import gap, is_whole
 from convonet.metrics.definitions import FALLBACKS
 from convonet.metrics.recorder import metrics
 from convonet.tracing.spans import Span, span

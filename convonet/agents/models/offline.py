@@ -24,7 +24,7 @@ from convonet.agents.models.base import (
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
 from convonet.agents.steering import STEERING
 from convonet.core.errors import AgentError
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG
+from convonet.language.sentences import MOST_CHARACTERS, TOO_LONG
 
 PROVIDER = "offline"
 MODEL = "rules"

@@ -12,7 +12,7 @@ from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Question
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
 from convonet.domains.todo.offline.words import fields_of, priority_of, target_of
-from convonet.language.spoken import answer, cleaned
+from convonet.language.sentences import answer, cleaned
 from convonet.language.when import due_of
 
 Answered = Wish | Drop | Repeat | None

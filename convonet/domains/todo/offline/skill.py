@@ -17,7 +17,7 @@ from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import cleaned
 
 _OWN_WORDS = re.compile(
     r"\b(?:(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to)\b",
