@@ -32,6 +32,7 @@ from convonet.agents.skill import SkillTurn
 from convonet.agents.toolsets import Toolsets
 from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.language.sentences import Sentence
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
@@ -129,7 +130,7 @@ class AgentService:
         await self._around.router.warm_up()
         for domain in self._of_callers:
             await self._around.toolsets.of(domain)
-            domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
+            domain.skill.claims(SkillTurn(Sentence(f"{domain.examples[0]} by december third"), self._clock()))
         self._around.models.warm_up()
         self._is_warm = self._around.toolsets.know_all()
         return self._is_warm

@@ -19,6 +19,7 @@ from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
+from convonet.language.sentences import Sentence
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
@@ -57,7 +58,7 @@ class HandingOverAgent:
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
         talk = talk_of(request.memory.get(CALL_BACK, ""))
-        answered = reply(request.transcript, talk, "US") if talk else None
+        answered = reply(Sentence(request.transcript), talk, "US") if talk else None
         if answered:
             text = answered.text
         yield TextDelta(text)
