@@ -64,7 +64,7 @@ def _sign_of_life(pool: ReplicaPool) -> Callable[[], Awaitable[str]]:
     """Of any replica: one that hangs, or whose machine has vanished, does not count while another one answers."""
 
     async def look() -> str:
-        if await pool.answers():
+        if await pool.is_answering():
             return OK
         return "starting" if pool.choose() is None else "no answer"
 

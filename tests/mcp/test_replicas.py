@@ -15,8 +15,8 @@ from convonet.core.errors import ToolsUnavailable
 from convonet.mcp.client import AWAY, SLOW, ToolBox
 from convonet.mcp.replicas import ToolReplicas
 from convonet.mcp.requests import ToolRequests
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Patience
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.domains.conftest import ALICE, SECRET
@@ -24,7 +24,13 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.servers import require_tool
 from tests.mcp.conftest import OddServer
 
-QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.4, retry=0.02, max_retry=0.05, refresh=0.1)
+QUICK = PoolDelays(
+    silence=SilenceTimeouts(0.1, 0.1),
+    replacement_timeout_s=0.4,
+    retry_s=0.02,
+    max_retry_s=0.05,
+    refresh_s=0.1,
+)
 CALLERS = 8
 
 
