@@ -36,7 +36,7 @@ from convonet.language.sentences import Sentence
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
-from convonet.mcp.streamable_http import named_tool_servers
+from convonet.mcp.streamable_http import external_tool_servers
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
@@ -66,7 +66,7 @@ class AgentService:
             chosen_models(settings, skills) if models is None else models,
             Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
         )
-        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._around = Surroundings(
             everything,
             Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region),

@@ -26,7 +26,7 @@ from convonet.speech.requests import (
     to_transcript,
     transcribe_params,
 )
-from convonet.tracing.carried import carried
+from convonet.tracing.propagation import outgoing_trace
 
 
 class SpeechReplicas:
@@ -67,7 +67,7 @@ class SpeechReplicas:
 
     async def _ask(self, method: str, params: Message) -> Message:
         try:
-            return await call_any_replica(self.pool, method, {**params, "along": carried()})
+            return await call_any_replica(self.pool, method, {**params, "along": outgoing_trace()})
         except RpcError as error:
             raise to_error(error) from None
         except NoReplica as error:

@@ -7,7 +7,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 
 from convonet.auth.tokens import mint_caller_token
-from convonet.mcp.client import SLOW, ToolBox
+from convonet.mcp.client import TIMED_OUT, ToolBox
 from convonet.mcp.requests import CALLER_TOKEN, SERVER, ToolRequests
 from convonet.rpc.replica import Replica, SilenceTimeouts
 from convonet.rpc.server import RpcServer
@@ -66,7 +66,7 @@ async def test_what_would_be_done_too_late_is_not_done(server):
     async with on_own_port(server) as servers:
         box = ToolBox(servers, timeout_s=0.3)
         answer = await box.call("odd", "wait", {"seconds": 30}, claims=ALICE, idempotency_key="k")
-        assert (answer.ok, answer.text) == (False, SLOW)
+        assert (answer.ok, answer.text) == (False, TIMED_OUT)
         async with asyncio.timeout(5):
             await server.given_up.wait()
         await box.close()

@@ -34,7 +34,7 @@ from convonet.domains.crm.models import Patient
 from convonet.domains.crm.rules import appointment_start, require_birthdate
 from convonet.language.phones import normalize
 from convonet.storage.database import Database
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 from convonet.web.service_token import ServiceToken
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -48,7 +48,7 @@ def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US"
     """The API. Answers are kept in `database`; `region` is the country of phone numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
-        responses=documented(401, 404, 409, 413, 422, 503),
+        responses=refusal_responses(401, 404, 409, 413, 422, 503),
         dependencies=[Security(bearer), Depends(token.require)],
     )
     desk = _Desk(crm, Answers(database), region)

@@ -36,7 +36,7 @@ from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
 from convonet.language.phones import normalize
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
 NO_PATIENT = "I can't find that patient among yours."
 NO_CASE = "I can't find that case for this patient."
@@ -192,7 +192,7 @@ class CrmService:
                 OwnerRepository(session, self._crm.name).bind(bind, owner.user_id)
             return result.model_dump(mode="json")
 
-        return type(result).model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return type(result).model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
 
 def _proven(contact: Contact, person: Person) -> bool:
