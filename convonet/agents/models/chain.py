@@ -30,7 +30,7 @@ from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.health import Health, ProviderHealth
 from convonet.core.errors import AgentError
-from convonet.language.spoken import gap, is_whole
+from convonet.language.sentences import ends_sentence, missing_space
 from convonet.metrics.definitions import FALLBACKS
 from convonet.metrics.recorder import metrics
 from convonet.tracing.spans import Span, span
@@ -169,8 +169,8 @@ class _Link:
     async def think(self, request: ModelRequest, said: str) -> AsyncGenerator[str | Thought | Failure, None]:
         """Words, and at the end the thought or the failure; `said` is what other models had said before they failed."""
         answer, before, asked = Gathering(), said, self.health.asked()
-        if said and not self.is_hosted and not is_whole(said):
-            before += (bridge := gap(said, START_OVER) + START_OVER)
+        if said and not self.is_hosted and not ends_sentence(said):
+            before += (bridge := missing_space(said, START_OVER) + START_OVER)
             yield bridge
         failure: Failure | None = None
         with self._traced() as asking:
@@ -179,7 +179,7 @@ class _Link:
                     async for part in parts:
                         if isinstance(part, TextPart):
                             if not answer.text:
-                                before += (space := gap(before, part.text))
+                                before += (space := missing_space(before, part.text))
                                 yield space
                             yield part.text
                         answer.add(part)
