@@ -125,10 +125,10 @@ class SessionRegistry:
         session.conversation.choose(preferences)
         return session
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How this replica is doing."""
         return {
-            **self._admission.metrics(),
+            **self._admission.gauges(),
             "sessions": len(self._sessions),
             "capacity": self._settings.sessions_per_host,
             "refusals": self._refused,

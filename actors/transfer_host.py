@@ -248,7 +248,7 @@ class TransferHost:
             await self._lose_office()
             raise
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """Callers who wait by department, hand-overs by state, desks by state, and how many talk."""
         switchboard = self._office.switchboard
         counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)

@@ -2,7 +2,7 @@
 
 .venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
-With `parts` it plays the product's other replicas, which have only metrics to report. With `untold` all is the same and
+With `parts` it plays the product's other replicas, which have only gauges to report. With `untold` all is the same and
 nobody is told: what it costs by itself.
 """
 
@@ -131,8 +131,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     calls = LiveCalls(name)
     watch, record = _ignore, _ignore
     if is_told:
-        metrics = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-        reporter = Reporter("voice", name, remote_monitor(), lambda: {**metrics, **calls.metrics()}, calls)
+        gauges = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
+        reporter = Reporter("voice", name, remote_monitor(), lambda: {**gauges, **calls.gauges()}, calls)
         watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
     async with asyncio.TaskGroup() as group:
@@ -143,8 +143,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
 async def part(name: str, *, is_told: bool) -> None:
     """One replica that holds no calls."""
     if is_told:
-        metrics = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
-        Reporter("speech", name, remote_monitor(), lambda: metrics).start()
+        gauges = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
+        Reporter("speech", name, remote_monitor(), lambda: gauges).start()
     await asyncio.Event().wait()
 
 

@@ -183,10 +183,10 @@ class Admission:
         """Whether a new caller would be let in."""
         return not self._reason_against(returning=False)
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How full it is."""
-        metrics = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
-        return {**metrics, "room": self.has_room}
+        gauges = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+        return {**gauges, "room": self.has_room}
 
     # -- the decision
 

@@ -84,7 +84,7 @@ class LiveCalls:
     def has_news(self) -> bool:
         return bool(self._changed)
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How they are doing."""
         return {"turns_in_flight": sum(call.in_turn for call in self._calls.values())}
 

@@ -39,7 +39,7 @@ URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
 
 LAST_CHANCE_S = 1.0
 
-ReadMetrics = Callable[[], Mapping[str, float]]
+ReadGauges = Callable[[], Mapping[str, float]]
 """A part's own figures by name; counts only grow."""
 
 
@@ -59,7 +59,7 @@ class Reporter:
         part: PartName,
         replica: str,
         monitor: MonitorPort,
-        read_metrics: ReadMetrics,
+        read_gauges: ReadGauges,
         calls: LiveCalls | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -67,7 +67,7 @@ class Reporter:
         self._part = part
         self._replica = replica
         self._monitor = monitor
-        self._read_metrics = read_metrics
+        self._read_gauges = read_gauges
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
@@ -75,7 +75,7 @@ class Reporter:
         """How many other processes would take a new caller, as the monitor has said last."""
         self._told_at = 0.0
         self._told: Mapping[str, float] = {}
-        self._metrics_fail = False
+        self._gauges_fail = False
         self._telling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._records: RecordQueue | None = None
@@ -138,15 +138,15 @@ class Reporter:
 
     def _read(self) -> Mapping[str, float]:
         try:
-            metrics = self._read_metrics()
+            gauges = self._read_gauges()
         except Exception:
             # a part that can't say how it is still has to work, and to be seen
-            if not self._metrics_fail:
+            if not self._gauges_fail:
                 log.exception("figures_failed", part=self._part)
-            self._metrics_fail = True
+            self._gauges_fail = True
             return {}
-        self._metrics_fail = False
-        return metrics
+        self._gauges_fail = False
+        return gauges
 
     async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
         """Raises `StorageError` when the monitor is away or has not kept the records, or `StorageRefused`."""
@@ -186,10 +186,10 @@ class Reporter:
         ended: bool = False,
         records: tuple[TurnRecord, ...] = (),
     ) -> Report:
-        metrics = self._read()
-        self._told = _urgent(metrics)
-        return Report(self._part, self._replica, self._since, metrics, calls, complete, ended, records)
+        gauges = self._read()
+        self._told = _urgent(gauges)
+        return Report(self._part, self._replica, self._since, gauges, calls, complete, ended, records)
 
 
-def _urgent(metrics: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: value for name, value in metrics.items() if name.startswith(URGENT)}
+def _urgent(gauges: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in gauges.items() if name.startswith(URGENT)}

@@ -41,7 +41,7 @@ class AgentReplica:
         self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
         self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.database_url)
-        self._reporter = reporting("agent", self._metrics)
+        self._reporter = reporting("agent", self._gauges)
         self._records = TurnRecords(settings, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
@@ -54,8 +54,8 @@ class AgentReplica:
         token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
 
-    def _metrics(self) -> dict[str, float]:
-        return {**self.agent.metrics(), **self._records.metrics()}
+    def _gauges(self) -> dict[str, float]:
+        return {**self.agent.gauges(), **self._records.gauges()}
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:

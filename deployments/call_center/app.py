@@ -54,7 +54,7 @@ class CallCenter:
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        self._reporter = reporting("call_center", host.metrics)
+        self._reporter = reporting("call_center", host.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()

@@ -38,7 +38,7 @@ class CrmIntegration:
     async def __init__(self) -> None:  # type: ignore[misc]
         from deployments.reporting import reporting
 
-        self._reporter = reporting("crm", load().metrics)
+        self._reporter = reporting("crm", load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         from deployments.crm.parts import database_watch

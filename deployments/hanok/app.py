@@ -38,7 +38,7 @@ class Hanok:
     async def __init__(self) -> None:  # type: ignore[misc]
         from deployments.reporting import reporting
 
-        self._reporter = reporting("hanok", load().metrics)
+        self._reporter = reporting("hanok", load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         from deployments.hanok.parts import database_watch

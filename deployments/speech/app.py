@@ -32,7 +32,7 @@ class Speech:
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
-        self._reporter = reporting("speech", self._speech.metrics)
+        self._reporter = reporting("speech", self._speech.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
@@ -55,8 +55,8 @@ class Speech:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: work comes by its own port, which Serve does not see."""
-        metrics = self._speech.metrics()
-        return {WORK: metrics["hearing"] + metrics["speaking"]}
+        gauges = self._speech.gauges()
+        return {WORK: gauges["hearing"] + gauges["speaking"]}
 
 
 def build(args: dict[str, str]) -> Application:

@@ -48,7 +48,7 @@ class ToolsReplica:
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
         tidying = asyncio.create_task(_tidy(self._database))
-        reporter = reporting("tools", self._metrics)
+        reporter = reporting("tools", self._gauges)
         self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         try:
@@ -61,11 +61,11 @@ class ToolsReplica:
             await self.database_watch.close()
             await self._database.close()
 
-    def _metrics(self) -> dict[str, float]:
-        metrics: dict[str, float] = {}
+    def _gauges(self) -> dict[str, float]:
+        gauges: dict[str, float] = {}
         for domain, server in self._servers.items():
-            metrics |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
-        return metrics
+            gauges |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+        return gauges
 
 
 @cache

@@ -66,7 +66,7 @@ class Voice:
         """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""
         from deployments.voice.replica import voice_replica
 
-        return {SESSIONS: voice_replica().sessions.metrics()["sessions"]}
+        return {SESSIONS: voice_replica().sessions.gauges()["sessions"]}
 
 
 def build(args: dict[str, str]) -> Application:

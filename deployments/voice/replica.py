@@ -52,7 +52,7 @@ class VoiceReplica:
         self._tools = tool_pool()
         self.cluster = Cluster(cluster_id(), serving_store(settings))
         self._calls = LiveCalls(replica_name())
-        self._reporter = reporting("voice", self.metrics, self._calls)
+        self._reporter = reporting("voice", self.gauges, self._calls)
         self._records = TurnRecords(settings, self._reporter)
         self._agent = remote_agent()
         checkpoints = checkpoint_store(settings)
@@ -93,17 +93,17 @@ class VoiceReplica:
         )
         begin_session_counters(settings)
         watch = measure("voice")
-        watch.gauge(SESSIONS, lambda: {"": self.sessions.metrics()["sessions"]})
+        watch.gauge(SESSIONS, lambda: {"": self.sessions.gauges()["sessions"]})
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How this replica is doing, for the monitor."""
-        metrics = self.sessions.metrics()
+        gauges = self.sessions.gauges()
         return {
-            **metrics,
-            "room": bool(metrics["room"]) and not self.is_closed(),
-            **self._calls.metrics(),
-            **self._records.metrics(),
+            **gauges,
+            "room": bool(gauges["room"]) and not self.is_closed(),
+            **self._calls.gauges(),
+            **self._records.gauges(),
         }
 
     async def start(self) -> None:

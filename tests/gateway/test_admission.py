@@ -86,7 +86,7 @@ async def building(*args, **kwargs):
 async def test_a_caller_comes_in_where_nobody_is():
     async with building() as b:
         assert b.call()
-        assert b.admission.metrics() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
+        assert b.admission.gauges() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
 
 
 @virtual_time
@@ -97,7 +97,7 @@ async def test_a_late_loop_closes_the_door_for_new_callers_within_seconds():
         late = 0.030
         await asyncio.sleep(3)
         assert not b.call()
-        assert b.admission.metrics()["closed"]
+        assert b.admission.gauges()["closed"]
 
 
 @virtual_time
@@ -165,7 +165,7 @@ async def test_the_door_does_not_flap():
         for share in (0.9, 0.98, 1.1, 0.95, 1.05, 0.9, 0.75, 0.9, 0.6, 0.75, 0.9, 0.75):
             late = share * LIMITS.loop_lag_s
             await asyncio.sleep(15)
-            changes.append((share, b.admission.metrics()["closed"]))
+            changes.append((share, b.admission.gauges()["closed"]))
         closed = [share for share, is_closed in changes if is_closed]
         assert closed == [1.1, 0.95, 1.05, 0.9, 0.75, 0.9]
 
@@ -270,7 +270,7 @@ async def test_a_caller_who_did_not_get_in_after_all_makes_room():
         for _ in range(3 * LIMITS.new_callers):
             assert b.call()
             b.leave()
-        assert b.admission.metrics()["sessions"] == 0
+        assert b.admission.gauges()["sessions"] == 0
 
 
 @virtual_time
@@ -280,7 +280,7 @@ async def test_a_place_that_is_given_back_twice_was_one_place():
         b.call()
         b.places[0].release()
         b.places[0].release()
-        assert b.admission.metrics()["sessions"] == 1
+        assert b.admission.gauges()["sessions"] == 1
 
 
 @virtual_time

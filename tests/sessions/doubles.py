@@ -165,7 +165,7 @@ class Replica:
     @property
     def sessions(self):
         """How many live here."""
-        return self.registry.metrics()["sessions"]
+        return self.registry.gauges()["sessions"]
 
     def session(self, session_id):
         return self.registry._sessions[session_id]

@@ -70,7 +70,7 @@ class LocalSpeech:
             if worker.start_error is not None:
                 raise SpeechUnavailable(worker.start_error)
 
-    def metrics(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """What is heard and spoken now, what was so far, and what was refused."""
         return {
             "hearing": self._utterances,
