@@ -14,11 +14,11 @@ Each process asks the store once a second, and at once when it has a client whil
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
 from convonet.storage.serving import Role, ServingStore
 
@@ -37,7 +37,7 @@ class Cluster:
         self._role = Role.SERVING
         self._has_client = False
         self._listeners: list[Callable[[Role], None]] = []
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._store_is_down = False
 
     @property
@@ -60,13 +60,11 @@ class Cluster:
             return
         await self._look(takes_if_free=True)
         # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        self._watching = asyncio.create_task(self._watch(), context=contextvars.Context())
+        self._tasks.spawn(self._watch(), own_context=True)
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
 
     async def client_came(self) -> bool:
         """A client from outside has come; returns whether this cluster serves it."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
@@ -54,11 +55,11 @@ class Lease:
         self._on_claimed = on_claimed
         self._confirmed_at = asyncio.get_running_loop().time()
         self._unknown_until = 0.0
-        self._saving: asyncio.Task[None] | None = None
+        self._is_saving = False
         self._changed = False
         self._unsaved = False
         self._is_over = False
-        self._acting: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.is_claimed = False
 
     # -- keeping the checkpoint current
@@ -66,12 +67,13 @@ class Lease:
     def save(self) -> None:
         """Save the checkpoint in the background; changes that come while it is being saved are saved after it."""
         self._changed = True
-        if self._saving is None and not self.is_claimed and not self._is_over:
-            self._saving = asyncio.create_task(self._save_all())
+        if not self._is_saving and not self.is_claimed and not self._is_over:
+            self._is_saving = True
+            self._tasks.spawn(self._save_all())
 
     async def settle(self) -> None:
         """Wait until all that was to be saved or done is."""
-        await asyncio.gather(*self._acting, *([self._saving] if self._saving else []), return_exceptions=True)
+        await self._tasks.wait_all()
 
     async def _save_all(self) -> None:
         try:
@@ -83,7 +85,7 @@ class Lease:
             # the top of a task whose result nobody reads
             log.exception("checkpoint_crashed", session_id=self.session_id)
         finally:
-            self._saving = None
+            self._is_saving = False
 
     async def _save_once(self) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -165,9 +167,7 @@ class Lease:
         if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRM_AFTER_S:
             act()
         else:
-            task = asyncio.create_task(self._confirm_and(act))
-            self._acting.add(task)
-            task.add_done_callback(self._acting.discard)
+            self._tasks.spawn(self._confirm_and(act))
 
     async def _confirm_and(self, act: Callable[[], None]) -> None:
         with contextlib.suppress(Fenced):

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 
 QUIET_S = 0.4
 """A silence is so long: less is the breath between an answer and what the caller says to it."""
@@ -52,7 +52,7 @@ class Mover:
         self._deadline = 0.0
         self._with_talks = False
         self._moved: asyncio.Future[None] | None = None
-        self._waiting: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
 
     @property
     def is_pending(self) -> bool:
@@ -74,7 +74,7 @@ class Mover:
         if self._moved is None:
             self._moved = loop.create_future()
             self._deadline, self._with_talks = deadline, with_talks
-            self._waiting = in_background(self._wait_and_ask(), own_context=True)
+            self._tasks.spawn(self._wait_and_ask(), own_context=True)
         else:
             self._deadline = min(self._deadline, deadline)
             self._with_talks = self._with_talks or with_talks
@@ -82,9 +82,8 @@ class Mover:
 
     def over(self) -> None:
         """The caller's socket has gone, another one is attached, or the session has ended."""
-        moved, waiting, self._moved, self._waiting = self._moved, self._waiting, None, None
-        if waiting is not None:
-            waiting.cancel()
+        moved, self._moved = self._moved, None
+        self._tasks.cancel_all()
         if moved is not None and not moved.done():
             moved.set_result(None)
 

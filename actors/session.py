@@ -32,7 +32,7 @@ import structlog
 from actors.lease import Lease
 from actors.lifetime import Lifetimes, Patience
 from actors.mover import Activity, Mover
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
 from convonet.core.hand_over import HandOverState
 from convonet.gateway.recording import Recording
@@ -158,7 +158,7 @@ class SessionActor:
         self._waiting: deque[AnyUtterance] = deque()
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
-        self._speaking: asyncio.Task[None] | None = None
+        self._announcing = BackgroundTasks()
         self._attached = 0
         """Sockets: two while one takes over from the other."""
         self.lease = Lease(
@@ -380,7 +380,7 @@ class SessionActor:
 
     def _speak(self, work: Coroutine[None, None, None]) -> None:
         """Say something beside the turns; a cancel stops it too."""
-        self._speaking = in_background(work)
+        self._announcing.spawn(work)
 
     def _turn_over(self, task: asyncio.Task[TurnOutcome | None]) -> None:
         utterance, self._turn, self._current = self._current, None, None
@@ -401,8 +401,7 @@ class SessionActor:
         cancelled = self.conversation.turn_id_of(self._current.utterance_id) if self._current else None
         self._emit(PlaybackStop(turn_id=cancelled))
         self._waiting.clear()
-        for task in self._children():
-            task.cancel()
+        self._cancel_children()
 
     def _transfer_news(self, view: TransferView) -> None:
         self._tell(HumanTalk(tuple(view.said)))
@@ -420,7 +419,7 @@ class SessionActor:
             return Activity.SPEAKING
         if self.conversation.transfer is not None:
             return Activity.WAITING_FOR_HUMAN
-        return Activity.SPEAKING if self._children() or self._playout.still_sounds else Activity.SILENT
+        return Activity.SPEAKING if self._announcing or self._playout.still_sounds else Activity.SILENT
 
     # -- what leaves
 
@@ -466,17 +465,21 @@ class SessionActor:
     async def _close(self) -> None:
         self.state = SessionState.ENDED
         self._mover.over()
-        children = [*self._children(), *self._human.stop()]
-        for task in children:
-            task.cancel()
-        await asyncio.gather(*children, return_exceptions=True)
+        self._human.stop()
+        self._cancel_children()
+        if self._turn is not None:
+            await asyncio.wait([self._turn])
+        await self._announcing.wait_all()
         await self.lease.settle()
         self._outbox.close()
         self._tell(CallOver())
         self._on_end(self)
+        await self._human.wait_finished()
 
-    def _children(self) -> list[asyncio.Task[TurnOutcome | None] | asyncio.Task[None]]:
-        return [task for task in (self._turn, self._speaking) if task is not None and not task.done()]
+    def _cancel_children(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+        self._announcing.cancel_all()
 
 
 async def _then_none(work: Coroutine[None, None, None]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from actors.session import SessionActor
 from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
+from convonet.core.background import BackgroundTasks
 from convonet.core.caller import Caller
 from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
 from convonet.core.ids import SessionId, new_session_id
@@ -69,27 +69,21 @@ class SessionRegistry:
         self._admission = admission
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
-        self._lives: set[asyncio.Task[None]] = set()
+        self._lives = BackgroundTasks()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
         """Held by those who resume the session now."""
-        self._housekeeping: list[asyncio.Task[None]] = []
+        self._housekeeping = BackgroundTasks()
         self._store_is_down = False
         self._refused = 0
 
     def start(self) -> None:
         """Begin to confirm sessions and to end abandoned ones."""
-        # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        context = contextvars.Context()
-        self._housekeeping = [
-            asyncio.create_task(self._confirm_for_ever(), context=context),
-            asyncio.create_task(self._sweep_for_ever(), context=context),
-        ]
+        self._housekeeping.spawn(self._confirm_for_ever(), own_context=True)
+        self._housekeeping.spawn(self._sweep_for_ever(), own_context=True)
 
     async def stop(self) -> None:
         """Stop both. The sessions live on as their checkpoints."""
-        for task in self._housekeeping:
-            task.cancel()
-        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        await self._housekeeping.cancel_and_wait()
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
         """See `Sessions.open`."""
@@ -195,11 +189,8 @@ class SessionRegistry:
             on_end=self._forget,
         )
         self._sessions[conversation.session_id] = session
-        # not in the context of the socket that it came with: Serve cancels what a cancelled request has called in turn,
-        # and a session lives on when its socket is lost
-        life = asyncio.create_task(session.run(), context=contextvars.Context())
-        self._lives.add(life)
-        life.add_done_callback(self._lives.discard)
+        # a session lives on when its socket is lost, so it must not run in the context of that request
+        life = self._lives.spawn(session.run(), own_context=True)
         life.add_done_callback(lambda _: place.release())
         return session
 

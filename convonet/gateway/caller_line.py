@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.gateway.ports import ClientGone, ClientSocket
 from convonet.protocol.frames import FrameHeader, SoundKind
 from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
@@ -28,16 +29,17 @@ class CallerLine:
         self._socket = socket
         self._header = _HEADER if with_headers else b""
         self._audio: CallerAudio | None = None
-        self._task = asyncio.create_task(self._run())
+        self._tasks = BackgroundTasks()
+        self._tasks.spawn(self._run())
 
     def send(self, pcm: bytes) -> None:
         """What the caller says: PCM16, 16 kHz; dropped while there is no connection."""
         if self._audio is not None and len(pcm) <= MOST_FRAME_BYTES and len(pcm) % 2 == 0:
             self._audio.send(pcm)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End it."""
-        self._task.cancel()
+        await self._tasks.cancel_and_wait()
 
     async def _run(self) -> None:
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from convonet.auth.tokens import read_resume_token
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
 from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
@@ -115,11 +115,11 @@ class CallerConnection:
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
-        self._sending: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._line: CallerLine | None = None
         self._acknowledged = 0
         self._end_of_life: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.Task[None] | None = None
+        self._is_leaving = False
 
     async def run(self) -> None:
         """Serve the client until either side closes."""
@@ -151,8 +151,9 @@ class CallerConnection:
             await asyncio.shield(self._session.move(within_s, with_talks=with_talks))
 
     async def _send_away(self) -> None:
-        if self._leaving is None:
-            self._leaving = in_background(self._close_after_grace(), own_context=True)
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._tasks.spawn(self._close_after_grace(), own_context=True)
             with contextlib.suppress(ClientGone):
                 await self._send(Reconnect())
 
@@ -317,7 +318,7 @@ class CallerConnection:
         self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
-        self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
+        self._tasks.spawn(self._send_all(session, message.last_seq or 0 if resumed else 0))
 
     async def _open(self, message: Authenticate) -> CallerSession:
         credentials = Credentials(message.pin or "", self._address, self._connection_id)
@@ -355,7 +356,7 @@ class CallerConnection:
             case Sound(frame=frame):
                 await self._socket.send_sound(frame)
             case LineChanged(line=line):
-                self._change_line(line)
+                await self._change_line(line)
             case ConnectAnew():
                 await self._send_away()
             case Ended():
@@ -379,24 +380,19 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    def _change_line(self, address: LineAddress | None) -> None:
+    async def _change_line(self, address: LineAddress | None) -> None:
         """The caller is connected with a human, with another line of theirs, or with nobody any more."""
         if self._line is not None:
-            self._line.close()
+            await self._line.close()
             self._line = None
         if address is not None:
             self._line = CallerLine(address, self._socket, with_headers=self._streams)
 
     async def _detach(self) -> None:
-        self._change_line(None)
+        await self._change_line(None)
         if self._end_of_life is not None:
             self._end_of_life.cancel()
-        if self._leaving is not None:
-            self._leaving.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
+        await self._tasks.cancel_and_wait()
 
 
 def _in_words(wanted: TransferRequest) -> str:

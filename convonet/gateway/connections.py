@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.gateway.connection import RECONNECT_GRACE_S, CallerConnection
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,8 @@ class Connections:
         """`has_lines` tells whether a telephone line of a talk with a human ends in this process."""
         self._has_lines = has_lines
         self._connections: set[CallerConnection] = set()
-        self._moving: dict[CallerConnection, asyncio.Task[None]] = {}
+        self._leaving: set[CallerConnection] = set()
+        self._tasks = BackgroundTasks()
         self._is_hurried = False
         self.is_closed = False
         """Whether whoever comes is sent elsewhere."""
@@ -56,16 +57,17 @@ class Connections:
             yield
         finally:
             self._connections.discard(connection)
-            self._moving.pop(connection, None)
+            self._leaving.discard(connection)
 
     def leave_proxy(self, address: str, within_s: float) -> None:
         """HAProxy of the node with this address is to end: whoever has come through it connects anew.
 
         At their next silence, after so many seconds in any case. May be called again and again.
         """
-        for connection in self._connections - self._moving.keys():
+        for connection in self._connections - self._leaving:
             if connection.proxy == address:
-                self._moving[connection] = in_background(connection.move(within_s, with_talks=True), own_context=True)
+                self._leaving.add(connection)
+                self._tasks.spawn(connection.move(within_s, with_talks=True), own_context=True)
 
     async def move(self, within_s: float, *, before: float = math.inf, with_talks: bool = False) -> Moved:
         """Let each client connect anew at its next silence, after so many seconds in any case.
@@ -73,7 +75,7 @@ class Connections:
         Those who connected after `before` (Unix time) are left alone: another replica may just have sent them here.
         """
         asked = [connection for connection in self._connections if connection.connected_at < before]
-        moving = [asyncio.create_task(connection.move(within_s, with_talks=with_talks)) for connection in asked]
+        moving = [self._tasks.spawn(connection.move(within_s, with_talks=with_talks)) for connection in asked]
         if not moving:
             return Moved(0, 0)
         _, late = await asyncio.wait(moving, timeout=within_s + RECONNECT_GRACE_S + LATE_S)
@@ -81,13 +83,13 @@ class Connections:
             task.cancel()
         return Moved(len(moving) - len(late), len(late))
 
-    def leave_when_replaced(self, within_s: float) -> asyncio.Task[None]:
+    def leave_when_replaced(self, within_s: float) -> None:
         """Another cluster serves: send on whoever comes, and whoever is here when they fall silent.
 
         Whoever talks with a human is moved when that is over, however long it takes.
         """
         self.is_closed = True
-        return asyncio.create_task(self._move_and_tell(within_s, with_talks=False))
+        self._tasks.spawn(self._move_and_log(within_s, with_talks=False))
 
     async def leave(self, within_s: float) -> None:
         """This process is to stop: the same within that time, and wait until nobody is left.
@@ -96,10 +98,9 @@ class Connections:
         """
         self.is_closed = True
         within_s = HURRY_S if self._is_hurried else within_s
-        moving = asyncio.create_task(self._move_and_tell(max(0.0, within_s - RECONNECT_GRACE_S), with_talks=True))
         try:
             async with asyncio.timeout(within_s):
-                await moving
+                await self._move_and_log(max(0.0, within_s - RECONNECT_GRACE_S), with_talks=True)
                 while self._connections or self._has_lines():  # noqa: ASYNC110 -- two counts that many change
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
@@ -109,6 +110,6 @@ class Connections:
         """All of the product stops: nobody can be moved anywhere, so nobody waits for a silence."""
         self._is_hurried = True
 
-    async def _move_and_tell(self, within_s: float, *, with_talks: bool) -> None:
+    async def _move_and_log(self, within_s: float, *, with_talks: bool) -> None:
         moved = await self.move(within_s, with_talks=with_talks)
         log.info("callers_moved", moved=moved.moved, stayed=moved.stayed)

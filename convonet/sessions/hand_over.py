@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from convonet.agents.base import Final
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
@@ -65,9 +65,10 @@ class HandOver:
         self._post = post
         self._confirm = confirm
         self._is_moving = is_moving
-        self._following: asyncio.Task[None] | None = None
-        self._aside: set[asyncio.Task[None]] = set()
+        self._following = BackgroundTasks()
+        self._aside = BackgroundTasks()
         self._missing: asyncio.Task[None] | None = None
+        self._has_hung_up = False
         self.line = LineChanged(None)
         """Where the human's audio is, for a socket that attaches."""
         self.told: TransferStatus | None = None
@@ -134,10 +135,7 @@ class HandOver:
 
     def hang_up(self) -> None:
         """The caller has hung up: the session ends now, and nobody gives the news to `news` any more."""
-        if self._conversation.transfer is not None and self._following is not None:
-            self._post = self._record_if_over
-            self._keep(self._following)
-            self._following = None
+        self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
     def caller_is_gone(self) -> None:
@@ -152,9 +150,16 @@ class HandOver:
         if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
             self._begin_or_follow(ongoing)
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> None:
         """The session is over here; the hand-over may go on with another copy of it."""
-        return [task for task in (self._following, self._missing) if task is not None]
+        self._do_not_miss_caller()
+        if not self._has_hung_up:
+            self._following.cancel_all()
+
+    async def wait_finished(self) -> None:
+        """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
+        await self._following.wait_all()
+        await self._aside.wait_all()
 
     def _record_if_over(self, view: TransferView) -> bool:
         """Write the record of a hand-over that is over; returns whether it is."""
@@ -168,7 +173,7 @@ class HandOver:
 
     def _is_held_back(self, ongoing: OngoingTransfer) -> bool:
         """Whether it was to begin when the caller was about to be moved: nobody but this session knows of it."""
-        return not ongoing.is_begun and (self._following is None or self._following.done())
+        return not ongoing.is_begun and not self._following
 
     def _do_not_miss_caller(self) -> None:
         if self._missing is not None:
@@ -180,7 +185,7 @@ class HandOver:
     def _begin_or_follow(self, ongoing: OngoingTransfer) -> None:
         if not ongoing.is_begun:
             self._emit(initiated(ongoing))
-        self._following = in_background(self._follow_to_its_end(ongoing))
+        self._following.spawn(self._follow_to_its_end(ongoing))
 
     async def _follow_to_its_end(self, ongoing: OngoingTransfer) -> None:
         delays = iter(ASK_AGAIN_S)
@@ -242,12 +247,7 @@ class HandOver:
         self._start(announce(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        return self._keep(in_background(work, own_context=True))
-
-    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-        return task
+        return self._aside.spawn(work, own_context=True)
 
 
 def _lost(ongoing: OngoingTransfer) -> TransferView:

@@ -6,7 +6,6 @@ most. A caller whose replica is lost finds their session again on another one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -16,6 +15,7 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import CapacityError, ErrorCode
 from convonet.core.health import can_serve
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
@@ -53,7 +53,6 @@ class Gateway:
         self.lines = CallerPort()
         self.connections = Connections(has_lines=lambda: self.lines.has_lines)
         self._replica = replica
-        self._leaving: asyncio.Task[None] | None = None
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
@@ -94,7 +93,7 @@ class Gateway:
 
     def _cluster_changed(self, role: Role) -> None:
         if role is Role.REPLACED:
-            self._leaving = self.connections.leave_when_replaced(REPLACED_WITHIN_S)
+            self.connections.leave_when_replaced(REPLACED_WITHIN_S)
 
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
@@ -124,9 +123,10 @@ def gateway_http() -> FastAPI:
         await replica.start()
         when_stopped(gateway().connections.leave)
         leave_alone_what_is_there()
-        draining = watch_draining_nodes(gateway().connections.leave_proxy)
+        tasks = BackgroundTasks()
+        tasks.spawn(watch_draining_nodes(gateway().connections.leave_proxy), own_context=True)
         yield
-        draining.cancel()
+        await tasks.cancel_and_wait()
         await replica.close()
         await callers.stop()
 

@@ -240,8 +240,8 @@ class World:
         """As `kill -9`: no session of it does anything any more, and its sockets break."""
         del self.replicas[replica.name]
         replica.is_dead = True
-        for task in (*replica.registry._lives, *replica.registry._housekeeping):
-            task.cancel()
+        replica.registry._lives.cancel_all()
+        replica.registry._housekeeping.cancel_all()
         for client in tuple(replica.connections):
             client.lose()
 
@@ -306,14 +306,11 @@ class World:
         for replica in self.replicas.values():
             if not replica.sessions:
                 await replica.registry.stop()
-                replica.registry._housekeeping = []
 
     async def end(self):
         """Let every session end, so that no task is left."""
         for replica in self.replicas.values():
-            for life in tuple(replica.registry._lives):
-                life.cancel()
-            await asyncio.gather(*replica.registry._lives, return_exceptions=True)
+            await replica.registry._lives.cancel_and_wait()
             await replica.registry.stop()
 
 

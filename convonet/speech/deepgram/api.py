@@ -24,6 +24,7 @@ import structlog
 from deepgram.environment import DeepgramClientEnvironment
 from yarl import URL
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import SpeechUnavailable
 
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class DeepgramApi:
         self._base_url = URL(base_url or DeepgramClientEnvironment.PRODUCTION.base)
         self._headers = {"Authorization": f"Token {key}"}
         self._session: aiohttp.ClientSession | None = None
-        self._warming: asyncio.Task[None] | None = None
+        self._warming = BackgroundTasks()
         self._used_at = float("-inf")
 
     def url(self, path: str, query: dict[str, str]) -> URL:
@@ -83,9 +84,7 @@ class DeepgramApi:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        await self._warming.cancel_and_wait()
         if self._session is not None:
             await self._session.close()
 
@@ -106,8 +105,8 @@ class DeepgramApi:
         Between a caller's turns connections may be closed for having been idle, and TLS costs two ways to the vendor.
         """
         is_open = time.monotonic() - self._used_at < KEEP_ALIVE_S / 2
-        if not is_open and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self.warm())
+        if not is_open and not self._warming:
+            self._warming.spawn(self.warm())
 
     async def post(
         self,

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import SpeechUnavailable
 from convonet.speech.deepgram.api import Refusal
 from convonet.speech.deepgram.speak_socket import SpeakSocket
@@ -58,8 +59,8 @@ class SpeakSockets:
         self._idle: deque[tuple[float, SpeakSocket]] = deque()
         """Since when; the one that was used last is last, and is taken first, so that those not needed grow old."""
         self._lent: set[SpeakSocket] = set()
-        self._opening: set[asyncio.Task[None]] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._opening = self._closing = 0
+        self._openers, self._closers = BackgroundTasks(), BackgroundTasks()
         self._announced: deque[float] = deque()
         self._waiting = 0
         self._changed = asyncio.Event()
@@ -106,13 +107,11 @@ class SpeakSockets:
         if self._sweeping is not None:
             self._sweeping.cancel()
         self._at_most = 0
-        for task in self._opening:
-            task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        await self._openers.cancel_and_wait()
         for socket in [*self._lent, *(socket for _, socket in self._idle)]:
             self._close(socket)
         self._idle.clear()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._closers.wait_all()
 
     def _pick(self) -> SpeakSocket | None:
         """The idle socket with room that was used last; those that were lost meanwhile go."""
@@ -131,14 +130,15 @@ class SpeakSockets:
         while self._announced and self._announced[0] < start:
             self._announced.popleft()
         ready = sum(not socket.lost and _has_room(socket) for _, socket in self._idle)
-        wanted = self._waiting + len(self._announced) - ready - len(self._opening)
+        wanted = self._waiting + len(self._announced) - ready - self._opening
         for _ in range(wanted):
             if self._clock() < self._refused_until:
                 return
-            if len(self._idle) + len(self._lent) + len(self._opening) + len(self._closing) >= self._at_most:
+            if len(self._idle) + len(self._lent) + self._opening + self._closing >= self._at_most:
                 self._replace_resting()
                 return
-            self._opening.add(asyncio.create_task(self._open()))
+            self._opening += 1
+            self._openers.spawn(self._open())
 
     def _replace_resting(self) -> None:
         """All are open and none has room: make place for a fresh one instead of one that must rest."""
@@ -161,17 +161,18 @@ class SpeakSockets:
             self._idle.append((self._clock(), socket))
             self._sweep_later()
         finally:
-            self._opening.discard(asyncio.current_task())
+            self._opening -= 1
             self._tell()
 
     def _close(self, socket: SpeakSocket) -> None:
-        self._closing.add(asyncio.create_task(self._closed(socket)))
+        self._closing += 1
+        self._closers.spawn(self._closed(socket))
 
     async def _closed(self, socket: SpeakSocket) -> None:
         try:
             await socket.close()
         finally:
-            self._closing.discard(asyncio.current_task())
+            self._closing -= 1
             self._provide()
             self._tell()
 
