@@ -164,7 +164,7 @@ class MonitorHost:
         self, viewer: Viewer, staff_name: str
     ) -> AsyncGenerator[MonitorSnapshot | MonitorUpdate | MonitorLines, None]:
         """Everything, then what changes, for as long as the page is there; nothing when it has to go elsewhere."""
-        if not await self._cluster.client_came():
+        if not await self._cluster.register_client():
             return
         self._viewers.add(viewer)
         viewer.board, viewer.turns = self._board.version, self._turns

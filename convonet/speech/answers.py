@@ -15,7 +15,7 @@ from convonet.speech.text import speakable
 SENTENCES_AT_ONCE = 2
 """One that sounds and the next one, so that no pause is between them. More would only hold more of a vendor's limit."""
 
-Say = Callable[[str], AsyncGenerator[bytes, None]]
+SynthesizeSentence = Callable[[str], AsyncGenerator[bytes, None]]
 """Speaks one sentence: PCM16 at `ANSWER_RATE` in pieces of any length. Raises `SpeechUnavailable`."""
 
 
@@ -47,7 +47,7 @@ class AnswerText:
         for answer in self._followers:
             answer.finish()
 
-    def hand_on(self, answer: SpokenAnswer, start: int) -> None:
+    def forward_to(self, answer: SpokenAnswer, start: int) -> None:
         """Give `answer` the pieces from number `start` on, also those that are still to come."""
         for piece in self.pieces[start:]:
             answer.speak(piece)
@@ -55,7 +55,7 @@ class AnswerText:
             answer.finish()
         self._followers.append(answer)
 
-    async def holds(self, number: int) -> bool:
+    async def has_piece(self, number: int) -> bool:
         """Wait for the piece of this number, counted from 0; False when the text ends before it."""
         while len(self.pieces) <= number and not self.finished:
             self.changed.clear()
@@ -81,9 +81,9 @@ class WholeSamples:
 class SentenceAnswer(AnswerText):
     """Speaks one piece after the other, by a call for each; the next one is being made while one sounds."""
 
-    def __init__(self, say: Say, provider: str) -> None:
+    def __init__(self, synthesize_sentence: SynthesizeSentence, provider: str) -> None:
         super().__init__()
-        self._say = say
+        self._synthesize_sentence = synthesize_sentence
         self._provider = provider
         self._making: deque[_Sentence] = deque()
         self._begun = 0
@@ -101,7 +101,7 @@ class SentenceAnswer(AnswerText):
         sounded = 0
         playout = Playout()
         try:
-            while await self.holds(sounded):
+            while await self.has_piece(sounded):
                 while pcm := await self._making[0].sound(playout.next_by):
                     playout.add(pcm)
                     yield SpokenChunk(pcm, self._provider)
@@ -117,7 +117,7 @@ class SentenceAnswer(AnswerText):
 
     def _begin_due(self) -> None:
         while self._open and len(self._making) < SENTENCES_AT_ONCE and self._begun < len(self.pieces):
-            self._making.append(_Sentence(self._say(self.pieces[self._begun])))
+            self._making.append(_Sentence(self._synthesize_sentence(self.pieces[self._begun])))
             self._begun += 1
 
 

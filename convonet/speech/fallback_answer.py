@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from convonet.core.errors import AnswerBroken
 from convonet.speech.answers import AnswerText
 from convonet.speech.base import SpokenAnswer, SpokenChunk
-from convonet.speech.pair import ProviderPair
+from convonet.speech.provider_pair import ProviderPair
 
 
 class FallbackAnswer(AnswerText):
@@ -22,7 +22,7 @@ class FallbackAnswer(AnswerText):
         self._second = second
         self._voices: list[_Voice] = []
         self._first: _Voice | None = None
-        if not pair.first_rests:
+        if not pair.first_cools_down:
             self._first = self._begin(first, 0)
 
     async def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
@@ -31,7 +31,7 @@ class FallbackAnswer(AnswerText):
             if self._first is not None:
                 # it waits for the first piece by itself, and speaks it without a step through here
                 self._first.start()
-            if not await self.holds(0):
+            if not await self.has_piece(0):
                 return
             voice = await self._first_to_sound()
             try:
@@ -42,7 +42,7 @@ class FallbackAnswer(AnswerText):
             except AnswerBroken as error:
                 if voice is not self._first:
                     raise
-                self._pair.rest(str(error))
+                self._pair.start_cool_down(str(error))
                 self._pair.count_fallback()
                 async for chunk in self._begin(self._second, error.sounded).stream:
                     yield chunk
@@ -55,11 +55,11 @@ class FallbackAnswer(AnswerText):
         if first is None:
             self._pair.count_fallback()
             return self._begin(self._second, 0)
-        return await self._pair.ask(first.sounds, lambda: self._begin(self._second, 0).sounds())
+        return await self._pair.call(first.sounds, lambda: self._begin(self._second, 0).sounds())
 
     def _begin(self, begin: Callable[[], SpokenAnswer], start: int) -> _Voice:
         answer = begin()
-        self.hand_on(answer, start)
+        self.forward_to(answer, start)
         voice = _Voice(answer)
         self._voices.append(voice)
         return voice

@@ -49,7 +49,7 @@ class SpeechReplicas:
 
     def begin_answer(self, *, language: Language) -> SentenceAnswer:
         """See `TextToSpeech.begin_answer`. There is one voice, and it speaks English."""
-        return SentenceAnswer(self._say, self.name)
+        return SentenceAnswer(self._synthesize_sentence, self.name)
 
     def start(self) -> None:
         """Open the connections that the first utterance would wait for."""
@@ -59,7 +59,7 @@ class SpeechReplicas:
         """Close all connections."""
         await self.pool.close()
 
-    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
+    async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:
         """One sentence in one piece: it takes 20 ms."""
         with _counted("speaking"):
             pcm = to_sound(await self._ask(SOUND, {"text": sentence}))

@@ -12,10 +12,10 @@ import pytest
 
 from convonet.core.errors import SpeechUnavailable
 from convonet.speech.local import worker as worker_module
-from convonet.speech.local.jobs import EngineSpec, Sound
+from convonet.speech.local.jobs import EngineSpec, SynthesizePcm
 from convonet.speech.local.worker import Worker
 
-HELLO = Sound("Hello there.")
+HELLO = SynthesizePcm("Hello there.")
 
 
 def spec(folder, voice="en-us+klatt5"):
@@ -84,7 +84,7 @@ async def test_a_job_of_another_engine_is_refused_and_the_worker_lives(worker):
 async def test_a_job_that_nobody_waits_for_any_more_is_not_started(worker):
     await worker.start()
     os.kill(worker.pid, signal.SIGSTOP)
-    first, second = (asyncio.create_task(worker.run(Sound(text))) for text in ("One.", "Two."))
+    first, second = (asyncio.create_task(worker.run(SynthesizePcm(text))) for text in ("One.", "Two."))
     await asyncio.sleep(0.1)
     second.cancel()
     os.kill(worker.pid, signal.SIGCONT)

@@ -115,39 +115,41 @@ class DeepgramApi:
         content_type: str,
         *,
         read: Read[Answer],
-        within_s: float,
-        gaps_s: float | None = None,
+        timeout_s: float,
+        read_timeout_s: float | None = None,
     ) -> Answer:
-        """The answer to a request, of a second one where that can help, in `within_s` altogether.
+        """The answer to a request, of a second one where that can help, in `timeout_s` altogether.
 
         Args:
             url: from `url`.
             body: of the request.
             content_type: its type.
             read: what of the answer, such as `whole`.
-            within_s: seconds for all of it.
-            gaps_s: for each wait for more of the answer.
+            timeout_s: seconds for all of it.
+            read_timeout_s: for each wait for more of the answer.
 
         Raises:
             Refusal: Deepgram answers with an error status.
             SpeechUnavailable: it can't be reached, or does not answer in time.
         """
-        async with _in_time(within_s):
+        async with _deadline(timeout_s):
             try:
-                return await read(await self._answer(url, body, content_type, gaps_s))
+                return await read(await self._answer(url, body, content_type, read_timeout_s))
             except (Refusal, aiohttp.ClientError) as error:
                 delay = _retry_delay(error)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
-            return await read(await self._answer(url, body, content_type, gaps_s))
+            return await read(await self._answer(url, body, content_type, read_timeout_s))
 
     async def stream(self, url: URL, body: bytes, content_type: str, *, stall_s: float) -> AsyncGenerator[bytes, None]:
         """The answer to a request as it comes, its first bytes and each gap between them within `stall_s`.
 
         It may be asked for a second time until its first byte. Raises `Refusal` and `SpeechUnavailable`.
         """
-        response, first = await self.post(url, body, content_type, read=_opening, within_s=stall_s, gaps_s=stall_s)
+        response, first = await self.post(
+            url, body, content_type, read=_read_first, timeout_s=stall_s, read_timeout_s=stall_s
+        )
         async with response:
             if not first:
                 raise SpeechUnavailable("Deepgram answered without audio")
@@ -184,13 +186,15 @@ class DeepgramApi:
             )
         return self._session
 
-    async def _answer(self, url: URL, body: bytes, content_type: str, gaps_s: float | None) -> aiohttp.ClientResponse:
+    async def _answer(
+        self, url: URL, body: bytes, content_type: str, read_timeout_s: float | None
+    ) -> aiohttp.ClientResponse:
         response = await self._http.post(
             url,
             data=io.BytesIO(body),  # aiohttp would send a large `bytes` in one piece, and warn of it
             headers={"Content-Type": content_type},
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(sock_read=gaps_s),
+            timeout=aiohttp.ClientTimeout(sock_read=read_timeout_s),
         )
         self._used_at = time.monotonic()
         if response.status == HTTPStatus.OK:
@@ -199,13 +203,13 @@ class DeepgramApi:
             raise Refusal(response.status, _code(await response.read()), _retry_after(response.headers))
 
 
-async def whole(response: aiohttp.ClientResponse) -> bytes:
+async def read_all(response: aiohttp.ClientResponse) -> bytes:
     """All that an answer holds."""
     async with response:
         return await response.read()
 
 
-async def _opening(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResponse, bytes]:
+async def _read_first(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResponse, bytes]:
     """An answer of which the rest is still to come, and the first of it."""
     try:
         return response, await response.content.readany()
@@ -215,7 +219,7 @@ async def _opening(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResp
 
 
 @asynccontextmanager
-async def _in_time(seconds: float) -> AsyncGenerator[None, None]:
+async def _deadline(seconds: float) -> AsyncGenerator[None, None]:
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -12,30 +12,30 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 
 from convonet.speech.answers import AnswerText, WholeSamples
-from convonet.speech.deepgram.speak_socket import SocketLost, SpeakSocket
+from convonet.speech.deepgram.speak_socket import SocketClosed, SpeakSocket
 from convonet.speech.playout import BYTES_PER_S, CHUNK_BYTES, Playout
 
-STALL_S = 1.0
+STALL_TIMEOUT_S = 1.0
 """A socket that owes sound and has sent none for this long is left. First sound usually comes after 0.1 to 0.3 s, and a
-request must still have its time before the caller's patience ends (`fallback.PATIENCE_S`)."""
+request must still have its time before the caller's patience ends (`fallback.FALLBACK_DELAY_S`)."""
 
-HELD_UP_S = 0.01
+READ_DELAY_S = 0.01
 """For the event loop to read what is there."""
 
-REFILL_S = 0.7
+FLUSH_AHEAD_S = 0.7
 """Unflushed text is flushed this long before the caller would hear nothing: time to first sound, and their network."""
 
 CHARACTERS_PER_S = 13.0
 """How fast a slow voice speaks, until its own pace is known."""
 
-MIN_LEARNED = 20
+MIN_LEARNED_CHARACTERS = 20
 """Characters; the pauses around a shorter text weigh too much."""
 
-CAUTION = 0.9
+CERTAIN_SHARE = 0.9
 """Share of the estimated characters that count as sounded: a sentence heard twice is better than one not at all."""
 
 
-class Pace:
+class SpeechRate:
     """How many characters of the voice a byte of its sound is, learned from what it has confirmed. One per voice."""
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class Pace:
 
     def learn(self, characters: int, size: int) -> None:
         """A text of so many characters was that much sound."""
-        if characters >= MIN_LEARNED and size:
+        if characters >= MIN_LEARNED_CHARACTERS and size:
             self._characters_per_byte = characters / size
 
     def characters_in(self, size: int) -> float:
         """How many characters surely are in that much sound."""
-        return size * self._characters_per_byte * CAUTION
+        return size * self._characters_per_byte * CERTAIN_SHARE
 
 
 class Exchange:
@@ -61,15 +61,15 @@ class Exchange:
         self,
         socket: SpeakSocket,
         text: AnswerText,
-        pace: Pace,
+        rate: SpeechRate,
         *,
-        stall_s: float = STALL_S,
-        refill_s: float = REFILL_S,
+        stall_s: float = STALL_TIMEOUT_S,
+        refill_s: float = FLUSH_AHEAD_S,
     ) -> None:
         self.sounded = 0
         self._socket = socket
         self._text = text
-        self._pace = pace
+        self._rate = rate
         self._stall_s = stall_s
         self._refill_s = refill_s
         self._sent = 0
@@ -87,8 +87,8 @@ class Exchange:
         return self._has_ended and self._flushed == self._sent and not self._unconfirmed
 
     async def sound(self) -> AsyncGenerator[bytes, None]:
-        """The sound as it comes. Raises `SocketLost`."""
-        self._socket.listen(self._text.changed)
+        """The sound as it comes. Raises `SocketClosed`."""
+        self._socket.notify_on_input(self._text.changed)
         while not self.is_complete:
             self._text.changed.clear()
             await self._send_due()
@@ -111,7 +111,7 @@ class Exchange:
 
     async def _send_due(self) -> None:
         while self._sent < len(self._text.pieces) and self._has_room:
-            await self._socket.speak(self._text.pieces[self._sent] + " ")
+            await self._socket.send_text(self._text.pieces[self._sent] + " ")
             self._sent += 1
         if self._flushed < self._sent and self._flush_is_due():
             if not self._socket.flushes_left:
@@ -131,11 +131,11 @@ class Exchange:
     def _may_leave(self, now: float) -> bool:
         """Whether the sound that is there need not wait for more."""
         socket = self._socket
-        is_enough = socket.waiting_bytes >= CHUNK_BYTES or socket.has_confirmed or bool(socket.lost)
+        is_enough = socket.waiting_bytes >= CHUNK_BYTES or socket.has_confirmed or bool(socket.closed_reason)
         return is_enough or now >= self._playout.next_by
 
     def _sound_that_came(self) -> bytes:
-        pcm = self._socket.take_sound(CHUNK_BYTES)
+        pcm = self._socket.take_audio(CHUNK_BYTES)
         self._unconfirmed_bytes += len(pcm)
         whole = self._samples.add(pcm)
         self._playout.add(whole)
@@ -145,15 +145,15 @@ class Exchange:
         if not self._unconfirmed:
             return
         until = self._unconfirmed.popleft()
-        self._pace.learn(sum(map(len, self._text.pieces[self.sounded : until])), self._unconfirmed_bytes)
+        self._rate.learn(sum(map(len, self._text.pieces[self.sounded : until])), self._unconfirmed_bytes)
         self.sounded = until
         self._unconfirmed_bytes = 0
         self._samples = WholeSamples()
 
     async def _something(self, now: float) -> None:
         """Wait for text, sound, or the moment at which one of them has been missing for too long."""
-        if self._socket.lost:
-            raise self._lost(self._socket.lost)
+        if self._socket.closed_reason:
+            raise self._lost(self._socket.closed_reason)
         self._socket.wake_at = CHUNK_BYTES if now < self._playout.next_by else 1
         try:
             async with asyncio.timeout_at(min(self._deadlines(now), default=None)):
@@ -161,7 +161,7 @@ class Exchange:
         except TimeoutError:
             if self._unconfirmed and _now() >= self._stalls_at:
                 # what arrived while the event loop was held up is read first
-                await asyncio.sleep(HELD_UP_S)
+                await asyncio.sleep(READ_DELAY_S)
                 if _now() >= self._stalls_at:
                     raise self._lost(f"no sound in {self._stall_s:g} s") from None
 
@@ -175,17 +175,17 @@ class Exchange:
 
     @property
     def _stalls_at(self) -> float:
-        return max(self._asked_at, self._socket.heard_at) + self._stall_s
+        return max(self._asked_at, self._socket.received_at) + self._stall_s
 
-    def _lost(self, reason: str) -> SocketLost:
+    def _lost(self, reason: str) -> SocketClosed:
         """Settle how far the answer has come."""
-        characters = self._pace.characters_in(self._unconfirmed_bytes)
+        characters = self._rate.characters_in(self._unconfirmed_bytes)
         for piece in self._text.pieces[self.sounded : self._sent]:
             characters -= len(piece)
             if characters < 0:
                 break
             self.sounded += 1
-        return SocketLost(reason)
+        return SocketClosed(reason)
 
 
 def _now() -> float:

@@ -35,7 +35,7 @@ _FLUSH = SpeakV1Flush(type="Flush").model_dump_json()
 _CLEAR = SpeakV1Clear(type="Clear").model_dump_json()
 
 
-class SocketLost(Exception):
+class SocketClosed(Exception):
     """The socket can't be used any more; what it was given and has not sounded must be spoken otherwise."""
 
 
@@ -69,7 +69,7 @@ class SpeakSocket:
         self, connection: aiohttp.ClientWebSocketResponse, *, clock: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self.lost = ""
+        self.closed_reason = ""
         """Why nothing comes any more; empty as long as something may."""
         self.wake_at = 1
         """Bytes of sound for which the listener is woken; for everything else it always is."""
@@ -78,7 +78,7 @@ class SpeakSocket:
         self._inbox: deque[bytes | None] = deque()
         """Sound, and None for each flush that was confirmed."""
         self._confirmations = 0
-        self.heard_at = self._clock()
+        self.received_at = self._clock()
         """When something last came."""
         self._connection = connection
         self._born_at = self._clock()
@@ -104,7 +104,7 @@ class SpeakSocket:
         """Whether a confirmation waits, perhaps behind sound."""
         return self._confirmations > 0
 
-    def take_sound(self, at_most: int) -> bytes:
+    def take_audio(self, at_most: int) -> bytes:
         """The sound up to the next confirmation, and no longer than about so many bytes."""
         parts: list[bytes] = []
         size = 0
@@ -123,24 +123,24 @@ class SpeakSocket:
         self._confirmations -= 1
         return True
 
-    def listen(self, listener: asyncio.Event | None) -> None:
+    def notify_on_input(self, listener: asyncio.Event | None) -> None:
         """Set this event whenever something comes, from now on; with None what comes is dropped."""
         self._listener = listener
 
-    async def speak(self, text: str) -> None:
-        """Add text to what the next flush will sound. Raises `SocketLost`."""
+    async def send_text(self, text: str) -> None:
+        """Add text to what the next flush will sound. Raises `SocketClosed`."""
         self._characters.use(len(text))
         await self._send(SpeakV1Text(text=text).model_dump_json())
 
     async def flush(self) -> None:
-        """Let all text sound; its confirmation comes after its last sample. Raises `SocketLost`."""
+        """Let all text sound; its confirmation comes after its last sample. Raises `SocketClosed`."""
         self._flushes.use(1)
         await self._send(_FLUSH)
 
     async def close(self) -> None:
         """End the socket. What still comes is dropped."""
-        if not self.lost:
-            with contextlib.suppress(SocketLost):
+        if not self.closed_reason:
+            with contextlib.suppress(SocketClosed):
                 # the vendor stops at once; otherwise it would work until the closing handshake has come through
                 await self._send(_CLEAR)
         await self._connection.close()
@@ -150,23 +150,23 @@ class SpeakSocket:
         try:
             await self._connection.send_str(message)
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise SocketLost(type(error).__name__) from error
+            raise SocketClosed(type(error).__name__) from error
 
     async def _read(self) -> None:
         try:
             async for message in self._connection:
                 # what comes while nobody listens belongs to no answer
                 if self._listener is not None:
-                    self.heard_at = self._clock()
-                    if not self._is_more_of_the_same(message):
+                    self.received_at = self._clock()
+                    if not self._store(message):
                         self._listener.set()
         except ValueError as error:
-            self.lost = f"not understood: {type(error).__name__}"
-        self.lost = self.lost or f"closed with {self._connection.close_code}"
+            self.closed_reason = f"not understood: {type(error).__name__}"
+        self.closed_reason = self.closed_reason or f"closed with {self._connection.close_code}"
         if self._listener is not None:
             self._listener.set()
 
-    def _is_more_of_the_same(self, message: aiohttp.WSMessage) -> bool:
+    def _store(self, message: aiohttp.WSMessage) -> bool:
         """Keep it; whether it is sound that may wait for more."""
         if message.type is aiohttp.WSMsgType.BINARY:
             self._inbox.append(message.data)
@@ -182,5 +182,5 @@ class SpeakSocket:
                 code = str(control.get("code") or control.get("warn_code"))
                 log.warning("speak_socket_warning", code=code)
                 if code == "EXCESSIVE_FLUSH":
-                    self.lost = code
+                    self.closed_reason = code
         return False

@@ -7,7 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from convonet.core.errors import NoSpeech
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Sound, Speak
+from convonet.speech.local.jobs import (
+    ChooseTranscript,
+    EngineSpec,
+    PrepareRecording,
+    RecognizeEnglish,
+    RecognizePhrase,
+    SynthesizeFile,
+    SynthesizePcm,
+)
 
 Work = Callable[[object, Callable[[], bool]], object]
 """Does one job; the second argument tells whether it should stop."""
@@ -26,45 +34,45 @@ def build(spec: EngineSpec) -> Work:
 
 def _callers(spec: EngineSpec) -> Work:
     from convonet.speech.decode import decode
-    from convonet.speech.local.language_model import domain_model
+    from convonet.speech.local.language_model import build_phrase_model
+    from convonet.speech.local.phrase_recognizer import PhraseRecognizer
     from convonet.speech.local.phrases import Phrases
-    from convonet.speech.local.recogniser import Decoder
     from convonet.speech.vad import SpeechGate
 
     phrases = Phrases.load()
-    decoder = Decoder(phrases, domain_model(spec.data_dir / "speech", phrases))
+    recognizer = PhraseRecognizer(phrases, build_phrase_model(spec.data_dir / "speech", phrases))
     gate = SpeechGate()
     gate.holds_speech(_second_of_silence())
-    decoder.recognise(_second_of_silence())
+    recognizer.recognize(_second_of_silence())
 
     def work(job: object, stop_requested: Callable[[], bool]) -> object:
         match job:
-            case Hear(utterance):
+            case PrepareRecording(utterance):
                 samples = decode(utterance, max_seconds=spec.max_seconds)
                 if not gate.holds_speech(samples):
                     raise NoSpeech("the gate heard no speech")
                 return samples
-            case Recognise(samples):
-                return decoder.recognise(samples, stop_requested)
+            case RecognizePhrase(samples):
+                return recognizer.recognize(samples, stop_requested)
         raise TypeError(f"not a job for callers: {job!r:.80}")
 
     return work
 
 
 def _general(spec: EngineSpec) -> Work:
-    from convonet.speech.local.language_model import Expected, domain_model
+    from convonet.speech.local.language_model import PhraseModel, build_phrase_model
     from convonet.speech.local.phrases import Phrases
     from convonet.speech.local.whisper import Whisper
 
-    whisper = Whisper(Expected(domain_model(spec.data_dir / "speech", Phrases.load())))
-    whisper.listen(_second_of_silence())
+    whisper = Whisper(PhraseModel(build_phrase_model(spec.data_dir / "speech", Phrases.load())))
+    whisper.recognize(_second_of_silence())
 
     def work(job: object, stop_requested: Callable[[], bool]) -> object:
         match job:
-            case Listen(samples):
-                return whisper.listen(samples, stop_requested)
-            case Decide(listened, phrase):
-                return whisper.decide(listened, phrase)
+            case RecognizeEnglish(samples):
+                return whisper.recognize(samples, stop_requested)
+            case ChooseTranscript(listened, phrase):
+                return whisper.choose(listened, phrase)
         raise TypeError(f"not a job for general English: {job!r:.80}")
 
     return work
@@ -74,15 +82,15 @@ def _voice(spec: EngineSpec) -> Work:
     from convonet.speech.local.voice import Voice
 
     voice = Voice(spec.voice)
-    voice.speak("Hello.")
-    voice.sound("Hello.")
+    voice.synthesize_file("Hello.")
+    voice.synthesize_pcm("Hello.")
 
     def work(job: object, _stop_requested: Callable[[], bool]) -> object:
         match job:
-            case Speak(text):
-                return voice.speak(text)
-            case Sound(text):
-                return voice.sound(text)
+            case SynthesizeFile(text):
+                return voice.synthesize_file(text)
+            case SynthesizePcm(text):
+                return voice.synthesize_pcm(text)
         raise TypeError(f"not a job for a voice: {job!r:.80}")
 
     return work

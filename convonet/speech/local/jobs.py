@@ -24,7 +24,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
+class EnglishTranscript:
     """What the recogniser of all English heard, and what it needs to say how likely something else is."""
 
     hypothesis: Hypothesis
@@ -53,49 +53,49 @@ class EngineSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
+class PrepareRecording:
     """Answered with the recording's 16 kHz samples; `NoSpeech` or `BadAudio` when there is nothing to recognise."""
 
     utterance: Utterance
 
 
 @dataclass(frozen=True, slots=True)
-class Recognise:
+class RecognizePhrase:
     """Answered with our phrase that is nearest, a `Hypothesis`, or None."""
 
     samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """Answered with what was said in whatever words, a `Listened`, or None."""
+class RecognizeEnglish:
+    """Answered with what was said in whatever words, a `EnglishTranscript`, or None."""
 
     samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
+class ChooseTranscript:
     """Answered with the `Hypothesis` to believe."""
 
-    listened: Listened
+    listened: EnglishTranscript
     phrase: Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
-class Speak:
+class SynthesizeFile:
     """Answered with an MP3 file."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class SynthesizePcm:
     """Answered with PCM16 at `ANSWER_RATE`."""
 
     text: str
 
 
-Job = Hear | Recognise | Listen | Decide | Speak | Sound
+Job = PrepareRecording | RecognizePhrase | RecognizeEnglish | ChooseTranscript | SynthesizeFile | SynthesizePcm
 
 STOP = "stop"
 """Sent while a job runs: nobody wants its answer any more."""

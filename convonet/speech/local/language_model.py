@@ -39,7 +39,7 @@ _VERSION = 1
 """Part of the file's name: raise it when this module builds another model from the same phrases."""
 
 
-def domain_model(folder: Path, phrases: Phrases) -> Path:
+def build_phrase_model(folder: Path, phrases: Phrases) -> Path:
     """The model's file in `folder`, built there first if phrases or version have changed."""
     digest = hashlib.sha256(f"{_VERSION} {pocketsphinx.__name__} {phrases.text}".encode()).hexdigest()[:16]
     path = folder / f"phrases-{digest}.arpa"
@@ -59,13 +59,13 @@ def _build(phrases: Phrases) -> ArpaBoLM:
     return model
 
 
-class Expected:
+class PhraseModel:
     """How likely a caller is to say a sentence, by the model in a file."""
 
     def __init__(self, model: Path) -> None:
         self._model = pocketsphinx.NGramModel(pocketsphinx.Config(), pocketsphinx.LogMath(), str(model))
 
-    def of(self, sentence: str) -> float:
+    def log_probability(self, sentence: str) -> float:
         """A natural logarithm."""
         words = ["<s>", *sentence.split(), "</s>"]
         # the library wants the last word first

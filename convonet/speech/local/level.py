@@ -13,7 +13,7 @@ NOISE = 4.0
 """Standard deviation of noise that is added: digital silence derails the feature extraction. More costs accuracy."""
 
 
-def levelled(samples: Samples) -> Samples:
+def at_trained_level(samples: Samples) -> Samples:
     """`samples` at the level the acoustic model knows, with a little noise; the same for the same samples."""
     noise = np.random.default_rng(0).normal(0.0, NOISE, samples.size)
     peak = max(1, int(np.abs(samples.astype(np.int32)).max()))

@@ -14,16 +14,16 @@ from convonet.core.errors import NoSpeech, SpeechUnavailable
 from convonet.settings import Settings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.jobs import (
-    Decide,
+    ChooseTranscript,
     EngineSpec,
-    Hear,
+    EnglishTranscript,
     Hypothesis,
-    Listen,
-    Listened,
-    Recognise,
+    PrepareRecording,
+    RecognizeEnglish,
+    RecognizePhrase,
     Samples,
-    Sound,
-    Speak,
+    SynthesizeFile,
+    SynthesizePcm,
 )
 from convonet.speech.local.worker import Worker
 
@@ -64,7 +64,7 @@ class LocalSpeech:
         for worker in (self._callers, self._general, self._voice):
             worker.close()
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """What is heard and spoken now, what was so far, and what was refused."""
         return {
             "hearing": self._utterances,
@@ -82,8 +82,8 @@ class LocalSpeech:
         self._utterances += 1
         self._heard += 1
         try:
-            samples = cast("Samples", await self._callers.run(Hear(utterance)))
-            heard = await self._recognise(samples)
+            samples = cast("Samples", await self._callers.run(PrepareRecording(utterance)))
+            heard = await self._recognize(samples)
         finally:
             self._utterances -= 1
         if heard is None:
@@ -92,13 +92,13 @@ class LocalSpeech:
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         """See `TextToSpeech.synthesize`."""
-        return SpokenAudio(await self._spoken_by_voice(Speak(text)), "audio/mpeg", self.name)
+        return SpokenAudio(await self._spoken_by_voice(SynthesizeFile(text)), "audio/mpeg", self.name)
 
     async def sound(self, sentence: str) -> bytes:
         """One sentence of a streamed answer as PCM16 at `ANSWER_RATE`. Raises `SpeechUnavailable`."""
-        return await self._spoken_by_voice(Sound(sentence))
+        return await self._spoken_by_voice(SynthesizePcm(sentence))
 
-    async def _spoken_by_voice(self, job: Speak | Sound) -> bytes:
+    async def _spoken_by_voice(self, job: SynthesizeFile | SynthesizePcm) -> bytes:
         if self._sentences >= MAX_SENTENCES:
             self._refused += 1
             raise SpeechUnavailable(f"{self._sentences} sentences are waiting for the local voice")
@@ -109,13 +109,13 @@ class LocalSpeech:
         finally:
             self._sentences -= 1
 
-    async def _recognise(self, samples: Samples) -> Hypothesis | None:
-        listening = asyncio.create_task(self._general.run(Listen(samples)))
+    async def _recognize(self, samples: Samples) -> Hypothesis | None:
+        listening = asyncio.create_task(self._general.run(RecognizeEnglish(samples)))
         try:
-            phrase = cast("Hypothesis | None", await self._callers.run(Recognise(samples)))
-            listened = cast("Listened | None", await listening)
+            phrase = cast("Hypothesis | None", await self._callers.run(RecognizePhrase(samples)))
+            listened = cast("EnglishTranscript | None", await listening)
         finally:
             listening.cancel()
         if listened is None or phrase is None:
             return phrase if listened is None else listened.hypothesis
-        return cast("Hypothesis", await self._general.run(Decide(listened, phrase)))
+        return cast("Hypothesis", await self._general.run(ChooseTranscript(listened, phrase)))

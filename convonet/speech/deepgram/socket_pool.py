@@ -20,39 +20,39 @@ from convonet.speech.text import MAX_CHARACTERS
 
 log = structlog.get_logger(__name__)
 
-IDLE_S = 50.0
+IDLE_TIMEOUT_S = 50.0
 """An idle socket is closed after this long. Deepgram's newer voices close one after 60 s of silence."""
 
-WAIT_S = 0.3
+TAKE_TIMEOUT_S = 0.3
 """The first sentence waits this long for a socket that is being opened; a request of its own would take as long."""
 
-REFUSED_S = 5.0
+REFUSAL_DELAY_S = 5.0
 """After a refused handshake none is tried for this long, unless the refusal says how long."""
 
-ANNOUNCED_S = 30.0
+ANNOUNCEMENT_TTL_S = 30.0
 """An answer whose first sentence has not come by now has no claim any more: a turn may take 30 s."""
 
-SWEEP_S = 0.1
+MIN_SWEEP_DELAY_S = 0.1
 """Between two looks at the idle sockets, at least: timers have a clock of their own."""
 
 FLUSHES_OF_AN_ANSWER = 3
 """After the first sentence, at the end, and once in between."""
 
 
-class SpeakSockets:
+class SpeakSocketPool:
     """A pool. `connect` opens a socket; it raises `Refusal` or `SpeechUnavailable`."""
 
     def __init__(
         self,
         connect: Callable[[], Awaitable[SpeakSocket]],
         *,
-        at_most: int,
-        idle_s: float = IDLE_S,
-        wait_s: float = WAIT_S,
+        max_sockets: int,
+        idle_s: float = IDLE_TIMEOUT_S,
+        wait_s: float = TAKE_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
-        self._at_most = at_most
+        self._max_sockets = max_sockets
         self._idle_s = idle_s
         self._wait_s = wait_s
         self._clock = clock
@@ -93,9 +93,9 @@ class SpeakSockets:
 
     def give_back(self, socket: SpeakSocket, *, is_clean: bool) -> None:
         """The answer is over. A socket that is not clean still has text or sound of it, and is closed."""
-        socket.listen(None)
+        socket.notify_on_input(None)
         self._lent.discard(socket)
-        if is_clean and not socket.lost and not socket.is_old:
+        if is_clean and not socket.closed_reason and not socket.is_old:
             self._idle.append((self._clock(), socket))
             self._sweep_later()
             self._tell()
@@ -106,7 +106,7 @@ class SpeakSockets:
         """Close all sockets, also those that are lent."""
         if self._sweeping is not None:
             self._sweeping.cancel()
-        self._at_most = 0
+        self._max_sockets = 0
         await self._openers.cancel_and_wait()
         for socket in [*self._lent, *(socket for _, socket in self._idle)]:
             self._close(socket)
@@ -116,7 +116,7 @@ class SpeakSockets:
     def _pick(self) -> SpeakSocket | None:
         """The idle socket with room that was used last; those that were lost meanwhile go."""
         for since, socket in reversed(tuple(self._idle)):
-            if socket.lost or socket.is_old:
+            if socket.closed_reason or socket.is_old:
                 self._idle.remove((since, socket))
                 self._close(socket)
             elif _has_room(socket):
@@ -126,15 +126,15 @@ class SpeakSockets:
 
     def _provide(self) -> None:
         """Open as many sockets as are wanted and not on their way."""
-        start = self._clock() - ANNOUNCED_S
+        start = self._clock() - ANNOUNCEMENT_TTL_S
         while self._announced and self._announced[0] < start:
             self._announced.popleft()
-        ready = sum(not socket.lost and _has_room(socket) for _, socket in self._idle)
+        ready = sum(not socket.closed_reason and _has_room(socket) for _, socket in self._idle)
         wanted = self._waiting + len(self._announced) - ready - self._opening
         for _ in range(wanted):
             if self._clock() < self._refused_until:
                 return
-            if len(self._idle) + len(self._lent) + self._opening + self._closing >= self._at_most:
+            if len(self._idle) + len(self._lent) + self._opening + self._closing >= self._max_sockets:
                 self._replace_resting()
                 return
             self._opening += 1
@@ -152,10 +152,10 @@ class SpeakSockets:
         try:
             socket = await self._connect()
         except Refusal as error:
-            self._refused_until = self._clock() + (error.retry_after_s or REFUSED_S)
+            self._refused_until = self._clock() + (error.retry_after_s or REFUSAL_DELAY_S)
             log.warning("speak_socket_refused", reason=str(error))
         except SpeechUnavailable as error:
-            self._refused_until = self._clock() + REFUSED_S
+            self._refused_until = self._clock() + REFUSAL_DELAY_S
             log.warning("speak_socket_not_opened", reason=str(error))
         else:
             self._idle.append((self._clock(), socket))
@@ -179,7 +179,7 @@ class SpeakSockets:
     def _sweep_later(self) -> None:
         if self._sweeping is None and self._idle:
             oldest = self._idle[0][0] + self._idle_s - self._clock()
-            self._sweeping = asyncio.get_running_loop().call_later(max(oldest, SWEEP_S), self._sweep)
+            self._sweeping = asyncio.get_running_loop().call_later(max(oldest, MIN_SWEEP_DELAY_S), self._sweep)
 
     def _sweep(self) -> None:
         """Close what nobody has used for long."""

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from convonet.core.background import BackgroundTasks
-from convonet.gateway.ports import ClientGone, ClientSocket
+from convonet.gateway.ports import ClientDisconnected, ClientSocket
 from convonet.protocol.frames import FrameHeader, SoundKind
 from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
 from convonet.telephony.messages import LineAddress
@@ -21,7 +21,7 @@ _HEADER = FrameHeader(SoundKind.TALK_PCM16).pack()
 """A talk has no turns, and what of it is lost is not sent again."""
 
 
-class CallerLine:
+class MediaBridge:
     """Both directions of one talk, from its making to `close`; `with_headers` for a client that streams."""
 
     def __init__(self, address: LineAddress, socket: ClientSocket, *, with_headers: bool) -> None:
@@ -47,7 +47,7 @@ class CallerLine:
                 try:
                     self._audio = await CallerAudio.connect(self._address)
                     async for pcm in self._audio.hear():
-                        await self._socket.send_sound(self._header + pcm)
+                        await self._socket.send_audio(self._header + pcm)
                 except (OSError, TimeoutError) as error:
                     log.warning("line_out_of_reach", reason=type(error).__name__)
                 finally:
@@ -55,5 +55,5 @@ class CallerLine:
                         self._audio.close()
                         self._audio = None
                 await asyncio.sleep(RECONNECT_DELAY_S)
-        except ClientGone:
+        except ClientDisconnected:
             pass

@@ -13,7 +13,7 @@ import pocketsphinx
 
 from convonet.speech.base import Word
 from convonet.speech.local.jobs import Hypothesis, Samples, Stopped
-from convonet.speech.local.level import levelled
+from convonet.speech.local.level import at_trained_level
 from convonet.speech.local.phrases import Phrases
 
 PIECE = 3_200
@@ -31,7 +31,7 @@ FRAMES_PER_S = 100
 _FILLERS = frozenset({"<s>", "</s>", "<sil>", "[NOISE]", "[SPEECH]", "[COUGH]"})
 
 
-class Decoder:
+class PhraseRecognizer:
     """One pocketsphinx decoder. Not thread-safe; lives in a worker process."""
 
     def __init__(self, phrases: Phrases, language_model: Path) -> None:
@@ -44,7 +44,7 @@ class Decoder:
         self._decoder.activate_search("callers")
         self._fresh_channel = self._decoder.get_cmn(False)
 
-    def recognise(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Hypothesis | None:
+    def recognize(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Hypothesis | None:
         """The best path through 16 kHz mono `samples`, or None when there is none. Raises `Stopped` on request."""
         if not samples.size:  # the decoder would stay in its utterance for ever
             return None
@@ -52,7 +52,7 @@ class Decoder:
         self._decoder.set_cmn(self._fresh_channel)
         self._decoder.start_utt()
         try:
-            for piece in _pieces(levelled(samples)):
+            for piece in _pieces(at_trained_level(samples)):
                 if stop_requested():
                     raise Stopped
                 self._decoder.process_raw(piece, False, False)
