@@ -1,7 +1,7 @@
-"""Speech that goes on when its provider does not: a second provider takes over within the same turn.
+"""Speech with a fallback: when the first provider fails, a second one takes over within the same turn.
 
-Who answered is in `Transcript.provider`, `SpokenAudio.provider` and `SpokenChunk.provider`; a session compares it with
-`name` and tells the caller.
+`Transcript.provider`, `SpokenAudio.provider` and `SpokenChunk.provider` name the provider that answered. A session
+compares it with `name` and tells the caller about a fallback.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from convonet.speech.provider_pair import COOL_DOWN_S, FALLBACK_DELAY_S, Provide
 
 
 class SpeechProvider(SpeechToText, TextToSpeech, Protocol):
-    """Recognizes and speaks."""
+    """A vendor that offers both recognition and synthesis."""
 
 
 class SpeechWithFallback:
-    """`primary` as long as it works, otherwise `secondary`. Recognition and voice fail independently."""
+    """Uses `primary` as long as it works, otherwise `secondary`. Recognition and synthesis fail independently."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class SpeechWithFallback:
         self._tts = ProviderPair("speaking", names, fallback_delay_s, cool_down_s, clock)
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`. What the primary can't decode, the secondary gets to try."""
+        """See `SpeechToText.transcribe`. A recording that the primary can't decode goes to the secondary."""
         return await self._stt.call(
             partial(self._primary.transcribe, utterance, language=language),
             partial(self._secondary.transcribe, utterance, language=language),

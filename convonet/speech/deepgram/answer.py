@@ -1,4 +1,7 @@
-"""An answer by Deepgram: over a socket as far as one is there and lives, otherwise sentence by sentence."""
+"""A streamed answer by Deepgram: over a pooled WebSocket while one works, otherwise one request for each sentence.
+
+Begun by `DeepgramSpeech`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NAME = "deepgram"
 
 
 class DeepgramAnswer(AnswerText):
-    """`SpokenAnswer` by Deepgram. A socket is taken at the first sentence, and made ready from the beginning."""
+    """`SpokenAnswer` by Deepgram. The pool prepares a socket at once; it is taken at the first sentence."""
 
     def __init__(
         self, sockets: SpeakSocketPool, synthesize_sentence: SynthesizeSentence, rate: SpeechRate, *, model: str
@@ -37,10 +40,10 @@ class DeepgramAnswer(AnswerText):
         """See `SpokenAnswer.chunks`. Raises `AnswerBroken`."""
         if not await self.has_piece(0):
             return
-        # not a block's span: the block would be left at each chunk
+        # not a `with` block: a generator leaves its context at each chunk
         speaking = begin("synthesise", kind="client", provider=NAME, model=self._model)
         try:
-            async with contextlib.aclosing(self._sound()) as chunks:
+            async with contextlib.aclosing(self._audio()) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except BaseException as error:
@@ -50,7 +53,7 @@ class DeepgramAnswer(AnswerText):
         finally:
             speaking.end()
 
-    async def _sound(self) -> AsyncGenerator[SpokenChunk, None]:
+    async def _audio(self) -> AsyncGenerator[SpokenChunk, None]:
         sounded = 0
         socket = await self._sockets.take()
         if socket is None:
@@ -58,8 +61,8 @@ class DeepgramAnswer(AnswerText):
         else:
             exchange = Exchange(socket, self, self._rate)
             try:
-                async with contextlib.aclosing(exchange.sound()) as sound:
-                    async for pcm in sound:
+                async with contextlib.aclosing(exchange.audio()) as audio:
+                    async for pcm in audio:
                         yield SpokenChunk(pcm, NAME)
             except SocketClosed as error:
                 log.warning("spoken_by_requests", reason=str(error), sounded=exchange.sounded)

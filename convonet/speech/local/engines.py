@@ -1,4 +1,7 @@
-"""The engines of the worker processes. Each imports its library when it is built: no process loads another's."""
+"""The engines of the worker processes, built by `child.py`.
+
+Each imports its libraries when it is built, so that no process loads those of another.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +21,43 @@ from convonet.speech.local.jobs import (
 )
 
 Work = Callable[[object, Callable[[], bool]], object]
-"""Does one job; the second argument tells whether it should stop."""
+"""Runs one job. The second argument tells whether the job should stop."""
 
 
 def build(spec: EngineSpec) -> Work:
-    """Build and warm up the engine of `spec`: its first job must not take longer than the others."""
+    """Build the engine of `spec` and warm it up, so that its first job does not take longer than the others."""
     match spec.kind:
-        case "callers":
-            return _callers(spec)
+        case "phrases":
+            return _phrases(spec)
         case "general":
             return _general(spec)
         case "voice":
             return _voice(spec)
 
 
-def _callers(spec: EngineSpec) -> Work:
+def _phrases(spec: EngineSpec) -> Work:
     from convonet.speech.decode import decode
     from convonet.speech.local.language_model import build_phrase_model
     from convonet.speech.local.phrase_recognizer import PhraseRecognizer
     from convonet.speech.local.phrases import Phrases
-    from convonet.speech.vad import SpeechGate
+    from convonet.speech.vad import SpeechDetector
 
     phrases = Phrases.load()
     recognizer = PhraseRecognizer(phrases, build_phrase_model(spec.data_dir / "speech", phrases))
-    gate = SpeechGate()
-    gate.holds_speech(_second_of_silence())
+    detector = SpeechDetector()
+    detector.holds_speech(_second_of_silence())
     recognizer.recognize(_second_of_silence())
 
     def work(job: object, stop_requested: Callable[[], bool]) -> object:
         match job:
             case PrepareRecording(utterance):
                 samples = decode(utterance, max_seconds=spec.max_seconds)
-                if not gate.holds_speech(samples):
-                    raise NoSpeech("the gate heard no speech")
+                if not detector.holds_speech(samples):
+                    raise NoSpeech("no speech was detected")
                 return samples
             case RecognizePhrase(samples):
                 return recognizer.recognize(samples, stop_requested)
-        raise TypeError(f"not a job for callers: {job!r:.80}")
+        raise TypeError(f"not a job of the phrase engine: {job!r:.80}")
 
     return work
 
@@ -71,9 +74,9 @@ def _general(spec: EngineSpec) -> Work:
         match job:
             case RecognizeEnglish(samples):
                 return whisper.recognize(samples, stop_requested)
-            case ChooseTranscript(listened, phrase):
-                return whisper.choose(listened, phrase)
-        raise TypeError(f"not a job for general English: {job!r:.80}")
+            case ChooseTranscript(english, phrase):
+                return whisper.choose(english, phrase)
+        raise TypeError(f"not a job of the English engine: {job!r:.80}")
 
     return work
 
@@ -91,7 +94,7 @@ def _voice(spec: EngineSpec) -> Work:
                 return voice.synthesize_file(text)
             case SynthesizePcm(text):
                 return voice.synthesize_pcm(text)
-        raise TypeError(f"not a job for a voice: {job!r:.80}")
+        raise TypeError(f"not a job of the voice engine: {job!r:.80}")
 
     return work
 
