@@ -12,27 +12,20 @@ from collections.abc import Callable
 import structlog
 from ray.exceptions import RayError
 
-from convonet.core.background import in_background
 from deployments.ray_compat import draining_nodes
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 5.0
+LOOK_INTERVAL_S = 5.0
 MARGIN_S = 10.0
 """A node waits for others too before its end, and callers take a moment to leave."""
 
 
-def watch_draining_nodes(
-    leave: Callable[[str, float], None], *, look_every_s: float = LOOK_EVERY_S
-) -> asyncio.Task[None]:
+async def watch_draining_nodes(leave: Callable[[str, float], None], *, interval_s: float = LOOK_INTERVAL_S) -> None:
     """Call `leave` again and again with the address of each node that drains and the seconds that callers have."""
-    return in_background(_watch(leave, look_every_s), own_context=True)
-
-
-async def _watch(leave: Callable[[str, float], None], look_every_s: float) -> None:
     is_known = True
     while True:
-        await asyncio.sleep(look_every_s)
+        await asyncio.sleep(interval_s)
         try:
             ending = await asyncio.to_thread(draining_nodes)
         except (RayError, OSError) as error:

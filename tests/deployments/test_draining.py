@@ -9,6 +9,7 @@ from ray import NodeID
 from ray._private import worker
 from ray.exceptions import RpcError
 
+from convonet.core.background import BackgroundTasks
 from deployments import draining
 
 NODE = b"n" * 28
@@ -43,16 +44,15 @@ async def test_callers_leave_a_node_before_it_ends_and_gcs_may_be_down(gcs, ends
     gcs.ends_at_ms = 1000 * (time.time() + ends_in_s)
     gcs.is_down = True
     left = []
-    watching = draining.watch_draining_nodes(
-        lambda address, within_s: left.append((address, within_s)), look_every_s=0.01
-    )
+    tasks = BackgroundTasks()
+    tasks.spawn(draining.watch_draining_nodes(lambda *leaving: left.append(leaving), interval_s=0.01))
     await asyncio.sleep(0.1)
     assert left == []
     gcs.is_down = False
     async with asyncio.timeout(5):
         while len(left) < 2:
             await asyncio.sleep(0.01)
-    watching.cancel()
+    await tasks.cancel_and_wait()
     assert left[0] == ("10.0.0.1", pytest.approx(left_s, abs=3))
 
 
