@@ -30,7 +30,7 @@ from bench.harness.level import Target
 from bench.harness.meter import MARK, ServerMeter
 from convonet.settings import Settings
 from deployments.launch.product import ray_flags
-from deployments.launch.readiness import look
+from deployments.launch.readiness import check_readiness
 from deployments.launch.steps import ROOT
 
 PEERS_PYTHON = ROOT / "bench" / ".venv" / "bin" / "python"
@@ -114,7 +114,7 @@ def convonet(bench: Bench, scratch: Path) -> Server:
         path="/webrtc/ws",
         new_adapter=lambda: Convonet(bench.client),
         behavior=Behavior(bench.client.input),
-        is_ready=lambda: look(url).is_complete,
+        is_ready=lambda: check_readiness(url).is_complete,
     )
 
 

@@ -36,9 +36,9 @@ class CrmIntegration:
     """One replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
-        self._reporter = reporting("crm", load().gauges)
+        self._reporter = start_reports("crm", load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         from deployments.crm.parts import database_watch

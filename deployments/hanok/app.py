@@ -36,9 +36,9 @@ class Hanok:
     """One replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
-        self._reporter = reporting("hanok", load().gauges)
+        self._reporter = start_reports("hanok", load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         from deployments.hanok.parts import database_watch
