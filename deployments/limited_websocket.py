@@ -67,7 +67,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
                 self._close("too many fragments")
 
     def handle_ping(self) -> None:
-        """Answer a ping. Nobody needs more pings than the messages allowed before login."""
+        """Answer a ping. Pings have the rate limit of messages before login."""
         if self._is_within_rate():
             super().handle_ping()
 

@@ -40,7 +40,7 @@ class VoiceReplica:
         settings = self.settings = get_settings()
         local = self._local_speech = remote_speech()
         self.is_closed: Callable[[], bool] = lambda: False
-        """Whether new callers are sent elsewhere; the gateway sets it."""
+        """True when new callers are sent elsewhere; the gateway sets it."""
         hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
