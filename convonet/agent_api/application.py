@@ -28,6 +28,7 @@ from convonet.agents.base import (
 from convonet.agents.models.health import ProviderHealth
 from convonet.core.errors import AgentError, ConvonetError
 from convonet.core.trace import current_traceparent
+from convonet.protocol.transfer_marker import from_marker, to_marker
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
@@ -146,7 +147,7 @@ async def _health() -> Health:
 def _answer(final: Final, began: float) -> ProcessAnswer:
     return ProcessAnswer(
         response=final.text,
-        transfer_marker=final.transfer_marker,
+        transfer_marker=to_marker(final.hand_over),
         transfer_context=final.transfer_context,
         call_back=final.call_back,
         processing_time_ms=round((time.perf_counter() - began) * 1000, 1),
@@ -199,7 +200,7 @@ def _told_again(conversation: Conversation) -> Final:
         last.model,
         conversation.history,
         conversation.memory,
-        transfer_marker=last.transfer_marker,
+        hand_over=from_marker(last.transfer_marker),
         call_back=last.call_back,
         transfer_context=last.transfer_context,
     )

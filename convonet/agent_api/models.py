@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from convonet.agents.base import CallBackWish
+from convonet.agents.base import CallBackRequest
 from convonet.agents.models.health import ProviderHealth
 from convonet.core.caller import AgentType
 from convonet.core.hand_over import TransferContext
@@ -38,7 +38,7 @@ class ProcessAnswer(BaseModel):
     response: str
     transfer_marker: str | None
     transfer_context: TransferContext | None
-    call_back: CallBackWish | None
+    call_back: CallBackRequest | None
     """A call back that the answer promises: whoever asked has to see to it."""
     processing_time_ms: float
     agent_type: AgentType

@@ -20,12 +20,12 @@ from importlib import resources
 from typing import Any, Literal
 
 from convonet.agents import call_back, general
-from convonet.agents.base import CallBackWish, TurnRequest
-from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
+from convonet.agents.base import CallBackRequest, TurnRequest
+from convonet.agents.call_back import CALL_BACK, CallBackDialogue, mentions_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_lines
-from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
+from convonet.agents.hand_over import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
@@ -73,13 +73,13 @@ class Route:
     domain: str = ""
     text: str = ""
     memory: dict[str, str] = field(default_factory=dict)
-    suggested: str | None = None
-    """The form for which the classifier takes the sentence."""
+    suggested_form: str | None = None
+    """The classifier's guess."""
     department: Department | None = None
     """Where a caller is handed over to."""
     reason: str = ""
     """Why, where a hosted model said so."""
-    call_back: CallBackWish | None = None
+    call_back: CallBackRequest | None = None
 
 
 GENERAL = Route("domain", "general", general.NAME)
@@ -104,15 +104,15 @@ class Router:
         """Let the classifier load what it needs."""
         await self._guess("hello")
 
-    def parts(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
+    def split(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
         """The sentences of a turn that wants several things, when each alone is surely one; else the one sentence."""
         said = request.transcript
         if len(said) > MOST_CHARACTERS or QUESTION in request.memory:
             return (said,)
         parts = tuple(part for part in _BETWEEN.split(said) if part)
-        if len(parts) < 2 or not all(self._sure(SkillTurn(part, now)) or wants_a_human(part) for part in parts):
+        if len(parts) < 2 or not all(self._sure(SkillTurn(part, now)) or wants_human(part) for part in parts):
             return (said,)
-        wishes = [part for part in parts if wants_a_human(part)]
+        wishes = [part for part in parts if wants_human(part)]
         if not wishes:
             return parts
         # at the end: who is handed over is not here any more for the rest; of several the one that says where to
@@ -133,11 +133,11 @@ class Router:
             return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
         if CALL_BACK in memory:
             memory = dict(memory)
-            talk = call_back.talk_of(memory.pop(CALL_BACK))
+            talk = call_back.read_dialogue(memory.pop(CALL_BACK))
             if talk is not None and (reply := call_back.reply(said, talk, self._region)) is not None:
                 return _talked("small_talk", so_far, memory, reply)
         unasked = {name: value for name, value in memory.items() if name != QUESTION}
-        if wants_a_human(said):
+        if wants_human(said):
             return self._hand_over(said, so_far, unasked)
         claims = {name: domain.skill.claims(SkillTurn(said, now, memory)) for name, domain in self._domains.items()}
         strong = [name for name, claim in claims.items() if claim >= Claim.LIKELY]
@@ -161,7 +161,7 @@ class Router:
                 return self._to(best)
         return found or self._unsure(claims, so_far, topics, unasked, known=asked or len(said.split()) <= FEW_WORDS)
 
-    def steered(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
+    def steer(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
         """Where a hosted model's call of a steering tool leads, and what it is told of that.
 
         `has_read` is whether it has seen results of tools in this turn. They may hold anybody's words, so that only the
@@ -172,12 +172,12 @@ class Router:
             topic = str(call.arguments.get("topic", ""))
             return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
         if call.name == ASK_CALL_BACK:
-            if has_read and not _asked_for(request, names_a_call):
+            if has_read and not _asked_for(request, mentions_call):
                 return route, "The caller has not asked for a call back. Ask whether they want one."
             return self._call_back(request, so_far, call.arguments), "Asked."
-        if refuses_a_human(request.transcript):
+        if refuses_human(request.transcript):
             return route, "The caller does not want to be transferred."
-        if has_read and not _asked_for(request, names_a_person):
+        if has_read and not _asked_for(request, mentions_person):
             return route, "The caller has not asked for a person. Ask whether they want one."
         over = self._hand_over(str(call.arguments.get("department", "")), so_far, request.memory)
         return replace(over, reason=str(call.arguments.get("reason", ""))), "Transferred."
@@ -210,7 +210,7 @@ class Router:
         if not sure and (guess.topics[topic] < CONFIDENT or asked or (self._hosted and so_far != "general")):
             return None
         if topic == "hand_over":
-            wanted = guess.topics[topic] >= HANDS_OVER and names_a_person(said) and not refuses_a_human(said)
+            wanted = guess.topics[topic] >= HANDS_OVER and mentions_person(said) and not refuses_human(said)
             return self._hand_over(said, so_far, memory) if wanted else None
         # "delete it" and "milk" look like chatter to the classifier
         if (
@@ -230,21 +230,21 @@ class Router:
         return self._to(topic, guess.forms[topic])
 
     def _hand_over(self, said: str, so_far: AgentType, memory: dict[str, str]) -> Route:
-        department = self._departments.meant(said)
+        department = self._departments.for_sentence(said)
         if department is None:
-            memory = memory | CallBackTalk(department=self._departments.fallback, reason=said).remembered()
+            memory = memory | CallBackDialogue(department=self._departments.fallback, reason=said).to_memory()
             return Route("hand_over", so_far, text=NO_HUMAN_YET, memory=memory)
         text = f"I'll connect you to a person in {department.name} now."
         return Route("hand_over", so_far, text=text, memory=memory, department=department)
 
     def _call_back(self, request: TurnRequest, so_far: AgentType, args: Mapping[str, Any]) -> Route:
         """A hosted model has understood that the caller wants it; the number is our own business from here."""
-        offered = call_back.talk_of(request.memory.get(CALL_BACK, ""))
+        offered = call_back.read_dialogue(request.memory.get(CALL_BACK, ""))
         department = str(args.get("department", ""))
         if department not in self._departments.names:
             department = self._departments.fallback
-        talk = offered or CallBackTalk(department=department, reason=request.transcript)
-        reply = call_back.wanted(talk, call_back.phone_in(str(args.get("phone", "")), self._region), self._region)
+        talk = offered or CallBackDialogue(department=department, reason=request.transcript)
+        reply = call_back.accept(talk, call_back.phone_in(str(args.get("phone", "")), self._region), self._region)
         return _talked("hand_over", so_far, request.memory, reply)
 
     def _unsure(
@@ -271,8 +271,8 @@ class Router:
     def _type(self, domain: str) -> AgentType:
         return self._domains[domain].agent_type
 
-    def _to(self, domain: str, suggested: str | None = None) -> Route:
-        return Route("domain", self._type(domain), domain, suggested=suggested)
+    def _to(self, domain: str, suggested_form: str | None = None) -> Route:
+        return Route("domain", self._type(domain), domain, suggested_form=suggested_form)
 
 
 def _asked_for(request: TurnRequest, names: Callable[[str], bool]) -> bool:
@@ -284,7 +284,7 @@ def _asked_for(request: TurnRequest, names: Callable[[str], bool]) -> bool:
 def _talked(kind: Kind, so_far: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:
     """A step of the talk about a call back."""
     others = {name: value for name, value in memory.items() if name != CALL_BACK}
-    return Route(kind, so_far, text=reply.text, memory=others | reply.memory, call_back=reply.wish)
+    return Route(kind, so_far, text=reply.text, memory=others | reply.memory, call_back=reply.call_back)
 
 
 def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:

@@ -11,7 +11,7 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
 from convonet.language.spoken import answer, bare, cleaned, enumerated
 
-MOST_EXAMPLES = 2
+MAX_EXAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def last_answer(history: Sequence[ChatMessage]) -> str:
 
 def offer(domains: Sequence[Domain]) -> str:
     """What the agent can do, with as many examples as a caller keeps in mind."""
-    examples = [domain.examples[0] for domain in domains][-MOST_EXAMPLES:]
+    examples = [domain.examples[0] for domain in domains][-MAX_EXAMPLES:]
     can = enumerated([domain.about for domain in domains])
     return f"I can {can}. Say, for example: {enumerated(examples, 'or')}."
 

@@ -138,10 +138,10 @@ def _call_faults(turn: ScenarioTurn, calls: Sequence[ToolStarted]) -> list[str]:
 
 
 def _hand_over_faults(turn: ScenarioTurn, final: Final) -> list[str]:
-    if turn.hand_over != (final.transfer_marker is not None):
-        return ["handed over" if final.transfer_marker else "did not hand over"]
-    if turn.department and f"|{turn.department}|" not in (final.transfer_marker or ""):
-        return [f"handed over by {final.transfer_marker}"]
+    if turn.hand_over != (final.hand_over is not None):
+        return ["handed over" if final.hand_over else "did not hand over"]
+    if turn.department and (final.hand_over is None or turn.department != final.hand_over.department):
+        return [f"handed over by {final.hand_over}"]
     return []
 
 

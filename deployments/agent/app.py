@@ -53,7 +53,7 @@ class AgentRouter:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: turns come by its own port, which Serve does not see."""
-        return {TURNS: self._replica.agent.figures()["answering"]}
+        return {TURNS: self._replica.agent.gauges()["answering"]}
 
 
 def build(args: dict[str, str]) -> Application:

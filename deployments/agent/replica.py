@@ -55,7 +55,7 @@ class AgentReplica:
         self.http: FastAPI = application(api, token, self._lifespan)
 
     def _figures(self) -> dict[str, float]:
-        return {**self.agent.figures(), **self._records.figures()}
+        return {**self.agent.gauges(), **self._records.figures()}
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 
 from convonet.agents.base import ChatMessage
-from convonet.agents.departments import context_of, reason_of
+from convonet.agents.departments import hand_over_reason, transfer_context
 from convonet.core.caller import Caller
+from convonet.core.hand_over import HandOverRequest
 from convonet.core.ids import DEMO_USER_ID
 from tests.agents.conftest import running_world
 from tests.telephone import TELEPHONE
@@ -23,7 +24,7 @@ async def world(tmp_path):
 
 def told(*conversation, reason="let me talk to a person", caller=None):
     said = [ChatMessage("user" if number % 2 == 0 else "assistant", text) for number, text in enumerate(conversation)]
-    return context_of(caller or Caller(DEMO_USER_ID, "Ann"), said, reason, "", TODAY)
+    return transfer_context(caller or Caller(DEMO_USER_ID, "Ann"), said, reason, "", TODAY)
 
 
 @pytest.mark.parametrize(("proof", "words"), [("PIN", "Ann, verified by PIN, "), (None, "Ann, not verified, ")])
@@ -44,7 +45,7 @@ def test_the_summary_says_how_the_caller_was_verified(proof, words):
     ],
 )  # fmt: skip
 def test_the_reason_is_what_the_caller_wants_a_human_for(asked, reason):
-    assert reason_of(asked) == reason
+    assert hand_over_reason(asked) == reason
 
 
 def test_the_summary_says_what_a_model_has_understood_beyond_the_callers_words():
@@ -74,7 +75,7 @@ async def test_who_wants_a_human_and_something_else_gets_both(world, said):
     assert heard.tools == ["get_todos"]
     assert "milk" in heard.text.split("I'll connect you")[0]
     department = "sales" if "sales" in said else "support"
-    assert heard.final.transfer_marker == f"TRANSFER_INITIATED:2001|{department}|{said}"
+    assert heard.final.hand_over == HandOverRequest(department, "2001", said)
 
 
 async def test_a_human_is_told_what_was_done_in_the_same_sentence(world):

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import NOBODY_NAMED, Callers
 from convonet.agent_api.threads import Threads
-from convonet.agents.base import CallBackWish
+from convonet.agents.base import CallBackRequest
 from convonet.core.errors import AgentError
 from convonet.core.ids import UserId
 from convonet.sessions.conversation import Conversation
@@ -128,8 +128,8 @@ async def test_without_a_telephone_a_call_back_is_promised_and_named(service, an
     for said in ("yes please", "415 555 0142"):
         await service.ask(ann, said)
     first, again = said_again([await service.ask(ann, "yes that's it", key="k-1") for _ in range(2)])
-    wish = CallBackWish(**first["call_back"])
-    assert wish == CallBackWish("support", "let me talk to a human please", "+14155550142")
+    wish = CallBackRequest(**first["call_back"])
+    assert wish == CallBackRequest("support", "let me talk to a human please", "+14155550142")
     assert first["transfer_context"]["user_id"] == ann
     assert again == first
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from convonet.agents.models.check import Server, check_server
+from convonet.agents.models.server_check import Server, check_server
 from convonet.cli import app
 from convonet.settings import get_settings
 from tests.fixtures.ports import free_port

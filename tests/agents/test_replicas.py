@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from convonet.agents.base import (
-    CallBackWish,
+    CallBackRequest,
     ChatMessage,
     DomainChosen,
     Final,
@@ -20,7 +20,7 @@ from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
 from convonet.core.errors import AgentAway, AgentError, AgentTimeout
-from convonet.core.hand_over import TransferContext
+from convonet.core.hand_over import HandOverRequest, TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.replica import Patience
@@ -138,8 +138,8 @@ async def test_request_and_events_cross_as_they_are():
         "openai",
         "gpt",
         REQUEST.history,
-        transfer_marker="TRANSFER_INITIATED:1|sales|x",
-        call_back=CallBackWish("sales", "x", "+4930123"),
+        hand_over=HandOverRequest("sales", "1", "x"),
+        call_back=CallBackRequest("sales", "x", "+4930123"),
         transfer_context=context,
     )
     replica = Script([CHOSEN, started, finished, ANSWER, final])

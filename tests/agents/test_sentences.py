@@ -181,5 +181,5 @@ async def test_what_is_no_todo_is_answered_without_a_tool(world, said, answer):
     heard = await talk.say(said)
     assert answer in heard.text
     assert heard.tools == []
-    assert heard.final.transfer_marker is None
+    assert heard.final.hand_over is None
     assert await world.rows(talk) == KEPT

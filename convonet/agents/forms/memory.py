@@ -12,7 +12,7 @@ from convonet.agents.skill import QUESTION
 
 log = structlog.get_logger(__name__)
 
-MOST_OPTIONS = 10
+MAX_OPTIONS = 10
 
 
 class Question(BaseModel):

@@ -15,8 +15,8 @@ from convonet.agents.forms.form import Found, Slot
 from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
 from convonet.language.when import spoken_of, spoken_within
 
-MOST_WORDS_OF_A_NAME = 4
-MOST_TEXT = 500
+MAX_NAME_WORDS = 4
+MAX_TEXT_CHARACTERS = 500
 
 _PLACES = r"(?:table|booth|reservation|dinner|lunch|seats?|room|place|spot|book(?:ing)?)(?: \w+){0,3}? for"
 _BEFORE_PEOPLE = (
@@ -191,10 +191,10 @@ def words(name: str, ask: str | None, hint: str = "", *, after: str = r"(?!)") -
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(found["words"][:MOST_TEXT], text[: found.start()].strip()) if found else None
+        return Found(found["words"][:MAX_TEXT_CHARACTERS], text[: found.start()].strip()) if found else None
 
     def read(text: str, now: datetime) -> str | None:
-        return text[:MOST_TEXT] or None
+        return text[:MAX_TEXT_CHARACTERS] or None
 
     return Slot(name, find, read, ask, hint=hint)
 
@@ -205,7 +205,7 @@ def _without(text: str, found: re.Match[str]) -> str:
 
 def _may_be_name(said: str) -> bool:
     parts = said.lower().split()
-    return len(parts) <= MOST_WORDS_OF_A_NAME and not _NOT_NAMES & set(parts) and not re.search(r"\d", said)
+    return len(parts) <= MAX_NAME_WORDS and not _NOT_NAMES & set(parts) and not re.search(r"\d", said)
 
 
 def _capitals(said: str) -> str:
