@@ -12,7 +12,7 @@ from actors.handles import handle_to
 from convonet.agents.replicas import AgentReplicas
 from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.speech.replicas import SpeechReplicas
@@ -34,20 +34,20 @@ HOST_REFRESH_S = 30.0
 def remote_agent() -> AgentReplicas:
     """The `Agent` on the AgentRouter deployment. `close` it at the end."""
     find = _finder("AgentRouter", "agent", AgentAway)
-    return AgentReplicas(ReplicaPool("AgentRouter", find, delays=Delays(replaced_within=REPLACED_WITHIN_S)))
+    return AgentReplicas(ReplicaPool("AgentRouter", find, delays=PoolDelays(replacement_timeout_s=REPLACED_WITHIN_S)))
 
 
 def remote_speech() -> SpeechReplicas:
     """`SpeechToText` and `TextToSpeech` on the Speech deployment. `close` it at the end."""
     find = _finder("Speech", "speech", SpeechUnavailable)
-    delays = Delays(replaced_within=REPLACED_WITHIN_S)
+    delays = PoolDelays(replacement_timeout_s=REPLACED_WITHIN_S)
     return SpeechReplicas(ReplicaPool("Speech", find, expected=1, delays=delays, max_message_bytes=MAX_MESSAGE_BYTES))
 
 
 def remote_transfers() -> HostReplicas:
     """`TransferHost` on the CallCenter deployment. `close` it at the end."""
     find = _finder("CallCenter", "call-center", HostAway)
-    delays = Delays(replaced_within=CALL_TIMEOUT_S, refresh=HOST_REFRESH_S)
+    delays = PoolDelays(replacement_timeout_s=CALL_TIMEOUT_S, refresh_s=HOST_REFRESH_S)
     return HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=delays))
 
 

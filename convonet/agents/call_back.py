@@ -10,15 +10,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convonet.agents.base import CallBackRequest
-from convonet.core.errors import DomainError
-from convonet.language.numbers import digits_in
-from convonet.language.phones import normalised
-from convonet.language.spoken import answer, cleaned
+from convonet.language.phones import digit_by_digit, find_phone
+from convonet.language.sentences import Sentence
 
 CALL_BACK = "hand_over.call_back"
 """Memory key of the dialogue's state, which holds for the next sentence only."""
@@ -40,8 +36,6 @@ _CALL_ME_BACK = re.compile(
 _AGREEMENT = re.compile(r"\W*(?:yes|yeah|yep|yup|sure|ok|okay|please|correct|right|exactly)\b", re.IGNORECASE)
 _WRONG = re.compile(r"\b(?:no|nope|not|isn't|wasn't|wrong|incorrect|mistake)\b", re.IGNORECASE)
 _OTHER_NUMBER = re.compile(r"\b(?:an?other|different|new) (?:phone |telephone )?number\b", re.IGNORECASE)
-_SEPARATORS = re.compile(r"\b(?:area code|and|then|dash|dot)\b", re.IGNORECASE)
-_PLUS = re.compile(r"\+|\bplus\b", re.IGNORECASE)
 
 
 class CallBackDialogue(BaseModel):
@@ -81,7 +75,7 @@ def read_dialogue(entry: str) -> CallBackDialogue | None:
         return None
 
 
-def reply(said: str, dialogue: CallBackDialogue, region: str) -> Reply | None:
+def reply(said: Sentence, dialogue: CallBackDialogue, region: str) -> Reply | None:
     """Answer a sentence; None when it has nothing to do with the call back.
 
     Args:
@@ -89,7 +83,7 @@ def reply(said: str, dialogue: CallBackDialogue, region: str) -> Reply | None:
         dialogue: the state before it.
         region: ISO 3166 code for numbers without a country code.
     """
-    phone = phone_in(said, region)
+    phone = find_phone(said.raw, region)
     match dialogue.asked:
         case "offer":
             return _answer_offer(said, dialogue, phone, region)
@@ -111,41 +105,30 @@ def mentions_call(said: str) -> bool:
     return re.search(r"\b(?:call|phone|ring|reach)", said, re.IGNORECASE) is not None
 
 
-def phone_in(said: str, region: str) -> str | None:
-    """Return the E.164 phone number in a sentence; None without a valid one."""
-    found = digits_in(_SEPARATORS.sub(" ", said))
-    if found is None:
-        return None
-    try:
-        return normalised(("+" if _PLUS.search(said) else "") + found[0], region)
-    except DomainError:
-        return None
-
-
-def _answer_offer(said: str, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply | None:
-    agrees = _AGREEMENT.match(said) is not None or re.search(r"\b(?:call|reach) me\b", said, re.IGNORECASE)
-    if agrees and (phone or _OTHER_NUMBER.search(said)):
+def _answer_offer(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply | None:
+    agrees = _AGREEMENT.match(said.raw) is not None or re.search(r"\b(?:call|reach) me\b", said.raw, re.IGNORECASE)
+    if agrees and (phone or _OTHER_NUMBER.search(said.raw)):
         return _read_back(dialogue, phone, region) if phone else _ask_number(dialogue)
-    if answer(said) == "yes" or _CALL_ME_BACK.fullmatch(cleaned(said)):
+    if said.answer == "yes" or _CALL_ME_BACK.fullmatch(said.cleaned):
         return accept(dialogue, None, region)
-    return Reply(DECLINED) if answer(said) in ("no", "drop") else None
+    return Reply(DECLINED) if said.answer in ("no", "drop") else None
 
 
-def _answer_number(said: str, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
-    if answer(said) == "drop":
+def _answer_number(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
+    if said.answer == "drop":
         return Reply(DECLINED)
     return _read_back(dialogue, phone, region) if phone else _missed(dialogue, f"{NOT_A_NUMBER} Or say never mind.")
 
 
-def _answer_read_back(said: str, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
-    agrees = _AGREEMENT.match(said) is not None and not _WRONG.search(said)
-    if answer(said) == "drop":
+def _answer_read_back(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
+    agrees = _AGREEMENT.match(said.raw) is not None and not _WRONG.search(said.raw)
+    if said.answer == "drop":
         return Reply(DECLINED)
     if phone and not (agrees and phone == dialogue.heard):
         return _read_back(dialogue, phone, region)
-    if agrees or answer(said) == "yes":
+    if agrees or said.answer == "yes":
         return _noted(dialogue, dialogue.heard)
-    if _WRONG.search(said):
+    if _WRONG.search(said.raw):
         return _ask_number(dialogue, "Sorry. ")
     return _missed(dialogue, _is_it_right(dialogue.heard, region))
 
@@ -177,13 +160,4 @@ def _noted(dialogue: CallBackDialogue, phone: str = "") -> Reply:
 
 
 def _is_it_right(phone: str, region: str) -> str:
-    return f"I heard {_digit_by_digit(phone, region)}. Is that right?"
-
-
-def _digit_by_digit(phone: str, region: str) -> str:
-    """Format a number to be read aloud: "4 1 5, 5 5 5, 0 1 4 2". Text-to-speech would read "415" as four hundred."""
-    number = phonenumbers.parse(phone)
-    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-    is_local = number.country_code == phonenumbers.country_code_for_region(region)
-    groups = re.findall(r"\d+", written)[is_local:]
-    return ("" if is_local else "plus ") + ", ".join(" ".join(group) for group in groups)
+    return f"I heard {digit_by_digit(phone, region)}. Is that right?"

@@ -11,6 +11,7 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import gives_no_reason
 from convonet.core.caller import Caller
 from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.language.sentences import Sentence
 from convonet.settings import Settings
 
 MAX_CONTEXT_MESSAGES = 20
@@ -77,7 +78,7 @@ def hand_over_to(department: Department, reason: str) -> HandOverRequest:
 
 def hand_over_reason(requests: Sequence[str]) -> str:
     """Return the caller's reason: their last sentence, or the one before when the last gives none."""
-    return requests[-2] if len(requests) > 1 and gives_no_reason(requests[-1]) else requests[-1]
+    return requests[-2] if len(requests) > 1 and gives_no_reason(Sentence(requests[-1])) else requests[-1]
 
 
 def transfer_context(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from convonet.agents.call_back import OFFER
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import Sentence
 
 NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
 
@@ -55,17 +55,17 @@ _REFUSAL = re.compile(
 )
 
 
-def wants_human(said: str) -> bool:
+def wants_human(said: Sentence) -> bool:
     """Return whether the sentence surely asks for a person."""
-    if _REQUEST.fullmatch(cleaned(said)):
+    if _REQUEST.fullmatch(said.cleaned):
         return True
-    asks = _REQUEST_WITHIN.search(said) and not _OTHER_MEANING.search(said)
-    return bool(asks) and not refuses_human(said)
+    asks = _REQUEST_WITHIN.search(said.raw) and not _OTHER_MEANING.search(said.raw)
+    return bool(asks) and not refuses_human(said.raw)
 
 
-def gives_no_reason(said: str) -> bool:
+def gives_no_reason(said: Sentence) -> bool:
     """Return whether the sentence asks for a person and does not say why."""
-    request = _REQUEST.fullmatch(cleaned(said))
+    request = _REQUEST.fullmatch(said.cleaned)
     return request is not None and request["about"] is None
 
 

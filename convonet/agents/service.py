@@ -33,10 +33,11 @@ from convonet.agents.toolsets import Toolsets
 from convonet.agents.turn_end import build_final
 from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.language.sentences import Sentence
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
-from convonet.mcp.streamable_http import named_tool_servers
+from convonet.mcp.streamable_http import external_tool_servers
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
@@ -73,7 +74,7 @@ class AgentService:
         if models is None:
             models = models_from(settings, {name: domain.skill for name, domain in all_domains.items()})
         departments, chain = Departments.of(settings), ModelChain(models)
-        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._domains = tuple(domains)
         self._models = chain
         self._router = Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region)
@@ -145,7 +146,7 @@ class AgentService:
         await self._router.warm_up()
         for domain in self._domains:
             await self._tools.toolset(domain)
-            domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
+            domain.skill.claims(SkillTurn(Sentence(f"{domain.examples[0]} by december third"), self._clock()))
         self._models.warm_up()
         self._is_warm = self._tools.are_complete()
         return self._is_warm

@@ -14,7 +14,7 @@ from typing import Self
 
 from convonet.agents.base import TextDelta
 from convonet.agents.fillers import FillerTimer
-from convonet.language.spoken import gap, is_whole
+from convonet.language.sentences import ends_sentence, missing_space
 
 HOLD_S = 0.1
 """A reader does not mind words in steps of a tenth of a second, and nothing is spoken before a sentence is complete."""
@@ -48,8 +48,8 @@ class AnswerWriter:
 
     def write(self, text: str) -> None:
         """Add a piece of the answer."""
-        self.content += text if self.content else gap(self._content_before, text) + text
-        self._pass_on(text if self.spoken else gap(self._spoken_before, text) + text)
+        self.content += text if self.content else missing_space(self._content_before, text) + text
+        self._pass_on(text if self.spoken else missing_space(self._spoken_before, text) + text)
 
     def end_sentence(self) -> None:
         """Let text-to-speech start on what was written: it takes a sentence when white space follows."""
@@ -84,7 +84,7 @@ class AnswerWriter:
         # text that was written since the timer was set has postponed the filler
         if asyncio.get_running_loop().time() >= self._fillers.due_at:
             spoken, filler = self._spoken_before + self.spoken, self._fillers.next_filler()
-            in_mid_sentence = spoken.strip() and not is_whole(spoken)
-            self._pass_on(f"{'… ' if in_mid_sentence else gap(spoken, filler)}{filler} ")
+            in_mid_sentence = spoken.strip() and not ends_sentence(spoken)
+            self._pass_on(f"{'… ' if in_mid_sentence else missing_space(spoken, filler)}{filler} ")
             self.flush()
         self._schedule_filler()

@@ -19,13 +19,13 @@ from convonet.mcp.server import MAX_BODY_BYTES, tool_name
 
 log = structlog.get_logger(__name__)
 
-LONGEST_CALL = MAX_BODY_BYTES - 2048
+MAX_CALL_BYTES = MAX_BODY_BYTES - 2048
 """Bytes of a tool's name and arguments; the rest of a request is what the protocol adds."""
 
-AWAY = "I can't reach that service right now. Please try again in a moment."
-WRONG = "Sorry, I couldn't do that. Please say it again."
+UNREACHABLE = "I can't reach that service right now. Please try again in a moment."
+BAD_CALL = "Sorry, I couldn't do that. Please say it again."
 """A call that no server can do as it is; a model may do better, so it is told what is wrong with it."""
-SLOW = "That is taking too long right now. Please try again in a moment."
+TIMED_OUT = "That is taking too long right now. Please try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class ToolBox:
                 )
         except TimeoutError:
             log.warning("tool_timed_out", tool=tool_name(tool))
-            return ToolResult(False, SLOW, {})
+            return ToolResult(False, TIMED_OUT, {})
         except MCPError as error:
             if error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}:
                 # the server has understood the call, and that it is none: what it has is not what was listed
@@ -104,12 +104,12 @@ class ToolBox:
 def _wrong(tool: str, fault: str) -> ToolResult:
     # the fault is for the model only: it may quote the caller
     log.warning("tool_call_wrong", tool=tool_name(tool))
-    return ToolResult(False, WRONG, {"error": fault})
+    return ToolResult(False, BAD_CALL, {"error": fault})
 
 
 def _away(tool: str, error: Exception) -> ToolResult:
     log.warning("tool_server_away", tool=tool_name(tool), error=type(error).__name__)
-    return ToolResult(False, AWAY, {})
+    return ToolResult(False, UNREACHABLE, {})
 
 
 def _fault(tool: str, arguments: Mapping[str, object]) -> str:
@@ -118,7 +118,7 @@ def _fault(tool: str, arguments: Mapping[str, object]) -> str:
         body = json.dumps([tool, arguments], ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return "The call holds half of a UTF-16 pair."
-    return "The call is too long." if len(body) > LONGEST_CALL else ""
+    return "The call is too long." if len(body) > MAX_CALL_BYTES else ""
 
 
 def _result(result: CallToolResult) -> ToolResult:

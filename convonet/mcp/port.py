@@ -10,7 +10,7 @@ from mcp_types import CallToolResult, Tool
 from convonet.auth.tokens import CallerClaims
 from convonet.core.ids import TurnId, UserId
 
-NOBODY = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
+ANONYMOUS = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
 """For whom the list of tools is asked: it is the same for everybody."""
 
 

@@ -14,10 +14,10 @@ from mcp_types import CallToolResult, ListToolsResult, Tool
 from convonet.auth.tokens import CallerClaims
 from convonet.core.errors import ToolsUnavailable
 from convonet.core.trace import current_traceparent
-from convonet.mcp.port import NOBODY
+from convonet.mcp.port import ANONYMOUS
 from convonet.mcp.requests import with_metadata
 from convonet.mcp.server import IDEMPOTENCY_KEY
-from convonet.rpc.calls import answer_of
+from convonet.rpc.calls import call_any_replica
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.wire import Message, RpcError
 
@@ -34,7 +34,7 @@ class ToolReplicas:
 
     async def list_tools(self, server: str) -> Sequence[Tool]:
         """See `ToolServers.list_tools`."""
-        listed = await self._ask(server, "tools/list", {}, NOBODY)
+        listed = await self._ask(server, "tools/list", {}, ANONYMOUS)
         return ListToolsResult.model_validate(listed, by_name=False).tools
 
     async def call_tool(
@@ -54,7 +54,7 @@ class ToolReplicas:
             params, server=server, claims=claims, secret=self._secret, traceparent=current_traceparent()
         )
         try:
-            return await answer_of(self.pool, method, asked)
+            return await call_any_replica(self.pool, method, asked)
         except RpcError as error:
             raise MCPError(error.code, error.message, error.data) from None
         except NoReplica as error:

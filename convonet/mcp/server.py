@@ -75,7 +75,7 @@ def idempotency_key_of(context: Context[Any, Any]) -> str | None:
     return key[:MAX_KEY] if isinstance(key, str) and key else None
 
 
-def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
+def tool_result(sentence: str, data: dict[str, Any]) -> CallToolResult:
     """A tool's result: a short sentence that can be spoken, and the data behind it."""
     return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=data)
 
@@ -162,5 +162,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _failure(sentence: str, reason: str = "") -> CallToolResult:
-    told = {"error": sentence, "reason": reason} if reason else {"error": sentence}
-    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=told, is_error=True)
+    details = {"error": sentence, "reason": reason} if reason else {"error": sentence}
+    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=details, is_error=True)

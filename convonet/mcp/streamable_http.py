@@ -29,7 +29,7 @@ from mcp_types import (
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import SettingsError, ToolsUnavailable
 from convonet.core.trace import current_traceparent
-from convonet.mcp.port import NOBODY
+from convonet.mcp.port import ANONYMOUS
 from convonet.mcp.server import IDEMPOTENCY_KEY
 from convonet.settings import Settings
 
@@ -52,7 +52,7 @@ class HttpToolServers:
 
     async def list_tools(self, server: str) -> Sequence[Tool]:
         """See `ToolServers.list_tools`."""
-        _claims.set(NOBODY)
+        _claims.set(ANONYMOUS)
         return (await self._use(server, lambda client: client.list_tools())).tools
 
     async def call_tool(
@@ -79,7 +79,7 @@ class HttpToolServers:
             raise ToolsUnavailable(f"the server {server} can't be reached: {type(error).__name__}") from error
 
 
-def named_tool_servers(settings: Settings) -> HttpToolServers:
+def external_tool_servers(settings: Settings) -> HttpToolServers:
     """Those of CONVONET_TOOLS_URL. Raises `SettingsError` when that is not set."""
     if settings.tools_url is None:
         raise SettingsError("CONVONET_TOOLS_URL is not set, and these are not the product's own tools")
@@ -176,7 +176,7 @@ class _CallerToken(httpx2.Auth):
         self._secret = secret
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        token = mint_caller_token(_claims.get(NOBODY), secret=self._secret)
+        token = mint_caller_token(_claims.get(ANONYMOUS), secret=self._secret)
         request.headers["Authorization"] = f"Bearer {token}"
         if (traceparent := current_traceparent()) is not None:
             request.headers["traceparent"] = traceparent

@@ -31,7 +31,7 @@ class Sink(Protocol):
         ...
 
 
-class Nowhere:
+class NullSink:
     """`Sink` of a process that is not watched."""
 
     def count(self, metric: Metric, value: float, tags: Tags) -> None:
@@ -107,5 +107,5 @@ def _or_other(value: str, known: Iterable[str]) -> str:
     return value if value in known else OTHER
 
 
-metrics = Recorder(Nowhere())
+metrics = Recorder(NullSink())
 """The recorder of this process."""

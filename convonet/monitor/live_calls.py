@@ -26,7 +26,7 @@ from convonet.protocol.server import (
     TransferInitiated,
     TransferStatus,
 )
-from convonet.records.record import readable
+from convonet.records.record import valid_unicode
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.happenings import (
     AnswerSounds,
@@ -198,4 +198,4 @@ class _WatchedCall:
         self._spoke(who, text)
 
     def _spoke(self, who: Who, text: str) -> None:
-        self.call.last_who, self.call.last_words = who, readable(text[:MOST_WORDS])
+        self.call.last_who, self.call.last_words = who, valid_unicode(text[:MOST_WORDS])

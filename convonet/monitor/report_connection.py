@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from convonet.monitor.reports import Attention, Report, Taken
-from convonet.rpc.keepalive import end_when_peer_is_lost
+from convonet.rpc.keepalive import close_when_peer_vanishes
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class ReportServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connected[writer] = cast("asyncio.Task[None]", asyncio.current_task())
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         try:
             async with asyncio.timeout(KEY_TIMEOUT_S):
                 key = (await reader.readuntil(b"\n")).strip()
@@ -133,7 +133,7 @@ class ReportConnection:
     async def open(cls, address: ReportAddress) -> ReportConnection:
         """Raises `OSError` when nobody is there."""
         reader, writer = await asyncio.open_connection(address.host, address.port)
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         writer.write(address.key.encode() + b"\n")
         return cls(reader, writer)
 

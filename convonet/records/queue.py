@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 2000
+MAX_WAITING = 2000
 """Some 10 MB. A voice replica with 200 callers makes ten records a second, so this is three minutes without a store."""
 
 AT_ONCE = 50
@@ -51,7 +51,7 @@ class RecordQueue:
         self._closing = self._closed = False
         self._waiting: dict[str, TurnRecord] = {}
         self._writing: asyncio.Task[None] | None = None
-        self.store_is_away = False
+        self.store_is_down = False
         """Whether the last attempt to write has failed."""
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class RecordQueue:
             self._lost(record.request_id, "the process has ended")
             return
         self._waiting[record.request_id] = record
-        if len(self._waiting) > MOST_WAITING:
+        if len(self._waiting) > MAX_WAITING:
             lost = next(iter(self._waiting))
             del self._waiting[lost]
             self._give_up(lost, "too many wait")
@@ -100,12 +100,12 @@ class RecordQueue:
             try:
                 await self._write(batch)
             except StorageError as error:
-                self.store_is_away = True
+                self.store_is_down = True
                 log.warning("turn_records_wait", waiting=len(self._waiting), error=str(error))
                 await self._pause(wait)
                 wait = min(2 * wait, LAST_RETRY_S)
             else:
-                self.store_is_away = False
+                self.store_is_down = False
                 wait = FIRST_RETRY_S
                 if 0 < len(self._waiting) < AT_ONCE:
                     await self._gather()

@@ -88,7 +88,7 @@ class TurnRecord(BaseModel):
     metadata: TurnMetadata
 
 
-def writable(record: TurnRecord) -> TurnRecord:
+def serializable(record: TurnRecord) -> TurnRecord:
     """The record itself, or one that can be read again, where its text or a number is none."""
     try:
         TurnRecord.model_validate_json(record.model_dump_json())
@@ -97,14 +97,14 @@ def writable(record: TurnRecord) -> TurnRecord:
     return record
 
 
-def readable(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """The text with signs that can be written: a model may send half of a UTF-16 pair."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _readable(value: Any) -> Any:
     if isinstance(value, str):
-        return readable(value)
+        return valid_unicode(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else 0.0
     if isinstance(value, dict):

@@ -10,16 +10,16 @@ from typing import Protocol, cast
 import structlog
 from pydantic import ValidationError
 
-from convonet.records.earlier import earlier_record
+from convonet.records.legacy import legacy_record
 from convonet.records.record import TurnRecord
 from convonet.storage.redis_client import ScriptRunner
 
 log = structlog.get_logger(__name__)
 
-KEPT_S = 7 * 86_400
-MOST = 1000
+RETENTION_S = 7 * 86_400
+MAX_LISTED = 1000
 """Of all, and of one provider, in the lists that other tools read; a record has its own key for a week."""
-MOST_OF_A_USER = 100
+MAX_LISTED_PER_USER = 100
 
 CLOCKS_DIFFER_S = 86_400.0
 """A record from further ahead is of no known time, such as one in milliseconds."""
@@ -98,12 +98,14 @@ class RedisRecords:
                 f"agent_interactions:provider:{record.provider}",
                 f"agent_interactions:user:{record.user_id}",
             ]
-            oldest = self._clock() - KEPT_S
+            oldest = self._clock() - RETENTION_S
             # a record that comes late is kept no longer than any other
-            left = min(KEPT_S, max(1, round(record.timestamp - oldest)))
+            left = min(RETENTION_S, max(1, round(record.timestamp - oldest)))
             body = record.model_dump_json()
             of_time = [record.timestamp, oldest, left]
-            await self._write(keys, [record.request_id, body, KEPT_S, *of_time, MOST, MOST, MOST_OF_A_USER])
+            await self._write(
+                keys, [record.request_id, body, RETENTION_S, *of_time, MAX_LISTED, MAX_LISTED, MAX_LISTED_PER_USER]
+            )
 
     async def listed(self) -> list[str]:
         """Ids of the newest thousand, newest first: also of those that another program has written."""
@@ -146,7 +148,7 @@ def _record(body: bytes) -> TurnRecord | None:
         return TurnRecord.model_validate_json(body)
     except ValidationError:
         try:
-            return earlier_record(json.loads(body))
+            return legacy_record(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             # another program may write there as well
             log.warning("turn_record_unreadable", bytes=len(body))

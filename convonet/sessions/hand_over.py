@@ -16,7 +16,7 @@ from convonet.core.background import in_background
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import announce
 from convonet.sessions.conversation import Conversation
@@ -95,7 +95,7 @@ class HandOver:
         if promised is not None:
             self._start(self._ask_call_back(promised))
         if conversation.transfer is not None:
-            if promised is not None or answer(transcript) == "drop":
+            if promised is not None or Sentence(transcript).answer == "drop":
                 self.leave(hung_up=False)
             return
         conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)

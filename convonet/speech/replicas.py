@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Generator
 from convonet.core.errors import BadAudio, SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
-from convonet.rpc.calls import answer_of
+from convonet.rpc.calls import call_any_replica
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.answers import SentenceAnswer
@@ -26,7 +26,7 @@ from convonet.speech.requests import (
     to_transcript,
     transcribe_params,
 )
-from convonet.tracing.carried import carried
+from convonet.tracing.propagation import outgoing_trace
 
 
 class SpeechReplicas:
@@ -53,7 +53,7 @@ class SpeechReplicas:
 
     def start(self) -> None:
         """Open the connections that the first utterance would wait for."""
-        self.pool.keep_found()
+        self.pool.start_discovery()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -67,7 +67,7 @@ class SpeechReplicas:
 
     async def _ask(self, method: str, params: Message) -> Message:
         try:
-            return await answer_of(self.pool, method, {**params, "along": carried()})
+            return await call_any_replica(self.pool, method, {**params, "along": outgoing_trace()})
         except RpcError as error:
             raise to_error(error) from None
         except NoReplica as error:

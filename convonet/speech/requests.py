@@ -10,7 +10,7 @@ from convonet.core.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavaila
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.base import AudioFormat, Language, SpokenAudio, Transcript, Utterance, Word
-from convonet.tracing.carried import serving
+from convonet.tracing.propagation import incoming_span
 
 TRANSCRIBE = "transcribe"
 SYNTHESIZE = "synthesize"
@@ -82,13 +82,13 @@ class SpeechRequests:
         try:
             match request.method:
                 case "transcribe":
-                    with serving("recognise", params["along"]):
+                    with incoming_span("recognise", params["along"]):
                         return await self._transcribe(params)
                 case "synthesize":
-                    with serving("synthesise", params["along"]):
+                    with incoming_span("synthesise", params["along"]):
                         return await self._synthesize(params)
                 case "sound":
-                    with serving("synthesise", params["along"]):
+                    with incoming_span("synthesise", params["along"]):
                         return {"pcm": _to_text(await self._speech.sound(params["text"]))}
         except SpeechError as error:
             raise RpcError(REFUSED, str(error), _name_of(error)) from None

@@ -21,7 +21,7 @@ from convonet.settings import Settings
 MAX_BODY_BYTES = 1_000_000
 """A session's checkpoint is its conversation, some 10 kB; far more is a fault that must not fill the store."""
 
-KEPT_AFTER_LEASE_S = 300.0
+GRACE_AFTER_LEASE_S = 300.0
 """A session is kept for so much longer than its lease, whatever its time to live, so that a sweep can still end it with
 its record and its hand-over. Replicas end a few of them a second; the loss of a machine may leave a thousand."""
 
@@ -113,7 +113,7 @@ def checkpoint_store(settings: Settings) -> CheckpointStore:
     return SqliteCheckpoints.in_folder(settings.data_dir)
 
 
-def require_reasonable(body: bytes) -> None:
+def require_valid_size(body: bytes) -> None:
     """Raise `StorageError` for a body that no session has."""
     if len(body) > MAX_BODY_BYTES:
         raise StorageError(f"checkpoint of {len(body)} bytes")

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from convonet.core.ids import SessionId
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, fenced, require_valid_size
 from convonet.storage.redis_client import ScriptRunner
 
 _PREFIX = "voice:checkpoint:"
 _LEASES = "voice:checkpoint-leases"
 
 _LEASE = (
-    f"local KEPT_AFTER_LEASE_MS = {round(KEPT_AFTER_LEASE_S * 1000)}"
+    f"local KEPT_AFTER_LEASE_MS = {round(GRACE_AFTER_LEASE_S * 1000)}"
     + """
 local function now_ms()
   local time = redis.call('TIME')
@@ -106,7 +106,7 @@ class RedisCheckpoints:
         self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float, *, lease_s: float | None = None
     ) -> None:
         """See `CheckpointStore.save`."""
-        require_reasonable(body)
+        require_valid_size(body)
         ttl_ms = max(1, round(ttl_s * 1000))
         args: list[str | bytes | float] = [session_id, epoch, body, ttl_ms, _milliseconds(lease_s)]
         _require_holder(epoch, await self._save(_keys(session_id), args))

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from convonet.core.ids import SessionId
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, fenced, require_valid_size
 from convonet.storage.embedded_file import embedded_file
 from convonet.storage.sqlite_thread import Sqlite, SqliteThread
 
@@ -100,7 +100,7 @@ class SqliteCheckpoints:
         self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float, *, lease_s: float | None = None
     ) -> None:
         """See `CheckpointStore.save`."""
-        require_reasonable(body)
+        require_valid_size(body)
 
         def save(connection: sqlite3.Connection) -> None:
             now = self._clock()
@@ -191,4 +191,4 @@ def _in_folder(folder: Path) -> SqliteCheckpoints:
 
 def _ends(now: float, lease_s: float | None) -> tuple[float | None, float]:
     """When the lease is over, and until when the session is kept for its sake."""
-    return (None, 0.0) if lease_s is None else (now + lease_s, now + lease_s + KEPT_AFTER_LEASE_S)
+    return (None, 0.0) if lease_s is None else (now + lease_s, now + lease_s + GRACE_AFTER_LEASE_S)

@@ -22,7 +22,7 @@ from convonet.storage.types import Moment
 
 Result = TypeVar("Result", bound=BaseModel)
 
-KEPT = timedelta(days=1)
+RETENTION = timedelta(days=1)
 """A turn is repeated within the minutes in which its session may be resumed."""
 
 
@@ -37,7 +37,7 @@ class EffectRow(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
-async def once(
+async def run_once(
     database: Database,
     user_id: uuid.UUID,
     key: str | None,
@@ -66,7 +66,7 @@ async def once(
         return known.result
 
 
-async def effect(
+async def run_effect(
     database: Database, owner: Owner, result: type[Result], work: Callable[[AsyncSession], Awaitable[Result]]
 ) -> Result:
     """Do `work` in one transaction, once per idempotency key; a repeated call gets the first one's result."""
@@ -74,10 +74,10 @@ async def effect(
     async def dumped(session: AsyncSession) -> dict[str, Any]:
         return (await work(session)).model_dump(mode="json")
 
-    return result.model_validate(await once(database, owner.user_id, owner.idempotency_key, dumped))
+    return result.model_validate(await run_once(database, owner.user_id, owner.idempotency_key, dumped))
 
 
-async def forget_old_effects(database: Database, now: datetime) -> None:
+async def delete_old_effects(database: Database, now: datetime) -> None:
     """Delete what no repeated turn can ask for any more."""
     async with database.transaction() as session:
-        await session.execute(delete(EffectRow).where(EffectRow.created_at < now - KEPT))
+        await session.execute(delete(EffectRow).where(EffectRow.created_at < now - RETENTION))

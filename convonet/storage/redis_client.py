@@ -25,10 +25,10 @@ CALL_TIMEOUT_S = 2.0
 MAX_CONNECTIONS = 16
 """A script takes about 0.2 ms, so 16 serve tens of thousands of calls a second; more callers wait for a free one."""
 
-FOR_GOOD = re.compile(r"\bWRONGTYPE\b")
+PERMANENT_ERROR = re.compile(r"\bWRONGTYPE\b")
 """What Redis answers because of the command and its key. Whatever else it says may be its own state, and pass."""
 
-AWAY = "Our records are out of reach right now. Please try again in a moment."
+UNREACHABLE = "Our records are out of reach right now. Please try again in a moment."
 
 
 class Script(Protocol):
@@ -90,6 +90,6 @@ def _failure(error: Exception) -> StorageError:
     if isinstance(error, DataError):
         return StorageRefused(f"redis refuses it: {type(error).__name__}")
     # the code comes first, but Redis 6 quotes that of a command in a script: "ERR Error running script (...): -OOM ..."
-    if isinstance(error, ResponseError) and (code := FOR_GOOD.search(f"{error.status_code} {error}")):
+    if isinstance(error, ResponseError) and (code := PERMANENT_ERROR.search(f"{error.status_code} {error}")):
         return StorageRefused(f"redis refuses it: {code[0]}")
-    return StorageError(f"redis: {type(error).__name__}", spoken=AWAY)
+    return StorageError(f"redis: {type(error).__name__}", spoken=UNREACHABLE)

@@ -23,21 +23,21 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from convonet.core.trace import RecordedSpan
 from convonet.settings import Settings
-from convonet.tracing.spans import Kind, Status, record_with
+from convonet.tracing.spans import Kind, Status, set_recorder
 
 log = structlog.get_logger(__name__)
 
 SEND_EVERY_S = 1.0
 """What a killed process had not sent yet is lost."""
 
-MOST_WAITING = 2048
+MAX_QUEUED_SPANS = 2048
 """Spans of a process that wait to be sent, about 2 MB; more are dropped. A turn has about a dozen."""
 
 COLLECTOR_TIMEOUT_S = 3.0
-REST_S = 10.0
+RETRY_DELAY_S = 10.0
 """A collector that failed is left alone for so long: what ends meanwhile is dropped unsent."""
 
-MOST_CHARACTERS = 2000
+MAX_CHARACTERS = 2000
 """Of one value: only callers' words can be that long."""
 
 NAMES = {
@@ -56,10 +56,10 @@ NAMES = {
     "http_method": "http.request.method",
     "http_route": "http.route",
     "http_status": "http.response.status_code",
-    "transcript": "convonet.core.validation.transcript",
-    "answer": "convonet.core.validation.answer",
-    "arguments": "convonet.core.validation.arguments",
-    "result": "convonet.core.validation.result",
+    "transcript": "convonet.words.transcript",
+    "answer": "convonet.words.answer",
+    "arguments": "convonet.words.arguments",
+    "result": "convonet.words.result",
 }
 STATUS = "convonet.status"
 
@@ -84,13 +84,13 @@ def start_tracing(settings: Settings, service: str) -> OtelRecorder | None:
     provider.add_span_processor(
         BatchSpanProcessor(
             Collector(exporter),
-            max_queue_size=MOST_WAITING,
-            max_export_batch_size=MOST_WAITING // 4,
+            max_queue_size=MAX_QUEUED_SPANS,
+            max_export_batch_size=MAX_QUEUED_SPANS // 4,
             schedule_delay_millis=SEND_EVERY_S * 1000,
         )
     )
     recorder = OtelRecorder(provider, words=settings.trace_words)
-    record_with(recorder)
+    set_recorder(recorder)
     atexit.register(recorder.close)
     return recorder
 
@@ -120,7 +120,7 @@ class OtelRecorder:
     def close(self) -> None:
         """Stop recording, and send what is left."""
         atexit.unregister(self.close)
-        record_with(None)
+        set_recorder(None)
         self._provider.shutdown()
 
 
@@ -136,7 +136,7 @@ class OtelSpan:
     def set(self, values: Mapping[str, str | int]) -> None:
         """See `RecordedSpan.set`."""
         for name, value in values.items():
-            self.span.set_attribute(NAMES[name], value[:MOST_CHARACTERS] if isinstance(value, str) else value)
+            self.span.set_attribute(NAMES[name], value[:MAX_CHARACTERS] if isinstance(value, str) else value)
 
     def end(self, status: Status, error: str) -> None:
         """See `RecordedSpan.end`."""
@@ -167,7 +167,7 @@ class Collector(SpanExporter):
                 log.warning("traces_not_sent", dropped=len(spans))
             else:
                 log.info("traces_sent_again")
-        self._rests_until = time.monotonic() + REST_S if away else float("-inf")
+        self._rests_until = time.monotonic() + RETRY_DELAY_S if away else float("-inf")
         return result
 
     def shutdown(self) -> None:

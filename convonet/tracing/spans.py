@@ -95,13 +95,13 @@ class Span:
             self._recorded.end(self.status, error)
 
 
-def record_with(recorder: Recorder | None) -> None:
+def set_recorder(recorder: Recorder | None) -> None:
     """Record from now on with this; with None nothing."""
     global _recorder
     _recorder = recorder
 
 
-def begin(
+def start_span(
     name: str,
     *,
     kind: Kind = "internal",
@@ -132,7 +132,7 @@ def span(
     **attributes: Unpack[Attributes],
 ) -> Generator[Span, None, None]:
     """A span around a block; what the block opens is below it. See `begin`."""
-    opened = begin(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
+    opened = start_span(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
     if opened._recorded is None:
         yield opened
         return

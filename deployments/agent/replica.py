@@ -16,7 +16,7 @@ from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.requests import STOP_TIMEOUT_S, TurnRequests
 from convonet.agents.service import AgentService
-from convonet.auth.pin import only_caller
+from convonet.auth.pin import fixed_user_id
 from convonet.domains.discovery import all_domains
 from convonet.metrics.definitions import RECORDS_WAITING
 from convonet.records.turn_metrics import measured
@@ -47,7 +47,7 @@ class AgentReplica:
         api = AgentApi(
             self.agent,
             self.agent.models,
-            Callers(self._database, settings.caller_timezone, only_caller(settings)),
+            Callers(self._database, settings.caller_timezone, fixed_user_id(settings)),
             Threads(checkpoint_store(settings)),
             measured(self._records.add),
         )

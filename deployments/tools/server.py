@@ -20,7 +20,7 @@ from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
-from convonet.storage.effects import forget_old_effects
+from convonet.storage.effects import delete_old_effects
 from deployments.garbage import leave_alone_what_is_there
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
@@ -80,7 +80,7 @@ def tools_replica() -> ToolsReplica:
 async def _tidy(database: Database) -> None:
     while True:
         try:
-            await forget_old_effects(database, datetime.now(UTC))
+            await delete_old_effects(database, datetime.now(UTC))
         except Exception:
             # the top of a task that nobody waits for: it goes on, and the log says what was in the way
             log.exception("effects_not_tidied")

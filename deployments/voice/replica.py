@@ -89,7 +89,7 @@ class VoiceReplica:
                 "call_center": self.transfers.pool,
             },
             has_room=lambda: self._admission.has_room,
-            store_is_away=lambda: self._records.store_is_away,
+            store_is_down=lambda: self._records.store_is_down,
         )
         begin_session_counters(settings)
         watch = measure("voice")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.metrics.recorder import Nowhere, metrics
+from convonet.metrics.recorder import NullSink, metrics
 from tests.metrics.kept import Kept
 
 
@@ -18,4 +18,4 @@ def counted():
     kept = Kept()
     metrics.use(kept)
     yield kept
-    metrics.use(Nowhere())
+    metrics.use(NullSink())

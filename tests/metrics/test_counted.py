@@ -82,7 +82,7 @@ async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counte
 
 @virtual_time
 async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(counted, monkeypatch):
-    monkeypatch.setattr(queue, "MOST_WAITING", 2)
+    monkeypatch.setattr(queue, "MAX_WAITING", 2)
     records = RecordQueue(AwayStore())
     for number in range(3):
         record = a_record()
@@ -90,7 +90,7 @@ async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(c
         records.add(record)
     await asyncio.sleep(1)
     assert len(records) == 2
-    assert records.store_is_away
+    assert records.store_is_down
     assert counted.of(d.RECORDS_LOST) == 1
     await records.close()
     assert counted.of(d.RECORDS_LOST) == 3

@@ -58,9 +58,9 @@ def test_a_clock_that_is_behind_makes_no_negative_observation(kept):
 
 
 def test_a_process_that_is_not_watched_counts_nowhere_and_does_not_fail():
-    from convonet.metrics.recorder import Nowhere
+    from convonet.metrics.recorder import NullSink
 
-    recorder = Recorder(Nowhere())
+    recorder = Recorder(NullSink())
     recorder.count(d.BARGE_INS)
     recorder.observe(d.FIRST_AUDIO, 1.0, source="voice")
     recorder.set(d.SESSIONS, 1)

@@ -9,7 +9,7 @@ from convonet.monitor.reporter import Reporter
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
-from convonet.records.store import KEPT_S, RedisRecords
+from convonet.records.store import RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
 from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
@@ -168,7 +168,7 @@ async def test_records_of_a_process_that_ended_while_redis_was_away_get_there_fr
 async def test_a_redis_that_has_lost_its_data_gets_it_back_from_the_file(tmp_path, redis_url):
     redis = RedisRecords(redis_url)
     turns = [now_turn(number) for number in range(450)]
-    about_to_expire = turn(0, timestamp=time.time() - KEPT_S + 60, turn_id="t-old")
+    about_to_expire = turn(0, timestamp=time.time() - RETENTION_S + 60, turn_id="t-old")
     about_to_expire.request_id = "s-0:t-old"
     async with monitor(tmp_path) as host:
         await host.write([about_to_expire, *turns])

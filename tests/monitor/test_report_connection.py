@@ -279,7 +279,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
                 await until(lambda host=host: host._board.total("sessions", time.time()) == 3)
                 where.clear()
             records.add(now_turn(10 + number))
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
         async with monitor(tmp_path) as host, serving(host.report) as address:
             where.append(address)
             await until(lambda: not len(records))

@@ -96,7 +96,7 @@ async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_
             records = reporter.record_queue(is_copy=False)
             records.add(now_turn(1))
             ok = await client.log_in()
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
             await until(lambda: [call.session_id for call in port.host._board.calls()] == [ok["session_id"]])
             # everything is told once, at the start
             assert sum(report.complete for report in port.reports) == 1
@@ -157,7 +157,7 @@ async def test_a_fault_in_what_is_told_of_calls_ends_no_reports_and_loses_no_tur
         async with reporting(reporter):
             world.calls.take = iter(()).__next__
             records.add(now_turn(1))
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
             world.calls.take = take
             await until(lambda: not len(records))
             assert await kept(port.host) == 1
@@ -200,7 +200,7 @@ async def test_turns_of_a_time_without_a_monitor_are_there_afterwards(tmp_path):
     async with reporting(reporter):
         for number in range(20):
             records.add(now_turn(number))
-        await until(lambda: records.store_is_away)
+        await until(lambda: records.store_is_down)
         async with monitor(tmp_path) as port.host:
             await until(lambda: not len(records))
             assert await kept(port.host) == 20

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
-from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, writable
-from convonet.records.store import BY_TIME, KEPT_S, MOST, MOST_OF_A_USER, RedisRecords
+from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, serializable
+from convonet.records.store import BY_TIME, MAX_LISTED, MAX_LISTED_PER_USER, RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.virtual_time import virtual_time
 
@@ -64,14 +64,14 @@ async def test_a_record_that_is_written_again_is_there_once(store):
 
 
 async def test_a_thousand_are_listed_and_all_of_the_week_are_found(store):
-    await store.write([record(number) for number in range(MOST + 10)])
-    assert len(await store.listed()) == MOST
-    assert len(await store.newest(0, 5000)) == MOST + 10
+    await store.write([record(number) for number in range(MAX_LISTED + 10)])
+    assert len(await store.listed()) == MAX_LISTED
+    assert len(await store.newest(0, 5000)) == MAX_LISTED + 10
 
 
 async def test_what_is_older_than_a_week_is_not_found_any_more(redis_url):
     await RedisRecords(redis_url, clock=lambda: 1000.0).write([record(0)])
-    await RedisRecords(redis_url, clock=lambda: 1005.0 + KEPT_S).write([record(10)])
+    await RedisRecords(redis_url, clock=lambda: 1005.0 + RETENTION_S).write([record(10)])
     assert await redis_client(redis_url).zrange(BY_TIME, 0, -1) == [b"s-1:t-10"]
 
 
@@ -119,19 +119,19 @@ async def test_records_of_the_deployment_before_are_listed_and_read(store, redis
 
 async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
     store = RedisRecords(redis_url, clock=lambda: 1000.0)
-    await store.write([record(number) for number in range(MOST_OF_A_USER + 1)])
+    await store.write([record(number) for number in range(MAX_LISTED_PER_USER + 1)])
     redis = redis_client(redis_url)
-    newest = f"s-1:t-{MOST_OF_A_USER}"
-    assert TurnRecord.model_validate_json(await redis.get(f"agent_interaction:{newest}")) == record(MOST_OF_A_USER)
+    newest = f"s-1:t-{MAX_LISTED_PER_USER}"
+    assert TurnRecord.model_validate_json(await redis.get(f"agent_interaction:{newest}")) == record(MAX_LISTED_PER_USER)
     for key, count in (("recent", 101), ("provider:offline", 101), ("user:u-1", 100)):
         ids = await redis.lrange(f"agent_interactions:{key}", 0, -1)
         assert (len(ids), ids[0].decode()) == (count, newest)
-        assert KEPT_S - 60 < await redis.ttl(f"agent_interactions:{key}") <= KEPT_S
-    assert KEPT_S - 60 < await redis.ttl(f"agent_interaction:{newest}") <= KEPT_S
+        assert RETENTION_S - 60 < await redis.ttl(f"agent_interactions:{key}") <= RETENTION_S
+    assert RETENTION_S - 60 < await redis.ttl(f"agent_interaction:{newest}") <= RETENTION_S
 
 
 async def test_a_record_that_comes_late_is_kept_no_longer_than_any_other(redis_url):
-    await RedisRecords(redis_url, clock=lambda: 1000.0 + KEPT_S - 60).write([record(0)])
+    await RedisRecords(redis_url, clock=lambda: 1000.0 + RETENTION_S - 60).write([record(0)])
     assert 50 < await redis_client(redis_url).ttl("agent_interaction:s-1:t-0") <= 60
 
 
@@ -149,7 +149,7 @@ async def test_one_record_that_redis_refuses_keeps_no_other_from_it(store, redis
         async with asyncio.timeout(5):
             while len(queue) > 0:
                 await asyncio.sleep(0.05)
-    assert not queue.store_is_away
+    assert not queue.store_is_down
     assert await redis_client(redis_url).lrange("agent_interactions:user:u-1", 0, -1) == [
         f"s-1:t-{n}".encode() for n in (4, 3, 1, 0)
     ]
@@ -208,11 +208,11 @@ async def test_a_store_that_is_away_for_a_minute_loses_nothing():
 async def test_too_many_records_without_a_store_lose_the_oldest():
     store = Away()
     queue = RecordQueue(store)
-    for number in range(queues.MOST_WAITING + 3):
+    for number in range(queues.MAX_WAITING + 3):
         queue.add(record(number))
     store.back = True
     await asyncio.sleep(60)
-    assert store.kept[-1] == f"s-1:t-{queues.MOST_WAITING + 2}"
+    assert store.kept[-1] == f"s-1:t-{queues.MAX_WAITING + 2}"
     assert len(queue) == 0
     await queue.close()
 
@@ -244,7 +244,7 @@ async def test_a_store_that_goes_away_while_one_record_is_in_the_way_is_not_aske
     for number in range(5):
         queue.add(record(number))
     await asyncio.sleep(60)
-    assert queue.store_is_away
+    assert queue.store_is_down
     assert store.asked < 50
     store.back = True
     await asyncio.sleep(10)
@@ -327,14 +327,14 @@ def test_half_a_pair_of_utf16_becomes_a_sign_that_can_be_written():
     broken.tool_calls = [
         ToolCallRecord(tool_name="t", tool_id="1", arguments={"a": ["\ud83d"]}, elapsed_from_stop_ms=0.0)
     ]
-    assert writable(broken).tool_calls[0].arguments == {"a": ["?"]}
+    assert serializable(broken).tool_calls[0].arguments == {"a": ["?"]}
     whole = record(1)
-    assert writable(whole) is whole
+    assert serializable(whole) is whole
 
 
 def test_a_time_that_is_no_number_is_none_and_the_record_can_be_read_again():
     broken = record(1, duration_ms=float("nan"))
     broken.metadata.voice_timing["stt_ms"] = float("inf")
-    written = TurnRecord.model_validate_json(writable(broken).model_dump_json())
+    written = TurnRecord.model_validate_json(serializable(broken).model_dump_json())
     assert (written.duration_ms, written.metadata.voice_timing["stt_ms"]) == (0.0, 0.0)
     assert written.user_prompt == broken.user_prompt

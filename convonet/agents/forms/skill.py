@@ -10,7 +10,6 @@ from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
-from convonet.language.spoken import cleaned
 
 LEFT = "Okay, I'll leave it."
 
@@ -38,8 +37,8 @@ class FormSkill:
             return Claim.MAYBE
         if read == "dropped" or read.answers:
             return Claim.ANSWER if question else Claim.SURE
-        about_it = any(pattern.search(cleaned(turn.said)) for pattern in read.form.about_it)
-        return Claim.SURE if about_it or self._own.search(turn.said) else Claim.LIKELY
+        about_it = any(pattern.search(turn.said.cleaned) for pattern in read.form.about_it)
+        return Claim.SURE if about_it or self._own.search(turn.said.raw) else Claim.LIKELY
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""

@@ -26,7 +26,7 @@ from convonet.agents.models.base import (
 )
 from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.health import Health
-from convonet.language.spoken import gap
+from convonet.language.sentences import missing_space
 from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class HostedModel:
                     async for part in parts:
                         if isinstance(part, TextPart):
                             if not builder.text:
-                                spoken += (space := gap(spoken, part.text))
+                                spoken += (space := missing_space(spoken, part.text))
                                 yield space
                             yield part.text
                         builder.add_part(part)

@@ -23,7 +23,7 @@ from convonet.agents.models.health import Health
 from convonet.agents.models.wire_json import arguments_of
 from convonet.agents.skill import QUESTION, Outcome, Say, Skill, SkillTurn, Step, UseTools
 from convonet.agents.steering import STEERING
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG, gap, is_whole
+from convonet.language.sentences import MAX_CHARACTERS, TOO_LONG, Sentence, ends_sentence, missing_space
 from convonet.tracing.spans import span
 
 PROVIDER = "offline"
@@ -70,11 +70,11 @@ class RulesModel:
     def _next_step(self, request: TurnModelRequest) -> Step:
         said, since = _current_turn(request.messages)
         without_question = {name: value for name, value in request.memory.items() if name != QUESTION}
-        if len(said) > MOST_CHARACTERS:
+        if len(said) > MAX_CHARACTERS:
             return Say(TOO_LONG, without_question)
         if told := _results_of_other_models(since):
             return Say(told, without_question)
-        turn = SkillTurn(said, request.now, request.memory, _outcomes(since), request.suggested_form)
+        turn = SkillTurn(Sentence(said), request.now, request.memory, _outcomes(since), request.suggested_form)
         step = self._skills[request.domain].step(turn)
         tools = {tool.name for tool in request.tools.tools}
         if isinstance(step, Say) or all(call.tool in tools for call in step.calls):
@@ -119,8 +119,8 @@ def _outcomes(messages: Sequence[Message]) -> tuple[Outcome, ...]:
 
 
 def _continuation(spoken: str, text: str) -> str:
-    bridge = gap(spoken, START_OVER) + START_OVER if spoken and not is_whole(spoken) else ""
-    return bridge + gap(spoken + bridge, text) + text
+    bridge = missing_space(spoken, START_OVER) + START_OVER if spoken and not ends_sentence(spoken) else ""
+    return bridge + missing_space(spoken + bridge, text) + text
 
 
 def _tool_calls(step: UseTools) -> tuple[ToolCall, ...]:

@@ -13,7 +13,7 @@ from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.web.service import http_service
 from convonet.web.service_token import ServiceToken
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 
 def application(database: Database, settings: Settings) -> FastAPI:
@@ -29,5 +29,5 @@ def application(database: Database, settings: Settings) -> FastAPI:
     app = http_service("crm-integration-service", lifespan)
     token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
     app.include_router(router(crm, database, token, settings.phone_region))
-    app.add_middleware(Traced, trusts=token.is_given)
+    app.add_middleware(TracingMiddleware, trusts=token.is_given)
     return app

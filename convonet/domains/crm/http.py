@@ -32,9 +32,9 @@ from convonet.domains.crm.http_models import (
 )
 from convonet.domains.crm.models import Patient
 from convonet.domains.crm.rules import appointment_start, require_birthdate
-from convonet.language.phones import normalised
+from convonet.language.phones import normalize
 from convonet.storage.database import Database
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 from convonet.web.service_token import ServiceToken
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -48,7 +48,7 @@ def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US"
     """The API. Answers are kept in `database`; `region` is the country of phone numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
-        responses=documented(401, 404, 409, 413, 422, 503),
+        responses=refusal_responses(401, 404, 409, 413, 422, 503),
         dependencies=[Security(bearer), Depends(token.require)],
     )
     desk = _Desk(crm, Answers(database), region)
@@ -76,7 +76,7 @@ class _Desk:
 
     async def search_patients(self, wanted: PatientSearch) -> Found:
         """Everybody with a phone number, however it is written."""
-        contacts = await self._crm.find_contacts(normalised(wanted.phone, self._region))
+        contacts = await self._crm.find_contacts(normalize(wanted.phone, self._region))
         return Found(
             exists=bool(contacts),
             patient_id=contacts[0].id if len(contacts) == 1 else None,
@@ -89,7 +89,7 @@ class _Desk:
         async def find_or_add() -> PatientAnswer:
             birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
             require_birthdate(birthdate, datetime.now(UTC).date())
-            phone = normalised(new.phone, self._region)
+            phone = normalize(new.phone, self._region)
             async with self._answers.shared_id(f"{phone} {plain_name(f'{new.first_name} {new.last_name}')}") as new_id:
                 for contact in await self._crm.find_contacts(phone):
                     if contact.is_called(new.first_name, new.last_name):

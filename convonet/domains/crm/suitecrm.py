@@ -13,7 +13,7 @@ from convonet.core.errors import NotFound
 from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note
 from convonet.domains.crm.rules import RECORD_ID
 from convonet.domains.crm.suitecrm_client import CrmRefused, Page, SuiteCrmClient
-from convonet.language.phones import normalised_if_valid, spellings
+from convonet.language.phones import normalize_if_valid, spellings
 
 MAX_FOUND = "20"
 MAX_MEETING_NAME = 50
@@ -171,7 +171,7 @@ class SuiteCrm:
 
     def _contact(self, found: _ContactResource) -> Contact:
         known = found.attributes
-        phone = normalised_if_valid(known.phone_mobile, self._region)
+        phone = normalize_if_valid(known.phone_mobile, self._region)
         return Contact(found.id, known.first_name, known.last_name, phone, known.birthdate)
 
     async def _read(self, path: str, shape: type[Page], query: dict[str, str] | None = None) -> Page:

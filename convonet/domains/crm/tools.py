@@ -14,7 +14,7 @@ from convonet.domains.crm.contract import Priority
 from convonet.domains.crm.models import Label, Name, Words
 from convonet.domains.crm.phrasing import PRIORITIES, spoken_moment, spoken_names
 from convonet.domains.crm.service import CrmService, Person, Wish
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
@@ -50,9 +50,11 @@ def server(database: Database, settings: Settings) -> DomainServer:
             "patients": [_data(patient) for patient in patients],
         }
         if not patients:
-            return told("I have no patient of yours on file with that number.", data)
+            return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return told(f"{spoken_names(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
+        return tool_result(
+            f"{spoken_names(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data
+        )
 
     @mcp.tool()
     async def onboard_patient(
@@ -64,7 +66,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """
 
         patient = await service.onboard(owner_of(context), Person(first_name, last_name, phone, dob))
-        return told(
+        return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
             {"patient_id": patient.patient_id, "patient": _data(patient)},
         )
@@ -85,7 +87,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         wish = Wish(appointment_type, date_start, duration, case_id)
         booked = await service.book(owner_of(context), patient_id, wish)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
-        return told(
+        return tool_result(
             f"I booked the {booked.appointment_type} appointment for {when}, {booked.duration_minutes} minutes.",
             {"meeting_id": booked.meeting_id, "appointment": _data(booked)},
         )
@@ -101,7 +103,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """Open a case for the clinical staff: what a patient of the caller suffers from, and how urgent it is."""
 
         intake = await service.log_intake(owner_of(context), patient_id, symptoms, triage_notes, priority)
-        return told(
+        return tool_result(
             f"I passed this on to the clinical staff as {PRIORITIES[intake.priority]}.",
             {"case_id": intake.case_id, "intake": _data(intake)},
         )
@@ -113,7 +115,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """Keep a note of this call with one of the caller's patients. Use it at the end of a call about a patient."""
 
         note = await service.save_summary(owner_of(context), patient_id, summary, call_type)
-        return told(
+        return tool_result(
             "I saved a note of this call in the patient's record.", {"note_id": note.note_id, "note": _data(note)}
         )
 

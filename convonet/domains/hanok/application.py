@@ -19,7 +19,7 @@ from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
 from convonet.web.pages import page
 from convonet.web.service import http_service
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 
 def application(database: Database, settings: Settings, throttle: PinThrottle, visits: Visits) -> FastAPI:
@@ -35,7 +35,7 @@ def application(database: Database, settings: Settings, throttle: PinThrottle, v
     app.include_router(router(Reservations(database, House.of(settings)), login.require_staff, visits))
     app.include_router(login.router())
     _add_pages(app, login)
-    app.add_middleware(Traced)
+    app.add_middleware(TracingMiddleware)
     return app
 
 

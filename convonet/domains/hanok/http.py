@@ -20,7 +20,7 @@ from convonet.domains.hanok.refusals import ReservationRefused
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.visits import Visits
 from convonet.staff.http import COOKIE
-from convonet.web.refusals import Refused, documented
+from convonet.web.refusals import Refused, refusal_responses
 
 PREFIX = "/api/reservations"
 
@@ -46,7 +46,7 @@ class _RefusalsWithReason(APIRoute):
 def router(reservations: Reservations, require_staff: RequireStaff, visits: Visits) -> APIRouter:
     """All routes; the application answers errors in the one shape by `convonet.web.refusals`."""
     public = APIRouter(
-        prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=documented(409, 422, 429, 503)
+        prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=refusal_responses(409, 422, 429, 503)
     )
     PublicRoutes(reservations, visits).add_to(public)
     # it only says in the document how the staff is let in
@@ -56,7 +56,7 @@ def router(reservations: Reservations, require_staff: RequireStaff, visits: Visi
         tags=["staff"],
         route_class=_RefusalsWithReason,
         dependencies=[Security(cookie), Depends(require_staff)],
-        responses=documented(401, 409, 422, 503),
+        responses=refusal_responses(401, 409, 422, 503),
     )
     StaffRoutes(reservations).add_to(staff)
     both = APIRouter()

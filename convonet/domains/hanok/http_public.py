@@ -21,7 +21,7 @@ from convonet.domains.hanok.seating import MAX_PARTY
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.visits import Visits
 from convonet.domains.hanok.vocabulary import Status
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 
 DEDUPLICATED = "X-Hanok-Deduplicated"
 CHANGED = "X-Hanok-Reservation-Changed"
@@ -65,14 +65,14 @@ class PublicRoutes:
                 201: flag_header(DEDUPLICATED, "Always 0."),
             },
         )
-        known, changes = documented(404), {**documented(404), **TELLS_CHANGE}
+        known, changes = refusal_responses(404), {**refusal_responses(404), **TELLS_CHANGE}
         router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=visit, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
             self.details,
             methods=["POST"],
             dependencies=visit,
-            responses=documented(404),
+            responses=refusal_responses(404),
         )
         router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=visit, responses=changes)
         router.add_api_route(

@@ -12,7 +12,7 @@ from convonet.domains.healthcare.arguments import Call, Npi
 from convonet.domains.healthcare.codes import npi_of, zip_code_of
 from convonet.domains.healthcare.programs import ProgramService
 from convonet.domains.healthcare.providers import ProviderService
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 Specialty = Annotated[
     str,
@@ -44,32 +44,34 @@ def add_care_tools(mcp: DomainServer, directory: ProviderService, programs: Prog
         found = await directory.search(
             owner_of(context), specialty, zip_code=around, radius_miles=radius_miles, limit=limit
         )
-        return told(claim_sentences.of_providers(found), found.model_dump(mode="json"))
+        return tool_result(claim_sentences.of_providers(found), found.model_dump(mode="json"))
 
     @mcp.tool()
     async def check_provider_network(context: Call, npi: Npi) -> CallToolResult:
         """Say whether a provider is in the caller's network and takes new patients."""
 
         provider = await directory.details(owner_of(context), npi_of(npi))
-        return told(claim_sentences.of_network(provider), {"provider": provider.model_dump(mode="json")})
+        return tool_result(claim_sentences.of_network(provider), {"provider": provider.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_provider_details(context: Call, npi: Npi) -> CallToolResult:
         """Give a provider's address, phone, languages, hospitals and rating."""
 
         provider = await directory.details(owner_of(context), npi_of(npi))
-        return told(claim_sentences.of_provider(provider), {"provider": provider.model_dump(mode="json")})
+        return tool_result(claim_sentences.of_provider(provider), {"provider": provider.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_care_programs(context: Call) -> CallToolResult:
         """List care programs (diabetes, heart, maternity and others) and which ones the caller is enrolled in."""
 
         found = await programs.find(owner_of(context))
-        return told(sentences.of_programs(found), {"programs": [program.model_dump(mode="json") for program in found]})
+        return tool_result(
+            sentences.of_programs(found), {"programs": [program.model_dump(mode="json") for program in found]}
+        )
 
     @mcp.tool()
     async def enroll_care_program(context: Call, program_id: ProgramId) -> CallToolResult:
         """Enroll the caller in a care program. Ask the caller to confirm first."""
 
         program = await programs.enroll(owner_of(context), program_id)
-        return told(f"You are now enrolled in {program.name}.", {"program": program.model_dump(mode="json")})
+        return tool_result(f"You are now enrolled in {program.name}.", {"program": program.model_dump(mode="json")})

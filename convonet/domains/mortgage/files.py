@@ -12,7 +12,7 @@ from convonet.core.owner import Owner
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -38,4 +38,4 @@ async def change_file(
         file.require_changeable()
         return await change(repository, file)
 
-    return await effect(database, owner, result, work)
+    return await run_effect(database, owner, result, work)

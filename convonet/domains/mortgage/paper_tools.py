@@ -22,7 +22,7 @@ from convonet.domains.mortgage.papers import NewDebt, NewDocument, PaperService
 from convonet.domains.mortgage.results import Paperwork
 from convonet.domains.mortgage.vocabulary import SPOKEN_DOCUMENT, DebtType, DocumentType
 from convonet.domains.phrasing import counted, spoken_amount, spoken_list, spoken_words
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
 def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
@@ -47,7 +47,7 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
         )
         debt = await service.add_debt(owner_of(context), application_id, new)
         sentence = f"I added the {spoken_words(debt.debt_type)} with {spoken_amount(debt.monthly_payment)} a month."
-        return told(sentence, {"debt": debt.model_dump(mode="json")})
+        return tool_result(sentence, {"debt": debt.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_mortgage_debts(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -56,7 +56,7 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
         found = await service.debts(owner_of(context), application_id)
         data = found.model_dump(mode="json")
         if not found.debts:
-            return told("There are no debts on your application.", data)
+            return tool_result("There are no debts on your application.", data)
         total = sum((debt.monthly_payment for debt in found.debts), Decimal(0))
         named = [f"{spoken_words(debt.debt_type)}, {spoken_amount(debt.monthly_payment)}" for debt in found.debts]
         count = counted(len(named), "debt", "debts")
@@ -66,7 +66,7 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
         )
         if found.counted != total:
             sentence += f" You told me of {spoken_amount(found.counted)} in all, so that is what counts."
-        return told(sentence, data)
+        return tool_result(sentence, data)
 
     @mcp.tool()
     async def upload_mortgage_document(
@@ -83,7 +83,7 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
         document = await service.add_document(owner_of(context), application_id, new)
         what = SPOKEN_DOCUMENT[document_type]
         sentence = f"I noted {what} on your application. It still has to be verified."
-        return told(sentence, {"document": document.model_dump(mode="json")})
+        return tool_result(sentence, {"document": document.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_mortgage_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -91,9 +91,9 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
 
         papers = await service.paperwork(owner_of(context), application_id)
         if not papers.documents:
-            return told("There are no documents on your application yet.", papers.model_dump(mode="json"))
+            return tool_result("There are no documents on your application yet.", papers.model_dump(mode="json"))
         named = [f"{document.document_name}, {document.status}" for document in papers.documents]
-        return told(f"On your application: {'; '.join(named)}.", papers.model_dump(mode="json"))
+        return tool_result(f"On your application: {'; '.join(named)}.", papers.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_required_documents(context: Call) -> CallToolResult:
@@ -101,14 +101,14 @@ def add_paper_tools(mcp: DomainServer, service: PaperService) -> None:
 
         papers = await service.requirements(owner_of(context))
         usual = [SPOKEN_DOCUMENT[kind] for one in papers.required for kind in one.alternatives[0]]
-        return told(f"Needed: {spoken_list(usual)}.", papers.model_dump(mode="json"))
+        return tool_result(f"Needed: {spoken_list(usual)}.", papers.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_missing_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say which documents are still missing from the caller's application."""
 
         papers = await service.paperwork(owner_of(context), application_id)
-        return told(_missing(papers), papers.model_dump(mode="json"))
+        return tool_result(_missing(papers), papers.model_dump(mode="json"))
 
 
 def _missing(papers: Paperwork) -> str:

@@ -19,7 +19,7 @@ from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.domains.mortgage.results import Application, PreApproval, Ratio
 from convonet.domains.mortgage.vocabulary import Status
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 MAX_OPEN = 5
 """More than anybody really has; what comes on top is a mistake or mischief."""
@@ -67,7 +67,7 @@ class MortgageService:
             await repository.add(row)
             return MortgageFile(row, [], []).application()
 
-        return await effect(self._database, owner, Application, work)
+        return await run_effect(self._database, owner, Application, work)
 
     async def status(self, owner: Owner, application_id: str | None) -> Application:
         """How an application stands, and what is missing.
@@ -109,7 +109,7 @@ class MortgageService:
             file.step(Status.CANCELLED, self._clock())
             return file.application()
 
-        return await effect(self._database, owner, Application, work)
+        return await run_effect(self._database, owner, Application, work)
 
     async def ratio(self, owner: Owner, application_id: str | None) -> Ratio:
         """Debt to income."""

@@ -19,7 +19,7 @@ from convonet.domains.todo.repository import Seen, TodoRepository
 from convonet.domains.todo.teams.permissions import may_change_todo, may_delete_todo
 from convonet.domains.todo.teams.repository import TeamRepository
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class TodoService:
             TodoRepository(session, owner.user_id).add(row)
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
     async def find(
         self,
@@ -125,7 +125,7 @@ class TodoService:
             row.updated_at = self._clock()
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
     async def delete(self, owner: Owner, todo_id: str) -> Todo:
         """Delete a todo; returns what it was."""
@@ -138,7 +138,7 @@ class TodoService:
             await repository.delete(seen.row)
             return _shown(seen, owner)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
 
 def _shown(seen: Seen, owner: Owner) -> Todo:

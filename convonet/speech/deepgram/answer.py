@@ -13,7 +13,7 @@ from convonet.speech.base import SpokenChunk
 from convonet.speech.deepgram.exchange import Exchange, Pace
 from convonet.speech.deepgram.sockets import SpeakSockets
 from convonet.speech.deepgram.speak_socket import SocketLost
-from convonet.tracing.spans import begin, status_of
+from convonet.tracing.spans import start_span, status_of
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class DeepgramAnswer(AnswerText):
         if not await self.holds(0):
             return
         # not a block's span: the block would be left at each chunk
-        speaking = begin("synthesise", kind="client", provider=NAME, model=self._model)
+        speaking = start_span("synthesise", kind="client", provider=NAME, model=self._model)
         try:
             async with contextlib.aclosing(self._sound()) as chunks:
                 async for chunk in chunks:

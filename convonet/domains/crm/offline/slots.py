@@ -9,7 +9,7 @@ from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
 from convonet.domains.crm.contract import Priority
 from convonet.language.numbers import with_digits
-from convonet.language.when import spoken_within
+from convonet.language.when import day_and_time_in
 
 UNKNOWN = "unknown"
 """The date of birth of whoever's isn't told."""
@@ -178,7 +178,7 @@ def born(ask: str) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = _YEAR_IN_TWO.sub(lambda m: f"{m[1]} {m[2]}{m[3]:0>2}", with_digits(text))
         said = re.sub(rf"^{_DATE_ALONE.pattern}$", r"\1/\2/\3\4", said)
-        found = spoken_within(said, now) if _YEAR.search(said) else None
+        found = day_and_time_in(said, now) if _YEAR.search(said) else None
         day = found[1].day if found else None
         return Found(day.isoformat(), found[0]) if found and day else None
 
@@ -283,11 +283,15 @@ def chosen(name: str) -> Slot:
 def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(found["words"][: readers.MOST_TEXT].strip(" ,"), text[: found.start()].strip()) if found else None
+        return (
+            Found(found["words"][: readers.MAX_TEXT_CHARACTERS].strip(" ,"), text[: found.start()].strip())
+            if found
+            else None
+        )
 
     def read(text: str, now: datetime) -> str | None:
         found = find(text, now)
-        return found.value if found else text[: readers.MOST_TEXT] or None
+        return found.value if found else text[: readers.MAX_TEXT_CHARACTERS] or None
 
     return Slot(name, find, read, ask)
 

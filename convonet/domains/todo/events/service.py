@@ -15,7 +15,7 @@ from convonet.domains.todo.days import Due, Window, start_of, until_of, window_b
 from convonet.domains.todo.events.models import CalendarEvent, EventRow
 from convonet.domains.todo.events.repository import EventRepository
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 LONGEST = timedelta(days=31)
 """What lasts longer was misheard more often than meant."""
@@ -62,7 +62,7 @@ class EventService:
             EventRepository(session, owner.user_id).add(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def find(
         self, owner: Owner, *, when: Due | None, date_from: str | None, date_to: str | None, limit: int
@@ -92,7 +92,7 @@ class EventService:
             row.updated_at = self._clock()
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def delete(self, owner: Owner, event_id: str) -> CalendarEvent:
         """Delete an event; returns what it was."""
@@ -103,7 +103,7 @@ class EventService:
             await repository.delete(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
 
 def _check(first: datetime, last: datetime) -> None:

@@ -12,13 +12,13 @@ from convonet.domains.todo.offline.matching import matches
 from convonet.domains.todo.offline.memory import Question
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
 from convonet.domains.todo.offline.words import fields_of, priority_of, target_of
-from convonet.language.spoken import answer, cleaned
+from convonet.language.sentences import Sentence
 from convonet.language.when import due_of
 
 Answered = Wish | Drop | Repeat | None
 
 
-def answered(question: Question, said: str, now: datetime) -> Answered:
+def answered(question: Question, said: Sentence, now: datetime) -> Answered:
     """What the caller now wants; None when the sentence is no answer to the question."""
     match question.asks:
         case "sure" | "add" | "mean":
@@ -31,21 +31,21 @@ def answered(question: Question, said: str, now: datetime) -> Answered:
             return _value(question, said, now)
 
 
-def _yes_or_no(question: Question, said: str, now: datetime) -> Answered:
-    match answer(said):
+def _yes_or_no(question: Question, said: Sentence, now: datetime) -> Answered:
+    match said.answer:
         case "yes":
             return Wish(question.intent, question.candidates, agreed=question.asks != "mean")
         case "no" | "drop":
             return Drop()
-    if question.asks == "add" and isinstance(parse(cleaned(said), now), Create):
+    if question.asks == "add" and isinstance(parse(said.cleaned, now), Create):
         return None
-    return None if parse(cleaned(said), now) else Repeat()
+    return None if parse(said.cleaned, now) else Repeat()
 
 
-def _one_of(question: Question, said: str, now: datetime) -> Answered:
-    if answer(said) in {"drop", "no"}:
+def _one_of(question: Question, said: Sentence, now: datetime) -> Answered:
+    if said.answer in {"drop", "no"}:
         return Drop()
-    target = target_of(cleaned(said))
+    target = target_of(said.cleaned)
     if target.all_of == "any" and question.candidates:
         return Wish(question.intent, question.candidates)
     if placed := target.placed(question.candidates):
@@ -58,15 +58,15 @@ def _one_of(question: Question, said: str, now: datetime) -> Answered:
     return None if _command(said, now) else Repeat()
 
 
-def _title(question: Question, said: str, now: datetime) -> Answered:
-    if answer(said) in {"drop", "no"}:
+def _title(question: Question, said: Sentence, now: datetime) -> Answered:
+    if said.answer in {"drop", "no"}:
         return Drop()
     if not isinstance(question.intent, Create):
         return None
-    intent = parse(cleaned(said), now)
+    intent = parse(said.cleaned, now)
     if intent is not None and not isinstance(intent, Create) and not _may_be_title(intent):
         return None
-    new = intent.fields if isinstance(intent, Create) and intent.fields.title else fields_of(cleaned(said), now)
+    new = intent.fields if isinstance(intent, Create) and intent.fields.title else fields_of(said.cleaned, now)
     return Wish(Create(fields=merged(question.intent.fields, new)))
 
 
@@ -75,12 +75,12 @@ def _may_be_title(intent: object) -> bool:
     return isinstance(intent, Change) and bool(intent.target.words)
 
 
-def _value(question: Question, said: str, now: datetime) -> Answered:
-    if answer(said) in {"drop", "no"}:
+def _value(question: Question, said: Sentence, now: datetime) -> Answered:
+    if said.answer in {"drop", "no"}:
         return Drop()
     if not isinstance(question.intent, Change):
         return None
-    fields = _fields_wanted(question.intent, cleaned(said), now)
+    fields = _fields_wanted(question.intent, said.cleaned, now)
     if fields is None:
         return None if _command(said, now) else Repeat()
     return Wish(question.intent.model_copy(update={"fields": fields}), question.candidates)
@@ -103,8 +103,8 @@ def _fields_wanted(change: Change, text: str, now: datetime) -> Fields | None:
             return None if command else value_of(text, now)
 
 
-def _command(said: str, now: datetime) -> bool:
-    intent = parse(cleaned(said), now)
+def _command(said: Sentence, now: datetime) -> bool:
+    intent = parse(said.cleaned, now)
     return intent is not None and not (isinstance(intent, Create) and not intent.certain)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline.intents import Change, Listing
 from convonet.domains.todo.phrasing import spoken_due
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MOST_SPOKEN = 5
 """Titles that a caller can follow in one breath."""

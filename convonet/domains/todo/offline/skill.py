@@ -17,7 +17,6 @@ from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
-from convonet.language.spoken import cleaned
 
 _OWN_WORDS = re.compile(
     r"\b(?:(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to)\b",
@@ -40,7 +39,7 @@ class TodoSkill:
             return Claim.MAYBE
         if found is not None:
             return Claim.ANSWER
-        match parse(cleaned(turn.said), turn.now):
+        match parse(turn.said.cleaned, turn.now):
             case None:
                 return Claim.NONE
             case More():
@@ -53,7 +52,7 @@ class TodoSkill:
             case Change(target=target) if target.it:
                 return Claim.SURE
             case _:
-                return Claim.SURE if _OWN_WORDS.search(turn.said) else Claim.LIKELY
+                return Claim.SURE if _OWN_WORDS.search(turn.said.raw) else Claim.LIKELY
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""
@@ -64,7 +63,7 @@ def _wish(turn: SkillTurn) -> Wish | Drop | Repeat | None:
     question = question_in(turn.memory)
     if question and (found := _answered(question, turn)):
         return found
-    intent = parse(cleaned(turn.said), turn.now)
+    intent = parse(turn.said.cleaned, turn.now)
     return Wish(intent) if intent else None
 
 

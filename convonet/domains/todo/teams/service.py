@@ -14,7 +14,7 @@ from convonet.domains.todo.teams.models import Member, Membership, MembershipRow
 from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_manage
 from convonet.domains.todo.teams.repository import MAX_MEMBERS, MAX_TEAMS, Held, Known, TeamRepository
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 MOST_FOUND = 10
 """Users that one search shows: enough to pick one of, too few to copy the list of all."""
@@ -69,7 +69,7 @@ class TeamService:
             await repository.add_team(team, self._membership(team.id, owner.user_id, Role.OWNER))
             return _team(team, Role.OWNER, 1)
 
-        return await effect(self._database, owner, Team, work)
+        return await run_effect(self._database, owner, Team, work)
 
     async def add_member(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
         """Add a user to a team, with a role that the caller may give."""
@@ -89,7 +89,7 @@ class TeamService:
             repository.add(self._membership(team.id, user.id, role))
             return Membership(team=team.name, member=_person(user), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def remove_member(self, owner: Owner, team_name: str, email: str) -> Membership:
         """Take somebody out of a team, together with the todos they were given. Anybody may take themselves out."""
@@ -106,7 +106,7 @@ class TeamService:
             await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=None, by_themselves=leaving)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def change_role(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
         """Give a member another role. Who becomes a viewer keeps no todo to do."""
@@ -123,7 +123,7 @@ class TeamService:
                 await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     def _membership(self, team: uuid.UUID, user: uuid.UUID, role: Role) -> MembershipRow:
         now = self._clock()

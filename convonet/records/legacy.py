@@ -14,7 +14,7 @@ _STATUS: Mapping[str, TurnStatus] = {"success": "success", "failed": "failed", "
 _SOURCES: Mapping[str, Source] = {"voice": "voice", "text": "text", "transfer": "transfer"}
 
 
-def earlier_record(body: Mapping[str, Any]) -> TurnRecord:
+def legacy_record(body: Mapping[str, Any]) -> TurnRecord:
     """The record as ours. Raises `KeyError`, `TypeError` or `ValueError` for one that is none."""
     about = body.get("metadata") or {}
     timestamp = float(body["timestamp"])

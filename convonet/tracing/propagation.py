@@ -17,7 +17,7 @@ _IDS = ("session_id", "turn_id")
 _TRACE = "traceparent"
 
 
-def carried() -> dict[str, str]:
+def outgoing_trace() -> dict[str, str]:
     """For the call that is about to be made."""
     bound = structlog.contextvars.get_contextvars()
     along = {name: str(bound[name]) for name in _IDS if name in bound}
@@ -27,7 +27,7 @@ def carried() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(name: str, along: dict[str, str]) -> Generator[Span, None, None]:
+def incoming_span(name: str, along: dict[str, str]) -> Generator[Span, None, None]:
     """Serve such a call: its ids are bound to all lines, and its span is below that of whoever called."""
     ids = {name: value for name, value in along.items() if name in _IDS}
     with structlog.contextvars.bound_contextvars(**ids), span(name, kind="server", parent=along.get(_TRACE)) as served:
