@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from convonet.agents import phrase_file
 from convonet.agents.embeddings import EMBEDDINGS_FILE, write_example_embeddings
-from convonet.agents.router import example_lines
+from convonet.agents.router import example_sentences
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import ConvonetError, DomainError, SettingsError
 from convonet.core.ids import TurnId, UserId
@@ -216,7 +216,7 @@ def lines() -> None:
 
 def all_example_lines() -> list[str]:
     """What the router's classifier learns from, in any order."""
-    return [line for examples in example_lines(all_domains()).values() for line in examples]
+    return [line for examples in example_sentences(all_domains()).values() for line in examples]
 
 
 @app.command("eval")

@@ -30,7 +30,7 @@ LAYERS, HEADS = 6, 12
 NORM_EPSILON = 1e-12
 MAX_TOKENS = 128
 
-EMBEDDINGS_FILE = "example_embeddings.npz"
+EMBEDDINGS_FILE = "examples.npz"
 """Embeddings of the example sentences. `convonet lines` makes it, so that a process need not at its start."""
 
 Vectors = NDArray[np.float32]

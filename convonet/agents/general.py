@@ -37,5 +37,5 @@ def general_domain(domains: Sequence[Domain]) -> Domain:
         examples=(),
         labels={},
         skill=_OutOfScopeSkill(domains),
-        lines={},
+        examples_by_form={},
     )

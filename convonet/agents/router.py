@@ -25,7 +25,7 @@ from convonet.agents.base import CallBackRequest, TurnRequest
 from convonet.agents.call_back import CALL_BACK, CallBackDialogue, mentions_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
-from convonet.agents.domain import Domain, read_lines
+from convonet.agents.domain import Domain, read_examples
 from convonet.agents.hand_over import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
@@ -99,7 +99,7 @@ class Router:
         self._hosted = hosted
         self._domains = {domain.name: domain for domain in domains}
         self._all_domains = tuple(domains)
-        self._classifier = _fitted(tuple(sorted(example_lines(domains).items())))
+        self._classifier = _fitted(tuple(sorted(example_sentences(domains).items())))
         # the classifier would block the event loop
         self._thread = ThreadPoolExecutor(1, "classifier")
 
@@ -300,15 +300,15 @@ def _call_back_route(kind: Kind, current: AgentType, memory: Mapping[str, str], 
     return Route(kind, current, text=reply.text, memory=others | reply.memory, call_back=reply.call_back)
 
 
-def example_lines(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
+def example_sentences(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
     """Return the classifier's examples by label: "hanok.book", "small_talk"."""
-    lines = dict(read_lines(resources.files("convonet.agents").joinpath("lines.txt").read_text("utf-8")))
+    examples = dict(read_examples(resources.files("convonet.agents").joinpath("examples.txt").read_text("utf-8")))
     for domain in domains:
-        lines |= {f"{domain.name}.{form}": examples for form, examples in domain.lines.items()}
-    return lines
+        examples |= {f"{domain.name}.{form}": sentences for form, sentences in domain.examples_by_form.items()}
+    return examples
 
 
 @lru_cache(maxsize=2)
-def _fitted(lines: tuple[tuple[str, tuple[str, ...]], ...]) -> Classifier:
+def _fitted(examples: tuple[tuple[str, tuple[str, ...]], ...]) -> Classifier:
     """Fit the classifier, which takes a second, once for all routers of a process."""
-    return Classifier(dict(lines))
+    return Classifier(dict(examples))
