@@ -66,7 +66,7 @@ class AgentReplicas:
         return replica
 
     async def _ask(self, replica: Replica, params: Message, asked: list[Replica]) -> AsyncGenerator[AgentEvent, None]:
-        """Stream one replica's events. Raises `ReplicaUnavailable` if it dies, or is silent while another may answer."""
+        """Stream one replica's events. Raises `ReplicaUnavailable` if it dies, or is silent and another may answer."""
 
         def may_switch() -> bool:
             return self.pool.choose_ready(asked) is not None

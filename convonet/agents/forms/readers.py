@@ -1,7 +1,7 @@
-"""How common slots are heard: people, days, times, amounts, phone numbers, names, choices, free text.
+"""Common slots for the domains' forms: people, days, times, amounts, phone numbers, names, choices, free text.
 
-Each function makes the two readers of a `Slot`: one that finds the value in a whole sentence, by the words around it,
-and one that reads an answer, where the value may stand alone.
+Each function makes a `Slot` with its two readers. `find` finds the value in a whole sentence, by the words around it;
+`read` reads an answer, where the value may stand alone.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NOT_NAMES = frozenset(_NO_NAME_WORDS.split())
 
 
 def people(name: str, ask: str | None, hint: str = "") -> Slot:
-    """How many come, as a whole number."""
+    """Make a slot for a number of people."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = with_digits(text)
@@ -76,7 +76,7 @@ def people(name: str, ask: str | None, hint: str = "") -> Slot:
 
 
 def day(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A day, as an ISO date; a time that is said with it is left for the slot of the time."""
+    """Make a slot for a day, as an ISO date; a time said with it is left for the slot of the time."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = day_and_time_in(text, now)
@@ -95,7 +95,7 @@ def day(name: str, ask: str | None, hint: str = "") -> Slot:
 
 
 def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time], time] = lambda said: said) -> Slot:
-    """A time of day, as "19:30"; `likely` says which half of the day a bare hour means here."""
+    """Make a slot for a time of day, as "19:30"; `likely` chooses the half of the day that a bare hour means."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = day_and_time_in(text, now)
@@ -114,7 +114,7 @@ def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time]
 
 
 def phone(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A phone number of seven digits or more, as digits."""
+    """Make a slot for a phone number of seven digits or more, as digits."""
 
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := digits_in(text)) else None
@@ -126,7 +126,7 @@ def phone(name: str, ask: str | None, hint: str = "") -> Slot:
 
 
 def person(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A person's name, each word with a capital."""
+    """Make a slot for a person's name, each word capitalized."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _NAME_AFTER.search(text)
@@ -148,7 +148,7 @@ _UNITS = "dollars|bucks|percent|a|per|month|of|for|in|as|my|the|each|year|every"
 
 
 def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int = 0) -> Slot:
-    """Dollars, or any number, as a decimal; in a sentence it stands near one of `words` (patterns)."""
+    """Make a slot for dollars or any number, as a decimal; in a sentence it stands near one of `words` (patterns)."""
     near = "|".join(words) or r"(?!)"
     number = r"\$?(?P<value>\d[\d,]*(?:\.\d+)?)(?![\d:])"
     between = rf"(?: (?:{_FILLERS})){{0,4}} "
@@ -172,7 +172,7 @@ def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int =
 
 
 def choice(name: str, ask: str | None, words: Mapping[str, str], hint: str = "") -> Slot:
-    """One of a closed set: `words` gives for each value the pattern of what people call it."""
+    """Make a slot for one of a closed set; `words` has a pattern for each value."""
     patterns = [(value, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)) for value, pattern in words.items()]
 
     def find(text: str, now: datetime) -> Found | None:
@@ -186,7 +186,7 @@ def choice(name: str, ask: str | None, words: Mapping[str, str], hint: str = "")
 
 
 def words(name: str, ask: str | None, hint: str = "", *, after: str = r"(?!)") -> Slot:
-    """Free words; in a sentence they follow the pattern `after` and go on to its end."""
+    """Make a slot for free text; in a sentence it follows the pattern `after` and goes on to the end."""
     pattern = re.compile(rf"(?:{after}) (?P<words>.+)$", re.IGNORECASE)
 
     def find(text: str, now: datetime) -> Found | None:
