@@ -17,24 +17,13 @@ class Callers:
     """The active users of the database."""
 
     def __init__(self, database: Database, timezone: str, only_caller: UserId | None = None) -> None:
-        """Look callers up in the database.
-
-        Args:
-            database: the database with the users.
-            timezone: IANA time zone of all callers.
-            only_caller: the caller of requests without a user id, where callers are not told apart.
-        """
+        """`timezone` is an IANA name; requests without a user id are from `only_caller`, or refused if it is None."""
         self._database = database
         self._timezone = timezone
         self._only_caller = uuid.UUID(only_caller) if only_caller else None
 
     async def find(self, user_id: uuid.UUID | None) -> Caller:
-        """Return the caller.
-
-        Raises:
-            NotFound: there is no such active user, or a user id is required and missing.
-            StorageError: the database is unavailable.
-        """
+        """Return the caller. Raises `NotFound` without an active user, and `StorageError`."""
         user_id = user_id or self._only_caller
         if user_id is None:
             raise NotFound("no user id", spoken=NO_USER_ID)

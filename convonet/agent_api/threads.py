@@ -31,14 +31,7 @@ class Threads:
         self._store = store
 
     async def open_thread(self, caller: Caller, name: str, *, reset: bool, repeats: str | None = None) -> Thread:
-        """Return the caller's conversation, or a new one.
-
-        Args:
-            caller: the caller.
-            name: the caller's name for the conversation.
-            reset: whether to start anew.
-            repeats: idempotency key of the request; `reset` is ignored if the conversation has just answered it.
-        """
+        """Return the caller's conversation, or a new one: also with `reset`, unless it has just answered `repeats`."""
         session_id = _id(caller, name)
         checkpoint = await self._store.claim(session_id)
         epoch = checkpoint.epoch if checkpoint else 1

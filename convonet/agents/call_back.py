@@ -76,13 +76,7 @@ def read_dialogue(entry: str) -> CallBackDialogue | None:
 
 
 def reply(said: Sentence, dialogue: CallBackDialogue, region: str) -> Reply | None:
-    """Answer a sentence; None when it has nothing to do with the call back.
-
-    Args:
-        said: the caller's sentence.
-        dialogue: the state before it.
-        region: ISO 3166 code for numbers without a country code.
-    """
+    """Answer a sentence; None when it is no reply. `region` (ISO 3166) is for numbers without a country code."""
     phone = find_phone(said.raw, region)
     match dialogue.asked:
         case "offer":

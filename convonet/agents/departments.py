@@ -86,12 +86,7 @@ def transfer_context(
 ) -> TransferContext:
     """Brief the human: who calls, what for, what was done, what is open.
 
-    Args:
-        caller: the caller, who may not be verified.
-        conversation: all messages, up to the turn that asked for a human.
-        reason: why the caller wants one.
-        open_question: the question that the caller has not answered, or "".
-        today: the date in the caller's time zone.
+    The `conversation` ends with the turn that asked for a human.
     """
     done = [label for message in conversation for label in message.done]
     asked = caller_sentences(conversation)

@@ -157,15 +157,8 @@ class Router:
     def steer(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
         """Carry out a hosted model's call of a steering tool.
 
-        Args:
-            request: the turn.
-            route: the route so far.
-            call: the call of the steering tool.
-            has_read: whether the model has read tool results in this turn. They may hold anybody's words, so a
-                hand-over then needs the caller's own.
-
-        Returns:
-            The new route, and the tool's result for the model.
+        `has_read` is whether the model has read tool results in this turn. They may hold anybody's words, so that a
+        hand-over then needs the caller's own. Returns the new route, and the tool's result for the model.
         """
         current = route.agent_type
         if call.name == GO_TO:

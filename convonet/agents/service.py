@@ -60,16 +60,7 @@ class AgentService:
         clock: Clock = utc_now,
         filler_delay_s: float = FILLER_DELAY_S,
     ) -> None:
-        """Make the agent of `domains`.
-
-        Args:
-            settings: the settings.
-            domains: the domains that callers can use.
-            tools: the tool servers; by default those at the address in the settings.
-            models: the models in their order; by default those in the settings.
-            clock: the time in UTC.
-            filler_delay_s: silence after which a caller hears a filler.
-        """
+        """`tools` and `models` are by default those in the settings; `clock` gives the time in UTC."""
         all_domains = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         if models is None:
             models = models_from(settings, {name: domain.skill for name, domain in all_domains.items()})

@@ -13,10 +13,6 @@ TRANSFER = "transfer_to_agent"
 ASK_CALL_BACK = "ask_call_back"
 STEERING = frozenset({GO_TO, TRANSFER, ASK_CALL_BACK})
 
-ASK_CALL_BACK_DESCRIPTION = (
-    "Have somebody call the caller back, when the caller wants that. It asks for the number itself if it is needed."
-)
-
 
 def steering_tools(
     domain: Domain, domains: Sequence[Domain], departments: Sequence[str], fallback: str
@@ -32,7 +28,10 @@ def steering_tools(
         "department": {"type": "string", "enum": list(departments) or [fallback]},
         "phone": {"type": "string", "description": "The number that the caller has just said; else empty."},
     }
-    tools.append(_tool(ASK_CALL_BACK, ASK_CALL_BACK_DESCRIPTION, call_back))
+    about = (
+        "Have somebody call the caller back, when the caller wants that. It asks for the number itself if it is needed."
+    )
+    tools.append(_tool(ASK_CALL_BACK, about, call_back))
     return tuple(tools)
 
 

@@ -12,8 +12,6 @@ from convonet.agents.skill import QUESTION
 
 log = structlog.get_logger(__name__)
 
-MAX_OPTIONS = 10
-
 
 class Question(BaseModel):
     """An open question, and the form that waits for the answer."""

@@ -187,24 +187,22 @@ class Model(Protocol):
 
     def is_called(self, name: str | None) -> bool:
         """Return whether a caller's or a request's choice of a provider means this model."""
-        ...
+        return name == self.provider
 
     def answer(self, request: TurnModelRequest, spoken: str) -> AsyncGenerator[str | ModelAnswer | Failure, None]:
         """Stream pieces of text; the last item is the whole answer, or the failure.
 
-        Args:
-            request: the request.
-            spoken: text that other models had streamed before they failed; the answer goes on from there.
+        `spoken` is the text of other models before they failed; the answer continues it.
         """
         ...
 
     async def probe(self) -> None:
         """Try the model in the background, so that no caller pays for it."""
-        ...
+        return
 
     async def close(self) -> None:
         """Close open connections."""
-        ...
+        return
 
 
 class VendorClient(Protocol):

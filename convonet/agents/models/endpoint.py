@@ -45,12 +45,7 @@ class AnswerReader(Protocol):
     """Whether the last event was read, where the vendor marks it."""
 
     def read_parts(self, data: bytes) -> list[Part]:
-        """Read one event.
-
-        Raises:
-            ModelFailed: the event is an error.
-            Exception: an AttributeError, LookupError, TypeError or ValueError means that the event is malformed.
-        """
+        """Read one event. Raises `ModelFailed` for an error, and some Python error for a malformed event."""
         ...
 
 

@@ -46,8 +46,8 @@ class Health:
         self._answers = 0
         self._failures = 0
         self._last_failure: str | None = None
-        self._epoch = 0
-        """Number of rests so far."""
+        self.epoch = 0
+        """Number of rests so far. A request passes the epoch of its beginning to `note_answer` or `note_failure`."""
         self._probing = False
         self._untried = True
 
@@ -68,14 +68,10 @@ class Health:
         untried, self._untried = self._untried, False
         return untried
 
-    def begin_request(self) -> int:
-        """Return the epoch of a request that begins; pass it to `note_answer` or `note_failure`."""
-        return self._epoch
-
     def note_answer(self, epoch: int) -> None:
         """Note an answer. It ends a rest, unless the request is older than the rest."""
         self._answers += 1
-        if epoch == self._epoch:
+        if epoch == self.epoch:
             self._rests_until, self._probing, self._rest_s = None, False, self._first_rest_s
 
     def note_failure(self, failure: Failure, epoch: int) -> None:
@@ -83,7 +79,7 @@ class Health:
         self._failures += 1
         metrics.count(PROVIDER_ERRORS, service="thinking", provider=self._provider)
         self._last_failure = failure.why
-        if epoch < self._epoch and (self.is_ready or self._probing):
+        if epoch < self.epoch and (self.is_ready or self._probing):
             # the model has rested since this request: its present state is newer
             return
         if self._probing:
@@ -93,7 +89,7 @@ class Health:
             until = self._clock() + min(max(self._rest_s, failure.rest_s), MAX_REST_S)
             # a stream that breaks later must not shorten the rest that the vendor asked for
             self._rests_until = max(until, self._rests_until or 0.0)
-            self._epoch += 1
+            self.epoch += 1
 
     def snapshot(self) -> ProviderHealth:
         """Return the health for people and other services."""

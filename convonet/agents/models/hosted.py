@@ -14,6 +14,7 @@ from convonet.agents.models.answer_builder import AnswerBuilder
 from convonet.agents.models.base import (
     AssistantMessage,
     CallPart,
+    Model,
     ModelAnswer,
     ModelConfig,
     ModelRequest,
@@ -52,8 +53,8 @@ class Limits:
     """First retry delay after a failure."""
 
 
-class HostedModel:
-    """Implements `Model` with a vendor's client."""
+class HostedModel(Model):
+    """Answers with a vendor's client."""
 
     is_hosted = True
 
@@ -69,7 +70,7 @@ class HostedModel:
 
     async def answer(self, request: TurnModelRequest, spoken: str) -> AsyncGenerator[str | ModelAnswer | Failure, None]:
         """See `Model.answer`."""
-        builder, epoch = AnswerBuilder(), self.health.begin_request()
+        builder, epoch = AnswerBuilder(), self.health.epoch
         if spoken:
             messages = (*request.messages, AssistantMessage(spoken), UserMessage(CUT_OFF))
             request = replace(request, messages=messages)
@@ -104,7 +105,7 @@ class HostedModel:
 
     async def probe(self) -> None:
         """See `Model.probe`."""
-        epoch = self.health.begin_request()
+        epoch = self.health.epoch
         try:
             async with asyncio.timeout(self._limits.answer_s), aclosing(self._config.client.stream(PROBE)) as parts:
                 async for _ in parts:

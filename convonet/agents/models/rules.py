@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from convonet.agents.models.base import (
     AssistantMessage,
     Message,
+    Model,
     ModelAnswer,
     ToolCall,
     ToolMessage,
@@ -35,8 +36,8 @@ START_OVER = "Sorry, let me start over. "
 """Said after half a sentence of a model that failed: the rules can't continue in mid-sentence."""
 
 
-class RulesModel:
-    """Implements `Model` with the rules of the request's domain. It never fails."""
+class RulesModel(Model):
+    """Answers by the rules of the request's domain. It never fails."""
 
     provider = PROVIDER
     is_hosted = False
@@ -46,13 +47,9 @@ class RulesModel:
         self.health = Health(PROVIDER, MODEL, 0.0, time.monotonic)
         self._skills = skills
 
-    def is_called(self, name: str | None) -> bool:
-        """See `Model.is_called`."""
-        return name == PROVIDER
-
     async def answer(self, request: TurnModelRequest, spoken: str) -> AsyncGenerator[str | ModelAnswer, None]:
         """See `Model.answer`."""
-        epoch = self.health.begin_request()
+        epoch = self.health.epoch
         with span("chat", kind="internal", provider=PROVIDER, model=MODEL):
             step = self._next_step(request)
         text = _continuation(spoken, step.text if isinstance(step, Say) else "")
@@ -60,12 +57,6 @@ class RulesModel:
         self.health.note_answer(epoch)
         calls, memory = ((), step.memory) if isinstance(step, Say) else (_tool_calls(step), None)
         yield ModelAnswer(AssistantMessage(spoken + text, calls, PROVIDER), PROVIDER, MODEL, memory)
-
-    async def probe(self) -> None:
-        """See `Model.probe`: there is nothing to try."""
-
-    async def close(self) -> None:
-        """See `Model.close`: there are no connections."""
 
     def _next_step(self, request: TurnModelRequest) -> Step:
         said, since = _current_turn(request.messages)
