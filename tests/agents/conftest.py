@@ -1,4 +1,4 @@
-"""The agent with its own model, on real tool servers over HTTP; a conversation as tests hold it."""
+"""Fixtures of the agent: the rules on real tool servers over HTTP, and a conversation as tests hold it."""
 
 import uuid
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""How requests and answers travel: connections that are kept, bytes that are cut anywhere, servers that misbehave."""
+"""Requests and answers on the wire: kept connections, bytes that are cut anywhere, servers that misbehave."""
 
 import asyncio
 import json
@@ -201,7 +201,7 @@ async def test_a_server_that_keeps_the_body_open_after_the_last_event_is_not_wai
             await server.ended.wait()
 
 
-async def test_who_leaves_in_mid_answer_closes_the_connection():
+async def test_a_reader_who_leaves_in_mid_answer_closes_the_connection():
     async with served(chunked(WORDS[0], end=False)) as (server, model):
         parts = model.stream(HELLO)
         assert await anext(parts) == TextPart("Hello ")
@@ -220,7 +220,7 @@ async def test_who_leaves_in_mid_answer_closes_the_connection():
         b"data: " + b"x" * (MAX_EVENT_BYTES + 1),
     ],
 )
-async def test_what_is_no_answer_is_a_failure(piece):
+async def test_a_malformed_answer_is_a_failure(piece):
     async with served(chunked(WORDS[0], piece)) as (_, model):
         assert await failure_of(model) == Failure(UNREADABLE)
 

@@ -41,7 +41,7 @@ def call_back(phone=""):
     return CallBackRequest("support", "a question about my plan", phone)
 
 
-def test_a_number_that_is_known_is_not_asked_for_and_only_its_end_is_told():
+def test_a_number_on_file_is_not_asked_for_and_only_its_last_digits_are_spoken():
     last = talked("yes please", offer=KNOWN)
     assert (last.text, last.call_back) == (NOTED.format("0199"), call_back())
 
@@ -81,7 +81,7 @@ def test_a_number_without_a_country_code_is_one_of_the_set_region():
     "correction",
     [("no it's 415 555 0143",), ("no", "415 555 0143"), ("that's wrong", "415 555 0143"), ("415 555 0143",)],
 )
-def test_a_number_that_was_heard_wrong_can_be_corrected(correction):
+def test_a_number_that_was_read_back_wrong_can_be_corrected(correction):
     last = talked("yes", "415 555 0142", *correction, "yes")
     assert (last.text, last.call_back) == (NOTED.format("0143"), call_back("+14155550143"))
 
@@ -117,7 +117,7 @@ def test_never_mind_ends_it_at_any_time(before):
     assert (last.text, last.call_back, last.memory) == (DECLINED, None, {})
 
 
-def test_what_is_no_answer_to_the_offer_is_left_to_the_others():
+def test_a_sentence_that_does_not_answer_the_offer_goes_to_the_domains():
     assert reply(Sentence("what's on my list"), OFFERED, "US") is None
 
 
@@ -163,7 +163,7 @@ async def test_where_nobody_can_be_reached_at_all_a_call_back_is_offered_and_not
     assert noted.final.transfer_context.user_id == talk.caller.user_id
 
 
-async def test_nobody_is_called_back_who_goes_on_with_the_agent_instead(sqlite_world):
+async def test_a_caller_who_goes_on_with_the_agent_gets_no_call_back(sqlite_world):
     talk = await sqlite_world.talk()
     await talk.say("let me talk to a person")
     assert "buy milk" in (await talk.say("add buy milk to my list")).text

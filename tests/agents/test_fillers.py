@@ -1,4 +1,4 @@
-"""When a caller who waits must hear something."""
+"""The time at which a waiting caller must hear something."""
 
 import asyncio
 import itertools

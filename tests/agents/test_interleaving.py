@@ -1,4 +1,4 @@
-"""Conversations that share one agent, in every order of their steps: what one says never reaches another."""
+"""Conversations that share one agent, in every order of their steps: no caller's words reach another."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""When a model of the chain rests, and for how long."""
+"""The rests of a model of the chain: their beginning, length and end."""
 
 import pytest
 

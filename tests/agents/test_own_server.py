@@ -1,4 +1,4 @@
-"""A server of one's own (vLLM, Ollama, llama.cpp): its name, what in its text is speech, what its cache can keep."""
+"""A server of one's own (vLLM, Ollama, llama.cpp): its name, speech in its text, and its prompt cache."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, ChatServer, Reply
 
 
 @pytest.mark.parametrize("server", ["vllm", "ollama", "llamacpp", "compatible"])
-async def test_records_show_what_serves_the_model(tmp_path, server):
+async def test_records_show_the_models_server(tmp_path, server):
     async with hosted(tmp_path, "vllm", LLM_SERVER=server) as world:
         final = (await (await world.talk()).say("what's on my list")).final
         assert (final.provider, final.model) == (server, "qwen")
@@ -161,7 +161,7 @@ async def test_words_before_a_tool_call_in_the_text_are_kept_and_the_next_model_
     ],
     ids=["in the text", "in fields", "begun by the server"],
 )
-async def test_a_server_that_thinks_aloud_is_heard_without_its_thoughts(tmp_path, reply):
+async def test_thoughts_in_a_servers_text_are_not_spoken(tmp_path, reply):
     async with hosted(tmp_path, "vllm") as world:
         scripted(world, "vllm", reply)
         talk = await world.talk()
@@ -214,7 +214,7 @@ async def test_requests_of_all_callers_and_turns_begin_with_the_same_bytes(tmp_p
             assert _has_whole_head(head, body), head[-200:]
 
 
-async def test_what_belongs_to_the_caller_stands_with_their_last_words(tmp_path):
+async def test_the_callers_facts_stand_with_their_last_sentence(tmp_path):
     async with hosted(tmp_path, "vllm") as world:
         talk = await world.talk()
         talk.caller = replace(talk.caller, user_name="Ann")

@@ -1,4 +1,4 @@
-"""Whatever is said, in whatever order: rules answer in words, call only known tools, and delete after a yes only."""
+"""Properties of the rules in any conversation: answers in words, known tools only, deletions after a yes only."""
 
 import asyncio
 from datetime import datetime

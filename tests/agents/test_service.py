@@ -1,4 +1,4 @@
-"""The agent as its callers see it: events, effects that happen once, callers kept apart, failures told in words."""
+"""The agent as its clients see it: events, effects that happen once, callers kept apart, failures in words."""
 
 import asyncio
 import contextlib
@@ -81,7 +81,7 @@ async def test_ten_conversations_at_once_are_kept_apart(world):
         assert (await talk.say("how many todos do i have")).text == "You have 3 things on your list."
 
 
-async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
+async def test_unreachable_tools_are_reported_and_found_again(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
     await migrate(url)
     database, port = Database(url), free_port()
@@ -98,7 +98,7 @@ async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
     await database.close()
 
 
-async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
+async def test_a_hanging_tool_costs_its_timeout_and_is_reported():
     silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     agent = quiet_agent(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3), all_domains())
@@ -110,7 +110,7 @@ async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
     silent.close()
 
 
-async def test_while_slow_tools_work_the_caller_hears_of_it_once(tmp_path):
+async def test_the_caller_hears_one_filler_while_slow_tools_work(tmp_path):
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", filler_delay_s=0) as world:
         talk = await world.talk("buy milk")
         heard = await talk.say("mark buy milk as done")

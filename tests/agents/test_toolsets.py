@@ -1,4 +1,4 @@
-"""The tools of a domain as a model gets them: made once, and anew when their server has others."""
+"""Toolsets of the domains: made once, and again when a server lists other tools."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def names(toolset):
     return {tool.name for tool in toolset.tools}
 
 
-async def test_a_model_is_told_its_tools_anew_when_their_server_has_others(box, server):
+async def test_a_model_gets_a_new_toolset_when_the_server_lists_other_tools(box, server):
     toolsets, prepared = toolsets_of(box), PreparedTools(lambda tool: {"name": tool.name})
     before = await toolsets.toolset(ODD)
     assert await toolsets.toolset(ODD) is before

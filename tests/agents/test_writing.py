@@ -1,4 +1,4 @@
-"""When the words of an answer leave the agent."""
+"""The times at which pieces of an answer leave the agent."""
 
 import asyncio
 
@@ -67,7 +67,7 @@ async def test_messages_are_few_however_fast_a_model_is():
 
 
 @virtual_time
-async def test_what_is_held_leaves_at_the_end_of_the_node_and_no_timer_is_left():
+async def test_held_text_leaves_at_the_end_of_the_node_and_no_timer_is_left():
     reader = Reader()
     with reader.writer as writer:
         writer.write("Let me")
@@ -94,7 +94,7 @@ async def _wait_for_more(writer):
 
 
 @virtual_time
-async def test_a_filler_leaves_at_once_after_what_was_held():
+async def test_a_filler_leaves_at_once_after_held_text():
     reader = Reader(filler_delay_s=HOLD_S / 2)
     with reader.writer as writer:
         writer.write("Let me see")
@@ -105,7 +105,7 @@ async def test_a_filler_leaves_at_once_after_what_was_held():
 
 
 @virtual_time
-async def test_what_two_nodes_say_is_two_words():
+async def test_words_of_two_nodes_are_separated():
     reader = Reader("Let me see.")
     with reader.writer as writer:
         writer.write("It is on your list.")
