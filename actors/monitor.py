@@ -268,9 +268,9 @@ class MonitorHost:
         records.progress = None
 
     async def _read_all(self, redis: RedisRecords, store: WatchedStore) -> None:
-        await self._copy(redis, await redis.listed())
+        await self._copy(redis, await redis.recent_ids())
         offset, total = 0, max(1, await redis.count())
-        while ids := await redis.newest(offset, READ_AT_ONCE):
+        while ids := await redis.newest_ids(offset, READ_AT_ONCE):
             await self._copy(redis, ids)
             offset += len(ids)
             store.progress = min(1.0, offset / total)

@@ -23,7 +23,7 @@ async def give_back(index: TurnIndex, redis: RedisRecords, now: float) -> int:
     """Write what Redis lacks, oldest first; returns how many. Raises `StorageError`."""
     given = 0
     async for ids in index.ids(now - RETENTION_S + ABOUT_TO_EXPIRE_S):
-        given += await _write(index, redis, await redis.lacking(ids))
+        given += await _write(index, redis, await redis.missing_ids(ids))
     return given
 
 

@@ -19,7 +19,7 @@ from convonet.agents.service import AgentService
 from convonet.auth.pin import fixed_user_id
 from convonet.domains.discovery import all_domains
 from convonet.metrics.definitions import RECORDS_WAITING
-from convonet.records.turn_metrics import measured
+from convonet.records.turn_metrics import with_metrics
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
@@ -49,7 +49,7 @@ class AgentReplica:
             self.agent.models,
             Callers(self._database, settings.caller_timezone, fixed_user_id(settings)),
             Threads(checkpoint_store(settings)),
-            measured(self._records.add),
+            with_metrics(self._records.add),
         )
         token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
