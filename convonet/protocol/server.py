@@ -6,9 +6,9 @@ Every message has `session_id` and `seq`. `seq` increases by one within a sessio
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from convonet.core.caller import AgentType
 from convonet.core.errors import ErrorCode
@@ -210,27 +210,3 @@ class ErrorMessage(ServerMessage):
     message: str
     retry_after_ms: int | None = None
     turn_id: str | None = None
-
-
-AnyServerMessage = Annotated[
-    AuthRequired
-    | AuthOk
-    | Greeting
-    | Announcement
-    | Status
-    | ProcessingStart
-    | AudioAck
-    | TranscriptPartial
-    | TranscriptFinal
-    | AgentStreamChunk
-    | ToolEvent
-    | AgentFinal
-    | AudioChunkOut
-    | PlaybackStop
-    | TransferInitiated
-    | TransferStatus
-    | HeartbeatAck
-    | Reconnect
-    | ErrorMessage,
-    Field(discriminator="type"),
-]
