@@ -1,6 +1,6 @@
 """The practice's CRM as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
 from convonet.domains.crm.offline.people import FIND, REGISTER
 from convonet.domains.crm.offline.records import CASE, NOTE, SUMMARY
@@ -35,5 +35,5 @@ DOMAIN = Domain(
             "open a case, or save a note."
         ),
     ),
-    lines=lines_of("convonet.domains.crm"),
+    examples_by_form=examples_of("convonet.domains.crm"),
 )

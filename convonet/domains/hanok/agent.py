@@ -1,6 +1,6 @@
 """The restaurant as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
 from convonet.domains.hanok.offline.booking import BOOK
 from convonet.domains.hanok.offline.changing import CANCEL, CHANGE, CONFIRM
@@ -39,5 +39,5 @@ DOMAIN = Domain(
         ),
         lost="About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu.",
     ),
-    lines=lines_of("convonet.domains.hanok"),
+    examples_by_form=examples_of("convonet.domains.hanok"),
 )

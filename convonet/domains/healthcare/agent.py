@@ -1,6 +1,6 @@
 """The health plan as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
 from convonet.domains.healthcare.offline.authorizations import AUTHORIZATION, AUTHORIZATIONS, NEEDED, REQUEST
 from convonet.domains.healthcare.offline.care import DOCTOR, DOCTORS, ENROLL, NETWORK, PROGRAMS
@@ -88,5 +88,5 @@ DOMAIN = Domain(
             "and find doctors."
         ),
     ),
-    lines=lines_of("convonet.domains.healthcare"),
+    examples_by_form=examples_of("convonet.domains.healthcare"),
 )

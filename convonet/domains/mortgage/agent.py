@@ -1,6 +1,6 @@
 """Mortgage applications as the agent sees them: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
 from convonet.domains.mortgage.offline.applying import (
     APPLICATION_STATUS,
@@ -71,5 +71,5 @@ DOMAIN = Domain(
         ),
         lost=HELP_TEXT,
     ),
-    lines=lines_of("convonet.domains.mortgage"),
+    examples_by_form=examples_of("convonet.domains.mortgage"),
 )

@@ -1,6 +1,6 @@
 """The todo domain as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.domains.todo.offline.skill import TodoSkill
 
 DOMAIN = Domain(
@@ -42,5 +42,5 @@ DOMAIN = Domain(
         "search_users": "Looking for people",
     },
     skill=TodoSkill(),
-    lines=lines_of("convonet.domains.todo"),
+    examples_by_form=examples_of("convonet.domains.todo"),
 )
