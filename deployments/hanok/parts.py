@@ -3,8 +3,8 @@
 from fastapi import FastAPI
 
 from convonet.auth.throttle import throttle
-from convonet.domains.hanok.application import application
-from convonet.domains.hanok.visits import Visits
+from convonet.domains.hanok.http import application
+from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import get_settings
 from convonet.storage.database import Database
 from deployments.load import counted
@@ -16,5 +16,5 @@ def hanok_http() -> FastAPI:
     settings = get_settings()
     measure("hanok")
     return counted(
-        application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
+        application(Database(settings.database_url), settings, throttle(settings, "staff"), AddressLimits.of(settings))
     )

@@ -37,7 +37,7 @@ from convonet.domains.healthcare.vocabulary import (
     step,
 )
 from convonet.domains.healthcare.wording import service_category, specialty
-from convonet.domains.phrasing import spoken_amount, spoken_day
+from convonet.domains.speech import spoken_amount, spoken_day
 
 NOTHING = Decimal(0)
 amounts = st.decimals(min_value=0, max_value=50_000, places=2)

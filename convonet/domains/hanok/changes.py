@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from convonet.domains.hanok.booking import guest_name, reprice, set_priority
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.access import Asker, ByCode, ByStaff
+from convonet.domains.hanok.booking import guest_name, printable, reprice, set_priority
+from convonet.domains.hanok.enums import AHEAD, GUEST_STEPS, STEPS, GuestPriority, SeatingStatus, Status, known
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
 from convonet.domains.hanok.menu import RETENTION_CENTS, priced
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.phrasing import spoken_money
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, ByCode, ByStaff, cleaned
-from convonet.domains.hanok.vocabulary import (
-    AHEAD,
-    GUEST_STEPS,
-    STEPS,
-    GuestPriority,
-    SeatingStatus,
-    Status,
-    known,
-)
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.schemas import Amendment
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.speech import spoken_money
 
 KEPT_IN_VIEW = (
     "guest_name", "guest_phone", "party_size", "starts_at", "status", "special_requests", "preorder_json",
@@ -107,7 +100,7 @@ def _set_details(row: ReservationRow, amendment: Amendment) -> None:
     if amendment.guest_phone is not None:
         row.guest_phone = normalized(amendment.guest_phone)
     if amendment.special_requests is not None:
-        row.special_requests = cleaned(amendment.special_requests) or None
+        row.special_requests = printable(amendment.special_requests) or None
     if amendment.preorder is not None:
         reprice(row, priced(amendment.preorder))
     row.preferred_locale = amendment.preferred_locale or row.preferred_locale

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from convonet.core.opening_hours import OpeningHours
-from convonet.domains.hanok.phrasing import spoken_clock, spoken_moment
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
+from convonet.domains.hanok.errors import Reason, ReservationRefused
+from convonet.domains.speech import spoken_clock, spoken_moment
 from convonet.settings import Settings
 
 TABLES: Mapping[int, int] = MappingProxyType({4: 2, 6: 3, 8: 3, 10: 2})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, computed_field
 
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 
 DISCOUNT_PERCENT = 7
 RETENTION_CENTS = 300_00

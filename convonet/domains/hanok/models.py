@@ -11,7 +11,7 @@ from sqlalchemy import DateTime, Dialect, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from convonet.domains.hanok.vocabulary import GuestPriority
+from convonet.domains.hanok.enums import GuestPriority
 from convonet.storage.database import Base
 from convonet.storage.types import Moment
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.hanok.enums import AHEAD, SeatingStatus, SourceChannel, Status
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import spellings
-from convonet.domains.hanok.seating import MAX_STAY_MINUTES, SLOT, slot_of
-from convonet.domains.hanok.vocabulary import AHEAD, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.phones import spellings
+from convonet.domains.hanok.seating.tables import MAX_STAY_MINUTES, SLOT, slot_of
 
 SAME_ORDER = timedelta(seconds=120)
 """A voice order that comes again within this time is the same one, said or sent twice."""

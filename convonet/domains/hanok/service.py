@@ -17,23 +17,25 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.owner import Owner
 from convonet.domains.hanok import booking as bookings
 from convonet.domains.hanok import changes
-from convonet.domains.hanok.availability import day_of_house
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.access import Asker, ByStaff
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, Booking, ByStaff
-from convonet.domains.hanok.results import (
+from convonet.domains.hanok.schemas import (
+    Amendment,
     Availability,
     Booked,
+    Booking,
     Changed,
     Reservation,
     ReservationPage,
     ReservationStatus,
 )
-from convonet.domains.hanok.seating import SLOT, slot_of
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, Status
-from convonet.domains.hanok.waitlist import places
+from convonet.domains.hanok.seating.availability import day_of_house
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import SLOT, slot_of
+from convonet.domains.hanok.seating.waitlist import places
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 

@@ -12,10 +12,20 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError, NotFound
-from convonet.domains.hanok import sentences
-from convonet.domains.hanok.arguments import (
+from convonet.domains.hanok import speech as sentences
+from convonet.domains.hanok.access import ByCaller, ByCode, Proof
+from convonet.domains.hanok.confirmation_codes import code_of
+from convonet.domains.hanok.enums import SourceChannel, Status
+from convonet.domains.hanok.errors import no_reservation
+from convonet.domains.hanok.house import House
+from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
+from convonet.domains.hanok.preorders import order_of
+from convonet.domains.hanok.schemas import (
     Acknowledged,
+    Amendment,
+    Booking,
     Call,
+    Changed,
     Day,
     Dishes,
     DishesJson,
@@ -27,19 +37,12 @@ from convonet.domains.hanok.arguments import (
     Phone,
     ProofCode,
     ProofPhone,
+    Reservation,
     ReservationId,
+    SpecialRequests,
     When,
-    Wishes,
 )
-from convonet.domains.hanok.codes import code_of
-from convonet.domains.hanok.house import House
-from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
-from convonet.domains.hanok.order_text import order_of
-from convonet.domains.hanok.refusals import no_reservation
-from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByCode, Proof
-from convonet.domains.hanok.results import Changed, Reservation
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import SourceChannel, Status
 from convonet.mcp.server import DomainServer, owner_of, told
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -119,7 +122,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         starts_at: When,
         preorder_lines_json: DishesJson = None,
         preorder_items: Dishes = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preferred_locale: Locale = None,
         source_channel: SourceChannel = SourceChannel.VOICE,
     ) -> CallToolResult:
@@ -150,7 +153,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         guest_name: Name | None = None,
         party_size: Party | None = None,
         starts_at: When | None = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preorder_items: Dishes = None,
         preorder_lines_json: DishesJson = None,
         duration_minutes: Minutes = None,

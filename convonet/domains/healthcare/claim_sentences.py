@@ -16,7 +16,7 @@ from convonet.domains.healthcare.results import (
     ProvidersFound,
 )
 from convonet.domains.healthcare.vocabulary import AuthStatus, ClaimStatus, DenialReason, NetworkTier
-from convonet.domains.phrasing import counted, spelled, spoken_amount, spoken_day, spoken_list, spoken_words
+from convonet.domains.speech import counted, spelled, spoken_amount, spoken_day, spoken_list, spoken_words
 
 MOST_NAMED = 3
 """Entries that a caller can follow in one breath."""

@@ -30,7 +30,7 @@ from convonet.domains.healthcare.vocabulary import (
     NetworkTier,
     step,
 )
-from convonet.domains.phrasing import spoken_day
+from convonet.domains.speech import spoken_day
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 

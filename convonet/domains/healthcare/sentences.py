@@ -5,14 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from convonet.domains.healthcare.results import Benefit, Benefits, Coverage, Limits, PreventiveCare, Program
-from convonet.domains.phrasing import (
-    counted,
-    spoken_amount,
-    spoken_day,
-    spoken_list,
-    spoken_percent,
-    spoken_words,
-)
+from convonet.domains.speech import counted, spoken_amount, spoken_day, spoken_list, spoken_percent, spoken_words
 
 MOST_NAMED = 4
 """Names that a caller can follow in one breath."""

@@ -12,7 +12,7 @@ from convonet.domains.mortgage.file import SPOKEN_STATUS
 from convonet.domains.mortgage.results import Application
 from convonet.domains.mortgage.service import Figures, MortgageService
 from convonet.domains.mortgage.vocabulary import CHANGEABLE, SPOKEN_DOCUMENT
-from convonet.domains.phrasing import counted, spoken_list
+from convonet.domains.speech import counted, spoken_list
 from convonet.mcp.server import DomainServer, owner_of, told
 
 

@@ -18,7 +18,7 @@ from convonet.domains.mortgage.figures import (
 from convonet.domains.mortgage.file import MortgageFile
 from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
 from convonet.domains.mortgage.vocabulary import CLOSED, Band, Outlook
-from convonet.domains.phrasing import spoken_list, spoken_percent
+from convonet.domains.speech import spoken_list, spoken_percent
 
 MIN_CREDIT_SCORE = 620
 PREFERRED_RATIO = Decimal(43)

@@ -12,7 +12,7 @@ from convonet.domains.mortgage.figures import ANNUAL_RATE_PERCENT, YEARS
 from convonet.domains.mortgage.results import PreApproval
 from convonet.domains.mortgage.service import MortgageService
 from convonet.domains.mortgage.vocabulary import Outlook
-from convonet.domains.phrasing import spoken_amount, spoken_percent
+from convonet.domains.speech import spoken_amount, spoken_percent
 from convonet.mcp.server import DomainServer, owner_of, told
 
 

@@ -21,7 +21,7 @@ from convonet.domains.mortgage.arguments import (
 from convonet.domains.mortgage.papers import NewDebt, NewDocument, PaperService
 from convonet.domains.mortgage.results import Paperwork
 from convonet.domains.mortgage.vocabulary import SPOKEN_DOCUMENT, DebtType, DocumentType
-from convonet.domains.phrasing import counted, spoken_amount, spoken_list, spoken_words
+from convonet.domains.speech import counted, spoken_amount, spoken_list, spoken_words
 from convonet.mcp.server import DomainServer, owner_of, told
 
 

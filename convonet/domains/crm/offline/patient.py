@@ -9,7 +9,7 @@ from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
-from convonet.domains.phrasing import spoken_list
+from convonet.domains.speech import spoken_list
 from convonet.language.phones import NOT_A_NUMBER
 
 WHICH = "Which patient? Please tell me their phone number."

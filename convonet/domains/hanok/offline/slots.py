@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
-from convonet.domains.hanok.codes import PREFIX, code_of
+from convonet.domains.hanok.confirmation_codes import PREFIX, code_of
 from convonet.domains.hanok.menu import MENU
 from convonet.language.numbers import with_digits
 

@@ -9,7 +9,7 @@ from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.one_of import one_of
-from convonet.domains.phrasing import spelled
+from convonet.domains.speech import spelled
 
 
 def _needed(work: Work) -> Move:

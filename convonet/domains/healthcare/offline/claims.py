@@ -11,7 +11,7 @@ from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.one_of import Row, one_of
-from convonet.domains.phrasing import spoken_day
+from convonet.domains.speech import spoken_day
 
 
 def _list(work: Work) -> Move:

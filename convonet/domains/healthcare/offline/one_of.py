@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Work
-from convonet.domains.phrasing import spoken_list
+from convonet.domains.speech import spoken_list
 
 MOST_OPTIONS = 4
 PLACES = ("first", "second", "third", "fourth")

@@ -23,7 +23,7 @@ from convonet.domains.mortgage.offline.telling import (
 )
 from convonet.domains.mortgage.repository import NO_APPLICATION
 from convonet.domains.mortgage.vocabulary import Status
-from convonet.domains.phrasing import spoken_amount
+from convonet.domains.speech import spoken_amount
 from convonet.language.spoken import enumerated
 
 UPDATE = "update_mortgage_financial_info"

@@ -1,17 +1,76 @@
-"""What the restaurant tells: the same models for the HTTP API and the tools. Amounts are cents."""
+"""The restaurant's data as its HTTP API and its tools take and show it. Amounts are cents."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from mcp.server.mcpserver import Context
+from pydantic import BaseModel, Field, StringConstraints
 
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, SourceChannel, Status, known
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.menu import PreorderItem, stored_items
+from convonet.domains.hanok.menu import OrderLine, PreorderItem, stored_items
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phrasing import ordinal
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status, known
-from convonet.domains.hanok.waitlist import Place
+from convonet.domains.hanok.preorders import OrderedDish
+from convonet.domains.hanok.seating.tables import MAX_PARTY, MAX_STAY_MINUTES, MIN_STAY_MINUTES, STAY_MINUTES
+from convonet.domains.hanok.seating.waitlist import Place
+
+Call = Context[Any, Any]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Phone = Annotated[str, Field(min_length=3, max_length=40, description="Phone number with area code.")]
+
+ProofPhone = Annotated[
+    str | None,
+    Field(max_length=40, description="Phone number of the reservation; only needed with confirmation_code."),
+]
+
+ProofCode = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="Confirmation code; needed with guest_phone when this caller did not book it by voice.",
+    ),
+]
+
+When = Annotated[
+    str, Field(max_length=40, description="ISO 8601 in the restaurant's own time, such as 2026-12-01T19:00.")
+]
+Day = Annotated[str, Field(max_length=20, description="A day of the restaurant, such as 2026-12-01.")]
+Party = Annotated[int, Field(ge=1, le=MAX_PARTY, description="How many people come.")]
+ReservationId = Annotated[int, Field(ge=1, le=2**31 - 1, description="Id from get_reservation or create_reservation.")]
+
+Dishes = Annotated[
+    str | None,
+    Field(max_length=1000, description="Dishes ordered ahead by id or name, such as 'bulgogi:2, bibimbap:1'."),
+]
+
+DishesJson = Annotated[
+    # the MCP SDK hands over a text that is JSON as what it says
+    list[OrderedDish] | str | None,
+    Field(max_length=4000, description='The same as JSON: [{"menu_item_id": "bulgogi", "quantity": 2}].'),
+]
+SpecialRequests = Annotated[str | None, Field(max_length=2000, description="Allergies, high chairs, a birthday.")]
+Locale = Annotated[str | None, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z]{2,8})?$")]
+
+Acknowledged = Annotated[
+    bool,
+    Field(description="True only after the caller heard the offer to move the large pre-order and still cancels."),
+]
+
+Minutes = Annotated[
+    int | None,
+    Field(ge=MIN_STAY_MINUTES, le=MAX_STAY_MINUTES, description="How long the party stays; two hours is usual."),
+]
+NewPhone = Annotated[str | None, Field(max_length=40, description="Another phone number for the reservation.")]
+
+
+def ordinal(position: int) -> str:
+    """ "1st", "2nd", "11th"."""
+    last = "th" if position % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(position % 10, "th")
+    return f"{position}{last}"
 
 
 class ReservationStatus(BaseModel):
@@ -143,3 +202,33 @@ def _opening_hint(status: Status, place: Place | None) -> str:
         Status.CANCELLED: "This reservation is cancelled.",
     }
     return hints[status]
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A reservation to be made. `starts_at` is ISO 8601; without an offset it is the restaurant's own time."""
+
+    guest_name: str
+    guest_phone: str
+    party_size: int
+    starts_at: str
+    special_requests: str | None = None
+    preorder: Sequence[OrderLine] = ()
+    source_channel: SourceChannel = SourceChannel.ONLINE
+    duration_minutes: int = STAY_MINUTES
+    waitlist_if_full: bool = True
+    preferred_locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What to change; None leaves a field as it is. An empty `preorder` takes the pre-order away."""
+
+    guest_name: str | None = None
+    guest_phone: str | None = None
+    party_size: int | None = None
+    starts_at: str | None = None
+    special_requests: str | None = None
+    preorder: Sequence[OrderLine] | None = None
+    duration_minutes: int | None = None
+    preferred_locale: str | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
+
 MIN_DIGITS, MAX_DIGITS = 7, 15
 """The longest is E.164's; the shortest is a local number."""
 

@@ -1,6 +1,6 @@
-"""How often one address may come to the public API, and how often it may guess; counted in each replica.
+"""Limits on how often one address may use the public API, and how often it may guess; counted in each replica.
 
-Guessing is what it protects from: a code has four letters, so an address that keeps naming wrong ones has to wait.
+A code has four letters and could be guessed, so an address that keeps naming wrong ones has to wait.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from convonet.web.refusals import Refused
 
 REQUEST_WINDOW_S = 60.0
 MISS_WINDOW_S = 900.0
+
 MISSES = 10
 """Wrong codes or phone numbers of one address in a quarter of an hour; a person mistypes two or three."""
 BOOKING_WINDOW_S = 3600.0
+
 BOOKINGS = 20
 """Reservations that one address may make in an hour: a script must not empty an evening, an office may book for all."""
+
 MAX_ADDRESSES = 10_000
 """What is kept of each is at most a few kB; who came longest ago is forgotten first."""
 
@@ -59,7 +62,7 @@ class _Window:
         return times[0] + self._seconds - self._clock()
 
 
-class Visits:
+class AddressLimits:
     """The limits of one replica."""
 
     def __init__(
@@ -75,7 +78,7 @@ class Visits:
         self._bookings = _Window(bookings, BOOKING_WINDOW_S, clock)
 
     @classmethod
-    def of(cls, settings: Settings) -> Visits:
+    def of(cls, settings: Settings) -> AddressLimits:
         return cls(settings.hanok_requests_per_minute)
 
     async def admit(self, request: Request) -> None:

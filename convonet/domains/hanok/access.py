@@ -1,20 +1,16 @@
-"""What may be asked of the restaurant, and who asks: the one place that says who may see and change a reservation.
+"""Who asks about a reservation, and whether they may see and change it.
 
-A confirmation code of four letters can be guessed, so it proves nothing by itself: guests show the code and the phone
+A confirmation code of four letters can be guessed, so it proves nothing by itself: guests give the code and the phone
 number of the reservation. A caller on the voice line may name their own reservations by id, others with that proof.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from convonet.domains.hanok.menu import OrderLine
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import same
-from convonet.domains.hanok.seating import STAY_MINUTES
-from convonet.domains.hanok.vocabulary import SourceChannel
+from convonet.domains.hanok.phones import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +64,3 @@ class ByStaff:
 
 
 Asker = ByCode | ByCaller | ByStaff
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """A reservation to be made. `starts_at` is ISO 8601; without an offset it is the restaurant's own time."""
-
-    guest_name: str
-    guest_phone: str
-    party_size: int
-    starts_at: str
-    special_requests: str | None = None
-    preorder: Sequence[OrderLine] = ()
-    source_channel: SourceChannel = SourceChannel.ONLINE
-    duration_minutes: int = STAY_MINUTES
-    waitlist_if_full: bool = True
-    preferred_locale: str = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Amendment:
-    """What to change; None leaves a field as it is. An empty `preorder` takes the pre-order away."""
-
-    guest_name: str | None = None
-    guest_phone: str | None = None
-    party_size: int | None = None
-    starts_at: str | None = None
-    special_requests: str | None = None
-    preorder: Sequence[OrderLine] | None = None
-    duration_minutes: int | None = None
-    preferred_locale: str | None = None
-
-
-def cleaned(text: str) -> str:
-    """The text without what can't be printed, which no database or page needs; line breaks stay."""
-    return "".join(char for char in text if char.isprintable() or char == "\n").strip()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.menu import MENU, OrderLine
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
 
 _QUANTITY_LAST = re.compile(r"(?P<dish>.+?)\s*[:x*]\s*(?P<quantity>\d{1,3})")
 _QUANTITY_FIRST = re.compile(r"(?P<quantity>\d{1,3})\s*x?\s+(?P<dish>.+)")

@@ -1,4 +1,4 @@
-"""What the restaurant says no to: a reason for programs, a sentence for the guest."""
+"""The refusals of the restaurant: a reason for programs, a sentence for the guest."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""What is free on a day, half hour by half hour."""
+"""Free tables of a day, half hour by half hour."""
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
 
-from convonet.domains.hanok.floor import Floor
-from convonet.domains.hanok.results import Availability, OpenSlot
-from convonet.domains.hanok.seating import SLOT, STAY_MINUTES, chosen_tables, free_throughout, slot_of, slots_of
+from convonet.domains.hanok.schemas import Availability, OpenSlot
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import SLOT, STAY_MINUTES, chosen_tables, free_throughout, slot_of, slots_of
 
 
 async def day_of_house(floor: Floor, day: date, party_size: int) -> Availability:

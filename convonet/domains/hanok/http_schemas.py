@@ -1,4 +1,4 @@
-"""What the HTTP API takes. Strict: what the schema does not allow is refused, what it allows is understood."""
+"""The HTTP API's requests. Strict: what the schema does not allow is refused."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from convonet.domains.hanok.access import ByCode
+from convonet.domains.hanok.enums import GuestPriority, SourceChannel, Status
 from convonet.domains.hanok.menu import DISHES, MAX_QUANTITY, MenuItem, OrderLine
-from convonet.domains.hanok.requests import Amendment, Booking, ByCode
-from convonet.domains.hanok.seating import MAX_PARTY, MAX_STAY_MINUTES, MIN_STAY_MINUTES, STAY_MINUTES
-from convonet.domains.hanok.vocabulary import GuestPriority, SourceChannel, Status
+from convonet.domains.hanok.schemas import Amendment, Booking
+from convonet.domains.hanok.seating.tables import MAX_PARTY, MAX_STAY_MINUTES, MIN_STAY_MINUTES, STAY_MINUTES
 
 MAX_LINES = 20
 MAX_ID = 2**31 - 1
-
 _DAY = r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
@@ -23,16 +23,19 @@ _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
 GuestName = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
 ]
+
 Phone = Annotated[
     str,
     StringConstraints(pattern=r"^\+?(?:[ ().-]{0,2}[0-9]){7,15}$"),
     Field(description="7 to 15 digits; ten digits are a number of North America.", examples=["+1 415 555 0100"]),
 ]
+
 LocalMoment = Annotated[
     str,
     StringConstraints(pattern=f"^{_DAY}T{_CLOCK}{_OFFSET}$"),
     Field(description="ISO 8601; without an offset it is the restaurant's own time.", examples=["2026-12-01T19:00"]),
 ]
+
 LocalDay = Annotated[
     str,
     Query(pattern=f"^{_DAY}$", description="A day in the restaurant's time zone.", examples=["2026-12-01"]),

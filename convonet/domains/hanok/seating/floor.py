@@ -9,14 +9,14 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.hanok.enums import SeatingStatus, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.inventory import Inventory
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
 from convonet.domains.hanok.repository import ReservationRepository
-from convonet.domains.hanok.seating import SLOT, chosen_tables, free_throughout, slot_of, slots_of
-from convonet.domains.hanok.vocabulary import SeatingStatus, Status
-from convonet.domains.hanok.waitlist import Place, has_room, in_order, places
+from convonet.domains.hanok.seating.inventory import Inventory
+from convonet.domains.hanok.seating.tables import SLOT, chosen_tables, free_throughout, slot_of, slots_of
+from convonet.domains.hanok.seating.waitlist import Place, has_room, in_order, places
 
 
 class Floor:

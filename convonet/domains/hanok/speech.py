@@ -1,14 +1,30 @@
-"""The sentences of the tools."""
+"""The sentences of the restaurant's tools, and its amounts and codes as they are said aloud."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from convonet.domains.hanok.enums import Status
 from convonet.domains.hanok.menu import MENU
-from convonet.domains.hanok.phrasing import spoken_clock, spoken_code, spoken_moment, spoken_money, spoken_party
-from convonet.domains.hanok.results import Availability, Booked, Changed, Reservation
-from convonet.domains.hanok.vocabulary import Status
-from convonet.domains.phrasing import spoken_list
+from convonet.domains.hanok.schemas import Availability, Booked, Changed, Reservation
+from convonet.domains.speech import spoken_amount, spoken_clock, spoken_list, spoken_moment
+
+
+def spoken_money(cents: int) -> str:
+    """ "47 dollars and 50 cents"."""
+    return spoken_amount(Decimal(cents) / 100)
+
+
+def spoken_code(code: str) -> str:
+    """ "H N K, 7 K 2 M": letter by letter, or a voice reads a word."""
+    return ", ".join(" ".join(part) for part in code.split("-"))
+
+
+def spoken_party(size: int) -> str:
+    """ "one person", "4 people"."""
+    return "one person" if size == 1 else f"{size} people"
+
 
 MOST_SPOKEN = 4
 """Times or reservations that a caller can follow in one breath."""

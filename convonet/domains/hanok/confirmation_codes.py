@@ -6,9 +6,9 @@ import re
 import secrets
 
 PREFIX = "HNK-"
+
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """Without I, L, O, 0 and 1. The replaced deployment used them: what is read allows them."""
-
 _SAID = re.compile(r"(?:HNK)?([A-Z0-9]{4})")
 
 

@@ -1,4 +1,4 @@
-"""The routes of the API that everybody may use: the menu, free tables, and one's own reservation."""
+"""The routes for everybody: the menu, free tables, and one's own reservation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from convonet.domains.hanok.http_models import (
+from convonet.domains.hanok.enums import Status
+from convonet.domains.hanok.http_schemas import (
     Code,
     CreateReservation,
     GuestDetails,
@@ -16,11 +17,10 @@ from convonet.domains.hanok.http_models import (
     WithPhone,
 )
 from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
-from convonet.domains.hanok.results import Availability, Changed, Reservation, ReservationStatus
-from convonet.domains.hanok.seating import MAX_PARTY
+from convonet.domains.hanok.rate_limits import AddressLimits
+from convonet.domains.hanok.schemas import Availability, Changed, Reservation, ReservationStatus
+from convonet.domains.hanok.seating.tables import MAX_PARTY
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.visits import Visits
-from convonet.domains.hanok.vocabulary import Status
 from convonet.web.refusals import documented
 
 DEDUPLICATED = "X-Hanok-Deduplicated"
@@ -41,10 +41,10 @@ def told_change(response: Response, changed: Changed) -> Reservation:
     return changed.reservation
 
 
-class PublicRoutes:
+class GuestRoutes:
     """Each method is a route."""
 
-    def __init__(self, reservations: Reservations, visits: Visits) -> None:
+    def __init__(self, reservations: Reservations, visits: AddressLimits) -> None:
         self._reservations = reservations
         self._visits = visits
 

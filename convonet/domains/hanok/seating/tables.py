@@ -1,4 +1,4 @@
-"""Which half hours a stay covers, and which tables suit a party: no database, no clock."""
+"""The half hours of a stay, and the tables that suit a party: no database, no clock."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import combinations_with_replacement
 SLOT = timedelta(minutes=30)
 STAY_MINUTES = 120
 MIN_STAY_MINUTES, MAX_STAY_MINUTES = 30, 480
+
 MAX_TABLES = 2
 """Tables that are pushed together for one party."""
 MAX_PARTY = 20
 
 Counts = Mapping[int, int]
 """How many tables of each size."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

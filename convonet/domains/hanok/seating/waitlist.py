@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from convonet.domains.hanok.enums import GuestPriority
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.seating import Counts, slot_of, tables_needed
-from convonet.domains.hanok.vocabulary import GuestPriority
+from convonet.domains.hanok.seating.tables import Counts, slot_of, tables_needed
 
 MAX_UNITS = 5
 """Tables that may be waited for in one slot: who would come after them would hardly get one."""

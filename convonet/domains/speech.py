@@ -1,9 +1,9 @@
-"""How days, amounts and lists are said aloud in every domain that needs no way of its own."""
+"""How days, times, amounts and lists are said aloud, in the same way in every domain."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 
@@ -46,3 +46,14 @@ def counted(count: int, one: str, many: str) -> str:
 def spelled(code: str) -> str:
     """Characters said one by one."""
     return " ".join(code)
+
+
+def spoken_moment(local: datetime) -> str:
+    """ "Tuesday, December 1 at 7 pm"."""
+    return f"{local.strftime('%A, %B')} {local.day} at {spoken_clock(local)}"
+
+
+def spoken_clock(local: datetime) -> str:
+    """ "7 pm", "11:30 am"."""
+    minutes = f":{local.minute:02d}" if local.minute else ""
+    return f"{local.hour % 12 or 12}{minutes} {'pm' if local.hour >= 12 else 'am'}"

@@ -16,9 +16,9 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import StorageError
+from convonet.domains.hanok.enums import SeatingStatus
 from convonet.domains.hanok.models import ReservationRow, SlotRow, stored_tables
-from convonet.domains.hanok.seating import MAX_STAY_MINUTES, SLOT, Counts, slots_of
-from convonet.domains.hanok.vocabulary import SeatingStatus
+from convonet.domains.hanok.seating.tables import MAX_STAY_MINUTES, SLOT, Counts, slots_of
 
 SEATING_LOCK = 4_866_501
 """Key of the advisory lock that PostgreSQL's users of `hold` share."""

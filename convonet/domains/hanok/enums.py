@@ -1,4 +1,4 @@
-"""The closed sets of the restaurant, and the one table of steps that a reservation may take."""
+"""The closed sets of the restaurant, and the table of a reservation's status changes."""
 
 from __future__ import annotations
 
