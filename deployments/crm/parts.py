@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from convonet.domains.crm.application import application
+from convonet.domains.crm.http import application
 from convonet.settings import get_settings
 from convonet.storage.database import Database
 from deployments.load import counted

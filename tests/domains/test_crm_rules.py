@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import Contact
-from convonet.domains.crm.phrasing import spoken_moment
+from convonet.domains.crm.backends.base import Contact
 from convonet.domains.crm.rules import appointment_start, contact_id, record_id, require_birthdate
+from convonet.domains.speech import spoken_moment
 from convonet.language.phones import normalised, normalised_if_valid, spellings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

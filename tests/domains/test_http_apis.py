@@ -14,7 +14,7 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from convonet.domains.crm.application import application as crm_application
+from convonet.domains.crm.http import application as crm_application
 from convonet.domains.hanok.http import application as hanok_application
 from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings

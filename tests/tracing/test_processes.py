@@ -20,7 +20,7 @@ from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.auth.tokens import mint_caller_token
 from convonet.core.trace import current_trace_id, current_traceparent
-from convonet.domains.crm.application import application as crm_application
+from convonet.domains.crm.http import application as crm_application
 from convonet.domains.hanok.http import application as hanok_application
 from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.domains.crm.contract import CrmName
+from convonet.domains.crm.backends.base import CrmName
 from convonet.domains.crm.models import CaseRow, ContactOwnerRow, ContactRow, MeetingRow, NoteRow
 from convonet.storage.effects import EffectRow
 

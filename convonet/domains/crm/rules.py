@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import plain_name
+from convonet.domains.crm.backends.base import plain_name
 
 RECORDS = uuid.UUID("5f1b6a0e-6d0c-4f58-9f0a-1f4f5f6d2c11")
 """Namespace of the ids that we give records."""

@@ -20,8 +20,7 @@ database while the CRM takes its time.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -30,43 +29,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import NotFound
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import Case, Contact, Crm, Meeting, Note, Priority
-from convonet.domains.crm.models import Appointment, CallNote, Intake, Patient
+from convonet.domains.crm.backends.base import Case, Contact, Crm, Meeting, Note, Priority
+from convonet.domains.crm.errors import NO_CASE, NO_PATIENT
 from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
+from convonet.domains.crm.schemas import Appointment, CallNote, Intake, NewAppointment, NewPatient, Patient
 from convonet.language.phones import normalised
 from convonet.storage.database import Database
 from convonet.storage.effects import once
 
-NO_PATIENT = "I can't find that patient among yours."
-NO_CASE = "I can't find that case for this patient."
 MAX_SUBJECT = 255
-
 Result = TypeVar("Result", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is to be registered, as the caller says it."""
-
-    first_name: str
-    last_name: str
-    phone: str
-    birthdate: date | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """An appointment as the caller says it; `date_start` is ISO 8601."""
-
-    appointment_type: str
-    date_start: str
-    duration_minutes: int
-    case_id: str | None = None
 
 
 class CrmService:
@@ -84,7 +57,7 @@ class CrmService:
             owners = await OwnerRepository(session, self._crm.name).owners(contact.id for contact in contacts)
         return [Patient.of(contact) for contact in contacts if owners.get(contact.id) == owner.user_id]
 
-    async def onboard(self, owner: Owner, person: Person) -> Patient:
+    async def onboard(self, owner: Owner, person: NewPatient) -> Patient:
         """The caller's patient with this name and number: found, bound, or added."""
         if known := await self._remembered(owner, Patient):
             return known
@@ -96,7 +69,7 @@ class CrmService:
             # the same person was added twice at once, or another caller has just been bound: now it can be seen
             return await self._onboard(owner, person, phone)
 
-    async def book(self, owner: Owner, patient_id: str, wish: Wish) -> Appointment:
+    async def book(self, owner: Owner, patient_id: str, wish: NewAppointment) -> Appointment:
         """Add an appointment."""
         if known := await self._remembered(owner, Appointment):
             return known
@@ -142,7 +115,7 @@ class CrmService:
         await self._for_patient(self._crm.add_note(note))
         return await self._remember(owner, CallNote(note_id=note.id, patient_id=patient_id, call_type=call_type))
 
-    async def _onboard(self, owner: Owner, person: Person, phone: str) -> Patient:
+    async def _onboard(self, owner: Owner, person: NewPatient, phone: str) -> Patient:
         # counted before the search: whoever was bound by then is found, and who is added meanwhile gets the same id
         async with self._database.reading() as session:
             bound = await OwnerRepository(session, self._crm.name).count(owner.user_id)
@@ -195,7 +168,7 @@ class CrmService:
         return type(result).model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
 
 
-def _proven(contact: Contact, person: Person) -> bool:
+def _proven(contact: Contact, person: NewPatient) -> bool:
     """Whether the caller has named the contact's date of birth."""
     return contact.birthdate is not None and contact.birthdate == person.birthdate
 

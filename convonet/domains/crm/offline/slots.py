@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
-from convonet.domains.crm.contract import Priority
+from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
 from convonet.language.when import spoken_within
 

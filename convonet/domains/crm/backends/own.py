@@ -1,4 +1,4 @@
-"""The CRM in our own tables: what is used when no SuiteCRM is set."""
+"""The CRM in our own tables, used when SuiteCRM is not set up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import IntegrityError
 
 from convonet.core.errors import NotFound
-from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note
+from convonet.domains.crm.backends.base import Case, Contact, CrmName, Meeting, Note
 from convonet.domains.crm.models import CaseRow, ContactRow, MeetingRow, NoteRow
 from convonet.domains.crm.repository import RecordRepository, Row
 from convonet.storage.database import Database

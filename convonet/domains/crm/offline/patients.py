@@ -1,4 +1,4 @@
-"""Which patient is meant: the one named, the one with this number, else the one found or registered last."""
+"""The patient that a sentence means: the one named or with that number, else the last one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_REMEMBERED = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class KnownPatient:
     """A patient of whom was talked; `phone` is as the caller said it."""
 
     id: str
@@ -29,7 +29,7 @@ class Patient:
         return set(said.casefold().split()) <= set(self.name.casefold().split())
 
 
-def the_patient(work: Work) -> Patient | Move:
+def the_patient(work: Work) -> KnownPatient | Move:
     """The patient that is meant; else the step that finds out."""
     if refused := refusal(work):
         return refused
@@ -68,16 +68,16 @@ def refusal(work: Work) -> Move | None:
     return Ask("phone", failed.text) if failed.text == NOT_A_NUMBER else Tell(failed.text)
 
 
-def which_of(people: Iterable[Patient], work: Work, first: str = "") -> Ask:
+def which_of(people: Iterable[KnownPatient], work: Work, first: str = "") -> Ask:
     """Lets the caller choose; whoever was read out is known from now on, whatever is said next."""
     options = tuple(Option(patient.name, patient.id) for patient in people)
     names = spoken_list([option.label for option in options]).replace(" and ", " or ")
     return Ask("patient", f"Which one: {names}?", options, first=first, focus={"known": _written(known(work))})
 
 
-def known(work: Work) -> list[Patient]:
+def known(work: Work) -> list[KnownPatient]:
     """All patients of whom was talked, with those that were just found."""
-    before = [Patient(**fields) for fields in json.loads(work.focus.get("known", "[]"))]
+    before = [KnownPatient(**fields) for fields in json.loads(work.focus.get("known", "[]"))]
     found = work.data("check_patient_exists")
     if found is None:
         return before
@@ -85,17 +85,17 @@ def known(work: Work) -> list[Patient]:
     return [patient for patient in before if patient.id not in {one.id for one in new}] + new
 
 
-def with_phone(people: Iterable[Patient], phone: str) -> list[Patient]:
+def with_phone(people: Iterable[KnownPatient], phone: str) -> list[KnownPatient]:
     """Those with this number."""
     return [patient for patient in people if patient.phone == phone]
 
 
-def patient_in(data: dict[str, Any], phone: str) -> Patient:
+def patient_in(data: dict[str, Any], phone: str) -> KnownPatient:
     """A patient as a tool showed one."""
-    return Patient(data["patient_id"], f"{data['first_name']} {data['last_name']}".strip(), phone)
+    return KnownPatient(data["patient_id"], f"{data['first_name']} {data['last_name']}".strip(), phone)
 
 
-def talking_of(work: Work, patient: Patient, deed: str = "", **more: str) -> Values:
+def talking_of(work: Work, patient: KnownPatient, deed: str = "", **more: str) -> Values:
     """The focus from now on; `deed` is what was done, for the summary of the call.
 
     Case, appointment and deeds of another patient are forgotten.
@@ -107,5 +107,5 @@ def talking_of(work: Work, patient: Patient, deed: str = "", **more: str) -> Val
     return {**kept, "patient": patient.id, "known": _written([*others, patient]), "deeds": deeds, **more}
 
 
-def _written(people: list[Patient]) -> str:
+def _written(people: list[KnownPatient]) -> str:
     return json.dumps([asdict(patient) for patient in people[-_MOST_REMEMBERED:]])

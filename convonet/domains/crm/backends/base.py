@@ -1,7 +1,7 @@
-"""What a CRM can do for us: the interface that our own tables (own.py) and SuiteCRM (suitecrm.py) keep alike.
+"""The interface of a CRM, which our own tables (own.py) and SuiteCRM (suitecrm.py) implement.
 
-Every record carries an id that *we* choose before it is sent. That makes each `add_*` safe to repeat: if a record went
-through and our process died before it could say so, the repeated call finds the record there and adds no second one.
+Each record carries an id that we choose before it is sent. So each `add_*` can be repeated: if a record was stored and
+our process died before it could say so, the repeated call finds the record and adds no second one.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Which CRM is used: SuiteCRM when its settings are there, else our own tables."""
+"""The choice of the CRM: SuiteCRM when its settings are there, else our own tables."""
 
 from __future__ import annotations
 
-from convonet.domains.crm.contract import Crm
-from convonet.domains.crm.own import OwnCrm
-from convonet.domains.crm.suitecrm import SuiteCrm
-from convonet.domains.crm.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
+from convonet.domains.crm.backends.base import Crm
+from convonet.domains.crm.backends.own import OwnCrm
+from convonet.domains.crm.backends.suitecrm import SuiteCrm
+from convonet.domains.crm.backends.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
 
-def chosen_crm(database: Database, settings: Settings) -> Crm:
+def configured_crm(database: Database, settings: Settings) -> Crm:
     """The CRM; make one per process and `close` it."""
     account = _account(settings)
     if account is None:

@@ -1,8 +1,8 @@
-"""What requests with an Idempotency-Key were answered, so that a repeated one gets the first one's answer.
+"""Answers to requests with an Idempotency-Key, kept so that a repeated request gets the first one's answer.
 
-A key is claimed for one request before anything is done, and with a database of ours that may not hold a transaction
-open while SuiteCRM takes its time. What is added carries an id made from the key, so that a request whose answer got
-lost with its process can simply be done again.
+A key is claimed for one request before anything is done. A transaction can't hold the claim, since our database must
+not keep one open while SuiteCRM works. A new record's id is made from the key, so a request whose answer was lost with
+its process can simply be repeated.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class KeyedRequest:
         return _digest(self.body.model_dump_json())
 
 
-class Answers:
+class KeptAnswers:
     """The answers of the last day."""
 
     def __init__(self, database: Database) -> None:

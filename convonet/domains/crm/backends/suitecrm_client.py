@@ -1,4 +1,4 @@
-"""The wire to SuiteCRM's V8 API: OAuth2 tokens, one pool of connections, and what may be tried again.
+"""Requests to SuiteCRM's V8 API: OAuth2 tokens, one pool of connections, and the rules of what may be tried again.
 
 Written against public/legacy/Api/V8 of SuiteCRM 8 and Api/V8 of SuiteCRM 7: JSON:API documents, except that `errors`
 is one object and that nearly every refusal is a 400 whose `detail` says what it is.
@@ -17,15 +17,16 @@ import httpx2
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from convonet.core.errors import CrmUnavailable, DomainError
+from convonet.core.errors import CrmUnavailable
+from convonet.domains.crm.errors import CrmRefused
 from convonet.tracing.spans import span
 
 log = structlog.get_logger(__name__)
 
 ROOTS = ("/Api", "/legacy/Api")
 """Where the API is: SuiteCRM 7, and SuiteCRM 8, which keeps it under /legacy."""
-
 MEDIA_TYPE = "application/vnd.api+json"
+
 CONNECT_TIMEOUT_S = 5.0
 """A server that is there answers a SYN within one resend (1 s) or two (3 s)."""
 
@@ -43,14 +44,7 @@ UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 BROKEN = (*UNSENT, httpx2.NetworkError, httpx2.RemoteProtocolError)
 """The connection broke at some point: a read may be tried again. One that timed out is not: nobody waits that long."""
-
 Page = TypeVar("Page", bound=BaseModel)
-
-
-class CrmRefused(DomainError):
-    """SuiteCRM will not take this request, and will not take it again; the text is its own."""
-
-    spoken = "The patient records did not accept that."
 
 
 @dataclass(frozen=True, slots=True)

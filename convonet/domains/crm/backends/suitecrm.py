@@ -10,15 +10,16 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator
 
 from convonet.core.errors import NotFound
-from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note
+from convonet.domains.crm.backends.base import Case, Contact, CrmName, Meeting, Note
+from convonet.domains.crm.backends.suitecrm_client import Page, SuiteCrmClient
+from convonet.domains.crm.errors import CrmRefused
 from convonet.domains.crm.rules import RECORD_ID
-from convonet.domains.crm.suitecrm_client import CrmRefused, Page, SuiteCrmClient
 from convonet.language.phones import normalised_if_valid, spellings
 
 MAX_FOUND = "20"
+
 MAX_MEETING_NAME = 50
 """Length of a meeting's name in SuiteCRM (modules/Meetings/vardefs.php); its database refuses or cuts longer ones."""
-
 CONTACT_FIELDS = "first_name,last_name,phone_mobile,birthdate"
 
 
