@@ -21,7 +21,7 @@ from convonet.domains.crm.models import ContactOwnerRow
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.healthcare.service import CoverageService
-from convonet.domains.mortgage.service import MortgageService
+from convonet.domains.mortgage.applications.service import MortgageService
 from convonet.domains.todo.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database

@@ -22,13 +22,16 @@ _PARTS = {
     "7 eighths": ".875",
 }
 _FRACTION = re.compile(rf"\b(\d+) and ({'|'.join(_PARTS)})\b")
+
 # "seven forty", "two fifty a month", "four fifty thousand"; not "two thirty year loans"
 _HUNDREDS = re.compile(r"\b([1-9]) (\d\d|\d\d000)\b(?! ?(?:years?|percent)\b)")
 _HALF = re.compile(r"\bhalf (million)\b")
+
 # half in digits already, as recognisers write it: "20 thousand"
 _MIXED = re.compile(r"\b(\d{1,3}(?:\.\d+)?) (?:thousand|grand)\b")
 _GRAND = re.compile(r"\b(\d+) grand\b")
 _ALONE = re.compile(NUMBER)
+
 _RATE = re.compile(
     r"\b(\d+(?:\.\d+)?) ?(?:percent|per cent|%)(?! down\b)"
     # "what about at seven": no other figure of a loan is so small

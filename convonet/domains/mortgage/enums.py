@@ -1,4 +1,4 @@
-"""The closed sets of mortgages, and the one table of steps that an application may take."""
+"""The closed sets of mortgages, and the table of an application's status changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ STEPS: Mapping[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
 }
 """From where to where."""
-
 CLOSED = frozenset(status for status, following in STEPS.items() if not following)
 
 CHANGEABLE = frozenset(
@@ -97,21 +96,3 @@ class Outlook(StrEnum):
     LIKELY = "likely"
     POSSIBLE = "possible"
     UNLIKELY = "unlikely"
-
-
-SPOKEN_DOCUMENT: Mapping[DocumentType, str] = {
-    DocumentType.IDENTIFICATION: "a photo identification",
-    DocumentType.INCOME_PAYSTUB: "a recent pay stub",
-    DocumentType.INCOME_W2: "a W 2 form",
-    DocumentType.INCOME_TAX_RETURN: "a tax return",
-    DocumentType.INCOME_PNL: "a profit and loss statement",
-    DocumentType.INCOME_1099: "a 10 99 form",
-    DocumentType.ASSET_BANK_STATEMENT: "a bank statement",
-    DocumentType.ASSET_INVESTMENT: "an investment statement",
-    DocumentType.ASSET_RETIREMENT: "a retirement account statement",
-    DocumentType.DEBT_CREDIT_CARD: "a credit card statement",
-    DocumentType.DEBT_STUDENT_LOAN: "a student loan statement",
-    DocumentType.DEBT_AUTO_LOAN: "a car loan statement",
-    DocumentType.DOWN_PAYMENT_SOURCE: "proof of where the down payment comes from",
-    DocumentType.DOWN_PAYMENT_GIFT_LETTER: "a gift letter for the down payment",
-}

@@ -1,4 +1,4 @@
-"""Arguments that the tools of this domain have in common: what is a plausible figure, and what is not."""
+"""The arguments that mortgage tools share, with the bounds of a plausible figure."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ AccountNumber = Annotated[
 Years = Annotated[int, Field(ge=1, le=40)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
+
 Path = Annotated[
     str,
     StringConstraints(max_length=500, pattern=r"^[^\x00]*$"),

@@ -1,4 +1,4 @@
-"""The tools of an application itself: start it, look at it, fill in its figures, give it up."""
+"""The tools of an application itself: start it, look at it, fill in its figures, cancel it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any
 
 from mcp_types import CallToolResult
 
-from convonet.domains.mortgage.arguments import Amount, ApplicationId, Call, CreditScore, Income, Payment, Price
-from convonet.domains.mortgage.assessment import SPOKEN_FIGURE
-from convonet.domains.mortgage.file import SPOKEN_STATUS
-from convonet.domains.mortgage.results import Application
-from convonet.domains.mortgage.service import Figures, MortgageService
-from convonet.domains.mortgage.vocabulary import CHANGEABLE, SPOKEN_DOCUMENT
+from convonet.domains.mortgage.applications.schemas import Application
+from convonet.domains.mortgage.applications.service import Figures, MortgageService
+from convonet.domains.mortgage.enums import CHANGEABLE
+from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, CreditScore, Income, Payment, Price
+from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT, SPOKEN_FIGURE, SPOKEN_STATUS
 from convonet.domains.speech import counted, spoken_list
 from convonet.mcp.server import DomainServer, owner_of, told
 

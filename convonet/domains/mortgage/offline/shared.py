@@ -1,4 +1,4 @@
-"""What the forms of this domain have in common: which sentences are never theirs, and how an answer goes on."""
+"""The parts that the forms of all features share: foreign sentences, and the next question after an answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Sure, Tell, Values, Work, sentence
 from convonet.agents.skill import Call, Outcome, UseTools
-from convonet.domains.mortgage.repository import NO_APPLICATION
-from convonet.domains.mortgage.vocabulary import CHANGEABLE, CLOSED
+from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED
+from convonet.domains.mortgage.errors import NO_APPLICATION
 
 STATUS = "get_mortgage_application_status"
 CREATE = "create_mortgage_application"
@@ -39,7 +39,7 @@ def ours(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return sentence(f"{_NOT_OURS}(?:{'|'.join(patterns)})")
 
 
-def told(outcome: Outcome) -> Move:
+def told_or_offered(outcome: Outcome) -> Move:
     """What the tool said; where there is no application, starting one is offered."""
     return Sure(outcome.text, form="apply") if outcome.text == NO_APPLICATION else Tell(outcome.text)
 
@@ -48,7 +48,7 @@ def asking(tool: str) -> Callable[[Work], Move]:
     """The function of a form that only asks one tool."""
 
     def act(work: Work) -> Move:
-        return told(work.outcomes[-1]) if work.outcomes else UseTools((Call(tool, {}),))
+        return told_or_offered(work.outcomes[-1]) if work.outcomes else UseTools((Call(tool, {}),))
 
     return act
 
@@ -58,7 +58,7 @@ def outcome_of(work: Work, tool: str) -> Outcome | None:
     return next((outcome for outcome in reversed(work.outcomes) if outcome.tool == tool), None)
 
 
-def go_on(application: Mapping[str, Any], first: str, rest: str, given: Values, unknown: Values) -> Move:
+def ask_next(application: Mapping[str, Any], first: str, rest: str, given: Values, unknown: Values) -> Move:
     """Ask for the next figure that is missing and that the caller may know; when there is none, say `rest`."""
     missing = [name for name in application["missing_figures"] if name not in unknown]
     if not missing or application["status"] not in CHANGEABLE:
@@ -76,3 +76,18 @@ def is_open(status: Outcome) -> bool:
 def after_first(text: str) -> str:
     """The tool's sentences without the first one."""
     return text.partition(". ")[2]
+
+
+def added_or_offered(work: Work, calls: tuple[Call, ...]) -> Move:
+    """Add debts or documents; where there is no application, offer to start one first."""
+    added = [outcome for outcome in work.outcomes if outcome.tool == calls[0].tool]
+    if added:
+        none = next((outcome for outcome in added if outcome.text == NO_APPLICATION), None)
+        return Sure(none.text) if none else Tell(" ".join(outcome.text for outcome in added))
+    created = outcome_of(work, CREATE)
+    if created is not None and not created.ok:
+        return Tell(created.text)
+    # there was none, and the caller has agreed to start one
+    if work.agreed and created is None:
+        return UseTools((Call(CREATE, {}),))
+    return UseTools(calls)

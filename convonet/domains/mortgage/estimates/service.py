@@ -1,11 +1,12 @@
-"""How a lender would see an application. Nothing here is an offer, and nothing is stored."""
+"""A lender's probable view of an application, and estimates. Nothing is an offer, nothing is stored."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from convonet.core.errors import DomainError
-from convonet.domains.mortgage.figures import (
+from convonet.domains.mortgage.enums import CLOSED, Band, Outlook
+from convonet.domains.mortgage.estimates.arithmetic import (
     ANNUAL_RATE_PERCENT,
     YEARS,
     affordable_payment,
@@ -15,26 +16,18 @@ from convonet.domains.mortgage.figures import (
     ratio_percent,
     schedule,
 )
-from convonet.domains.mortgage.file import MortgageFile
-from convonet.domains.mortgage.results import Affordability, PaymentEstimate, PreApproval, Ratio
-from convonet.domains.mortgage.vocabulary import CLOSED, Band, Outlook
+from convonet.domains.mortgage.estimates.schemas import Affordability, PaymentEstimate, PreApproval, Ratio
+from convonet.domains.mortgage.loan_file import LoanFile
+from convonet.domains.mortgage.speech import SPOKEN_FIGURE
 from convonet.domains.speech import spoken_list, spoken_percent
 
 MIN_CREDIT_SCORE = 620
+
 PREFERRED_RATIO = Decimal(43)
 """From here on pre-approval is possible but not likely; in the high band it is unlikely, as with too low a score."""
 
-SPOKEN_FIGURE = {
-    "credit_score": "your credit score",
-    "monthly_income": "your monthly income",
-    "monthly_debt": "your monthly debts",
-    "down_payment_amount": "your down payment",
-    "loan_amount": "the loan amount",
-    "property_value": "the value of the property",
-}
 
-
-def ratio_of(file: MortgageFile) -> Ratio:
+def ratio_of(file: LoanFile) -> Ratio:
     """Debt to income. Raises `DomainError` while income or debts are unknown."""
     income, debt = file.income, file.counted_debt
     _require({"monthly_income": income, "monthly_debt": debt})
@@ -53,7 +46,7 @@ def ratio_of(file: MortgageFile) -> Ratio:
     )
 
 
-def preapproval_of(file: MortgageFile) -> PreApproval:
+def preapproval_of(file: LoanFile) -> PreApproval:
     """Credit score and ratio, the new payment included when the loan is known.
 
     Raises `DomainError` for a closed application, and while a figure is unknown that decides.

@@ -1,4 +1,4 @@
-"""Which documents an application needs: plain rules over its figures and debts, and what of them is not there yet.
+"""The documents that an application needs: plain rules over its figures and debts.
 
 * Everybody: an identification and a bank statement.
 * Income: pay stub and W-2 of an employee, or a tax return with 1099 or profit and loss of somebody self-employed.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 
-from convonet.domains.mortgage.vocabulary import DebtType, DocumentType
+from convonet.domains.mortgage.enums import DebtType, DocumentType
 
 STATEMENTS = MappingProxyType(
     {
@@ -38,6 +38,7 @@ class Requirement:
 
 
 IDENTIFICATION = Requirement("identification", ((DocumentType.IDENTIFICATION,),))
+
 INCOME = Requirement(
     "income",
     (
@@ -47,6 +48,7 @@ INCOME = Requirement(
     ),
 )
 ASSETS = Requirement("assets", ((DocumentType.ASSET_BANK_STATEMENT,),))
+
 DOWN_PAYMENT = Requirement(
     "down_payment", ((DocumentType.DOWN_PAYMENT_SOURCE,), (DocumentType.DOWN_PAYMENT_GIFT_LETTER,))
 )

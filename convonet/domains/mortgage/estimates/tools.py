@@ -1,4 +1,4 @@
-"""The tools that reckon: debt to income, pre-approval, payments, and what the caller can afford."""
+"""The tools that estimate: debt to income, pre-approval, payments, and what the caller can afford."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from mcp_types import CallToolResult
 
-from convonet.domains.mortgage.arguments import Amount, ApplicationId, Call, Income, Payment, Price, Rate, Years
-from convonet.domains.mortgage.assessment import affordability, payment_estimate
-from convonet.domains.mortgage.figures import ANNUAL_RATE_PERCENT, YEARS
-from convonet.domains.mortgage.results import PreApproval
-from convonet.domains.mortgage.service import MortgageService
-from convonet.domains.mortgage.vocabulary import Outlook
+from convonet.domains.mortgage.applications.service import MortgageService
+from convonet.domains.mortgage.enums import Outlook
+from convonet.domains.mortgage.estimates.arithmetic import ANNUAL_RATE_PERCENT, YEARS
+from convonet.domains.mortgage.estimates.schemas import PreApproval
+from convonet.domains.mortgage.estimates.service import affordability, payment_estimate
+from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, Income, Payment, Price, Rate, Years
 from convonet.domains.speech import spoken_amount, spoken_percent
 from convonet.mcp.server import DomainServer, owner_of, told
 

@@ -1,6 +1,6 @@
-"""The arithmetic of mortgages: ratios, payments, and what somebody can afford. All of it is exact decimals.
+"""The arithmetic of mortgages in exact decimals: ratios, payments, and what somebody can afford.
 
-Estimates stand on the assumptions named here; they are told with every estimate, and none is an offer.
+Estimates rest on the assumptions named here. They are told with every estimate, and none is an offer.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Decimal, localcontext
 
-from convonet.domains.mortgage.vocabulary import Band
+from convonet.domains.mortgage.enums import Band
 from convonet.storage.types import CENT
 
 ANNUAL_RATE_PERCENT = Decimal("6.75")
 YEARS = 30
+
 HOUSING_SHARE = Decimal("0.28")
 """Of the monthly income, at most, for the loan's payment: the usual front-end rule."""
+
 DEBT_SHARE = Decimal("0.43")
 """Of the monthly income, at most, for all debts and the payment together."""
 
 MAX_RATIO = Decimal("999.99")
 """What the column holds; whoever owes ten times their income is as far beyond every limit."""
-
 _BANDS = ((Decimal(36), Band.EXCELLENT), (Decimal(43), Band.GOOD), (Decimal(50), Band.ACCEPTABLE))
+
 _PRECISION = 40
 """Digits while compounding: a payment must not depend on how it was reckoned."""
 

@@ -1,4 +1,4 @@
-"""What a caller can do with a mortgage application itself. Effects happen once per idempotency key."""
+"""The service of mortgage applications. Effects happen once per idempotency key."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.mortgage.assessment import preapproval_of, ratio_of
-from convonet.domains.mortgage.file import MortgageFile
-from convonet.domains.mortgage.files import change_file, read_file
+from convonet.domains.mortgage.applications.schemas import Application
+from convonet.domains.mortgage.enums import Status
+from convonet.domains.mortgage.estimates.schemas import PreApproval, Ratio
+from convonet.domains.mortgage.estimates.service import preapproval_of, ratio_of
+from convonet.domains.mortgage.loan_file import LoanFile, change_file, read_file
 from convonet.domains.mortgage.models import ApplicationRow
 from convonet.domains.mortgage.repository import MortgageRepository
-from convonet.domains.mortgage.results import Application, PreApproval, Ratio
-from convonet.domains.mortgage.vocabulary import Status
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
 
@@ -65,7 +65,7 @@ class MortgageService:
                 document_verification_completed=False,
             )
             await repository.add(row)
-            return MortgageFile(row, [], []).application()
+            return LoanFile(row, [], []).application()
 
         return await effect(self._database, owner, Application, work)
 
@@ -79,7 +79,7 @@ class MortgageService:
             return file.application()
         async with self._database.transaction() as session:
             repository = MortgageRepository(session, owner.user_id)
-            file = await MortgageFile.load(repository, str(file.row.id), lock=True)
+            file = await LoanFile.load(repository, str(file.row.id), lock=True)
             if file.following is not None:
                 file.settle(self._clock())
             return file.application()
@@ -90,7 +90,7 @@ class MortgageService:
         if not given:
             raise DomainError("no figures", spoken="Please tell me which figure to note.")
 
-        async def work(_: MortgageRepository, file: MortgageFile) -> Application:
+        async def work(_: MortgageRepository, file: LoanFile) -> Application:
             for name, value in given.items():
                 setattr(file.row, name, value)
             loan, worth = file.row.loan_amount, file.row.property_value
@@ -105,7 +105,7 @@ class MortgageService:
         """Give an application up, for good."""
 
         async def work(session: AsyncSession) -> Application:
-            file = await MortgageFile.load(MortgageRepository(session, owner.user_id), application_id, lock=True)
+            file = await LoanFile.load(MortgageRepository(session, owner.user_id), application_id, lock=True)
             file.step(Status.CANCELLED, self._clock())
             return file.application()
 

@@ -1,38 +1,35 @@
-"""One application with its debts and documents: what it amounts to, and which status follows from it."""
+"""An application with its debts and documents: its sums, its status, and the ways to read and change it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import DomainError
-from convonet.domains.mortgage.figures import ratio_percent
+from convonet.core.owner import Owner
+from convonet.domains.mortgage.applications.schemas import Application
+from convonet.domains.mortgage.documents.requirements import Requirement, required
+from convonet.domains.mortgage.documents.schemas import Document, DocumentChecklist, RequiredDocument
+from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED, STEPS, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.estimates.arithmetic import ratio_percent
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
 from convonet.domains.mortgage.repository import MortgageRepository
-from convonet.domains.mortgage.requirements import Requirement, required
-from convonet.domains.mortgage.results import Application, Document, Paperwork, RequiredDocument
-from convonet.domains.mortgage.vocabulary import CHANGEABLE, CLOSED, STEPS, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.speech import SPOKEN_STATUS
+from convonet.storage.database import Database
+from convonet.storage.effects import effect
 
 FIGURES = ("credit_score", "monthly_income", "monthly_debt", "down_payment_amount", "loan_amount", "property_value")
 """What the lender needs to know; named debts stand for `monthly_debt`."""
 
-SPOKEN_STATUS = {
-    Status.DRAFT: "is a draft",
-    Status.FINANCIAL_REVIEW: "is in financial review",
-    Status.DOCUMENT_COLLECTION: "is waiting for documents",
-    Status.DOCUMENT_VERIFICATION: "is in document verification",
-    Status.UNDER_REVIEW: "is under review",
-    Status.PRE_APPROVED: "is pre-approved",
-    Status.APPROVED: "is approved",
-    Status.REJECTED: "was rejected",
-    Status.CANCELLED: "was cancelled",
-}
-
 
 @dataclass(frozen=True, slots=True)
-class MortgageFile:
+class LoanFile:
     """An application and all that belongs to it."""
 
     row: ApplicationRow
@@ -40,9 +37,7 @@ class MortgageFile:
     documents: Sequence[DocumentRow]
 
     @classmethod
-    async def load(
-        cls, repository: MortgageRepository, application_id: str | None, *, lock: bool = False
-    ) -> MortgageFile:
+    async def load(cls, repository: MortgageRepository, application_id: str | None, *, lock: bool = False) -> LoanFile:
         """Raises `NotFound`."""
         row = await repository.application(application_id, lock=lock)
         return cls(row, await repository.debts(row), await repository.documents(row))
@@ -159,9 +154,9 @@ class MortgageFile:
             updated_at=row.updated_at,
         )
 
-    def paperwork(self) -> Paperwork:
+    def checklist(self) -> DocumentChecklist:
         """The documents against what is needed."""
-        return Paperwork(
+        return DocumentChecklist(
             application_id=str(self.row.id),
             documents=[Document.of(document) for document in self.documents],
             required=shown_requirements(self.requirements, self.present),
@@ -184,3 +179,30 @@ def shown_requirements(requirements: Sequence[Requirement], present: set[Documen
         )
         for one in requirements
     ]
+
+
+Result = TypeVar("Result", bound=BaseModel)
+
+
+async def read_file(database: Database, owner: Owner, application_id: str | None) -> LoanFile:
+    """The caller's application. Raises `NotFound`."""
+    async with database.reading() as session:
+        return await LoanFile.load(MortgageRepository(session, owner.user_id), application_id)
+
+
+async def change_file(
+    database: Database,
+    owner: Owner,
+    application_id: str | None,
+    result: type[Result],
+    change: Callable[[MortgageRepository, LoanFile], Awaitable[Result]],
+) -> Result:
+    """What `change` makes of the caller's application, locked. Raises `NotFound`, `DomainError` when it is closed."""
+
+    async def work(session: AsyncSession) -> Result:
+        repository = MortgageRepository(session, owner.user_id)
+        file = await LoanFile.load(repository, application_id, lock=True)
+        file.require_changeable()
+        return await change(repository, file)
+
+    return await effect(database, owner, result, work)
