@@ -20,7 +20,7 @@ from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.healthcare.service import CoverageService
+from convonet.domains.healthcare.coverage.service import CoverageService
 from convonet.domains.mortgage.applications.service import MortgageService
 from convonet.domains.todo.service import TodoService
 from convonet.settings import Settings

@@ -1,11 +1,9 @@
-"""How an allowed amount is divided between member and plan, and how far a member is towards a yearly limit."""
+"""The division of an allowed amount between member and plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-
-from pydantic import BaseModel
 
 from convonet.storage.types import CENT
 
@@ -53,17 +51,3 @@ def share(allowed: Decimal, terms: Terms, room: Room) -> Share:
     rate = (terms.coinsurance or NOTHING) / 100
     coinsurance = min((left * rate).quantize(CENT, ROUND_HALF_UP), ceiling)
     return Share(deductible, copay, coinsurance, left - coinsurance)
-
-
-class Progress(BaseModel):
-    """How far a member is towards a limit: never beyond it, never below nothing."""
-
-    limit: Decimal
-    met: Decimal
-    remaining: Decimal
-
-    @classmethod
-    def towards(cls, limit: Decimal, counted: Decimal) -> Progress:
-        """What counted, bounded by the limit."""
-        met = min(max(counted, NOTHING), limit)
-        return cls(limit=limit, met=met, remaining=limit - met)

@@ -1,19 +1,21 @@
-"""The SQL of members, their plans, claims and authorizations. Every query is bound to one member."""
+"""The SQL of members, their plans, claims and authorizations. Each query is bound to one member."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from convonet.core.errors import DomainError, NotFound
+from convonet.core.errors import NotFound
 from convonet.domains.healthcare.cost_sharing import NOTHING
+from convonet.domains.healthcare.enums import ADJUDICATED, AuthStatus, ClaimStatus, NetworkTier
+from convonet.domains.healthcare.errors import NotAMember
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -22,18 +24,12 @@ from convonet.domains.healthcare.models import (
     ClaimRow,
     MemberRow,
     PlanRow,
+    midnight,
 )
 from convonet.domains.healthcare.plan_year import PlanYear
-from convonet.domains.healthcare.vocabulary import ADJUDICATED, AuthStatus, ClaimStatus, NetworkTier
 
 MOST_AUTHORIZATIONS = 50
 """A member has a handful; the bound is for the rare one who has not."""
-
-
-class NotAMember(DomainError):
-    """The caller has no membership of a health plan."""
-
-    spoken = "I can't find a health plan membership for you. I can connect you to a person who can look into it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +40,6 @@ class Counted:
     deductible_out_of_network: Decimal = NOTHING
     oop_in_network: Decimal = NOTHING
     oop_out_of_network: Decimal = NOTHING
-
-
-def midnight(day: date) -> datetime:
-    """The stored form of a calendar day."""
-    return datetime.combine(day, time(), UTC)
 
 
 async def membership(session: AsyncSession, user_id: uuid.UUID, *, lock: bool = False) -> tuple[MemberRow, PlanRow]:

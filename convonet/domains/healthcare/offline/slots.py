@@ -9,14 +9,15 @@ from datetime import datetime
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot, sentence
 from convonet.core.errors import DomainError
-from convonet.domains.healthcare.offline.one_of import PLACES
-from convonet.domains.healthcare.wording import service_category
+from convonet.domains.healthcare.offline.choice import PLACES
+from convonet.domains.healthcare.synonyms import service_category
 from convonet.language.numbers import digits_in, with_digits
 
 _OTHERS = (
     r"to-?dos?|(?:my|the|our) list|calendar|remind|reminders?|mortgage|loan|reservations?|tables?|patients?(?! rights)"
     r"|court|lawsuit|baggage|taxes"
 )
+
 _SPECIALTY = re.compile(
     r"\b(?:find|search(?: for)?|look(?:ing)?(?: for)?|need|want|see|recommend|are there|is there|which|any|have|list)"
     r"(?: me| us)?(?: to see)?(?: an?| any| some| the| good| nearby| local| in-network| closest| nearest)* "
@@ -24,10 +25,12 @@ _SPECIALTY = re.compile(
     r"|on|are|is|takes?|with|here|there|me|please|covered|available)\b))",
     re.IGNORECASE,
 )
+
 _ANYBODY = re.compile(
     r"(?:an? |any )?(?:new )?(?:doctors?|providers?|specialists?|physicians?|someone|somebody|help|one|clinics?)",
     re.IGNORECASE,
 )
+
 _OTHER_PLACE = re.compile(
     rf"^(?:(?:no|wait|sorry|actually|i meant?|make it|rather)\b[,. ]*)*(?:the )?(?P<place>{'|'.join(PLACES)})"
     r"(?: one| claim)?(?: instead| rather)?$"

@@ -1,0 +1,19 @@
+"""The sentence of care programs."""
+
+from __future__ import annotations
+
+from convonet.domains.healthcare.coverage.speech import MAX_SPOKEN
+from convonet.domains.healthcare.programs.schemas import Program
+from convonet.domains.speech import counted, spoken_list
+
+
+def of_programs(programs: list[Program]) -> str:
+    """Which programs there are, and which the caller is in."""
+    if not programs:
+        return "There are no care programs at the moment."
+    names = [program.name for program in programs[:MAX_SPOKEN]]
+    rest = len(programs) - len(names)
+    listed = spoken_list([*names, f"{rest} more"] if rest else names)
+    joined = [program.name for program in programs if program.enrolled_on is not None]
+    current = f" You are enrolled in {spoken_list(joined)}." if joined else ""
+    return f"There are {counted(len(programs), 'care program', 'care programs')}: {listed}.{current}"
