@@ -22,7 +22,7 @@ from convonet.domains.hanok.house import House
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.healthcare.coverage.service import CoverageService
 from convonet.domains.mortgage.applications.service import MortgageService
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow

@@ -1,6 +1,6 @@
-"""What days and times mean in a caller's time zone: when a day begins, what "this week" spans, which moment is meant.
+"""The meaning of days and times in a caller's time zone: when a day begins, what "this week" spans.
 
-Everything here is a function of the moment that it is given, so that its rules can be tested on any day of any year.
+All functions take the moment that they calculate from, so that their rules can be tested on any day of any year.
 """
 
 from __future__ import annotations

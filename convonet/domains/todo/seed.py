@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.events.models import EventRow
-from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.teams.models import MembershipRow, TeamRow
 from convonet.domains.todo.teams.permissions import Role

@@ -1,4 +1,4 @@
-"""The SQL of calendar events. Every query is bound to the caller: nobody else's row is ever read or changed."""
+"""The SQL of calendar events. Each query is bound to the caller: nobody else's row is ever read or changed."""
 
 from __future__ import annotations
 

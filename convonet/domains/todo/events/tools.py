@@ -8,12 +8,11 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError
-from convonet.domains.todo.arguments import Call, From, Limit, To, When
 from convonet.domains.todo.days import Due
-from convonet.domains.todo.events.models import CalendarEvent
-from convonet.domains.todo.events.service import EventChange, EventService
-from convonet.domains.todo.models import Description, Title
-from convonet.domains.todo.phrasing import in_one_breath, spoken_span
+from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
+from convonet.domains.todo.events.service import EventService
+from convonet.domains.todo.schemas import Call, Description, From, Limit, Title, To, When
+from convonet.domains.todo.speech import in_one_breath, spoken_span
 from convonet.mcp.server import DomainServer, owner_of, told
 
 EventId = Annotated[

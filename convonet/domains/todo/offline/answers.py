@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.grammar.updating import value_of
 from convonet.domains.todo.offline.intents import Change, Create, Fields

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from convonet.agents.skill import Call
-from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline.intents import Change, Listing, Named
 from convonet.domains.todo.offline.matching import matches
+from convonet.domains.todo.todos.schemas import Todo
 
 
 def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], bool]:

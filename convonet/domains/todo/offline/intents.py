@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 
 
 class _Value(BaseModel):

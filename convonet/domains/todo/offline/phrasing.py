@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline.intents import Change, Listing
-from convonet.domains.todo.phrasing import spoken_due
+from convonet.domains.todo.speech import spoken_due
+from convonet.domains.todo.todos.schemas import Todo
 from convonet.language.spoken import enumerated
 
 MOST_SPOKEN = 5

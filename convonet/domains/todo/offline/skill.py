@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 
 from convonet.agents.skill import Call, Claim, Outcome, Say, SkillTurn, Step, UseTools
-from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline import phrasing
 from convonet.domains.todo.offline.answers import answered
 from convonet.domains.todo.offline.finding import belongs, effect, meant, named
@@ -17,6 +16,7 @@ from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Intent, Listing, More, Named
 from convonet.domains.todo.offline.memory import Focus, Question, focus_in, question_in, remembering
 from convonet.domains.todo.offline.wishes import Drop, Repeat, Wish
+from convonet.domains.todo.todos.schemas import Todo
 from convonet.language.spoken import cleaned
 
 _OWN_WORDS = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.offline.intents import Fields, Target
 from convonet.language.clock import NUMBER, number_of
 from convonet.language.when import due_at_end

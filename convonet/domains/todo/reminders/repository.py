@@ -1,4 +1,4 @@
-"""The SQL of reminders. Every query is bound to the caller: nobody else's row is ever read or changed."""
+"""The SQL of reminders. Each query is bound to the caller: nobody else's row is ever read or changed."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError
-from convonet.domains.todo.arguments import Call, From, Limit, Stretch, To, When
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.phrasing import in_one_breath, spoken_moment
-from convonet.domains.todo.reminders.models import Reminder, ReminderText
-from convonet.domains.todo.reminders.service import ReminderChange, ReminderService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange, ReminderText
+from convonet.domains.todo.reminders.service import ReminderService
+from convonet.domains.todo.schemas import Call, From, Limit, Stretch, To, When
+from convonet.domains.todo.speech import in_one_breath, spoken_moment
 from convonet.mcp.server import DomainServer, owner_of, told
 
 ReminderId = Annotated[

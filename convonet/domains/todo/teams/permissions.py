@@ -1,4 +1,4 @@
-"""Who may do what in a team: one table, and the few questions that are asked of it."""
+"""Rights in a team by role: one table, and the questions that are asked of it."""
 
 from __future__ import annotations
 

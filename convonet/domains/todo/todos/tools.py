@@ -8,14 +8,16 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError
-from convonet.domains.todo.arguments import Call, From, Limit, Stretch, TeamId, To, When
 from convonet.domains.todo.days import Due
-from convonet.domains.todo.models import Description, Priority, Title, Todo
-from convonet.domains.todo.phrasing import in_one_breath, spoken_due
-from convonet.domains.todo.service import TodoChange, TodoService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.schemas import Call, Description, From, Limit, Stretch, TeamId, Title, To, When
+from convonet.domains.todo.speech import in_one_breath, spoken_due
+from convonet.domains.todo.todos.schemas import Todo, TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.mcp.server import DomainServer, owner_of, told
 
 TodoId = Annotated[str, Field(description="Id of a todo, from get_todos.", max_length=64)]
+
 AssigneeId = Annotated[
     str | None, Field(description="Id of the team member who is to do it, from get_team_members.", max_length=64)
 ]

@@ -1,4 +1,4 @@
-"""Whose a todo is: in which team, and who in it is to do it."""
+"""The team and the assignee of a todo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Assignment:
     """A todo's team and assignee with their names; nothing for a todo of the caller's own."""
 
     team_id: uuid.UUID | None = None
@@ -27,19 +27,21 @@ class Place:
     assignee: str | None = None
 
 
-async def placed(session: AsyncSession, owner: Owner, team_id: str | None, assignee_id: str | None) -> Place:
+async def new_assignment(
+    session: AsyncSession, owner: Owner, team_id: str | None, assignee_id: str | None
+) -> Assignment:
     """Where a new todo goes. Raises `NotFound` for a team that the caller is not in, `DomainError` for a viewer's."""
-    place = Place()
+    place = Assignment()
     if team_id is not None:
         teams = TeamRepository(session, owner.user_id)
         team = await teams.hold(id_of(team_id))
         if Right.ADD_TODOS not in RIGHTS[team.role]:
             raise DomainError("may not add", spoken=f"You may look at what {team.name} does, but not add to it.")
-        place = Place(team.id, team.name)
-    return place if assignee_id is None else await assigned(session, owner, place, assignee_id)
+        place = Assignment(team.id, team.name)
+    return place if assignee_id is None else await reassigned(session, owner, place, assignee_id)
 
 
-async def assigned(session: AsyncSession, owner: Owner, place: Place, assignee_id: str) -> Place:
+async def reassigned(session: AsyncSession, owner: Owner, place: Assignment, assignee_id: str) -> Assignment:
     """The place with another assignee, who must be somebody in the team that may do todos."""
     if assignee_id.strip().lower() == NOBODY:
         return replace(place, assignee_id=None, assignee=None)

@@ -1,4 +1,4 @@
-"""How moments and lists are said aloud; used by the tools' sentences and by the offline skill's."""
+"""Moments and lists as they are said aloud by the tools and by the offline skill."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 
 from convonet.domains.todo.days import END_OF_DAY
 
-MOST_SPOKEN = 5
+MAX_SPOKEN = 5
 """Things that a caller can follow in one breath."""
 
 
@@ -37,7 +37,7 @@ def spoken_span(first: str, last: str | None) -> str:
 
 def in_one_breath(names: Sequence[str], *, between: str = ", ") -> str:
     """ "milk, bread and eggs", with "and 3 more" for what is too much to follow; at least one name."""
-    spoken = names[:MOST_SPOKEN]
+    spoken = names[:MAX_SPOKEN]
     rest = len(names) - len(spoken)
     last = f"{'; ' if between == '; ' else ' '}and "
     named = spoken[0] if len(spoken) == 1 else f"{between.join(spoken[:-1])}{last}{spoken[-1]}"

@@ -1,4 +1,4 @@
-"""The SQL of todos. Every query is bound to the caller: what they may not see does not exist for them."""
+"""The SQL of todos. Each query is bound to the caller: what they may not see does not exist for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from convonet.core.errors import NotFound
 from convonet.core.ids import id_of
 from convonet.domains.todo.days import Window
-from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.models import TeamRow
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.repository import full_name, role_of
+from convonet.domains.todo.todos.models import TodoRow
 from convonet.storage.users import UserRow
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisibleTodo:
     """A todo that the caller sees, with the names around it; `role` is the caller's in its team."""
 
     row: TodoRow
@@ -41,14 +41,16 @@ class TodoRepository:
         """Add a todo."""
         self._session.add(row)
 
-    async def get(self, todo_id: str) -> Seen:
+    async def get(self, todo_id: str) -> VisibleTodo:
         """A todo by id. Raises `NotFound` also when the caller may not see it."""
         found = (await self._execute(_SEEN.where(TodoRow.id == id_of(todo_id)))).first()
         if found is None:
             raise NotFound("todo", spoken="I can't find that on your list.")
         return _seen(found)
 
-    async def find(self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int) -> Sequence[Seen]:
+    async def find(
+        self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int
+    ) -> Sequence[VisibleTodo]:
         """The caller's own todos, or all that they see of one team; what is due first, then the newest first."""
         query = _OWN if team is None else _SEEN.where(TodoRow.team_id == team)
         if completed is not None:
@@ -98,6 +100,6 @@ _SEEN = _seen_by_caller()
 _OWN = _callers_own()
 
 
-def _seen(found: Row[*tuple[Any, ...]]) -> Seen:
+def _seen(found: Row[*tuple[Any, ...]]) -> VisibleTodo:
     row, role, team, assignee, *name = found
-    return Seen(row, Role.of(role) if role else None, team, full_name(*name) if assignee else None)
+    return VisibleTodo(row, Role.of(role) if role else None, team, full_name(*name) if assignee else None)

@@ -1,9 +1,8 @@
-"""What a caller can do with todos. The caller is given by the server; effects happen once per idempotency key."""
+"""The service of todos. The caller is given by the server; effects happen once per idempotency key."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,27 +10,17 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import DomainError
 from convonet.core.ids import id_of
 from convonet.core.owner import Owner
-from convonet.domains.todo.arguments import MAX_LISTED
 from convonet.domains.todo.days import Due, Window, due_of, start_of, window_between, window_of
-from convonet.domains.todo.models import Priority, Todo, TodoRow
-from convonet.domains.todo.placing import Place, assigned, placed
-from convonet.domains.todo.repository import Seen, TodoRepository
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.schemas import MAX_LISTED
 from convonet.domains.todo.teams.permissions import may_change_todo, may_delete_todo
 from convonet.domains.todo.teams.repository import TeamRepository
+from convonet.domains.todo.todos.assignment import Assignment, new_assignment, reassigned
+from convonet.domains.todo.todos.models import TodoRow
+from convonet.domains.todo.todos.repository import TodoRepository, VisibleTodo
+from convonet.domains.todo.todos.schemas import Todo, TodoChange
 from convonet.storage.database import Database
 from convonet.storage.effects import effect
-
-
-@dataclass(frozen=True, slots=True)
-class TodoChange:
-    """What to change; None leaves a field as it is. `assignee_id` may be `NOBODY`."""
-
-    title: str | None = None
-    description: str | None = None
-    priority: Priority | None = None
-    due_date: str | None = None
-    completed: bool | None = None
-    assignee_id: str | None = None
 
 
 class TodoService:
@@ -68,7 +57,7 @@ class TodoService:
         )
 
         async def work(session: AsyncSession) -> Todo:
-            place = await placed(session, owner, team_id, assignee_id)
+            place = await new_assignment(session, owner, team_id, assignee_id)
             row.team_id, row.assignee_id = place.team_id, place.assignee_id
             TodoRepository(session, owner.user_id).add(row)
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
@@ -110,12 +99,12 @@ class TodoService:
             seen = await TodoRepository(session, owner.user_id).get(todo_id)
             row = seen.row
             if not may_change_todo(
-                seen.role, created=row.creator_id == owner.user_id, assigned=row.assignee_id == owner.user_id
+                seen.role, created=row.creator_id == owner.user_id, reassigned=row.assignee_id == owner.user_id
             ):
                 raise DomainError("may not change", spoken="You may see that, but not change it.")
-            place = Place(row.team_id, seen.team, row.assignee_id, seen.assignee)
+            place = Assignment(row.team_id, seen.team, row.assignee_id, seen.assignee)
             if change.assignee_id is not None:
-                place = await assigned(session, owner, place, change.assignee_id)
+                place = await reassigned(session, owner, place, change.assignee_id)
                 row.assignee_id = place.assignee_id
             row.title = change.title or row.title
             row.description = row.description if change.description is None else change.description
@@ -141,5 +130,5 @@ class TodoService:
         return await effect(self._database, owner, Todo, work)
 
 
-def _shown(seen: Seen, owner: Owner) -> Todo:
+def _shown(seen: VisibleTodo, owner: Owner) -> Todo:
     return Todo.of(seen.row, owner.zone, team=seen.team, assignee=seen.assignee)
