@@ -1,9 +1,10 @@
-"""What each of our HTTP services is built on."""
+"""The base of all HTTP services: bounded bodies, strict headers, refusals in one shape."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 
@@ -15,8 +16,26 @@ MAX_BODY_BYTES = 65_536
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+class Closeable(Protocol):
+    """A resource that a service closes when it stops."""
+
+    async def close(self) -> None: ...
+
+
+def closing(*resources: Closeable) -> Lifespan:
+    """Make the lifespan of a service that only closes its resources, in this order."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        for resource in resources:
+            await resource.close()
+
+    return lifespan
+
+
 def http_service(title: str, lifespan: Lifespan) -> FastAPI:
-    """An application with bounded bodies, strict headers, refusals in one shape, and its OpenAPI at /openapi.json."""
+    """Make an application with this base, and with its OpenAPI document at /openapi.json."""
     app = FastAPI(title=title, docs_url=None, redoc_url=None, lifespan=lifespan)
     # there is no page for it, but Ray's dashboard links what this attribute names
     app.docs_url = app.openapi_url

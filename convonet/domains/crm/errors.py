@@ -1,15 +1,21 @@
 """The refusals of the CRM, with the words that a caller hears."""
 
-from __future__ import annotations
-
-from convonet.core.errors import DomainError
+from convonet.core.errors import DomainError, NotFound
 
 
 class CrmRefused(DomainError):
-    """SuiteCRM will not take this request, and will not take it again; the text is its own."""
+    """SuiteCRM refuses this request, and would refuse it again; the text is its own."""
 
     spoken = "The patient records did not accept that."
 
 
-NO_PATIENT = "I can't find that patient among yours."
-NO_CASE = "I can't find that case for this patient."
+class PatientNotFound(NotFound):
+    """The contact does not exist, or is not bound to the caller: both look alike."""
+
+    spoken = "I can't find that patient among yours."
+
+
+class CaseNotFound(NotFound):
+    """The case does not exist, or is not the patient's."""
+
+    spoken = "I can't find that case for this patient."

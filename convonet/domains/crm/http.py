@@ -7,8 +7,6 @@ once, and gets the same answer again.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -39,22 +37,15 @@ from convonet.language.phones import normalised
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.web.refusals import documented
-from convonet.web.service import http_service
+from convonet.web.service import closing, http_service
 from convonet.web.service_token import ServiceToken
 from convonet.web.traced import Traced
 
 
 def application(database: Database, settings: Settings) -> FastAPI:
-    """The whole application; it closes the CRM and the database when it stops."""
+    """Make the application; it closes the CRM and the database when it stops."""
     crm = configured_crm(database, settings)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        yield
-        await crm.close()
-        await database.close()
-
-    app = http_service("crm-integration-service", lifespan)
+    app = http_service("crm-integration-service", closing(crm, database))
     token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
     app.include_router(router(crm, database, token, settings.phone_region))
     app.add_middleware(Traced, trusts=token.is_given)

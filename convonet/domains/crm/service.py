@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from convonet.core.errors import NotFound
 from convonet.core.owner import Owner
 from convonet.domains.crm.backends.base import Case, Contact, Crm, Meeting, Note, Priority
-from convonet.domains.crm.errors import NO_CASE, NO_PATIENT
+from convonet.domains.crm.errors import CaseNotFound, PatientNotFound
 from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
 from convonet.domains.crm.schemas import Appointment, CallNote, Intake, NewAppointment, NewPatient, Patient
@@ -76,7 +76,7 @@ class CrmService:
         start = appointment_start(wish.date_start, owner.zone, datetime.now(UTC))
         await self._require_patient(owner, patient_id)
         if wish.case_id is not None and not await self._crm.has_case(patient_id, wish.case_id):
-            raise NotFound("case", spoken=NO_CASE)
+            raise CaseNotFound
         meeting = Meeting(
             record_id(owner, "meeting"), patient_id, wish.appointment_type, start, wish.duration_minutes, wish.case_id
         )
@@ -140,11 +140,11 @@ class CrmService:
 
     async def _require_patient(self, owner: Owner, patient_id: str) -> None:
         if not RECORD_ID.fullmatch(patient_id):
-            raise NotFound("not an id", spoken=NO_PATIENT)
+            raise PatientNotFound("not an id")
         async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners([patient_id])
         if owners.get(patient_id) != owner.user_id:
-            raise NotFound("contact", spoken=NO_PATIENT)
+            raise PatientNotFound
         await self._for_patient(self._crm.contact(patient_id))
 
     async def _for_patient(self, work: Awaitable[object]) -> None:
@@ -152,7 +152,7 @@ class CrmService:
         try:
             await work
         except NotFound as error:
-            raise NotFound("contact", spoken=NO_PATIENT) from error
+            raise PatientNotFound from error
 
     async def _remembered(self, owner: Owner, shape: type[Result]) -> Result | None:
         async with self._database.reading() as session:

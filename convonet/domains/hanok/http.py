@@ -7,8 +7,7 @@ wrong phone number and an unknown code look alike (404), and after ten of them a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response, Security
@@ -16,7 +15,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie
 
-from convonet.auth.throttle import PinThrottle
+from convonet.auth.throttle import PinThrottle, throttle
 from convonet.domains.hanok.errors import ReservationRefused
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http_guests import GuestRoutes
@@ -29,21 +28,22 @@ from convonet.staff.http import COOKIE, StaffLogin
 from convonet.storage.database import Database
 from convonet.web.pages import page
 from convonet.web.refusals import Refused, documented
-from convonet.web.service import http_service
+from convonet.web.service import closing, http_service
 from convonet.web.traced import Traced
 
 
-def application(database: Database, settings: Settings, throttle: PinThrottle, visits: AddressLimits) -> FastAPI:
-    """The whole application; it closes the database when it stops."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        yield
-        await database.close()
-
-    app = http_service("hanok-table-service", lifespan)
-    login = StaffLogin(StaffAccounts(database), throttle, settings)
-    app.include_router(router(Reservations(database, House.of(settings)), login.require_staff, visits))
+def application(
+    database: Database,
+    settings: Settings,
+    login_throttle: PinThrottle | None = None,
+    limits: AddressLimits | None = None,
+) -> FastAPI:
+    """Make the application; it closes the database when it stops. The limits are those of the settings by default."""
+    app = http_service("hanok-table-service", closing(database))
+    login = StaffLogin(StaffAccounts(database), login_throttle or throttle(settings, "staff"), settings)
+    app.include_router(
+        router(Reservations(database, House.of(settings)), login.require_staff, limits or AddressLimits.of(settings))
+    )
     app.include_router(login.router())
     _add_pages(app, login)
     app.add_middleware(Traced)
@@ -94,12 +94,12 @@ class _RefusalsWithReason(APIRoute):
         return handler
 
 
-def router(reservations: Reservations, require_staff: RequireStaff, visits: AddressLimits) -> APIRouter:
+def router(reservations: Reservations, require_staff: RequireStaff, limits: AddressLimits) -> APIRouter:
     """All routes; the application answers errors in the one shape by `convonet.web.refusals`."""
     public = APIRouter(
         prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=documented(409, 422, 429, 503)
     )
-    GuestRoutes(reservations, visits).add_to(public)
+    GuestRoutes(reservations, limits).add_to(public)
     # it only says in the document how the staff is let in
     cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="What the staff's login sets.")
     staff = APIRouter(

@@ -44,21 +44,21 @@ def told_change(response: Response, changed: Changed) -> Reservation:
 class GuestRoutes:
     """Each method is a route."""
 
-    def __init__(self, reservations: Reservations, visits: AddressLimits) -> None:
+    def __init__(self, reservations: Reservations, limits: AddressLimits) -> None:
         self._reservations = reservations
-        self._visits = visits
+        self._limits = limits
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
-        visit = [Depends(self._visits.admit)]
-        router.add_api_route("/menu/items", self.menu, methods=["GET"], dependencies=visit)
-        router.add_api_route("/seating/availability", self.availability, methods=["GET"], dependencies=visit)
+        limited = [Depends(self._limits.admit)]
+        router.add_api_route("/menu/items", self.menu, methods=["GET"], dependencies=limited)
+        router.add_api_route("/seating/availability", self.availability, methods=["GET"], dependencies=limited)
         router.add_api_route(
             "",
             self.create,
             methods=["POST"],
             status_code=201,
-            dependencies=[Depends(self._visits.admit_booking)],
+            dependencies=[Depends(self._limits.admit_booking)],
             responses={
                 200: {"model": Reservation, "description": "The same voice order, made a moment ago."}
                 | flag_header(DEDUPLICATED, "Always 1."),
@@ -66,17 +66,17 @@ class GuestRoutes:
             },
         )
         known, changes = documented(404), {**documented(404), **TELLS_CHANGE}
-        router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=visit, responses=known)
+        router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=limited, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
             self.details,
             methods=["POST"],
-            dependencies=visit,
+            dependencies=limited,
             responses=documented(404),
         )
-        router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=visit, responses=changes)
+        router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=limited, responses=changes)
         router.add_api_route(
-            "/by-code/{code}/status", self.set_status, methods=["PATCH"], dependencies=visit, responses=changes
+            "/by-code/{code}/status", self.set_status, methods=["PATCH"], dependencies=limited, responses=changes
         )
 
     async def menu(self) -> Menu:
@@ -99,22 +99,22 @@ class GuestRoutes:
 
     async def status(self, code: Code, request: Request) -> ReservationStatus:
         """What the code alone tells: status, time and table, or the place on the waitlist."""
-        with self._visits.guess(request):
+        with self._limits.guess(request):
             return await self._reservations.status_of(code)
 
     async def details(self, code: Code, body: WithPhone, request: Request) -> Reservation:
         """The whole reservation, for who knows its phone number."""
-        with self._visits.guess(request):
+        with self._limits.guess(request):
             return await self._reservations.get(body.asker(code))
 
     async def amend(self, code: Code, body: GuestDetails, request: Request, response: Response) -> Reservation:
         """Change details. A party that moves gets new tables, or keeps what it has (409 `no_table`)."""
-        with self._visits.guess(request):
+        with self._limits.guess(request):
             return told_change(response, await self._reservations.amend(body.asker(code), body.amendment()))
 
     async def set_status(self, code: Code, body: GuestStatus, request: Request, response: Response) -> Reservation:
         """Confirm or cancel. A large pre-order takes a second step (409 `premium_cancel_requires_retention_step`)."""
-        with self._visits.guess(request):
+        with self._limits.guess(request):
             changed = await self._reservations.set_status(
                 body.asker(code),
                 Status(body.status),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from convonet.domains.healthcare.coverage.speech import MAX_SPOKEN
 from convonet.domains.healthcare.programs.schemas import Program
 from convonet.domains.speech import counted, spoken_list
+
+MAX_SPOKEN = 4
+"""Names that a caller can follow in one breath."""
 
 
 def of_programs(programs: list[Program]) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from convonet.core.errors import DomainError
 from convonet.domains.todo.days import Due
 from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.errors import NothingToChange
 from convonet.domains.todo.schemas import Call, Description, From, Limit, Stretch, TeamId, Title, To, When
 from convonet.domains.todo.speech import in_one_breath, spoken_due
 from convonet.domains.todo.todos.schemas import Todo, TodoChange
@@ -117,7 +117,7 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
 
         change = TodoChange(title, description, priority, due_date, completed, assignee_id)
         if change == TodoChange():
-            raise DomainError("empty change", spoken="Please tell me what to change.")
+            raise NothingToChange
         todo = await service.change(owner_of(context), id, change)
         return told(f"I changed it: {todo.title}{_changed(change, todo)}.", _shown(todo))
 
