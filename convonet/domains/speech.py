@@ -1,4 +1,4 @@
-"""How days, times, amounts and lists are said aloud, in the same way in every domain."""
+"""Days, times, amounts and lists as they are said aloud in all domains."""
 
 from __future__ import annotations
 

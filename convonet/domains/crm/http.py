@@ -55,12 +55,12 @@ def application(database: Database, settings: Settings) -> FastAPI:
 UTC_ZONE = ZoneInfo("UTC")
 
 FAILED_CHECK_HOLDS_S = 10.0
-"""Anybody may ask for our health; a CRM that refuses us is not asked for a token each time."""
+"""`/health` is open to everybody, so a CRM that refuses us must not be asked for a token each time."""
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 
 def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US") -> APIRouter:
-    """The API. KeptAnswers are kept in `database`; `region` is the country of phone numbers without a country code."""
+    """Make the API. Answers are stored in `database`; `region` is the country of numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
         responses=documented(401, 404, 409, 413, 422, 503),

@@ -29,7 +29,7 @@ from convonet.web.refusals import Refused
 Answer = TypeVar("Answer", bound=BaseModel)
 
 SERVICE = uuid.uuid5(RECORDS, "service")
-"""In whose name the keys of services are kept, beside those of callers. One token, one space of keys."""
+"""The owner of the services' keys in the table that also holds the callers' keys. All services share one token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class KeyedRequest:
         return str(uuid.uuid5(RECORDS, f"service:{self.path}:{self.digest()}:{self.key}"))
 
     def digest(self) -> str:
-        """Tells apart two requests under one key."""
+        """Hash the body, to tell apart two requests under one key."""
         return _digest(self.body.model_dump_json())
 
 
@@ -58,7 +58,7 @@ class KeptAnswers:
         self._database = database
 
     async def once(self, request: KeyedRequest, shape: type[Answer], work: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Do `work`, or return what it returned the first time. A failure is not kept.
+        """Do `work`, or return what it returned the first time. A failure is not stored.
 
         Raises `Refused` when the key was used for another request.
         """
@@ -82,9 +82,9 @@ class KeptAnswers:
 
     @asynccontextmanager
     async def shared_id(self, what: str) -> AsyncGenerator[str, None]:
-        """A new record's id, the same for all who add `what` at this time, in whatever replica.
+        """Share a new record's id among all replicas that add `what` at the same time.
 
-        Look for the record inside: whoever comes after the first one has left gets another id, and finds it there.
+        Search for the record inside: a request that comes later gets another id, and finds the record.
         """
         key = _digest(f"adding:{what}")
         known = await self._claim(key, {"id": str(uuid.uuid4())})
@@ -103,7 +103,7 @@ class KeptAnswers:
         except IntegrityError:
             async with self._database.reading() as session:
                 known = await session.get(EffectRow, (SERVICE, key))
-            # whoever had claimed it may just have let go of it
+            # the other request may just have released its claim
             return claim if known is None else known.result
         return claim
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from convonet.domains.crm.backends.base import Contact, CrmName, Priority
 
 WRITTEN = r"^[^\x00]*[^\s\x00][^\x00]*$"
-"""Something that is not only blanks; PostgreSQL keeps no NUL in a text."""
+"""Text that is more than blanks; PostgreSQL stores no NUL."""
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=WRITTEN)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=WRITTEN)]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=WRITTEN)]
@@ -90,7 +90,7 @@ Day = Annotated[date, BeforeValidator(_only_a_day), Field(strict=False)]
 
 
 class Request(BaseModel):
-    """What all requests keep to."""
+    """The base of all requests."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -100,7 +100,7 @@ class PatientSearch(Request):
 
 
 class AdditionalAttributes(Request):
-    """What else can be kept of a patient."""
+    """More facts about a patient."""
 
     birthdate: Day | None = None
 
@@ -136,7 +136,7 @@ class NoteCreate(Request):
 
 
 class Success(BaseModel):
-    """What all answers say."""
+    """The base of all answers."""
 
     success: Literal[True] = True
 
@@ -177,7 +177,7 @@ class Health(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NewPatient:
-    """Who is to be registered, as the caller says it."""
+    """A patient to register, as the caller names them."""
 
     first_name: str
     last_name: str

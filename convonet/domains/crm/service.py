@@ -1,20 +1,19 @@
-"""What a caller can do with the CRM: find and add their patients, and add appointments, intakes and call notes to them.
+"""The service of the CRM: a caller finds and adds patients, and adds appointments, intakes and call notes to them.
 
-**Whose contact is it?** A caller touches only contacts that are bound to them in our table `crm_contact_owners`, also
+**Ownership.** A caller reads and changes only contacts that are bound to them in our table `crm_contact_owners`, also
 when the contacts themselves are in SuiteCRM. A contact is bound to one caller at most, and in two ways only:
 
 * the caller added it, or
-* the caller named its phone number, its full name and its date of birth, and it was bound to nobody. A phone number
-  alone binds nothing, for anybody can say one. Who guesses has one guess at a date of birth: a wrong one adds a contact
-  of their own with this name and number, which every later call finds first.
+* the caller named its phone number, its full name and its date of birth, and it was not bound yet. A phone number alone
+  binds nothing, since anybody can say one. A guess at the date of birth can be made once: a wrong one adds a contact of
+  the caller's own with this name and number, which each later call finds first.
 
-A contact of somebody else, or of nobody, looks like one that does not exist.
+A contact that is not bound to the caller looks like one that does not exist.
 
-**Once.** The CRM is not in our transaction, so each effect takes two steps: the record is added under an id that comes
-from the caller and the idempotency key; then its result is remembered by `once`, together with the binding of a new
-contact. If the CRM took the record and our process dies before the second step, the repeated call adds the same id,
-which the CRM has already, and goes on to the second step: one record, and the caller is told. Nothing is held in our
-database while the CRM takes its time.
+**Idempotency.** The CRM is not in our transaction, so each effect takes two steps. The record is added under an id made
+from the caller and the idempotency key. Then `once` stores its result, together with the binding of a new contact. If
+our process dies between the two, the repeated call adds the same id, which the CRM has already, and does the second
+step. No transaction of ours is open while the CRM works.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class CrmService:
         try:
             return await self._onboard(owner, person, phone)
         except IntegrityError:
-            # the same person was added twice at once, or another caller has just been bound: now it can be seen
+            # the same person was added twice at once, or another caller has just been bound: it is visible now
             return await self._onboard(owner, person, phone)
 
     async def book(self, owner: Owner, patient_id: str, wish: NewAppointment) -> Appointment:
@@ -116,7 +115,7 @@ class CrmService:
         return await self._remember(owner, CallNote(note_id=note.id, patient_id=patient_id, call_type=call_type))
 
     async def _onboard(self, owner: Owner, person: NewPatient, phone: str) -> Patient:
-        # counted before the search: whoever was bound by then is found, and who is added meanwhile gets the same id
+        # counted before the search: a contact bound by then is found, and one that is added meanwhile gets the same id
         async with self._database.reading() as session:
             bound = await OwnerRepository(session, self._crm.name).count(owner.user_id)
         namesakes = [
@@ -148,7 +147,7 @@ class CrmService:
         await self._for_patient(self._crm.contact(patient_id))
 
     async def _for_patient(self, work: Awaitable[object]) -> None:
-        """Bound to the caller once, but gone from the CRM since."""
+        """Map the contact's absence: it was bound to the caller, but was deleted from the CRM since."""
         try:
             await work
         except NotFound as error:
@@ -169,7 +168,7 @@ class CrmService:
 
 
 def _proven(contact: Contact, person: NewPatient) -> bool:
-    """Whether the caller has named the contact's date of birth."""
+    """Say whether the caller has named the contact's date of birth."""
     return contact.birthdate is not None and contact.birthdate == person.birthdate
 
 

@@ -1,4 +1,4 @@
-"""Who asks about a reservation, and whether they may see and change it.
+"""The identity of those who ask about a reservation, and their right to see and change it.
 
 A confirmation code of four letters can be guessed, so it proves nothing by itself: guests give the code and the phone
 number of the reservation. A caller on the voice line may name their own reservations by id, others with that proof.
@@ -21,13 +21,13 @@ class Proof:
     phone: str
 
     def fits(self, row: ReservationRow) -> bool:
-        """Whether both are the reservation's."""
+        """Say whether both are the reservation's."""
         return row.confirmation_code == self.code and same(row.guest_phone, self.phone)
 
 
 @dataclass(frozen=True, slots=True)
 class ByCode:
-    """Somebody who names a code: on the web with the phone number, on the voice line as its caller or with it."""
+    """A confirmation code: on the web with the phone number, on the voice line with it or from its own caller."""
 
     code: str
     phone: str | None
@@ -54,7 +54,7 @@ class ByCaller:
 
 @dataclass(frozen=True, slots=True)
 class ByStaff:
-    """Somebody of the staff who has logged in."""
+    """A member of the staff who has logged in."""
 
     reservation_id: int
 

@@ -1,8 +1,4 @@
-"""What may be asked of the restaurant, and who asks: the one place that says who may see and change a reservation.
-
-A confirmation code of four letters can be guessed, so it proves nothing by itself: guests show the code and the phone
-number of the reservation. A caller on the voice line may name their own reservations by id, others with that proof.
-"""
+"""New reservations: checked, priced, seated or put on the waitlist, and not made twice."""
 
 from __future__ import annotations
 
@@ -62,7 +58,7 @@ def set_priority(row: ReservationRow) -> None:
 
 
 def guest_name(said: str) -> str:
-    """The name as it is kept. Raises `ReservationRefused` when nothing is left of it."""
+    """Clean the name for storage. Raises `ReservationRefused` when nothing is left of it."""
     name = printable(said)
     if not name:
         raise ReservationRefused(Reason.BAD_NAME, "Please tell me the name for the reservation.")
@@ -95,7 +91,7 @@ async def _booked(floor: Floor, row: ReservationRow, *, deduplicated: bool) -> B
 
 
 async def _same_order(floor: Floor, row: ReservationRow) -> ReservationRow | None:
-    """What this order made a moment ago: the caller's own, or on the web what was made under the same name."""
+    """Find what the same order made a moment ago: the caller's own, or on the web under the same name."""
     for earlier in await floor.reservations.same_orders(row, floor.now):
         same_person = earlier.guest_name.casefold() == row.guest_name.casefold()
         if earlier.owner_id == row.owner_id and (row.owner_id is not None or same_person):

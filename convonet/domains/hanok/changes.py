@@ -19,7 +19,7 @@ KEPT_IN_VIEW = (
     "guest_name", "guest_phone", "party_size", "starts_at", "status", "special_requests", "preorder_json",
     "food_total_cents", "duration_minutes", "preferred_locale", "guest_priority", "vip_by_staff",
 )  # fmt: skip
-"""The columns whose change somebody asked for."""
+"""The columns whose change counts as a change of the reservation."""
 
 
 async def found(floor: Floor, asker: Asker) -> ReservationRow:
@@ -34,10 +34,10 @@ async def found(floor: Floor, asker: Asker) -> ReservationRow:
 
 
 async def amend(floor: Floor, asker: Asker, amendment: Amendment) -> tuple[ReservationRow, bool]:
-    """Change details; the row, and whether anything is different now.
+    """Change details; returns the row, and whether anything is different now.
 
-    A party that moves or grows gets new tables or keeps all it has: who had a table is refused with `no_table`, who
-    waited goes on waiting at the new time if there is room.
+    A party that moves or grows gets new tables or keeps all it has: one with a table is refused with `no_table`, one
+    that waited goes on waiting at the new time if there is room.
     """
     row = await found(floor, asker)
     before = _view(row)
@@ -77,7 +77,7 @@ async def step(
 
 
 async def decide_priority(floor: Floor, asker: ByStaff, priority: GuestPriority) -> tuple[ReservationRow, bool]:
-    """What the staff says about VIP, whatever was ordered."""
+    """Store the staff's word on VIP, which overrules the order's amount."""
     row = await found(floor, asker)
     before = _view(row)
     row.vip_by_staff = priority is GuestPriority.VIP

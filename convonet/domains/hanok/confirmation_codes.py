@@ -18,6 +18,6 @@ def new_code() -> str:
 
 
 def code_of(said: str) -> str | None:
-    """The code in "hnk 7 k 2 m" or "7K2M"; None when there is none."""
+    """The code in "hnk 7 k 2 m" or "7K2M", or None."""
     found = _SAID.fullmatch(re.sub(r"[^A-Z0-9]", "", said.upper()))
     return PREFIX + found[1] if found else None

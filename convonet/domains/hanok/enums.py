@@ -10,7 +10,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class Status(StrEnum):
-    """Where a reservation is; a pending one waits for a table."""
+    """The status of a reservation; a pending one waits for a table."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -32,11 +32,11 @@ AHEAD = frozenset({Status.PENDING, Status.CONFIRMED})
 """The guests have not come yet: details may change."""
 
 GUEST_STEPS = frozenset({Status.CONFIRMED, Status.CANCELLED})
-"""What guests may ask for; the rest is seen by the staff."""
+"""The status changes that guests may ask for; only the staff makes the others."""
 
 
 class SeatingStatus(StrEnum):
-    """Whether tables are held; `not_applicable` when none are needed any more, or the old deployment held none."""
+    """`not_applicable` when no tables are needed any more, or the replaced deployment held none."""
 
     NOT_APPLICABLE = "not_applicable"
     ALLOCATED = "allocated"
@@ -44,14 +44,14 @@ class SeatingStatus(StrEnum):
 
 
 class GuestPriority(StrEnum):
-    """Who comes first on the waitlist."""
+    """The priority on the waitlist."""
 
     NORMAL = "normal"
     VIP = "vip"
 
 
 class SourceChannel(StrEnum):
-    """Where a reservation was made."""
+    """The channel through which a reservation was made."""
 
     ONLINE = "online"
     VOICE = "voice"
@@ -59,6 +59,6 @@ class SourceChannel(StrEnum):
 
 
 def known(stored: str | None, default: Word) -> Word:
-    """The stored word; `default` for one that the replaced deployment wrote and nobody checked."""
+    """The stored word; `default` for an unknown one, which the replaced deployment did not check."""
     words = type(default)
     return words(stored) if stored in set(words) else default

@@ -39,5 +39,5 @@ class ReservationRefused(DomainError):
 
 
 def no_reservation() -> NotFound:
-    """The same for one that does not exist, one of somebody else, and a wrong phone number."""
+    """The same error for a missing reservation, a stranger's, and a wrong phone number."""
     return NotFound("reservation", spoken="I can't find that reservation.")

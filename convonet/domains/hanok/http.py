@@ -100,7 +100,7 @@ def router(reservations: Reservations, require_staff: RequireStaff, limits: Addr
         prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=documented(409, 422, 429, 503)
     )
     GuestRoutes(reservations, limits).add_to(public)
-    # it only says in the document how the staff is let in
+    # only documents the staff's login
     cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="What the staff's login sets.")
     staff = APIRouter(
         prefix=PREFIX,

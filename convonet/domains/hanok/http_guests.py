@@ -28,7 +28,7 @@ CHANGED = "X-Hanok-Reservation-Changed"
 
 
 def flag_header(name: str, meaning: str) -> dict[str, Any]:
-    """How OpenAPI says that a header is 0 or 1."""
+    """Describe a header in OpenAPI that is 0 or 1."""
     return {"headers": {name: {"description": meaning, "schema": {"type": "string", "enum": ["0", "1"]}}}}
 
 

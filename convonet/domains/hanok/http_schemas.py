@@ -19,7 +19,7 @@ _DAY = r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
 _OFFSET = r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
 
-# control characters are no text: PostgreSQL takes no NUL, and the rest does harm on pages and in logs
+# no control characters: PostgreSQL stores no NUL, and the others break pages and logs
 GuestName = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
 ]
@@ -112,7 +112,7 @@ class CreateReservation(_Body):
 
 
 class Details(_Body):
-    """What is to be different; what is left out or null stays."""
+    """New details; what is left out or null stays."""
 
     guest_name: GuestName | None = None
     party_size: PartySize | None = None
@@ -173,7 +173,7 @@ class StaffStatus(Cancellation):
 
 
 class Priority(_Body):
-    """What the staff decides, whatever was ordered."""
+    """The staff's decision, which overrules the order's amount."""
 
     guest_priority: Annotated[GuestPriority, Field(strict=False)]
 

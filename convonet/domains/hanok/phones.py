@@ -9,7 +9,7 @@ from convonet.domains.hanok.errors import Reason, ReservationRefused
 _NOT_A_DIGIT = re.compile(r"[^0-9]")
 
 MIN_DIGITS, MAX_DIGITS = 7, 15
-"""The longest is E.164's; the shortest is a local number."""
+"""The maximum is E.164's; the minimum is a local number's."""
 
 
 def normalized(phone: str) -> str:
@@ -24,7 +24,7 @@ def normalized(phone: str) -> str:
 
 
 def spellings(phone: str) -> list[str]:
-    """How rows of the replaced deployment may hold the number, the normalized form among them."""
+    """The ways in which rows of the replaced deployment may hold the number, the normalized one among them."""
     norm = normalized(phone)
     plain = norm.removeprefix("+")
     forms = {norm, plain}
@@ -35,7 +35,7 @@ def spellings(phone: str) -> list[str]:
 
 
 def same(stored: str, said: str) -> bool:
-    """Whether both are one number."""
+    """Say whether both are one number."""
     return _international(stored, _digits(stored)).removeprefix("+") == normalized(said).removeprefix("+")
 
 

@@ -15,7 +15,7 @@ _QUANTITY_FIRST = re.compile(r"(?P<quantity>\d{1,3})\s*x?\s+(?P<dish>.+)")
 
 
 class OrderedDish(BaseModel):
-    """A line of an order in JSON."""
+    """A dish of an order in JSON."""
 
     menu_item_id: str
     quantity: int = 1
@@ -25,7 +25,7 @@ _LINES = TypeAdapter(list[OrderedDish])
 
 
 def order_of(items: str | None, lines_json: Sequence[OrderedDish] | str | None) -> list[OrderLine] | None:
-    """What was ordered, from either argument; None when neither was given.
+    """Read the order from either argument; None when neither was given.
 
     Raises `ReservationRefused` for what can't be read or is not on the menu.
     """

@@ -25,10 +25,10 @@ MISSES = 10
 BOOKING_WINDOW_S = 3600.0
 
 BOOKINGS = 20
-"""Reservations that one address may make in an hour: a script must not empty an evening, an office may book for all."""
+"""Reservations that one address may make in an hour: a script can't fill an evening, a company can book for many."""
 
 MAX_ADDRESSES = 10_000
-"""What is kept of each is at most a few kB; who came longest ago is forgotten first."""
+"""Each takes a few kB at most; the address that was counted longest ago is dropped first."""
 
 
 class _Window:
@@ -51,7 +51,7 @@ class _Window:
 
     def take_back(self, address: str, counted: float) -> None:
         """It was none after all."""
-        with suppress(KeyError, ValueError):  # forgotten meanwhile
+        with suppress(KeyError, ValueError):  # dropped meanwhile
             self._times[address].remove(counted)
 
     def wait_s(self, address: str) -> float:

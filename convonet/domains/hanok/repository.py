@@ -43,7 +43,7 @@ class ReservationRepository:
         return await self._session.scalar(select(ReservationRow).where(ReservationRow.confirmation_code == code))
 
     async def code_is_taken(self, code: str) -> bool:
-        """Whether the code was given out already."""
+        """Say whether the code was given out already."""
         found = await self._session.scalar(select(ReservationRow.id).where(ReservationRow.confirmation_code == code))
         return found is not None
 
@@ -78,7 +78,7 @@ class ReservationRepository:
         return (await self._session.scalars(ordered)).all()
 
     async def by_phone(self, phone: str, since: datetime) -> Sequence[ReservationRow]:
-        """What is ahead under a phone number, whoever made it."""
+        """The coming reservations under a phone number."""
         found = await self._session.scalars(
             select(ReservationRow)
             .where(
@@ -92,7 +92,7 @@ class ReservationRepository:
         return found.all()
 
     async def waiting(self, first: datetime, end: datetime) -> Sequence[ReservationRow]:
-        """Who waits for a table from `first` to before `end`, in no order."""
+        """The parties that wait for a table from `first` to before `end`, in no order."""
         found = await self._session.scalars(
             select(ReservationRow).where(
                 ReservationRow.seating_status == SeatingStatus.WAITLIST,
@@ -104,7 +104,7 @@ class ReservationRepository:
         return found.all()
 
     async def waiting_around(self, slots: Sequence[datetime]) -> Sequence[ReservationRow]:
-        """Who waits for a stay that may touch one of the slots."""
+        """The parties that wait for a stay that may overlap one of the slots."""
         longest = timedelta(minutes=MAX_STAY_MINUTES)
         return await self.waiting(min(slots) - longest, max(slots) + SLOT)
 

@@ -48,7 +48,7 @@ Dishes = Annotated[
 ]
 
 DishesJson = Annotated[
-    # the MCP SDK hands over a text that is JSON as what it says
+    # the MCP SDK parses a text that is JSON
     list[OrderedDish] | str | None,
     Field(max_length=4000, description='The same as JSON: [{"menu_item_id": "bulgogi", "quantity": 2}].'),
 ]
@@ -74,7 +74,7 @@ def ordinal(position: int) -> str:
 
 
 class ReservationStatus(BaseModel):
-    """What a confirmation code alone tells: nothing about the person. `starts_at` is in the restaurant's zone."""
+    """The data that a code alone shows: nothing about the person. `starts_at` is in the restaurant's zone."""
 
     confirmation_code: str
     party_size: int
@@ -222,7 +222,7 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What to change; None leaves a field as it is. An empty `preorder` takes the pre-order away."""
+    """New details; None leaves a field as it is. An empty `preorder` removes the pre-order."""
 
     guest_name: str | None = None
     guest_phone: str | None = None

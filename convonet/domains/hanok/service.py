@@ -1,6 +1,6 @@
-"""What the restaurant does, for its HTTP API and its tools alike; each call is one transaction.
+"""The service of the restaurant, for its HTTP API and its tools alike; each call is one transaction.
 
-Who changes something on the voice line is known by their token, and a repeated call of theirs acts once.
+Callers on the voice line are known by their token, and a repeated call of theirs acts once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from convonet.storage.effects import effect
 
 Result = TypeVar("Result", bound=BaseModel)
 RECENT = timedelta(hours=8)
-"""What began this long ago may still be going on: the longest stay."""
+"""A stay that began this long ago may not be over."""
 
 
 class Reservations:
@@ -85,7 +85,7 @@ class Reservations:
             return await self._shown(floor, await changes.found(floor, asker))
 
     async def status_of(self, code: str) -> ReservationStatus:
-        """What the code alone tells."""
+        """The data that the code alone shows."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             row = await floor.reservations.by_code(code)
@@ -94,7 +94,7 @@ class Reservations:
             return ReservationStatus.model_validate((await self._shown(floor, row)).model_dump())
 
     async def of_caller(self, caller: uuid.UUID, phone: str | None, name: str | None) -> list[Reservation]:
-        """What the caller made and what is still ahead, the next one first."""
+        """The caller's coming reservations, the next one first."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             rows = await floor.reservations.of_owner(caller, phone, floor.now - RECENT)

@@ -42,7 +42,7 @@ def about(reservation: Reservation) -> str:
 
 
 def list_of(found: Sequence[Reservation]) -> str:
-    """What is ahead, the next one first."""
+    """Name the coming reservations, the next one first."""
     if len(found) == 1:
         return f"You have a reservation: {about(found[0])}"
     named = [_party(one) for one in found[:MOST_SPOKEN]]
@@ -51,7 +51,7 @@ def list_of(found: Sequence[Reservation]) -> str:
 
 
 def booked(result: Booked) -> str:
-    """What was booked, and the code to write down."""
+    """Describe a booking, with the code to write down."""
     one = result.reservation
     code = f" The confirmation code is {spoken_code(one.confirmation_code)}."
     if result.deduplicated:
@@ -62,14 +62,14 @@ def booked(result: Booked) -> str:
 
 
 def amended(change: Changed) -> str:
-    """How the reservation is now."""
+    """Describe the reservation after a change."""
     if not change.changed:
         return f"Nothing changed: {about(change.reservation)}"
     return f"I changed it: {about(change.reservation)}{_food(change.reservation)}"
 
 
 def stepped(change: Changed) -> str:
-    """Where the reservation is now."""
+    """Say the reservation's status after a change."""
     one = change.reservation
     if one.status is Status.CANCELLED:
         return f"I cancelled your table for {_party(one)}." if change.changed else "That was cancelled already."
@@ -77,7 +77,7 @@ def stepped(change: Changed) -> str:
 
 
 def availability(day: Availability) -> str:
-    """When a table is free, or that none is."""
+    """Say when a table is free, if at all."""
     named = f"{day.date:%A, %B} {day.date.day}"
     if day.opens_at is None:
         return f"We are closed on {named}."

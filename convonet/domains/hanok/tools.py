@@ -1,7 +1,6 @@
 """The tools of the restaurant, served over MCP.
 
-What a caller books by voice is theirs. Another reservation, made online or by somebody else, they reach by stating its
-confirmation code and its phone number.
+A caller owns what they book by voice. For another reservation they must give its confirmation code and phone number.
 """
 
 from __future__ import annotations
@@ -231,7 +230,7 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
 
 
 def no_reservation_of_caller() -> DomainError:
-    """What a caller hears who booked nothing by voice, or not under that number."""
+    """The refusal for a caller without a matching reservation made by voice."""
     return DomainError(
         "no reservation",
         spoken="I can't find a reservation of yours. If it was booked online, tell me its code and phone number.",

@@ -12,7 +12,7 @@ NOTHING = Decimal("0.00")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a member owes for a service. With a copay the deductible does not apply; `coinsurance` is in percent."""
+    """The member's terms for a service. With a copay the deductible does not apply; `coinsurance` is in percent."""
 
     copay: Decimal | None
     coinsurance: Decimal | None
@@ -20,7 +20,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is left of the deductible and of the out-of-pocket maximum of the plan year."""
+    """The remaining deductible and out-of-pocket maximum of the plan year."""
 
     deductible: Decimal
     out_of_pocket: Decimal
@@ -28,7 +28,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The member's part of an allowed amount, and what the plan pays."""
+    """The member's share of an allowed amount, and the plan's."""
 
     deductible: Decimal
     copay: Decimal
@@ -37,7 +37,7 @@ class Share:
 
     @property
     def responsibility(self) -> Decimal:
-        """What the member owes."""
+        """The sum that the member owes."""
         return self.deductible + self.copay + self.coinsurance
 
 

@@ -13,7 +13,7 @@ from convonet.core.errors import DomainError
 
 
 class EligibilityStatus(StrEnum):
-    """What the payer's office has on file; whether a member is covered today also depends on the dates."""
+    """The status that the payer has on file; coverage today also depends on the dates."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -51,7 +51,7 @@ class NetworkTier(StrEnum):
 
 
 class ClaimStatus(StrEnum):
-    """Where a claim stands."""
+    """The state of a claim."""
 
     SUBMITTED = "submitted"
     PROCESSING = "processing"
@@ -66,7 +66,7 @@ class ClaimStatus(StrEnum):
 
 
 class DenialReason(StrEnum):
-    """Why a claim was denied."""
+    """The reason for a denied claim."""
 
     NOT_COVERED = "not_covered"
     OUT_OF_NETWORK = "out_of_network"
@@ -82,7 +82,7 @@ class DenialReason(StrEnum):
 
 
 class AuthStatus(StrEnum):
-    """Where a prior authorization stands."""
+    """The state of a prior authorization."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -106,7 +106,7 @@ CLAIM_STEPS: Mapping[ClaimStatus, frozenset[ClaimStatus]] = {
     ClaimStatus.APPEAL_DENIED: frozenset(),
     ClaimStatus.PAID: frozenset(),
 }
-"""Which states may follow a claim's state. A claim is appealed once."""
+"""The states that may follow a claim's state. A claim is appealed once."""
 
 AUTH_STEPS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
     AuthStatus.PENDING: frozenset(
@@ -118,7 +118,7 @@ AUTH_STEPS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
     AuthStatus.EXPIRED: frozenset(),
     AuthStatus.CANCELLED: frozenset(),
 }
-"""Which states may follow a prior authorization's state."""
+"""The states that may follow a prior authorization's state."""
 
 ADJUDICATED = frozenset({ClaimStatus.APPROVED, ClaimStatus.PARTIALLY_APPROVED, ClaimStatus.PAID})
 """States in which what the member owes counts towards the deductible and the out-of-pocket maximum.

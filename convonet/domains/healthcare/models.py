@@ -180,7 +180,7 @@ class AuthorizationRow(Base):
 
 
 class AccumulationRow(Base):
-    """What counts towards the limits in one plan year; `plan_year` is the year in which it began."""
+    """The amounts that count towards the limits in one plan year; `plan_year` is the year in which it began."""
 
     __tablename__ = "member_accumulations"
 

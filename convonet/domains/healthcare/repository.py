@@ -34,7 +34,7 @@ MOST_AUTHORIZATIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counts towards the limits of one plan year, as booked or as the claims add up."""
+    """The amounts that count towards the limits of one plan year, as booked or as the claims add up."""
 
     deductible_in_network: Decimal = NOTHING
     deductible_out_of_network: Decimal = NOTHING
@@ -45,7 +45,7 @@ class Counted:
 async def membership(session: AsyncSession, user_id: uuid.UUID, *, lock: bool = False) -> tuple[MemberRow, PlanRow]:
     """A caller's membership and plan; `lock` lets one change of theirs at a time go on. Raises `NotAMember`."""
     if lock:
-        # a write that changes nothing: SQLite knows no other way to make a second writer wait until this one is done
+        # a write that changes nothing: SQLite has no other way to make a second writer wait
         own = update(MemberRow).where(MemberRow.user_id == user_id)
         await session.execute(own.values(updated_at=MemberRow.updated_at))
     query = select(MemberRow, PlanRow).join(PlanRow, PlanRow.id == MemberRow.plan_id)
@@ -56,7 +56,7 @@ async def membership(session: AsyncSession, user_id: uuid.UUID, *, lock: bool = 
 
 
 class MemberRepository:
-    """What one member may see, within one transaction."""
+    """One member's rows, within one transaction."""
 
     def __init__(self, session: AsyncSession, member: MemberRow) -> None:
         self._session = session
@@ -75,14 +75,14 @@ class MemberRepository:
         return (await self._session.scalars(query.limit(1))).first()
 
     async def accumulation(self, year: PlanYear) -> AccumulationRow | None:
-        """What is booked for a plan year."""
+        """The booked amounts of a plan year."""
         query = select(AccumulationRow).where(
             AccumulationRow.member_id == self._member.id, AccumulationRow.plan_year == year.number
         )
         return (await self._session.scalars(query)).first()
 
     async def counted(self, year: PlanYear) -> Counted:
-        """What the decided claims of a plan year add up to."""
+        """The sums of a plan year's decided claims."""
         outside = ClaimRow.provider_network_tier == NetworkTier.TIER_3
         inside = or_(ClaimRow.provider_network_tier.is_(None), ClaimRow.provider_network_tier != NetworkTier.TIER_3)
         columns = [
@@ -158,7 +158,7 @@ class MemberRepository:
         return (await self._session.scalars(query.limit(1))).first()
 
     async def is_auth_number_taken(self, number: str) -> bool:
-        """Whether any member's authorization has this number."""
+        """Say whether any member's authorization has this number."""
         query = select(AuthorizationRow.id).where(AuthorizationRow.auth_number == number)
         return await self._session.scalar(query) is not None
 
@@ -169,7 +169,7 @@ class MemberRepository:
 
 def _run_out(today: date) -> ColumnElement[bool]:
     until = func.coalesce(AuthorizationRow.expiration_date, AuthorizationRow.approved_to_date)
-    # a missing day makes this NULL, whose opposite would be NULL too
+    # a missing day makes this NULL, and NOT NULL is NULL too
     return and_(AuthorizationRow.status == AuthStatus.APPROVED, until.is_not(None), until < midnight(today))
 
 

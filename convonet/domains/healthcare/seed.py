@@ -1,7 +1,7 @@
 """Demo data of the healthcare payer: a plan, a directory, and a member with half a year of claims before `now`.
 
-Run again later, it adds what is missing: also the claims that by then fit into a new plan year, so that the member's
-progress towards the limits is never a figure of some past year.
+A later run adds what is missing, also the claims of a plan year that has begun since. So the member's progress towards
+the limits is never that of a past year.
 """
 
 from __future__ import annotations

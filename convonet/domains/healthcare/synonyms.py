@@ -27,7 +27,7 @@ SERVICES: tuple[tuple[ServiceCategory, tuple[str, ...]], ...] = (
     (ServiceCategory.SPECIALIST_VISIT, ("specialist", "cardiolog", "dermatolog", "orthopedic", "neurolog")),
     (ServiceCategory.OFFICE_VISIT, ("office", "primary care", "family doctor", "doctor visit", "doctor")),
 )
-"""Parts of what callers say, the more telling ones first: "physical therapy" is no therapy of the mind."""
+"""Parts of callers' words, the more specific ones first: "physical therapy" is not mental health."""
 
 SPECIALTIES: dict[str, str] = {
     "heart": "cardiology",
@@ -47,13 +47,13 @@ SPECIALTIES: dict[str, str] = {
     "general practi": "family medicine",
     "physical therap": "physical therapy",
 }
-"""What callers say for specialties whose names they don't use."""
+"""Callers' words for specialties by other names."""
 ENDINGS = ("iatrists", "iatrist", "iatricians", "iatrician", "ologists", "ologist", "surgeons", "surgeon", "doctors")
 STEMS = {"iatrist": "iatry", "iatrician": "iatrics", "ologist": "ology", "surgeon": "surgery", "doctor": ""}
 
 
 def service_category(said: str) -> ServiceCategory:
-    """The kind of service that a caller means. Raises `DomainError` when none is recognised."""
+    """The kind of service that a caller means. Raises `DomainError` when none is recognized."""
     words = said.strip().lower().replace("_", " ")
     if words.replace(" ", "_") in set(ServiceCategory):
         return ServiceCategory(words.replace(" ", "_"))

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where an application is. Up to `under_review` it follows from the facts; what comes then the lender decides."""
+    """The status of an application. Up to `under_review` it follows from the facts; then the lender decides."""
 
     DRAFT = "draft"
     FINANCIAL_REVIEW = "financial_review"
@@ -40,11 +40,11 @@ CLOSED = frozenset(status for status, following in STEPS.items() if not followin
 CHANGEABLE = frozenset(
     {Status.DRAFT, Status.FINANCIAL_REVIEW, Status.DOCUMENT_COLLECTION, Status.DOCUMENT_VERIFICATION}
 )
-"""The caller may still change figures, debts and documents; afterwards the lender decides on what is there."""
+"""The caller may still change figures, debts and documents; afterwards the lender decides."""
 
 
 class DocumentType(StrEnum):
-    """What a document proves."""
+    """The fact that a document proves."""
 
     IDENTIFICATION = "identification"
     INCOME_PAYSTUB = "income_paystub"
@@ -63,7 +63,7 @@ class DocumentType(StrEnum):
 
 
 class DocumentStatus(StrEnum):
-    """How far a document is; only the lender's staff verifies or rejects."""
+    """The status of a document; only the lender's staff verifies or rejects."""
 
     PENDING = "pending"
     UPLOADED = "uploaded"
@@ -72,7 +72,7 @@ class DocumentStatus(StrEnum):
 
 
 class DebtType(StrEnum):
-    """What is paid for every month."""
+    """The kind of a debt."""
 
     CREDIT_CARD = "credit_card"
     STUDENT_LOAN = "student_loan"
@@ -82,7 +82,7 @@ class DebtType(StrEnum):
 
 
 class Band(StrEnum):
-    """How a lender sees a debt-to-income ratio."""
+    """A lender's view of a debt-to-income ratio."""
 
     EXCELLENT = "excellent"
     GOOD = "good"
@@ -91,7 +91,7 @@ class Band(StrEnum):
 
 
 class Outlook(StrEnum):
-    """What a pre-approval check says; only the lender decides."""
+    """The result of a pre-approval check; only the lender decides."""
 
     LIKELY = "likely"
     POSSIBLE = "possible"

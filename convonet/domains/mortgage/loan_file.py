@@ -25,7 +25,7 @@ from convonet.storage.database import Database
 from convonet.storage.effects import effect
 
 FIGURES = ("credit_score", "monthly_income", "monthly_debt", "down_payment_amount", "loan_amount", "property_value")
-"""What the lender needs to know; named debts stand for `monthly_debt`."""
+"""The figures that the lender needs; named debts stand for `monthly_debt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class LoanFile:
 
     @property
     def income(self) -> Decimal | None:
-        """A month; what is not above zero, as unchecked old figures may be, is none."""
+        """A month; None also for an old, unchecked value that is not above zero."""
         income = self.row.monthly_income
         return income if income is not None and income > 0 else None
 
@@ -72,7 +72,7 @@ class LoanFile:
 
     @property
     def verified(self) -> bool:
-        """Whether the lender has verified all that is needed, and no figure is missing."""
+        """True when the lender has verified all required documents and no figure is missing."""
         seen = _kinds(document for document in self.documents if document.status == DocumentStatus.VERIFIED)
         return not self.missing_figures and not any(one.missing(seen) for one in self.requirements)
 
@@ -86,7 +86,7 @@ class LoanFile:
 
     @property
     def collected(self) -> bool:
-        """Whether no figure and no document is missing."""
+        """True when no figure and no document is missing."""
         return not self.missing_figures and not self.missing_documents
 
     def require_changeable(self) -> None:
@@ -132,7 +132,7 @@ class LoanFile:
         return None
 
     def application(self) -> Application:
-        """As it is told."""
+        """The application as its tools show it."""
         row = self.row
         return Application(
             application_id=str(row.id),
@@ -170,7 +170,7 @@ def _kinds(documents: Iterable[DocumentRow]) -> set[DocumentType]:
 
 
 def shown_requirements(requirements: Sequence[Requirement], present: set[DocumentType]) -> list[RequiredDocument]:
-    """Requirements as they are told."""
+    """The requirements as the tools show them."""
     return [
         RequiredDocument(
             requirement=one.name,
@@ -197,7 +197,7 @@ async def change_file(
     result: type[Result],
     change: Callable[[MortgageRepository, LoanFile], Awaitable[Result]],
 ) -> Result:
-    """What `change` makes of the caller's application, locked. Raises `NotFound`, `DomainError` when it is closed."""
+    """Run `change` on the caller's application, locked. Raises `NotFound`, `DomainError` when it is closed."""
 
     async def work(session: AsyncSession) -> Result:
         repository = MortgageRepository(session, owner.user_id)

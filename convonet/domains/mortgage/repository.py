@@ -37,7 +37,7 @@ class MortgageRepository:
         return row
 
     async def count_open(self) -> int:
-        """How many applications are not closed; nobody adds one for this caller until the transaction is over."""
+        """The number of open applications; no other one of this caller can be added until the transaction is over."""
         # SQLite has one writer at a time anyway
         caller = select(UserRow.id).where(UserRow.id == self._user_id)
         await self._session.execute(caller.with_for_update(key_share=True))

@@ -36,7 +36,7 @@ class Window:
     end: datetime | None = None
 
     def within(self, other: Window) -> Window:
-        """What both have in common."""
+        """The intersection of both."""
         starts = [start for start in (self.start, other.start) if start]
         ends = [end for end in (self.end, other.end) if end]
         return Window(max(starts, default=None), min(ends, default=None))
@@ -48,7 +48,7 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def window_of(due: Due | None, now: datetime, zone: ZoneInfo) -> Window:
-    """What a named stretch means for somebody in `zone` at `now`; everything for none."""
+    """The window that a named period means in `zone` at `now`; without a period an open one."""
     today = now.astimezone(zone).date()
     match due:
         case None:

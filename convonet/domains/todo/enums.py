@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Priority(StrEnum):
-    """How urgent a todo is, or how important a reminder."""
+    """The urgency of a todo, or the importance of a reminder."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -15,5 +15,5 @@ class Priority(StrEnum):
 
     @classmethod
     def of(cls, stored: str | None) -> Priority:
-        """Rows of the replaced deployment may hold none, or a word that nobody checked."""
+        """Read a stored word; rows of the replaced deployment may hold None, or an unchecked one."""
         return cls(stored) if stored in set(cls) else cls.MEDIUM

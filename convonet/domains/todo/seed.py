@@ -1,4 +1,4 @@
-"""What the demo caller has: a team with two colleagues, a reminder and an event. The colleagues are made up."""
+"""The demo caller's team, reminder and event. The colleagues are invented."""
 
 from __future__ import annotations
 

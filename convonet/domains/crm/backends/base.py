@@ -13,14 +13,14 @@ from typing import Protocol
 
 
 class CrmName(StrEnum):
-    """Where the records are."""
+    """The CRM that holds the records."""
 
     OWN = "own"
     SUITECRM = "suitecrm"
 
 
 class Priority(StrEnum):
-    """How urgent a case is, as SuiteCRM names it."""
+    """The urgency of a case, as SuiteCRM names it."""
 
     P1 = "P1"
     P2 = "P2"
@@ -42,7 +42,7 @@ class Contact:
         return f"{self.first_name} {self.last_name}".strip()
 
     def is_called(self, first_name: str, last_name: str) -> bool:
-        """Whether this is their name, whatever the case of its letters and the spaces in it."""
+        """Say whether this is their name, regardless of case and spaces."""
         return plain_name(self.name) == plain_name(f"{first_name} {last_name}")
 
 
@@ -84,7 +84,7 @@ class Crm(Protocol):
 
     @property
     def name(self) -> CrmName:
-        """Which one it is."""
+        """The CRM behind this interface."""
 
     async def find_contacts(self, phone: str) -> list[Contact]:
         """Everybody with this E.164 number, always in the same order; of many, the oldest."""
@@ -96,7 +96,7 @@ class Crm(Protocol):
         """Add a contact; does nothing when its id is there."""
 
     async def has_case(self, contact_id: str, case_id: str) -> bool:
-        """Whether the case exists and is this contact's."""
+        """Say whether the case exists and is this contact's."""
 
     async def add_meeting(self, meeting: Meeting) -> None:
         """Add a meeting with its links; does nothing when its id is there. Raises `NotFound` for no such contact."""

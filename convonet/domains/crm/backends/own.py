@@ -103,14 +103,14 @@ class OwnCrm:
         await self.find_contacts("")
 
     async def close(self) -> None:
-        """See `Crm`; the database belongs to whoever made it."""
+        """See `Crm`; the database belongs to its maker."""
 
     async def _add(self, row: Row) -> None:
         try:
             async with self._database.transaction() as session:
                 await RecordRepository(session).add_once(row)
         except IntegrityError:
-            # the same record came twice at once and the other one was first; anything else fails again
+            # the same record was added twice at once and the other one was first; any other cause fails again
             async with self._database.transaction() as session:
                 await RecordRepository(session).add_once(row)
 

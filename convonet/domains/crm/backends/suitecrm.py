@@ -136,7 +136,7 @@ class SuiteCrm:
             "priority": case.priority.value,
             "state": "Open",
             "status": "Open_New",
-            # so that a case whose link did not come about still says whose it is
+            # so that a case without its link still names its contact
             "contact_created_by_id": case.contact_id,
         }
         await self._add("Cases", case.id, attributes)
@@ -185,7 +185,7 @@ class SuiteCrm:
         try:
             await self._client.write("/module", {"type": module, "id": record_id, "attributes": attributes})
         except CrmRefused as error:
-            # this very record is there: an earlier attempt went through and nobody heard of it
+            # the record exists: an earlier attempt succeeded and its answer was lost
             if f"{record_id} is already exist" not in str(error):
                 raise
 

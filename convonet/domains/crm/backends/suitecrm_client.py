@@ -24,32 +24,32 @@ from convonet.tracing.spans import span
 log = structlog.get_logger(__name__)
 
 ROOTS = ("/Api", "/legacy/Api")
-"""Where the API is: SuiteCRM 7, and SuiteCRM 8, which keeps it under /legacy."""
+"""The paths of the API: of SuiteCRM 7, and of SuiteCRM 8, which serves it under /legacy."""
 MEDIA_TYPE = "application/vnd.api+json"
 
 CONNECT_TIMEOUT_S = 5.0
 """A server that is there answers a SYN within one resend (1 s) or two (3 s)."""
 
 LIMITS = httpx2.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=4.0)
-"""Apache closes an idle connection after 5 s (KeepAliveTimeout); we let go first, and meet no dead one."""
+"""Apache closes an idle connection after 5 s (KeepAliveTimeout); we close it first, and so use no dead one."""
 
 TOKEN_MARGIN_S = 60.0
 """A token is renewed this long before it ends, so that it does not end on its way."""
 
 PASSING = frozenset({502, 503, 504})
-"""Answers of a proxy whose server is away for a moment."""
+"""Answers of a proxy whose server is down for a moment."""
 
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 """No connection came about, so nothing has reached the server: any request may be tried again."""
 
 BROKEN = (*UNSENT, httpx2.NetworkError, httpx2.RemoteProtocolError)
-"""The connection broke at some point: a read may be tried again. One that timed out is not: nobody waits that long."""
+"""The connection broke at some point: a read may be tried again. A timeout is not: no caller waits that long."""
 Page = TypeVar("Page", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteCrmAccount:
-    """Where SuiteCRM is and how we log in: as a user when one is named, else as the client itself."""
+    """The address of SuiteCRM and our login: as a user when one is named, else as the client itself."""
 
     url: str
     client_id: str
@@ -107,7 +107,7 @@ class SuiteCrmClient:
         )
 
     async def read(self, path: str, shape: type[Page], query: dict[str, str] | None = None) -> Page:
-        """GET; tried once more when the connection breaks or a proxy finds its server away."""
+        """Send a GET; try once more when the connection breaks or a proxy can't reach its server."""
         answer = await self._send("GET", path, query=query)
         if answer.status_code in PASSING:
             answer = await self._send("GET", path, query=query)
@@ -175,13 +175,13 @@ class SuiteCrmClient:
         if self._token is not None and self._clock() < self._token.ends:
             return self._token
         if self._renewal is None or self._renewal.done():
-            # one request for all who wait; when it fails it fails for all of them, so that nobody waits twice
+            # one request for all that wait; when it fails, it fails for all of them, so that none waits twice
             self._renewal = asyncio.create_task(self._new_token())
             self._renewal.add_done_callback(_look_at)
         return await asyncio.shield(self._renewal)
 
     def _forget(self, token: _Token) -> None:
-        # of several calls that were refused at once, the later ones must not drop the token that the first has renewed
+        # when several calls are refused at once, the later ones must not drop the token that the first one renewed
         if self._token is token:
             self._token = None
 
@@ -192,11 +192,11 @@ class SuiteCrmClient:
             status = answer.status_code
             with suppress(ValidationError):
                 granted = _Granted.model_validate_json(_if_ok(answer))
-                # a token of under two minutes is still used for half its time
+                # a token of less than two minutes is used for half its time
                 lasts = max(granted.expires_in - TOKEN_MARGIN_S, granted.expires_in / 2)
                 self._token = _Token(root, granted.access_token, self._clock() + lasts)
                 return self._token
-            # SuiteCRM 8 answers 404, or its start page, where SuiteCRM 7 has the API; anything else is meant
+            # SuiteCRM 8 answers 404, or its start page, where SuiteCRM 7 has the API; any other status is final
             if not answer.is_success and status != httpx2.codes.NOT_FOUND:
                 break
         log.error("suitecrm_gives_no_token", status=status)
@@ -213,7 +213,7 @@ class SuiteCrmClient:
 
 
 def _look_at(renewal: asyncio.Task[_Token]) -> None:
-    """Take note of a failure that nobody waits for any more."""
+    """Read a failure that no request waits for any more, so that asyncio does not log it."""
     if not renewal.cancelled():
         renewal.exception()
 

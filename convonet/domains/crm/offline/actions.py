@@ -67,7 +67,7 @@ def register(work: Work) -> Move:
     values = work.values
     born = date.fromisoformat(values["born"]) if values["born"] != slots.UNKNOWN else None
     try:
-        # the tool's own rule: better told before the yes than after it
+        # the tool's own rule: refused before the yes, not after it
         require_birthdate(born, work.now.date())
     except DomainError as error:
         return Ask("born", error.spoken)
@@ -86,7 +86,7 @@ def register(work: Work) -> Move:
 
 
 def _name(values: Values) -> tuple[str, str]:
-    """First and last name; a part that was said alone goes before."""
+    """First and last name; a part that was said alone takes precedence."""
     first, _, last = values["name"].partition(" ")
     return values.get("first", first), values.get("last", last)
 
@@ -102,7 +102,7 @@ def _spoken_phone(digits: str) -> str:
 
 
 TRIAGE = "Reported on the phone."
-"""The tool wants notes of a triage; whoever opens a case by voice says what is wrong and how urgent it is."""
+"""The tool requires triage notes; a caller only says the symptoms and the urgency."""
 
 
 def open_case(work: Work) -> Move:
@@ -204,7 +204,7 @@ def move(work: Work) -> Move:
 
 
 def _impossible(values: Values, now: datetime) -> str | None:
-    """What is wrong with day and time, by the rule of the tool: better told before the yes than after it."""
+    """Check day and time by the tool's own rule, to refuse them before the yes and not after it."""
     zone = now.tzinfo
     if not isinstance(zone, ZoneInfo):
         return None

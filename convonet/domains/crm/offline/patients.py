@@ -18,14 +18,14 @@ _MOST_REMEMBERED = 12
 
 @dataclass(frozen=True, slots=True)
 class KnownPatient:
-    """A patient of whom was talked; `phone` is as the caller said it."""
+    """A patient of this conversation; `phone` is as the caller said it."""
 
     id: str
     name: str
     phone: str
 
     def is_called(self, said: str) -> bool:
-        """Whether all words of `said` are in the name."""
+        """Say whether all words of `said` are in the name."""
         return set(said.casefold().split()) <= set(self.name.casefold().split())
 
 
@@ -61,7 +61,7 @@ def the_patient(work: Work) -> KnownPatient | Move:
 
 
 def refusal(work: Work) -> Move | None:
-    """What to say when a tool refused; a number that is none is asked for again."""
+    """Answer a tool's refusal; an invalid phone number is asked for again."""
     failed = next((outcome for outcome in work.outcomes if not outcome.ok), None)
     if failed is None:
         return None
@@ -69,14 +69,14 @@ def refusal(work: Work) -> Move | None:
 
 
 def which_of(people: Iterable[KnownPatient], work: Work, first: str = "") -> Ask:
-    """Lets the caller choose; whoever was read out is known from now on, whatever is said next."""
+    """Let the caller choose. All patients that were read out can be named from now on."""
     options = tuple(Option(patient.name, patient.id) for patient in people)
     names = spoken_list([option.label for option in options]).replace(" and ", " or ")
     return Ask("patient", f"Which one: {names}?", options, first=first, focus={"known": _written(known(work))})
 
 
 def known(work: Work) -> list[KnownPatient]:
-    """All patients of whom was talked, with those that were just found."""
+    """All patients of this conversation, with those that were just found."""
     before = [KnownPatient(**fields) for fields in json.loads(work.focus.get("known", "[]"))]
     found = work.data("check_patient_exists")
     if found is None:
@@ -95,15 +95,15 @@ def patient_in(data: dict[str, Any], phone: str) -> KnownPatient:
     return KnownPatient(data["patient_id"], f"{data['first_name']} {data['last_name']}".strip(), phone)
 
 
-def talking_of(work: Work, patient: KnownPatient, deed: str = "", **more: str) -> Values:
-    """The focus from now on; `deed` is what was done, for the summary of the call.
+def talking_of(work: Work, patient: KnownPatient, done: str = "", **more: str) -> Values:
+    """The focus from now on; `done` is added to the summary of the call.
 
-    Case, appointment and deeds of another patient are forgotten.
+    Case, appointment and summary of another patient are dropped.
     """
     same = work.focus.get("patient") == patient.id
     others = [one for one in known(work) if one.id != patient.id]
     kept = {name: work.focus.get(name, "") if same else "" for name in ("deeds", "case", "booked")}
-    deeds = f"{kept['deeds']} {deed}".strip()
+    deeds = f"{kept['deeds']} {done}".strip()
     return {**kept, "patient": patient.id, "known": _written([*others, patient]), "deeds": deeds, **more}
 
 

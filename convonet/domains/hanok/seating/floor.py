@@ -78,7 +78,7 @@ class Floor:
                 row.updated_at = self.now
 
     async def place_of(self, row: ReservationRow) -> Place | None:
-        """Where the party stands on the waitlist; None when it does not wait."""
+        """The party's position on the waitlist; None when it does not wait."""
         if row.seating_status != SeatingStatus.WAITLIST or row.status != Status.PENDING:
             return None
         await self.reservations.save()

@@ -1,7 +1,7 @@
-"""The SQL of free tables. A slot's rows are made when it is first booked, from the house and what is booked already.
+"""The SQL of free tables. A slot's rows are made when it is first booked, from the house and the reservations.
 
-`hold` makes those who seat go one at a time, so that nobody waits for another in a circle and a list that was read is
-still true. That no table is sold twice does not rest on it: `take` is one conditional UPDATE over all slots of a stay.
+`hold` makes bookings go one at a time, so that there are no deadlocks and a list that was read stays true. But it is
+`take` that prevents selling a table twice: one conditional UPDATE over all slots of a stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEATING_LOCK = 4_866_501
 
 
 class TableTaken(StorageError):
-    """Somebody took the table between looking and taking; a retry looks again."""
+    """The table was taken between reading and writing; a retry reads again."""
 
 
 class Inventory:
@@ -36,7 +36,7 @@ class Inventory:
         self._tables = tables
 
     async def hold(self) -> None:
-        """Wait until nobody else seats; lasts to the end of the transaction. Comes before anything is read."""
+        """Lock all seating until the end of the transaction. Comes before anything is read."""
         if self._dialect == "postgresql":  # on SQLite a transaction that writes has the write lock already
             await self._session.execute(text(f"SELECT pg_advisory_xact_lock({SEATING_LOCK})"))
 

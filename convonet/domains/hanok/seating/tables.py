@@ -15,7 +15,7 @@ MAX_TABLES = 2
 MAX_PARTY = 20
 
 Counts = Mapping[int, int]
-"""How many tables of each size."""
+"""The number of tables by size."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,5 +54,5 @@ def chosen_tables(party: int, free: Counts) -> list[int] | None:
 
 
 def tables_needed(party: int, tables: Counts) -> int:
-    """How many tables the party takes in an empty house; the most there may be when it does not fit at all."""
+    """The number of tables that the party takes in an empty house; `MAX_TABLES` when it does not fit at all."""
     return len(chosen_tables(party, tables) or range(MAX_TABLES))

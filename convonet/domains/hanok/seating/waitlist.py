@@ -16,7 +16,7 @@ MINUTES_PER_POSITION = 15
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a party stands in the queue of its slot; the first is 1."""
+    """A party's position in the queue of its slot; the first is 1."""
 
     position: int
     queue_size: int
@@ -42,6 +42,6 @@ def places(waiting: Iterable[ReservationRow]) -> dict[int, Place]:
 
 
 def has_room(waiting: Iterable[ReservationRow], party: int, tables: Counts) -> bool:
-    """Whether a party may join those who wait in its slot already."""
+    """Say whether one more party may join the queue of its slot."""
     units = sum(tables_needed(row.party_size, tables) for row in waiting)
     return units + tables_needed(party, tables) <= MAX_UNITS

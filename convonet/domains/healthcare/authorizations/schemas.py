@@ -11,7 +11,7 @@ from convonet.domains.healthcare.enums import AuthStatus, ServiceCategory
 
 
 class AuthRule(BaseModel):
-    """Whether prior authorization is needed; None when there is no rule for what was asked."""
+    """A rule on prior authorization; `required` is None when there is no rule."""
 
     required: bool | None
     procedure_code: str | None
@@ -38,7 +38,7 @@ class Authorization(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NewAuthorization:
-    """What is asked for; codes are checked for their form, the provider must be in the directory."""
+    """A request to make; codes are checked for their form, the provider must be in the directory."""
 
     procedure_code: str
     provider_npi: str

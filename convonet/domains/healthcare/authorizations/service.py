@@ -34,7 +34,7 @@ OPEN = frozenset({AuthStatus.PENDING, AuthStatus.ADDITIONAL_INFO_NEEDED})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Whether a procedure, named in plain words, needs authorization."""
+    """A procedure in plain words, and whether it needs authorization."""
 
     procedure: str
     required: bool
@@ -60,7 +60,7 @@ class AuthorizationService:
         self._database = database
 
     async def rule(self, owner: Owner, procedure_code: str | None, service_type: str | None) -> AuthRule:
-        """Whether a procedure, or else a kind of service, needs authorization."""
+        """The rule for a procedure, or else for a kind of service."""
         if procedure_code is None and service_type is None:
             raise DomainError("nothing asked", spoken="Please tell me the procedure code or the kind of service.")
         category = None if service_type is None else service_category(service_type)
@@ -111,7 +111,7 @@ class AuthorizationService:
 
 
 def status_on(today: date, row: AuthorizationRow) -> AuthStatus:
-    """How a row stands on a day: an approval expires after its last day without anybody touching it."""
+    """The status of a row on a day: an approval expires after its last day without any write."""
     status = AuthStatus(row.status)
     until = day_or_none(row.expiration_date or row.approved_to_date)
     if status is AuthStatus.APPROVED and until is not None and until < today:

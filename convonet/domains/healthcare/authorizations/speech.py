@@ -20,7 +20,7 @@ STANDS = {
 
 
 def of_rule(rule: AuthRule) -> str:
-    """Whether authorization is needed."""
+    """Say whether authorization is needed."""
     what = rule.procedure or (
         spoken_words(rule.service) if rule.service else f"code {spelled(rule.procedure_code or '')}"
     )
@@ -30,7 +30,7 @@ def of_rule(rule: AuthRule) -> str:
 
 
 def of_submitted(authorization: Authorization, today: date) -> str:
-    """That the request is on its way, and how it can be told from others."""
+    """Say that the request was sent, and the end of its number."""
     ending = spelled(authorization.auth_number[-5:])
     expected = authorization.decision_expected
     decision = f" A decision is due by {spoken_day(expected, today)}." if expected else ""
@@ -38,7 +38,7 @@ def of_submitted(authorization: Authorization, today: date) -> str:
 
 
 def of_authorization(authorization: Authorization, today: date) -> str:
-    """How an authorization stands."""
+    """Say an authorization's status."""
     expected, until = authorization.decision_expected, authorization.valid_until
     stands = STANDS[authorization.status]
     if expected is not None:
@@ -50,7 +50,7 @@ def of_authorization(authorization: Authorization, today: date) -> str:
 
 
 def of_authorizations(authorizations: list[Authorization], today: date) -> str:
-    """How many there are, and how the newest stand."""
+    """Count the authorizations, and say the status of the newest."""
     if not authorizations:
         return "I found no such prior authorizations."
     named = [f"{_procedure(one)} {STANDS[one.status]}" for one in authorizations[:MAX_SPOKEN]]

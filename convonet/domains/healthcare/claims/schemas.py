@@ -40,7 +40,7 @@ class Claim(BaseModel):
 
 
 class ClaimDetails(Claim):
-    """A claim with its services, codes and the parts of what the member owes."""
+    """A claim with its services, codes and the member's share."""
 
     deductible_applied: Decimal | None
     copay_applied: Decimal | None
@@ -54,7 +54,7 @@ class ClaimDetails(Claim):
 
 
 class ExplanationOfBenefits(BaseModel):
-    """Who pays what: billed = not_allowed + allowed, allowed = paid + member_responsibility."""
+    """The division of a claim: billed = not_allowed + allowed, allowed = paid + member_responsibility."""
 
     claim_number: str
     status: ClaimStatus

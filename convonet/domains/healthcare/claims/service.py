@@ -54,7 +54,7 @@ class ClaimService:
         return details_of(row, lines, owner)
 
     async def explanation(self, owner: Owner, reference: str) -> ExplanationOfBenefits:
-        """Who pays what. Raises `DomainError` while the claim is undecided."""
+        """The division of a claim between plan and member. Raises `DomainError` while it is undecided."""
         row, lines = await self._with_lines(owner, reference)
         if ClaimStatus(row.status) in UNDECIDED:
             raise DomainError(

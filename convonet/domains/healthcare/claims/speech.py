@@ -38,7 +38,7 @@ BECAUSE = {
 
 
 def of_claims(claims: list[Claim], today: date, *, more: bool) -> str:
-    """How many claims were found, and the newest ones."""
+    """Count the claims, and name the newest ones."""
     if not claims:
         return "I found no such claims."
     named = "; ".join(_briefly(claim, today) for claim in claims[:MAX_SPOKEN])
@@ -47,7 +47,7 @@ def of_claims(claims: list[Claim], today: date, *, more: bool) -> str:
 
 
 def of_claim(claim: Claim, today: date) -> str:
-    """How a claim stands, why, and what can be done."""
+    """Say a claim's status, its reason, and whether it can be appealed."""
     why = _why(claim)
     owed = _owed(claim)
     chance = (
@@ -68,7 +68,7 @@ def of_details(claim: ClaimDetails, today: date) -> str:
 
 
 def of_explanation(explanation: ExplanationOfBenefits) -> str:
-    """Who pays what."""
+    """Say the plan's and the member's shares."""
     billed = f"{spoken_amount(explanation.billed)} were billed"
     if explanation.denial_reason and not explanation.allowed:
         return f"{billed} and nothing was allowed, because {BECAUSE[explanation.denial_reason]}."

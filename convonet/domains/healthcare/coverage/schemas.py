@@ -13,7 +13,7 @@ from convonet.domains.healthcare.enums import EligibilityStatus, ServiceCategory
 
 
 class Progress(BaseModel):
-    """How far a member is towards a limit: never beyond it, never below nothing."""
+    """A member's progress towards a limit: never beyond it, never below zero."""
 
     limit: Decimal
     met: Decimal
@@ -21,13 +21,13 @@ class Progress(BaseModel):
 
     @classmethod
     def towards(cls, limit: Decimal, counted: Decimal) -> Progress:
-        """What counted, bounded by the limit."""
+        """The counted amount, bounded by the limit."""
         met = min(max(counted, NOTHING), limit)
         return cls(limit=limit, met=met, remaining=limit - met)
 
 
 class Coverage(BaseModel):
-    """Whether a member is covered on the day `as_of`, and since and until when."""
+    """A member's coverage on the day `as_of`, with its first and last day."""
 
     is_covered: bool
     status: EligibilityStatus

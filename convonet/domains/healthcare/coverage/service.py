@@ -29,7 +29,7 @@ class CoverageService:
         self._database = database
 
     async def coverage(self, owner: Owner) -> Coverage:
-        """Whether the caller is covered today, and when."""
+        """The caller's coverage today."""
         async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
         return coverage_on(owner.today(), member, plan)
@@ -62,12 +62,12 @@ class CoverageService:
             repository = MemberRepository(session, member)
             year = plan_year_on(owner.today(), day(plan.plan_year_start))
             booked = await repository.accumulation(year)
-            # nothing is booked early in a plan year, while its first claims are decided already
+            # early in a plan year nothing is booked, though its first claims are decided
             counted = await repository.counted(year) if booked is None else None
         return limits_of(kind, plan, year, booked or _booking(counted or Counted()))
 
     async def preventive_care(self, owner: Owner) -> PreventiveCare:
-        """What is recommended at the caller's age, and whether the plan pays all of it."""
+        """The services recommended at the caller's age, and whether the plan pays all of it."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             row = await MemberRepository(session, member).benefit(ServiceCategory.PREVENTIVE)
@@ -78,7 +78,7 @@ class CoverageService:
 
 
 def coverage_on(today: date, member: MemberRow, plan: PlanRow) -> Coverage:
-    """A member's coverage on a day: the office's status counts only between the first and the last day."""
+    """A member's coverage on a day: the stored status counts only between the first and the last day."""
     status = EligibilityStatus(member.eligibility_status)
     start, end = day(member.coverage_start_date), day_or_none(member.coverage_end_date)
     is_covered = status in COVERED and start <= today and (end is None or today <= end)
@@ -117,7 +117,7 @@ def benefit_of(row: BenefitRow) -> Benefit:
 
 
 def limits_of(kind: Kind, plan: PlanRow, year: PlanYear, booked: AccumulationRow) -> Limits:
-    """What is booked against the plan's limits of one kind."""
+    """The booked amounts against the plan's limits of one kind."""
     ceiling, met = ("deductible", "deductible_met") if kind == "deductible" else ("oop_max", "oop_met")
 
     def progress(who: str, where: str) -> Progress | None:
@@ -143,7 +143,7 @@ def age_on(today: date, born: date) -> int:
 
 
 def _booking(counted: Counted) -> AccumulationRow:
-    """The claims' sums as they would be booked; of the family no more is known than the member's own part."""
+    """The claims' sums as they would be booked; the family's are the member's own."""
     return AccumulationRow(**booked_figures(counted))
 
 

@@ -12,7 +12,7 @@ MAX_SPOKEN = 4
 
 
 def of_coverage(coverage: Coverage) -> str:
-    """Whether the caller is covered."""
+    """Say whether the caller is covered."""
     today = coverage.as_of
     if coverage.is_covered:
         until = f", until {spoken_day(coverage.coverage_end, today)}" if coverage.coverage_end else ""
@@ -50,7 +50,7 @@ def of_benefits(benefits: Benefits) -> str:
 
 
 def of_benefit(benefit: Benefit) -> str:
-    """Whether a service is covered, and what has to be done first."""
+    """Say whether a service is covered, and what has to be done first."""
     service = spoken_words(benefit.service).capitalize()
     if not benefit.is_covered:
         return f"{service} is not covered by your plan."
@@ -68,7 +68,7 @@ def of_benefit(benefit: Benefit) -> str:
 
 
 def of_costs(benefit: Benefit) -> str:
-    """What the caller pays in and out of the network."""
+    """The caller's cost in and out of the network."""
     inside = _cost(benefit.copay_in_network, benefit.coinsurance_in_network)
     if inside is None:
         return "your plan says nothing about the cost"
@@ -77,7 +77,7 @@ def of_costs(benefit: Benefit) -> str:
 
 
 def of_copay(benefit: Benefit) -> str:
-    """What the caller pays for a kind of service."""
+    """Say the caller's cost of a kind of service."""
     service = spoken_words(benefit.service)
     if not benefit.is_covered:
         return f"{service.capitalize()} is not covered by your plan."
@@ -85,7 +85,7 @@ def of_copay(benefit: Benefit) -> str:
 
 
 def of_limits(limits: Limits) -> str:
-    """How far the caller is towards a limit of the current plan year."""
+    """Say the caller's progress towards a limit of the current plan year."""
     own = limits.individual_in_network
     name = "deductible" if limits.kind == "deductible" else "out-of-pocket maximum"
     year = f"in the plan year that ends on {limits.plan_year_end:%B} {limits.plan_year_end.day}"
@@ -99,7 +99,7 @@ def of_limits(limits: Limits) -> str:
 
 
 def of_preventive(care: PreventiveCare) -> str:
-    """What is recommended."""
+    """Name the recommended services."""
     cost = "at no cost in the network" if care.free_in_network else "on your plan's preventive terms"
     names = [
         service.name if service.condition is None else f"{service.name} {service.condition}"

@@ -27,7 +27,7 @@ UNSHARED = Share(NOTHING, NOTHING, NOTHING, NOTHING)
 
 
 def last_of(path: Sequence[State], steps: Mapping[State, frozenset[State]]) -> State:
-    """Where a path of states ends. Raises `DomainError` when one of its steps is not legal."""
+    """The last state of a path. Raises `DomainError` when one of its steps is not legal."""
     for current, following in pairwise(path):
         step(steps, current, following)
     return path[-1]

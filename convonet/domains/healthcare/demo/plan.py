@@ -1,4 +1,4 @@
-"""The demonstration's plan, directory and care programs. Nobody in it exists; numbers are from reserved ranges."""
+"""The demonstration's plan, directory and care programs. All persons are invented; numbers are from reserved ranges."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Seq
     """The row that is meant; else what asks for it. `none` is what to do when there is no row."""
     if (place := work.values.get("place")) and (at := _at_place(rows, place)):
         return at
-    # "my last claim" is not the one that was talked of
+    # "my last claim" is not the one that was talked about
     wanted = work.values.get(slot) or ("" if "newest" in work.values else work.focus.get(slot))
     named = [row for row in rows if str(row[key]) == wanted]
     meant = named or list(rows)

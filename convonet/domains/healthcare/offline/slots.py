@@ -1,4 +1,4 @@
-"""What a member says about their plan: a kind of service, a specialty, a ZIP code, codes, and which one of several."""
+"""The slots of the health plan's forms: services, specialties, ZIP codes, numbers, and choices."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def procedure(ask: str | None) -> Slot:
 
 
 def urgent() -> Slot:
-    """Whether waiting would endanger health."""
+    """Present when waiting would endanger health."""
     return readers.choice("urgent", None, {"yes": "urgent(?:ly)?|emergency|right away|can't wait"})
 
 
@@ -137,7 +137,7 @@ def claim_status() -> Slot:
 
 
 def denied() -> Slot:
-    """Whether a denied one is meant."""
+    """Present when a denied claim is meant."""
     return readers.choice("denied", None, {"denied": "denied|rejected|refused|turned down|denial"})
 
 
@@ -151,7 +151,7 @@ def authorization_status() -> Slot:
 
 
 def newest() -> Slot:
-    """Whether the newest one is meant."""
+    """Present when the newest one is meant."""
     return readers.choice("newest", None, {"yes": "last|latest|newest|most recent|recent"})
 
 
@@ -166,7 +166,7 @@ def other_place() -> Slot:
 
 
 def named(name: str, pattern: re.Pattern[str]) -> Slot:
-    """What the pattern's group of that name holds, in lower case."""
+    """The text of the pattern's group of that name, in lower case."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text.lower())

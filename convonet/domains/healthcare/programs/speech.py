@@ -10,7 +10,7 @@ MAX_SPOKEN = 4
 
 
 def of_programs(programs: list[Program]) -> str:
-    """Which programs there are, and which the caller is in."""
+    """Name the programs, and those in which the caller is enrolled."""
     if not programs:
         return "There are no care programs at the moment."
     names = [program.name for program in programs[:MAX_SPOKEN]]

@@ -61,7 +61,7 @@ def name_of(row: ProviderRow) -> str:
 
 
 def provider_of(row: ProviderRow, miles: float | None) -> Provider:
-    """A row, `miles` away."""
+    """Show a row; `miles` is its distance."""
     tier = NetworkTier(row.network_tier)
     return Provider(
         npi=row.npi,

@@ -17,7 +17,7 @@ NETWORK = {
 
 
 def of_providers(found: ProvidersFound) -> str:
-    """Who was found, the nearest first."""
+    """Name the providers that were found, the nearest first."""
     area = f" within {found.radius_miles} miles of {spelled(found.zip_code)}" if found.zip_code else ""
     if not found.providers:
         return f"I found no provider for {found.specialty}{area}. I can search further away, or for something else."
@@ -28,13 +28,13 @@ def of_providers(found: ProvidersFound) -> str:
 
 
 def of_network(provider: Provider) -> str:
-    """Whether a provider is in the network."""
+    """Say whether a provider is in the network."""
     patients = "takes" if provider.accepting_patients else "takes no"
     return f"{provider.name} {NETWORK[provider.network]} and {patients} new patients."
 
 
 def of_provider(provider: Provider) -> str:
-    """Who a provider is and how to reach them."""
+    """Describe a provider, with the phone number."""
     specialty = f", {provider.specialty}," if provider.specialty else ""
     city = f", in {provider.city}" if provider.city else ""
     phone = f" The phone number is {_phone(provider.phone)}." if provider.phone else ""

@@ -22,12 +22,12 @@ from convonet.storage.database import Database
 from convonet.storage.effects import effect
 
 MAX_OPEN = 5
-"""More than anybody really has; what comes on top is a mistake or mischief."""
+"""More than any applicant has; another one is a mistake or abuse."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Financial figures to be noted; None leaves one as it is."""
+    """Financial figures to note; None leaves one as it is."""
 
     credit_score: int | None = None
     monthly_income: Decimal | None = None
@@ -70,9 +70,9 @@ class MortgageService:
         return await effect(self._database, owner, Application, work)
 
     async def status(self, owner: Owner, application_id: str | None) -> Application:
-        """How an application stands, and what is missing.
+        """The application's status, and what is missing.
 
-        The lender verifies documents without us: what follows from that is noted when somebody looks.
+        The lender verifies documents without us, so the status that follows from it is saved when it is read.
         """
         file = await read_file(self._database, owner, application_id)
         if file.following is None:
@@ -116,5 +116,5 @@ class MortgageService:
         return ratio_of(await read_file(self._database, owner, application_id))
 
     async def preapproval(self, owner: Owner, application_id: str | None) -> PreApproval:
-        """Whether a lender would probably pre-approve."""
+        """A lender's probable decision on pre-approval."""
         return preapproval_of(await read_file(self._database, owner, application_id))

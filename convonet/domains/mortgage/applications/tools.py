@@ -81,7 +81,7 @@ def _next_step(application: Application) -> str:
         return ""
     if application.missing_figures:
         wanted = [SPOKEN_FIGURE[name] for name in application.missing_figures]
-        # more than two at once nobody remembers
+        # callers remember two at once
         later = f", and {counted(len(wanted) - 2, 'more figure', 'more figures')} later" if len(wanted) > 2 else ""
         return f"Next I need {spoken_list(wanted[:2])}{later}."
     if application.missing_documents:

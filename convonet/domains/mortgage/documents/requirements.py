@@ -32,7 +32,7 @@ class Requirement:
     alternatives: tuple[tuple[DocumentType, ...], ...]
 
     def missing(self, present: Collection[DocumentType]) -> tuple[DocumentType, ...]:
-        """What is missing of the alternative that is nearest to being met."""
+        """The missing documents of the alternative that is nearest to being met."""
         open_ones = [tuple(kind for kind in option if kind not in present) for option in self.alternatives]
         return min(open_ones, key=len)
 
@@ -55,7 +55,7 @@ DOWN_PAYMENT = Requirement(
 
 
 def required(debts: Iterable[str], down_payment: Decimal | None) -> list[Requirement]:
-    """What an application with these debts and this down payment needs."""
+    """The requirements of an application with these debts and this down payment."""
     kinds = set(debts)
     statements = [
         Requirement(f"{kind}_statement", ((document,),)) for kind, document in STATEMENTS.items() if kind in kinds

@@ -22,11 +22,11 @@ DEBT_SHARE = Decimal("0.43")
 """Of the monthly income, at most, for all debts and the payment together."""
 
 MAX_RATIO = Decimal("999.99")
-"""What the column holds; whoever owes ten times their income is as far beyond every limit."""
+"""The column's maximum; a debt of ten times the income is beyond each limit anyway."""
 _BANDS = ((Decimal(36), Band.EXCELLENT), (Decimal(43), Band.GOOD), (Decimal(50), Band.ACCEPTABLE))
 
 _PRECISION = 40
-"""Digits while compounding: a payment must not depend on how it was reckoned."""
+"""Digits while compounding: a payment must not depend on the order of the calculation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def monthly_payment(loan: Decimal, annual_rate_percent: Decimal = ANNUAL_RATE_PE
 
 
 def schedule(loan: Decimal, annual_rate_percent: Decimal, years: int) -> Iterator[Instalment]:
-    """All months until the loan is paid off; the last payment is what is left, never more than the others.
+    """All months until the loan is paid off; the last payment is the rest, never more than the others.
 
-    Interest is rounded down as the payment is rounded up: only so every month pays something off, and the term is
-    kept, at any rate.
+    Interest is rounded down and the payment is rounded up: so each month pays something off, and the loan ends in time
+    at any rate.
     """
     payment = monthly_payment(loan, annual_rate_percent, years)
     balance = loan

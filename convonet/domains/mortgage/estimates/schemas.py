@@ -22,7 +22,7 @@ class Ratio(BaseModel):
 
 
 class PreApproval(BaseModel):
-    """Whether a lender would probably pre-approve; `reasons` says in sentences what speaks against it.
+    """A lender's probable decision; `reasons` are sentences that speak against it.
 
     `ratio` counts the new payment too, when the loan is known.
     """
@@ -36,7 +36,7 @@ class PreApproval(BaseModel):
 
 
 class PaymentEstimate(BaseModel):
-    """What a loan costs a month, and over its years."""
+    """The cost of a loan a month, and over its years."""
 
     loan_amount: Decimal
     annual_rate_percent: Decimal
@@ -46,7 +46,7 @@ class PaymentEstimate(BaseModel):
 
 
 class Affordability(BaseModel):
-    """What somebody can afford, and the assumptions behind it."""
+    """The loan and price that an income allows, and the assumptions behind it."""
 
     monthly_income: Decimal
     monthly_debt: Decimal

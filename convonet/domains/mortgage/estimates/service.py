@@ -47,9 +47,9 @@ def ratio_of(file: LoanFile) -> Ratio:
 
 
 def preapproval_of(file: LoanFile) -> PreApproval:
-    """Credit score and ratio, the new payment included when the loan is known.
+    """Assess credit score and ratio, the new payment included when the loan is known.
 
-    Raises `DomainError` for a closed application, and while a figure is unknown that decides.
+    Raises `DomainError` for a closed application, and while a decisive figure is unknown.
     """
     if file.status in CLOSED:
         raise DomainError("closed", spoken="That application is closed, so there is nothing to pre-approve.")
@@ -80,7 +80,7 @@ def preapproval_of(file: LoanFile) -> PreApproval:
 def payment_estimate(
     loan: Decimal, annual_rate_percent: Decimal = ANNUAL_RATE_PERCENT, years: int = YEARS
 ) -> PaymentEstimate:
-    """What a loan costs. Principal and interest only: taxes and insurance depend on the place."""
+    """The cost of a loan. Principal and interest only: taxes and insurance depend on the place."""
     return PaymentEstimate(
         loan_amount=loan,
         annual_rate_percent=annual_rate_percent,
@@ -97,7 +97,7 @@ def affordability(
     annual_rate_percent: Decimal = ANNUAL_RATE_PERCENT,
     years: int = YEARS,
 ) -> Affordability:
-    """What somebody with this income and these debts can afford."""
+    """The loan and price that this income and these debts allow."""
     payment = affordable_payment(monthly_income, monthly_debt)
     loan = largest_loan(payment, annual_rate_percent, years)
     return Affordability(

@@ -14,7 +14,7 @@ from convonet.domains.mortgage.errors import NO_APPLICATION
 STATUS = "get_mortgage_application_status"
 CREATE = "create_mortgage_application"
 
-# a todo about a mortgage, a claim's documents, a pre-approved scan: matters of others
+# a todo about a mortgage, a claim's documents, a pre-approved scan: for other domains
 _NOT_OURS = (
     r"^(?!.*\b(?:to-?dos?|to do|(?:my|the|our) list|remind\w*|calendar|tasks?|reservation|tables?|meeting|appointments?"
     r"|patients?|claims?|prior auth\w*|copay|deductible|health|medical|doctor|mri|surgery|procedure|medication"
@@ -40,7 +40,7 @@ def ours(*patterns: str) -> tuple[re.Pattern[str], ...]:
 
 
 def told_or_offered(outcome: Outcome) -> Move:
-    """What the tool said; where there is no application, starting one is offered."""
+    """Say the tool's answer; where there is no application, offer to start one."""
     return Sure(outcome.text, form="apply") if outcome.text == NO_APPLICATION else Tell(outcome.text)
 
 
@@ -59,7 +59,7 @@ def outcome_of(work: Work, tool: str) -> Outcome | None:
 
 
 def ask_next(application: Mapping[str, Any], first: str, rest: str, given: Values, unknown: Values) -> Move:
-    """Ask for the next figure that is missing and that the caller may know; when there is none, say `rest`."""
+    """Ask for the next missing figure that the caller may know; when there is none, say `rest`."""
     missing = [name for name in application["missing_figures"] if name not in unknown]
     if not missing or application["status"] not in CHANGEABLE:
         return Tell(f"{first} {rest}".strip(), {"application": application["application_id"]})
@@ -69,7 +69,7 @@ def ask_next(application: Mapping[str, Any], first: str, rest: str, given: Value
 
 
 def is_open(status: Outcome) -> bool:
-    """Whether there is an application that isn't closed."""
+    """Say whether there is an application that isn't closed."""
     return status.ok and status.data["application"]["status"] not in CLOSED
 
 
@@ -87,7 +87,7 @@ def added_or_offered(work: Work, calls: tuple[Call, ...]) -> Move:
     created = outcome_of(work, CREATE)
     if created is not None and not created.ok:
         return Tell(created.text)
-    # there was none, and the caller has agreed to start one
+    # there was no application, and the caller has agreed to start one
     if work.agreed and created is None:
         return UseTools((Call(CREATE, {}),))
     return UseTools(calls)

@@ -1,4 +1,4 @@
-"""What callers say of their money and of a loan: each figure by the words around it, or alone as an answer."""
+"""The slots of the mortgage forms: each figure by the words around it, or alone as an answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convonet.domains.mortgage.loan_file import FIGURES
 from convonet.domains.mortgage.offline.amounts import NUMBER, a_month, in_digits, only_amount, plain, rate_in, years_in
 
 UNKNOWN = "unknown"
-"""A figure that the caller was asked for and doesn't know yet."""
+"""The value of a figure that the caller was asked for and doesn't know yet."""
 
 _FILLERS = (
     "is|are|was|be|will be|should be|would be|has to be|of|about|around|roughly|approximately|almost|nearly|to|at"
@@ -35,7 +35,7 @@ _NO_DEBTS = re.compile(
 )
 _NONE = re.compile(r"(?:none|nothing|no|zero|i don't have any|i have none|there are none)\b.*", re.IGNORECASE)
 
-# an answer that begins so corrects what was said before
+# an answer with this beginning corrects what was said before
 _CORRECTS = re.compile(r"(?:no|wait|sorry|make (?:it|that)|change (?:it|that)|i mean|i meant)\b", re.IGNORECASE)
 _HOME = r"(?:house|home|property|place|condo|apartment|townhouse)"
 _OWN_LOAN = r"(?<!car )(?<!auto )(?<!truck )(?<!student )(?<!personal )(?:loan|mortgage)"
@@ -180,7 +180,7 @@ FIGURE_NAMES = (*FIGURES, "closing_costs_estimate", "total_savings")
 
 
 def loan() -> Slot:
-    """What is to be borrowed, where no other amount is expected: any number that may be a loan."""
+    """The loan, where no other amount is expected: any number that may be one."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = in_digits(text)
@@ -201,7 +201,7 @@ def years() -> Slot:
 
 
 def wish() -> Slot:
-    """Whether somebody says that they want to apply; "how do I apply" and "we found a house" say less."""
+    """Present when the caller says that they want to apply; "how do I apply" and "we found a house" say less."""
     wanted = (
         r"appl(?:y|ying|ication)|start|begin|open|create|sign up|fill out|take out|(?:need|want|like|get|give me) an?"
     )
@@ -214,7 +214,7 @@ def wish() -> Slot:
 
 
 def another() -> Slot:
-    """Whether an application is wanted beside one that is there."""
+    """Present when a second application is wanted."""
     return choice("another", None, {"yes": "another|second|additional|one more"})
 
 

@@ -13,7 +13,7 @@ from convonet.storage.types import Moment
 
 
 class EventRow(Base):
-    """An event; columns as in the deployment that this one replaces, and its owner. Without one it is nobody's.
+    """An event; columns as in the deployment that this one replaces, and an owner. Without one no caller sees it.
 
     It lasts from `event_from` until just before `event_to`, both UTC.
     """

@@ -33,7 +33,7 @@ class CalendarEvent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """What to change; None leaves a field as it is. With a new beginning alone the event moves and lasts as long."""
+    """New values; None leaves a field as it is. A new beginning alone moves the event and keeps its length."""
 
     title: str | None = None
     description: str | None = None

@@ -18,7 +18,7 @@ from convonet.storage.database import Database
 from convonet.storage.effects import effect
 
 MAX_LENGTH = timedelta(days=31)
-"""What lasts longer was misheard more often than meant."""
+"""A longer event was misheard more often than meant."""
 
 
 class EventService:

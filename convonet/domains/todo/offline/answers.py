@@ -1,4 +1,4 @@
-"""What a sentence means when the skill has asked something: yes or no, one of several, or the missing value."""
+"""Answers to the skill's questions: yes or no, one of several, or the missing value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answered = Wish | Drop | Repeat | None
 
 
 def answered(question: Question, said: str, now: datetime) -> Answered:
-    """What the caller now wants; None when the sentence is no answer to the question."""
+    """Read the answer; None when the sentence does not answer the question."""
     match question.asks:
         case "sure" | "add" | "mean":
             return _yes_or_no(question, said, now)

@@ -1,4 +1,4 @@
-"""What the todo skill keeps between turns: what was talked about, and the one open question."""
+"""The memory of the todo skill between turns: the todos that were talked about, and the open question."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Focus(BaseModel):
 
 
 class Question(BaseModel):
-    """What was asked, and what is to be done with the answer."""
+    """A question, with the intent that waits for its answer."""
 
     domain: Literal["todo"] = "todo"
     asks: Literal["title", "add", "which", "mean", "sure", "value"]

@@ -78,7 +78,7 @@ def not_found(change: Change) -> str:
 
 
 def done(change: Change, titles: Sequence[str]) -> str:
-    """What was done to todos, where the tools' own sentences would not do."""
+    """Describe changes of todos, where the tools' own sentences would not do."""
     if change.action == "reopen":
         return f"Okay, {_some(titles)} {'is' if len(titles) == 1 else 'are'} open again."
     return f"{_DONE.get(change.action, 'Changed')}: {_some(titles)}."
@@ -107,7 +107,7 @@ def listed(listing: Listing, todos: Sequence[Todo]) -> str:
 
 
 def rest_of(titles: Sequence[str]) -> str:
-    """The part of the list that was not read out yet."""
+    """Read the rest of the list."""
     return f"Then there {'is' if len(titles) == 1 else 'are'} {_some(titles)}."
 
 

@@ -23,7 +23,7 @@ _OWN_WORDS = re.compile(
     r"\b(?:(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to)\b",
     re.IGNORECASE,
 )
-"""What only this domain's sentences have."""
+"""Words that only this domain's sentences have."""
 
 MOST_LOOKED_AT = 100
 """The most that get_todos lists."""

@@ -109,7 +109,7 @@ _TASK_VERBS = """
     unplug upgrade upload vacuum visit vote walk wash watch water weed wish work wrap write
 """
 TASK_VERBS = frozenset(_TASK_VERBS.split())
-"""How a sentence begins that is something to do."""
+"""The first word of a sentence that names a task."""
 
 
 def base_form(verb: str) -> str:
@@ -118,7 +118,7 @@ def base_form(verb: str) -> str:
 
 
 def target_of(text: str) -> Target:
-    """Which todo these words mean; with no word at all, the one talked about last."""
+    """The todo that these words mean; without words, the one talked about last."""
     words = _FROM_LIST.sub("", text).strip(" ,.\"'")
     if not words or _PRONOUN.fullmatch(words):
         return Target(it=True)

@@ -13,7 +13,7 @@ from convonet.storage.types import Moment
 
 
 class ReminderRow(Base):
-    """A reminder; columns as in the deployment that this one replaces, and its owner. Without one it is nobody's."""
+    """A reminder; columns as in the deployment that this one replaces, and an owner. Without one no caller sees it."""
 
     __tablename__ = "reminders_anthropic"
 

@@ -35,7 +35,7 @@ class Reminder(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ReminderChange:
-    """What to change; None leaves a field as it is."""
+    """New values; None leaves a field as it is."""
 
     reminder_text: str | None = None
     importance: Priority | None = None

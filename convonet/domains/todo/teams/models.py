@@ -26,7 +26,7 @@ class TeamRow(Base):
 
 
 class MembershipRow(Base):
-    """Somebody in a team; `role` is a `Role`, though nothing checked those of the replaced deployment."""
+    """A team's member; `role` is a `Role`, though the replaced deployment did not check it."""
 
     __tablename__ = "team_memberships_anthropic"
 

@@ -37,7 +37,7 @@ class KnownUser:
 
 @dataclass(frozen=True, slots=True)
 class LockedTeam:
-    """A team that nobody else can change now; `role` is the caller's."""
+    """A team that is locked until the end of the transaction; `role` is the caller's."""
 
     id: uuid.UUID
     name: str
@@ -76,9 +76,9 @@ class TeamRepository:
         return Role.of(role)
 
     async def hold(self, team: uuid.UUID) -> LockedTeam:
-        """Let nobody else change a team until the end of the transaction, so that its rules hold for two at once.
+        """Lock a team until the end of the transaction, so that two changes at once keep its rules.
 
-        It is held by a write, since SQLite has no other lock. Raises `NotFound` as `role_in` does.
+        The lock is a write, since SQLite has no other. Raises `NotFound` as `role_in` does.
         """
         mine = exists().where(MembershipRow.team_id == team, MembershipRow.user_id == self._caller)
         await self._session.execute(
@@ -102,7 +102,7 @@ class TeamRepository:
     async def member(
         self, team: uuid.UUID, *, email: str | None = None, user_id: uuid.UUID | None = None
     ) -> KnownUser | None:
-        """Somebody in a team, by email or id."""
+        """A member of a team, by email or id."""
         wanted = UserRow.id == user_id if email is None else func.lower(UserRow.email) == func.lower(email)
         row = (await self._session.execute(_members(team).where(wanted).limit(1))).first()
         return _known(row) if row else None
@@ -128,7 +128,7 @@ class TeamRepository:
         return [_known(row) for row in await self._session.execute(query)]
 
     async def active_owners(self, team: uuid.UUID) -> int:
-        """How many can still look after a team."""
+        """The number of owners who can still manage a team."""
         owners = _members(team).where(MembershipRow.role == Role.OWNER, UserRow.is_active).subquery()
         return await self._session.scalar(select(func.count()).select_from(owners)) or 0
 
@@ -151,13 +151,13 @@ class TeamRepository:
         )
 
     async def remove(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Take somebody out of a team."""
+        """Remove a member from a team."""
         await self._session.execute(
             delete(MembershipRow).where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
         )
 
     async def unassign(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Take a team's todos from somebody who can't do them any more."""
+        """Take a team's todos from a member who can't do them any more."""
         await self._session.execute(
             update(TodoRow)
             .where(TodoRow.team_id == team, TodoRow.assignee_id == user_id)

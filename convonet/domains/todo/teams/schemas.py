@@ -22,21 +22,21 @@ class Team(BaseModel):
 
 
 class Person(BaseModel):
-    """All that anybody learns of another user."""
+    """The data of another user that a caller may see."""
 
     name: str
     email: str
 
 
 class Member(Person):
-    """Somebody in one of the caller's teams; `id` is what a todo is assigned by."""
+    """A member of one of the caller's teams; todos are assigned by `id`."""
 
     id: str
     role: Role
 
 
 class Membership(BaseModel):
-    """What became of somebody in a team; `role` is None for who is out."""
+    """The result of a change in a team; `role` is None for a member who was removed."""
 
     team: str
     member: Person

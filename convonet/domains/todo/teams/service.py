@@ -35,7 +35,7 @@ class TeamService:
         return [_team(row, role, size) for row, role, size in found]
 
     async def members(self, owner: Owner, team_id: str) -> list[Member]:
-        """Who is in one of the caller's teams, the highest role first. Raises `NotFound`."""
+        """The members of one of the caller's teams, the highest role first. Raises `NotFound`."""
         team = id_of(team_id)
         async with self._database.reading() as session:
             repository = TeamRepository(session, owner.user_id)
@@ -49,7 +49,7 @@ class TeamService:
     async def search(self, term: str) -> list[Person]:
         """Active users whose name or email holds `term`, at most `MAX_FOUND`."""
         async with self._database.reading() as session:
-            # who searches is no matter: everybody sees the same
+            # the same for all callers
             found = await TeamRepository(session, uuid.UUID(int=0)).search(term, MAX_FOUND)
         return [_person(known) for known in found]
 
@@ -93,7 +93,7 @@ class TeamService:
         return await effect(self._database, owner, Membership, work)
 
     async def remove_member(self, owner: Owner, team_name: str, email: str) -> Membership:
-        """Take somebody out of a team, together with the todos they were given. Anybody may take themselves out."""
+        """Remove a member from a team, and take their todos from them. Members may remove themselves."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
@@ -110,7 +110,7 @@ class TeamService:
         return await effect(self._database, owner, Membership, work)
 
     async def change_role(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
-        """Give a member another role. Who becomes a viewer keeps no todo to do."""
+        """Give a member another role. A new viewer loses the todos that were assigned to them."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)

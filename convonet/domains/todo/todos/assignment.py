@@ -14,7 +14,7 @@ from convonet.domains.todo.teams.permissions import RIGHTS, Right
 from convonet.domains.todo.teams.repository import TeamRepository
 
 NOBODY = "nobody"
-"""Instead of an assignee's id: takes the todo from whoever has it."""
+"""Takes the todo from its assignee; given instead of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Assignment:
 async def new_assignment(
     session: AsyncSession, owner: Owner, team_id: str | None, assignee_id: str | None
 ) -> Assignment:
-    """Where a new todo goes. Raises `NotFound` for a team that the caller is not in, `DomainError` for a viewer's."""
+    """Assign a new todo. Raises `NotFound` for a team that the caller is not in, `DomainError` for a viewer's."""
     place = Assignment()
     if team_id is not None:
         teams = TeamRepository(session, owner.user_id)
@@ -42,7 +42,7 @@ async def new_assignment(
 
 
 async def reassigned(session: AsyncSession, owner: Owner, place: Assignment, assignee_id: str) -> Assignment:
-    """The place with another assignee, who must be somebody in the team that may do todos."""
+    """The assignment to another member of the team, who must have the right to do todos."""
     if assignee_id.strip().lower() == NOBODY:
         return replace(place, assignee_id=None, assignee=None)
     if place.team_id is None:

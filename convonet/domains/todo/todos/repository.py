@@ -90,7 +90,7 @@ def _seen_by_caller() -> Select[*tuple[Any, ...]]:
 
 
 def _callers_own() -> Select[*tuple[Any, ...]]:
-    """Given to the caller, or made by them and not given to somebody else in a team."""
+    """Todos that are assigned to the caller, or that they made and that have no other assignee in a team."""
     kept = or_(TodoRow.assignee_id.is_(None), TodoRow.team_id.is_(None))
     return _SEEN.where(or_(TodoRow.assignee_id == _CALLER, and_(TodoRow.creator_id == _CALLER, kept)))
 

@@ -44,7 +44,7 @@ class Todo(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class TodoChange:
-    """What to change; None leaves a field as it is. `assignee_id` may be `NOBODY`."""
+    """New values; None leaves a field as it is. `assignee_id` may be `NOBODY`."""
 
     title: str | None = None
     description: str | None = None

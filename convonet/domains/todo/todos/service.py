@@ -41,7 +41,7 @@ class TodoService:
         team_id: str | None = None,
         assignee_id: str | None = None,
     ) -> Todo:
-        """Add a todo to the caller's own list or to a team's, for somebody in the team if one is named."""
+        """Add a todo to the caller's own list or to a team's, and assign it if an assignee is named."""
         now = self._clock()
         row = TodoRow(
             id=uuid.uuid4(),

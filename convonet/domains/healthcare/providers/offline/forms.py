@@ -43,7 +43,7 @@ def about_doctor(tool: str) -> Callable[[Work], Move]:
         doctors: list[dict[str, Any]] = json.loads(work.focus.get("doctors", "[]"))
         none = Ask("npi", _WHICH_DOCTOR)
         if name := work.values.get("name"):
-            # a doctor who was not found is none of those who were
+            # a named doctor who was not found is not one of those found before
             meant = _named(name, doctors)
             return UseTools((Call(tool, {"npi": meant["npi"]}),)) if meant else none
         one = chosen_row(work, "doctor", doctors, "npi", [doctor["name"] for doctor in doctors], none)

@@ -42,7 +42,7 @@ _WHICH = "Which figure shall I note? Say, for example: my income is nine thousan
 
 
 def update_with(values: Values) -> UseTools:
-    """Note the figures among the values."""
+    """Make the tool call that notes the figures among the values."""
     return UseTools((Call(UPDATE, _given(values)),))
 
 
@@ -133,7 +133,7 @@ def show_status(work: Work) -> Move:
         return told_or_offered(status)
     application = status.data["application"]
     if application["missing_figures"] and is_open(status):
-        # it ends with what is needed next, so the answer may be that
+        # it ends with the figure that is needed next, so the caller may answer with it
         return Ask(application["missing_figures"][0], status.text, values={}, form="figures")
     return Tell(status.text, {"application": application["application_id"]})
 

@@ -88,7 +88,7 @@ def payment() -> Slot:
 
 
 def lender() -> Slot:
-    """Who is owed, by name."""
+    """The creditor's name."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _LENDER.search(in_digits(text))

@@ -41,7 +41,7 @@ def _assessed(work: Work, tool: str) -> Move:
     found, noted = outcome_of(work, tool), outcome_of(work, UPDATE)
     if found is not None:
         wanted = None if found.ok else _missing_figure(found)
-        # an "if" in the question is no figure to be noted; what was asked for is
+        # an "if" in the question is no figure to note; the answer to a question is
         return (
             Ask(wanted, QUESTIONS[wanted], first=found.text, values={"asked": "yes"})
             if wanted
@@ -75,7 +75,7 @@ def estimate_payment(work: Work) -> Move:
         return Tell(text, {"estimate": "payment", **_only(values, _LOAN_ARGUMENTS)})
     if "loan" in values:
         return UseTools((_call(PAYMENT_TOOL, values, _LOAN_ARGUMENTS),))
-    # whoever says no amount may mean the loan that they have applied for
+    # a caller who names no amount may mean the loan that they applied for
     if status is None:
         return UseTools((Call(STATUS, {}),))
     return Ask("loan", "For what loan amount?")
@@ -107,7 +107,7 @@ def _stands_on(own: Mapping[str, str], said: Values) -> str:
 
 
 def estimate_again(work: Work) -> Move:
-    """The last estimate once more, with another figure."""
+    """Repeat the last estimate with another figure."""
     kind = work.focus.get("estimate")
     arguments, tool = (_AFFORD_ARGUMENTS, AFFORD_TOOL) if kind == "afford" else (_LOAN_ARGUMENTS, PAYMENT_TOOL)
     said = dict(work.values)

@@ -58,7 +58,7 @@ _PREPOSITION = re.compile(r"^(?:due |on |by |before |until |till |for |starting 
 
 
 def listing_of(sentence: str, now: datetime) -> Listing | None:
-    """The sentence as a question about the whole list, or a part of it by date, state or priority."""
+    """Read the sentence as a question about the whole list, or a part of it by date, state or priority."""
     core, due = due_at_end(sentence, now)
     if not _CORE.fullmatch(core) and not (due and _ABOUT_A_DAY.fullmatch(core)):
         core, due = sentence, None
