@@ -68,25 +68,25 @@ class CrmService:
             # the same person was added twice at once, or another caller has just been bound: it is visible now
             return await self._onboard(owner, person, phone)
 
-    async def book(self, owner: Owner, patient_id: str, wish: NewAppointment) -> Appointment:
+    async def book(self, owner: Owner, patient_id: str, new: NewAppointment) -> Appointment:
         """Add an appointment."""
         if known := await self._remembered(owner, Appointment):
             return known
-        start = appointment_start(wish.date_start, owner.zone, datetime.now(UTC))
+        start = appointment_start(new.date_start, owner.zone, datetime.now(UTC))
         await self._require_patient(owner, patient_id)
-        if wish.case_id is not None and not await self._crm.has_case(patient_id, wish.case_id):
+        if new.case_id is not None and not await self._crm.has_case(patient_id, new.case_id):
             raise CaseNotFound
         meeting = Meeting(
-            record_id(owner, "meeting"), patient_id, wish.appointment_type, start, wish.duration_minutes, wish.case_id
+            record_id(owner, "meeting"), patient_id, new.appointment_type, start, new.duration_minutes, new.case_id
         )
         await self._for_patient(self._crm.add_meeting(meeting))
         booked = Appointment(
             meeting_id=meeting.id,
             patient_id=patient_id,
-            case_id=wish.case_id,
-            appointment_type=wish.appointment_type,
+            case_id=new.case_id,
+            appointment_type=new.appointment_type,
             date_start=start.isoformat(),
-            duration_minutes=wish.duration_minutes,
+            duration_minutes=new.duration_minutes,
         )
         return await self._remember(owner, booked)
 

@@ -83,8 +83,8 @@ def server(database: Database, settings: Settings) -> DomainServer:
     ) -> CallToolResult:
         """Book an appointment for one of the caller's patients, in the practice's CRM. Confirm day and time first."""
 
-        wish = NewAppointment(appointment_type, date_start, duration, case_id)
-        booked = await service.book(owner_of(context), patient_id, wish)
+        new = NewAppointment(appointment_type, date_start, duration, case_id)
+        booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
         return told(
             f"I booked the {booked.appointment_type} appointment for {when}, {booked.duration_minutes} minutes.",

@@ -26,7 +26,7 @@ def spoken_party(size: int) -> str:
     return "one person" if size == 1 else f"{size} people"
 
 
-MOST_SPOKEN = 4
+MAX_SPOKEN = 4
 """Times or reservations that a caller can follow in one breath."""
 
 
@@ -45,7 +45,7 @@ def list_of(found: Sequence[Reservation]) -> str:
     """Name the coming reservations, the next one first."""
     if len(found) == 1:
         return f"You have a reservation: {about(found[0])}"
-    named = [_party(one) for one in found[:MOST_SPOKEN]]
+    named = [_party(one) for one in found[:MAX_SPOKEN]]
     rest = f", and {len(found) - len(named)} more" if len(found) > len(named) else ""
     return f"You have {len(found)} reservations: {spoken_list(named)}{rest}."
 
@@ -84,12 +84,12 @@ def availability(day: Availability) -> str:
     free = [slot for slot in day.slots if slot.available]
     if not free:
         return f"On {named} there is no free table for {spoken_party(day.party_size)}."
-    if len(free) <= MOST_SPOKEN:
+    if len(free) <= MAX_SPOKEN:
         return f"On {named} you can come at {spoken_list([spoken_clock(slot.starts_at) for slot in free])}."
     full = [spoken_clock(slot.starts_at) for slot in day.slots if not slot.available]
     first, last = spoken_clock(free[0].starts_at), spoken_clock(free[-1].starts_at)
-    except_for = f", except at {spoken_list(full[:MOST_SPOKEN])}" if full and len(full) <= MOST_SPOKEN else ""
-    sometimes = "at some times " if len(full) > MOST_SPOKEN else ""
+    except_for = f", except at {spoken_list(full[:MAX_SPOKEN])}" if full and len(full) <= MAX_SPOKEN else ""
+    sometimes = "at some times " if len(full) > MAX_SPOKEN else ""
     return f"On {named} there are tables {sometimes}from {first} to {last}{except_for}."
 
 

@@ -28,7 +28,7 @@ from convonet.domains.healthcare.models import (
 )
 from convonet.domains.healthcare.plan_year import PlanYear
 
-MOST_AUTHORIZATIONS = 50
+MAX_AUTHORIZATIONS = 50
 """A member has a handful; the bound is for the rare one who has not."""
 
 
@@ -135,7 +135,7 @@ class MemberRepository:
         elif status is not None:
             query = query.where(AuthorizationRow.status == status, ~run_out)
         query = query.order_by(AuthorizationRow.requested_date.desc(), AuthorizationRow.auth_number.desc())
-        return (await self._session.scalars(query.limit(MOST_AUTHORIZATIONS))).all()
+        return (await self._session.scalars(query.limit(MAX_AUTHORIZATIONS))).all()
 
     async def authorization(self, reference: str) -> AuthorizationRow:
         """An authorization by number or id. Raises `NotFound` also for another member's."""

@@ -112,8 +112,8 @@ def open_case(work: Work) -> Move:
         return patient
     symptoms, priority = work.values["symptoms"], Priority(work.values["priority"])
     if opened := work.data("log_clinical_intake"):
-        deed = f"Opened a case, {PRIORITIES[priority]}: {symptoms}."
-        return Tell(work.outcomes[-1].text, talking_of(work, patient, deed, case=opened["case_id"]))
+        done = f"Opened a case, {PRIORITIES[priority]}: {symptoms}."
+        return Tell(work.outcomes[-1].text, talking_of(work, patient, done, case=opened["case_id"]))
     if not work.agreed:
         words = f"A case for {patient.name}, {PRIORITIES[priority]}: {symptoms}. Shall I open it?"
         return Sure(words, {"patient": patient.id}, focus=talking_of(work, patient))
@@ -166,8 +166,8 @@ def book(work: Work) -> Move:
     values = work.values
     if booked := work.data("book_appointment"):
         when = spoken_moment(datetime.fromisoformat(booked["appointment"]["date_start"]))
-        deed = f"Booked a {_kind(values)} appointment for {when}."
-        return Tell(work.outcomes[-1].text, talking_of(work, patient, deed, booked=f"{_start(values)} {_kind(values)}"))
+        done = f"Booked a {_kind(values)} appointment for {when}."
+        return Tell(work.outcomes[-1].text, talking_of(work, patient, done, booked=f"{_start(values)} {_kind(values)}"))
     if wrong := _impossible(values, work.now):
         return Ask("time", wrong, focus=talking_of(work, patient))
     if not work.agreed:

@@ -13,7 +13,7 @@ from convonet.domains.speech import spoken_list
 from convonet.language.phones import NOT_A_NUMBER
 
 WHICH = "Which patient? Please tell me their phone number."
-_MOST_REMEMBERED = 12
+_MAX_REMEMBERED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +108,4 @@ def talking_of(work: Work, patient: KnownPatient, done: str = "", **more: str) -
 
 
 def _written(people: list[KnownPatient]) -> str:
-    return json.dumps([asdict(patient) for patient in people[-_MOST_REMEMBERED:]])
+    return json.dumps([asdict(patient) for patient in people[-_MAX_REMEMBERED:]])

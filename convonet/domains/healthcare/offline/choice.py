@@ -8,7 +8,7 @@ from typing import Any
 from convonet.agents.forms.form import Ask, Move, Option, Work
 from convonet.domains.speech import spoken_list
 
-MOST_OPTIONS = 4
+MAX_OPTIONS = 4
 PLACES = ("first", "second", "third", "fourth")
 Row = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Seq
         return none
     if len(meant) == 1 or "newest" in work.values:
         return meant[0]
-    options = tuple(Option(label, str(row[key])) for label, row in list(zip(labels, rows, strict=True))[:MOST_OPTIONS])
+    options = tuple(Option(label, str(row[key])) for label, row in list(zip(labels, rows, strict=True))[:MAX_OPTIONS])
     names = spoken_list([option.label for option in options]).replace(" and ", " or ")
     return Ask(slot, f"Which one: {names}?", options)
 

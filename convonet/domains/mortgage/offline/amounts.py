@@ -47,7 +47,7 @@ _TIMES_A_YEAR = (
 )
 _MONTHLY = re.compile(r"\bmonth(?:ly)?\b")
 
-MOST_A_MONTH = 25_000
+MAX_A_MONTH = 25_000
 """A higher income is rather a year's: it counts as a month's only with the word "month"."""
 
 
@@ -80,7 +80,7 @@ def a_month(value: Decimal, said: str) -> Decimal | None:
     times = next((times for pattern, times in _TIMES_A_YEAR if pattern.search(said)), None)
     if times is not None:
         return (value * times / 12).quantize(CENT, ROUND_HALF_EVEN)
-    return value if value <= MOST_A_MONTH or _MONTHLY.search(said) else None
+    return value if value <= MAX_A_MONTH or _MONTHLY.search(said) else None
 
 
 def plain(value: Decimal) -> str:

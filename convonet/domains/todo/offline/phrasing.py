@@ -9,7 +9,7 @@ from convonet.domains.todo.speech import spoken_due
 from convonet.domains.todo.todos.schemas import Todo
 from convonet.language.spoken import enumerated
 
-MOST_SPOKEN = 5
+MAX_SPOKEN = 5
 """Titles that a caller can follow in one breath."""
 
 NOT_UNDERSTOOD = (
@@ -22,7 +22,7 @@ ASK_TITLE = "What should I add to your list?"
 ASK_WHICH = "Which one do you mean?"
 NOTHING_MORE = "That's all on your list."
 
-_DEEDS = {
+_ACTIONS = {
     "complete": "mark as done",
     "reopen": "open again",
     "delete": "delete",
@@ -57,7 +57,7 @@ def ask_sure(titles: Sequence[str]) -> str:
 
 def ask_which(titles: Sequence[str]) -> str:
     """Ask which of several is meant."""
-    return f"Which one do you mean: {enumerated(list(titles[:MOST_SPOKEN]), 'or')}?"
+    return f"Which one do you mean: {enumerated(list(titles[:MAX_SPOKEN]), 'or')}?"
 
 
 def ask_mean(title: str) -> str:
@@ -74,7 +74,7 @@ def not_found(change: Change) -> str:
         return "There aren't that many things on your list."
     if target.all_of == "done":
         return "There is nothing finished on your list."
-    return f"There is nothing on your list to {_DEEDS[change.action]}."
+    return f"There is nothing on your list to {_ACTIONS[change.action]}."
 
 
 def done(change: Change, titles: Sequence[str]) -> str:
@@ -129,7 +129,7 @@ def _preposition(period: str) -> str:
 
 
 def _some(titles: Sequence[str]) -> str:
-    rest = len(titles) - MOST_SPOKEN
+    rest = len(titles) - MAX_SPOKEN
     if rest <= 0:
         return enumerated(list(titles))
-    return f"{', '.join(titles[:MOST_SPOKEN])}, and {rest} more"
+    return f"{', '.join(titles[:MAX_SPOKEN])}, and {rest} more"

@@ -124,13 +124,13 @@ class _TodoTurn:
             return self._look({"completed": listing.state == "done"})
         todos = [todo for todo in self._looked_up() if belongs(todo, listing)]
         found = tuple(named(todos))
-        heard = 0 if listing.only_count else 1 if listing.only_next else min(len(found), phrasing.MOST_SPOKEN)
+        heard = 0 if listing.only_count else 1 if listing.only_next else min(len(found), phrasing.MAX_SPOKEN)
         last = found[0] if len(found) == 1 or (found and listing.only_next) else self._focus.last
         return self._say(phrasing.listed(listing, todos), Focus(last=last, listed=found, heard=heard))
 
     def _read_on(self) -> Step:
         rest = [todo.title for todo in self._focus.listed[self._focus.heard :]]
-        heard = self._focus.heard + min(len(rest), phrasing.MOST_SPOKEN)
+        heard = self._focus.heard + min(len(rest), phrasing.MAX_SPOKEN)
         text = phrasing.rest_of(rest) if rest else phrasing.NOTHING_MORE
         return self._say(text, self._focus.model_copy(update={"heard": heard}))
 
