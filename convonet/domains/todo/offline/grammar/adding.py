@@ -6,8 +6,8 @@ import re
 from datetime import datetime
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
 from convonet.domains.todo.offline.intents import Create, Fields, Intent
-from convonet.domains.todo.offline.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
 from convonet.language.when import due_at_start
 
 MAX_TASK_WORDS = 12

@@ -6,8 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import ITEMS, LEVEL, LIST, priority_of, target_of
 from convonet.domains.todo.offline.intents import Change, Intent, Listing, More
-from convonet.domains.todo.offline.words import ITEMS, LEVEL, LIST, priority_of, target_of
 from convonet.language.when import due_at_end
 
 _STATE = (

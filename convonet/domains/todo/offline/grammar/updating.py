@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import PRIORITY, priority_of, target_of
 from convonet.domains.todo.offline.intents import Change, Fields, Intent
-from convonet.domains.todo.offline.words import PRIORITY, priority_of, target_of
 from convonet.language.when import due_at_end, due_of
 
 Wanted = Literal["title", "due", "priority", "anything"]

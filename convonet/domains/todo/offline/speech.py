@@ -17,7 +17,7 @@ NOT_UNDERSTOOD = (
     "or mark buy milk as done."
 )
 LEFT = "Okay, I left it as it is."
-NOT_ADDED = "Okay, I won't add anything."
+
 ASK_TITLE = "What should I add to your list?"
 ASK_WHICH = "Which one do you mean?"
 NOTHING_MORE = "That's all on your list."
