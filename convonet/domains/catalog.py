@@ -1,4 +1,4 @@
-"""docs/domains.md: what every domain can do, from the tools themselves."""
+"""The page docs/domains.md, made from the tools of all domains for `convonet domains`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,30 @@ from convonet.mcp.server import DomainServer
 HEAD = """# Domains
 
 Each domain is a folder in `convonet/domains/` and an MCP server at `/mcp/<domain>` (streamable HTTP). Any MCP client
-can use it with a caller token as its bearer token (`convonet token`); for whom a call acts is in the token and nowhere
-else.
+can use it with a caller token as its bearer token (`convonet token`). A tool acts for the caller in the token and for
+nobody else.
+
+All domains have the same files. A larger one has them again in a folder for each feature:
+
+| file | content |
+| --- | --- |
+| `agent.py` | what the agent knows of the domain: prompt, labels of its tools, offline skill |
+| `tools.py` | the MCP tools |
+| `service.py` | the rules; a call is one transaction |
+| `repository.py`, `models.py` | the SQL and the tables |
+| `schemas.py`, `enums.py` | data as tools and HTTP show and take it, closed sets and status changes |
+| `errors.py`, `speech.py` | refusals, and answers as they are said aloud |
+| `examples.txt` | sentences that callers say, by form |
+| `seed.py` | demo data |
+| `http.py` | an HTTP API, if there is one |
+| `offline/` | `forms.py`, `actions.py` and `slots.py` of the offline model |
+
 This page is generated from the tools (`convonet domains`). A `?` marks an argument that may be left out.
 """
 
 
-async def catalogue_page(servers: Mapping[str, DomainServer]) -> str:
-    """The page, as Markdown."""
+async def catalog_page(servers: Mapping[str, DomainServer]) -> str:
+    """Render the page as Markdown."""
     parts = [HEAD]
     for name, server in servers.items():
         rows = [_row(tool) for tool in await server.list_tools()]
