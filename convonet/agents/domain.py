@@ -31,26 +31,26 @@ class Domain:
     """What a person reads while a tool works."""
     skill: Skill
     """The rules of the offline model."""
-    lines: Mapping[str, tuple[str, ...]]
-    """What callers say, by what they want: the router learns the domain from it, and the skill gets the name."""
+    examples_by_form: Mapping[str, tuple[str, ...]]
+    """Sentences that callers say, by form: the router's classifier learns from them, and the skill gets the form."""
 
     def label(self, tool: str) -> str:
         """What a person reads while `tool` works."""
         return self.labels.get(tool, tool.replace("_", " ").capitalize())
 
 
-def lines_of(package: str) -> Mapping[str, tuple[str, ...]]:
-    """The example lines in the package's file `lines.txt`."""
-    return read_lines(resources.files(package).joinpath("lines.txt").read_text("utf-8"))
+def examples_of(package: str) -> Mapping[str, tuple[str, ...]]:
+    """Read the example sentences in the package's `examples.txt`, by form."""
+    return read_examples(resources.files(package).joinpath("examples.txt").read_text("utf-8"))
 
 
-def read_lines(text: str) -> Mapping[str, tuple[str, ...]]:
-    """Lines under headings such as "[book]"; "#" begins a comment."""
-    lines: dict[str, list[str]] = {}
+def read_examples(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Read sentences under headings such as "[book]"; "#" begins a comment."""
+    examples: dict[str, list[str]] = {}
     heading = ""
     for line in text.splitlines():
         if found := _HEADING.fullmatch(line):
             heading = found[1]
         elif line and not line.startswith("#"):
-            lines.setdefault(heading, []).append(line)
-    return {name: tuple(examples) for name, examples in lines.items()}
+            examples.setdefault(heading, []).append(line)
+    return {name: tuple(sentences) for name, sentences in examples.items()}

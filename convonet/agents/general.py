@@ -37,5 +37,5 @@ def general_domain(domains: Sequence[Domain]) -> Domain:
         examples=(),
         labels={},
         skill=_Lost(domains),
-        lines={},
+        examples_by_form={},
     )

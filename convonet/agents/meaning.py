@@ -30,7 +30,7 @@ LAYERS, HEADS = 6, 12
 NORM_EPSILON = 1e-12
 MOST_TOKENS = 128
 
-KNOWN = "lines.npz"
+KNOWN = "examples.npz"
 """Vectors of the example lines, made by `convonet lines`, so that a process need not compute them when it starts."""
 
 Vectors = NDArray[np.float32]

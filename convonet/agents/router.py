@@ -24,7 +24,7 @@ from convonet.agents.base import CallBackWish, TurnRequest
 from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
-from convonet.agents.domain import Domain, read_lines
+from convonet.agents.domain import Domain, read_examples
 from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
@@ -296,9 +296,9 @@ def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:
 
 def example_lines(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
     """What the classifier learns from, by label: "hanok.book", "small_talk"."""
-    lines = dict(read_lines(resources.files("convonet.agents").joinpath("lines.txt").read_text("utf-8")))
+    lines = dict(read_examples(resources.files("convonet.agents").joinpath("examples.txt").read_text("utf-8")))
     for domain in domains:
-        lines |= {f"{domain.name}.{form}": examples for form, examples in domain.lines.items()}
+        lines |= {f"{domain.name}.{form}": examples for form, examples in domain.examples_by_form.items()}
     return lines
 
 

@@ -48,11 +48,11 @@ class Tools:
         tools_replica().database_watch.check()
 
     async def ready(self) -> bool:
-        """Whether calls are answered: a replica is there only when its servers are."""
+        """True as soon as calls are answered: a replica is there only when its servers are."""
         return True
 
     async def listens_at(self) -> Address:
-        """Where this replica answers the agents."""
+        """The address at which this replica answers the agents."""
         from deployments.tools.server import tools_replica
 
         return tools_replica().address

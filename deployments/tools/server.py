@@ -1,4 +1,4 @@
-"""What a replica of the tools is made of: all domains' MCP servers over one database, on its own port and over HTTP."""
+"""The parts of a tools replica: all domains' MCP servers over one database, on its own port and over HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ToolsReplica:
     """All of one process."""
 
     address: Address
-    """Where the agents are answered, once the HTTP application has started."""
+    """The address for the agents, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings.database_url)

@@ -12,9 +12,9 @@ from sqlalchemy import delete
 from convonet.domains.hanok.booking import MAX_AHEAD
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http import router
-from convonet.domains.hanok.http_models import MAX_LINES
+from convonet.domains.hanok.http_schemas import MAX_LINES
+from convonet.domains.hanok.rate_limits import BOOKINGS, MISSES, AddressLimits
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.visits import BOOKINGS, MISSES, Visits
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.staff.http import StaffLogin
@@ -52,7 +52,7 @@ def app(database, settings, clock):
     add_refusal_handlers(app)
     app.include_router(login.router())
     reservations = Reservations(database, House.of(settings))
-    app.include_router(router(reservations, login.require_staff, Visits(60, clock)))
+    app.include_router(router(reservations, login.require_staff, AddressLimits(60, clock)))
     return app
 
 

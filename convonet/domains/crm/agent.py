@@ -1,10 +1,8 @@
 """The practice's CRM as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.crm.offline.people import FIND, REGISTER
-from convonet.domains.crm.offline.records import CASE, NOTE, SUMMARY
-from convonet.domains.crm.offline.visits import BOOK, MOVE
+from convonet.domains.crm.offline.forms import BOOK, CASE, FIND, MOVE, NOTE, REGISTER, SUMMARY
 
 DOMAIN = Domain(
     name="crm",
@@ -35,5 +33,5 @@ DOMAIN = Domain(
             "open a case, or save a note."
         ),
     ),
-    lines=lines_of("convonet.domains.crm"),
+    examples_by_form=examples_of("convonet.domains.crm"),
 )

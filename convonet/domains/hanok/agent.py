@@ -1,10 +1,19 @@
 """The restaurant as the agent sees it: found by its file name, see `convonet.agents.domain`."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.hanok.offline.booking import BOOK
-from convonet.domains.hanok.offline.changing import CANCEL, CHANGE, CONFIRM
-from convonet.domains.hanok.offline.looking import AVAILABILITY, BY_CODE, HOURS, MENU, MINE, OWN_CODE
+from convonet.domains.hanok.offline.forms import (
+    AVAILABILITY,
+    BOOK,
+    BY_CODE,
+    CANCEL,
+    CHANGE,
+    CONFIRM,
+    HOURS,
+    MENU,
+    MINE,
+    OWN_CODE,
+)
 
 DOMAIN = Domain(
     name="hanok",
@@ -39,5 +48,5 @@ DOMAIN = Domain(
         ),
         lost="About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu.",
     ),
-    lines=lines_of("convonet.domains.hanok"),
+    examples_by_form=examples_of("convonet.domains.hanok"),
 )
