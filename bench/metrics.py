@@ -7,11 +7,11 @@ import time
 
 import ray
 
-from actors.metrics import RaySink
 from convonet.metrics import definitions, tools
 from convonet.metrics.recorder import Recorder
 from convonet.records import turn_metrics as turns
 from convonet.records.record import TurnMetadata, TurnRecord
+from deployments.ray_metrics import RaySink
 
 TURNS = 20_000
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.metrics import RaySink
 from convonet.metrics import definitions as d
 from convonet.metrics.recorder import metrics
 from convonet.metrics.watch import Watch
 from convonet.records import turn_metrics as turns
 from convonet.settings import Settings, get_settings
+from deployments.ray_metrics import RaySink
 
 OWN_MODEL, OWN_SPEECH = "offline", "local"
 

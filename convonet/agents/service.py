@@ -80,7 +80,7 @@ class AgentService:
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """Turns at work now and so far, tool calls and models' failures so far."""
         return {**asdict(self._around.counters), "model_failures": sum(model.failures for model in self.models())}
 

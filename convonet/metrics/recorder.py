@@ -1,7 +1,7 @@
 """The recorder of a process, through which all code updates metrics, as it logs through a logger.
 
-Until a process sets a sink (`actors.metrics` has Ray's) it discards everything, so that code and tests need not care.
-It also adds up the counters, for reports of a process's own counts.
+Until a process sets a sink (`deployments.ray_metrics` has Ray's) it discards everything, so that code and tests need
+not care. It also adds up the counters, for reports of a process's own counts.
 """
 
 from __future__ import annotations

@@ -72,6 +72,11 @@ class ReportServer:
         host, port = self._server.sockets[0].getsockname()[:2]
         return ReportAddress(host, port, self._key)
 
+    def check_listening(self) -> None:
+        """Raise `RuntimeError` when nobody can connect any more."""
+        if self._server is None or not self._server.is_serving():
+            raise RuntimeError("the port for reports is closed")
+
     async def stop(self) -> None:
         """Close everything, after what is being taken: who reports looks for another monitor."""
         self._stops = True

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.metrics.definitions import RECORDS_LOST
 from convonet.metrics.recorder import metrics
@@ -53,7 +53,7 @@ class RecordQueue:
         self._is_gathering = False
         self._closing = self._closed = False
         self._waiting: dict[str, TurnRecord] = {}
-        self._writing: asyncio.Task[None] | None = None
+        self._writing = BackgroundTasks()
         self.store_is_down = False
         """Whether the last write failed."""
 
@@ -74,9 +74,8 @@ class RecordQueue:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
             self._drop(oldest, "too many wait")
-        if self._writing is None or self._writing.done():
-            # in a context of its own: its log entries must not have the ids of this turn
-            self._writing = asyncio.create_task(self._write_all(), context=contextvars.Context())
+        if not self._writing:
+            self._writing.spawn(self._write_all(), own_context=True)
 
     def flush(self) -> bool:
         """Write the records that are being gathered now; returns whether there are any."""
@@ -88,10 +87,9 @@ class RecordQueue:
         """Write what is waiting, within `CLOSE_TIMEOUT_S`."""
         self._closing = True
         self._write_now.set()
-        if self._writing is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await self._writing
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._writing.wait_all()
         self._closed = True
         for request_id in self._waiting:
             self._drop(request_id, "the process ends")

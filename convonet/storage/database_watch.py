@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import time
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
-from convonet.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
@@ -18,16 +17,22 @@ SILENT_AFTER_S = 20.0
 """An unreachable database fails within fifteen seconds: ten for a statement, then five for a new connection."""
 
 
+class Pingable(Protocol):
+    """A database, or a file of one."""
+
+    async def ping(self) -> None: ...
+
+
 class DatabaseWatch:
     """Pings the database in the background, whenever `check` is called. `close` it at the end."""
 
-    def __init__(self, database: Database, *, silent_after_s: float = SILENT_AFTER_S) -> None:
+    def __init__(self, database: Pingable, *, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._database = database
         self._silent_after_s = silent_after_s
         self._unanswered_since: float | None = None
         """Time of the first ping since the last answer. The time of the answer itself would mislead: without Serve's
         controller nobody calls `check`."""
-        self._ping: asyncio.Task[None] | None = None
+        self._pings = BackgroundTasks()
 
     def check(self) -> None:
         """Ping again. Raises `StorageError` when the pings have had no answer for too long.
@@ -36,20 +41,17 @@ class DatabaseWatch:
         """
         if self._unanswered_since is None:
             self._unanswered_since = time.monotonic()
-        if self._ping is None or self._ping.done():
-            # in a context of its own: Serve cancels what a cancelled call has started
-            self._ping = asyncio.create_task(self._ping_once(), context=contextvars.Context())
+        if not self._pings:
+            self._pings.spawn(self._ping(), own_context=True)
         silent_for = time.monotonic() - self._unanswered_since
         if silent_for > self._silent_after_s:
             raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
 
     async def close(self) -> None:
         """Stop pinging."""
-        if self._ping is not None:
-            self._ping.cancel()
-            await asyncio.gather(self._ping, return_exceptions=True)
+        await self._pings.cancel_and_wait()
 
-    async def _ping_once(self) -> None:
+    async def _ping(self) -> None:
         try:
             await self._database.ping()
         except StorageError as error:

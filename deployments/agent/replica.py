@@ -9,7 +9,6 @@ from functools import cache
 import ray
 from fastapi import FastAPI
 
-from actors.replicas import remote_tools
 from actors.turn_records import TurnRecords
 from convonet.agent_api.application import AgentApi, application
 from convonet.agent_api.callers import Callers
@@ -28,6 +27,7 @@ from convonet.storage.database import Database
 from convonet.web.service_token import ServiceToken
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import begin_agent_counters, measure
+from deployments.replicas import remote_tools
 from deployments.reporting import reporting
 
 
@@ -39,9 +39,9 @@ class AgentReplica:
 
     def __init__(self, settings: Settings) -> None:
         self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
-        self._port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
+        self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.database_url)
-        self._reporter = reporting("agent", self._figures)
+        self._reporter = reporting("agent", self._gauges)
         self._records = TurnRecords(settings, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
@@ -54,14 +54,14 @@ class AgentReplica:
         token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
 
-    def _figures(self) -> dict[str, float]:
-        return {**self.agent.figures(), **self._records.figures()}
+    def _gauges(self) -> dict[str, float]:
+        return {**self.agent.gauges(), **self._records.gauges()}
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncGenerator[None, None]:
-        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         yield
-        await self._port.stop()
+        await self.port.stop()
         await self.agent.close()
         await self._records.close()
         await self._reporter.close()

@@ -28,7 +28,7 @@ async def until(messages, wanted):
 async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         viewer = Viewer()
         async with reporting(reporter), aclosing(port.host.follow(viewer, "Sue")) as messages:
             first = await anext(messages)
@@ -51,7 +51,7 @@ async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_
 async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
     world, port = World(), OneProcess()
     async with world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         async with reporting(reporter):
             async with monitor(tmp_path) as port.host:
                 viewer = Viewer()
