@@ -39,7 +39,7 @@ class TurnRecords:
         """Whether the last attempt to keep some has failed."""
         return self._kept.store_is_down
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How many are not kept for good yet."""
         return {"records_waiting": len(self)}
 

@@ -23,7 +23,7 @@ from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import ConvonetError, DomainError, SettingsError
 from convonet.core.ids import TurnId, UserId
 from convonet.demo import seed_demo
-from convonet.domains.catalogue import catalogue_page
+from convonet.domains.catalog import catalog_page
 from convonet.domains.discovery import all_domains, all_servers
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
@@ -258,7 +258,7 @@ def domains_page() -> str:
     """All tools of all domains, as Markdown."""
     settings = Settings()
     # nothing is asked of the database: the tools only have to be there
-    return asyncio.run(catalogue_page(all_servers(Database(settings.database_url), settings)))
+    return asyncio.run(catalog_page(all_servers(Database(settings.database_url), settings)))
 
 
 @model_app.command("choose")

@@ -226,7 +226,7 @@ async def _use_tool(turn: TurnContext, domain: Domain, call: ToolCall) -> ToolMe
             tool_span.status = "success" if result.ok else "failed"
             tool_span.words(result=result.text)
         spent_s = time.perf_counter() - began
-        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=spent_s)
+        tool_metrics.count_call(domain.name, call.name, ok=result.ok, spent_s=spent_s)
         turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, round(1000 * spent_s, 2)))
     return ToolMessage(call.id, call.name, result.ok, result.text, result.data)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError
 from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
 from convonet.rpc.wire import MAX_MESSAGE_BYTES, Address
@@ -80,13 +80,11 @@ class ReplicaPool:
         self._discovery_fails = False
         self._refresh = asyncio.Event()
         self._arrival = asyncio.Event()
-        self._discovery: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._discovery is not None:
-            self._discovery.cancel()
-            await asyncio.gather(self._discovery, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         replicas = tuple(self._replicas.values())
         for replica in replicas:
             replica.close()
@@ -138,10 +136,9 @@ class ReplicaPool:
 
     def start_discovery(self) -> None:
         """Discover replicas from now on until `close`; does nothing the second time."""
-        if self._discovery is None:
+        if not self._tasks:
             self._empty_since = self._missing_since = asyncio.get_running_loop().time()
-            # not in the context of the call that comes first: Serve cancels what a cancelled call has started
-            self._discovery = asyncio.create_task(self._discover_forever(), context=contextvars.Context())
+            self._tasks.spawn(self._discover_forever(), own_context=True)
 
     async def _discover_forever(self) -> None:
         delay = self._delays.retry_s

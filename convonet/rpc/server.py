@@ -82,6 +82,11 @@ class RpcServer:
         host, port = self._listening.sockets[0].getsockname()[:2]
         return Address(host, port, self._key)
 
+    def check_listening(self) -> None:
+        """Raise `RuntimeError` when nobody can connect any more."""
+        if self._listening is None or not self._listening.is_serving():
+            raise RuntimeError("the replica's own port is closed")
+
     async def stop(self) -> None:
         """Finish running requests and close all connections."""
         if self._listening is not None:

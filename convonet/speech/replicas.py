@@ -1,6 +1,6 @@
-"""The replicas of local speech, as the processes that hold callers ask them.
+"""Client of the Speech deployment, used by the voice replicas.
 
-When one dies or is silent, another one is asked: to recognize and to speak twice does nothing twice.
+When a replica dies or is silent, the request goes to another one: recognition and synthesis have no side effects.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from convonet.tracing.propagation import outgoing_trace
 
 
 class SpeechReplicas:
-    """`SpeechToText` and `TextToSpeech` on the Speech deployment. `close` it at the end."""
+    """`SpeechToText` and `TextToSpeech` by the Speech deployment. Call `close` at the end."""
 
     name = "local"
 
@@ -48,19 +48,19 @@ class SpeechReplicas:
             return to_spoken(await self._ask(SYNTHESIZE, {"text": text, "language": language}))
 
     def begin_answer(self, *, language: Language) -> SentenceAnswer:
-        """See `TextToSpeech.begin_answer`. There is one voice, and it speaks English."""
-        return SentenceAnswer(self._say, self.name)
+        """See `TextToSpeech.begin_answer`. The language is ignored: the one voice speaks English."""
+        return SentenceAnswer(self._synthesize_sentence, self.name)
 
     def start(self) -> None:
-        """Open the connections that the first utterance would wait for."""
+        """Open the connections, so that the first utterance does not wait for them."""
         self.pool.start_discovery()
 
     async def close(self) -> None:
         """Close all connections."""
         await self.pool.close()
 
-    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """One sentence in one piece: it takes 20 ms."""
+    async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        """Synthesize one sentence in one piece, which takes 20 ms."""
         with _counted("speaking"):
             pcm = to_sound(await self._ask(SOUND, {"text": sentence}))
         yield pcm

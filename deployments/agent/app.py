@@ -9,6 +9,7 @@ from ray.serve import Application, Deployment
 
 from deployments.agent.scaling import TURNS
 from deployments.garbage import leave_alone_what_is_there
+from deployments.health_checks import check_event_loop
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -43,6 +44,11 @@ class AgentRouter:
     async def listens_at(self) -> Address:
         """Return the address of this replica's own port."""
         return self._replica.address
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or sessions can't reach this replica's own port any more."""
+        await check_event_loop()
+        self._replica.port.check_listening()
 
     async def ready(self) -> bool:
         """Return whether the tools answer, after connecting to them."""

@@ -1,4 +1,4 @@
-"""What a replica of the tools is made of: all domains' MCP servers over one database, on its own port and over HTTP."""
+"""The parts of a tools replica: all domains' MCP servers over one database, on its own port and over HTTP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import cache
 import ray
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.domains.discovery import all_servers
 from convonet.mcp.http import http_app
 from convonet.mcp.replicas import STOP_TIMEOUT_S
@@ -35,37 +36,37 @@ class ToolsReplica:
     """All of one process."""
 
     address: Address
-    """Where the agents are answered, once the HTTP application has started."""
+    """The address for the agents, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings.database_url)
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
         requests = ToolRequests(self._servers, secret=settings.signing_secret)
-        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
+        self.port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
         self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
 
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
-        tidying = asyncio.create_task(_tidy(self._database))
-        reporter = reporting("tools", self._figures)
-        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        tasks = BackgroundTasks()
+        tasks.spawn(_tidy(self._database))
+        reporter = reporting("tools", self._gauges)
+        self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         try:
             yield
         finally:
-            await self._port.stop()
+            await self.port.stop()
             await reporter.close()
-            tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            await tasks.cancel_and_wait()
             await self.database_watch.close()
             await self._database.close()
 
-    def _figures(self) -> dict[str, float]:
-        figures: dict[str, float] = {}
+    def _gauges(self) -> dict[str, float]:
+        gauges: dict[str, float] = {}
         for domain, server in self._servers.items():
-            figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
-        return figures
+            gauges |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+        return gauges
 
 
 @cache

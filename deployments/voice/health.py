@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from actors.failures import remote_errors
-from actors.handles import handle_to
 from convonet.core.errors import ConvonetError
 from convonet.core.health import OK, Check, Health
 from convonet.rpc.pool import ReplicaPool
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.database import Database
+from deployments.handles import handle_to
 
 
 def health_of(

@@ -17,8 +17,8 @@ from convonet.core.caller import Caller
 from convonet.core.ids import TurnId, UserId, new_session_id
 from convonet.core.owner import Owner
 from convonet.domains.discovery import all_domains
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 from tests.agents.conftest import owner_of
 
 

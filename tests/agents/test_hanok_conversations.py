@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.seating import MAX_PARTY
+from convonet.domains.hanok.seating.tables import MAX_PARTY
 
 HOUSE = ZoneInfo("America/Los_Angeles")
 CALLER = ZoneInfo("America/New_York")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import Contact
-from convonet.domains.crm.phrasing import spoken_moment
+from convonet.domains.crm.backends.base import Contact
 from convonet.domains.crm.rules import appointment_start, contact_id, record_id, require_birthdate
+from convonet.domains.speech import spoken_moment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TOMORROW = (NOW + timedelta(days=1)).replace(tzinfo=None)

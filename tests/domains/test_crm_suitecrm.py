@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from convonet.core.errors import ConvonetError, CrmUnavailable, NotFound, SettingsError
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note, Priority
-from convonet.domains.crm.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
+from convonet.domains.crm.backends.base import Case, Contact, CrmName, Meeting, Note, Priority
+from convonet.domains.crm.backends.choice import configured_crm
+from convonet.domains.crm.backends.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -43,7 +43,7 @@ def ana(**changes):
 
 
 async def connected(settings, database=None):
-    return chosen_crm(database, Settings(**settings))
+    return configured_crm(database, Settings(**settings))
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "suitecrm"])

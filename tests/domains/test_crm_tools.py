@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from convonet.core.ids import DEMO_USER_ID
 from convonet.demo import seed_demo
-from convonet.domains.crm.contract import Contact
+from convonet.domains.crm.backends.base import Contact
+from convonet.domains.crm.backends.own import OwnCrm
 from convonet.domains.crm.models import CaseRow, ContactOwnerRow, ContactRow, MeetingRow, NoteRow
-from convonet.domains.crm.own import OwnCrm
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

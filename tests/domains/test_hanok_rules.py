@@ -13,19 +13,20 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from convonet.core.opening_hours import WEEKDAYS, OpeningHours
-from convonet.domains.hanok.codes import ALPHABET, code_of, new_code
+from convonet.domains.hanok.access import ByStaff
+from convonet.domains.hanok.confirmation_codes import ALPHABET, code_of, new_code
+from convonet.domains.hanok.enums import STEPS, GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.house import TABLES, House
 from convonet.domains.hanok.menu import DISHES, MENU, VIP_CENTS, OrderLine, priced, stored_items, to_store
 from convonet.domains.hanok.models import ReservationRow, SlotRow
-from convonet.domains.hanok.order_text import order_of
-from convonet.domains.hanok.phone import normalized, same, spellings
-from convonet.domains.hanok.phrasing import ordinal, spoken_money
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
-from convonet.domains.hanok.requests import Amendment, Booking, ByStaff
-from convonet.domains.hanok.seating import MAX_TABLES, SLOT, chosen_tables, free_throughout, slot_of, slots_of
+from convonet.domains.hanok.phones import normalized, same, spellings
+from convonet.domains.hanok.preorders import order_of
+from convonet.domains.hanok.schemas import Amendment, Booking, ordinal
+from convonet.domains.hanok.seating.tables import MAX_TABLES, SLOT, chosen_tables, free_throughout, slot_of, slots_of
+from convonet.domains.hanok.seating.waitlist import MAX_UNITS, has_room
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import STEPS, GuestPriority, SeatingStatus, Status
-from convonet.domains.hanok.waitlist import MAX_UNITS, has_room
+from convonet.domains.hanok.speech import spoken_money
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 

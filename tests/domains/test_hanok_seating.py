@@ -11,16 +11,17 @@ from sqlalchemy import delete, func, select
 
 from convonet.core.opening_hours import OpeningHours
 from convonet.core.owner import Owner
+from convonet.domains.hanok.access import ByCaller, ByStaff
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.inventory import Inventory, TableTaken
 from convonet.domains.hanok.menu import OrderLine
 from convonet.domains.hanok.models import ReservationRow, SlotRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
-from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByStaff
-from convonet.domains.hanok.seating import slots_of
+from convonet.domains.hanok.schemas import Amendment, Booking
+from convonet.domains.hanok.seating.inventory import Inventory, TableTaken
+from convonet.domains.hanok.seating.tables import slots_of
 from convonet.domains.hanok.seed import GUESTS, seed
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

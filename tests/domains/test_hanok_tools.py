@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from convonet.domains.hanok.menu import MENU
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phrasing import spoken_code, spoken_moment
+from convonet.domains.hanok.speech import spoken_code
+from convonet.domains.speech import spoken_moment
 from convonet.settings import Settings
 from tests.domains.conftest import ALICE, BOB
 from tests.domains.hanok_databases import database, database_url

@@ -17,7 +17,8 @@ from sqlalchemy import func, select, update
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.ids import TurnId, UserId
-from convonet.domains.healthcare.demo_member import CLAIMS
+from convonet.domains.healthcare.demo.member import CLAIMS
+from convonet.domains.healthcare.enums import ADJUDICATED, ClaimStatus
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -29,11 +30,10 @@ from convonet.domains.healthcare.models import (
     PlanRow,
     ProgramRow,
     ProviderRow,
+    midnight,
 )
 from convonet.domains.healthcare.plan_year import plan_year_on
-from convonet.domains.healthcare.repository import midnight
 from convonet.domains.healthcare.seed import seed
-from convonet.domains.healthcare.vocabulary import ADJUDICATED, ClaimStatus
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

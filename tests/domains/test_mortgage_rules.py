@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
-from convonet.domains.mortgage.assessment import affordability, payment_estimate, preapproval_of
-from convonet.domains.mortgage.figures import (
+from convonet.domains.mortgage.documents.requirements import INCOME, required
+from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED, STEPS, DebtType, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.estimates.arithmetic import (
     MAX_RATIO,
     affordable_payment,
     band_of,
@@ -20,18 +21,9 @@ from convonet.domains.mortgage.figures import (
     ratio_percent,
     schedule,
 )
-from convonet.domains.mortgage.file import FIGURES, MortgageFile
+from convonet.domains.mortgage.estimates.service import affordability, payment_estimate, preapproval_of
+from convonet.domains.mortgage.loan_file import FIGURES, LoanFile
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow, account_ending
-from convonet.domains.mortgage.requirements import INCOME, required
-from convonet.domains.mortgage.vocabulary import (
-    CHANGEABLE,
-    CLOSED,
-    STEPS,
-    DebtType,
-    DocumentStatus,
-    DocumentType,
-    Status,
-)
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 
@@ -183,16 +175,16 @@ EVERYTHING = [
 
 @given(st.one_of(st.lists(FACTS, max_size=30), st.permutations(EVERYTHING)))
 def test_whatever_becomes_known_in_whatever_order_only_legal_steps_are_taken(facts):
-    file = MortgageFile(application(), [], [])
+    file = LoanFile(application(), [], [])
     for kind, what in facts:
         if (before := file.status) not in CHANGEABLE:
             break
         if kind == "figure":
             setattr(file.row, what, 700 if what == "credit_score" else Decimal(5_000))
         elif kind == "debt":
-            file = MortgageFile(file.row, [*file.debts, debt(what)], file.documents)
+            file = LoanFile(file.row, [*file.debts, debt(what)], file.documents)
         elif kind == "document":
-            file = MortgageFile(file.row, file.debts, [*file.documents, document(what)])
+            file = LoanFile(file.row, file.debts, [*file.documents, document(what)])
         else:
             for paper in file.documents:
                 if kind == "verified" or paper.document_type == what:
@@ -229,23 +221,23 @@ def test_a_debt_named_late_asks_for_its_statement_again():
         property_value=Decimal(200_000),
     )
     kinds = ("identification", "income_paystub", "income_w2", "asset_bank_statement")
-    papers = [document(DocumentType(kind)) for kind in kinds]
-    file = MortgageFile(row, [], papers)
+    documents = [document(DocumentType(kind)) for kind in kinds]
+    file = LoanFile(row, [], documents)
     file.settle(NOW)
     assert file.status == Status.DOCUMENT_VERIFICATION
-    later = MortgageFile(row, [debt(DebtType.AUTO_LOAN)], papers)
+    later = LoanFile(row, [debt(DebtType.AUTO_LOAN)], documents)
     later.settle(NOW)
     assert (later.status, later.missing_documents) == (Status.DOCUMENT_COLLECTION, [DocumentType.DEBT_AUTO_LOAN])
 
 
 def test_a_rejected_document_counts_as_missing():
-    file = MortgageFile(application(), [], [document(DocumentType.IDENTIFICATION, DocumentStatus.REJECTED)])
+    file = LoanFile(application(), [], [document(DocumentType.IDENTIFICATION, DocumentStatus.REJECTED)])
     assert DocumentType.IDENTIFICATION in file.missing_documents
 
 
 @given(st.sampled_from(Status), st.sampled_from(Status))
 def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(start, end):
-    file = MortgageFile(application(status=start), [], [])
+    file = LoanFile(application(status=start), [], [])
     if end in STEPS[start]:
         file.step(end, NOW)
         assert file.status == end
@@ -285,7 +277,7 @@ def test_of_an_account_number_four_digits_are_left(number, ending):
 )
 def test_pre_approval_follows_score_and_ratio_and_says_why(score, debts, outlook, words):
     row = application(credit_score=score, monthly_income=Decimal(10_000), monthly_debt=Decimal(debts))
-    check = preapproval_of(MortgageFile(row, [], []))
+    check = preapproval_of(LoanFile(row, [], []))
     assert check.outlook == outlook
     assert [word in reason for word, reason in zip(words, check.reasons, strict=True)] == [True] * len(words)
 
@@ -294,5 +286,5 @@ def test_the_payment_of_the_new_loan_counts_and_the_larger_of_said_and_named_deb
     row = application(
         credit_score=700, monthly_income=Decimal(10_000), monthly_debt=Decimal(100), loan_amount=Decimal(600_000)
     )
-    check = preapproval_of(MortgageFile(row, [debt(DebtType.OTHER, "900")], []))
+    check = preapproval_of(LoanFile(row, [debt(DebtType.OTHER, "900")], []))
     assert check.ratio == ratio_percent(900 + monthly_payment(Decimal(600_000)), Decimal(10_000))

@@ -10,15 +10,16 @@ from sqlalchemy import func, select
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.events.models import EventRow
 from convonet.domains.todo.events.service import EventService
-from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.reminders.service import ReminderService
 from convonet.domains.todo.seed import seed
-from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.service import TeamService
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

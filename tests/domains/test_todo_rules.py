@@ -16,19 +16,14 @@ from convonet.core.errors import DomainError
 from convonet.core.ids import TurnId, UserId
 from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, day_start, window_between, window_of
-from convonet.domains.todo.models import Priority, TodoRow
-from convonet.domains.todo.phrasing import in_one_breath, spoken_moment, spoken_span
-from convonet.domains.todo.service import TodoChange, TodoService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.speech import in_one_breath, spoken_moment, spoken_span
 from convonet.domains.todo.teams.models import MembershipRow
-from convonet.domains.todo.teams.permissions import (
-    RIGHTS,
-    Right,
-    Role,
-    may_change_todo,
-    may_delete_todo,
-    may_manage,
-)
+from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_change_todo, may_delete_todo, may_manage
 from convonet.domains.todo.teams.service import TeamService
+from convonet.domains.todo.todos.models import TodoRow
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import user

@@ -16,6 +16,6 @@ def kept():
 def counted():
     """What the product's own code counts during the test."""
     kept = Kept()
-    metrics.use(kept)
+    metrics.set_sink(kept)
     yield kept
-    metrics.use(NullSink())
+    metrics.set_sink(NullSink())

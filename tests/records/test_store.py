@@ -43,14 +43,14 @@ def store(redis_url):
 
 async def everything(store):
     """All records, newest first."""
-    return await store.read(await store.newest(0, 5000))
+    return await store.read(await store.newest_ids(0, 5000))
 
 
 async def test_the_newest_records_come_first(store):
     await store.write([record(1), record(2)])
     await store.write([record(3)])
-    assert await store.newest(0, 2) == ["s-1:t-3", "s-1:t-2"]
-    assert await store.newest(2, 2) == ["s-1:t-1"]
+    assert await store.newest_ids(0, 2) == ["s-1:t-3", "s-1:t-2"]
+    assert await store.newest_ids(2, 2) == ["s-1:t-1"]
     assert await everything(store) == [record(3), record(2), record(1)]
     assert await store.count() == 3
 
@@ -60,13 +60,13 @@ async def test_a_record_that_is_written_again_is_there_once(store):
     again = record(1, agent_response="Done twice.")
     await store.write([again])
     assert await everything(store) == [record(2), again]
-    assert await store.listed() == ["s-1:t-1", "s-1:t-2"]
+    assert await store.recent_ids() == ["s-1:t-1", "s-1:t-2"]
 
 
 async def test_a_thousand_are_listed_and_all_of_the_week_are_found(store):
     await store.write([record(number) for number in range(MAX_LISTED + 10)])
-    assert len(await store.listed()) == MAX_LISTED
-    assert len(await store.newest(0, 5000)) == MAX_LISTED + 10
+    assert len(await store.recent_ids()) == MAX_LISTED
+    assert len(await store.newest_ids(0, 5000)) == MAX_LISTED + 10
 
 
 async def test_what_is_older_than_a_week_is_not_found_any_more(redis_url):
@@ -105,13 +105,13 @@ async def test_records_of_the_deployment_before_are_listed_and_read(store, redis
     await client.set("agent_interaction:broken", "{")
     await client.lpush("agent_interactions:recent", "r-old", "broken", "gone")
     await store.write([record(1)])
-    assert await store.listed() == ["s-1:t-1", "gone", "broken", "r-old"]
+    assert await store.recent_ids() == ["s-1:t-1", "gone", "broken", "r-old"]
     for number, odd in enumerate(([1], {**OLDER, "metadata": "x"}, {**OLDER, "tool_calls": ["x"]}, FAR_AHEAD)):
         await client.set(f"agent_interaction:odd-{number}", json.dumps(odd))
         await client.rpush("agent_interactions:recent", f"odd-{number}")
     await client.set("agent_interaction:no-text", b"\xff{}")
     await client.rpush("agent_interactions:recent", "no-text")
-    new, old = await store.read(await store.listed())
+    new, old = await store.read(await store.recent_ids())
     assert new == record(1)
     assert (old.status, old.user_name, old.metadata.voice_timing) == ("failed", "", {"stt_ms": 700})
     assert [call.status for call in old.tool_calls] == ["success", "failed"]
@@ -137,7 +137,7 @@ async def test_a_record_that_comes_late_is_kept_no_longer_than_any_other(redis_u
 
 async def test_records_that_are_not_there_are_told(store):
     await store.write([record(1), record(3)])
-    assert await store.lacking([f"s-1:t-{n}" for n in (4, 3, 2, 1)]) == ["s-1:t-4", "s-1:t-2"]
+    assert await store.missing_ids([f"s-1:t-{n}" for n in (4, 3, 2, 1)]) == ["s-1:t-4", "s-1:t-2"]
 
 
 async def test_one_record_that_redis_refuses_keeps_no_other_from_it(store, redis_url):
@@ -171,7 +171,7 @@ async def test_records_outlast_a_redis_that_dies_and_comes_back(redis_server, re
         while await store.count() < 5:
             await asyncio.sleep(0.1)
     await queue.close()
-    assert await store.newest(0, 10) == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
+    assert await store.newest_ids(0, 10) == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
 
 
 class Away:
@@ -198,7 +198,7 @@ async def test_a_store_that_is_away_for_a_minute_loses_nothing():
         queue.add(record(number))
         await asyncio.sleep(0.5)
     store.back = True
-    await asyncio.sleep(queues.LAST_RETRY_S)
+    await asyncio.sleep(queues.MAX_RETRY_DELAY_S)
     assert store.kept == [f"s-1:t-{n}" for n in range(120)]
     assert len(queue) == 0
     await queue.close()
@@ -225,7 +225,7 @@ async def test_the_end_of_a_process_does_not_wait_for_a_store_that_hangs():
     queue.add(record(1))
     began = asyncio.get_running_loop().time()
     await queue.close()
-    assert asyncio.get_running_loop().time() - began == pytest.approx(queues.LAST_CHANCE_S)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(queues.CLOSE_TIMEOUT_S)
 
 
 @virtual_time

@@ -20,9 +20,9 @@ from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.auth.tokens import mint_caller_token
 from convonet.core.trace import current_trace_id, current_traceparent
-from convonet.domains.crm.application import application as crm_application
-from convonet.domains.hanok.application import application as hanok_application
-from convonet.domains.hanok.visits import Visits
+from convonet.domains.crm.http import application as crm_application
+from convonet.domains.hanok.http import application as hanok_application
+from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
@@ -217,7 +217,7 @@ async def test_only_who_has_the_service_token_may_name_the_trace(traced, collect
 async def test_the_crm_believes_its_services_and_the_restaurant_nobody(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, inline_throttle(settings), Visits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from convonet.core.errors import AgentError, DomainError, SpeechUnavailable
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.todos.service import TodoService
 from tests.agents.conftest import running_world
 from tests.sessions.doubles import PIN, World
 from tests.virtual_time import virtual_time

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from convonet.agents.skill import Outcome, UseTools
+from convonet.agents.skill import Claim, Outcome, UseTools
+from convonet.language.sentences import Sentence
 
 Values = Mapping[str, str]
 """What is known, by slot; every value is text, as tools or the form's function take it."""
@@ -19,6 +20,27 @@ class Found(NamedTuple):
 
     value: str
     rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of several things that the caller may choose from."""
+
+    label: str
+    value: str
+
+
+class Reply(NamedTuple):
+    """The caller's reply to an open question, with the values and options that the question remembers."""
+
+    said: Sentence
+    now: datetime
+    values: Values
+    options: tuple[Option, ...]
+
+
+ReplyReader = Callable[[Reply], Values | Literal["dropped", "unclear"] | None]
+"""Returns the values that a reply adds; None when it is no reply but asks for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +60,8 @@ class Slot:
     """Said after the question when the answer was not understood: "For example: half past seven."""
     nothing: str | None = None
     """The value of "nothing", where that is an answer and not the wish to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One of several things that the caller may choose from."""
-
-    label: str
-    value: str
+    read_reply: ReplyReader | None = None
+    """Reads a whole reply by rules of its own, before any other form may claim it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,7 @@ class Form:
     act: Callable[[Work], Move]
     """Called when every slot with a question has a value, and again after each step of tools."""
     patterns: tuple[re.Pattern[str], ...] = ()
-    """Sentences that surely mean this form, searched in what `spoken.cleaned` leaves of them."""
+    """Sentences that surely mean this form, searched in what `Sentence.cleaned` leaves of them."""
     about_it: tuple[re.Pattern[str], ...] = ()
     """Sentences that mean it when something was talked about: "cancel it"."""
     slots: tuple[Slot, ...] = ()
@@ -124,6 +140,8 @@ class Form:
     """The form that "make it six instead" means when this one is done; its own name if it may simply run again."""
     aside: bool = False
     """It only tells something: the question that was open is put again after it."""
+    left: str = "Okay, I'll leave it."
+    """Said when the caller does not want it any more."""
     handles_failure: bool = False
     """Whether `act` wants to see the outcome of a tool that failed; else what the tool said is the answer."""
 
@@ -138,6 +156,19 @@ class Form:
             if found := slot.find(text, now):
                 values[slot.name], text = found
         return values
+
+
+class Parsed(NamedTuple):
+    """A sentence as a domain's own grammar reads it: the form that it means, and the form's values."""
+
+    form: str
+    values: Values
+    claim: Claim | None = None
+    """How sure the grammar is that the sentence is this domain's; None leaves that to the domain's own words."""
+
+
+Grammar = Callable[[str, datetime, Values], Parsed | None]
+"""Reads what `Sentence.cleaned` leaves of a sentence, given the focus, instead of the forms' patterns."""
 
 
 def sentence(*patterns: str, never: str = "") -> tuple[re.Pattern[str], ...]:

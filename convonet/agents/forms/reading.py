@@ -10,8 +10,9 @@ from typing import Literal
 
 from rapidfuzz import fuzz, process
 
-from convonet.agents.forms.form import Form, Option, Values
+from convonet.agents.forms.form import Form, Grammar, Option, Reply, Values
 from convonet.agents.forms.memory import Focus, Question
+from convonet.agents.skill import Claim
 from convonet.language.clock import number_of
 from convonet.language.sentences import Sentence
 
@@ -44,6 +45,8 @@ class Filling:
     last_slot: str = ""
     answers: bool = False
     """The sentence answered the open question or corrected something; it means nothing without that."""
+    claim: Claim | None = None
+    """As in `Parsed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Reader:
     """Reads the sentences of one domain."""
 
     forms: Mapping[str, Form]
+    grammar: Grammar | None = None
 
     def read(
         self, said: Sentence, now: datetime, question: Question | None, focus: Focus, suggested: str | None
@@ -58,28 +62,32 @@ class Reader:
         """What is wanted; None when the sentence is nothing that the forms know."""
         text = said.cleaned
         form = question and self.forms.get(question.form)
-        if question and form and (heard := self._answered(question, form, said, now, focus)):
+        heard = self._answered(question, form, said, now, focus) if question and form else None
+        if heard is not None and not (heard == "unclear" and question and question.repeated):
             return heard
         if wanted := self._wanted(text, now, focus):
-            again = question is not None and wanted.form is form
+            again = question is not None and wanted.form is form and self.grammar is None
             # said anew, with more or other words: what was known still holds
             return replace(wanted, values={**question.values, **wanted.values}) if question and again else wanted
         if corrected := self._after(focus, said.bare, now):
             return corrected
         if question and form:
             return None if question.repeated else "unclear"
-        if suggested and suggested in self.forms:
+        if suggested and suggested in self.forms and self.grammar is None:
             return Filling(self.forms[suggested], self.forms[suggested].heard(text, now))
         return None
 
     def _answered(
         self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
-    ) -> Filling | Literal["dropped"] | None:
+    ) -> Filling | Literal["dropped", "unclear"] | None:
         if question.asks:
             return self._slot(question, form, said, now, focus)
         return self._sure(question, form, said, now, focus)
 
     def _wanted(self, text: str, now: datetime, focus: Focus) -> Filling | None:
+        if self.grammar is not None:
+            parsed = self.grammar(text, now, focus.values)
+            return Filling(self.forms[parsed.form], parsed.values, claim=parsed.claim) if parsed else None
         form = next((form for form in self.forms.values() if form.matches(text, focus.values)), None)
         return Filling(form, form.heard(text, now)) if form else None
 
@@ -97,9 +105,12 @@ class Reader:
 
     def _slot(
         self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
-    ) -> Filling | Literal["dropped"] | None:
+    ) -> Filling | Literal["dropped", "unclear"] | None:
         text = said.cleaned
         slot = next(slot for slot in form.slots if slot.name == question.asks)
+        if slot.read_reply is not None:
+            reply = slot.read_reply(Reply(said, now, question.values, question.options))
+            return _filled(form, question, reply, slot.name) if isinstance(reply, Mapping) else reply
         if slot.nothing is not None and text.lower() == "nothing":
             return _filled(form, question, {slot.name: slot.nothing}, slot.name)
         if said.answer == "drop":

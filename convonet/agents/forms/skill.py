@@ -6,26 +6,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Form, Grammar, Move, Sure, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
-
-LEFT = "Okay, I'll leave it."
 
 
 class FormSkill:
     """See `convonet.agents.skill.Skill`.
 
     `own` are words (a pattern) that only this domain's sentences have: without one of them a form is likely, not sure.
-    `lost` is said when a sentence was the domain's, but of none of its forms.
+    `lost` is said when a sentence was the domain's, but of none of its forms. `grammar`, if given, reads sentences
+    instead of the forms' patterns.
     """
 
-    def __init__(self, domain: str, forms: Sequence[Form], *, own: str, lost: str) -> None:
+    def __init__(
+        self, domain: str, forms: Sequence[Form], *, own: str, lost: str, grammar: Grammar | None = None
+    ) -> None:
         self._domain = domain
         self._own = re.compile(rf"\b(?:{own})\b", re.IGNORECASE)
         self._lost = lost
-        self._reader = Reader({form.name: form for form in forms})
+        self._reader = Reader({form.name: form for form in forms}, grammar)
 
     def claims(self, turn: SkillTurn) -> Claim:
         """See `Skill.claims`."""
@@ -37,6 +38,8 @@ class FormSkill:
             return Claim.MAYBE
         if read == "dropped" or read.answers:
             return Claim.ANSWER if question else Claim.SURE
+        if read.claim is not None:
+            return read.claim
         about_it = any(pattern.search(turn.said.cleaned) for pattern in read.form.about_it)
         return Claim.SURE if about_it or self._own.search(turn.said.raw) else Claim.LIKELY
 
@@ -48,7 +51,8 @@ class FormSkill:
             case None:
                 return Say(self._lost, remembering(turn.memory, self._domain, focus))
             case "dropped":
-                return Say(LEFT, remembering(turn.memory, self._domain, focus))
+                left = self._reader.forms[question.form].left if question else ""
+                return Say(left, remembering(turn.memory, self._domain, focus))
             case "unclear":
                 return self._ask_again(turn, focus, question)
             case Filling():

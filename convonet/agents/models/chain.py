@@ -6,7 +6,6 @@ After its rest it is tried in the background, so that no caller pays for that.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -14,6 +13,7 @@ import structlog
 
 from convonet.agents.models.base import Model, ModelAnswer, TurnModelRequest
 from convonet.agents.models.health import ProviderHealth
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AgentError
 from convonet.metrics.definitions import FALLBACKS
 from convonet.metrics.recorder import metrics
@@ -26,7 +26,7 @@ class ModelChain:
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = tuple(models)
-        self._probes: set[asyncio.Task[None]] = set()
+        self._probes = BackgroundTasks()
 
     @property
     def has_hosted(self) -> bool:
@@ -36,7 +36,7 @@ class ModelChain:
         """Try the hosted models in the background, once: it opens connections, and a wrong key shows at the start."""
         for model in self._models:
             if model.is_hosted and model.health.take_first_probe():
-                self._start_probe(model)
+                self._probes.spawn(model.probe())
 
     def health(self) -> tuple[ProviderHealth, ...]:
         """Return the state of each model, in their order."""
@@ -76,23 +76,16 @@ class ModelChain:
 
     async def close(self) -> None:
         """Cancel the probes and close all connections."""
-        for probe in self._probes:
-            probe.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        await self._probes.cancel_and_wait()
         for model in self._models:
             await model.close()
 
     def _ready_models(self, preferred: str | None, failed: set[str]) -> list[Model]:
         for model in self._models:
             if model.health.take_probe():
-                self._start_probe(model)
+                self._probes.spawn(model.probe())
         ready = [model for model in self._models if model.health.is_ready and model.provider not in failed]
         return sorted(ready, key=lambda model: not model.is_called(preferred))
 
     def _first_choice(self, preferred: str | None) -> Model:
         return next((model for model in self._models if model.is_called(preferred)), self._models[0])
-
-    def _start_probe(self, model: Model) -> None:
-        probe = asyncio.create_task(model.probe())
-        self._probes.add(probe)
-        probe.add_done_callback(self._probes.discard)

@@ -2,9 +2,7 @@
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.crm.offline.people import FIND, REGISTER
-from convonet.domains.crm.offline.records import CASE, NOTE, SUMMARY
-from convonet.domains.crm.offline.visits import BOOK, MOVE
+from convonet.domains.crm.offline.forms import BOOK, CASE, FIND, MOVE, NOTE, REGISTER, SUMMARY
 
 DOMAIN = Domain(
     name="crm",

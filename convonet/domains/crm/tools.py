@@ -9,11 +9,12 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Priority
-from convonet.domains.crm.models import Label, Name, Words
-from convonet.domains.crm.phrasing import PRIORITIES, spoken_moment, spoken_names
-from convonet.domains.crm.service import CrmService, Person, Wish
+from convonet.domains.crm.backends.base import Priority
+from convonet.domains.crm.backends.choice import configured_crm
+from convonet.domains.crm.schemas import Label, Name, NewAppointment, NewPatient, Words
+from convonet.domains.crm.service import CrmService
+from convonet.domains.crm.speech import PRIORITIES
+from convonet.domains.speech import spoken_list, spoken_moment
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -31,7 +32,7 @@ Born = Annotated[date | None, Field(description="Date of birth, such as 1980-05-
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the CRM domain."""
-    crm = chosen_crm(database, settings)
+    crm = configured_crm(database, settings)
     service = CrmService(database, crm, settings.phone_region)
     about = "Patient contacts, appointments, clinical intakes and call notes of the caller."
     mcp = DomainServer("crm", about, release=crm.close)
@@ -52,9 +53,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         if not patients:
             return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return tool_result(
-            f"{spoken_names(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data
-        )
+        return tool_result(f"{spoken_list(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
 
     @mcp.tool()
     async def onboard_patient(
@@ -65,7 +64,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         Ask for the date of birth: with it, a patient whom the practice has on file already is found, not added twice.
         """
 
-        patient = await service.onboard(owner_of(context), Person(first_name, last_name, phone, dob))
+        patient = await service.onboard(owner_of(context), NewPatient(first_name, last_name, phone, dob))
         return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
             {"patient_id": patient.patient_id, "patient": _data(patient)},
@@ -84,8 +83,8 @@ def server(database: Database, settings: Settings) -> DomainServer:
     ) -> CallToolResult:
         """Book an appointment for one of the caller's patients, in the practice's CRM. Confirm day and time first."""
 
-        wish = Wish(appointment_type, date_start, duration, case_id)
-        booked = await service.book(owner_of(context), patient_id, wish)
+        new = NewAppointment(appointment_type, date_start, duration, case_id)
+        booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
         return tool_result(
             f"I booked the {booked.appointment_type} appointment for {when}, {booked.duration_minutes} minutes.",

@@ -2,9 +2,18 @@
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.hanok.offline.booking import BOOK
-from convonet.domains.hanok.offline.changing import CANCEL, CHANGE, CONFIRM
-from convonet.domains.hanok.offline.looking import AVAILABILITY, BY_CODE, HOURS, MENU, MINE, OWN_CODE
+from convonet.domains.hanok.offline.forms import (
+    AVAILABILITY,
+    BOOK,
+    BY_CODE,
+    CANCEL,
+    CHANGE,
+    CONFIRM,
+    HOURS,
+    MENU,
+    MINE,
+    OWN_CODE,
+)
 
 DOMAIN = Domain(
     name="hanok",

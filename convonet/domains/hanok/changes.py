@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from convonet.domains.hanok.booking import guest_name, reprice, set_priority
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.access import Asker, ByCode, ByStaff
+from convonet.domains.hanok.booking import guest_name, printable, reprice, set_priority
+from convonet.domains.hanok.enums import AHEAD, GUEST_STEPS, STEPS, GuestPriority, SeatingStatus, Status, known
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
 from convonet.domains.hanok.menu import RETENTION_CENTS, priced
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.phrasing import spoken_money
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, ByCode, ByStaff, cleaned
-from convonet.domains.hanok.vocabulary import (
-    AHEAD,
-    GUEST_STEPS,
-    STEPS,
-    GuestPriority,
-    SeatingStatus,
-    Status,
-    known,
-)
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.schemas import Amendment
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.speech import spoken_money
 
 KEPT_IN_VIEW = (
     "guest_name", "guest_phone", "party_size", "starts_at", "status", "special_requests", "preorder_json",
     "food_total_cents", "duration_minutes", "preferred_locale", "guest_priority", "vip_by_staff",
 )  # fmt: skip
-"""The columns whose change somebody asked for."""
+"""The columns whose change counts as a change of the reservation."""
 
 
 async def found(floor: Floor, asker: Asker) -> ReservationRow:
@@ -41,10 +34,10 @@ async def found(floor: Floor, asker: Asker) -> ReservationRow:
 
 
 async def amend(floor: Floor, asker: Asker, amendment: Amendment) -> tuple[ReservationRow, bool]:
-    """Change details; the row, and whether anything is different now.
+    """Change details; returns the row, and whether anything is different now.
 
-    A party that moves or grows gets new tables or keeps all it has: who had a table is refused with `no_table`, who
-    waited goes on waiting at the new time if there is room.
+    A party that moves or grows gets new tables or keeps all it has: one with a table is refused with `no_table`, one
+    that waited goes on waiting at the new time if there is room.
     """
     row = await found(floor, asker)
     before = _view(row)
@@ -84,7 +77,7 @@ async def step(
 
 
 async def decide_priority(floor: Floor, asker: ByStaff, priority: GuestPriority) -> tuple[ReservationRow, bool]:
-    """What the staff says about VIP, whatever was ordered."""
+    """Store the staff's word on VIP, which overrules the order's amount."""
     row = await found(floor, asker)
     before = _view(row)
     row.vip_by_staff = priority is GuestPriority.VIP
@@ -107,7 +100,7 @@ def _set_details(row: ReservationRow, amendment: Amendment) -> None:
     if amendment.guest_phone is not None:
         row.guest_phone = normalized(amendment.guest_phone)
     if amendment.special_requests is not None:
-        row.special_requests = cleaned(amendment.special_requests) or None
+        row.special_requests = printable(amendment.special_requests) or None
     if amendment.preorder is not None:
         reprice(row, priced(amendment.preorder))
     row.preferred_locale = amendment.preferred_locale or row.preferred_locale

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from convonet.domains.hanok.http_models import LocalDay, Phone, Priority, ReservationId, StaffDetails, StaffStatus
-from convonet.domains.hanok.http_public import TELLS_CHANGE, told_change
-from convonet.domains.hanok.requests import ByStaff
-from convonet.domains.hanok.results import Reservation, ReservationPage
+from convonet.domains.hanok.access import ByStaff
+from convonet.domains.hanok.enums import Status
+from convonet.domains.hanok.http_guests import TELLS_CHANGE, told_change
+from convonet.domains.hanok.http_schemas import LocalDay, Phone, Priority, ReservationId, StaffDetails, StaffStatus
+from convonet.domains.hanok.schemas import Reservation, ReservationPage
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import Status
 from convonet.web.refusals import refusal_responses
 
 MAX_PAGE = 10_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, computed_field
 
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 
 DISCOUNT_PERCENT = 7
 RETENTION_CENTS = 300_00
@@ -58,7 +58,7 @@ class OrderLine:
 
 
 class PreorderItem(BaseModel):
-    """A line of a pre-order, at the price of the day on which it was ordered."""
+    """A dish of a pre-order, at the price of the day on which it was ordered."""
 
     menu_item_id: str
     name_en: str = ""
@@ -73,7 +73,7 @@ class PreorderItem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was ordered ahead, and what it costs in cents."""
+    """A pre-order and its price in cents."""
 
     items: tuple[PreorderItem, ...]
     subtotal_cents: int

@@ -9,13 +9,13 @@ from datetime import datetime, time, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.domains.hanok.booking import reprice
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.enums import SeatingStatus, SourceChannel, Status
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.menu import OrderLine, priced
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.seating import STAY_MINUTES
-from convonet.domains.hanok.vocabulary import SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import STAY_MINUTES
 from convonet.settings import get_settings
 
 

@@ -1,6 +1,6 @@
-"""What the restaurant does, for its HTTP API and its tools alike; each call is one transaction.
+"""The service of the restaurant, for its HTTP API and its tools alike; each call is one transaction.
 
-Who changes something on the voice line is known by their token, and a repeated call of theirs acts once.
+Callers on the voice line are known by their token, and a repeated call of theirs acts once.
 """
 
 from __future__ import annotations
@@ -17,29 +17,31 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.owner import Owner
 from convonet.domains.hanok import booking as bookings
 from convonet.domains.hanok import changes
-from convonet.domains.hanok.availability import day_of_house
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.access import Asker, ByStaff
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, Booking, ByStaff
-from convonet.domains.hanok.results import (
+from convonet.domains.hanok.schemas import (
+    Amendment,
     Availability,
     Booked,
+    Booking,
     Changed,
     Reservation,
     ReservationPage,
     ReservationStatus,
 )
-from convonet.domains.hanok.seating import SLOT, slot_of
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, Status
-from convonet.domains.hanok.waitlist import places
+from convonet.domains.hanok.seating.availability import day_of_house
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import SLOT, slot_of
+from convonet.domains.hanok.seating.waitlist import places
 from convonet.storage.database import Database
 from convonet.storage.effects import run_effect
 
 Result = TypeVar("Result", bound=BaseModel)
 RECENT = timedelta(hours=8)
-"""What began this long ago may still be going on: the longest stay."""
+"""A stay that began this long ago may not be over."""
 
 
 class Reservations:
@@ -83,7 +85,7 @@ class Reservations:
             return await self._shown(floor, await changes.found(floor, asker))
 
     async def status_of(self, code: str) -> ReservationStatus:
-        """What the code alone tells."""
+        """The data that the code alone shows."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             row = await floor.reservations.by_code(code)
@@ -92,7 +94,7 @@ class Reservations:
             return ReservationStatus.model_validate((await self._shown(floor, row)).model_dump())
 
     async def of_caller(self, caller: uuid.UUID, phone: str | None, name: str | None) -> list[Reservation]:
-        """What the caller made and what is still ahead, the next one first."""
+        """The caller's coming reservations, the next one first."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             rows = await floor.reservations.of_owner(caller, phone, floor.now - RECENT)

@@ -1,7 +1,6 @@
 """The tools of the restaurant, served over MCP.
 
-What a caller books by voice is theirs. Another reservation, made online or by somebody else, they reach by stating its
-confirmation code and its phone number.
+A caller owns what they book by voice. For another reservation they must give its confirmation code and phone number.
 """
 
 from __future__ import annotations
@@ -12,10 +11,20 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError, NotFound
-from convonet.domains.hanok import sentences
-from convonet.domains.hanok.arguments import (
+from convonet.domains.hanok import speech as sentences
+from convonet.domains.hanok.access import ByCaller, ByCode, Proof
+from convonet.domains.hanok.confirmation_codes import code_of
+from convonet.domains.hanok.enums import SourceChannel, Status
+from convonet.domains.hanok.errors import no_reservation
+from convonet.domains.hanok.house import House
+from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
+from convonet.domains.hanok.preorders import order_of
+from convonet.domains.hanok.schemas import (
     Acknowledged,
+    Amendment,
+    Booking,
     Call,
+    Changed,
     Day,
     Dishes,
     DishesJson,
@@ -27,19 +36,12 @@ from convonet.domains.hanok.arguments import (
     Phone,
     ProofCode,
     ProofPhone,
+    Reservation,
     ReservationId,
+    SpecialRequests,
     When,
-    Wishes,
 )
-from convonet.domains.hanok.codes import code_of
-from convonet.domains.hanok.house import House
-from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
-from convonet.domains.hanok.order_text import order_of
-from convonet.domains.hanok.refusals import no_reservation
-from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByCode, Proof
-from convonet.domains.hanok.results import Changed, Reservation
 from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import SourceChannel, Status
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -119,7 +121,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         starts_at: When,
         preorder_lines_json: DishesJson = None,
         preorder_items: Dishes = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preferred_locale: Locale = None,
         source_channel: SourceChannel = SourceChannel.VOICE,
     ) -> CallToolResult:
@@ -150,7 +152,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         guest_name: Name | None = None,
         party_size: Party | None = None,
         starts_at: When | None = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preorder_items: Dishes = None,
         preorder_lines_json: DishesJson = None,
         duration_minutes: Minutes = None,
@@ -228,7 +230,7 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
 
 
 def no_reservation_of_caller() -> DomainError:
-    """What a caller hears who booked nothing by voice, or not under that number."""
+    """The refusal for a caller without a matching reservation made by voice."""
     return DomainError(
         "no reservation",
         spoken="I can't find a reservation of yours. If it was booked online, tell me its code and phone number.",

@@ -2,10 +2,9 @@
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.healthcare.offline.authorizations import AUTHORIZATION, AUTHORIZATIONS, NEEDED, REQUEST
-from convonet.domains.healthcare.offline.care import DOCTOR, DOCTORS, ENROLL, NETWORK, PROGRAMS
-from convonet.domains.healthcare.offline.claims import APPEAL, CLAIMS, DETAILS, EXPLANATION, STATUS
-from convonet.domains.healthcare.offline.coverage import (
+from convonet.domains.healthcare.authorizations.offline.forms import AUTHORIZATION, AUTHORIZATIONS, NEEDED, REQUEST
+from convonet.domains.healthcare.claims.offline.forms import APPEAL, CLAIMS, DETAILS, EXPLANATION, STATUS
+from convonet.domains.healthcare.coverage.offline.forms import (
     BENEFIT,
     BENEFITS,
     COPAY,
@@ -15,6 +14,8 @@ from convonet.domains.healthcare.offline.coverage import (
     OUT_OF_POCKET,
     PREVENTIVE,
 )
+from convonet.domains.healthcare.programs.offline.forms import ENROLL, PROGRAMS
+from convonet.domains.healthcare.providers.offline.forms import DOCTOR, DOCTORS, NETWORK
 
 DOMAIN = Domain(
     name="healthcare",

@@ -2,17 +2,18 @@
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.mortgage.offline.applying import (
+from convonet.domains.mortgage.applications.offline.actions import HELP_TEXT
+from convonet.domains.mortgage.applications.offline.forms import (
     APPLICATION_STATUS,
     APPLY,
     CANCEL,
     FIGURES,
     HELP,
-    HELP_TEXT,
     ON_FILE,
 )
-from convonet.domains.mortgage.offline.papers import DEBT, DEBTS, DOCUMENT, DOCUMENTS, MISSING, REQUIRED
-from convonet.domains.mortgage.offline.reckoning import AFFORD, PAYMENT, PREAPPROVAL, RATIO, WHAT_IF
+from convonet.domains.mortgage.debts.offline.forms import DEBT, DEBTS
+from convonet.domains.mortgage.documents.offline.forms import DOCUMENT, DOCUMENTS, MISSING, REQUIRED
+from convonet.domains.mortgage.estimates.offline.forms import AFFORD, PAYMENT, PREAPPROVAL, RATIO, WHAT_IF
 
 DOMAIN = Domain(
     name="mortgage",

@@ -1,4 +1,4 @@
-"""What callers say about patients: names, dates of birth, appointments, complaints and how urgent they are."""
+"""The slots of the CRM's forms: names, dates of birth, appointments, complaints and urgency."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import datetime, time
 
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
-from convonet.domains.crm.contract import Priority
+from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
 from convonet.language.when import day_and_time_in
 
 UNKNOWN = "unknown"
-"""The date of birth of whoever's isn't told."""
+"""The date of birth when the caller does not give one."""
 
 _OPENS = time(7)
 """No practice is open earlier, so "at three" is in the afternoon."""
@@ -149,7 +149,7 @@ def who() -> Slot:
 
 
 def new_name(ask: str) -> Slot:
-    """Who is to be registered."""
+    """The name of a patient to register."""
     plain = readers.person("name", ask, "First and last name, please.")
 
     def find(text: str, now: datetime) -> Found | None:
@@ -192,7 +192,7 @@ def born(ask: str) -> Slot:
 
 
 def kind() -> Slot:
-    """What an appointment is for; the tool takes any words."""
+    """The purpose of an appointment; the tool takes any words."""
     known = readers.choice("kind", None, _KINDS)
 
     def find(text: str, now: datetime) -> Found | None:
@@ -205,7 +205,7 @@ def kind() -> Slot:
 
 
 def duration() -> Slot:
-    """How long an appointment is, in minutes."""
+    """The length of an appointment, in minutes."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = with_digits(text)
@@ -225,12 +225,12 @@ def day(ask: str | None = None) -> Slot:
 
 
 def clock(ask: str | None = None) -> Slot:
-    """When it begins, "10:30"."""
+    """The time of an appointment, "10:30"."""
     return readers.clock("time", ask, "For example: half past ten.", likely=_in_the_day)
 
 
 def priority(ask: str) -> Slot:
-    """How urgent a case is: P1, P2 or P3."""
+    """The urgency of a case: P1, P2 or P3."""
 
     def find(text: str, now: datetime) -> Found | None:
         return next(
@@ -246,27 +246,27 @@ def priority(ask: str) -> Slot:
 
 
 def symptoms(ask: str) -> Slot:
-    """What the patient suffers from, in the caller's words."""
+    """The patient's symptoms, in the caller's words."""
     return _text("symptoms", ask, _SYMPTOMS)
 
 
 def note(ask: str) -> Slot:
-    """What a note says."""
+    """The text of a note."""
     return _text("note", ask, _NOTE)
 
 
 def summary() -> Slot:
-    """What a call was about; asked for when nothing was done in it."""
+    """The summary of a call; asked for when nothing was done in it."""
     return _text("summary", None, _SUMMARY)
 
 
 def about_case() -> Slot:
-    """Whether an appointment is about the case that was opened before."""
+    """Present when the appointment is about the case that was opened before."""
     return readers.choice("about_case", None, {"yes": "(?:about|for|because of) (?:that|this|the|her|his) case"})
 
 
 def note_of() -> Slot:
-    """Whose note it is, said before what it says: its text may name others."""
+    """The patient of a note, named before its text, which may name others."""
     named = who()
 
     def find(text: str, now: datetime) -> Found | None:
@@ -276,7 +276,7 @@ def note_of() -> Slot:
 
 
 def chosen(name: str) -> Slot:
-    """Which of several; it is only ever chosen from what was read out, or known from before."""
+    """A choice among several; it comes only from options that were read out, or from earlier turns."""
     return Slot(name, lambda text, now: None, lambda text, now: None)
 
 

@@ -1,4 +1,4 @@
-"""What a member says about their plan: a kind of service, a specialty, a ZIP code, codes, and which one of several."""
+"""The slots of the health plan's forms: services, specialties, ZIP codes, numbers, and choices."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from datetime import datetime
 from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot, sentence
 from convonet.core.errors import DomainError
-from convonet.domains.healthcare.offline.one_of import PLACES
-from convonet.domains.healthcare.wording import service_category
+from convonet.domains.healthcare.offline.choice import PLACES
+from convonet.domains.healthcare.synonyms import service_category
 from convonet.language.numbers import digits_in, with_digits
 
 _OTHERS = (
     r"to-?dos?|(?:my|the|our) list|calendar|remind|reminders?|mortgage|loan|reservations?|tables?|patients?(?! rights)"
     r"|court|lawsuit|baggage|taxes"
 )
+
 _SPECIALTY = re.compile(
     r"\b(?:find|search(?: for)?|look(?:ing)?(?: for)?|need|want|see|recommend|are there|is there|which|any|have|list)"
     r"(?: me| us)?(?: to see)?(?: an?| any| some| the| good| nearby| local| in-network| closest| nearest)* "
@@ -24,10 +25,12 @@ _SPECIALTY = re.compile(
     r"|on|are|is|takes?|with|here|there|me|please|covered|available)\b))",
     re.IGNORECASE,
 )
+
 _ANYBODY = re.compile(
     r"(?:an? |any )?(?:new )?(?:doctors?|providers?|specialists?|physicians?|someone|somebody|help|one|clinics?)",
     re.IGNORECASE,
 )
+
 _OTHER_PLACE = re.compile(
     rf"^(?:(?:no|wait|sorry|actually|i meant?|make it|rather)\b[,. ]*)*(?:the )?(?P<place>{'|'.join(PLACES)})"
     r"(?: one| claim)?(?: instead| rather)?$"
@@ -114,7 +117,7 @@ def procedure(ask: str | None) -> Slot:
 
 
 def urgent() -> Slot:
-    """Whether waiting would endanger health."""
+    """Present when waiting would endanger health."""
     return readers.choice("urgent", None, {"yes": "urgent(?:ly)?|emergency|right away|can't wait"})
 
 
@@ -134,7 +137,7 @@ def claim_status() -> Slot:
 
 
 def denied() -> Slot:
-    """Whether a denied one is meant."""
+    """Present when a denied claim is meant."""
     return readers.choice("denied", None, {"denied": "denied|rejected|refused|turned down|denial"})
 
 
@@ -148,7 +151,7 @@ def authorization_status() -> Slot:
 
 
 def newest() -> Slot:
-    """Whether the newest one is meant."""
+    """Present when the newest one is meant."""
     return readers.choice("newest", None, {"yes": "last|latest|newest|most recent|recent"})
 
 
@@ -163,7 +166,7 @@ def other_place() -> Slot:
 
 
 def named(name: str, pattern: re.Pattern[str]) -> Slot:
-    """What the pattern's group of that name holds, in lower case."""
+    """The text of the pattern's group of that name, in lower case."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text.lower())

@@ -1,4 +1,4 @@
-"""What callers say of their money and of a loan: each figure by the words around it, or alone as an answer."""
+"""The slots of the mortgage forms: each figure by the words around it, or alone as an answer."""
 
 from __future__ import annotations
 
@@ -9,19 +9,11 @@ from decimal import Decimal
 
 from convonet.agents.forms.form import Found, Slot
 from convonet.agents.forms.readers import choice
-from convonet.domains.mortgage.file import FIGURES
-from convonet.domains.mortgage.offline.amounts import (
-    NUMBER,
-    a_month,
-    in_digits,
-    only_amount,
-    plain,
-    rate_in,
-    years_in,
-)
+from convonet.domains.mortgage.loan_file import FIGURES
+from convonet.domains.mortgage.offline.amounts import NUMBER, a_month, in_digits, only_amount, plain, rate_in, years_in
 
 UNKNOWN = "unknown"
-"""A figure that the caller was asked for and doesn't know yet."""
+"""The value of a figure that the caller was asked for and doesn't know yet."""
 
 _FILLERS = (
     "is|are|was|be|will be|should be|would be|has to be|of|about|around|roughly|approximately|almost|nearly|to|at"
@@ -29,20 +21,22 @@ _FILLERS = (
     "|went|goes|gone|up|down to|before taxes?|all together|altogether|each month|a month|every month"
 )
 _UNITS = "dollars?|bucks|a|per|each|every|month|of|in|for|on|as|my|our|the|other|total|all"
+
 _UNKNOWN = re.compile(
     r"(?:i (?:really )?(?:don't|do not) (?:know|remember)|no idea|i have no idea|i'm not sure|i am not sure|not sure)"
     r"(?: .*)?|(?:i(?:'d| would)? have to check|skip (?:it|that|this)(?: one)?|next(?: one| question)?)",
     re.IGNORECASE,
 )
+
 _NO_DEBTS = re.compile(
     r"\b(?:no|zero|(?:not|don't|do not|without|haven't)(?: have)? any)(?: other| monthly| more)? debts?\b"
     r"|\bdebt[- ]free\b",
     re.IGNORECASE,
 )
 _NONE = re.compile(r"(?:none|nothing|no|zero|i don't have any|i have none|there are none)\b.*", re.IGNORECASE)
-# an answer that begins so corrects what was said before
-_CORRECTS = re.compile(r"(?:no|wait|sorry|make (?:it|that)|change (?:it|that)|i mean|i meant)\b", re.IGNORECASE)
 
+# an answer with this beginning corrects what was said before
+_CORRECTS = re.compile(r"(?:no|wait|sorry|make (?:it|that)|change (?:it|that)|i mean|i meant)\b", re.IGNORECASE)
 _HOME = r"(?:house|home|property|place|condo|apartment|townhouse)"
 _OWN_LOAN = r"(?<!car )(?<!auto )(?<!truck )(?<!student )(?<!personal )(?:loan|mortgage)"
 
@@ -74,13 +68,13 @@ def figure(
 
     def find(text: str, now: datetime) -> Found | None:
         if none and (without := none.search(text)):
-            return Found("0", _cut(text, without))
+            return Found("0", cut(text, without))
         said = in_digits(text)
         found = pattern.search(said)
         if found is None:
             return None
         value = meant(Decimal(found["value"] or found["value2"]), said)
-        return Found(value, _cut(said, found)) if value else None
+        return Found(value, cut(said, found)) if value else None
 
     def read(text: str, now: datetime) -> str | None:
         if _UNKNOWN.fullmatch(text):
@@ -186,12 +180,12 @@ FIGURE_NAMES = (*FIGURES, "closing_costs_estimate", "total_savings")
 
 
 def loan() -> Slot:
-    """What is to be borrowed, where no other amount is expected: any number that may be a loan."""
+    """The loan, where no other amount is expected: any number that may be one."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = in_digits(text)
         found = next((one for one in re.finditer(NUMBER, said) if Decimal(one["value"]) >= 1000), None)
-        return Found(found["value"], _cut(said, found)) if found else None
+        return Found(found["value"], cut(said, found)) if found else None
 
     return Slot("loan", find, _reading(find), None, hint="For example: three hundred sixty thousand dollars.")
 
@@ -207,7 +201,7 @@ def years() -> Slot:
 
 
 def wish() -> Slot:
-    """Whether somebody says that they want to apply; "how do I apply" and "we found a house" say less."""
+    """Present when the caller says that they want to apply; "how do I apply" and "we found a house" say less."""
     wanted = (
         r"appl(?:y|ying|ication)|start|begin|open|create|sign up|fill out|take out|(?:need|want|like|get|give me) an?"
     )
@@ -220,7 +214,7 @@ def wish() -> Slot:
 
 
 def another() -> Slot:
-    """Whether an application is wanted beside one that is there."""
+    """Present when a second application is wanted."""
     return choice("another", None, {"yes": "another|second|additional|one more"})
 
 
@@ -235,5 +229,6 @@ def _reading(find: Callable[[str, datetime], Found | None]) -> Callable[[str, da
     return lambda text, now: found.value if (found := find(text, now)) else None
 
 
-def _cut(text: str, found: re.Match[str]) -> str:
+def cut(text: str, found: re.Match[str]) -> str:
+    """Take the match out of a sentence."""
     return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from convonet.core.errors import DomainError
-from convonet.domains.todo.arguments import Call, From, Limit, To, When
 from convonet.domains.todo.days import Due
-from convonet.domains.todo.events.models import CalendarEvent
-from convonet.domains.todo.events.service import EventChange, EventService
-from convonet.domains.todo.models import Description, Title
-from convonet.domains.todo.phrasing import in_one_breath, spoken_span
+from convonet.domains.todo.errors import NothingToChange
+from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
+from convonet.domains.todo.events.service import EventService
+from convonet.domains.todo.schemas import Call, Description, From, Limit, Title, To, When
+from convonet.domains.todo.speech import in_one_breath, spoken_span
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 EventId = Annotated[
@@ -63,7 +62,7 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
 
         change = EventChange(title, description, event_from, event_to)
         if change == EventChange():
-            raise DomainError("empty change", spoken="Please tell me what to change.")
+            raise NothingToChange
         event = await service.change(owner_of(context), id, change)
         return tool_result(f"I changed it in your calendar: {_spoken(event)}.", _shown(event))
 

@@ -1,29 +1,20 @@
-"""What a caller can do with reminders. Effects happen once per idempotency key."""
+"""The service of reminders. Effects happen once per idempotency key."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.clock import Clock, utc_now
 from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, Window, day_start, due_of, window_between, window_of
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.reminders.models import Reminder, ReminderRow
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.reminders.repository import ReminderRepository
+from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange
 from convonet.storage.database import Database
 from convonet.storage.effects import run_effect
-
-
-@dataclass(frozen=True, slots=True)
-class ReminderChange:
-    """What to change; None leaves a field as it is."""
-
-    reminder_text: str | None = None
-    importance: Priority | None = None
-    reminder_date: str | None = None
 
 
 class ReminderService:

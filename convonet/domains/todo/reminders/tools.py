@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from convonet.core.errors import DomainError
-from convonet.domains.todo.arguments import Call, From, Limit, Stretch, To, When
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.phrasing import in_one_breath, spoken_moment
-from convonet.domains.todo.reminders.models import Reminder, ReminderText
-from convonet.domains.todo.reminders.service import ReminderChange, ReminderService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.errors import NothingToChange
+from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange, ReminderText
+from convonet.domains.todo.reminders.service import ReminderService
+from convonet.domains.todo.schemas import Call, From, Limit, Stretch, To, When
+from convonet.domains.todo.speech import in_one_breath, spoken_moment
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 ReminderId = Annotated[
@@ -61,7 +61,7 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
 
         change = ReminderChange(reminder_text, importance, reminder_date)
         if change == ReminderChange():
-            raise DomainError("empty change", spoken="Please tell me what to change.")
+            raise NothingToChange
         reminder = await service.change(owner_of(context), id, change)
         return tool_result(f"I changed the reminder: {_spoken(reminder)}.", _shown(reminder))
 

@@ -7,11 +7,10 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from convonet.domains.todo.arguments import Call, Email, TeamId, TeamName
-from convonet.domains.todo.models import Description, Title
-from convonet.domains.todo.phrasing import in_one_breath
-from convonet.domains.todo.teams.models import Member, Membership, Person, SearchTerm, Team
+from convonet.domains.todo.schemas import Call, Description, Email, TeamId, TeamName, Title
+from convonet.domains.todo.speech import in_one_breath
 from convonet.domains.todo.teams.permissions import Role
+from convonet.domains.todo.teams.schemas import Member, Membership, Person, SearchTerm, Team
 from convonet.domains.todo.teams.service import TeamService
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
