@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from convonet.agent_api.application import AgentApi, application
-from convonet.agent_api.callers import NOBODY_NAMED, Callers
+from convonet.agent_api.callers import NO_USER_ID, Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.base import CallBackRequest
 from convonet.core.errors import AgentError
@@ -224,9 +224,9 @@ async def test_a_request_without_a_user_id_is_from_the_only_caller(sqlite_world,
 
 async def test_a_request_without_a_user_id_is_refused_where_callers_are_told_apart(service):
     answer = await service.ask(None, "what is on my list")
-    assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "message": NOBODY_NAMED})
+    assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "message": NO_USER_ID})
     ((event, told),) = await service.stream(None, "what is on my list")
-    assert (event, told["message"]) == ("error", NOBODY_NAMED)
+    assert (event, told["message"]) == ("error", NO_USER_ID)
     assert service.records == []
 
 
