@@ -230,7 +230,7 @@ def test_amounts_are_said_without_signs(cents):
 
 STARTS = st.sampled_from(["2026-12-01T18:00", "2026-12-01T18:20", "2026-12-01T19:30", "2026-12-01T20:00"])
 WHICH = st.integers(0, 7)
-DEEDS = st.lists(
+ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("book"), st.integers(1, 11), STARTS, st.sampled_from([30, 120, 200]), ORDERS),
         st.tuples(st.just("amend"), WHICH, st.none() | st.integers(1, 11), st.none() | STARTS, st.none() | ORDERS),
@@ -250,7 +250,7 @@ def book_url(tmp_path_factory):
 
 
 @settings(max_examples=60, deadline=None)
-@given(actions=DEEDS)
+@given(actions=ACTIONS)
 def test_no_sequence_of_actions_overbooks_or_makes_an_illegal_status_change(book_url, actions):
     asyncio.run(_play(book_url, actions))
 

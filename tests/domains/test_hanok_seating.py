@@ -113,7 +113,7 @@ async def test_the_table_is_sold_once_even_without_the_lock(database):
             inventory = Inventory(session, {4: 2})
             assert (await inventory.free(slots[0], slots[0] + timedelta(minutes=30)))[slots[0]] == {4: 2}
             await looking.wait()
-            await inventory.take(slots, [4])
+            await inventory.take_tables(slots, [4])
 
     outcomes = await asyncio.gather(*(take() for _ in range(6)), return_exceptions=True)
     assert [type(o) for o in outcomes if o is not None] == [TableTaken] * 4
@@ -124,10 +124,10 @@ async def test_the_table_is_sold_once_even_without_the_lock(database):
 async def test_a_table_that_is_taken_in_one_slot_of_the_stay_is_booked_in_none(database):
     slots = slots_of(datetime(2026, 12, 2, 3, tzinfo=UTC), 120)
     async with database.transaction() as session:
-        await Inventory(session, {4: 1}).take(slots[3:], [4])
+        await Inventory(session, {4: 1}).take_tables(slots[3:], [4])
     with pytest.raises(TableTaken):
         async with database.transaction() as session:
-            await Inventory(session, {4: 1}).take(slots, [4])
+            await Inventory(session, {4: 1}).take_tables(slots, [4])
     async with database.transaction() as session:
         free = await Inventory(session, {4: 1}).free(slots[0], slots[-1] + timedelta(minutes=30))
     assert [free[slot][4] for slot in slots] == [1, 1, 1, 0]

@@ -172,7 +172,7 @@ def test_an_unknown_role_gives_the_least_rights():
     assert Role.of("superuser") is Role.VIEWER
 
 
-DEEDS = st.lists(
+ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(["add", "remove", "change", "give"]),
         st.integers(0, 3),
@@ -184,7 +184,7 @@ DEEDS = st.lists(
 
 
 @settings(max_examples=25, deadline=None)
-@given(actions=DEEDS)
+@given(actions=ACTIONS)
 @example(actions=[("add", 0, 1, Role.OWNER), ("give", 0, 0, Role.OWNER), ("remove", 0, 0, Role.OWNER)])
 @example(actions=[("add", 0, 1, Role.MEMBER), ("give", 0, 1, Role.OWNER), ("change", 0, 1, Role.VIEWER)])
 def test_whatever_is_done_a_team_keeps_an_owner_and_its_todos_belong_to_those_who_may_do_them(sqlite_url, actions):

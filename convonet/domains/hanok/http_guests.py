@@ -98,12 +98,12 @@ class GuestRoutes:
         return booked.reservation
 
     async def status(self, code: Code, request: Request) -> ReservationStatus:
-        """What the code alone tells: status, time and table, or the place on the waitlist."""
+        """Status, time and table, or the place on the waitlist: all that the code alone shows."""
         with self._limits.guess(request):
             return await self._reservations.status_of(code)
 
     async def details(self, code: Code, body: WithPhone, request: Request) -> Reservation:
-        """The whole reservation, for who knows its phone number."""
+        """The whole reservation, with the code and its phone number."""
         with self._limits.guess(request):
             return await self._reservations.get(body.asker(code))
 

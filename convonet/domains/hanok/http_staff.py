@@ -70,7 +70,7 @@ class StaffRoutes:
         return told_change(response, changed)
 
     async def set_priority(self, reservation_id: ReservationId, body: Priority, response: Response) -> Reservation:
-        """Make a guest a VIP, who comes first on the waitlist, or not one."""
+        """Make a guest a VIP, who comes first on the waitlist, or remove that."""
         return told_change(
             response, await self._reservations.set_priority(ByStaff(reservation_id), body.guest_priority)
         )

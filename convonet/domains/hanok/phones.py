@@ -13,9 +13,9 @@ MIN_DIGITS, MAX_DIGITS = 7, 15
 
 
 def normalized(phone: str) -> str:
-    """ "+15550100" for "1 555-0100" and the like; ten digits are a number of North America.
+    """Normalize "1 555-0100" and the like to "+15550100"; ten digits are a number of North America.
 
-    Raises `ReservationRefused` for what is no phone number.
+    Raises `ReservationRefused` for anything that is no phone number.
     """
     found = _digits(phone)
     if not MIN_DIGITS <= len(found) <= MAX_DIGITS:

@@ -32,7 +32,7 @@ MAX_ADDRESSES = 10_000
 
 
 class _Window:
-    """Counts what an address did within the last `seconds`."""
+    """Counts the events of each address within the last `seconds`."""
 
     def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
         self._most = most
@@ -41,7 +41,7 @@ class _Window:
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def count(self, address: str) -> float:
-        """Count one more; returns what `take_back` takes."""
+        """Count one more event; the returned time identifies it for `take_back`."""
         times = self._times.setdefault(address, deque(maxlen=self._most))
         self._times.move_to_end(address)
         times.append(now := self._clock())
@@ -50,7 +50,7 @@ class _Window:
         return now
 
     def take_back(self, address: str, counted: float) -> None:
-        """It was none after all."""
+        """Remove an event that was counted."""
         with suppress(KeyError, ValueError):  # dropped meanwhile
             self._times[address].remove(counted)
 
@@ -96,7 +96,7 @@ class AddressLimits:
 
     @contextmanager
     def guess(self, request: Request) -> Generator[None, None, None]:
-        """Around a look by code: it counts as a miss until it has found something, so that none are made at once.
+        """Count a lookup by code as a miss until it has found something, so that many at once are limited too.
 
         Raises `Refused` with 429 when the address has missed too often.
         """

@@ -31,13 +31,13 @@ MAX_SPOKEN = 4
 
 
 def menu() -> str:
-    """The dishes with their prices; what was ordered ahead costs less."""
+    """Name the dishes with their prices, and the discount for ordering ahead."""
     dishes = [f"{item.name_en} for {spoken_money(item.price_cents)}" for item in MENU]
     return f"We have {spoken_list(dishes)}. Ordering ahead takes seven percent off."
 
 
 def about(reservation: Reservation) -> str:
-    """Time, party, name, and how it stands."""
+    """Name time, party and guest, and the seating status."""
     return f"{_party(reservation)}, under {reservation.guest_name}.{_standing(reservation)}"
 
 

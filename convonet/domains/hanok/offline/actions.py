@@ -193,7 +193,7 @@ def show_hours(work: Work) -> Move:
 
 
 def show_own(work: Work) -> Move:
-    """Say how the caller's own reservations stand."""
+    """Name the caller's own reservations."""
     found = work.data("get_reservation")
     if found is None:
         return UseTools((Call("get_reservation", {}),))

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Sequence[str], none: Move) -> Row | Move:
-    """The row that is meant; else what asks for it. `none` is what to do when there is no row."""
+    """The row that is meant, or the question for it. `none` is the move when there is no row."""
     if (place := work.values.get("place")) and (at := _at_place(rows, place)):
         return at
     # "my last claim" is not the one that was talked about

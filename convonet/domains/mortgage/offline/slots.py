@@ -53,9 +53,9 @@ def figure(
     monthly: bool = False,
     none: re.Pattern[str] | None = None,
 ) -> Slot:
-    """An amount that stands after or before certain words; with `monthly` what is said of a year is made a month's.
+    """Make the slot of an amount near certain words; with `monthly` a year's amount becomes a month's.
 
-    `none` is how people say that it is zero.
+    `none` is the pattern of a spoken zero.
     """
     number_before = NUMBER.replace("value", "value2")
     pattern = re.compile(
@@ -101,7 +101,7 @@ def credit_score() -> Slot:
 
 
 def income(ask: str | None = None, alone: str = "") -> Slot:
-    """Dollars a month before taxes; `alone` are more words that stand before it where no other amount is likely."""
+    """Dollars a month before taxes; `alone` are more words before it where no other amount is likely."""
     return figure(
         "monthly_income",
         ask,
@@ -142,7 +142,7 @@ def down_payment(ask: str | None = None) -> Slot:
 
 
 def figures() -> tuple[Slot, ...]:
-    """All that an application holds; none has a question of its own, the form asks for what is missing."""
+    """All figures of an application; the form, not the slot, asks for the missing ones."""
     return (
         credit_score(),
         down_payment(),
