@@ -45,7 +45,7 @@ RECENT = timedelta(hours=8)
 
 
 class Reservations:
-    """Raises `ReservationRefused` when a rule forbids it, and `NotFound` for an unknown or another guest's reservation."""
+    """Raises `ReservationRefused` by a rule, and `NotFound` for an unknown or another guest's reservation."""
 
     def __init__(self, database: Database, house: House, clock: Clock = utc_now) -> None:
         self._database = database

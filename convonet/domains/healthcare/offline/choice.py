@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Work
-from convonet.domains.speech import spoken_list
+from convonet.language.spoken import enumerated
 
 MAX_OPTIONS = 4
 PLACES = ("first", "second", "third", "fourth")
@@ -26,7 +26,7 @@ def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Seq
     if len(meant) == 1 or "newest" in work.values:
         return meant[0]
     options = tuple(Option(label, str(row[key])) for label, row in list(zip(labels, rows, strict=True))[:MAX_OPTIONS])
-    names = spoken_list([option.label for option in options]).replace(" and ", " or ")
+    names = enumerated([option.label for option in options], "or")
     return Ask(slot, f"Which one: {names}?", options)
 
 
