@@ -14,17 +14,17 @@ Each process asks the store once a second, and at once when it has a client whil
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
 from convonet.storage.serving import Role, ServingStore
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 1.0
+REFRESH_INTERVAL_S = 1.0
 
 
 class Cluster:
@@ -37,7 +37,7 @@ class Cluster:
         self._role = Role.SERVING
         self._has_client = False
         self._listeners: list[Callable[[Role], None]] = []
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._store_is_down = False
 
     @property
@@ -58,33 +58,31 @@ class Cluster:
         """Find out the role, and keep it up to date."""
         if self._store is None:
             return
-        await self._look(takes_if_free=True)
+        await self._refresh(takes_if_free=True)
         # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        self._watching = asyncio.create_task(self._watch(), context=contextvars.Context())
+        self._tasks.spawn(self._watch(), own_context=True)
 
     async def stop(self) -> None:
         """Look no more."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
 
-    async def client_came(self) -> bool:
+    async def register_client(self) -> bool:
         """A client from outside has come; returns whether this cluster serves it."""
         self._has_client = True
         if self._role is Role.WAITING:
-            await self.look()
+            await self.refresh()
         return self._role is Role.SERVING or (self._role is Role.WAITING and self._store_is_down)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Ask the store now."""
-        await self._look(takes_if_free=self._role is Role.SERVING)
+        await self._refresh(takes_if_free=self._role is Role.SERVING)
 
-    async def _look(self, *, takes_if_free: bool) -> None:
+    async def _refresh(self, *, takes_if_free: bool) -> None:
         if self._store is None or self.is_replaced:
             return
         takes = self._has_client and self._role is Role.WAITING
         try:
-            standing = await self._store.look(self.cluster_id, takes=takes, takes_if_free=takes_if_free)
+            standing = await self._store.renew_role(self.cluster_id, takes_over=takes, takes_over_if_free=takes_if_free)
         except StorageError as error:
             if not self._store_is_down:
                 log.warning("cluster_role_unknown", error=str(error))
@@ -103,9 +101,9 @@ class Cluster:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(REFRESH_INTERVAL_S)
             try:
-                await self.look()
+                await self.refresh()
             except Exception:
                 # the top of a task that nobody waits for: without it an upgrade would never be noticed
                 log.exception("cluster_watch_crashed")

@@ -13,18 +13,19 @@ from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
 
 log = structlog.get_logger(__name__)
 
-CONFIRM_AFTER_S = 2.0
+CONFIRMATION_TTL_S = 2.0
 """A confirmation that is older proves nothing: a lost caller is back on another process within two seconds."""
 
-SAVE_AFTER_S = 0.001
+SAVE_DELAY_S = 0.001
 """What a turn does next, and its caller waits for, goes before the checkpoint. The checkpoint goes before what the
-caller is told of it (`convonet.sessions.outbox.TEXT_WAIT_S`)."""
+caller is told of it (`convonet.sessions.outbox.TEXT_DELAY_S`)."""
 
 STORE_TIMEOUT_S = 0.25
 """A store that works answers in a millisecond; a caller's turn waits for one that hangs no longer than this."""
@@ -54,11 +55,11 @@ class Lease:
         self._on_claimed = on_claimed
         self._confirmed_at = asyncio.get_running_loop().time()
         self._unknown_until = 0.0
-        self._saving: asyncio.Task[None] | None = None
+        self._is_saving = False
         self._changed = False
         self._unsaved = False
         self._is_over = False
-        self._acting: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.is_claimed = False
 
     # -- keeping the checkpoint current
@@ -66,16 +67,17 @@ class Lease:
     def save(self) -> None:
         """Save the checkpoint in the background; changes that come while it is being saved are saved after it."""
         self._changed = True
-        if self._saving is None and not self.is_claimed and not self._is_over:
-            self._saving = asyncio.create_task(self._save_all())
+        if not self._is_saving and not self.is_claimed and not self._is_over:
+            self._is_saving = True
+            self._tasks.spawn(self._save_all())
 
-    async def settle(self) -> None:
+    async def wait_saved(self) -> None:
         """Wait until all that was to be saved or done is."""
-        await asyncio.gather(*self._acting, *([self._saving] if self._saving else []), return_exceptions=True)
+        await self._tasks.wait_all()
 
     async def _save_all(self) -> None:
         try:
-            await asyncio.sleep(SAVE_AFTER_S)
+            await asyncio.sleep(SAVE_DELAY_S)
             while self._changed and not self.is_claimed and not self._is_over:
                 self._changed = False
                 await self._save_once()
@@ -83,7 +85,7 @@ class Lease:
             # the top of a task whose result nobody reads
             log.exception("checkpoint_crashed", session_id=self.session_id)
         finally:
-            self._saving = None
+            self._is_saving = False
 
     async def _save_once(self) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -91,14 +93,14 @@ class Lease:
             await self._store.save(self.session_id, self.epoch, self._body(), self._ttl_s, lease_s=self._lease_s)
         except Fenced:
             if not self._is_over:
-                self.claimed()
+                self.mark_claimed()
         except StorageError as error:
             # the caller talks on without a safety net; it is tried again as soon as the store answers
             self._unsaved = True
             log.warning("checkpoint_failed", session_id=self.session_id, error=str(error))
         else:
             self._unsaved = False
-            self.confirmed(asked_at)
+            self.mark_confirmed(asked_at)
 
     async def delete(self) -> None:
         """The session has ended. Raises `Fenced` and `StorageError`."""
@@ -107,22 +109,22 @@ class Lease:
             await self._store.delete(self.session_id, self.epoch)
         except Fenced:
             self._is_over = False
-            self.claimed()
+            self.mark_claimed()
             raise
 
     # -- holding it
 
-    def confirmed(self, asked_at: float) -> None:
+    def mark_confirmed(self, asked_at: float) -> None:
         """The store was asked at that time of the loop's clock, and knew of no newer copy."""
         self._confirmed_at = max(asked_at, self._confirmed_at)
         if self._unsaved:
             self.save()
 
-    def missing(self) -> None:
+    def mark_missing(self) -> None:
         """The store has lost the checkpoint."""
         self.save()
 
-    def claimed(self) -> None:
+    def mark_claimed(self) -> None:
         """A newer copy exists: this one must stop. What this one has ended looks like that too."""
         if not self.is_claimed and not self._is_over:
             self.is_claimed = True
@@ -136,15 +138,15 @@ class Lease:
         if self.is_claimed:
             raise Fenced(f"epoch {self.epoch} was claimed")
         asked_at = asyncio.get_running_loop().time()
-        if self._is_over or (not ask and asked_at - self._confirmed_at < CONFIRM_AFTER_S):
+        if self._is_over or (not ask and asked_at - self._confirmed_at < CONFIRMATION_TTL_S):
             return
         held = await self._store.hold({self.session_id: self.epoch}, self._lease_s)
         if self.session_id in held.claimed:
-            self.claimed()
+            self.mark_claimed()
             raise Fenced(f"epoch {self.epoch} was claimed")
-        self.confirmed(asked_at)
+        self.mark_confirmed(asked_at)
 
-    async def confirm_if_known(self, *, ask: bool = False) -> None:
+    async def confirm_if_reachable(self, *, ask: bool = False) -> None:
         """The same for what may go on while the store is down: only a newer copy that is known of stops it."""
         if asyncio.get_running_loop().time() < self._unknown_until:
             return
@@ -155,21 +157,19 @@ class Lease:
             raise
         except (StorageError, TimeoutError) as error:
             # or else each turn would wait for a store that hangs
-            self._unknown_until = asyncio.get_running_loop().time() + CONFIRM_AFTER_S
+            self._unknown_until = asyncio.get_running_loop().time() + CONFIRMATION_TTL_S
             log.warning("epoch_unconfirmed", session_id=self.session_id, error=str(error))
 
-    def when_confirmed(self, act: Callable[[], None]) -> None:
+    def run_when_confirmed(self, act: Callable[[], None]) -> None:
         """Do it now if the epoch was confirmed a moment ago, else after it was; never when a newer copy exists."""
         if self.is_claimed:
             return
-        if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRM_AFTER_S:
+        if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRMATION_TTL_S:
             act()
         else:
-            task = asyncio.create_task(self._confirm_and(act))
-            self._acting.add(task)
-            task.add_done_callback(self._acting.discard)
+            self._tasks.spawn(self._confirm_and(act))
 
     async def _confirm_and(self, act: Callable[[], None]) -> None:
         with contextlib.suppress(Fenced):
-            await self.confirm_if_known()
+            await self.confirm_if_reachable()
             act()

@@ -17,14 +17,14 @@ import asyncio
 from collections.abc import Callable
 from enum import StrEnum
 
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 
-QUIET_S = 0.4
+SILENCE_S = 0.4
 """A silence is so long: less is the breath between an answer and what the caller says to it."""
 
-LOOK_EVERY_S = 0.1
+CHECK_INTERVAL_S = 0.1
 
-WAITED_FOR_S = 5.0
+MAX_RINGING_S = 5.0
 """Of a caller for whom a desk may ring at any moment: a hand-over that nobody follows for 15 s is over."""
 
 
@@ -43,23 +43,23 @@ class Mover:
     """The move of one session's caller; every method returns at once."""
 
     def __init__(
-        self, *, activity: Callable[[], Activity], is_waited_for: Callable[[], bool], ask: Callable[[], None]
+        self, *, activity: Callable[[], Activity], awaits_human: Callable[[], bool], ask: Callable[[], None]
     ) -> None:
-        """`ask` sends the page away; `is_waited_for` tells whether a desk may ring for this caller."""
+        """`ask` sends the page away; `awaits_human` tells whether a desk may ring for this caller."""
         self._activity = activity
-        self._is_waited_for = is_waited_for
+        self._is_waited_for = awaits_human
         self._ask = ask
         self._deadline = 0.0
         self._with_talks = False
         self._moved: asyncio.Future[None] | None = None
-        self._waiting: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
 
     @property
     def is_pending(self) -> bool:
         """Whether the caller is to be moved and has not gone yet."""
         return self._moved is not None
 
-    def begin(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
+    def start_move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
         """Move the caller at the next silence, after `within_s` seconds in any case.
 
         Args:
@@ -74,17 +74,16 @@ class Mover:
         if self._moved is None:
             self._moved = loop.create_future()
             self._deadline, self._with_talks = deadline, with_talks
-            self._waiting = in_background(self._wait_and_ask(), own_context=True)
+            self._tasks.spawn(self._wait_and_ask(), own_context=True)
         else:
             self._deadline = min(self._deadline, deadline)
             self._with_talks = self._with_talks or with_talks
         return self._moved
 
-    def over(self) -> None:
+    def end_move(self) -> None:
         """The caller's socket has gone, another one is attached, or the session has ended."""
-        moved, waiting, self._moved, self._waiting = self._moved, self._waiting, None, None
-        if waiting is not None:
-            waiting.cancel()
+        moved, self._moved = self._moved, None
+        self._tasks.cancel_all()
         if moved is not None and not moved.done():
             moved.set_result(None)
 
@@ -97,11 +96,11 @@ class Mover:
                 spoke_at = now
             if not self._is_waited_for():
                 waited_since = now
-            is_due = now >= self._deadline or now - waited_since >= WAITED_FOR_S
+            is_due = now >= self._deadline or now - waited_since >= MAX_RINGING_S
             if self._may_go(activity, is_due=is_due, silent_s=now - spoke_at):
                 self._ask()
                 return
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
 
     def _may_go(self, activity: Activity, *, is_due: bool, silent_s: float) -> bool:
         match activity:
@@ -109,4 +108,4 @@ class Mover:
                 return self._with_talks and is_due
             case Activity.WAITING_FOR_HUMAN:
                 return True
-        return is_due or silent_s >= QUIET_S
+        return is_due or silent_s >= SILENCE_S

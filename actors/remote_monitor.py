@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from pydantic_core import to_json
 
-from actors.failures import remote_errors
-from actors.handles import handle_to
 from convonet.core.errors import StorageError
 from convonet.monitor.report_connection import ReportAddress, ReportConnection
 from convonet.monitor.reports import Report, Taken
@@ -47,14 +44,3 @@ class RemoteMonitor:
             elif connection is not None:
                 connection.close()
         return taken
-
-
-def remote_monitor() -> RemoteMonitor:
-    """The monitor."""
-    where = handle_to("Monitor", "agent-monitor").takes_reports_at
-
-    async def find() -> ReportAddress:
-        with remote_errors(StorageError, "monitor"):
-            return cast("ReportAddress", await where.remote())
-
-    return RemoteMonitor(find)

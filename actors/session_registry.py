@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from actors.session import SessionActor
 from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
+from convonet.core.background import BackgroundTasks
 from convonet.core.caller import Caller
 from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
 from convonet.core.ids import SessionId, new_session_id
@@ -31,19 +31,22 @@ from convonet.protocol.server import AuthOk
 from convonet.sessions.abandoned import end_abandoned
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import Credentials, Preferences
-from convonet.sessions.services import Services
+from convonet.sessions.services import SessionServices
 from convonet.settings import Settings
 from convonet.storage.checkpoints import Checkpoint, CheckpointStore
 
 log = structlog.get_logger(__name__)
 
-RESUME_TOKEN_S = 86_400.0
+RESUME_TOKEN_TTL_S = 86_400.0
 """Longer than any call: whether there is still something to resume, the checkpoint says."""
 
-CONFIRM_EVERY_S = 1.0
+CONFIRM_INTERVAL_S = 1.0
 """How soon a copy whose caller went elsewhere notices it."""
 
-SWEEP_EVERY_S = 10.0
+CONFIRM_TIMEOUT_S = 20.0
+"""A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
+
+SWEEP_INTERVAL_S = 10.0
 MAX_SWEPT = 20
 """Abandoned sessions that one sweep ends: after the loss of a node there may be hundreds, and calls go on meanwhile."""
 
@@ -58,8 +61,9 @@ class SessionRegistry:
         pins: PinVerifier,
         throttle: PinThrottle,
         checkpoints: CheckpointStore,
-        services: Services,
+        services: SessionServices,
         admission: Admission,
+        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._pins = pins
@@ -69,35 +73,40 @@ class SessionRegistry:
         self._admission = admission
         self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
-        self._lives: set[asyncio.Task[None]] = set()
+        self._running = BackgroundTasks()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
         """Held by those who resume the session now."""
-        self._housekeeping: list[asyncio.Task[None]] = []
+        self._housekeeping = BackgroundTasks()
         self._store_is_down = False
+        self._confirm_timeout_s = confirm_timeout_s
+        self._confirming_since: float | None = None
         self._refused = 0
 
     def start(self) -> None:
         """Begin to confirm sessions and to end abandoned ones."""
-        # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        context = contextvars.Context()
-        self._housekeeping = [
-            asyncio.create_task(self._confirm_for_ever(), context=context),
-            asyncio.create_task(self._sweep_for_ever(), context=context),
-        ]
+        self._housekeeping.spawn(self._confirm_periodically(), own_context=True)
+        self._housekeeping.spawn(self._sweep_periodically(), own_context=True)
+
+    def check_confirming(self) -> None:
+        """Raise `StorageError` when the store does not answer this process: its calls would count as abandoned.
+
+        That the store is down is an answer too, since another process would be told the same.
+        """
+        since = self._confirming_since
+        if since is not None and (silent_for := asyncio.get_running_loop().time() - since) > self._confirm_timeout_s:
+            raise StorageError(f"the sessions of this process are not confirmed for {silent_for:.0f} s")
 
     async def stop(self) -> None:
         """Stop both. The sessions live on as their checkpoints."""
-        for task in self._housekeeping:
-            task.cancel()
-        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        await self._housekeeping.cancel_and_wait()
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
         """See `Sessions.open`."""
         with self._counting_refusals(), self._place(returning=False) as place:
-            caller = await self._identify(credentials)
+            caller = await self._verify_pin(credentials)
         conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
-        conversation.choose(preferences)
-        session = self._bring_to_life(conversation, 1, place)
+        conversation.apply_preferences(preferences)
+        session = self._start_session(conversation, 1, place)
         session.greet()
         return session
 
@@ -107,13 +116,13 @@ class SessionRegistry:
         with self._counting_refusals():
             async with lock:
                 session = await self._held_here(session_id) or await self._restore(session_id, last_seq)
-        session.conversation.choose(preferences)
+        session.conversation.apply_preferences(preferences)
         return session
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How this replica is doing."""
         return {
-            **self._admission.figures(),
+            **self._admission.gauges(),
             "sessions": len(self._sessions),
             "capacity": self._settings.sessions_per_host,
             "refusals": self._refused,
@@ -142,7 +151,7 @@ class SessionRegistry:
             place.release()
             raise
 
-    async def _identify(self, credentials: Credentials) -> Caller:
+    async def _verify_pin(self, credentials: Credentials) -> Caller:
         if not self._settings.enable_voice_pin:
             return await self._pins.verify(credentials.pin)
         await self._throttle.check(credentials.connection_id, credentials.address)
@@ -163,7 +172,7 @@ class SessionRegistry:
             return None
         try:
             # however young the last confirmation is: the caller may have been elsewhere for a moment
-            await session.lease.confirm_if_known(ask=True)
+            await session.lease.confirm_if_reachable(ask=True)
         except Fenced:
             self._forget(session)
             return None
@@ -179,12 +188,12 @@ class SessionRegistry:
                 raise SessionGone("unreadable checkpoint")
         # what the repeated turn says must be numbered after all that the client has
         conversation.seq = max(conversation.seq, last_seq)
-        session = self._bring_to_life(conversation, checkpoint.epoch, place)
-        session.take_up(last_seq)
+        session = self._start_session(conversation, checkpoint.epoch, place)
+        session.resume_after_restore(last_seq)
         log.info("session_restored", session_id=session_id, epoch=checkpoint.epoch)
         return session
 
-    def _bring_to_life(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
+    def _start_session(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
         session = SessionActor(
             conversation,
             epoch,
@@ -195,11 +204,8 @@ class SessionRegistry:
             on_end=self._forget,
         )
         self._sessions[conversation.session_id] = session
-        # not in the context of the socket that it came with: Serve cancels what a cancelled request has called in turn,
-        # and a session lives on when its socket is lost
-        life = asyncio.create_task(session.run(), context=contextvars.Context())
-        self._lives.add(life)
-        life.add_done_callback(self._lives.discard)
+        # a session lives on when its socket is lost, so it must not run in the context of that request
+        life = self._running.spawn(session.run(), own_context=True)
         life.add_done_callback(lambda _: place.release())
         return session
 
@@ -213,7 +219,7 @@ class SessionRegistry:
             session_id=session.session_id,
             user_id=caller.user_id,
             user_name=caller.user_name,
-            resume_token=mint_resume_token(session.session_id, secret=secret, lifetime_s=RESUME_TOKEN_S),
+            resume_token=mint_resume_token(session.session_id, secret=secret, lifetime_s=RESUME_TOKEN_TTL_S),
             resumed=resumed,
             pending_utterance_id=session.pending_utterance_id,
             offline=embedded_parts(self._settings),
@@ -221,15 +227,17 @@ class SessionRegistry:
 
     # -- housekeeping
 
-    async def _confirm_for_ever(self) -> None:
+    async def _confirm_periodically(self) -> None:
         while True:
-            await asyncio.sleep(CONFIRM_EVERY_S)
+            await asyncio.sleep(CONFIRM_INTERVAL_S)
+            self._confirming_since = asyncio.get_running_loop().time()
             try:
                 if self._sessions:
                     await self._confirm_all()
             except Exception:
                 # the top of a task that nobody waits for: without it this process's calls would count as abandoned
                 log.exception("confirming_crashed")
+            self._confirming_since = None
 
     async def _confirm_all(self) -> None:
         sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()
@@ -244,22 +252,22 @@ class SessionRegistry:
         self._store_is_down = False
         for session_id, session in sessions.items():
             if session_id in held.claimed:
-                session.lease.claimed()
+                session.lease.mark_claimed()
             elif session_id in held.missing:
-                session.lease.missing()
+                session.lease.mark_missing()
             else:
-                session.lease.confirmed(asked_at)
+                session.lease.mark_confirmed(asked_at)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_periodically(self) -> None:
         suspects: set[SessionId] = set()
         while True:
             # all replicas sweep: not at the same moment
-            await asyncio.sleep(SWEEP_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
+            await asyncio.sleep(SWEEP_INTERVAL_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
             try:
                 found = await self._checkpoints.abandoned(MAX_SWEPT)
                 # after an outage of the store all leases are over, until each replica has renewed its own
                 for session_id in suspects.intersection(found):
-                    await self._end(session_id)
+                    await self._end_abandoned(session_id)
                 suspects = set(found)
             except ConvonetError as error:
                 # what was claimed and not ended is found again when its lease is over
@@ -269,7 +277,7 @@ class SessionRegistry:
                 # the top of a task that nobody waits for: the next sweep may do better
                 log.exception("sweep_crashed")
 
-    async def _end(self, session_id: SessionId) -> None:
+    async def _end_abandoned(self, session_id: SessionId) -> None:
         """End a session whose process is gone and whose caller did not come back."""
         if session_id in self._sessions:
             return

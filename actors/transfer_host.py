@@ -201,7 +201,7 @@ class TransferHost:
     async def _require_open(self) -> None:
         """Raises `HostAway`, or `Fenced`, unless this host has the office; its cluster may serve for a moment."""
         if self._phase is Phase.CLOSED:
-            await self._cluster.look()
+            await self._cluster.refresh()
             if self._cluster.role is Role.SERVING:
                 await self._open()
         if self._phase is not Phase.OPEN:
@@ -215,7 +215,7 @@ class TransferHost:
 
     async def _lose_office(self) -> None:
         """Another host has taken over, of this cluster or of another one."""
-        await self._cluster.look()
+        await self._cluster.refresh()
         self._give_up()
 
     def _give_up(self) -> None:
@@ -248,7 +248,7 @@ class TransferHost:
             await self._lose_office()
             raise
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """Callers who wait by department, hand-overs by state, desks by state, and how many talk."""
         switchboard = self._office.switchboard
         counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)
@@ -400,7 +400,7 @@ class TransferHost:
 
     async def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
         """The call centre as this desk sees it, for as long as it is there; nothing when it has to go elsewhere."""
-        await self._cluster.client_came()
+        await self._cluster.register_client()
         try:
             await self._require_open()
         except HostAway:

@@ -8,7 +8,6 @@ import time
 import ray
 import typer
 from ray import serve
-from ray.serve._private.common import ReplicaState
 
 from convonet.settings import Settings, get_settings
 from deployments.launch.lock import running_instance
@@ -72,7 +71,8 @@ def _move_all() -> tuple[int, int]:
     handle, before = serve.get_app_handle("voice"), time.time()
     moved, asked, known_by = 0, 0, before + ANSWER_S
     while True:
-        running = serve.status().applications["voice"].deployments["Voice"].replica_states.get(ReplicaState.RUNNING, 0)
+        states = serve.status().applications["voice"].deployments["Voice"].replica_states
+        running = sum(count for state, count in states.items() if state == "RUNNING")
         asked_at = time.time()
         answers = handle.broadcast("move_callers", before, WITHIN_S).results(timeout_s=WITHIN_S + ANSWER_S)
         known_by += time.time() - asked_at

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
+from convonet.storage.database_watch import DatabaseWatch
+from deployments.health_checks import check_event_loop
 from deployments.load import counted, load
 from deployments.logs import log_to_own_stderr
 
@@ -22,10 +25,16 @@ class HttpReplica:
     async def __init__(self) -> None:  # type: ignore[misc]
         from deployments.reporting import reporting
 
-        self._reporter = reporting(self.component, load().figures)
+        self._reporter = reporting(self.component, load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._reporter.close()
+        await _database_watch().close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or the database does not answer this process."""
+        await check_event_loop()
+        _database_watch().check()
 
 
 def http_application(component: str, make: Callable[[Database, Settings], FastAPI]) -> FastAPI:
@@ -35,4 +44,14 @@ def http_application(component: str, make: Callable[[Database, Settings], FastAP
     settings = get_settings()
     log_to_own_stderr(settings)
     measure(component)
-    return counted(make(Database(settings.database_url), settings))
+    return counted(make(_database(), settings))
+
+
+@cache
+def _database_watch() -> DatabaseWatch:
+    return DatabaseWatch(_database())
+
+
+@cache
+def _database() -> Database:
+    return Database(get_settings().database_url)

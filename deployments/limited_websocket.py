@@ -8,24 +8,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ray.serve._private.constants import (
-    RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD,
-    SERVE_HTTP_REQUEST_DISCONNECT_DISABLED_HEADER,
-)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
 from convonet.gateway.limits import MessageRate
 from convonet.web.login_limits import EXTENSION, LOGIN_MESSAGES_PER_S, MAX_LOGIN_BYTES
+from deployments.ray_compat import own_receive_header
 
 MAX_FRAGMENTS = 1_024
 """Frames of one message: Chromium sends our largest in about fifty. An empty frame costs the sender 6 bytes, us 60."""
-
-OWN_RECEIVE = (SERVE_HTTP_REQUEST_DISCONNECT_DISABLED_HEADER.encode(), b"?1")
-"""With this header Ray hands the application uvicorn's own `receive`, instead of reading the socket to its end into a
-queue without bounds. uvicorn then reads no more before a message was taken, a message passes one queue and one task
-less, and an application is told of the socket's end instead of being cancelled."""
 
 
 class LimitedWebSocket(WebSocketsSansIOProtocol):
@@ -48,8 +40,10 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         if self.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return
         self.scope["extensions"][EXTENSION] = {"lift": self._lift_login_limits}
-        if not RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD:  # `receive` belongs to this thread's loop
-            self.scope["headers"] = [*self.scope["headers"], OWN_RECEIVE]
+        # uvicorn then reads no more before a message was taken, a message passes one queue and one task less, and the
+        # application is told of the socket's end instead of being cancelled
+        if (header := own_receive_header()) is not None:
+            self.scope["headers"] = [*self.scope["headers"], header]
 
     def handle_text(self, event: Frame) -> None:
         """Begin a message."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from actors.metrics import RaySink
 from convonet.metrics import definitions as d
 from convonet.metrics.recorder import metrics
 from convonet.metrics.watch import Watch
 from convonet.records import turn_metrics as turns
 from convonet.settings import Settings, get_settings
+from deployments.ray_metrics import RaySink
 
 OWN_MODEL, OWN_SPEECH = "offline", "local"
 
@@ -17,25 +17,25 @@ OWN_MODEL, OWN_SPEECH = "offline", "local"
 @cache
 def measure(part: str) -> Watch:
     """Call when a replica starts, in its event loop; `part` is a value of the tag of that name."""
-    metrics.use(RaySink())
-    metrics.know(d.DEPARTMENT, get_settings().department_names)
+    metrics.set_sink(RaySink())
+    metrics.add_tag_values(d.DEPARTMENT, get_settings().department_names)
     return Watch(metrics, part)
 
 
 def begin_session_counters(settings: Settings) -> None:
     """Of a voice replica."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
+    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
     for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
-        metrics.begin(d.PROVIDER_ERRORS, service=[service], provider=providers)
-        metrics.begin(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
+        metrics.declare(d.PROVIDER_ERRORS, service=[service], provider=providers)
+        metrics.declare(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
     for counter in (d.HAND_OVERS, d.TALK, d.BARGE_INS, d.REFUSALS, d.PIN_FAILURES, d.RECORDS_LOST):
-        metrics.begin(counter)
+        metrics.declare(counter)
 
 
 def begin_agent_counters(settings: Settings) -> None:
     """Of a replica of the agent; those of the tools begin when their servers have named them."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
+    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
-        metrics.begin(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
-    metrics.begin(d.RECORDS_LOST)
+        metrics.declare(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
+    metrics.declare(d.RECORDS_LOST)

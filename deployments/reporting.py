@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 
-from actors.remote_monitor import remote_monitor
-from convonet.monitor.reporter import Figures, Reporter
+from convonet.monitor.reporter import ReadGauges, Reporter
 from deployments.measuring import measure
+from deployments.replicas import remote_monitor
 
 if TYPE_CHECKING:
     # most parts have no calls, and do without what watches them
@@ -22,13 +22,13 @@ def replica_name() -> str:
     return serve.get_replica_context().replica_id.unique_id
 
 
-def reporting(part: PartName, figures: Figures, calls: LiveCalls | None = None) -> Reporter:
+def reporting(part: PartName, read_gauges: ReadGauges, calls: LiveCalls | None = None) -> Reporter:
     """The reports of this process, which have begun; `close` it at the end. Called inside a running event loop."""
     watch = measure(part)
 
-    def all_figures() -> Mapping[str, float]:
-        return {**figures(), "loop_lag_ms": round(watch.lag_ms, 1)}
+    def all_gauges() -> Mapping[str, float]:
+        return {**read_gauges(), "loop_lag_ms": round(watch.lag_ms, 1)}
 
-    reporter = Reporter(part, replica_name(), remote_monitor(), all_figures, calls)
+    reporter = Reporter(part, replica_name(), remote_monitor(), all_gauges, calls)
     reporter.start()
     return reporter

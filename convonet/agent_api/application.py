@@ -33,10 +33,10 @@ from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
 from convonet.settings import LLM_NAMES
-from convonet.web.refusals import Refusal, documented
+from convonet.web.refusals import Refusal, refusal_responses
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
@@ -126,14 +126,14 @@ def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastA
     """The whole application; `lifespan` closes what `api` was made of."""
     bearer = HTTPBearer(auto_error=False, description="The value of AGENT_SERVICE_TOKEN.")
     guarded = APIRouter(
-        responses=documented(401, 404, 413, 422, 503), dependencies=[Security(bearer), Depends(token.require)]
+        responses=refusal_responses(401, 404, 413, 422, 503), dependencies=[Security(bearer), Depends(token.require)]
     )
     guarded.add_api_route("/process", api.process, methods=["POST"])
     guarded.add_api_route("/stream", api.stream, methods=["POST"], response_class=EventSourceResponse)
     guarded.add_api_route("/providers", api.providers, methods=["GET"])
     app = http_service("agent-llm-service", lifespan)
     app.include_router(guarded)
-    app.add_middleware(Traced, trusts=token.is_given)
+    app.add_middleware(TracingMiddleware, trusts=token.is_given)
     app.add_api_route("/health", _health, methods=["GET"])
     return app
 

@@ -9,15 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convonet.agents.base import CallBackWish
-from convonet.core.errors import DomainError
-from convonet.language.numbers import digits_in
-from convonet.language.phones import normalised
-from convonet.language.spoken import answer, cleaned
+from convonet.language.phones import digit_by_digit, find_phone
+from convonet.language.sentences import Sentence
 
 CALL_BACK = "hand_over.call_back"
 """Key in the memory: how far the talk about a call back is. It is for the next sentence only."""
@@ -39,8 +35,6 @@ _CALL_ME_BACK = re.compile(
 _YES_AND_MORE = re.compile(r"\W*(?:yes|yeah|yep|yup|sure|ok|okay|please|correct|right|exactly)\b", re.IGNORECASE)
 _WRONG = re.compile(r"\b(?:no|nope|not|isn't|wasn't|wrong|incorrect|mistake)\b", re.IGNORECASE)
 _OTHER_NUMBER = re.compile(r"\b(?:an?other|different|new) (?:phone |telephone )?number\b", re.IGNORECASE)
-_BETWEEN_DIGITS = re.compile(r"\b(?:area code|and|then|dash|dot)\b", re.IGNORECASE)
-_PLUS = re.compile(r"\+|\bplus\b", re.IGNORECASE)
 
 
 class CallBackTalk(BaseModel):
@@ -80,9 +74,9 @@ def talk_of(remembered: str) -> CallBackTalk | None:
         return None
 
 
-def reply(said: str, talk: CallBackTalk, region: str) -> Reply | None:
+def reply(said: Sentence, talk: CallBackTalk, region: str) -> Reply | None:
     """What a sentence leads to; None when it is no answer to the offer. `region` is that of numbers without a +."""
-    phone = phone_in(said, region)
+    phone = find_phone(said.raw, region)
     match talk.asked:
         case "offer":
             return _to_offer(said, talk, phone, region)
@@ -104,41 +98,30 @@ def names_a_call(said: str) -> bool:
     return re.search(r"\b(?:call|phone|ring|reach)", said, re.IGNORECASE) is not None
 
 
-def phone_in(said: str, region: str) -> str | None:
-    """The phone number of a sentence in E.164; None when there is no valid one."""
-    found = digits_in(_BETWEEN_DIGITS.sub(" ", said))
-    if found is None:
-        return None
-    try:
-        return normalised(("+" if _PLUS.search(said) else "") + found[0], region)
-    except DomainError:
-        return None
-
-
-def _to_offer(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply | None:
-    agrees = _YES_AND_MORE.match(said) is not None or re.search(r"\b(?:call|reach) me\b", said, re.IGNORECASE)
-    if agrees and (phone or _OTHER_NUMBER.search(said)):
+def _to_offer(said: Sentence, talk: CallBackTalk, phone: str | None, region: str) -> Reply | None:
+    agrees = _YES_AND_MORE.match(said.raw) is not None or re.search(r"\b(?:call|reach) me\b", said.raw, re.IGNORECASE)
+    if agrees and (phone or _OTHER_NUMBER.search(said.raw)):
         return _read_back(talk, phone, region) if phone else _ask(talk)
-    if answer(said) == "yes" or _CALL_ME_BACK.fullmatch(cleaned(said)):
+    if said.answer == "yes" or _CALL_ME_BACK.fullmatch(said.cleaned):
         return wanted(talk, None, region)
-    return Reply(NOBODY_CALLS) if answer(said) in ("no", "drop") else None
+    return Reply(NOBODY_CALLS) if said.answer in ("no", "drop") else None
 
 
-def _to_number(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
-    if answer(said) == "drop":
+def _to_number(said: Sentence, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
+    if said.answer == "drop":
         return Reply(NOBODY_CALLS)
     return _read_back(talk, phone, region) if phone else _missed(talk, f"{NOT_A_NUMBER} Or say never mind.")
 
 
-def _to_read_back(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
-    agrees = _YES_AND_MORE.match(said) is not None and not _WRONG.search(said)
-    if answer(said) == "drop":
+def _to_read_back(said: Sentence, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
+    agrees = _YES_AND_MORE.match(said.raw) is not None and not _WRONG.search(said.raw)
+    if said.answer == "drop":
         return Reply(NOBODY_CALLS)
     if phone and not (agrees and phone == talk.heard):
         return _read_back(talk, phone, region)
-    if agrees or answer(said) == "yes":
+    if agrees or said.answer == "yes":
         return _noted(talk, talk.heard)
-    if _WRONG.search(said):
+    if _WRONG.search(said.raw):
         return _ask(talk, "Sorry. ")
     return _missed(talk, _is_it_right(talk.heard, region))
 
@@ -170,13 +153,4 @@ def _noted(talk: CallBackTalk, phone: str = "") -> Reply:
 
 
 def _is_it_right(phone: str, region: str) -> str:
-    return f"I heard {_digit_by_digit(phone, region)}. Is that right?"
-
-
-def _digit_by_digit(phone: str, region: str) -> str:
-    """As it is read aloud: "4 1 5, 5 5 5, 0 1 4 2"; a voice would make "four hundred and fifteen" of "415"."""
-    number = phonenumbers.parse(phone)
-    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-    is_local = number.country_code == phonenumbers.country_code_for_region(region)
-    groups = re.findall(r"\d+", written)[is_local:]
-    return ("" if is_local else "plus ") + ", ".join(" ".join(group) for group in groups)
+    return f"I heard {digit_by_digit(phone, region)}. Is that right?"

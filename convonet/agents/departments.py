@@ -11,6 +11,7 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import asks_for_nothing_else
 from convonet.core.caller import Caller
 from convonet.core.hand_over import TransferContext
+from convonet.language.sentences import Sentence
 from convonet.settings import Settings
 
 MOST_TOLD = 20
@@ -76,7 +77,7 @@ def marker(department: Department, reason: str) -> str:
 
 def reason_of(asked: Sequence[str]) -> str:
     """Why they want a human, of all that they asked: the last sentence, or the one before, which was not enough."""
-    return asked[-2] if len(asked) > 1 and asks_for_nothing_else(asked[-1]) else asked[-1]
+    return asked[-2] if len(asked) > 1 and asks_for_nothing_else(Sentence(asked[-1])) else asked[-1]
 
 
 def context_of(

@@ -253,7 +253,7 @@ async def _use_tool(turn: TurnContext, domain: Domain, call: ToolCall) -> ToolMe
             calling.status = "success" if result.ok else "failed"
             calling.words(result=result.text)
         spent_s = time.perf_counter() - began
-        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=spent_s)
+        tool_metrics.count_call(domain.name, call.name, ok=result.ok, spent_s=spent_s)
         around.counters.tool_calls += 1
         around.counters.tool_failures += not result.ok
         turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, round(1000 * spent_s, 2)))

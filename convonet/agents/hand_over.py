@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from convonet.agents.call_back import OFFER
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import Sentence
 
 NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
 
@@ -55,17 +55,17 @@ _REFUSAL = re.compile(
 )
 
 
-def wants_a_human(said: str) -> bool:
+def wants_a_human(said: Sentence) -> bool:
     """Whether the sentence surely asks for a person."""
-    if _WISH.fullmatch(cleaned(said)):
+    if _WISH.fullmatch(said.cleaned):
         return True
-    asked = _ASKED_FOR.search(said) and not _NOT_OUR_PEOPLE.search(said)
-    return bool(asked) and not refuses_a_human(said)
+    asked = _ASKED_FOR.search(said.raw) and not _NOT_OUR_PEOPLE.search(said.raw)
+    return bool(asked) and not refuses_a_human(said.raw)
 
 
-def asks_for_nothing_else(said: str) -> bool:
+def asks_for_nothing_else(said: Sentence) -> bool:
     """Whether the sentence asks for a person and does not say why."""
-    wish = _WISH.fullmatch(cleaned(said))
+    wish = _WISH.fullmatch(said.cleaned)
     return wish is not None and wish["about"] is None
 
 

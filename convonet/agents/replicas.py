@@ -14,9 +14,9 @@ import structlog
 from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.requests import TURN, to_error, to_event, to_params
 from convonet.core.errors import AgentAway, AgentError
-from convonet.rpc.calls import stream_of
+from convonet.rpc.calls import stream_from
 from convonet.rpc.pool import NoReplica, ReplicaPool
-from convonet.rpc.replica import Lost, Replica
+from convonet.rpc.replica import Replica, ReplicaUnavailable
 from convonet.rpc.wire import Message, RpcError
 
 log = structlog.get_logger(__name__)
@@ -43,15 +43,15 @@ class AgentReplicas:
                         spoke = spoke or isinstance(event, TextDelta)
                         yield event
                 return
-            except Lost as error:
-                self.pool.miss()
+            except ReplicaUnavailable as error:
+                self.pool.refresh_soon()
                 if spoke or len(asked) == MAX_TRIES:
                     raise AgentAway(f"agent: {error}") from None
                 log.warning("agent_asked_again", reason=str(error))
 
     def start(self) -> None:
         """Open the connections that the first turn would wait for."""
-        self.pool.keep_found()
+        self.pool.start_discovery()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -66,13 +66,13 @@ class AgentReplicas:
         return replica
 
     async def _ask(self, replica: Replica, params: Message, asked: list[Replica]) -> AsyncGenerator[AgentEvent, None]:
-        """The events of one replica. Raises `Lost` when it dies, or is silent while another one may answer."""
+        """The events of one replica. Raises `ReplicaUnavailable` when it dies, or is silent and another may answer."""
 
-        def may_leave() -> bool:
+        def may_switch() -> bool:
             return self.pool.choose_ready(asked) is not None
 
         try:
-            stream = stream_of(self.pool, replica, TURN, params, may_leave=may_leave)
+            stream = stream_from(self.pool, replica, TURN, params, may_switch=may_switch)
             async with contextlib.aclosing(stream) as messages:
                 async for message in messages:
                     yield to_event(message)

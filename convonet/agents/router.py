@@ -39,7 +39,8 @@ from convonet.agents.small_talk import (
 )
 from convonet.agents.steering import ASK_CALL_BACK, GO_TO
 from convonet.core.caller import AgentType
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
+from convonet.language.phones import find_phone
+from convonet.language.sentences import MAX_CHARACTERS, TOO_LONG, Sentence, is_latin
 
 CONFIDENT = 0.38
 """From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""
@@ -107,12 +108,13 @@ class Router:
     def parts(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
         """The sentences of a turn that wants several things, when each alone is surely one; else the one sentence."""
         said = request.transcript
-        if len(said) > MOST_CHARACTERS or QUESTION in request.memory:
+        if len(said) > MAX_CHARACTERS or QUESTION in request.memory:
             return (said,)
         parts = tuple(part for part in _BETWEEN.split(said) if part)
-        if len(parts) < 2 or not all(self._sure(SkillTurn(part, now)) or wants_a_human(part) for part in parts):
+        sentences = [Sentence(part) for part in parts]
+        if len(parts) < 2 or not all(self._sure(SkillTurn(s, now)) or wants_a_human(s) for s in sentences):
             return (said,)
-        wishes = [part for part in parts if wants_a_human(part)]
+        wishes = [sentence.raw for sentence in sentences if wants_a_human(sentence)]
         if not wishes:
             return parts
         # at the end: who is handed over is not here any more for the rest; of several the one that says where to
@@ -123,33 +125,34 @@ class Router:
         """Where this turn goes."""
         so_far: AgentType = request.agent_type or "general"
         said, memory = request.transcript, request.memory
-        if len(said) > MOST_CHARACTERS:
+        sentence = Sentence(said)
+        if len(said) > MAX_CHARACTERS:
             too_long = Route("out_of_scope", so_far, text=TOO_LONG, memory=memory)
             return self._unsure({}, so_far, {}, memory) if self._hosted else too_long
         if not is_latin(said):
             # neither rules nor classifier have learned it; a hosted model has
             return self._unsure({}, so_far, {}, memory) if self._hosted else _only_english(so_far, memory)
-        if wants_a_repeat(said):
+        if wants_a_repeat(sentence):
             return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
         if CALL_BACK in memory:
             memory = dict(memory)
             talk = call_back.talk_of(memory.pop(CALL_BACK))
-            if talk is not None and (reply := call_back.reply(said, talk, self._region)) is not None:
+            if talk is not None and (reply := call_back.reply(sentence, talk, self._region)) is not None:
                 return _talked("small_talk", so_far, memory, reply)
         unasked = {name: value for name, value in memory.items() if name != QUESTION}
-        if wants_a_human(said):
+        if wants_a_human(sentence):
             return self._hand_over(said, so_far, unasked)
-        claims = {name: domain.skill.claims(SkillTurn(said, now, memory)) for name, domain in self._domains.items()}
+        claims = {name: domain.skill.claims(SkillTurn(sentence, now, memory)) for name, domain in self._domains.items()}
         strong = [name for name, claim in claims.items() if claim >= Claim.LIKELY]
-        chat = small_talk(said, Moment(request.caller.user_name, now, tuple(self._domains.values())))
+        chat = small_talk(sentence, Moment(request.caller.user_name, now, tuple(self._domains.values())))
         # "yes" and "cancel it" are small talk only when nothing was asked or talked about; a hosted model's question is
         # in the conversation only
         asked_or_told = strong or QUESTION in memory or (self._hosted and request.history)
-        if chat is not None and (answer(said) is None or not asked_or_told):
+        if chat is not None and (sentence.answer is None or not asked_or_told):
             return Route("small_talk", so_far, text=chat, memory=unasked)
         if len(strong) == 1 and claims[strong[0]] >= Claim.SURE:
             return self._to(strong[0])
-        guess = await self._guess(cleaned(said))
+        guess = await self._guess(sentence.cleaned)
         topics = guess.topics
         asked = QUESTION in memory and Claim.MAYBE in claims.values()
         found = self._by_guess(said, so_far, guess, unasked, claims, asked=asked)
@@ -244,7 +247,7 @@ class Router:
         if department not in self._departments.names:
             department = self._departments.fallback
         talk = offered or CallBackTalk(department=department, reason=request.transcript)
-        reply = call_back.wanted(talk, call_back.phone_in(str(args.get("phone", "")), self._region), self._region)
+        reply = call_back.wanted(talk, find_phone(str(args.get("phone", "")), self._region), self._region)
         return _talked("hand_over", so_far, request.memory, reply)
 
     def _unsure(
@@ -278,7 +281,7 @@ class Router:
 def _asked_for(request: TurnRequest, names: Callable[[str], bool]) -> bool:
     """Whether the caller has named it, or says yes to an answer that did."""
     said = request.transcript
-    return names(said) or (answer(said) == "yes" and names(last_answer(request.history)))
+    return names(said) or (Sentence(said).answer == "yes" and names(last_answer(request.history)))
 
 
 def _talked(kind: Kind, so_far: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:

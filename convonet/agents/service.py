@@ -32,10 +32,11 @@ from convonet.agents.skill import SkillTurn
 from convonet.agents.toolsets import Toolsets
 from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.language.sentences import Sentence
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
-from convonet.mcp.streamable_http import named_tool_servers
+from convonet.mcp.streamable_http import external_tool_servers
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
@@ -65,7 +66,7 @@ class AgentService:
             chosen_models(settings, skills) if models is None else models,
             Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
         )
-        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.tool_timeout_s)
         self._around = Surroundings(
             everything,
             Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region),
@@ -79,7 +80,7 @@ class AgentService:
         self._turn_timeout_s = settings.turn_timeout_s
         self._clock = clock
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """Turns at work now and so far, tool calls and models' failures so far."""
         return {**asdict(self._around.counters), "model_failures": sum(model.failures for model in self.models())}
 
@@ -129,7 +130,7 @@ class AgentService:
         await self._around.router.warm_up()
         for domain in self._of_callers:
             await self._around.toolsets.of(domain)
-            domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
+            domain.skill.claims(SkillTurn(Sentence(f"{domain.examples[0]} by december third"), self._clock()))
         self._around.models.warm_up()
         self._is_warm = self._around.toolsets.know_all()
         return self._is_warm

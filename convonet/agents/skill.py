@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, Protocol
 
+from convonet.language.sentences import Sentence
+
 QUESTION = "question"
 """Memory entry of the one question that waits for the caller's answer; whoever answers anything else drops it."""
 
@@ -29,7 +31,7 @@ class Outcome:
 class SkillTurn:
     """What the caller said, with all that the skill may know; `now` is in the caller's time zone."""
 
-    said: str
+    said: Sentence
     now: datetime
     memory: Mapping[str, str] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()

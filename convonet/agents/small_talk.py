@@ -9,7 +9,7 @@ from datetime import datetime
 
 from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
-from convonet.language.spoken import answer, bare, cleaned, enumerated
+from convonet.language.sentences import Sentence, enumerated
 
 MOST_EXAMPLES = 2
 
@@ -26,13 +26,12 @@ class Moment:
 Answer = Callable[[Moment], str]
 
 
-def small_talk(said: str, moment: Moment) -> str | None:
+def small_talk(said: Sentence, moment: Moment) -> str | None:
     """The answer to small talk; None when the sentence is something else."""
-    text = bare(said)
     for pattern, reply in _REPLIES:
-        if pattern.fullmatch(text) or pattern.fullmatch(cleaned(said)):
+        if pattern.fullmatch(said.bare) or pattern.fullmatch(said.cleaned):
             return reply(moment)
-    match answer(said):
+    match said.answer:
         case "drop":
             return "Okay."
         case "yes":
@@ -42,9 +41,9 @@ def small_talk(said: str, moment: Moment) -> str | None:
     return None
 
 
-def wants_a_repeat(said: str) -> bool:
+def wants_a_repeat(said: Sentence) -> bool:
     """Whether the caller missed the last answer."""
-    return _REPEAT.fullmatch(cleaned(said)) is not None
+    return _REPEAT.fullmatch(said.cleaned) is not None
 
 
 def last_answer(history: Sequence[ChatMessage]) -> str:

@@ -44,7 +44,7 @@ class Toolsets:
             return Toolset(f"{domain.name}, unreachable", self._steering(domain))
         known = self._made.get(domain.name)
         if known is None or known[0] is not listed:
-            tool_metrics.begin(domain.name, [spec.name for spec in listed])
+            tool_metrics.declare_tools(domain.name, [spec.name for spec in listed])
             own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in listed)
             # not only the domain's name: the same name means the same tools
             name = f"{domain.name} {next(self._numbers)}"

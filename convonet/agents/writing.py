@@ -14,7 +14,7 @@ from typing import Self
 
 from convonet.agents.base import TextDelta
 from convonet.agents.patience import Patience
-from convonet.language.spoken import gap, is_whole
+from convonet.language.sentences import ends_sentence, missing_space
 
 HOLD_S = 0.1
 """A reader does not mind words in steps of a tenth of a second, and nothing is spoken before a sentence is whole."""
@@ -48,8 +48,8 @@ class AnswerWriter:
 
     def say(self, text: str) -> None:
         """Say some of the answer."""
-        self.meant += text if self.meant else gap(self._meant_before, text) + text
-        self._write(text if self.heard else gap(self._heard_before, text) + text)
+        self.meant += text if self.meant else missing_space(self._meant_before, text) + text
+        self._write(text if self.heard else missing_space(self._heard_before, text) + text)
 
     def pause(self) -> None:
         """Let what was said be spoken before there is more: a voice takes a sentence when white space follows."""
@@ -84,7 +84,7 @@ class AnswerWriter:
         # what was said since the timer was set has put the end of the caller's patience off
         if asyncio.get_running_loop().time() >= self._patience.ends_at:
             heard, filler = self._heard_before + self.heard, self._patience.filler()
-            in_mid_sentence = heard.strip() and not is_whole(heard)
-            self._write(f"{'… ' if in_mid_sentence else gap(heard, filler)}{filler} ")
+            in_mid_sentence = heard.strip() and not ends_sentence(heard)
+            self._write(f"{'… ' if in_mid_sentence else missing_space(heard, filler)}{filler} ")
             self.flush()
         self._wait()

@@ -1,7 +1,7 @@
 """Discovery of the domains: a domain is a folder here, and adding one needs no edit elsewhere.
 
-A domain's `agent.py` holds `DOMAIN`, its description for the agent; `tools.py` holds `server(database, settings)`, to
-make its MCP server; `seed.py`, if there, holds `seed(session, user_id, now)`, which adds missing demo data.
+A domain's `agent.py` holds `DOMAIN`, its description for the agent; `tools.py` holds `server(database, settings)`,
+which makes its MCP server; `seed.py`, if there, holds `seed(session, user_id, now)`, which adds missing demo data.
 """
 
 from __future__ import annotations

@@ -31,10 +31,10 @@ from convonet.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-ALWAYS = 4
+MIN_SESSIONS = 4
 """Sessions that any load leaves room for: a machine that is slow by itself still answers a few."""
 
-MARGIN = 0.1
+RETURNING_SHARE = 0.1
 """Share of the sessions that only callers who come back may use: another replica's may all come here at once."""
 
 REOPENS_BELOW = 0.7
@@ -44,10 +44,10 @@ RETURNING_LOAD = 3.0
 """A caller who comes back has a call to lose, and is let in until the loop's lag, or a turn's wait, is so many times
 its limit. Busy cores do not count: they are busy whenever a replica is lost and another one starts."""
 
-SETTLED_AFTER_S = 8.0
+NEW_CALLER_S = 8.0
 """From a caller's login to the end of their first answer."""
 
-MEMORY_S = 3.0
+AVERAGE_TIME_CONSTANT_S = 3.0
 """Time constant of both averages: one pause of half a second closes no door, overload does within a second."""
 
 LAG_CLIP = 4.0
@@ -63,7 +63,7 @@ RETRIES_PER_S = 3.0
 """Refused callers who are asked back in each second, or so many for each other replica that would take one. A refusal
 costs a connection, about 4 ms of CPU."""
 
-ELSEWHERE_MIN_S = 0.2
+MIN_RETRY_ELSEWHERE_S = 0.2
 """Where another replica has room they are asked back as soon as this: HAProxy sends them to the one with the fewest
 sockets."""
 
@@ -79,7 +79,7 @@ class AdmissionLimits:
 
     sessions: int
     new_callers: int
-    """Within `SETTLED_AFTER_S`."""
+    """Within `NEW_CALLER_S`."""
     loop_lag_s: float
     turn_wait_s: float
     cpu_share: float
@@ -124,7 +124,7 @@ class Admission:
         self._jitter = jitter
         self._probe = LoopLagProbe(self._note_lag)
         self._places: set[Place] = set()
-        self._unsettled: dict[Place, float] = {}
+        self._new_callers: dict[Place, float] = {}
         self._waiting: dict[object, float] = {}
         self._lag_s = 0.0
         self._cpu_share = 0.0
@@ -147,7 +147,7 @@ class Admission:
             raise CapacityError(reason, retry_after_ms=round(1000 * self._retry_after_s(returning=returning)))
         place = Place(self._release)
         self._places.add(place)
-        self._unsettled[place] = self._clock()
+        self._new_callers[place] = self._clock()
         self._probe.start()
         return place
 
@@ -183,10 +183,10 @@ class Admission:
         """Whether a new caller would be let in."""
         return not self._reason_against(returning=False)
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How full it is."""
-        figures = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
-        return {**figures, "room": self.has_room}
+        gauges = {"sessions": len(self._places), "load": round(self.load, 3), "closed": self._is_closed}
+        return {**gauges, "room": self.has_room}
 
     # -- the decision
 
@@ -197,15 +197,15 @@ class Admission:
         load = self.load
         self._open_or_close(load)
         if returning:
-            return "overload" if self._queue_load >= RETURNING_LOAD and sessions >= ALWAYS else ""
-        if sessions >= self._limits.sessions - math.floor(MARGIN * self._limits.sessions):
+            return "overload" if self._queue_load >= RETURNING_LOAD and sessions >= MIN_SESSIONS else ""
+        if sessions >= self._limits.sessions - math.floor(RETURNING_SHARE * self._limits.sessions):
             return "the places that are left are for callers who come back"
-        if sessions < ALWAYS:
+        if sessions < MIN_SESSIONS:
             return ""
         if self._is_closed:
             return "overload"
         room = self._limits.new_callers * (1.0 - load)
-        return "too many new callers" if self._count_unsettled() >= room else ""
+        return "too many new callers" if self._count_new_callers() >= room else ""
 
     def _open_or_close(self, load: float) -> None:
         is_closed = load >= (REOPENS_BELOW if self._is_closed else 1.0)
@@ -215,18 +215,18 @@ class Admission:
                 "admission_closed" if is_closed else "admission_opened", load=round(load, 2), sessions=len(self._places)
             )
 
-    def _count_unsettled(self) -> int:
-        settled_since = self._clock() - SETTLED_AFTER_S
-        while self._unsettled and next(iter(self._unsettled.values())) <= settled_since:
-            del self._unsettled[next(iter(self._unsettled))]
-        return len(self._unsettled)
+    def _count_new_callers(self) -> int:
+        new_since = self._clock() - NEW_CALLER_S
+        while self._new_callers and next(iter(self._new_callers.values())) <= new_since:
+            del self._new_callers[next(iter(self._new_callers))]
+        return len(self._new_callers)
 
     def _retry_after_s(self, *, returning: bool) -> float:
         if returning:
             return RETURNING_RETRY_S * (1.0 + self._jitter())
         others = self._others_with_room()
         per_s = RETRIES_PER_S * max(1, others)
-        soonest_s = ELSEWHERE_MIN_S if others else MIN_RETRY_S
+        soonest_s = MIN_RETRY_ELSEWHERE_S if others else MIN_RETRY_S
         wait_s = max(soonest_s, self._next_retry - self._clock())
         if wait_s > MAX_RETRY_S:
             return MAX_RETRY_S * (1.0 + self._jitter()) / 2
@@ -237,7 +237,7 @@ class Admission:
 
     def _release(self, place: Place) -> None:
         self._places.discard(place)
-        self._unsettled.pop(place, None)
+        self._new_callers.pop(place, None)
         if not self._places:
             self._probe.stop()
             self._lag_s = self._cpu_share = 0.0
@@ -246,7 +246,7 @@ class Admission:
     def _note_lag(self, late_s: float, over_s: float) -> None:
         """The loop was so late after that time; the longer the time, the more it counts."""
         late_s = min(late_s, LAG_CLIP * self._limits.loop_lag_s)
-        self._lag_s += (late_s - self._lag_s) * -math.expm1(-over_s / MEMORY_S)
+        self._lag_s += (late_s - self._lag_s) * -math.expm1(-over_s / AVERAGE_TIME_CONSTANT_S)
         self._note_cpu_share()
         self._open_or_close(self.load)
 
@@ -259,7 +259,7 @@ class Admission:
         share = self._read_cpu_share()
         if math.isfinite(over_s):
             # the first look tells of the time in which nobody was here
-            self._cpu_share += (share - self._cpu_share) * -math.expm1(-over_s / MEMORY_S)
+            self._cpu_share += (share - self._cpu_share) * -math.expm1(-over_s / AVERAGE_TIME_CONSTANT_S)
 
 
 def _wait_for(share: float) -> float:

@@ -14,13 +14,13 @@ from collections.abc import Callable
 import structlog
 
 from convonet.auth.tokens import read_resume_token
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
-from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate
-from convonet.gateway.login import LoginDoor, LoginRoom
-from convonet.gateway.ports import CallerSession, ClientGone, ClientSocket, Sessions
+from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
+from convonet.gateway.media_bridge import MediaBridge
+from convonet.gateway.ports import CallerSession, ClientDisconnected, ClientSocket, Sessions
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
@@ -42,17 +42,17 @@ from convonet.protocol.client import (
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader, SoundKind
 from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, Reconnect, ServerMessage, Status
 from convonet.sessions.messages import (
-    CancelTransfer,
+    BinaryFrame,
+    CancelHandOver,
     CancelTurn,
-    Choose,
-    ConnectAnew,
+    ChangePreferences,
     Credentials,
     Ended,
     HangUp,
-    LineChanged,
+    MediaLegChanged,
     Outgoing,
     Preferences,
-    Sound,
+    ReconnectRequested,
     Superseded,
     ToClient,
     TypedUtterance,
@@ -94,8 +94,8 @@ class CallerConnection:
         settings: Settings,
         *,
         address: str,
-        door: LoginDoor,
-        room: LoginRoom,
+        login_attempts: LoginAttempts,
+        unauthenticated: UnauthenticatedSockets,
         proxy: str = "",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -103,8 +103,8 @@ class CallerConnection:
         self._sessions = sessions
         self._settings = settings
         self._address = address
-        self._door = door
-        self._room = room
+        self._login_attempts = login_attempts
+        self._unauthenticated = unauthenticated
         self._wall_clock = wall_clock
         self.proxy = proxy
         """The address of the node whose HAProxy passes this socket on."""
@@ -115,22 +115,22 @@ class CallerConnection:
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
-        self._sending: asyncio.Task[None] | None = None
-        self._line: CallerLine | None = None
+        self._tasks = BackgroundTasks()
+        self._line: MediaBridge | None = None
         self._acknowledged = 0
         self._end_of_life: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.Task[None] | None = None
+        self._is_leaving = False
 
     async def run(self) -> None:
         """Serve the client until either side closes."""
         try:
-            async with self._room.wait_for_login():
+            async with self._unauthenticated.wait_for_login():
                 await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
                 while self._session is None:
                     await self._serve_frame()
             while True:
                 await self._serve_frame()
-        except ClientGone:
+        except ClientDisconnected:
             pass
         except TimeoutError:
             await self._socket.close(CLOSE_POLICY)
@@ -151,9 +151,10 @@ class CallerConnection:
             await asyncio.shield(self._session.move(within_s, with_talks=with_talks))
 
     async def _send_away(self) -> None:
-        if self._leaving is None:
-            self._leaving = in_background(self._close_after_grace(), own_context=True)
-            with contextlib.suppress(ClientGone):
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._tasks.spawn(self._close_after_grace(), own_context=True)
+            with contextlib.suppress(ClientDisconnected):
                 await self._send(Reconnect())
 
     async def _close_after_grace(self) -> None:
@@ -179,7 +180,7 @@ class CallerConnection:
             elif isinstance(frame, bytes):
                 self._add_sound(frame)
             else:
-                await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+                await self._handle(parse(frame, max_bytes=self._settings.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
@@ -187,7 +188,7 @@ class CallerConnection:
         """A frame beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
         message = None
         if isinstance(frame, str) and len(frame) <= CONTROL_BYTES:
-            message = parse(frame, most_bytes=CONTROL_BYTES)
+            message = parse(frame, max_bytes=CONTROL_BYTES)
         if isinstance(message, StopRecording | Cancel | Hangup):
             await self._handle(message)
         else:
@@ -226,17 +227,17 @@ class CallerConnection:
                 session.recording = None
                 session.post(CancelTurn())
             case VoiceProviders():
-                session.post(Choose(_preferences(message)))
+                session.post(ChangePreferences(_preferences(message)))
             case TransferRequest():
                 # the agent decides about it as if it had been said: it knows who is there, and what to tell them
                 session.post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
             case TransferCancel():
-                session.post(CancelTransfer())
+                session.post(CancelHandOver())
             case Hangup():
                 session.post(HangUp())
 
     def _add_sound(self, frame: bytes) -> None:
-        """Sound of the utterance in progress, or for the human whom the caller talks with."""
+        """BinaryFrame of the utterance in progress, or for the human whom the caller talks with."""
         if len(frame) > self._settings.max_message_bytes:
             most = self._settings.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
@@ -317,11 +318,11 @@ class CallerConnection:
         self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
-        self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
+        self._tasks.spawn(self._send_all(session, message.last_seq or 0 if resumed else 0))
 
     async def _open(self, message: Authenticate) -> CallerSession:
         credentials = Credentials(message.pin or "", self._address, self._connection_id)
-        with self._door.attempt():
+        with self._login_attempts.attempt():
             return await self._sessions.open(credentials, _preferences(message))
 
     async def _resume(self, message: Authenticate) -> CallerSession:
@@ -339,7 +340,7 @@ class CallerConnection:
             async with contextlib.aclosing(session.attach(last_seq)) as outgoing:
                 async for entry in outgoing:
                     await self._pass_on(entry)
-        except ClientGone:
+        except ClientDisconnected:
             pass
         except SlowReader:
             log.warning("client_too_slow", session_id=session.session_id)
@@ -352,11 +353,11 @@ class CallerConnection:
         match entry:
             case ToClient(text=text):
                 await self._socket.send(text)
-            case Sound(frame=frame):
-                await self._socket.send_sound(frame)
-            case LineChanged(line=line):
-                self._change_line(line)
-            case ConnectAnew():
+            case BinaryFrame(frame=frame):
+                await self._socket.send_audio(frame)
+            case MediaLegChanged(line=line):
+                await self._change_line(line)
+            case ReconnectRequested():
                 await self._send_away()
             case Ended():
                 await self._socket.close(CLOSE_NORMAL)
@@ -365,7 +366,7 @@ class CallerConnection:
 
     async def _give_up(self) -> None:
         """At a task's top: a caller must never sit before an open socket that leads nowhere."""
-        with contextlib.suppress(ClientGone):
+        with contextlib.suppress(ClientDisconnected):
             await self._send_error(ConvonetError())
         await self._socket.close(CLOSE_TRY_LATER)
 
@@ -379,24 +380,19 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    def _change_line(self, address: LineAddress | None) -> None:
+    async def _change_line(self, address: LineAddress | None) -> None:
         """The caller is connected with a human, with another line of theirs, or with nobody any more."""
         if self._line is not None:
-            self._line.close()
+            await self._line.close()
             self._line = None
         if address is not None:
-            self._line = CallerLine(address, self._socket, with_headers=self._streams)
+            self._line = MediaBridge(address, self._socket, with_headers=self._streams)
 
     async def _detach(self) -> None:
-        self._change_line(None)
+        await self._change_line(None)
         if self._end_of_life is not None:
             self._end_of_life.cancel()
-        if self._leaving is not None:
-            self._leaving.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
+        await self._tasks.cancel_and_wait()
 
 
 def _in_words(wanted: TransferRequest) -> str:

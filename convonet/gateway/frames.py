@@ -11,7 +11,7 @@ from convonet.core.errors import ErrorCode, ProtocolError
 from convonet.protocol.client import AnyClientMessage, AudioChunk, client_messages
 
 
-def parse(text: str, *, most_bytes: int) -> AnyClientMessage:
+def parse(text: str, *, max_bytes: int) -> AnyClientMessage:
     """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field.
 
     An old client sends its whole recording in one slice: what holds audio is bounded by the server's own limit only.
@@ -19,14 +19,14 @@ def parse(text: str, *, most_bytes: int) -> AnyClientMessage:
     try:
         message = client_messages.validate_json(text)
     except ValidationError as error:
-        raise _too_large(most_bytes) if len(text) > most_bytes else _explain(error, text) from None
-    if len(text) > most_bytes and not isinstance(message, AudioChunk):
-        raise _too_large(most_bytes)
+        raise _too_large(max_bytes) if len(text) > max_bytes else _explain(error, text) from None
+    if len(text) > max_bytes and not isinstance(message, AudioChunk):
+        raise _too_large(max_bytes)
     return message
 
 
-def _too_large(most_bytes: int) -> ProtocolError:
-    return ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message without audio may have {most_bytes} bytes at most.")
+def _too_large(max_bytes: int) -> ProtocolError:
+    return ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message without audio may have {max_bytes} bytes at most.")
 
 
 def _explain(error: ValidationError, text: str) -> ProtocolError:

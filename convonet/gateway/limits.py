@@ -49,8 +49,8 @@ class SocketsPerAddress:
     A trusted proxy that does not say who is behind it may hold any number: they are many callers.
     """
 
-    def __init__(self, most: int, trusted: TrustedProxies) -> None:
-        self._most = most
+    def __init__(self, max_sockets: int, trusted: TrustedProxies) -> None:
+        self._max_sockets = max_sockets
         self._trusted = trusted
         self._open: Counter[str] = Counter()
 
@@ -61,8 +61,8 @@ class SocketsPerAddress:
             yield
             return
         network = network_of(address)
-        if self._open[network] >= self._most:
-            raise TooManySockets(f"{self._most} sockets")
+        if self._open[network] >= self._max_sockets:
+            raise TooManySockets(f"{self._max_sockets} sockets")
         self._open[network] += 1
         try:
             yield

@@ -12,7 +12,7 @@ from convonet.protocol.server import AuthOk
 from convonet.sessions.messages import Command, Credentials, Outgoing, Preferences
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client's socket is closed."""
 
 
@@ -20,15 +20,15 @@ class ClientSocket(Protocol):
     """One WebSocket."""
 
     async def receive(self) -> str | bytes:
-        """The next frame. Raises `ClientGone`."""
+        """The next frame. Raises `ClientDisconnected`."""
         ...
 
     async def send(self, text: str) -> None:
-        """Send a text frame. Raises `ClientGone`."""
+        """Send a text frame. Raises `ClientDisconnected`."""
         ...
 
-    async def send_sound(self, frame: bytes) -> None:
-        """Send a binary frame. Raises `ClientGone`."""
+    async def send_audio(self, frame: bytes) -> None:
+        """Send a binary frame. Raises `ClientDisconnected`."""
         ...
 
     def allow_large_messages(self) -> None:

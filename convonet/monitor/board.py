@@ -16,7 +16,7 @@ SILENT_S = 15.0
 FORGOTTEN_S = 120.0
 
 GROUPED = ("queue.", "hand_overs.", "desks.")
-"""Figures of the call centre that are counted by what follows the point."""
+"""Gauges of the call center that are counted by what follows the point."""
 
 
 @dataclass(slots=True)
@@ -92,14 +92,14 @@ class Board:
 
     def now(self, at: float, stores: Sequence[StoreView]) -> Now:
         """The numbers."""
-        figures = Counter[str]()
+        gauges = Counter[str]()
         for part in self._living(at):
-            figures.update({name: int(value) for name, value in part.report.figures.items()})
-        queue, hand_overs, desks = (_group(figures, prefix) for prefix in GROUPED)
+            gauges.update({name: int(value) for name, value in part.report.figures.items()})
+        queue, hand_overs, desks = (_group(gauges, prefix) for prefix in GROUPED)
         return Now(
             at=at,
             calls=dict(Counter(known.call.state for known in self._calls.values())),
-            turns_in_flight=figures["turns_in_flight"],
+            turns_in_flight=gauges["turns_in_flight"],
             queue=queue,
             hand_overs=hand_overs,
             desks=desks,
@@ -159,8 +159,8 @@ class Board:
         del self._ended[:-1_000]
 
 
-def _group(figures: Counter[str], prefix: str) -> dict[str, int]:
-    return {name.removeprefix(prefix): count for name, count in figures.items() if name.startswith(prefix) and count}
+def _group(gauges: Counter[str], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): count for name, count in gauges.items() if name.startswith(prefix) and count}
 
 
 def _part_view(part: _Part, at: float) -> PartView:

@@ -11,7 +11,7 @@ import structlog
 
 from convonet.core.errors import StorageRefused
 from convonet.monitor.turn_index import TurnIndex
-from convonet.records.store import KEPT_S, RedisRecords
+from convonet.records.store import RETENTION_S, RedisRecords
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +22,8 @@ ABOUT_TO_EXPIRE_S = 3600.0
 async def give_back(index: TurnIndex, redis: RedisRecords, now: float) -> int:
     """Write what Redis lacks, oldest first; returns how many. Raises `StorageError`."""
     given = 0
-    async for ids in index.ids(now - KEPT_S + ABOUT_TO_EXPIRE_S):
-        given += await _write(index, redis, await redis.lacking(ids))
+    async for ids in index.ids(now - RETENTION_S + ABOUT_TO_EXPIRE_S):
+        given += await _write(index, redis, await redis.missing_ids(ids))
     return given
 
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from convonet.monitor.reports import Attention, Report, Taken
-from convonet.rpc.keepalive import end_when_peer_is_lost
+from convonet.rpc.keepalive import close_when_peer_vanishes
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +72,11 @@ class ReportServer:
         host, port = self._server.sockets[0].getsockname()[:2]
         return ReportAddress(host, port, self._key)
 
+    def check_listening(self) -> None:
+        """Raise `RuntimeError` when nobody can connect any more."""
+        if self._server is None or not self._server.is_serving():
+            raise RuntimeError("the port for reports is closed")
+
     async def stop(self) -> None:
         """Close everything, after what is being taken: who reports looks for another monitor."""
         self._stops = True
@@ -85,7 +90,7 @@ class ReportServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connected[writer] = cast("asyncio.Task[None]", asyncio.current_task())
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         try:
             async with asyncio.timeout(KEY_TIMEOUT_S):
                 key = (await reader.readuntil(b"\n")).strip()
@@ -133,7 +138,7 @@ class ReportConnection:
     async def open(cls, address: ReportAddress) -> ReportConnection:
         """Raises `OSError` when nobody is there."""
         reader, writer = await asyncio.open_connection(address.host, address.port)
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         writer.write(address.key.encode() + b"\n")
         return cls(reader, writer)
 

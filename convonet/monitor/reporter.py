@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.reports import Attention, CallReport, Report, Taken
 from convonet.records.queue import RecordQueue
@@ -39,7 +40,7 @@ URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
 
 LAST_CHANCE_S = 1.0
 
-Figures = Callable[[], Mapping[str, float]]
+ReadGauges = Callable[[], Mapping[str, float]]
 """A part's own figures by name; counts only grow."""
 
 
@@ -59,7 +60,7 @@ class Reporter:
         part: PartName,
         replica: str,
         monitor: MonitorPort,
-        figures: Figures,
+        read_gauges: ReadGauges,
         calls: LiveCalls | None = None,
         *,
         clock: Callable[[], float] = time.time,
@@ -67,7 +68,7 @@ class Reporter:
         self._part = part
         self._replica = replica
         self._monitor = monitor
-        self._figures = figures
+        self._read_gauges = read_gauges
         self._calls = calls
         self._since = clock()
         self._attention = Attention.TELL_ALL
@@ -75,14 +76,14 @@ class Reporter:
         """How many other processes would take a new caller, as the monitor has said last."""
         self._told_at = 0.0
         self._told: Mapping[str, float] = {}
-        self._figures_fail = False
+        self._gauges_fail = False
         self._telling = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._records: RecordQueue | None = None
 
     def start(self) -> None:
         """Report from now on."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks.spawn(self._run())
 
     def record_queue(self, *, is_copy: bool) -> RecordQueue:
         """The way of this process's turn records to the monitor; see `RecordQueue`, whose owner closes it."""
@@ -95,9 +96,7 @@ class Reporter:
 
     async def close(self) -> None:
         """Report no more, and that this process stops."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         with contextlib.suppress(StorageError, TimeoutError):
             async with asyncio.timeout(LAST_CHANCE_S), self._telling:
                 await self._monitor.report(self._report(ended=True))
@@ -138,15 +137,15 @@ class Reporter:
 
     def _read(self) -> Mapping[str, float]:
         try:
-            figures = self._figures()
+            gauges = self._read_gauges()
         except Exception:
             # a part that can't say how it is still has to work, and to be seen
-            if not self._figures_fail:
+            if not self._gauges_fail:
                 log.exception("figures_failed", part=self._part)
-            self._figures_fail = True
+            self._gauges_fail = True
             return {}
-        self._figures_fail = False
-        return figures
+        self._gauges_fail = False
+        return gauges
 
     async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
         """Raises `StorageError` when the monitor is away or has not kept the records, or `StorageRefused`."""
@@ -186,10 +185,10 @@ class Reporter:
         ended: bool = False,
         records: tuple[TurnRecord, ...] = (),
     ) -> Report:
-        figures = self._read()
-        self._told = _urgent(figures)
-        return Report(self._part, self._replica, self._since, figures, calls, complete, ended, records)
+        gauges = self._read()
+        self._told = _urgent(gauges)
+        return Report(self._part, self._replica, self._since, gauges, calls, complete, ended, records)
 
 
-def _urgent(figures: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: value for name, value in figures.items() if name.startswith(URGENT)}
+def _urgent(gauges: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in gauges.items() if name.startswith(URGENT)}

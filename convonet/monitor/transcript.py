@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from convonet.monitor.messages import LiveLine, Who
 from convonet.protocol.server import ToolEvent
-from convonet.records.record import readable
+from convonet.records.record import valid_unicode
 
 MOST_LINES = 100
 MOST_CHARACTERS = 1_000
@@ -39,7 +39,7 @@ class LiveTranscript:
             number=self._written,
             at=self._clock(),
             who=who,
-            text=readable(text[:MOST_CHARACTERS]),
+            text=valid_unicode(text[:MOST_CHARACTERS]),
             failed=failed,
             open=is_open,
         )
@@ -52,7 +52,7 @@ class LiveTranscript:
         if self._growing is None:
             self._growing = self.add("agent", text, is_open=True)
         else:
-            self._growing.text = (self._growing.text + readable(text))[:MOST_CHARACTERS]
+            self._growing.text = (self._growing.text + valid_unicode(text))[:MOST_CHARACTERS]
             self._changed[self._growing.number] = self._growing
 
     def end_turn(self) -> None:
@@ -70,7 +70,7 @@ class LiveTranscript:
                 self.add("agent", text)
             return
         self._growing.open = False
-        self._growing.text = readable(text or self._growing.text)[:MOST_CHARACTERS]
+        self._growing.text = valid_unicode(text or self._growing.text)[:MOST_CHARACTERS]
         self._changed[self._growing.number] = self._growing
         self._growing = None
 

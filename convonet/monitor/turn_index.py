@@ -15,7 +15,7 @@ from convonet.monitor.messages import Choices, TurnPage, TurnRow
 from convonet.monitor.turn_filter import TurnFilter, condition_of
 from convonet.monitor.turn_table import MOST_KEPT, ROW, SCHEMA, forget, known_of, put_all
 from convonet.records.record import TurnRecord
-from convonet.records.store import KEPT_S
+from convonet.records.store import RETENTION_S
 from convonet.storage.sqlite_thread import SqliteThread
 
 
@@ -110,7 +110,7 @@ class TurnIndex:
 
     async def forget_old(self) -> int:
         """Remove what is older than a week, and the oldest beyond the limit; returns how many."""
-        oldest = self._clock() - KEPT_S
+        oldest = self._clock() - RETENTION_S
         return await self._writer.run(lambda connection: forget(connection, oldest))
 
     async def ping(self) -> None:

@@ -14,7 +14,7 @@ Emit = Callable[[ServerMessage], None]
 _BYTES_PER_SAMPLE = 2
 
 
-class EmitSound(Protocol):
+class EmitAudio(Protocol):
     """Sends a binary frame: PCM16 of the answer that `turn_number` names, from `first_sample` on."""
 
     def __call__(self, pcm: bytes, turn_number: int, first_sample: int, is_last: bool) -> None: ...
@@ -23,18 +23,18 @@ class EmitSound(Protocol):
 class SpeechNotes(Protocol):
     """Where it is noted how the speaking goes; `TurnLog` is it."""
 
-    def mark(self, stage: str) -> None: ...
+    def mark_stage(self, stage: str) -> None: ...
 
-    def spoken_by(self, provider: str) -> None: ...
+    def set_tts_provider(self, provider: str) -> None: ...
 
 
 class NoNotes:
     """For what is spoken outside a turn."""
 
-    def mark(self, stage: str) -> None:
+    def mark_stage(self, stage: str) -> None:
         """Note nothing."""
 
-    def spoken_by(self, provider: str) -> None:
+    def set_tts_provider(self, provider: str) -> None:
         """Note nothing."""
 
 
@@ -46,7 +46,7 @@ class AnswerAudio:
         turn_id: str,
         turn_number: int,
         emit: Emit,
-        emit_sound: EmitSound,
+        emit_audio: EmitAudio,
         *,
         notes: SpeechNotes | None = None,
         on_first: Callable[[], None] | None = None,
@@ -56,7 +56,7 @@ class AnswerAudio:
         self.turn_number = turn_number
         self.emit = emit
         self.notes = notes or NoNotes()
-        self._emit_sound = emit_sound
+        self._emit_audio = emit_audio
         self._on_first = on_first
         self._files = 0
         self._samples = 0
@@ -77,18 +77,18 @@ class AnswerAudio:
         )
         self._files += 1
         if is_last:
-            self.notes.mark("last_audio_ms")
+            self.notes.mark_stage("last_audio_ms")
 
     def send_pcm(self, pcm: bytes) -> None:
         """Send a piece of streamed sound, PCM16 mono."""
         self._begin()
-        self._emit_sound(pcm, self.turn_number, self._samples, is_last=False)
+        self._emit_audio(pcm, self.turn_number, self._samples, is_last=False)
         self._samples += len(pcm) // _BYTES_PER_SAMPLE
 
     def end_stream(self) -> None:
         """No more sound follows."""
-        self._emit_sound(b"", self.turn_number, self._samples, is_last=True)
-        self.notes.mark("last_audio_ms")
+        self._emit_audio(b"", self.turn_number, self._samples, is_last=True)
+        self.notes.mark_stage("last_audio_ms")
 
     def start_over(self, turn_number: int) -> None:
         """What was streamed so far is void: the answer begins anew under another number."""
@@ -98,4 +98,4 @@ class AnswerAudio:
         if self._on_first is not None:
             self._on_first()
             self._on_first = None
-        self.notes.mark("first_audio_ms")
+        self.notes.mark_stage("first_audio_ms")

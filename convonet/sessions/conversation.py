@@ -10,8 +10,8 @@ from convonet.agents.base import CallBackWish, ChatMessage, Final
 from convonet.core.caller import AgentType, Caller
 from convonet.core.hand_over import TransferContext
 from convonet.core.ids import SessionId, TurnId, turn_id_of
+from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
-from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.speech.base import AudioFormat, Language
 from convonet.storage.versioned import Versioned
 
@@ -92,11 +92,11 @@ class TurnInFlight(BaseModel):
             transcript=utterance.text,
         )
 
-    def recognized(self, transcript: str, stt_provider: str) -> None:
+    def set_transcript(self, transcript: str, stt_provider: str) -> None:
         """What was said is known: the recording is needed no more."""
         self.transcript, self.stt_provider, self.recording = transcript, stt_provider, None
 
-    def again(self) -> RecognizedUtterance | SpokenUtterance | None:
+    def utterance_to_repeat(self) -> RecognizedUtterance | SpokenUtterance | None:
         """The utterance from which this turn is repeated; None when only the client has it."""
         if self.transcript is None and self.recording is not None:
             return SpokenUtterance(
@@ -172,7 +172,7 @@ class Conversation(Versioned):
     last_turn: FinishedTurn | None = None
     answered: tuple[str, ...] = ()
     """The utterances that were answered last."""
-    transfer: OngoingTransfer | None = None
+    transfer: OngoingHandOver | None = None
     """The hand-over to a human that is going on."""
     _since: tuple[ChatMessage, ...] = ()
     """What was said outside a turn since the agent was asked last: its answer knows nothing of it."""
@@ -204,7 +204,7 @@ class Conversation(Versioned):
         self.in_flight = TurnInFlight.of(utterance, number)
         return self.in_flight
 
-    def ask_agent(self) -> None:
+    def mark_agent_asked(self) -> None:
         """The agent gets to know the conversation as it is now; `remember` adds what comes before its answer."""
         self._since, self._memory_since = (), {}
 
@@ -232,14 +232,14 @@ class Conversation(Versioned):
             transfer_context=final.transfer_context if final else None,
         )
 
-    def note(self, said: tuple[ChatMessage, ...], memory: dict[str, str]) -> None:
+    def add_outside_turn(self, said: tuple[ChatMessage, ...], memory: dict[str, str]) -> None:
         """Remember what was said outside a turn, for the agent to know it."""
         self.history = (*self.history, *said)[-MAX_HISTORY:]
         self.memory = self.memory | memory
         self._since = (*self._since, *said)
         self._memory_since = self._memory_since | memory
 
-    def choose(self, preferences: Preferences) -> None:
+    def apply_preferences(self, preferences: Preferences) -> None:
         """Take over what the client chose; what it left open stays."""
         self.language = preferences.language or self.language
         self.stt_provider = preferences.stt_provider or self.stt_provider

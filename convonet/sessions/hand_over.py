@@ -12,47 +12,53 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from convonet.agents.base import Final
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.protocol.server import ServerMessage, TransferStatus
-from convonet.sessions.announcements import announce
+from convonet.sessions.announcements import speak_announcement
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.messages import LineChanged
-from convonet.sessions.services import Services
-from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
-from convonet.sessions.transfer_record import record_of
-from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
+from convonet.sessions.hand_over_record import hand_over_record
+from convonet.sessions.hand_over_request import OngoingHandOver, call_back_from, hand_over_from
+from convonet.sessions.hand_over_texts import (
+    history_entries,
+    initiated_message,
+    memory_after,
+    spoken_text,
+    status_message,
+)
+from convonet.sessions.messages import MediaLegChanged
+from convonet.sessions.services import SessionServices
 from convonet.telephony.messages import HostAway, TransferOrder, TransferView
 
 log = structlog.get_logger(__name__)
 
-ASK_AGAIN_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
+RETRY_DELAYS_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
 """Waits before each try to find the host of the hand-overs again; a killed one is replaced within four seconds."""
 
 CALLER_GRACE_S = 15.0
 """How long a human waits for a caller whose connection is lost."""
 
-NOT_NOTED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
+CALL_BACK_NOT_SAVED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
 
-class HandOver:
-    """What a session has to do with humans. All but `news` return at once."""
+class SessionHandOver:
+    """What a session has to do with humans. All but `handle_view` return at once."""
 
     def __init__(
         self,
         conversation: Conversation,
-        services: Services,
+        services: SessionServices,
         *,
         emit: Callable[[ServerMessage], None],
-        change_line: Callable[[LineChanged], None],
+        change_line: Callable[[MediaLegChanged], None],
         post: Callable[[TransferView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
     ) -> None:
-        """`post` takes each new view; the session gives it back to `news` when its turn has come.
+        """`post` takes each new view; the session gives it back to `handle_view` when its turn has come.
 
         `confirm` makes sure that no newer copy of the session exists: it raises `Fenced` when one does, and
         `StorageError` while nobody can tell. `is_moving` tells whether the caller is about to be moved elsewhere: then
@@ -65,10 +71,11 @@ class HandOver:
         self._post = post
         self._confirm = confirm
         self._is_moving = is_moving
-        self._following: asyncio.Task[None] | None = None
-        self._aside: set[asyncio.Task[None]] = set()
+        self._following = BackgroundTasks()
+        self._aside = BackgroundTasks()
         self._missing: asyncio.Task[None] | None = None
-        self.line = LineChanged(None)
+        self._has_hung_up = False
+        self.line = MediaLegChanged(None)
         """Where the human's audio is, for a socket that attaches."""
         self.told: TransferStatus | None = None
         """What the page was told last."""
@@ -83,7 +90,7 @@ class HandOver:
         """Whether something is on its way that another copy of the session would not do: words, or a call back."""
         return bool(self._aside)
 
-    def take_up(self) -> None:
+    def resume_after_restore(self) -> None:
         """After a restore: follow what was going on, or begin what the copy before has left to this one."""
         if (ongoing := self._conversation.transfer) is not None:
             self._begin_or_follow(ongoing)
@@ -91,35 +98,37 @@ class HandOver:
     def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
         """Begin what a turn has ended with, or end what it does not want any more."""
         conversation = self._conversation
-        promised = call_back_of(final, turn_id, conversation.session_id, conversation.language)
+        promised = call_back_from(final, turn_id, conversation.session_id, conversation.language)
         if promised is not None:
             self._start(self._ask_call_back(promised))
         if conversation.transfer is not None:
-            if promised is not None or answer(transcript) == "drop":
+            if promised is not None or Sentence(transcript).answer == "drop":
                 self.leave(hung_up=False)
             return
-        conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)
+        conversation.transfer = hand_over_from(final, turn_id, conversation.session_id, conversation.language)
         if conversation.transfer is not None and not self._is_moving():
             self._begin_or_follow(conversation.transfer)
 
-    def news(self, view: TransferView) -> bool:
+    def handle_view(self, view: TransferView) -> bool:
         """Tell the caller of a new view; False when it is of no importance any more."""
         ongoing, before = self._conversation.transfer, self.told
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
         if view.line != self.line.line:
-            self.line = LineChanged(view.line)
+            self.line = MediaLegChanged(view.line)
             self._change_line(self.line)
-        told = status(view)
+        told = status_message(view)
         if told is None or told == before:
             return False
         self.told = told
         self._emit(told.model_copy())
         is_news = before is None or (before.state, before.position) != (told.state, told.position)
-        if is_news and (words := in_words(view)):
+        if is_news and (words := spoken_text(view)):
             self._announce(words)
         if self._record_if_over(view):
-            self._conversation.note(remembered(ongoing.order.context, view), after(view, ongoing.order.reason))
+            self._conversation.add_outside_turn(
+                history_entries(ongoing.order.context, view), memory_after(view, ongoing.order.reason)
+            )
             self._conversation.transfer = self.told = None
         return True
 
@@ -133,11 +142,8 @@ class HandOver:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
 
     def hang_up(self) -> None:
-        """The caller has hung up: the session ends now, and nobody gives the news to `news` any more."""
-        if self._conversation.transfer is not None and self._following is not None:
-            self._post = self._record_if_over
-            self._keep(self._following)
-            self._following = None
+        """The caller has hung up: the session ends now, and nobody gives the news to `handle_view` any more."""
+        self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
     def caller_is_gone(self) -> None:
@@ -152,9 +158,16 @@ class HandOver:
         if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
             self._begin_or_follow(ongoing)
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> None:
         """The session is over here; the hand-over may go on with another copy of it."""
-        return [task for task in (self._following, self._missing) if task is not None]
+        self._do_not_miss_caller()
+        if not self._has_hung_up:
+            self._following.cancel_all()
+
+    async def wait_finished(self) -> None:
+        """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
+        await self._following.wait_all()
+        await self._aside.wait_all()
 
     def _record_if_over(self, view: TransferView) -> bool:
         """Write the record of a hand-over that is over; returns whether it is."""
@@ -163,12 +176,12 @@ class HandOver:
             HandOverState.FAILED,
         ):
             return False
-        self._services.record(record_of(self._conversation, ongoing, view))
+        self._services.record(hand_over_record(self._conversation, ongoing, view))
         return True
 
-    def _is_held_back(self, ongoing: OngoingTransfer) -> bool:
+    def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
         """Whether it was to begin when the caller was about to be moved: nobody but this session knows of it."""
-        return not ongoing.is_begun and (self._following is None or self._following.done())
+        return not ongoing.is_begun and not self._following
 
     def _do_not_miss_caller(self) -> None:
         if self._missing is not None:
@@ -177,13 +190,13 @@ class HandOver:
 
     # -- what takes time
 
-    def _begin_or_follow(self, ongoing: OngoingTransfer) -> None:
+    def _begin_or_follow(self, ongoing: OngoingHandOver) -> None:
         if not ongoing.is_begun:
-            self._emit(initiated(ongoing))
-        self._following = in_background(self._follow_to_its_end(ongoing))
+            self._emit(initiated_message(ongoing))
+        self._following.spawn(self._follow_to_its_end(ongoing))
 
-    async def _follow_to_its_end(self, ongoing: OngoingTransfer) -> None:
-        delays = iter(ASK_AGAIN_S)
+    async def _follow_to_its_end(self, ongoing: OngoingHandOver) -> None:
+        delays = iter(RETRY_DELAYS_S)
         transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
         while True:
             try:
@@ -193,7 +206,7 @@ class HandOver:
                     ongoing.is_begun = True
                 async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
                     async for view in views:
-                        delays = iter(ASK_AGAIN_S)
+                        delays = iter(RETRY_DELAYS_S)
                         self._post(view)
                         if view.state in (HandOverState.ENDED, HandOverState.FAILED):
                             return
@@ -210,11 +223,11 @@ class HandOver:
             if delay is None and not self._is_moving():
                 self._post(_lost(ongoing))
                 return
-            await asyncio.sleep(delay or ASK_AGAIN_S[-1])
+            await asyncio.sleep(delay or RETRY_DELAYS_S[-1])
 
     async def _leave(self, transfer_id: str, *, hung_up: bool) -> None:
         # it also ends by itself when nobody follows it any more
-        for delay in ASK_AGAIN_S:
+        for delay in RETRY_DELAYS_S:
             try:
                 await self._confirm()
                 await self._services.transfers.leave(transfer_id, hung_up=hung_up)
@@ -232,25 +245,20 @@ class HandOver:
             return
         except (HostAway, StorageError) as error:
             log.error("call_back_lost", reason=str(error))
-            self._announce(NOT_NOTED)
+            self._announce(CALL_BACK_NOT_SAVED)
 
     async def _miss_caller(self) -> None:
         await asyncio.sleep(CALLER_GRACE_S)
         self.leave(hung_up=True)
 
     def _announce(self, text: str) -> None:
-        self._start(announce(text, self._conversation, self._services, self._emit))
+        self._start(speak_announcement(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        return self._keep(in_background(work, own_context=True))
-
-    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-        return task
+        return self._aside.spawn(work, own_context=True)
 
 
-def _lost(ongoing: OngoingTransfer) -> TransferView:
+def _lost(ongoing: OngoingHandOver) -> TransferView:
     """What is told of a hand-over of which nobody knows any more."""
     order = ongoing.order
     return TransferView(

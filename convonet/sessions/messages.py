@@ -84,14 +84,14 @@ class CancelTurn:
 
 
 @dataclass(frozen=True, slots=True)
-class Choose:
+class ChangePreferences:
     """Change who recognizes, who speaks, and in which language."""
 
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)
-class CancelTransfer:
+class CancelHandOver:
     """The caller wants no human any more, or has talked enough with one."""
 
 
@@ -100,7 +100,7 @@ class HangUp:
     """The caller ends the session."""
 
 
-Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | HangUp
+Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelHandOver | ChangePreferences | HangUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ToClient:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class BinaryFrame:
     """A binary frame with its header, ready to send."""
 
     seq: int
@@ -120,14 +120,14 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class LineChanged:
+class MediaLegChanged:
     """The caller talks with a human at this address; with None they do so no more."""
 
     line: LineAddress | None
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectAnew:
+class ReconnectRequested:
     """The caller is to come back on another connection; nobody speaks now."""
 
 
@@ -141,4 +141,4 @@ class Ended:
     """The session is over; nothing follows."""
 
 
-Outgoing = ToClient | Sound | LineChanged | ConnectAnew | Superseded | Ended
+Outgoing = ToClient | BinaryFrame | MediaLegChanged | ReconnectRequested | Superseded | Ended

@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from convonet.sessions.messages import ConnectAnew, LineChanged, Sound, ToClient
+from convonet.sessions.messages import BinaryFrame, MediaLegChanged, ReconnectRequested, ToClient
 
-OutboxEntry = ToClient | Sound | LineChanged | ConnectAnew
+OutboxEntry = ToClient | BinaryFrame | MediaLegChanged | ReconnectRequested
 
 MAX_BYTES = 1_000_000
 """20 seconds of streamed sound, or two answers of half a minute as MP3; a client that far behind has lost the call."""
@@ -21,9 +21,9 @@ MAX_SENT = 100
 """Messages kept after they were sent, for a client that never acknowledges any: those of some five turns."""
 
 
-TEXT_WAIT_S = 0.002
+TEXT_DELAY_S = 0.002
 """A message waits so long for others: the recognizer, the agent or the voice that the caller waits for is asked first.
-Sound waits for nothing."""
+BinaryFrame waits for nothing."""
 
 
 class SlowReader(Exception):
@@ -54,7 +54,7 @@ class Outbox:
         if self._reader is not None:
             self._reader.put(entry)
 
-    def tell_reader(self, entry: OutboxEntry) -> None:
+    def send_to_reader(self, entry: OutboxEntry) -> None:
         """Tell the socket that is attached now, and no other that comes after it."""
         if self._reader is not None:
             self._reader.put(entry)
@@ -64,11 +64,11 @@ class Outbox:
         while self._entries and _covered(self._entries[0], last_seq):
             self._drop_oldest()
 
-    def forget_sent(self) -> None:
+    def drop_sent_audio(self) -> None:
         """Forget what needs not be said again to a caller who goes on talking: sound, and all but the last messages."""
         if self._reader is None or self._reader.unread:
             return
-        kept = [entry for entry in self._entries if not isinstance(entry, Sound)][-MAX_SENT:]
+        kept = [entry for entry in self._entries if not isinstance(entry, BinaryFrame)][-MAX_SENT:]
         self._entries = deque(kept)
         self._bytes = sum(map(_size, kept))
 
@@ -127,7 +127,7 @@ class _Reader:
         if self._is_slow or not isinstance(entry, ToClient):
             self._news.set()
         elif self._waking is None:
-            self._waking = asyncio.get_running_loop().call_later(TEXT_WAIT_S, self._news.set)
+            self._waking = asyncio.get_running_loop().call_later(TEXT_DELAY_S, self._news.set)
 
     def take(self) -> OutboxEntry | None:
         if self._is_slow:
@@ -153,10 +153,10 @@ def _size(entry: OutboxEntry) -> int:
     match entry:
         case ToClient(text=text):
             return len(text)
-        case Sound(frame=frame):
+        case BinaryFrame(frame=frame):
             return len(frame)
     return 0
 
 
 def _covered(entry: OutboxEntry, last_seq: int) -> bool:
-    return isinstance(entry, LineChanged | ConnectAnew) or entry.seq <= last_seq
+    return isinstance(entry, MediaLegChanged | ReconnectRequested) or entry.seq <= last_seq

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
-from convonet.sessions.happenings import Watch, nobody_watches
+from convonet.sessions.call_events import CallObserver, ignore_call_events
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.messages import Transfers
 
@@ -25,7 +25,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class SessionServices:
     """One set per voice replica, shared by all its sessions.
 
     `recognizers` and `voices` hold one entry per provider name; the default names must be among them.
@@ -39,7 +39,7 @@ class Services:
     transfers: Transfers
     record: Callable[[TurnRecord], None]
     """Takes the record of each turn at its end; returns at once."""
-    watch: Watch = nobody_watches
+    observe_call: CallObserver = ignore_call_events
     """Is told of all that happens in each call."""
     waiting_for_agent: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
     """Is entered while a turn waits for the agent to begin with it."""

@@ -38,7 +38,7 @@ class Speaker(Protocol):
         ...
 
 
-def speaker_of(
+def speaker_for(
     mode: AudioMode,
     voice: TextToSpeech,
     language: Language,
@@ -100,7 +100,7 @@ class StreamSpeaker:
         self._audio.end_stream()
 
     def _speak(self, sentence: str) -> None:
-        self._audio.notes.mark("first_sentence_ms")
+        self._audio.notes.mark_stage("first_sentence_ms")
         if plain := speakable(sentence):
             self._answer.speak(plain)
 
@@ -110,8 +110,8 @@ class StreamSpeaker:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
 
     def _send(self, chunk: SpokenChunk) -> None:
-        self._audio.notes.mark("tts_ms")
-        self._audio.notes.spoken_by(chunk.provider)
+        self._audio.notes.mark_stage("tts_ms")
+        self._audio.notes.set_tts_provider(chunk.provider)
         if chunk.provider != self._name and not self._fell_back:
             self._fell_back = True
             self._audio.emit(_fell_back(self._name, chunk.provider, self._audio.turn_id))
@@ -175,7 +175,7 @@ class FileSpeaker:
             self._audio.send_file(None, is_last=True)
 
     def _start(self, sentence: str) -> None:
-        self._audio.notes.mark("first_sentence_ms")
+        self._audio.notes.mark_stage("first_sentence_ms")
         self._sentences += 1
         self._pending.put_nowait(self._group.create_task(self._traced(sentence, self._sentences)))
 
@@ -194,8 +194,8 @@ class FileSpeaker:
                 spoken = await self._voice.synthesize(sentence, language=self._language)
             if is_first:
                 # a later sentence may be audio before it: nobody hears that one yet
-                self._audio.notes.mark("tts_ms")
-            self._audio.notes.spoken_by(spoken.provider)
+                self._audio.notes.mark_stage("tts_ms")
+            self._audio.notes.set_tts_provider(spoken.provider)
             return spoken
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("speech_synthesis_failed", error=str(error))

@@ -46,7 +46,7 @@ class TurnLog:
         if captured_s is not None:
             self.stages["capture_ms"] = round(captured_s * 1000, 1)
 
-    def mark(self, stage: str) -> None:
+    def mark_stage(self, stage: str) -> None:
         """Note that a stage is reached; the first time counts."""
         self.stages.setdefault(stage, self._now_ms())
 
@@ -54,7 +54,7 @@ class TurnLog:
         """Note what the caller said, and who has recognised it if it was spoken."""
         self.transcript, self._stt_provider = transcript, provider
 
-    def spoken_by(self, provider: str) -> None:
+    def set_tts_provider(self, provider: str) -> None:
         """Note who spoke a sentence of the answer."""
         self._tts_provider = self._tts_provider or provider
 

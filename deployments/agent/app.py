@@ -9,6 +9,7 @@ from ray.serve import Application, Deployment
 
 from deployments.agent.scaling import TURNS
 from deployments.garbage import leave_alone_what_is_there
+from deployments.health_checks import check_event_loop
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -47,13 +48,18 @@ class AgentRouter:
         """Where this replica answers the sessions."""
         return self._replica.address
 
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or sessions can't reach this replica's own port any more."""
+        await check_event_loop()
+        self._replica.port.check_listening()
+
     async def ready(self) -> bool:
         """Whether the tools answer; asking for it also opens the connections to them."""
         return await self._replica.agent.warm_up()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: turns come by its own port, which Serve does not see."""
-        return {TURNS: self._replica.agent.figures()["answering"]}
+        return {TURNS: self._replica.agent.gauges()["answering"]}
 
 
 def build(args: dict[str, str]) -> Application:

@@ -17,8 +17,8 @@ from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
 from convonet.telephony.bridge import Bridge, NoTelephone
 from convonet.telephony.ledger import Ledger
-from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache

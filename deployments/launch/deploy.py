@@ -17,6 +17,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from deployments import ray_compat
 from deployments.launch.errors import LaunchError
 from deployments.launch.fork_worker import SOCKET
 from deployments.launch.processes import descendants, executes, ray_address
@@ -55,7 +56,6 @@ def _start_fork_server(path: Path) -> None:
 
 def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
     """Start it, with its dashboard when that has a port; returns its address."""
-    from ray._private import utils
     from ray.scripts.scripts import cli as ray
 
     if os.environ.get("RAY_AUTH_MODE") == "token":
@@ -76,8 +76,7 @@ def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
         "include-log-monitor": False,
     }
     _run(ray, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
-    # it is nobody else's: with this file any `ray.init()` on the machine would join it
-    Path(utils.get_ray_address_file(None)).unlink()  # type: ignore[attr-defined]
+    ray_compat.remove_address_file()
     if dashboard_port is None:
         _stop_dashboard()
     if (address := ray_address(os.getpid())) is None:
@@ -93,8 +92,7 @@ def _stop_dashboard() -> None:
 
 def what_has_no_option(params: Any, _: bool) -> None:
     """Hook of `ray start`: start no server for Ray's client, and workers through `fork_worker`."""
-    params.ray_client_server_port = None
-    params.setup_worker_path = str(Path(__file__).with_name("fork_worker.py"))
+    ray_compat.set_start_params(params, Path(__file__).with_name("fork_worker.py"))
 
 
 def _run(cli: Any, *arguments: str) -> None:

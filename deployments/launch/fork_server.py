@@ -17,16 +17,15 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules, walk_packages
-from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import deployments
+from deployments.ray_compat import WORKER_MODULES, WORKER_VARIABLES, class_ids_from_system
 
 LIBRARIES = (
     "argon2",
@@ -45,21 +44,10 @@ LIBRARIES = (
 )
 """Of what Ray and our code import, that which takes long: there is time for it while Ray starts."""
 
-RAY = (
-    "ray._private.workers.default_worker",
-    "ray.serve._private.controller",
-    "ray.serve._private.haproxy",
-    "ray.serve._private.proxy",
-    "ray.serve._private.replica",
-)
-
 OURS = ("actors", "convonet", "deployments")
 
 NOT_IN_REPLICAS = (__package__, "deployments.cluster")
 """Packages of commands: no replica imports them."""
-
-SAME = ("RAY_JOB_ID", "RAY_RAYLET_PID")
-"""Ray reads these once, when it is imported: all workers from here have those of the first."""
 
 LENGTH = struct.Struct("!I")
 ANSWER = struct.Struct("!i")
@@ -92,7 +80,7 @@ def main(listener: socket.socket) -> None:
     for name in LIBRARIES:
         import_module(name)
     order = _next_order(listener)
-    os.environ.update({name: order.environment[name] for name in SAME})
+    os.environ.update({name: order.environment[name] for name in WORKER_VARIABLES})
     _import_ray_and_ours()
     _require_safe_to_fork()
     # what is frozen is not visited by the collector, whose marks would copy it into each worker
@@ -111,8 +99,8 @@ def main(listener: socket.socket) -> None:
 
 
 def _import_ray_and_ours() -> None:
-    with _class_ids_of_the_system():
-        for name in RAY:
+    with class_ids_from_system():
+        for name in WORKER_MODULES:
             import_module(name)
         deployments.prepare_replica()
         for name in _our_modules():
@@ -149,18 +137,6 @@ def _start_anew(listener: socket.socket) -> NoReturn:
     # what is ignored stays ignored
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606
-
-
-@contextmanager
-def _class_ids_of_the_system() -> Generator[None, None, None]:
-    """Keep Ray's own random numbers unused: once begun, they would go on alike in all forked workers."""
-    actor: Any = import_module("ray.actor")
-    ids = actor.ActorClassID
-    actor.ActorClassID = SimpleNamespace(from_random=lambda: ids(os.urandom(ids.size())), nil=ids.nil)
-    try:
-        yield
-    finally:
-        actor.ActorClassID = ids
 
 
 def _require_safe_to_fork() -> None:
@@ -202,7 +178,7 @@ def _next_order(listener: socket.socket) -> Order:
 
 def _fork(order: Order) -> bool:
     """Fork its worker if it is one for the Ray that is imported here; returns whether this is that worker."""
-    is_forkable = all(order.environment.get(name) == os.environ[name] for name in SAME)
+    is_forkable = all(order.environment.get(name) == os.environ[name] for name in WORKER_VARIABLES)
     pid = os.fork() if is_forkable else -1
     if pid == 0:
         return True

@@ -8,10 +8,10 @@ import logging
 import ray
 from ray import serve
 from ray.exceptions import RayError
-from ray.serve._private.constants import SERVE_NAMESPACE
 from ray.serve.exceptions import RayServeException
 
 from deployments.launch.steps import run_step
+from deployments.ray_compat import SERVE_NAMESPACE
 
 HURRY_TIMEOUT_S = 2.0
 """Whether they hear of it or not, all replicas are stopped after this."""

@@ -12,6 +12,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
@@ -41,11 +42,13 @@ class Monitor:
 
     async def __init__(self) -> None:  # type: ignore[misc]
         from convonet.monitor.report_connection import ReportServer
+        from convonet.storage.database_watch import DatabaseWatch
         from deployments.monitor.parts import cluster, monitor_host
 
         self._cluster, self._host = cluster(), monitor_host()
         await self._cluster.start()
         self._reports = ReportServer(self._host.report)
+        self._index_watch = DatabaseWatch(self._host.index)
         # Serve awaits a constructor that is a coroutine: nobody reaches this host before its file is open
         await self._host.start()
         self._address = await self._reports.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
@@ -53,7 +56,14 @@ class Monitor:
     async def __del__(self) -> None:  # Serve awaits it
         await self._cluster.stop()
         await self._reports.stop()
+        await self._index_watch.close()
         await self._host.stop()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late, the file of turns does not answer, or nobody can report any more."""
+        await check_event_loop()
+        self._index_watch.check()
+        self._reports.check_listening()
 
     async def ready(self) -> bool:
         """Whether reports are taken: a replica is there only when its file is open."""

@@ -19,8 +19,8 @@ from convonet.settings import Settings, get_settings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache

@@ -12,6 +12,7 @@ from convonet.settings import get_settings
 from convonet.speech.local.service import LocalSpeech
 from convonet.speech.requests import MAX_MESSAGE_BYTES, STOP_TIMEOUT_S, SpeechRequests
 from deployments.garbage import leave_alone_what_is_there
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.reporting import reporting
@@ -31,12 +32,18 @@ class Speech:
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
-        self._reporter = reporting("speech", self._speech.figures)
+        self._reporter = reporting("speech", self._speech.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
         await self._reporter.close()
         self._speech.close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late, a worker process can't be started, or the own port is closed."""
+        await check_event_loop()
+        self._speech.check_workers()
+        self._port.check_listening()
 
     async def ready(self) -> bool:
         """Whether calls are answered: a replica is there only when its workers run."""
@@ -48,8 +55,8 @@ class Speech:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: work comes by its own port, which Serve does not see."""
-        figures = self._speech.figures()
-        return {WORK: figures["hearing"] + figures["speaking"]}
+        gauges = self._speech.gauges()
+        return {WORK: gauges["hearing"] + gauges["speaking"]}
 
 
 def build(args: dict[str, str]) -> Application:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ray import serve
 from ray.serve import Application, Deployment
 
+from deployments.health_checks import check_event_loop
+
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
@@ -39,13 +41,12 @@ class Tools:
     """One replica."""
 
     async def check_health(self) -> None:
-        """Raise when this replica can't work any more, though another one could: Serve replaces it then.
-
-        That its event loop hangs Serve sees from the check that does not end.
-        """
+        """Raise when the event loop is late, the database does not answer this process, or the own port is closed."""
         from deployments.tools.server import tools_replica
 
+        await check_event_loop()
         tools_replica().database_watch.check()
+        tools_replica().port.check_listening()
 
     async def ready(self) -> bool:
         """True as soon as calls are answered: a replica is there only when its servers are."""

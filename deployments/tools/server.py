@@ -11,6 +11,7 @@ from functools import cache
 import ray
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.domains.discovery import all_servers
 from convonet.mcp.http import http_app
 from convonet.mcp.replicas import STOP_TIMEOUT_S
@@ -20,7 +21,7 @@ from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
-from convonet.storage.effects import forget_old_effects
+from convonet.storage.effects import delete_old_effects
 from deployments.garbage import leave_alone_what_is_there
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
@@ -42,30 +43,30 @@ class ToolsReplica:
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
         requests = ToolRequests(self._servers, secret=settings.signing_secret)
-        self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
+        self.port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
         self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
 
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
-        tidying = asyncio.create_task(_tidy(self._database))
-        reporter = reporting("tools", self._figures)
-        self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        tasks = BackgroundTasks()
+        tasks.spawn(_tidy(self._database))
+        reporter = reporting("tools", self._gauges)
+        self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
         try:
             yield
         finally:
-            await self._port.stop()
+            await self.port.stop()
             await reporter.close()
-            tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            await tasks.cancel_and_wait()
             await self.database_watch.close()
             await self._database.close()
 
-    def _figures(self) -> dict[str, float]:
-        figures: dict[str, float] = {}
+    def _gauges(self) -> dict[str, float]:
+        gauges: dict[str, float] = {}
         for domain, server in self._servers.items():
-            figures |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
-        return figures
+            gauges |= {f"calls.{domain}": server.calls, f"failures.{domain}": server.failures}
+        return gauges
 
 
 @cache
@@ -80,7 +81,7 @@ def tools_replica() -> ToolsReplica:
 async def _tidy(database: Database) -> None:
     while True:
         try:
-            await forget_old_effects(database, datetime.now(UTC))
+            await delete_old_effects(database, datetime.now(UTC))
         except Exception:
             # the top of a task that nobody waits for: it goes on, and the log says what was in the way
             log.exception("effects_not_tidied")

@@ -10,6 +10,7 @@ from ray.serve import Application, Deployment
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.voice.scaling import SESSIONS
@@ -33,7 +34,7 @@ def build_http() -> FastAPI:
 
     log_to_own_stderr(get_settings())
     measure("voice")
-    metrics.begin(REFUSALS)
+    metrics.declare(REFUSALS)
     return gateway_http()
 
 
@@ -41,6 +42,13 @@ def build_http() -> FastAPI:
 @serve.ingress(build_http)
 class Voice:
     """One replica: accepts sockets, and holds the sessions of their callers."""
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or the checkpoint store leaves this process's questions unanswered."""
+        from deployments.voice.replica import voice_replica
+
+        await check_event_loop()
+        voice_replica().sessions.check_confirming()
 
     async def move_callers(self, before: float, within_s: float) -> Moved:
         """See `Gateway.move_callers`."""
@@ -52,13 +60,13 @@ class Voice:
         """See `Connections.hurry`."""
         from deployments.voice.gateway import gateway
 
-        gateway().connections.hurry()
+        gateway().connections.shorten_drain()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""
         from deployments.voice.replica import voice_replica
 
-        return {SESSIONS: voice_replica().sessions.figures()["sessions"]}
+        return {SESSIONS: voice_replica().sessions.gauges()["sessions"]}
 
 
 def build(args: dict[str, str]) -> Application:

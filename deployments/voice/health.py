@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from actors.failures import remote_errors
-from actors.handles import handle_to
 from convonet.core.errors import ConvonetError
 from convonet.core.health import OK, Check, Health
 from convonet.rpc.pool import ReplicaPool
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.database import Database
+from deployments.handles import handle_to
 
 
 def health_of(
@@ -21,14 +21,14 @@ def health_of(
     *,
     ports: Mapping[str, ReplicaPool],
     has_room: Callable[[], bool],
-    store_is_away: Callable[[], bool],
+    store_is_down: Callable[[], bool],
 ) -> Health:
     """What this replica looks at.
 
     Args:
         ports: the parts that are asked on their own ports, by name; a hand-over needs the call center, a turn the rest.
         has_room: whether another caller would be let in.
-        store_is_away: whether turn records wait for their store.
+        store_is_down: whether turn records wait for their store.
     """
 
     async def room() -> str:
@@ -39,7 +39,7 @@ def health_of(
         return OK
 
     async def records_state() -> str:
-        return "waiting for their store" if store_is_away() else OK
+        return "waiting for their store" if store_is_down() else OK
 
     async def checkpoints_state() -> str:
         await store.ping()
@@ -64,7 +64,7 @@ def _sign_of_life(pool: ReplicaPool) -> Callable[[], Awaitable[str]]:
     """Of any replica: one that hangs, or whose machine has vanished, does not count while another one answers."""
 
     async def look() -> str:
-        if await pool.answers():
+        if await pool.is_answering():
             return OK
         return "starting" if pool.choose() is None else "no answer"
 

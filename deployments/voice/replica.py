@@ -8,7 +8,6 @@ from functools import cache
 from ray import serve
 
 from actors.cluster import Cluster
-from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -16,15 +15,16 @@ from convonet.auth.throttle import throttle
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.monitor.live_calls import LiveCalls
-from convonet.records.turn_metrics import measured
-from convonet.sessions.services import Services, Timeouts
+from convonet.records.turn_metrics import with_metrics
+from convonet.sessions.services import SessionServices, Timeouts
 from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from deployments.cluster_id import cluster_id
 from deployments.measuring import begin_session_counters, measure
+from deployments.ray_compat import cluster_id
+from deployments.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
 from deployments.reporting import replica_name, reporting
 from deployments.voice.health import health_of
 from deployments.voice.speech import hosted_speech
@@ -52,7 +52,7 @@ class VoiceReplica:
         self._tools = tool_pool()
         self.cluster = Cluster(cluster_id(), serving_store(settings))
         self._calls = LiveCalls(replica_name())
-        self._reporter = reporting("voice", self.figures, self._calls)
+        self._reporter = reporting("voice", self.gauges, self._calls)
         self._records = TurnRecords(settings, self._reporter)
         self._agent = remote_agent()
         checkpoints = checkpoint_store(settings)
@@ -64,16 +64,16 @@ class VoiceReplica:
             pins=pin_verifier(settings),
             throttle=throttle(settings, "pin"),
             checkpoints=checkpoints,
-            services=Services(
-                recognizers=self.recognizers,
-                voices=self.voices,
+            services=SessionServices(
+                stt_providers=self.recognizers,
+                tts_providers=self.voices,
                 agent=self._agent,
                 default_stt=settings.hears_with,
                 default_tts=settings.speaks_with,
                 transfers=self.transfers,
-                record=measured(self._records.add),
-                watch=self._calls.watch,
-                timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+                record=with_metrics(self._records.add),
+                observe_call=self._calls.watch,
+                timeouts=Timeouts(agent_s=settings.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
             admission=self._admission,
         )
@@ -89,21 +89,21 @@ class VoiceReplica:
                 "call_center": self.transfers.pool,
             },
             has_room=lambda: self._admission.has_room,
-            store_is_away=lambda: self._records.store_is_away,
+            store_is_down=lambda: self._records.store_is_down,
         )
         begin_session_counters(settings)
         watch = measure("voice")
-        watch.gauge(SESSIONS, lambda: {"": self.sessions.figures()["sessions"]})
+        watch.gauge(SESSIONS, lambda: {"": self.sessions.gauges()["sessions"]})
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How this replica is doing, for the monitor."""
-        figures = self.sessions.figures()
+        gauges = self.sessions.gauges()
         return {
-            **figures,
-            "room": bool(figures["room"]) and not self.is_closed(),
-            **self._calls.figures(),
-            **self._records.figures(),
+            **gauges,
+            "room": bool(gauges["room"]) and not self.is_closed(),
+            **self._calls.gauges(),
+            **self._records.gauges(),
         }
 
     async def start(self) -> None:
@@ -114,7 +114,7 @@ class VoiceReplica:
         self._local_speech.start()
         self.transfers.start()
         # asked by the first who looks whether this replica is ready
-        self._tools.keep_found()
+        self._tools.start_discovery()
         if self._vendor is not None:
             await self._vendor.start()
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from convonet.agents.base import ToolFinished
-from convonet.mcp.client import AWAY, WRONG
+from convonet.mcp.client import BAD_CALL, UNREACHABLE
 from tests.agents.conftest import new_turn_id
 from tests.agents.test_hosted_models import ADDS, MILK, hosted, scripted
 from tests.vendors.chat import Reply
@@ -71,7 +71,7 @@ async def test_a_tool_that_a_model_has_made_up_is_told_with_those_that_there_are
         assert await world.rows(talk) == {"buy milk"}
         told = json.dumps(world.vendors[vendor].asked[1].body)
         assert "There is no tool named add_todo; there are " in told
-        assert AWAY not in told
+        assert UNREACHABLE not in told
         assert not [line for line in logs if line["event"] == "tool_server_away"]
 
 
@@ -102,4 +102,4 @@ async def test_a_caller_hears_no_names_of_tools_when_the_model_is_lost_after_tha
     async with hosted(tmp_path, "anthropic") as world:
         scripted(world, "anthropic", Reply(calls=(("add_todo", {"title": "buy milk"}),)), Reply(status=500))
         heard = await (await world.talk()).say(ADDS)
-        assert (heard.text, heard.final.provider) == (WRONG, "offline")
+        assert (heard.text, heard.final.provider) == (BAD_CALL, "offline")

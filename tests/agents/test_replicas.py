@@ -22,13 +22,19 @@ from convonet.core.caller import Caller
 from convonet.core.errors import AgentAway, AgentError, AgentTimeout
 from convonet.core.hand_over import TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Patience
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.fixtures.black_hole import Way
 
-QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.3, retry=0.02, max_retry=0.05, refresh=0.1)
+QUICK = PoolDelays(
+    silence=SilenceTimeouts(0.1, 0.1),
+    replacement_timeout_s=0.3,
+    retry_s=0.02,
+    max_retry_s=0.05,
+    refresh_s=0.1,
+)
 CALLER = Caller(UserId("u-1"), "Ann", "Europe/Berlin", "anthropic", "PIN")
 REQUEST = TurnRequest(
     SessionId("s-1"),
@@ -178,12 +184,12 @@ async def test_a_turn_waits_for_the_replica_that_is_just_being_started():
 
     replica = Script([CHOSEN, ANSWER, FINAL])
     agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
-    assert not await agent.pool.answers()
+    assert not await agent.pool.is_answering()
     waiting = asyncio.create_task(heard(agent))
     await asyncio.sleep(0.1)
     addresses.append(await replica.port.start("127.0.0.1"))
     assert await waiting == [CHOSEN, ANSWER, FINAL]
-    assert await agent.pool.answers()
+    assert await agent.pool.is_answering()
     await agent.close()
     await replica.port.stop()
 
@@ -215,7 +221,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
             return addresses
 
         # the first connections may take a busy machine a moment
-        delays = replace(QUICK, replaced_within=3.0)
+        delays = replace(QUICK, replacement_timeout_s=3.0)
         agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=delays))
         events = []
         with pytest.raises(AgentAway) if said is ANSWER else nullcontext():
@@ -324,7 +330,7 @@ async def test_an_answer_without_an_end_is_a_failure():
 
 async def test_who_stops_listening_cancels_the_turn():
     replica = Script([ANSWER, hang])
-    async with agents(replica, delays=Delays()) as agent:
+    async with agents(replica, delays=PoolDelays()) as agent:
         async with aclosing(agent.turn(REQUEST)) as events:
             assert await anext(events) == ANSWER
             replica.closed.clear()

@@ -14,7 +14,7 @@ from convonet.agents.skill import Outcome, Say, SkillTurn
 from convonet.core.caller import Caller
 from convonet.core.ids import DEMO_USER_ID, SessionId, TurnId
 from convonet.domains.discovery import all_domains
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.speech.local.phrases import Phrases
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZoneInfo("America/New_York"))
@@ -75,13 +75,13 @@ def test_any_conversation_gets_answers_and_deletes_after_a_yes_only(lines, title
         history += (ChatMessage("user", said), ChatMessage("assistant", text))
         assert text.strip()
         assert all(isinstance(value, str) for value in memory.values())
-        assert len(tools.todos) >= before or answer(said) == "yes"
+        assert len(tools.todos) >= before or Sentence(said).answer == "yes"
 
 
 def _turn(said, memory, tools, suggested):
     outcomes = ()
     for _ in range(MOST_STEPS):
-        step = TODO.skill.step(SkillTurn(said, NOW, memory, outcomes, suggested))
+        step = TODO.skill.step(SkillTurn(Sentence(said), NOW, memory, outcomes, suggested))
         if isinstance(step, Say):
             return step.text, step.memory
         outcomes += tuple(tools.call(call) for call in step.calls)

@@ -19,6 +19,7 @@ from convonet.core.caller import Caller
 from convonet.core.errors import AgentTimeout
 from convonet.core.ids import DEMO_USER_ID
 from convonet.domains.discovery import all_domains
+from convonet.language.sentences import Sentence
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
@@ -150,7 +151,9 @@ async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_ski
     for domain in all_domains():
         assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2
-        assert all(domain.skill.claims(SkillTurn(example, NOW)) >= Claim.LIKELY for example in domain.examples)
+        assert all(
+            domain.skill.claims(SkillTurn(Sentence(example), NOW)) >= Claim.LIKELY for example in domain.examples
+        )
     await tools.close()
 
 

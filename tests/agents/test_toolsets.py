@@ -12,7 +12,7 @@ from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.mcp.local import local_tools
 from convonet.mcp.replicas import ToolReplicas
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from tests.domains.conftest import ALICE, SECRET
 from tests.mcp.conftest import OddServer
 
@@ -64,7 +64,7 @@ async def test_while_no_server_is_reached_a_model_can_only_steer():
     async def find():
         return []
 
-    pool = ReplicaPool("Tools", find, delays=Delays(replaced_within=0.05))
+    pool = ReplicaPool("Tools", find, delays=PoolDelays(replacement_timeout_s=0.05))
     box = ToolBox(ToolReplicas(pool, secret=SECRET), timeout_s=5)
     toolsets = toolsets_of(box, steers=True)
     assert names(await toolsets.of(ODD)) == {"ask_call_back"}

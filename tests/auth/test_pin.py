@@ -16,7 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convonet.auth.pin import FixedPin, OpenDoor, PostgresPins, only_caller, pin_verifier
+from convonet.auth.pin import FixedPin, NoPin, PostgresPins, fixed_user_id, pin_verifier
 from convonet.core.caller import Caller
 from convonet.core.errors import AuthRefused, StorageError
 from convonet.core.ids import DEMO_USER_ID
@@ -153,7 +153,7 @@ async def test_no_other_text_is_taken_for_the_embedded_pin(pin: str, known: str)
 
 async def test_the_settings_choose_where_pins_come_from() -> None:
     open_door = pin_verifier(Settings(ENABLE_VOICE_PIN=False, CONVONET_TIMEZONE="Asia/Tokyo"))
-    assert isinstance(open_door, OpenDoor)
+    assert isinstance(open_door, NoPin)
     assert await open_door.verify("") == Caller(DEMO_USER_ID, "Demo", "Asia/Tokyo")
     assert isinstance(pin_verifier(Settings(VOICE_PIN="471182")), FixedPin)
     assert isinstance(pin_verifier(Settings(DB_URI="postgres://u:p@127.0.0.1/x")), PostgresPins)
@@ -168,7 +168,7 @@ async def test_the_settings_choose_where_pins_come_from() -> None:
     ],
 )
 def test_only_a_database_of_pins_tells_callers_apart(settings: dict[str, Any], user_id: str | None) -> None:
-    assert only_caller(Settings(**settings)) == user_id
+    assert fixed_user_id(Settings(**settings)) == user_id
 
 
 def assert_hides(error: BaseException, *secrets: str) -> None:

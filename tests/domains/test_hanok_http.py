@@ -18,7 +18,7 @@ from convonet.domains.hanok.service import Reservations
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.staff.http import StaffLogin
-from convonet.web.refusals import answer_refusals
+from convonet.web.refusals import add_refusal_handlers
 from tests.domains.hanok_databases import database, database_url
 from tests.fixtures.clock import Clock
 from tests.fixtures.sqlite import inline_throttle
@@ -49,7 +49,7 @@ def settings(tmp_path):
 def app(database, settings, clock):
     login = StaffLogin(StaffAccounts(database), inline_throttle(settings), settings)
     app = FastAPI()
-    answer_refusals(app)
+    add_refusal_handlers(app)
     app.include_router(login.router())
     reservations = Reservations(database, House.of(settings))
     app.include_router(router(reservations, login.require_staff, AddressLimits(60, clock)))

@@ -7,7 +7,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from structlog.testing import capture_logs
 
 from convonet.core.errors import ConvonetError
-from convonet.mcp.client import AWAY, WRONG, no_such_tool
+from convonet.mcp.client import BAD_CALL, UNREACHABLE, no_such_tool
 from convonet.mcp.server import MAX_BODY_BYTES
 from convonet.tracing.spans import span
 
@@ -16,12 +16,12 @@ from convonet.tracing.spans import span
 async def test_what_the_protocol_calls_a_wrong_call_is_told_to_the_model(call, code):
     with capture_logs() as logs:
         result = await call("fail", code=code)
-    assert (result.ok, result.text, result.data) == (False, WRONG, {"error": "no such thing"})
+    assert (result.ok, result.text, result.data) == (False, BAD_CALL, {"error": "no such thing"})
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["tool_call_wrong"]
 
 
 async def test_any_other_error_of_the_protocol_is_that_of_a_server_that_is_away(call):
-    assert (await call("fail", code=INTERNAL_ERROR)).text == AWAY
+    assert (await call("fail", code=INTERNAL_ERROR)).text == UNREACHABLE
 
 
 @pytest.mark.parametrize("text", ["half a pair: \ud83d", "x" * MAX_BODY_BYTES, "é" * (MAX_BODY_BYTES // 2)])
@@ -30,7 +30,7 @@ async def test_what_cannot_be_sent_leaves_the_calls_of_others_alone(call, text):
     await asyncio.sleep(0.1)
     with capture_logs() as logs:
         result = await call("say", text=text)
-        assert (result.ok, result.text) == (False, WRONG)
+        assert (result.ok, result.text) == (False, BAD_CALL)
         assert (await waiting).text == "waited"
     assert not [line for line in logs if line["event"] == "tool_server_away"]
 
@@ -44,7 +44,7 @@ def test_a_tool_that_is_made_up_is_told_with_those_that_there_are():
     told = no_such_tool("fly", ["walk", "run"])
     assert (told.ok, told.text, told.data) == (
         False,
-        WRONG,
+        BAD_CALL,
         {"error": "There is no tool named fly; there are walk, run."},
     )
     assert no_such_tool("fly", []).data == {"error": "There is no tool named fly; there are none."}
@@ -63,7 +63,7 @@ async def test_tools_are_listed_once_and_again_when_the_server_has_changed(box, 
     server.remove_tool("say")
     assert await box.list_tools("odd") is listed
     answer = await call("say", text="hello")
-    assert (answer.ok, answer.text, answer.data) == (False, WRONG, {"error": "There is no tool named say."})
+    assert (answer.ok, answer.text, answer.data) == (False, BAD_CALL, {"error": "There is no tool named say."})
     assert {tool.name for tool in await box.list_tools("odd")} == {"fail", "crash", "repeat", "wait"}
 
 

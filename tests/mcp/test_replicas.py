@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from convonet.core.errors import ToolsUnavailable
-from convonet.mcp.client import AWAY, SLOW, ToolBox
+from convonet.mcp.client import TIMED_OUT, UNREACHABLE, ToolBox
 from convonet.mcp.replicas import ToolReplicas
 from convonet.mcp.requests import ToolRequests
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Patience
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.domains.conftest import ALICE, SECRET
@@ -24,7 +24,13 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.servers import require_tool
 from tests.mcp.conftest import OddServer
 
-QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.4, retry=0.02, max_retry=0.05, refresh=0.1)
+QUICK = PoolDelays(
+    silence=SilenceTimeouts(0.1, 0.1),
+    replacement_timeout_s=0.4,
+    retry_s=0.02,
+    max_retry_s=0.05,
+    refresh_s=0.1,
+)
 CALLERS = 8
 
 
@@ -159,7 +165,7 @@ async def test_when_all_hang_the_call_is_too_slow_and_is_answered_when_they_go_o
         for process in two:
             process.signal(signal.SIGSTOP)
         lost = await box.call("todo", "create_todo", {"title": "tea"}, claims=ALICE, idempotency_key="1")
-        assert (lost.ok, lost.text) == (False, SLOW)
+        assert (lost.ok, lost.text) == (False, TIMED_OUT)
         waiting = asyncio.create_task(
             box.call("todo", "create_todo", {"title": "milk"}, claims=ALICE, idempotency_key="2")
         )
@@ -258,9 +264,9 @@ async def test_without_any_replica_a_call_says_so_soon_and_the_next_at_once(ther
         return [Address("127.0.0.1", free_port(), "key")]
 
     box = ToolBox(ToolReplicas(ReplicaPool("Tools", find, delays=QUICK), secret=SECRET), timeout_s=5)
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     began = time.monotonic()
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     with pytest.raises(ConnectionError):
         await box.list_tools("odd")
     assert time.monotonic() - began < 0.3
@@ -274,6 +280,6 @@ async def test_with_another_signing_key_nobody_answers(replicas):
 
     pool = ReplicaPool("Tools", find, delays=QUICK)
     box = ToolBox(ToolReplicas(pool, secret=b"another secret of 32 characters!"), timeout_s=5)
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     await box.close()
     assert sum(replica.server.calls for replica in replicas) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.metrics.recorder import Nowhere, metrics
+from convonet.metrics.recorder import NullSink, metrics
 from tests.metrics.kept import Kept
 
 
@@ -16,6 +16,6 @@ def kept():
 def counted():
     """What the product's own code counts during the test."""
     kept = Kept()
-    metrics.use(kept)
+    metrics.set_sink(kept)
     yield kept
-    metrics.use(Nowhere())
+    metrics.set_sink(NullSink())

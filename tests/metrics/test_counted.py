@@ -54,7 +54,7 @@ async def test_a_barge_in_is_counted(counted):
 async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
     world = World(replicas=1)
     (replica,) = world.replicas.values()
-    before = replica.registry.figures()
+    before = replica.registry.gauges()
     async with world.caller() as client:
         client.say("cancel")
         await client.until("playback_stop")
@@ -63,7 +63,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
         client.say("authenticate", pin="000000")
         await client.until("error", code="auth_failed")
     await world.end()
-    more = {name: replica.registry.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
+    more = {name: replica.registry.gauges()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
     assert more == {"refusals": 1, "pin_failures": 1, "barge_ins": 1}
 
 
@@ -81,7 +81,7 @@ async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counte
 
 @virtual_time
 async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(counted, monkeypatch):
-    monkeypatch.setattr(queue, "MOST_WAITING", 2)
+    monkeypatch.setattr(queue, "MAX_WAITING", 2)
     records = RecordQueue(AwayStore())
     for number in range(3):
         record = a_record()
@@ -89,7 +89,7 @@ async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(c
         records.add(record)
     await asyncio.sleep(1)
     assert len(records) == 2
-    assert records.store_is_away
+    assert records.store_is_down
     assert counted.of(d.RECORDS_LOST) == 1
     await records.close()
     assert counted.of(d.RECORDS_LOST) == 3

@@ -8,7 +8,7 @@ from convonet.core.errors import AgentError
 from convonet.metrics import definitions as d
 from convonet.records import turn_metrics as turns
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
-from convonet.records.turn_metrics import added_ms, measured, stages
+from convonet.records.turn_metrics import added_ms, stages, with_metrics
 from tests.sessions.doubles import World
 from tests.virtual_time import virtual_time
 
@@ -67,7 +67,7 @@ async def test_every_turn_is_counted_once_by_how_it_ended(kept):
     await world.end()
     stored = []
     for record in world.records:
-        measured(stored.append, kept.recorder)(record)
+        with_metrics(stored.append, kept.recorder)(record)
     assert kept.of(d.TURNS, status="success", agent_type="todo", source="text", provider="offline") == 1
     assert kept.of(d.TURNS, status="failed", agent_type="todo", source="text", provider="none") == 1
     assert stored == world.records, "the records go to their store as before"
@@ -77,7 +77,7 @@ def test_tokens_are_counted_by_provider(kept):
     record = a_record()
     record.provider = "anthropic"
     record.metadata.tokens_in, record.metadata.tokens_out = 900, 40
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.TOKENS, provider="anthropic", direction="in") == 900
     assert kept.of(d.TOKENS, provider="anthropic", direction="out") == 40
 
@@ -88,7 +88,7 @@ def test_a_hand_over_is_counted_by_its_outcome_and_is_no_turn(kept):
         department="sales", extension="2002", agent_name="", outcome="failed", why="no_answer", waited_s=21.5,
         talked_s=0.0, sentences=0,
     )  # fmt: skip
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.HAND_OVERS, outcome="failed", why="no_answer") == 1
     assert kept.of(d.HAND_OVER_WAIT, outcome="failed") == [21.5]
     assert kept.all_of(d.TURNS) == {}
@@ -101,7 +101,7 @@ def test_a_talk_with_a_human_is_counted_in_seconds(kept):
         department="sales", extension="2002", agent_name="Kim", outcome="ended", why=None, waited_s=9.0,
         talked_s=61.0, sentences=4,
     )  # fmt: skip
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.TALK) == 61.0
     assert kept.of(d.HAND_OVERS, outcome="ended", why="none") == 1
 

@@ -9,8 +9,8 @@ def call(session_id="s-1", state=CallState.READY):
     return LiveCall(session_id=session_id, user_name="Ann", state=state, state_since=1.0, began_at=1.0)
 
 
-def report(replica="host-1", *calls, complete=False, ended=False, part="voice", **figures):
-    return Report(part, replica, 0.0, figures, tuple(calls), complete, ended)
+def report(replica="host-1", *calls, complete=False, ended=False, part="voice", **gauges):
+    return Report(part, replica, 0.0, gauges, tuple(calls), complete, ended)
 
 
 def line(number, text):
@@ -96,12 +96,12 @@ def test_a_line_that_grows_replaces_itself():
     assert [shown.text for shown in board.lines("s-1")] == ["I", "You said"]
 
 
-def test_the_numbers_are_sums_of_the_parts_own_figures():
+def test_the_numbers_are_sums_of_the_components_own_gauges():
     board = known("host-1", "host-2", "desks")
     board.take(report("host-1", CallReport("s-1", call()), turns_in_flight=2), 0.0)
     board.take(report("host-2", CallReport("s-2", call("s-2", CallState.THINKING)), turns_in_flight=1), 0.0)
-    figures = {"queue.support": 2, "hand_overs.ringing": 1, "desks.ready": 3}
-    board.take(report("desks", part="call_center", **figures), 0.0)
+    gauges = {"queue.support": 2, "hand_overs.ringing": 1, "desks.ready": 3}
+    board.take(report("desks", part="call_center", **gauges), 0.0)
     now = board.now(1.0, [])
     assert now.calls == {CallState.READY: 1, CallState.THINKING: 1}
     assert (now.turns_in_flight, now.queue) == (3, {"support": 2})

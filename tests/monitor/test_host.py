@@ -9,7 +9,7 @@ from convonet.monitor.reporter import Reporter
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
-from convonet.records.store import KEPT_S, RedisRecords
+from convonet.records.store import RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
 from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
@@ -28,7 +28,7 @@ async def until(messages, wanted):
 async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         viewer = Viewer()
         async with reporting(reporter), aclosing(port.host.follow(viewer, "Sue")) as messages:
             first = await anext(messages)
@@ -51,7 +51,7 @@ async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_
 async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
     world, port = World(), OneProcess()
     async with world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         async with reporting(reporter):
             async with monitor(tmp_path) as port.host:
                 viewer = Viewer()
@@ -162,13 +162,13 @@ async def test_records_of_a_process_that_ended_while_redis_was_away_get_there_fr
         await asyncio.gather(*(queue.close() for queue in queues))
         redis_server.restart()
         await until_redis_has(redis, 20)
-        assert await redis.listed() == await redis.newest(0, 50)
+        assert await redis.recent_ids() == await redis.newest_ids(0, 50)
 
 
 async def test_a_redis_that_has_lost_its_data_gets_it_back_from_the_file(tmp_path, redis_url):
     redis = RedisRecords(redis_url)
     turns = [now_turn(number) for number in range(450)]
-    about_to_expire = turn(0, timestamp=time.time() - KEPT_S + 60, turn_id="t-old")
+    about_to_expire = turn(0, timestamp=time.time() - RETENTION_S + 60, turn_id="t-old")
     about_to_expire.request_id = "s-0:t-old"
     async with monitor(tmp_path) as host:
         await host.write([about_to_expire, *turns])

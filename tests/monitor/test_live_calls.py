@@ -83,11 +83,11 @@ async def test_after_a_barge_in_the_turn_is_over():
         await client.log_in()
         client.speak()
         await client.until("transcript_final")
-        assert world.calls.figures()["turns_in_flight"] == 1
+        assert world.calls.gauges()["turns_in_flight"] == 1
         client.say("cancel")
         await client.until("playback_stop")
         await asyncio.sleep(0.1)
-        assert world.calls.figures() == {"turns_in_flight": 0}
+        assert world.calls.gauges() == {"turns_in_flight": 0}
     await world.end()
 
 

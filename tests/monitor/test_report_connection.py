@@ -279,7 +279,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
                 await until(lambda host=host: host._board.total("sessions", time.time()) == 3)
                 where.clear()
             records.add(now_turn(10 + number))
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
         async with monitor(tmp_path) as host, serving(host.report) as address:
             where.append(address)
             await until(lambda: not len(records))
@@ -311,7 +311,7 @@ async def test_a_monitor_whose_machine_vanishes_is_replaced_and_no_turn_is_missi
 async def test_a_call_that_is_not_understood_loses_no_turn(tmp_path):
     world = World()
     async with monitor(tmp_path) as host, serving(host.report) as address, world.client() as client:
-        reporter = Reporter("voice", "host-1", to(address), world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", to(address), world.calls.gauges, world.calls)
         records = reporter.record_queue(is_copy=False)
         await client.log_in()
         for call in world.calls._calls.values():

@@ -1,4 +1,4 @@
-"""What a process tells the monitor, and when: its figures, its calls and its turns, in as few reports as possible."""
+"""What a process tells the monitor, and when: its gauges, its calls and its turns, in as few reports as possible."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ from tests.monitor.hosts import OneProcess, kept, monitor, now_turn, reporting, 
 from tests.sessions.doubles import World
 
 
-async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
+async def test_a_component_whose_gauges_fail_once_is_seen_again(tmp_path):
     port, fails = OneProcess(), [True]
 
-    def figures():
+    def gauges():
         if fails.pop() if fails else False:
             raise ZeroDivisionError
         return {"sockets": 1.0}
 
-    async with monitor(tmp_path) as port.host, reporting(Reporter("voice", "voice-1", port, figures)):
+    async with monitor(tmp_path) as port.host, reporting(Reporter("voice", "voice-1", port, gauges)):
         async with asyncio.timeout(10):
             while not port.host._board.total("sockets", time.time()):
                 await asyncio.sleep(0.05)
@@ -30,7 +30,7 @@ async def test_a_part_whose_figures_fail_once_is_seen_again(tmp_path):
 async def test_a_turn_travels_with_what_there_is_to_tell_of_its_call(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         await reporter.write([])
         ok = await client.log_in()
         await reporter.write([now_turn(1)])
@@ -40,10 +40,10 @@ async def test_a_turn_travels_with_what_there_is_to_tell_of_its_call(tmp_path):
 
 
 async def test_records_that_are_gathered_go_with_the_report_that_is_due(tmp_path, monkeypatch):
-    monkeypatch.setattr("convonet.records.queue.GATHER_S", 60.0)
+    monkeypatch.setattr("convonet.records.queue.GATHER_DELAY_S", 60.0)
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         records = reporter.record_queue(is_copy=False)
         async with reporting(reporter):
             records.add(now_turn(1))
@@ -84,7 +84,7 @@ async def test_a_report_that_takes_long_is_followed_by_none_that_waited_for_it(t
 async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         async with reporting(reporter):
             await until(lambda: port.reports)
             write = port.host.index.write
@@ -96,7 +96,7 @@ async def test_a_file_that_takes_no_turn_keeps_nobody_from_seeing_the_calls(tmp_
             records = reporter.record_queue(is_copy=False)
             records.add(now_turn(1))
             ok = await client.log_in()
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
             await until(lambda: [call.session_id for call in port.host._board.calls()] == [ok["session_id"]])
             # everything is told once, at the start
             assert sum(report.complete for report in port.reports) == 1
@@ -138,14 +138,14 @@ async def test_a_turn_that_the_file_refuses_is_told_apart_from_a_file_that_fails
         assert await kept(port.host) == 1
 
 
-async def test_figures_that_fail_lose_no_turn(tmp_path):
+async def test_gauges_that_fail_lose_no_turn(tmp_path):
     port = OneProcess()
 
-    def figures():
+    def gauges():
         raise ZeroDivisionError
 
     async with monitor(tmp_path) as port.host:
-        await Reporter("agent", "agent-1", port, figures).write([now_turn(1)])
+        await Reporter("agent", "agent-1", port, gauges).write([now_turn(1)])
         assert await kept(port.host) == 1
 
 
@@ -157,7 +157,7 @@ async def test_a_fault_in_what_is_told_of_calls_ends_no_reports_and_loses_no_tur
         async with reporting(reporter):
             world.calls.take = iter(()).__next__
             records.add(now_turn(1))
-            await until(lambda: records.store_is_away)
+            await until(lambda: records.store_is_down)
             world.calls.take = take
             await until(lambda: not len(records))
             assert await kept(port.host) == 1
@@ -165,20 +165,20 @@ async def test_a_fault_in_what_is_told_of_calls_ends_no_reports_and_loses_no_tur
     await world.end()
 
 
-async def test_a_caller_who_waits_is_counted_within_a_second_and_other_figures_are_not_told_all_the_time(tmp_path):
-    port, figures = OneProcess(), {"queue.sales": 0, "messages": 0}
+async def test_a_caller_who_waits_is_counted_within_a_second_and_other_gauges_are_not_reported_all_the_time(tmp_path):
+    port, gauges = OneProcess(), {"queue.sales": 0, "messages": 0}
     async with monitor(tmp_path) as port.host:
-        reporter = Reporter("call_center", "desk-1", port, lambda: dict(figures))
+        reporter = Reporter("call_center", "desk-1", port, lambda: dict(gauges))
         async with reporting(reporter), aclosing(port.host.follow(Viewer(), "Sue")) as messages:
             await anext(messages)
             # the monitor's answer to the first of them was that somebody looks
             await until(lambda: len(port.reports) > 2)
             told = len(port.reports)
             for _ in range(15):
-                figures["messages"] += 1
+                gauges["messages"] += 1
                 await asyncio.sleep(0.1)
             assert len(port.reports) == told
-            figures["queue.sales"], began = 1, time.monotonic()
+            gauges["queue.sales"], began = 1, time.monotonic()
             async for message in messages:
                 if getattr(message, "now", None) and message.now.queue:
                     break
@@ -200,7 +200,7 @@ async def test_turns_of_a_time_without_a_monitor_are_there_afterwards(tmp_path):
     async with reporting(reporter):
         for number in range(20):
             records.add(now_turn(number))
-        await until(lambda: records.store_is_away)
+        await until(lambda: records.store_is_down)
         async with monitor(tmp_path) as port.host:
             await until(lambda: not len(records))
             assert await kept(port.host) == 20

@@ -6,7 +6,7 @@ from convonet.monitor import turn_table
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import HandOverRecord
-from convonet.records.store import KEPT_S
+from convonet.records.store import RETENTION_S
 from tests.monitor.conftest import NOON, tool_call, turn
 
 EVERYTHING = TurnFilter()
@@ -107,7 +107,7 @@ async def test_a_record_that_comes_again_replaces_the_one_before(index):
 
 
 async def test_what_is_older_than_a_week_is_forgotten_with_its_words(index):
-    await index.write([turn(-KEPT_S, request_id="s-1:t-1"), turn(2)])
+    await index.write([turn(-RETENTION_S, request_id="s-1:t-1"), turn(2)])
     assert await index.forget_old() == 1
     assert await found(index, text="milk") == [2]
     assert await index.get("s-1:t-1") is None

@@ -82,7 +82,7 @@ class Model:
                 record.lease_s = lease_s
         return Held(frozenset(claimed), frozenset(missing))
 
-    async def abandoned(self, most: int) -> list[SessionId]:
+    async def abandoned(self, limit: int) -> list[SessionId]:
         return [key for key, record in self._records.items() if record.body is not None and record.lease_s == 0.0]
 
     async def lose(self, session_id: SessionId) -> None:

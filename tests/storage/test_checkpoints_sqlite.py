@@ -16,7 +16,7 @@ import pytest
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId, new_session_id
 from convonet.settings import Settings
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
 from convonet.storage.checkpoints_sqlite import FILE, SCHEMA, SqliteCheckpoints, checkpoint_file
 from tests.fixtures.clock import Clock
 from tests.fixtures.sqlite import InlineSqlite, inline_checkpoints
@@ -155,7 +155,7 @@ async def test_what_is_leased_outlives_its_lease_and_what_is_held_does_not_expir
         clock.now += 19.0
         assert await store.hold({ID: 1}, 20.0) == Held()
     assert await store.claim(ID, lease_s=20.0) is not None
-    clock.now += 20.0 + KEPT_AFTER_LEASE_S - 1
+    clock.now += 20.0 + GRACE_AFTER_LEASE_S - 1
     assert await store.abandoned(9) == [ID]
     clock.now += 1
     assert await store.abandoned(9) == []

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from convonet.core.errors import StorageError
 from convonet.storage.database import Database
-from convonet.storage.effects import forget_old_effects, once
+from convonet.storage.effects import delete_old_effects, run_once
 from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 
@@ -31,11 +31,11 @@ async def test_an_effect_is_known_for_a_day_and_then_forgotten(database):
         done.append("effect")
         return {"done": len(done)}
 
-    assert await once(database, USER, "key", work) == {"done": 1}
-    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=23))
-    assert await once(database, USER, "key", work) == {"done": 1}
-    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=25))
-    assert await once(database, USER, "key", work) == {"done": 2}
+    assert await run_once(database, USER, "key", work) == {"done": 1}
+    await delete_old_effects(database, datetime.now(UTC) + timedelta(hours=23))
+    assert await run_once(database, USER, "key", work) == {"done": 1}
+    await delete_old_effects(database, datetime.now(UTC) + timedelta(hours=25))
+    assert await run_once(database, USER, "key", work) == {"done": 2}
 
 
 async def test_an_error_does_not_repeat_the_values_of_the_statement(database):

@@ -98,7 +98,7 @@ async def test_a_caller_is_called_back_and_connected_with_a_desk(twilio):
 
 
 def test_signatures_cover_address_and_form():
-    given = settings(type("Nowhere", (), {"url": "http://127.0.0.1:1"}))
+    given = settings(type("NullSink", (), {"url": "http://127.0.0.1:1"}))
     url, form = f"{PUBLIC}/twilio/status?transfer=h-1&attempt=0", {"CallSid": "CA1", "CallStatus": "ringing"}
     assert is_signed(given, url, form, sign(url, form))
     assert not is_signed(given, url, form, sign(url, form, "another-token"))

@@ -19,7 +19,8 @@ from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.language.sentences import Sentence
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -37,7 +38,7 @@ from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
 
-QUICK = Delays(retry=0.02, max_retry=0.1, replaced_within=8.0)
+QUICK = PoolDelays(retry_s=0.02, max_retry_s=0.1, replacement_timeout_s=8.0)
 """How soon a host that was replaced is found."""
 
 SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
@@ -57,7 +58,7 @@ class HandingOverAgent:
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
         talk = talk_of(request.memory.get(CALL_BACK, ""))
-        answered = reply(request.transcript, talk, "US") if talk else None
+        answered = reply(Sentence(request.transcript), talk, "US") if talk else None
         if answered:
             text = answered.text
         yield TextDelta(text)

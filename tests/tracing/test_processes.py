@@ -28,7 +28,7 @@ from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
 from convonet.tracing import export
-from convonet.tracing.carried import carried, serving
+from convonet.tracing.propagation import incoming_span, outgoing_trace
 from convonet.tracing.spans import Attributes, Words, span
 from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
@@ -68,14 +68,14 @@ def test_a_span_that_nobody_records_costs_microseconds():
         with span("hear", session_id="s-1", provider="ear") as hearing:
             hearing.set(provider="voice")
     assert (time.perf_counter() - began) / 1000 < 50e-6
-    assert (hearing.traceparent, current_traceparent(), carried()) == (None, None, {})
+    assert (hearing.traceparent, current_traceparent(), outgoing_trace()) == (None, None, {})
 
 
 # -- the collector
 
 
 def test_a_collector_that_is_away_is_logged_once_and_found_again(collector, monkeypatch):
-    monkeypatch.setattr(export, "REST_S", 0.0)
+    monkeypatch.setattr(export, "RETRY_DELAY_S", 0.0)
     collector.away = True
     recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
     with structlog.testing.capture_logs() as lines:
@@ -104,7 +104,7 @@ def test_a_collector_that_is_away_is_left_alone_for_a_while(collector):
 def test_nobody_waits_for_a_collector_that_is_not_there():
     recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests")
     began = time.perf_counter()
-    for _ in range(3 * export.MOST_WAITING):
+    for _ in range(3 * export.MAX_QUEUED_SPANS):
         with span("lost", begins_trace=True):
             pass
     assert time.perf_counter() - began < 5
@@ -130,13 +130,13 @@ def test_a_call_to_another_process_carries_the_ids_and_the_trace(traced, collect
         structlog.contextvars.bound_contextvars(session_id="s-1", turn_id="t-1", other="o"),
         span("turn", begins_trace=True),
     ):
-        along = carried()
+        along = outgoing_trace()
     assert set(along) == {"session_id", "turn_id", "traceparent"}
-    with serving("recognise", along):
+    with incoming_span("recognise", along):
         bound = structlog.contextvars.get_contextvars()
         assert current_trace_id() == along["traceparent"][3:35]
     assert bound == {"session_id": "s-1", "turn_id": "t-1"}
-    with serving("recognise", {}):
+    with incoming_span("recognise", {}):
         assert current_trace_id() is None
     tracing.flush()
     (trace,) = collector.traces()

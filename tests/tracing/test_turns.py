@@ -96,10 +96,10 @@ async def test_words_are_in_a_trace_when_the_operator_allows_them(traced, tmp_pa
     await one_spoken_turn(tmp_path)
     tracing.flush()
     turn, called = tracing.collector.one("turn").attributes, tracing.collector.named("execute_tool")[0].attributes
-    assert turn["convonet.core.validation.transcript"] == SAID
-    assert turn["convonet.core.validation.answer"] == "I added buy zucchini to your list."
-    assert json.loads(called["convonet.core.validation.arguments"])["title"] == "buy zucchini"
-    assert called["convonet.core.validation.result"]
+    assert turn["convonet.words.transcript"] == SAID
+    assert turn["convonet.words.answer"] == "I added buy zucchini to your list."
+    assert json.loads(called["convonet.words.arguments"])["title"] == "buy zucchini"
+    assert called["convonet.words.result"]
 
 
 @virtual_time
@@ -110,7 +110,7 @@ async def test_a_pin_that_is_said_is_in_no_trace_even_then(traced):
         await answered(client)
     await world.end()
     tracing.flush()
-    assert tracing.collector.one("turn").attributes["convonet.core.validation.answer"] == "You said my pin is ***."
+    assert tracing.collector.one("turn").attributes["convonet.words.answer"] == "You said my pin is ***."
     assert PIN.encode() not in b"".join(tracing.collector.bodies)
 
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, StringConstraints
 
-from convonet.web.refusals import answer_refusals
+from convonet.web.refusals import add_refusal_handlers
 
 
 class Body(BaseModel):
@@ -17,7 +17,7 @@ class Body(BaseModel):
 @pytest.fixture
 async def client():
     app = FastAPI()
-    answer_refusals(app)
+    add_refusal_handlers(app)
 
     @app.get("/crash")
     async def crash():

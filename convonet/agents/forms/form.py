@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from convonet.agents.skill import Claim, Outcome, UseTools
+from convonet.language.sentences import Sentence
 
 Values = Mapping[str, str]
 """What is known, by slot; every value is text, as tools or the form's function take it."""
@@ -32,7 +33,7 @@ class Option:
 class Reply(NamedTuple):
     """The caller's reply to an open question, with the values and options that the question remembers."""
 
-    said: str
+    said: Sentence
     now: datetime
     values: Values
     options: tuple[Option, ...]
@@ -130,7 +131,7 @@ class Form:
     act: Callable[[Work], Move]
     """Called when every slot with a question has a value, and again after each step of tools."""
     patterns: tuple[re.Pattern[str], ...] = ()
-    """Sentences that surely mean this form, searched in what `spoken.cleaned` leaves of them."""
+    """Sentences that surely mean this form, searched in what `Sentence.cleaned` leaves of them."""
     about_it: tuple[re.Pattern[str], ...] = ()
     """Sentences that mean it when something was talked about: "cancel it"."""
     slots: tuple[Slot, ...] = ()
@@ -167,7 +168,7 @@ class Parsed(NamedTuple):
 
 
 Grammar = Callable[[str, datetime, Values], Parsed | None]
-"""Reads what `spoken.cleaned` leaves of a sentence, given the focus, instead of the forms' patterns."""
+"""Reads what `Sentence.cleaned` leaves of a sentence, given the focus, instead of the forms' patterns."""
 
 
 def sentence(*patterns: str, never: str = "") -> tuple[re.Pattern[str], ...]:

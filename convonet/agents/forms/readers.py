@@ -12,8 +12,8 @@ from datetime import datetime, time
 from decimal import Decimal
 
 from convonet.agents.forms.form import Found, Slot
-from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
-from convonet.language.when import spoken_of, spoken_within
+from convonet.language.numbers import amount_in, digits_in, whole_number_in, with_digits
+from convonet.language.when import day_and_time_in, day_and_time_of
 
 MOST_WORDS_OF_A_NAME = 4
 MOST_TEXT = 500
@@ -69,7 +69,7 @@ def people(name: str, ask: str | None, hint: str = "") -> Slot:
     def read(text: str, now: datetime) -> str | None:
         if found := find(text, now):
             return found.value
-        count = whole_in(text)
+        count = whole_number_in(text)
         return str(count) if count is not None else None
 
     return Slot(name, find, read, ask, hint=hint)
@@ -79,7 +79,7 @@ def day(name: str, ask: str | None, hint: str = "") -> Slot:
     """A day, as an ISO date; a time that is said with it is left for the slot of the time."""
 
     def find(text: str, now: datetime) -> Found | None:
-        found = spoken_within(text, now)
+        found = day_and_time_in(text, now)
         if found is None or found[1].day is None:
             return None
         rest, said = found
@@ -98,13 +98,13 @@ def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time]
     """A time of day, as "19:30"; `likely` says which half of the day a bare hour means here."""
 
     def find(text: str, now: datetime) -> Found | None:
-        found = spoken_within(text, now)
+        found = day_and_time_in(text, now)
         if found is None or found[1].clock is None:
             return None
         return Found(f"{likely(found[1].clock):%H:%M}", found[0])
 
     def read(text: str, now: datetime) -> str | None:
-        said = spoken_of(re.sub(r"^(?:at|around|about|let's say|say) ", "", text), now)
+        said = day_and_time_of(re.sub(r"^(?:at|around|about|let's say|say) ", "", text), now)
         if said and said.clock:
             return f"{likely(said.clock):%H:%M}"
         found = find(text, now)
@@ -136,7 +136,7 @@ def person(name: str, ask: str | None, hint: str = "") -> Slot:
 
     def read(text: str, now: datetime) -> str | None:
         found = _NAME.fullmatch(text.strip(" .,"))
-        if whole_in(text) is not None:
+        if whole_number_in(text) is not None:
             return None
         return _capitals(found["name"]) if found and _may_be_name(found["name"]) else None
 

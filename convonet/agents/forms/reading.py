@@ -14,7 +14,7 @@ from convonet.agents.forms.form import Form, Grammar, Option, Reply, Values
 from convonet.agents.forms.memory import Focus, Question
 from convonet.agents.skill import Claim
 from convonet.language.clock import number_of
-from convonet.language.spoken import answer, bare, cleaned
+from convonet.language.sentences import Sentence
 
 ALIKE = 75.0
 """From here a spoken choice is one of the options: rapidfuzz's token_set_ratio."""
@@ -57,10 +57,10 @@ class Reader:
     grammar: Grammar | None = None
 
     def read(
-        self, said: str, now: datetime, question: Question | None, focus: Focus, suggested: str | None
+        self, said: Sentence, now: datetime, question: Question | None, focus: Focus, suggested: str | None
     ) -> Filling | Literal["dropped", "unclear"] | None:
         """What is wanted; None when the sentence is nothing that the forms know."""
-        text = cleaned(said)
+        text = said.cleaned
         form = question and self.forms.get(question.form)
         heard = self._answered(question, form, said, now, focus) if question and form else None
         if heard is not None and not (heard == "unclear" and question and question.repeated):
@@ -69,7 +69,7 @@ class Reader:
             again = question is not None and wanted.form is form and self.grammar is None
             # said anew, with more or other words: what was known still holds
             return replace(wanted, values={**question.values, **wanted.values}) if question and again else wanted
-        if corrected := self._after(focus, bare(said), now):
+        if corrected := self._after(focus, said.bare, now):
             return corrected
         if question and form:
             return None if question.repeated else "unclear"
@@ -78,7 +78,7 @@ class Reader:
         return None
 
     def _answered(
-        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+        self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
     ) -> Filling | Literal["dropped", "unclear"] | None:
         if question.asks:
             return self._slot(question, form, said, now, focus)
@@ -92,39 +92,39 @@ class Reader:
         return Filling(form, form.heard(text, now)) if form else None
 
     def _sure(
-        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+        self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
     ) -> Filling | Literal["dropped"] | None:
-        match answer(said):
+        match said.answer:
             case "yes":
                 return Filling(form, question.values, agreed=True, answers=True)
             case "no" | "drop":
                 return "dropped"
         # whoever asks for something else does not correct this, unless they begin like it: "change the table to six"
-        otherwise = self._interrupts(form, cleaned(said), focus)
-        return _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=otherwise)
+        otherwise = self._interrupts(form, said.cleaned, focus)
+        return _corrected(form, question.values, question.last_slot, said.bare, now, need_opening=otherwise)
 
     def _slot(
-        self, question: Question, form: Form, said: str, now: datetime, focus: Focus
+        self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
     ) -> Filling | Literal["dropped", "unclear"] | None:
-        text = cleaned(said)
+        text = said.cleaned
         slot = next(slot for slot in form.slots if slot.name == question.asks)
         if slot.read_reply is not None:
             reply = slot.read_reply(Reply(said, now, question.values, question.options))
             return _filled(form, question, reply, slot.name) if isinstance(reply, Mapping) else reply
         if slot.nothing is not None and text.lower() == "nothing":
             return _filled(form, question, {slot.name: slot.nothing}, slot.name)
-        if answer(said) == "drop":
+        if said.answer == "drop":
             return "dropped"
         if question.options:
             chosen = _chosen(question.options, text)
-            if chosen is None and answer(said) == "no":
+            if chosen is None and said.answer == "no":
                 return "dropped"
             return _filled(form, question, {slot.name: chosen}, slot.name) if chosen else None
         if self._interrupts(form, text, focus):
             return None
         heard = form.heard(text, now)
-        corrected = _corrected(form, question.values, question.last_slot, bare(said), now, need_opening=True)
-        if not heard and corrected and _SECOND_THOUGHT.match(bare(said)):
+        corrected = _corrected(form, question.values, question.last_slot, said.bare, now, need_opening=True)
+        if not heard and corrected and _SECOND_THOUGHT.match(said.bare):
             return corrected
         if slot.name not in heard and (value := slot.read(text, now)):
             heard[slot.name] = value

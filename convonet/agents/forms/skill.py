@@ -10,7 +10,6 @@ from convonet.agents.forms.form import Ask, Form, Grammar, Move, Sure, Tell, Val
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
-from convonet.language.spoken import cleaned
 
 
 class FormSkill:
@@ -41,8 +40,8 @@ class FormSkill:
             return Claim.ANSWER if question else Claim.SURE
         if read.claim is not None:
             return read.claim
-        about_it = any(pattern.search(cleaned(turn.said)) for pattern in read.form.about_it)
-        return Claim.SURE if about_it or self._own.search(turn.said) else Claim.LIKELY
+        about_it = any(pattern.search(turn.said.cleaned) for pattern in read.form.about_it)
+        return Claim.SURE if about_it or self._own.search(turn.said.raw) else Claim.LIKELY
 
     def step(self, turn: SkillTurn) -> Step:
         """See `Skill.step`."""

@@ -24,7 +24,7 @@ from convonet.agents.models.base import (
 from convonet.agents.skill import Outcome, Say, Skill, SkillTurn, Step
 from convonet.agents.steering import STEERING
 from convonet.core.errors import AgentError
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG
+from convonet.language.sentences import MAX_CHARACTERS, TOO_LONG, Sentence
 
 PROVIDER = "offline"
 MODEL = "rules"
@@ -49,12 +49,12 @@ class OfflineModel:
         if briefing is None:
             raise AgentError("the rules answer turns only")
         said, since = _turn_of(request.messages)
-        if len(said) > MOST_CHARACTERS:
+        if len(said) > MAX_CHARACTERS:
             yield TextPart(TOO_LONG)
         elif told := _told_by_tools_of_another(since):
             yield TextPart(told)
         else:
-            turn = SkillTurn(said, briefing.now, briefing.memory, _outcomes(since), briefing.suggested)
+            turn = SkillTurn(Sentence(said), briefing.now, briefing.memory, _outcomes(since), briefing.suggested)
             step = self._skills[briefing.domain].step(turn)
             for part in _step_parts(step, {tool.name for tool in request.tools.tools}, turn):
                 yield part

@@ -33,13 +33,13 @@ from convonet.domains.crm.schemas import (
     PatientSearch,
     PatientsFound,
 )
-from convonet.language.phones import normalised
+from convonet.language.phones import normalize
 from convonet.settings import Settings
 from convonet.storage.database import Database
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 from convonet.web.service import closing, http_service
 from convonet.web.service_token import ServiceToken
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 
 def application(database: Database, settings: Settings) -> FastAPI:
@@ -48,7 +48,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
     app = http_service("crm-integration-service", closing(crm, database))
     token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
     app.include_router(router(crm, database, token, settings.phone_region))
-    app.add_middleware(Traced, trusts=token.is_given)
+    app.add_middleware(TracingMiddleware, trusts=token.is_given)
     return app
 
 
@@ -63,7 +63,7 @@ def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US"
     """Make the API. Answers are stored in `database`; `region` is the country of numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
-        responses=documented(401, 404, 409, 413, 422, 503),
+        responses=refusal_responses(401, 404, 409, 413, 422, 503),
         dependencies=[Security(bearer), Depends(token.require)],
     )
     desk = _Routes(crm, KeptAnswers(database), region)
@@ -91,7 +91,7 @@ class _Routes:
 
     async def search_patients(self, wanted: PatientSearch) -> PatientsFound:
         """All patients with a phone number, however it is written."""
-        contacts = await self._crm.find_contacts(normalised(wanted.phone, self._region))
+        contacts = await self._crm.find_contacts(normalize(wanted.phone, self._region))
         return PatientsFound(
             exists=bool(contacts),
             patient_id=contacts[0].id if len(contacts) == 1 else None,
@@ -104,7 +104,7 @@ class _Routes:
         async def find_or_add() -> PatientAnswer:
             birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
             require_birthdate(birthdate, datetime.now(UTC).date())
-            phone = normalised(new.phone, self._region)
+            phone = normalize(new.phone, self._region)
             async with self._answers.shared_id(f"{phone} {plain_name(f'{new.first_name} {new.last_name}')}") as new_id:
                 for contact in await self._crm.find_contacts(phone):
                     if contact.is_called(new.first_name, new.last_name):

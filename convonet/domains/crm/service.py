@@ -33,9 +33,9 @@ from convonet.domains.crm.errors import CaseNotFound, PatientNotFound
 from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
 from convonet.domains.crm.schemas import Appointment, CallNote, Intake, NewAppointment, NewPatient, Patient
-from convonet.language.phones import normalised
+from convonet.language.phones import normalize
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
 MAX_SUBJECT = 255
 Result = TypeVar("Result", bound=BaseModel)
@@ -51,7 +51,7 @@ class CrmService:
 
     async def find(self, owner: Owner, phone: str) -> list[Patient]:
         """The caller's patients with this phone number."""
-        contacts = await self._crm.find_contacts(normalised(phone, self._region))
+        contacts = await self._crm.find_contacts(normalize(phone, self._region))
         async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners(contact.id for contact in contacts)
         return [Patient.of(contact) for contact in contacts if owners.get(contact.id) == owner.user_id]
@@ -61,7 +61,7 @@ class CrmService:
         if known := await self._remembered(owner, Patient):
             return known
         require_birthdate(person.birthdate, owner.today())
-        phone = normalised(person.phone, self._region)
+        phone = normalize(person.phone, self._region)
         try:
             return await self._onboard(owner, person, phone)
         except IntegrityError:
@@ -164,7 +164,7 @@ class CrmService:
                 OwnerRepository(session, self._crm.name).bind(bind, owner.user_id)
             return result.model_dump(mode="json")
 
-        return type(result).model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return type(result).model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
 
 def _proven(contact: Contact, person: NewPatient) -> bool:

@@ -16,7 +16,7 @@ from convonet.domains.crm.service import CrmService
 from convonet.domains.crm.speech import PRIORITIES
 from convonet.domains.speech import spoken_moment
 from convonet.language.spoken import enumerated
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
@@ -52,9 +52,9 @@ def server(database: Database, settings: Settings) -> DomainServer:
             "patients": [_data(patient) for patient in patients],
         }
         if not patients:
-            return told("I have no patient of yours on file with that number.", data)
+            return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return told(f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
+        return tool_result(f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
 
     @mcp.tool()
     async def onboard_patient(
@@ -66,7 +66,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """
 
         patient = await service.onboard(owner_of(context), NewPatient(first_name, last_name, phone, dob))
-        return told(
+        return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
             {"patient_id": patient.patient_id, "patient": _data(patient)},
         )
@@ -87,7 +87,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         new = NewAppointment(appointment_type, date_start, duration, case_id)
         booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
-        return told(
+        return tool_result(
             f"I booked the {booked.appointment_type} appointment for {when}, {booked.duration_minutes} minutes.",
             {"meeting_id": booked.meeting_id, "appointment": _data(booked)},
         )
@@ -103,7 +103,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """Open a case for the clinical staff: what a patient of the caller suffers from, and how urgent it is."""
 
         intake = await service.log_intake(owner_of(context), patient_id, symptoms, triage_notes, priority)
-        return told(
+        return tool_result(
             f"I passed this on to the clinical staff as {PRIORITIES[intake.priority]}.",
             {"case_id": intake.case_id, "intake": _data(intake)},
         )
@@ -115,7 +115,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         """Keep a note of this call with one of the caller's patients. Use it at the end of a call about a patient."""
 
         note = await service.save_summary(owner_of(context), patient_id, summary, call_type)
-        return told(
+        return tool_result(
             "I saved a note of this call in the patient's record.", {"note_id": note.note_id, "note": _data(note)}
         )
 

@@ -27,9 +27,9 @@ from convonet.staff.accounts import StaffAccounts
 from convonet.staff.http import COOKIE, StaffLogin
 from convonet.storage.database import Database
 from convonet.web.pages import page
-from convonet.web.refusals import Refused, documented
+from convonet.web.refusals import Refused, refusal_responses
 from convonet.web.service import closing, http_service
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 
 def application(
@@ -46,7 +46,7 @@ def application(
     )
     app.include_router(login.router())
     _add_pages(app, login)
-    app.add_middleware(Traced)
+    app.add_middleware(TracingMiddleware)
     return app
 
 
@@ -97,7 +97,7 @@ class _RefusalsWithReason(APIRoute):
 def router(reservations: Reservations, require_staff: RequireStaff, limits: AddressLimits) -> APIRouter:
     """All routes; the application answers errors in the one shape by `convonet.web.refusals`."""
     public = APIRouter(
-        prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=documented(409, 422, 429, 503)
+        prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=refusal_responses(409, 422, 429, 503)
     )
     GuestRoutes(reservations, limits).add_to(public)
     # only documents the staff's login
@@ -107,7 +107,7 @@ def router(reservations: Reservations, require_staff: RequireStaff, limits: Addr
         tags=["staff"],
         route_class=_RefusalsWithReason,
         dependencies=[Security(cookie), Depends(require_staff)],
-        responses=documented(401, 409, 422, 503),
+        responses=refusal_responses(401, 409, 422, 503),
     )
     StaffRoutes(reservations).add_to(staff)
     both = APIRouter()

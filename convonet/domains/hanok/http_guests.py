@@ -21,7 +21,7 @@ from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.domains.hanok.schemas import Availability, Changed, Reservation, ReservationStatus
 from convonet.domains.hanok.seating.tables import MAX_PARTY
 from convonet.domains.hanok.service import Reservations
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 
 DEDUPLICATED = "X-Hanok-Deduplicated"
 CHANGED = "X-Hanok-Reservation-Changed"
@@ -65,14 +65,14 @@ class GuestRoutes:
                 201: flag_header(DEDUPLICATED, "Always 0."),
             },
         )
-        known, changes = documented(404), {**documented(404), **TELLS_CHANGE}
+        known, changes = refusal_responses(404), {**refusal_responses(404), **TELLS_CHANGE}
         router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=limited, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
             self.details,
             methods=["POST"],
             dependencies=limited,
-            responses=documented(404),
+            responses=refusal_responses(404),
         )
         router.add_api_route("/by-code/{code}", self.amend, methods=["PATCH"], dependencies=limited, responses=changes)
         router.add_api_route(

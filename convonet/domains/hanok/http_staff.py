@@ -12,7 +12,7 @@ from convonet.domains.hanok.http_guests import TELLS_CHANGE, told_change
 from convonet.domains.hanok.http_schemas import LocalDay, Phone, Priority, ReservationId, StaffDetails, StaffStatus
 from convonet.domains.hanok.schemas import Reservation, ReservationPage
 from convonet.domains.hanok.service import Reservations
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
 
 MAX_PAGE = 10_000
 MAX_PAGE_SIZE = 100
@@ -26,8 +26,8 @@ class StaffRoutes:
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
-        known = documented(404)
-        changes = {**documented(403, 404), **TELLS_CHANGE}
+        known = refusal_responses(404)
+        changes = {**refusal_responses(403, 404), **TELLS_CHANGE}
         router.add_api_route("", self.search, methods=["GET"])
         router.add_api_route("/lookup", self.lookup, methods=["GET"], responses=known)
         router.add_api_route("/{reservation_id:int}", self.get, methods=["GET"], responses=known)

@@ -37,7 +37,7 @@ from convonet.domains.hanok.seating.floor import Floor
 from convonet.domains.hanok.seating.tables import SLOT, slot_of
 from convonet.domains.hanok.seating.waitlist import places
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 Result = TypeVar("Result", bound=BaseModel)
 RECENT = timedelta(hours=8)
@@ -145,7 +145,7 @@ class Reservations:
         if owner is None:
             async with self._database.transaction() as session:
                 return await held(session)
-        return await effect(self._database, owner, result, held)
+        return await run_effect(self._database, owner, result, held)
 
     async def _shown(self, floor: Floor, row: ReservationRow) -> Reservation:
         return Reservation.of(row, self.house, await floor.place_of(row))

@@ -42,7 +42,7 @@ from convonet.domains.hanok.schemas import (
     When,
 )
 from convonet.domains.hanok.service import Reservations
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
@@ -67,7 +67,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
             "items": [item.model_dump(mode="json") for item in MENU],
             "preorder_discount_percent": DISCOUNT_PERCENT,
         }
-        return told(sentences.menu(), data)
+        return tool_result(sentences.menu(), data)
 
     @mcp.tool()
     async def get_reservation(
@@ -80,7 +80,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
         found = await reservations.of_caller(owner_of(context).user_id, guest_phone, guest_name)
         if not found:
             raise no_reservation_of_caller()
-        return told(sentences.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
+        return tool_result(sentences.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
 
     @mcp.tool()
     async def get_reservation_by_code(
@@ -108,7 +108,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
 
         owner_of(context)
         day = await reservations.availability(date, party_size)
-        return told(sentences.availability(day), {"availability": day.model_dump(mode="json")})
+        return tool_result(sentences.availability(day), {"availability": day.model_dump(mode="json")})
 
 
 def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
@@ -143,7 +143,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         )
         booked = await reservations.book(booking, owner)
         data = booked.model_dump(mode="json")
-        return told(sentences.booked(booked), data)
+        return tool_result(sentences.booked(booked), data)
 
     @mcp.tool()
     async def update_reservation_details(
@@ -243,8 +243,8 @@ def _proof(confirmation_code: str | None, guest_phone: str | None) -> Proof | No
 
 
 def _told(reservation: Reservation, sentence: str) -> CallToolResult:
-    return told(sentence, {"reservation": reservation.model_dump(mode="json")})
+    return tool_result(sentence, {"reservation": reservation.model_dump(mode="json")})
 
 
 def _told_change(changed: Changed, sentence: str) -> CallToolResult:
-    return told(sentence, changed.model_dump(mode="json"))
+    return tool_result(sentence, changed.model_dump(mode="json"))

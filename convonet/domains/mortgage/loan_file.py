@@ -22,7 +22,7 @@ from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRo
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.domains.mortgage.speech import SPOKEN_STATUS
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 FIGURES = ("credit_score", "monthly_income", "monthly_debt", "down_payment_amount", "loan_amount", "property_value")
 """The figures that the lender needs; named debts stand for `monthly_debt`."""
@@ -205,4 +205,4 @@ async def change_file(
         file.require_changeable()
         return await change(repository, file)
 
-    return await effect(database, owner, result, work)
+    return await run_effect(database, owner, result, work)

@@ -14,7 +14,7 @@ from convonet.domains.crm.backends.base import Case, Contact, CrmName, Meeting, 
 from convonet.domains.crm.backends.suitecrm_client import Page, SuiteCrmClient
 from convonet.domains.crm.errors import CrmRefused
 from convonet.domains.crm.rules import RECORD_ID
-from convonet.language.phones import normalised_if_valid, spellings
+from convonet.language.phones import normalize_if_valid, spellings
 
 MAX_FOUND = "20"
 
@@ -172,7 +172,7 @@ class SuiteCrm:
 
     def _contact(self, found: _ContactResource) -> Contact:
         known = found.attributes
-        phone = normalised_if_valid(known.phone_mobile, self._region)
+        phone = normalize_if_valid(known.phone_mobile, self._region)
         return Contact(found.id, known.first_name, known.last_name, phone, known.birthdate)
 
     async def _read(self, path: str, shape: type[Page], query: dict[str, str] | None = None) -> Page:

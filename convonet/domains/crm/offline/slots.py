@@ -9,7 +9,7 @@ from convonet.agents.forms import readers
 from convonet.agents.forms.form import Found, Slot
 from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
-from convonet.language.when import spoken_within
+from convonet.language.when import day_and_time_in
 
 UNKNOWN = "unknown"
 """The date of birth when the caller does not give one."""
@@ -178,7 +178,7 @@ def born(ask: str) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = _YEAR_IN_TWO.sub(lambda m: f"{m[1]} {m[2]}{m[3]:0>2}", with_digits(text))
         said = re.sub(rf"^{_DATE_ALONE.pattern}$", r"\1/\2/\3\4", said)
-        found = spoken_within(said, now) if _YEAR.search(said) else None
+        found = day_and_time_in(said, now) if _YEAR.search(said) else None
         day = found[1].day if found else None
         return Found(day.isoformat(), found[0]) if found and day else None
 

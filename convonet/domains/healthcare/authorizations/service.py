@@ -21,7 +21,7 @@ from convonet.domains.healthcare.providers.service import name_of
 from convonet.domains.healthcare.repository import MemberRepository, membership
 from convonet.domains.healthcare.synonyms import service_category
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
 URGENT_DECISION = timedelta(days=3)
 DECISION = timedelta(days=15)
@@ -94,7 +94,7 @@ class AuthorizationService:
             repository.add_authorization(row)
             return authorization_of(row, owner).model_dump(mode="json")
 
-        return Authorization.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return Authorization.model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
     async def status(self, owner: Owner, reference: str) -> Authorization:
         """One authorization."""

@@ -13,7 +13,7 @@ from convonet.domains.healthcare.authorizations.service import AuthorizationServ
 from convonet.domains.healthcare.codes import diagnosis_code_of, npi_of, procedure_code_of
 from convonet.domains.healthcare.enums import AuthStatus
 from convonet.domains.healthcare.schemas import AuthId, Call, DiagnosisCode, Notes, Npi, ProcedureCode, Service
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Urgent = Annotated[bool, Field(description="Whether waiting would endanger health: decided in 3 days, not 15.")]
@@ -35,7 +35,7 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
             diagnosis_code_of(diagnosis_code)
         code = procedure_code_of(procedure_code) if procedure_code else None
         rule = await service.rule(owner_of(context), code, service_type)
-        return told(speech.of_rule(rule), {"rule": rule.model_dump(mode="json")})
+        return tool_result(speech.of_rule(rule), {"rule": rule.model_dump(mode="json")})
 
     @mcp.tool()
     async def submit_prior_auth(
@@ -59,7 +59,9 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
             is_urgent=is_urgent,
         )
         made = await service.submit(owner, request)
-        return told(speech.of_submitted(made, owner.today()), {"prior_authorization": made.model_dump(mode="json")})
+        return tool_result(
+            speech.of_submitted(made, owner.today()), {"prior_authorization": made.model_dump(mode="json")}
+        )
 
     @mcp.tool()
     async def get_prior_auth_status(context: Call, auth_id: AuthId) -> CallToolResult:
@@ -67,7 +69,7 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
 
         owner = owner_of(context)
         found = await service.status(owner, auth_id)
-        return told(
+        return tool_result(
             speech.of_authorization(found, owner.today()),
             {"prior_authorization": found.model_dump(mode="json")},
         )
@@ -79,4 +81,4 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
         owner = owner_of(context)
         found = await service.find(owner, status)
         data = {"prior_authorizations": [one.model_dump(mode="json") for one in found]}
-        return told(speech.of_authorizations(found, owner.today()), data)
+        return tool_result(speech.of_authorizations(found, owner.today()), data)

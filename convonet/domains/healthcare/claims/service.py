@@ -17,7 +17,7 @@ from convonet.domains.healthcare.models import ClaimLineRow, ClaimRow, day, day_
 from convonet.domains.healthcare.repository import MemberRepository, membership
 from convonet.domains.speech import spoken_day
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
 APPEAL_WINDOW = timedelta(days=180)
 """From the day of the denial; the time that 29 CFR 2560.503-1(h)(3)(i) gives at least."""
@@ -84,7 +84,7 @@ class ClaimService:
             )
             return appeal.model_dump(mode="json")
 
-        return Appeal.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return Appeal.model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
     async def _with_lines(self, owner: Owner, reference: str) -> tuple[ClaimRow, Sequence[ClaimLineRow]]:
         async with self._database.reading() as session:

@@ -12,7 +12,7 @@ from convonet.domains.healthcare.claims import speech
 from convonet.domains.healthcare.claims.service import ClaimService
 from convonet.domains.healthcare.enums import ClaimStatus
 from convonet.domains.healthcare.schemas import Call, ClaimId
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 Day = Annotated[date | None, Field(description="ISO 8601 date of the service, such as 2026-01-31; included.")]
 
@@ -39,7 +39,7 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
         owner = owner_of(context)
         claims, more = await service.search(owner, since=date_from, until=date_to, status=status, limit=limit)
         data = {"claims": [claim.model_dump(mode="json") for claim in claims], "more": more}
-        return told(speech.of_claims(claims, owner.today(), more=more), data)
+        return tool_result(speech.of_claims(claims, owner.today(), more=more), data)
 
     @mcp.tool()
     async def get_claim_status(context: Call, claim_id: ClaimId) -> CallToolResult:
@@ -47,7 +47,7 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
 
         owner = owner_of(context)
         claim = await service.status(owner, claim_id)
-        return told(speech.of_claim(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
+        return tool_result(speech.of_claim(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_claim_details(context: Call, claim_id: ClaimId) -> CallToolResult:
@@ -55,18 +55,18 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
 
         owner = owner_of(context)
         claim = await service.details(owner, claim_id)
-        return told(speech.of_details(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
+        return tool_result(speech.of_details(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_eob(context: Call, claim_id: ClaimId) -> CallToolResult:
         """Give the explanation of benefits of a decided claim: billed, allowed, paid by the plan, owed by caller."""
 
         explanation = await service.explanation(owner_of(context), claim_id)
-        return told(speech.of_explanation(explanation), {"eob": explanation.model_dump(mode="json")})
+        return tool_result(speech.of_explanation(explanation), {"eob": explanation.model_dump(mode="json")})
 
     @mcp.tool()
     async def file_claim_appeal(context: Call, claim_id: ClaimId, reason: Reason) -> CallToolResult:
         """Appeal one of the caller's denied claims, once. Ask the caller for the reason and to confirm first."""
 
         appeal = await service.appeal(owner_of(context), claim_id, reason)
-        return told(speech.of_appeal(appeal), {"appeal": appeal.model_dump(mode="json")})
+        return tool_result(speech.of_appeal(appeal), {"appeal": appeal.model_dump(mode="json")})

@@ -17,7 +17,7 @@ from convonet.domains.healthcare.programs.repository import ProgramRepository
 from convonet.domains.healthcare.programs.schemas import Program
 from convonet.domains.healthcare.repository import membership
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
 
 class ProgramService:
@@ -52,7 +52,7 @@ class ProgramService:
                 _come_back(enrollment)
             return program_of(program, enrollment, owner).model_dump(mode="json")
 
-        return Program.model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
+        return Program.model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
 
 def program_of(row: ProgramRow, enrollment: EnrollmentRow | None, owner: Owner) -> Program:

@@ -10,7 +10,7 @@ from pydantic import Field
 from convonet.domains.healthcare.programs import speech
 from convonet.domains.healthcare.programs.service import ProgramService
 from convonet.domains.healthcare.schemas import Call
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 ProgramId = Annotated[
     str, Field(description="Id or code of a care program, from get_care_programs.", min_length=1, max_length=64)
@@ -25,11 +25,13 @@ def add_program_tools(mcp: DomainServer, service: ProgramService) -> None:
         """List care programs (diabetes, heart, maternity and others) and which ones the caller is enrolled in."""
 
         found = await service.find(owner_of(context))
-        return told(speech.of_programs(found), {"programs": [program.model_dump(mode="json") for program in found]})
+        return tool_result(
+            speech.of_programs(found), {"programs": [program.model_dump(mode="json") for program in found]}
+        )
 
     @mcp.tool()
     async def enroll_care_program(context: Call, program_id: ProgramId) -> CallToolResult:
         """Enroll the caller in a care program. Ask the caller to confirm first."""
 
         program = await service.enroll(owner_of(context), program_id)
-        return told(f"You are now enrolled in {program.name}.", {"program": program.model_dump(mode="json")})
+        return tool_result(f"You are now enrolled in {program.name}.", {"program": program.model_dump(mode="json")})

@@ -11,7 +11,7 @@ from convonet.domains.healthcare.codes import npi_of, zip_code_of
 from convonet.domains.healthcare.providers import speech
 from convonet.domains.healthcare.providers.service import ProviderService
 from convonet.domains.healthcare.schemas import Call, Npi
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 Specialty = Annotated[
     str,
@@ -41,18 +41,18 @@ def add_provider_tools(mcp: DomainServer, service: ProviderService) -> None:
         found = await service.search(
             owner_of(context), specialty, zip_code=around, radius_miles=radius_miles, limit=limit
         )
-        return told(speech.of_providers(found), found.model_dump(mode="json"))
+        return tool_result(speech.of_providers(found), found.model_dump(mode="json"))
 
     @mcp.tool()
     async def check_provider_network(context: Call, npi: Npi) -> CallToolResult:
         """Say whether a provider is in the caller's network and takes new patients."""
 
         provider = await service.details(owner_of(context), npi_of(npi))
-        return told(speech.of_network(provider), {"provider": provider.model_dump(mode="json")})
+        return tool_result(speech.of_network(provider), {"provider": provider.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_provider_details(context: Call, npi: Npi) -> CallToolResult:
         """Give a provider's address, phone, languages, hospitals and rating."""
 
         provider = await service.details(owner_of(context), npi_of(npi))
-        return told(speech.of_provider(provider), {"provider": provider.model_dump(mode="json")})
+        return tool_result(speech.of_provider(provider), {"provider": provider.model_dump(mode="json")})

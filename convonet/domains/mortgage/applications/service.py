@@ -19,7 +19,7 @@ from convonet.domains.mortgage.loan_file import LoanFile, change_file, read_file
 from convonet.domains.mortgage.models import ApplicationRow
 from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 MAX_OPEN = 5
 """More than any applicant has; another one is a mistake or abuse."""
@@ -67,7 +67,7 @@ class MortgageService:
             await repository.add_row(row)
             return LoanFile(row, [], []).application()
 
-        return await effect(self._database, owner, Application, work)
+        return await run_effect(self._database, owner, Application, work)
 
     async def status(self, owner: Owner, application_id: str | None) -> Application:
         """The application's status, and what is missing.
@@ -109,7 +109,7 @@ class MortgageService:
             file.step(Status.CANCELLED, self._clock())
             return file.application()
 
-        return await effect(self._database, owner, Application, work)
+        return await run_effect(self._database, owner, Application, work)
 
     async def ratio(self, owner: Owner, application_id: str | None) -> Ratio:
         """Debt to income."""

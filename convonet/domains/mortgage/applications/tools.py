@@ -13,7 +13,7 @@ from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, Credi
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT, SPOKEN_FIGURE, SPOKEN_STATUS
 from convonet.domains.speech import counted
 from convonet.language.spoken import enumerated
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
 def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
@@ -24,7 +24,7 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
         """Start a new mortgage application for the caller. Look with get_mortgage_application_status first."""
 
         application = await service.create(owner_of(context))
-        return told(f"I started a mortgage application. {_next_step(application)}", _shown(application))
+        return tool_result(f"I started a mortgage application. {_next_step(application)}", _shown(application))
 
     @mcp.tool()
     async def get_mortgage_application_status(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -32,7 +32,7 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
 
         application = await service.status(owner_of(context), application_id)
         sentence = f"Your application {SPOKEN_STATUS[application.status]}. {_next_step(application)}".strip()
-        return told(sentence, _shown(application))
+        return tool_result(sentence, _shown(application))
 
     @mcp.tool()
     async def update_mortgage_financial_info(
@@ -63,14 +63,14 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
             property_value=property_value,
         )
         application = await service.note_figures(owner_of(context), application_id, figures)
-        return told(f"I noted that. {_next_step(application)}".strip(), _shown(application))
+        return tool_result(f"I noted that. {_next_step(application)}".strip(), _shown(application))
 
     @mcp.tool()
     async def cancel_mortgage_application(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Cancel the caller's mortgage application for good. Ask the caller to confirm first."""
 
         application = await service.cancel(owner_of(context), application_id)
-        return told("I cancelled your mortgage application.", _shown(application))
+        return tool_result("I cancelled your mortgage application.", _shown(application))
 
 
 def _shown(application: Application) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from convonet.domains.mortgage.schemas import (
     Text,
 )
 from convonet.domains.speech import counted, spoken_amount, spoken_words
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
 def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
@@ -44,7 +44,7 @@ def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
         )
         debt = await service.add_debt(owner_of(context), application_id, new)
         sentence = f"I added the {spoken_words(debt.debt_type)} with {spoken_amount(debt.monthly_payment)} a month."
-        return told(sentence, {"debt": debt.model_dump(mode="json")})
+        return tool_result(sentence, {"debt": debt.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_mortgage_debts(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -53,7 +53,7 @@ def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
         found = await service.debts(owner_of(context), application_id)
         data = found.model_dump(mode="json")
         if not found.debts:
-            return told("There are no debts on your application.", data)
+            return tool_result("There are no debts on your application.", data)
         total = sum((debt.monthly_payment for debt in found.debts), Decimal(0))
         named = [f"{spoken_words(debt.debt_type)}, {spoken_amount(debt.monthly_payment)}" for debt in found.debts]
         count = counted(len(named), "debt", "debts")
@@ -63,4 +63,4 @@ def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
         )
         if found.counted != total:
             sentence += f" You told me of {spoken_amount(found.counted)} in all, so that is what counts."
-        return told(sentence, data)
+        return tool_result(sentence, data)

@@ -16,7 +16,7 @@ from convonet.domains.mortgage.schemas import (
 )
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT
 from convonet.language.spoken import enumerated
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
 def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
@@ -37,7 +37,7 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
         document = await service.add_document(owner_of(context), application_id, new)
         what = SPOKEN_DOCUMENT[document_type]
         sentence = f"I noted {what} on your application. It still has to be verified."
-        return told(sentence, {"document": document.model_dump(mode="json")})
+        return tool_result(sentence, {"document": document.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_mortgage_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -45,9 +45,9 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
 
         checklist = await service.checklist(owner_of(context), application_id)
         if not checklist.documents:
-            return told("There are no documents on your application yet.", checklist.model_dump(mode="json"))
+            return tool_result("There are no documents on your application yet.", checklist.model_dump(mode="json"))
         named = [f"{document.document_name}, {document.status}" for document in checklist.documents]
-        return told(f"On your application: {'; '.join(named)}.", checklist.model_dump(mode="json"))
+        return tool_result(f"On your application: {'; '.join(named)}.", checklist.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_required_documents(context: Call) -> CallToolResult:
@@ -55,14 +55,14 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
 
         checklist = await service.requirements(owner_of(context))
         usual = [SPOKEN_DOCUMENT[kind] for one in checklist.required for kind in one.alternatives[0]]
-        return told(f"Needed: {enumerated(usual)}.", checklist.model_dump(mode="json"))
+        return tool_result(f"Needed: {enumerated(usual)}.", checklist.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_missing_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say which documents are still missing from the caller's application."""
 
         checklist = await service.checklist(owner_of(context), application_id)
-        return told(_missing_sentence(checklist), checklist.model_dump(mode="json"))
+        return tool_result(_missing_sentence(checklist), checklist.model_dump(mode="json"))
 
 
 def _missing_sentence(checklist: DocumentChecklist) -> str:

@@ -13,7 +13,7 @@ from convonet.domains.mortgage.estimates.schemas import PreApproval
 from convonet.domains.mortgage.estimates.service import affordability, payment_estimate
 from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, Income, Payment, Price, Rate, Years
 from convonet.domains.speech import spoken_amount, spoken_percent
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
 def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
@@ -27,14 +27,14 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
         sentence = f"Your debt to income ratio is {spoken_percent(ratio.dti_ratio)}, which is {ratio.band}."
         if ratio.with_payment is not None:
             sentence += f" With the new payment it would be about {spoken_percent(ratio.with_payment)}."
-        return told(sentence, ratio.model_dump(mode="json"))
+        return tool_result(sentence, ratio.model_dump(mode="json"))
 
     @mcp.tool()
     async def check_preapproval(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say whether the caller would probably be pre-approved, and why or why not. Only the lender decides."""
 
         check = await service.preapproval(owner_of(context), application_id)
-        return told(_spoken_check(check), check.model_dump(mode="json"))
+        return tool_result(_spoken_check(check), check.model_dump(mode="json"))
 
     @mcp.tool()
     async def estimate_payment(
@@ -47,7 +47,7 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
             f"About {spoken_amount(estimate.monthly_payment)} a month at {spoken_percent(annual_rate_percent)} "
             f"over {years} years, without taxes and insurance."
         )
-        return told(sentence, estimate.model_dump(mode="json"))
+        return tool_result(sentence, estimate.model_dump(mode="json"))
 
     @mcp.tool()
     async def estimate_affordability(
@@ -67,7 +67,7 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
                 f"A loan of up to about {spoken_amount(estimate.largest_loan)}, and a home for up to "
                 f"{spoken_amount(estimate.highest_price)}, at {spoken_percent(annual_rate_percent)} over {years} years."
             )
-        return told(sentence, estimate.model_dump(mode="json"))
+        return tool_result(sentence, estimate.model_dump(mode="json"))
 
 
 def _spoken_check(check: PreApproval) -> str:

@@ -15,7 +15,7 @@ from convonet.domains.todo.events.models import EventRow
 from convonet.domains.todo.events.repository import EventRepository
 from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 MAX_LENGTH = timedelta(days=31)
 """A longer event was misheard more often than meant."""
@@ -52,7 +52,7 @@ class EventService:
             EventRepository(session, owner.user_id).add_event(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def find(
         self, owner: Owner, *, when: Due | None, date_from: str | None, date_to: str | None, limit: int
@@ -82,7 +82,7 @@ class EventService:
             row.updated_at = self._clock()
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def delete(self, owner: Owner, event_id: str) -> CalendarEvent:
         """Delete an event; returns what it was."""
@@ -93,7 +93,7 @@ class EventService:
             await repository.delete(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
 
 def _check(first: datetime, last: datetime) -> None:

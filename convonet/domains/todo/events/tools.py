@@ -13,7 +13,7 @@ from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
 from convonet.domains.todo.events.service import EventService
 from convonet.domains.todo.schemas import Call, Description, From, Limit, Title, To, When
 from convonet.domains.todo.speech import in_one_breath, spoken_span
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 EventId = Annotated[
     str, Field(description="Id of one of the caller's events, from get_calendar_events.", max_length=64)
@@ -35,7 +35,7 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
         """Put an appointment or meeting with a beginning and an end into the caller's calendar."""
 
         event = await service.create(owner_of(context), title, event_from, event_to, description)
-        return told(f"It's in your calendar: {_spoken(event)}.", _shown(event))
+        return tool_result(f"It's in your calendar: {_spoken(event)}.", _shown(event))
 
     @mcp.tool()
     async def get_calendar_events(
@@ -47,12 +47,12 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
         """
 
         events = await service.find(owner_of(context), when=when, date_from=date_from, date_to=date_to, limit=limit)
-        return told(_sentence(events), {"events": [event.model_dump(mode="json") for event in events]})
+        return tool_result(_sentence(events), {"events": [event.model_dump(mode="json") for event in events]})
 
     @mcp.tool()
     async def update_calendar_event(
         context: Call,
-        id: EventId,  # noqa: A002 -- the tool's documented name
+        id: EventId,  # noqa: A002 -- the tool's refusal_responses name
         title: Title | None = None,
         event_from: Annotated[When, Field(description="A new beginning; alone, it moves the whole event.")] = None,
         event_to: When = None,
@@ -64,14 +64,14 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
         if change == EventChange():
             raise NothingToChange
         event = await service.change(owner_of(context), id, change)
-        return told(f"I changed it in your calendar: {_spoken(event)}.", _shown(event))
+        return tool_result(f"I changed it in your calendar: {_spoken(event)}.", _shown(event))
 
     @mcp.tool()
     async def delete_calendar_event(context: Call, id: EventId) -> CallToolResult:  # noqa: A002
         """Delete one of the events in the caller's calendar for good. Ask the caller to confirm first."""
 
         event = await service.delete(owner_of(context), id)
-        return told(f"I took {event.title} out of your calendar.", _shown(event))
+        return tool_result(f"I took {event.title} out of your calendar.", _shown(event))
 
 
 def _shown(event: CalendarEvent) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from convonet.domains.todo.offline.grammar.updating import value_of
 from convonet.domains.todo.offline.grammar.words import fields_of, priority_of, target_of
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Named
 from convonet.domains.todo.offline.matching import matches
-from convonet.language.spoken import answer, cleaned
 from convonet.language.when import due_of
 
 Read = Values | Literal["dropped", "unclear"] | None
@@ -44,9 +43,9 @@ def _slot(name: str, read_reply: ReplyReader) -> Slot:
 
 
 def _title(reply: Reply) -> Read:
-    if answer(reply.said) in {"drop", "no"}:
+    if reply.said.answer in {"drop", "no"}:
         return "dropped"
-    said = cleaned(reply.said)
+    said = reply.said.cleaned
     intent = parse(said, reply.now)
     # "finish the report" is a command, but also an answer to "what should I add?"
     if not (intent is None or isinstance(intent, Create) or (isinstance(intent, Change) and intent.target.words)):
@@ -58,9 +57,9 @@ def _title(reply: Reply) -> Read:
 
 
 def _which(reply: Reply) -> Read:
-    if answer(reply.said) in {"drop", "no"}:
+    if reply.said.answer in {"drop", "no"}:
         return "dropped"
-    target, options = target_of(cleaned(reply.said)), _options(reply)
+    target, options = target_of(reply.said.cleaned), _options(reply)
     if target.all_of == "any" and options:
         return _chosen(options)
     if placed := target.placed(options):
@@ -75,7 +74,7 @@ def _which(reply: Reply) -> Read:
 
 
 def _meant(reply: Reply) -> Read:
-    match answer(reply.said):
+    match reply.said.answer:
         case "yes":
             return _chosen(_options(reply))
         case "no" | "drop":
@@ -84,10 +83,10 @@ def _meant(reply: Reply) -> Read:
 
 
 def _value(reply: Reply) -> Read:
-    if answer(reply.said) in {"drop", "no"}:
+    if reply.said.answer in {"drop", "no"}:
         return "dropped"
     change = Change.model_validate_json(reply.values["intent"])
-    fields = _fields_wanted(change, cleaned(reply.said), reply.now)
+    fields = _fields_wanted(change, reply.said.cleaned, reply.now)
     if fields is None:
         return None if _is_command(reply) else "unclear"
     return {"intent": change.model_copy(update={"fields": fields}).model_dump_json()}
@@ -111,7 +110,7 @@ def _fields_wanted(change: Change, text: str, now: datetime) -> Fields | None:
 
 
 def _is_command(reply: Reply) -> bool:
-    intent = parse(cleaned(reply.said), reply.now)
+    intent = parse(reply.said.cleaned, reply.now)
     return intent is not None and not (isinstance(intent, Create) and not intent.certain)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from convonet.domains.todo.offline.intents import Change, Listing
 from convonet.domains.todo.speech import spoken_due
 from convonet.domains.todo.todos.schemas import Todo
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MAX_SPOKEN = 5
 """Titles that a caller can follow in one breath."""

@@ -14,7 +14,7 @@ from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.reminders.repository import ReminderRepository
 from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 
 class ReminderService:
@@ -41,7 +41,7 @@ class ReminderService:
             ReminderRepository(session, owner.user_id).add_reminder(row)
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)
 
     async def find(
         self, owner: Owner, *, due: Due | None, due_from: str | None, due_to: str | None, limit: int
@@ -68,7 +68,7 @@ class ReminderService:
             row.updated_at = self._clock()
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)
 
     async def delete(self, owner: Owner, reminder_id: str) -> Reminder:
         """Delete a reminder; returns what it was."""
@@ -79,4 +79,4 @@ class ReminderService:
             await repository.delete(row)
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)

@@ -13,7 +13,7 @@ from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange, Re
 from convonet.domains.todo.reminders.service import ReminderService
 from convonet.domains.todo.schemas import Call, From, Limit, Stretch, To, When
 from convonet.domains.todo.speech import in_one_breath, spoken_moment
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 ReminderId = Annotated[
     str, Field(description="Id of one of the caller's reminders, from get_reminders.", max_length=64)
@@ -33,7 +33,7 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
         """Write down a reminder for the caller. Use create_todo instead for something that is to be ticked off."""
 
         reminder = await service.create(owner_of(context), reminder_text, importance, reminder_date)
-        return told(f"I noted a reminder: {_spoken(reminder)}.", _shown(reminder))
+        return tool_result(f"I noted a reminder: {_spoken(reminder)}.", _shown(reminder))
 
     @mcp.tool()
     async def get_reminders(
@@ -47,12 +47,12 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
         owner = owner_of(context)
         reminders = await service.find(owner, due=due, due_from=due_from, due_to=due_to, limit=limit)
         shown = {"reminders": [reminder.model_dump(mode="json") for reminder in reminders]}
-        return told(_sentence(reminders), shown)
+        return tool_result(_sentence(reminders), shown)
 
     @mcp.tool()
     async def update_reminder(
         context: Call,
-        id: ReminderId,  # noqa: A002 -- the tool's documented name
+        id: ReminderId,  # noqa: A002 -- the tool's refusal_responses name
         reminder_text: ReminderText | None = None,
         importance: Priority | None = None,
         reminder_date: When = None,
@@ -63,14 +63,14 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
         if change == ReminderChange():
             raise NothingToChange
         reminder = await service.change(owner_of(context), id, change)
-        return told(f"I changed the reminder: {_spoken(reminder)}.", _shown(reminder))
+        return tool_result(f"I changed the reminder: {_spoken(reminder)}.", _shown(reminder))
 
     @mcp.tool()
     async def delete_reminder(context: Call, id: ReminderId) -> CallToolResult:  # noqa: A002
         """Delete one of the caller's reminders for good. Ask the caller to confirm first."""
 
         reminder = await service.delete(owner_of(context), id)
-        return told(f"I deleted the reminder: {reminder.reminder_text}.", _shown(reminder))
+        return tool_result(f"I deleted the reminder: {reminder.reminder_text}.", _shown(reminder))
 
 
 def _shown(reminder: Reminder) -> dict[str, Any]:

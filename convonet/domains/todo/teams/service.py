@@ -15,7 +15,7 @@ from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_man
 from convonet.domains.todo.teams.repository import MAX_MEMBERS, MAX_TEAMS, KnownUser, LockedTeam, TeamRepository
 from convonet.domains.todo.teams.schemas import Member, Membership, Person, Team
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 MAX_FOUND = 10
 """Users that one search shows: enough to pick one of, too few to copy the list of all."""
@@ -70,7 +70,7 @@ class TeamService:
             await repository.add_team(team, self._membership(team.id, owner.user_id, Role.OWNER))
             return _team(team, Role.OWNER, 1)
 
-        return await effect(self._database, owner, Team, work)
+        return await run_effect(self._database, owner, Team, work)
 
     async def add_member(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
         """Add a user to a team, with a role that the caller may give."""
@@ -90,7 +90,7 @@ class TeamService:
             repository.add_member(self._membership(team.id, user.id, role))
             return Membership(team=team.name, member=_person(user), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def remove_member(self, owner: Owner, team_name: str, email: str) -> Membership:
         """Remove a member from a team, and take their todos from them. Members may remove themselves."""
@@ -107,7 +107,7 @@ class TeamService:
             await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=None, by_themselves=leaving)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def change_role(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
         """Give a member another role. A new viewer loses the todos that were assigned to them."""
@@ -124,7 +124,7 @@ class TeamService:
                 await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     def _membership(self, team: uuid.UUID, user: uuid.UUID, role: Role) -> MembershipRow:
         now = self._clock()

@@ -12,7 +12,7 @@ from convonet.domains.todo.speech import in_one_breath
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.schemas import Member, Membership, Person, SearchTerm, Team
 from convonet.domains.todo.teams.service import TeamService
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 GivenRole = Annotated[Role, Field(description="Owners and admins look after members, viewers only look on.")]
 
@@ -25,21 +25,21 @@ def add_team_tools(mcp: DomainServer, service: TeamService) -> None:
         """List the teams that the caller is in, with the caller's role. Use it also to find a team's id by its name."""
 
         teams = await service.teams(owner_of(context))
-        return told(_teams(teams), {"teams": [team.model_dump(mode="json") for team in teams]})
+        return tool_result(_teams(teams), {"teams": [team.model_dump(mode="json") for team in teams]})
 
     @mcp.tool()
     async def get_team_members(context: Call, team_id: TeamId) -> CallToolResult:
         """List who is in one of the caller's teams, with roles and the ids by which todos are assigned."""
 
         members = await service.members(owner_of(context), team_id)
-        return told(_members(members), {"members": [member.model_dump(mode="json") for member in members]})
+        return tool_result(_members(members), {"members": [member.model_dump(mode="json") for member in members]})
 
     @mcp.tool()
     async def create_team(context: Call, name: Title, description: Description | None = None) -> CallToolResult:
         """Make a new team, of which the caller is the owner."""
 
         team = await service.create(owner_of(context), name, description)
-        return told(f"I made the team {team.name}. You are its owner.", {"team": team.model_dump(mode="json")})
+        return tool_result(f"I made the team {team.name}. You are its owner.", {"team": team.model_dump(mode="json")})
 
     @mcp.tool()
     async def add_team_member(
@@ -73,11 +73,11 @@ def add_team_tools(mcp: DomainServer, service: TeamService) -> None:
 
         owner_of(context)
         people = await service.search(search_term)
-        return told(_people(people), {"users": [person.model_dump(mode="json") for person in people]})
+        return tool_result(_people(people), {"users": [person.model_dump(mode="json") for person in people]})
 
 
 def _told(membership: Membership, sentence: str) -> CallToolResult:
-    return told(sentence, {"membership": membership.model_dump(mode="json", exclude={"by_themselves"})})
+    return tool_result(sentence, {"membership": membership.model_dump(mode="json", exclude={"by_themselves"})})
 
 
 def _as(role: Role) -> str:

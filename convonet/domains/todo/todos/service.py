@@ -20,7 +20,7 @@ from convonet.domains.todo.todos.models import TodoRow
 from convonet.domains.todo.todos.repository import TodoRepository, VisibleTodo
 from convonet.domains.todo.todos.schemas import Todo, TodoChange
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 
 class TodoService:
@@ -62,7 +62,7 @@ class TodoService:
             TodoRepository(session, owner.user_id).add_todo(row)
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
     async def find(
         self,
@@ -114,7 +114,7 @@ class TodoService:
             row.updated_at = self._clock()
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
     async def delete(self, owner: Owner, todo_id: str) -> Todo:
         """Delete a todo; returns what it was."""
@@ -127,7 +127,7 @@ class TodoService:
             await repository.delete(seen.row)
             return _shown(seen, owner)
 
-        return await effect(self._database, owner, Todo, work)
+        return await run_effect(self._database, owner, Todo, work)
 
 
 def _shown(seen: VisibleTodo, owner: Owner) -> Todo:

@@ -14,7 +14,7 @@ from convonet.domains.todo.schemas import Call, Description, From, Limit, Stretc
 from convonet.domains.todo.speech import in_one_breath, spoken_due
 from convonet.domains.todo.todos.schemas import Todo, TodoChange
 from convonet.domains.todo.todos.service import TodoService
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 TodoId = Annotated[str, Field(description="Id of a todo, from get_todos.", max_length=64)]
 
@@ -42,7 +42,7 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         todo = await service.create(
             owner, title, description, priority, due_date, team_id=team_id, assignee_id=assignee_id
         )
-        return told(_added(todo), _shown(todo))
+        return tool_result(_added(todo), _shown(todo))
 
     @mcp.tool()
     async def create_team_todo(
@@ -60,7 +60,7 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         todo = await service.create(
             owner, title, description, priority, due_date, team_id=team_id, assignee_id=assignee_id
         )
-        return told(_added(todo), _shown(todo))
+        return tool_result(_added(todo), _shown(todo))
 
     @mcp.tool()
     async def get_todos(
@@ -91,14 +91,14 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
             limit=limit,
         )
         where = _where(due, in_time=bool(due_from or due_to), in_team=team_id is not None)
-        return told(_sentence(todos, where), {"todos": [todo.model_dump(mode="json") for todo in todos]})
+        return tool_result(_sentence(todos, where), {"todos": [todo.model_dump(mode="json") for todo in todos]})
 
     @mcp.tool()
-    async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's documented name
+    async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's refusal_responses name
         """Mark one of the caller's or their team's todos as done."""
 
         todo = await service.change(owner_of(context), id, TodoChange(completed=True))
-        return told(f"Done: {todo.title}.", _shown(todo))
+        return tool_result(f"Done: {todo.title}.", _shown(todo))
 
     @mcp.tool()
     async def update_todo(
@@ -119,14 +119,14 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         if change == TodoChange():
             raise NothingToChange
         todo = await service.change(owner_of(context), id, change)
-        return told(f"I changed it: {todo.title}{_changed(change, todo)}.", _shown(todo))
+        return tool_result(f"I changed it: {todo.title}{_changed(change, todo)}.", _shown(todo))
 
     @mcp.tool()
     async def delete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002
         """Delete a todo for good. Ask the caller to confirm first."""
 
         todo = await service.delete(owner_of(context), id)
-        return told(f"I deleted {todo.title}.", _shown(todo))
+        return tool_result(f"I deleted {todo.title}.", _shown(todo))
 
 
 def _shown(todo: Todo) -> dict[str, Any]:

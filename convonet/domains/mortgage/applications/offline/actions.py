@@ -22,7 +22,7 @@ from convonet.domains.mortgage.offline.shared import (
 from convonet.domains.mortgage.offline.slots import FIGURE_NAMES, UNKNOWN
 from convonet.domains.mortgage.speech import SPOKEN_STATUS
 from convonet.domains.speech import spoken_amount
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 UPDATE = "update_mortgage_financial_info"
 CANCEL_TOOL = "cancel_mortgage_application"

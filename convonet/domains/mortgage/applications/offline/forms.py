@@ -14,7 +14,7 @@ from convonet.domains.mortgage.applications.offline.actions import (
 )
 from convonet.domains.mortgage.offline.shared import ours
 from convonet.domains.mortgage.offline.slots import another, figures, wish
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 _LOAN = r"(?:mortgage|home loan|house loan)"
 _AMOUNT = r"(?:thousand|hundred|grand|million|\d{3,}|\d+ ?k\b)"

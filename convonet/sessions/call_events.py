@@ -15,49 +15,58 @@ from convonet.telephony.messages import Spoken
 
 
 @dataclass(frozen=True, slots=True)
-class CallBegan:
+class CallStarted:
     """A session lives here now: a new one, or one that was restored."""
 
     conversation: Conversation
 
 
 @dataclass(frozen=True, slots=True)
-class CallOver:
+class CallEnded:
     """The session lives here no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class CallerCame:
+class CallerConnected:
     """A socket of the caller's is attached."""
 
 
 @dataclass(frozen=True, slots=True)
-class CallerWent:
+class CallerDisconnected:
     """The caller's connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerSounds:
+class AnswerAudioStarted:
     """The first sound of an answer has left."""
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOver:
+class TurnEnded:
     """The turn has ended, well or not."""
 
 
 @dataclass(frozen=True, slots=True)
-class HumanTalk:
+class HumanTalkTranscribed:
     """All that was said so far between the caller and a human."""
 
     said: tuple[Spoken, ...]
 
 
-Happening = ServerMessage | CallBegan | CallOver | CallerCame | CallerWent | AnswerSounds | TurnOver | HumanTalk
+CallEvent = (
+    ServerMessage
+    | CallStarted
+    | CallEnded
+    | CallerConnected
+    | CallerDisconnected
+    | AnswerAudioStarted
+    | TurnEnded
+    | HumanTalkTranscribed
+)
 
-Watch = Callable[[SessionId, Happening], None]
+CallObserver = Callable[[SessionId, CallEvent], None]
 """Is told of each; returns at once and never fails."""
 
 
-def nobody_watches(_: SessionId, __: Happening) -> None:
-    """A `Watch` that looks away."""
+def ignore_call_events(_: SessionId, __: CallEvent) -> None:
+    """A `CallObserver` that looks away."""

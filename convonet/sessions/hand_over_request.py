@@ -10,7 +10,7 @@ from convonet.speech.base import Language
 from convonet.telephony.messages import TransferOrder
 
 
-class OngoingTransfer(BaseModel):
+class OngoingHandOver(BaseModel):
     """What a session keeps of its hand-over."""
 
     order: TransferOrder
@@ -19,7 +19,9 @@ class OngoingTransfer(BaseModel):
     """Whether the host of the hand-overs has it; a session that moves leaves it to the copy that takes it up."""
 
 
-def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
+def hand_over_from(
+    final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
+) -> OngoingHandOver | None:
     """The hand-over that a turn has ended with."""
     if final is None or final.transfer_marker is None or final.transfer_context is None:
         return None
@@ -33,10 +35,10 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, langua
         context=final.transfer_context,
         language=language,
     )
-    return OngoingTransfer(order=order, extension=extension, is_begun=False)
+    return OngoingHandOver(order=order, extension=extension, is_begun=False)
 
 
-def call_back_of(
+def call_back_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> TransferOrder | None:
     """The call back that a turn has promised."""

@@ -6,10 +6,10 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.call_back import OFFER, CallBackTalk
 from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
-from convonet.sessions.transfer_orders import OngoingTransfer
+from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.telephony.messages import TransferView, Who
 
-SHOWN = {
+SHOWN_STATES = {
     HandOverState.QUEUED: "queued",
     HandOverState.DIALING: "dialing",
     HandOverState.RINGING: "ringing",
@@ -30,19 +30,19 @@ KEEP_TRYING = "I'll keep trying for a moment; say never mind to stop, or go on w
 BACK = "You are back with me. Is there anything else I can do for you?"
 
 
-def initiated(ongoing: OngoingTransfer) -> TransferInitiated:
+def initiated_message(ongoing: OngoingHandOver) -> TransferInitiated:
     """The message at its beginning."""
     order = ongoing.order
     return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
 
 
-def status(view: TransferView) -> TransferStatus | None:
+def status_message(view: TransferView) -> TransferStatus | None:
     """The message that shows this view; None for one that shows nothing new to a caller."""
-    if view.state not in SHOWN:
+    if view.state not in SHOWN_STATES:
         return None
     queued = view.state is HandOverState.QUEUED
     return TransferStatus(
-        state=SHOWN[view.state],
+        state=SHOWN_STATES[view.state],
         department=view.department,
         extension=view.extension,
         reason=view.why,
@@ -52,7 +52,7 @@ def status(view: TransferView) -> TransferStatus | None:
     )
 
 
-def in_words(view: TransferView) -> str:
+def spoken_text(view: TransferView) -> str:
     """What is said aloud of this view; empty when nothing is."""
     match view.state:
         case HandOverState.QUEUED if view.absent:
@@ -76,10 +76,10 @@ def in_words(view: TransferView) -> str:
             return ""
 
 
-def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
+def history_entries(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
     """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
     if view.state is not HandOverState.ENDED:
-        return (ChatMessage("assistant", in_words(view)),)
+        return (ChatMessage("assistant", spoken_text(view)),)
     who = view.agent_name or f"a colleague from {view.department}"
     talk = tuple(
         ChatMessage("user", spoken.text)
@@ -91,7 +91,7 @@ def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessag
     return (*talk, ChatMessage("assistant", end))
 
 
-def after(view: TransferView, reason: str) -> dict[str, str]:
+def memory_after(view: TransferView, reason: str) -> dict[str, str]:
     """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
     offered = view.state is HandOverState.FAILED and view.why not in (
         EndReason.CALLER_CANCELLED,

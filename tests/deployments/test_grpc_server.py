@@ -1,4 +1,4 @@
-"""What calls through a Serve handle have behind them: pings, which a replica's server has to bear."""
+"""A replica's gRPC server: it bears the pings of callers, and listens on the address of its node only."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ import grpc
 import pytest
 from ray._private.grpc_utils import create_grpc_server_with_interceptors
 
-from deployments.keepalive import MIN_PING_INTERVAL_MS, allowing_pings
+from deployments.grpc_server import MIN_PING_INTERVAL_MS, allowing_pings, binding_to_node
 from tests.fixtures.black_hole import Way
 
 PING_MS = 500
@@ -71,6 +71,16 @@ async def test_a_call_to_a_machine_that_vanishes_ends():
             with pytest.raises(grpc.RpcError, match="ping timeout"):
                 await asked
     await server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "bound"), [("[::]:0", "10.0.0.7:0"), ("0.0.0.0:9000", "0.0.0.0:9000"), ("127.0.0.1:0", "127.0.0.1:0")]
+)
+def test_a_replica_listens_on_the_address_of_its_node_instead_of_all(asked, bound, monkeypatch):
+    monkeypatch.setattr("ray.util.get_node_ip_address", lambda: "10.0.0.7")
+    addresses = []
+    binding_to_node(lambda _, address: addresses.append(address) or 1)(None, asked)
+    assert addresses == [bound]
 
 
 def test_clients_ping_no_more_often_than_a_replica_bears():

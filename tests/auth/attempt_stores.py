@@ -1,4 +1,4 @@
-"""Virtual time, and ledgers of PIN attempts by it."""
+"""Virtual time, and stores of PIN attempts by it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from convonet.auth.attempt_limits import AttemptLimits
-from convonet.auth.throttle import Ledger
+from convonet.auth.throttle import AttemptStore
 from convonet.core.errors import AuthThrottled
 
 
@@ -18,13 +18,13 @@ class VirtualClock:
         return self.now
 
 
-MakeLedger = Callable[[AttemptLimits, VirtualClock], Awaitable[Ledger]]
+MakeStore = Callable[[AttemptLimits, VirtualClock], Awaitable[AttemptStore]]
 
 
-async def wait_of(ledger: Ledger, session_id: str, address: str) -> int:
+async def wait_of(store: AttemptStore, session_id: str, address: str) -> int:
     """Milliseconds to wait that `check` names; 0 when it lets the attempt through."""
     try:
-        await ledger.check(session_id, address)
+        await store.check(session_id, address)
     except AuthThrottled as refusal:
         return max(refusal.retry_after_ms, 1)
     return 0

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from convonet.core.hand_over import HandOverState
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.transfer_orders import OngoingTransfer
-from convonet.sessions.transfer_words import in_words
+from convonet.sessions.hand_over_request import OngoingHandOver
+from convonet.sessions.hand_over_texts import spoken_text
 from convonet.telephony.messages import TransferView
 
 HUMAN = "human"
 """Who has answered: no model."""
 
 
-def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: TransferView) -> TurnRecord:
+def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: TransferView) -> TurnRecord:
     """What is known once it is over."""
     caller, asked, ended = conversation.caller, view.asked_at, view.ended_at or view.asked_at
     connected = view.connected_at or ended
@@ -28,7 +28,7 @@ def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: Transf
         provider=HUMAN,
         model=HUMAN,
         user_prompt=ongoing.order.reason,
-        agent_response=in_words(view),
+        agent_response=spoken_text(view),
         tool_calls=[],
         status="success" if view.state is HandOverState.ENDED else "failed",
         duration_ms=round(1000 * (ended - asked), 1),

@@ -11,7 +11,7 @@ BASE64_BYTES_PER_S = 8_000
 """Of a file in a message: MP3 with 48 kbit/s, which both voices make, as base64."""
 
 
-class Playout:
+class Playback:
     """An estimate from the length of the sound: it is played from the moment in which it was sent, without a pause."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -32,7 +32,7 @@ class Playout:
         self._ends_at = self._clock()
 
     @property
-    def still_sounds(self) -> bool:
+    def is_playing(self) -> bool:
         """Whether the caller hears something now."""
         return self._clock() < self._ends_at
 

@@ -1,16 +1,17 @@
-"""Sentences as people say them and as recognisers write them down: cleaned of what carries no meaning.
+"""A caller's sentence without the words that carry no meaning, and a few helpers for writing answers.
 
-Used by the router and by all skills, so that no rule needs to know about "uh", "please" or "could you".
+The router and all skills match their rules against it, so that no rule needs to know about "uh" or "could you".
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-MOST_CHARACTERS = 600
-"""Half a minute of speech. What is longer is no request, and patterns take time that grows with the text."""
+MAX_CHARACTERS = 600
+"""Half a minute of speech. A longer text is not a request, and the time that patterns take grows with the text."""
 
 TOO_LONG = "That was too much at once for me. Please say it in fewer words."
 
@@ -53,56 +54,56 @@ _DROP_WORDS = """
     never mind, nevermind, forget it, forget that, forget about it, cancel, cancel that, cancel it, stop, stop
     it, drop it, nothing, skip it, skip that, start over, go back, wait, leave it, no don't, don't
 """
-_DEED = r"(?:delete|remove|add|change|mark) (?:it|them|that|all|everything)(?: all)?"
+_ACTION = r"(?:delete|remove|add|change|mark) (?:it|them|that|all|everything)(?: all)?"
 
 
 def _one_of(phrases: str) -> str:
     return "(?:" + "|".join(sorted((" ".join(p.split()) for p in phrases.split(",")), key=len, reverse=True)) + ")"
 
 
-_YES = re.compile(rf"(?:{_one_of(_YES_WORDS)}\b[,.!\s]*)+(?:{_DEED})?", re.IGNORECASE)
+_YES = re.compile(rf"(?:{_one_of(_YES_WORDS)}\b[,.!\s]*)+(?:{_ACTION})?", re.IGNORECASE)
 _NO = re.compile(
-    rf"{_one_of(_NO_WORDS)}\b(?:[,.!\s]+(?:{_one_of(_AFTER_NO)}|{_DEED}))*|{_one_of(_MILD_NO)}", re.IGNORECASE
+    rf"{_one_of(_NO_WORDS)}\b(?:[,.!\s]+(?:{_one_of(_AFTER_NO)}|{_ACTION}))*|{_one_of(_MILD_NO)}", re.IGNORECASE
 )
 _DROP = re.compile(rf"(?:no[,.\s]+)?(?:{_one_of(_DROP_WORDS)}\b[,.\s]*)+", re.IGNORECASE)
 
 Answer = Literal["yes", "no", "drop"]
 
 
-_SENTENCES = 64
-"""Cleaned at a time: a turn's rules ask for the same two or three sentences some forty times, at 7 us each."""
+@dataclass(frozen=True)
+class Sentence:
+    """What a caller said, in the forms that rules match; made once per turn, each form computed at first use."""
 
+    raw: str
 
-@lru_cache(_SENTENCES)
-def bare(said: str) -> str:
-    """The sentence without hesitations, quotes and closing marks."""
-    text = _MARKS.sub(",", _HESITATION.sub("", said.translate(_QUOTES)))
-    return " ".join(text.split()).rstrip(" .!?,;:…")
+    @cached_property
+    def bare(self) -> str:
+        """The sentence without hesitations, quotes and closing marks."""
+        text = _MARKS.sub(",", _HESITATION.sub("", self.raw.translate(_QUOTES)))
+        return " ".join(text.split()).rstrip(" .!?,;:…")
 
+    @cached_property
+    def cleaned(self) -> str:
+        """The bare sentence without politeness and opening words; the rest stays in the caller's own words."""
+        text = _INSERTED.sub(",", self.bare)
+        before = ""
+        while text != before:
+            before = text
+            text = _CLOSING.sub("", _OPENING.sub("", text)).strip(" ,;")
+        return text
 
-@lru_cache(_SENTENCES)
-def cleaned(said: str) -> str:
-    """The sentence without hesitations, politeness, opening words and closing marks; the caller's own words stay."""
-    text = _INSERTED.sub(",", bare(said))
-    before = ""
-    while text != before:
-        before = text
-        text = _CLOSING.sub("", _OPENING.sub("", text)).strip(" ,;")
-    return text
-
-
-def answer(said: str) -> Answer | None:
-    """What the sentence answers to a yes-or-no question; None when it is something else."""
-    text = bare(said)
-    if _DROP.fullmatch(text):
-        return "drop"
-    if _NO.fullmatch(text):
-        return "no"
-    return "yes" if _YES.fullmatch(text) else None
+    @cached_property
+    def answer(self) -> Answer | None:
+        """The sentence as the answer to a yes-or-no question; None when it is something else."""
+        if _DROP.fullmatch(self.bare):
+            return "drop"
+        if _NO.fullmatch(self.bare):
+            return "no"
+        return "yes" if _YES.fullmatch(self.bare) else None
 
 
 def enumerated(things: list[str], last: Literal["and", "or"] = "and") -> str:
-    """ "a, b and c"."""
+    """Join texts as a person lists them: "a, b and c"."""
     if len(things) < 2:
         return "".join(things)
     return f"{', '.join(things[:-1])} {last} {things[-1]}"
@@ -114,11 +115,11 @@ def is_latin(said: str) -> bool:
     return sum(letter < "\u0250" for letter in letters) * 2 >= len(letters)
 
 
-def gap(before: str, text: str) -> str:
-    """The space that is missing between two pieces of an answer."""
+def missing_space(before: str, text: str) -> str:
+    """Return the space that is needed between two pieces of an answer, or nothing."""
     return " " if before and not before[-1].isspace() and text[:1].isalnum() else ""
 
 
-def is_whole(text: str) -> bool:
+def ends_sentence(text: str) -> bool:
     """Whether a text ends where a sentence does."""
     return text.rstrip(" \n\"'\u201d\u2019)")[-1:] in tuple(".!?\u2026")

@@ -6,7 +6,8 @@ import asyncio
 
 import structlog
 
-from convonet.gateway.ports import ClientGone, ClientSocket
+from convonet.core.background import BackgroundTasks
+from convonet.gateway.ports import ClientDisconnected, ClientSocket
 from convonet.protocol.frames import FrameHeader, SoundKind
 from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
 from convonet.telephony.messages import LineAddress
@@ -20,7 +21,7 @@ _HEADER = FrameHeader(SoundKind.TALK_PCM16).pack()
 """A talk has no turns, and what of it is lost is not sent again."""
 
 
-class CallerLine:
+class MediaBridge:
     """Both directions of one talk, from its making to `close`; `with_headers` for a client that streams."""
 
     def __init__(self, address: LineAddress, socket: ClientSocket, *, with_headers: bool) -> None:
@@ -28,16 +29,17 @@ class CallerLine:
         self._socket = socket
         self._header = _HEADER if with_headers else b""
         self._audio: CallerAudio | None = None
-        self._task = asyncio.create_task(self._run())
+        self._tasks = BackgroundTasks()
+        self._tasks.spawn(self._run())
 
     def send(self, pcm: bytes) -> None:
         """What the caller says: PCM16, 16 kHz; dropped while there is no connection."""
         if self._audio is not None and len(pcm) <= MOST_FRAME_BYTES and len(pcm) % 2 == 0:
             self._audio.send(pcm)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End it."""
-        self._task.cancel()
+        await self._tasks.cancel_and_wait()
 
     async def _run(self) -> None:
         try:
@@ -45,7 +47,7 @@ class CallerLine:
                 try:
                     self._audio = await CallerAudio.connect(self._address)
                     async for pcm in self._audio.hear():
-                        await self._socket.send_sound(self._header + pcm)
+                        await self._socket.send_audio(self._header + pcm)
                 except (OSError, TimeoutError) as error:
                     log.warning("line_out_of_reach", reason=type(error).__name__)
                 finally:
@@ -53,5 +55,5 @@ class CallerLine:
                         self._audio.close()
                         self._audio = None
                 await asyncio.sleep(RECONNECT_DELAY_S)
-        except ClientGone:
+        except ClientDisconnected:
             pass

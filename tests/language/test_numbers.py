@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
+from convonet.language.numbers import amount_in, digits_in, whole_number_in, with_digits
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_an_amount_is_heard(said, amount):
 
 
 def test_a_fraction_is_no_whole_number():
-    assert whole_in("two and a half") is None
-    assert whole_in("four people") == 4
+    assert whole_number_in("two and a half") is None
+    assert whole_number_in("four people") == 4
 
 
 @pytest.mark.parametrize(
