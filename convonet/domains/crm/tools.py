@@ -15,7 +15,7 @@ from convonet.domains.crm.schemas import Label, Name, NewAppointment, NewPatient
 from convonet.domains.crm.service import CrmService
 from convonet.domains.crm.speech import PRIORITIES
 from convonet.domains.speech import spoken_moment
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database

@@ -9,7 +9,7 @@ from convonet.domains.hanok.enums import Status
 from convonet.domains.hanok.menu import MENU
 from convonet.domains.hanok.schemas import Availability, Booked, Changed, Reservation
 from convonet.domains.speech import spoken_amount, spoken_clock, spoken_moment
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 
 def spoken_money(cents: int) -> str:

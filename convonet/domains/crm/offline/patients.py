@@ -10,7 +10,7 @@ from typing import Any
 from convonet.agents.forms.form import Ask, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.language.phones import NOT_A_NUMBER
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 WHICH = "Which patient? Please tell me their phone number."
 _MAX_REMEMBERED = 12

@@ -13,7 +13,7 @@ from convonet.domains.hanok.menu import DISHES
 from convonet.domains.hanok.seating.tables import MAX_PARTY
 from convonet.domains.hanok.speech import spoken_code, spoken_party
 from convonet.domains.speech import spoken_clock, spoken_moment
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 _ANOTHER_TIME = {Reason.NO_TABLE, Reason.WAITLIST_FULL, Reason.CLOSED, Reason.TIME_PASSED, Reason.NO_SUCH_TIME}
 

@@ -8,7 +8,7 @@ from convonet.domains.healthcare.authorizations.schemas import Authorization, Au
 from convonet.domains.healthcare.enums import AuthStatus
 from convonet.domains.healthcare.speech import MAX_SPOKEN
 from convonet.domains.speech import counted, spelled, spoken_day, spoken_words
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 STANDS = {
     AuthStatus.PENDING: "is being reviewed",

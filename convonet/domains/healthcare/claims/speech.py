@@ -8,7 +8,7 @@ from convonet.domains.healthcare.claims.schemas import Appeal, Claim, ClaimDetai
 from convonet.domains.healthcare.enums import ClaimStatus, DenialReason
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
 from convonet.domains.speech import spoken_amount, spoken_day, spoken_words
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 STANDS = {
     ClaimStatus.SUBMITTED: "has been received and waits to be processed",

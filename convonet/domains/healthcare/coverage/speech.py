@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from convonet.domains.healthcare.coverage.schemas import Benefit, Benefits, Coverage, Limits, PreventiveCare
 from convonet.domains.speech import counted, spoken_amount, spoken_day, spoken_percent, spoken_words
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MAX_SPOKEN = 4
 """Names that a caller can follow in one breath."""

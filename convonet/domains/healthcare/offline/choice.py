@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Work
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MAX_OPTIONS = 4
 PLACES = ("first", "second", "third", "fourth")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convonet.domains.healthcare.programs.schemas import Program
 from convonet.domains.speech import counted
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MAX_SPOKEN = 4
 """Names that a caller can follow in one breath."""

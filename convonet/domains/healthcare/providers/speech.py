@@ -8,7 +8,7 @@ from convonet.domains.healthcare.enums import NetworkTier
 from convonet.domains.healthcare.providers.schemas import Provider, ProvidersFound
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
 from convonet.domains.speech import spelled
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 NETWORK = {
     NetworkTier.TIER_1: "is a preferred provider in your network",

@@ -12,7 +12,7 @@ from convonet.domains.mortgage.enums import CHANGEABLE
 from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, CreditScore, Income, Payment, Price
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT, SPOKEN_FIGURE, SPOKEN_STATUS
 from convonet.domains.speech import counted
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 

@@ -15,7 +15,7 @@ from convonet.domains.mortgage.schemas import (
     Url,
 )
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 

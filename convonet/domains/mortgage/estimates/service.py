@@ -20,7 +20,7 @@ from convonet.domains.mortgage.estimates.schemas import Affordability, PaymentEs
 from convonet.domains.mortgage.loan_file import LoanFile
 from convonet.domains.mortgage.speech import SPOKEN_FIGURE
 from convonet.domains.speech import spoken_percent
-from convonet.language.spoken import enumerated
+from convonet.language.sentences import enumerated
 
 MIN_CREDIT_SCORE = 620
 
