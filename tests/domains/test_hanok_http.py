@@ -14,7 +14,7 @@ from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http import router
 from convonet.domains.hanok.http_schemas import MAX_LINES
 from convonet.domains.hanok.rate_limits import BOOKINGS, MISSES, AddressLimits
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
 from convonet.staff.http import StaffLogin
@@ -51,7 +51,7 @@ def app(database, settings, clock):
     app = FastAPI()
     add_refusal_handlers(app)
     app.include_router(login.router())
-    reservations = Reservations(database, House.of(settings))
+    reservations = ReservationService(database, House.of(settings))
     app.include_router(router(reservations, login.require_staff, AddressLimits(60, clock)))
     return app
 

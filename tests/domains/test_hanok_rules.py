@@ -25,7 +25,7 @@ from convonet.domains.hanok.preorders import order_of
 from convonet.domains.hanok.schemas import Amendment, Booking, ordinal
 from convonet.domains.hanok.seating.tables import MAX_TABLES, SLOT, chosen_tables, free_throughout, slot_of, slots_of
 from convonet.domains.hanok.seating.waitlist import MAX_UNITS, has_room
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.domains.hanok.speech import spoken_money
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -263,7 +263,7 @@ async def _play(url, actions):
             await session.execute(delete(ReservationRow))
             await session.execute(delete(SlotRow))
         clock = iter(NOW + timedelta(minutes=n) for n in range(100_000))
-        reservations = Reservations(database, HOUSE, lambda: next(clock))
+        reservations = ReservationService(database, HOUSE, lambda: next(clock))
         ids = []
         for action in actions:
             before = await _rows(database)

@@ -21,7 +21,7 @@ from convonet.domains.hanok.schemas import Amendment, Booking
 from convonet.domains.hanok.seating.inventory import Inventory, TableTaken
 from convonet.domains.hanok.seating.tables import slots_of
 from convonet.domains.hanok.seed import GUESTS, seed
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -45,7 +45,7 @@ def clock():
 @pytest.fixture
 def small(database, clock):
     """A restaurant with one table for four."""
-    return Reservations(database, ONE_TABLE, clock)
+    return ReservationService(database, ONE_TABLE, clock)
 
 
 def booking(party=4, start=DINNER, **fields):
@@ -83,7 +83,7 @@ async def test_of_many_callers_at_once_one_gets_the_last_table(database, small):
 
 
 async def test_overlapping_stays_booked_at_once_never_share_a_table(database, clock):
-    house = Reservations(database, REAL, clock)
+    house = ReservationService(database, REAL, clock)
     starts = ["2026-12-01T18:00", "2026-12-01T18:30", "2026-12-01T19:15", "2026-12-01T20:00"]
     actions = [
         house.book(booking(party=3 + n % 10, start=starts[n % 4], waitlist_if_full=False, guest_phone=f"415555{n:04d}"))
@@ -134,7 +134,7 @@ async def test_a_table_that_is_taken_in_one_slot_of_the_stay_is_booked_in_none(d
 
 
 async def test_cancelling_and_booking_at_once_leaves_a_consistent_inventory(database, clock):
-    house = Reservations(database, ONE_TABLE, clock)
+    house = ReservationService(database, ONE_TABLE, clock)
     starts = ["2026-12-01T17:00", "2026-12-01T18:00", "2026-12-01T19:00", "2026-12-01T20:00"]
     made = [await book(house, start=start) for start in starts]
     cancelled = [house.set_status(ByStaff(one.id), Status.CANCELLED) for one in made]
@@ -252,7 +252,7 @@ async def test_availability_names_the_half_hours_ahead_in_the_restaurants_zone(s
 
 async def test_a_day_on_which_the_restaurant_is_closed_has_no_half_hours(database, clock):
     weekend = House(ONE_TABLE.zone, OpeningHours.parse("sat 18:00-23:00"))
-    day = await Reservations(database, weekend, clock).availability("2026-12-01", 2)
+    day = await ReservationService(database, weekend, clock).availability("2026-12-01", 2)
     assert (day.opens_at, day.slots) == (None, [])
 
 
@@ -329,7 +329,7 @@ async def test_reservations_of_the_old_deployment_are_found_changed_and_counted(
     url = Settings(DB_URI=fresh_database).database_url
     await migrate(url)
     database = Database(url)
-    small = Reservations(database, ONE_TABLE, clock)
+    small = ReservationService(database, ONE_TABLE, clock)
     old = await small.lookup("(415) 555-0100", None)
     assert (old.confirmation_code, old.source_channel, old.tables_allocated) == ("HNK-OLD1", "online", [4])
     assert (old.preorder_items[0].name_en, old.preorder_items[0].unit_price_cents) == ("Bulgogi", 2500)
@@ -348,7 +348,7 @@ async def test_the_demo_reservations_are_added_once_and_hold_their_tables(databa
     for _ in range(2):
         async with database.transaction() as session:
             await seed(session, alice, NOW)
-    house = Reservations(database, REAL, lambda: NOW)
+    house = ReservationService(database, REAL, lambda: NOW)
     page = await house.search(None, None, 1, 50)
     assert {one.confirmation_code for one in page.reservations} == {guest.code for guest in GUESTS}
     assert page.total == len(GUESTS)

@@ -163,7 +163,7 @@ class _HealthCheck:
         self._failed_until = 0.0
 
     async def health(self) -> Health:
-        """Whether the CRM takes our credentials; never fails itself."""
+        """Say whether the CRM takes our credentials; never fails itself."""
         failing = time.monotonic() < self._failed_until or not await self._passes()
         own = self._crm.name == CrmName.OWN
         return Health(

@@ -44,7 +44,7 @@ RECENT = timedelta(hours=8)
 """A stay that began this long ago may not be over."""
 
 
-class Reservations:
+class ReservationService:
     """Raises `ReservationRefused` by a rule, and `NotFound` for an unknown or another guest's reservation."""
 
     def __init__(self, database: Database, house: House, clock: Clock = utc_now) -> None:

@@ -76,7 +76,7 @@ def specialty(ask: str) -> Slot:
 
 
 def zip_code() -> Slot:
-    """Around which ZIP code; the tool takes the caller's home without one."""
+    """The ZIP code to search around; the tool takes the caller's home without one."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _ZIP.search(with_digits(text))
@@ -121,7 +121,7 @@ def urgent() -> Slot:
 
 
 def claim_status() -> Slot:
-    """In which state claims are to be."""
+    """The state of the claims to list."""
     return readers.choice(
         "status",
         None,
@@ -141,7 +141,7 @@ def denied() -> Slot:
 
 
 def authorization_status() -> Slot:
-    """In which state authorizations are to be."""
+    """The state of the authorizations to list."""
     return readers.choice(
         "status",
         None,

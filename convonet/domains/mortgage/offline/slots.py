@@ -196,7 +196,7 @@ def rate() -> Slot:
 
 
 def years() -> Slot:
-    """Over how many years."""
+    """The term in years."""
     return _quantity("years", years_in)
 
 
