@@ -1,6 +1,6 @@
-"""The Agent Monitor as a Serve application: the page at /agent-monitor, and the host that all parts report to.
+"""The Agent Monitor as a Serve application: the page at /agent-monitor, and the host that all replicas report to.
 
-There is one replica. Nothing is lost with it: the parts tell the next one everything, past turns are in a file.
+There is one replica. Nothing is lost with it: the next one gets complete reports, and past turns are in a file.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_ONGOING = 500
 
 
 def build_http() -> FastAPI:
-    """The pages' side.
+    """Build the pages' web application.
 
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    Imports are made here because only a replica needs them, not the process that builds the Serve application.
     """
     from deployments.monitor.parts import monitor_http
 
@@ -38,7 +38,7 @@ def build_http() -> FastAPI:
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
 class Monitor:
-    """The one replica."""
+    """The only replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
         from convonet.monitor.report_connection import ReportServer
@@ -49,7 +49,7 @@ class Monitor:
         await self._cluster.start()
         self._reports = ReportServer(self._host.report)
         self._index_watch = DatabaseWatch(self._host.index)
-        # Serve awaits a constructor that is a coroutine: nobody reaches this host before its file is open
+        # Serve awaits this constructor: no request reaches the host before its file is open
         await self._host.start()
         self._address = await self._reports.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
 
@@ -66,16 +66,16 @@ class Monitor:
         self._reports.check_listening()
 
     async def ready(self) -> bool:
-        """Whether reports are taken: a replica is there only when its file is open."""
+        """Answer that reports are taken, as by every replica that has started."""
         return True
 
     async def takes_reports_at(self) -> ReportAddress:
-        """Where other processes tell this host what `MonitorHost.report` takes."""
+        """Return the address for the reports of other processes; see `ReportServer`."""
         return self._address
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application."""
+    """Build the Serve application."""
     monitor: Deployment = Monitor  # type: ignore[assignment]
     app: Application = monitor.options(num_replicas=1).bind()
     return app

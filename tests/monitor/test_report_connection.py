@@ -1,4 +1,4 @@
-"""The way of reports from one process to the monitor: what arrives, who is let in, and what happens when it breaks."""
+"""Reports over the connection to the monitor: delivery, the key, and broken connections."""
 
 import asyncio
 import json
@@ -10,21 +10,20 @@ import pytest
 from pydantic_core import to_json
 from structlog.testing import capture_logs
 
-from actors import remote_monitor
 from actors.remote_monitor import RemoteMonitor
 from convonet.core.errors import StorageError
 from convonet.monitor.messages import CallState, LiveCall, LiveLine
 from convonet.monitor.report_connection import ReportAddress, ReportServer
 from convonet.monitor.reporter import Reporter
-from convonet.monitor.reports import Attention, CallReport, Report, Taken
+from convonet.monitor.reports import Attention, CallReport, Report, ReportAnswer
 from tests.fixtures.black_hole import Way
 from tests.monitor.conftest import tool_call
-from tests.monitor.hosts import kept, monitor, now_turn, reporting, until
+from tests.monitor.hosts import monitor, now_turn, reporting, stored, until
 from tests.sessions.doubles import World
 
 QUIET = Report("speech", "speech-1", 1_000.0, {"busy": 1})
 CALL = LiveCall(session_id="s-1", user_name="Ann", state=CallState.WITH_HUMAN, state_since=1.5, began_at=1.0)
-LINES = (
+ENTRIES = (
     LiveLine(number=0, at=1.0, who="caller", text="김치찌개 for two\n\0"),
     LiveLine(number=1, at=2.0, who="tool", text="Looking", failed=True, open=True),
 )
@@ -34,7 +33,7 @@ FULL = Report(
     "host-1",
     1_000.5,
     {"sessions": 1, "loop_lag_ms": 0.5},
-    (CallReport("s-1", CALL, LINES), CallReport("s-2", None)),
+    (CallReport("s-1", CALL, ENTRIES), CallReport("s-2", None)),
     complete=True,
     records=(now_turn(1, tools=(tool_call(status="failed"),)), now_turn(2)),
 )
@@ -51,13 +50,13 @@ class Listener:
     async def take(self, report):
         self.reports.append(report)
         await self.answers.wait()
-        return Taken(Attention.WATCHED, f"answer {len(self.reports)}", refused=True)
+        return ReportAnswer(Attention.WATCHED, f"answer {len(self.reports)}", refused=True)
 
 
 @asynccontextmanager
-async def serving(take):
-    """A server and the address that a process would be told."""
-    server = ReportServer(take)
+async def serving(take, **timeouts):
+    """A running server's address."""
+    server = ReportServer(take, **timeouts)
     address = await server.start("127.0.0.1")
     try:
         yield address
@@ -65,11 +64,11 @@ async def serving(take):
         await server.stop()
 
 
-def to(address):
+def to(address, **options):
     async def find():
         return address
 
-    return RemoteMonitor(find)
+    return RemoteMonitor(find, **options)
 
 
 async def raw(address, *sent):
@@ -91,8 +90,8 @@ async def test_a_report_arrives_as_it_was_sent_and_is_answered():
     listener = Listener()
     async with serving(listener.take) as address:
         port = to(address)
-        assert await port.report(FULL) == Taken(Attention.WATCHED, "answer 1", refused=True)
-        assert await port.report(LAST) == Taken(Attention.WATCHED, "answer 2", refused=True)
+        assert await port.report(FULL) == ReportAnswer(Attention.WATCHED, "answer 1", refused=True)
+        assert await port.report(LAST) == ReportAnswer(Attention.WATCHED, "answer 2", refused=True)
     assert listener.reports == [FULL, LAST]
 
 
@@ -130,13 +129,12 @@ async def raw_answer(address, message):
     return answer
 
 
-async def test_who_says_nothing_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("convonet.monitor.report_connection.KEY_TIMEOUT_S", 0.1)
-    async with serving(Listener().take) as address:
+async def test_a_connection_without_a_key_is_closed():
+    async with serving(Listener().take, key_timeout_s=0.1) as address:
         assert await raw(address) == b""
 
 
-async def test_what_is_no_report_is_refused_and_quotes_nobody():
+async def test_a_message_that_is_no_report_is_refused_and_quotes_no_caller():
     listener = Listener()
     later = {"part": "speech", "replica": "x", "since": 1, "figures": {}, "calls": [{"words": "my pin is 1234"}]}
     async with serving(listener.take) as address:
@@ -154,7 +152,7 @@ async def test_what_is_no_report_is_refused_and_quotes_nobody():
     assert listener.reports == []
 
 
-async def test_what_a_later_version_adds_is_no_hindrance():
+async def test_fields_of_a_later_version_are_ignored():
     listener = Listener()
     report = {"part": "speech", "replica": "x", "since": 1, "figures": {"a": 1}, "of_later": True}
     async with serving(listener.take) as address:
@@ -176,21 +174,20 @@ async def test_a_report_that_was_broken_off_leaves_no_answer_for_the_next():
         assert (await port.report(LAST)).not_kept == "answer 3"
 
 
-async def test_a_monitor_that_hangs_is_away(monkeypatch):
-    monkeypatch.setattr(remote_monitor, "TIMEOUT_S", 0.1)
+async def test_a_monitor_that_hangs_is_unavailable():
     listener = Listener()
     async with serving(listener.take) as address:
-        port = to(address)
+        port = to(address, report_timeout_s=0.1)
         listener.answers.clear()
         with pytest.raises(StorageError, match="in time"):
             await port.report(QUIET)
         listener.answers.set()
-        monkeypatch.setattr(remote_monitor, "TIMEOUT_S", 10)
+        port._report_timeout_s = 10
         assert (await port.report(LAST)).attention is Attention.WATCHED
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError, ValueError, OSError])
-async def test_a_host_that_crashes_over_a_report_says_so_and_takes_the_next(fault):
+async def test_a_host_that_crashes_over_a_report_answers_and_takes_the_next(fault):
     listener, crashes = Listener(), [True]
 
     async def take(report):
@@ -202,18 +199,17 @@ async def test_a_host_that_crashes_over_a_report_says_so_and_takes_the_next(faul
         port = to(address)
         with capture_logs() as logs:
             crashed = await port.report(FULL)
-        assert (crashed.attention, bool(crashed.not_kept), crashed.refused) == (Attention.AWAY, True, False)
+        assert (crashed.attention, bool(crashed.not_kept), crashed.refused) == (Attention.UNAVAILABLE, True, False)
         assert [line["event"] for line in logs] == ["report_crashed"]
         assert (await port.report(LAST)).attention is Attention.WATCHED
 
 
-async def test_who_has_vanished_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("convonet.monitor.report_connection.SILENT_TIMEOUT_S", 0.1)
-    async with serving(Listener().take) as address:
+async def test_a_silent_connection_is_closed():
+    async with serving(Listener().take, silence_timeout_s=0.1) as address:
         assert await raw(address, address.key.encode() + b"\n") == b""
 
 
-async def test_the_end_waits_for_what_is_being_taken_and_takes_nothing_more():
+async def test_a_stop_waits_for_reports_in_progress_and_takes_no_more():
     listener = Listener()
     server = ReportServer(listener.take)
     address = await server.start("127.0.0.1")
@@ -259,7 +255,7 @@ async def test_a_report_that_was_given_up_never_comes_late():
     server.close()
 
 
-async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missing(tmp_path):
+async def test_another_monitor_is_found_and_gets_complete_reports_and_no_turn_is_missing(tmp_path):
     where = []
 
     async def find():
@@ -275,7 +271,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
             async with monitor(tmp_path) as host, serving(host.report) as address:
                 where.append(address)
                 await until(lambda: not len(records))
-                assert await kept(host) == of_all
+                assert await stored(host) == of_all
                 await until(lambda host=host: host._board.total("sessions", time.time()) == 3)
                 where.clear()
             records.add(now_turn(10 + number))
@@ -283,7 +279,7 @@ async def test_another_monitor_is_found_and_told_everything_and_no_turn_is_missi
         async with monitor(tmp_path) as host, serving(host.report) as address:
             where.append(address)
             await until(lambda: not len(records))
-            assert await kept(host) == 4
+            assert await stored(host) == 4
 
 
 async def test_a_monitor_whose_machine_vanishes_is_replaced_and_no_turn_is_missing(tmp_path):
@@ -305,7 +301,7 @@ async def test_a_monitor_whose_machine_vanishes_is_replaced_and_no_turn_is_missi
                 async with serving(host.report) as other:
                     where.append(other)
                     await until(lambda: not len(records))
-                    assert await kept(host) == 2
+                    assert await stored(host) == 2
 
 
 async def test_a_call_that_is_not_understood_loses_no_turn(tmp_path):
@@ -320,5 +316,5 @@ async def test_a_call_that_is_not_understood_loses_no_turn(tmp_path):
             for number in range(3):
                 records.add(now_turn(number))
             await until(lambda: not len(records))
-        assert await kept(host) == 3
+        assert await stored(host) == 3
     await world.end()

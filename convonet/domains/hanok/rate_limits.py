@@ -6,15 +6,14 @@ A code has four letters and could be guessed, so an address that keeps naming wr
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from fastapi import Request
 
-from convonet.auth.attempt_limits import network_of
 from convonet.core.errors import NotFound
 from convonet.settings import Settings
+from convonet.web.rate_limit import BucketPerAddress, TokenBucket
 from convonet.web.refusals import Refused
 
 REQUEST_WINDOW_S = 60.0
@@ -26,40 +25,6 @@ BOOKING_WINDOW_S = 3600.0
 
 BOOKINGS = 20
 """Reservations that one address may make in an hour: a script can't fill an evening, a company can book for many."""
-
-MAX_ADDRESSES = 10_000
-"""Each takes a few kB at most; the address that was counted longest ago is dropped first."""
-
-
-class _Window:
-    """Counts the events of each address within the last `seconds`."""
-
-    def __init__(self, most: int, seconds: float, clock: Callable[[], float]) -> None:
-        self._most = most
-        self._seconds = seconds
-        self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def count(self, address: str) -> float:
-        """Count one more event; the returned time identifies it for `take_back`."""
-        times = self._times.setdefault(address, deque(maxlen=self._most))
-        self._times.move_to_end(address)
-        times.append(now := self._clock())
-        if len(self._times) > MAX_ADDRESSES:
-            self._times.popitem(last=False)
-        return now
-
-    def take_back(self, address: str, counted: float) -> None:
-        """Remove an event that was counted."""
-        with suppress(KeyError, ValueError):  # dropped meanwhile
-            self._times[address].remove(counted)
-
-    def wait_s(self, address: str) -> float:
-        """Seconds until there is room; 0 or less when there is."""
-        times = self._times.get(address)
-        if times is None or len(times) < self._most:
-            return 0.0
-        return times[0] + self._seconds - self._clock()
 
 
 class AddressLimits:
@@ -73,9 +38,9 @@ class AddressLimits:
         misses: int = MISSES,
         bookings: int = BOOKINGS,
     ) -> None:
-        self._requests = _Window(requests_per_minute, REQUEST_WINDOW_S, clock)
-        self._misses = _Window(misses, MISS_WINDOW_S, clock)
-        self._bookings = _Window(bookings, BOOKING_WINDOW_S, clock)
+        self._requests = BucketPerAddress(requests_per_minute, REQUEST_WINDOW_S, clock)
+        self._misses = BucketPerAddress(misses, MISS_WINDOW_S, clock)
+        self._bookings = BucketPerAddress(bookings, BOOKING_WINDOW_S, clock)
 
     @classmethod
     def of(cls, settings: Settings) -> AddressLimits:
@@ -83,16 +48,12 @@ class AddressLimits:
 
     async def admit(self, request: Request) -> None:
         """FastAPI dependency of every public route. Raises `Refused` with 429 when it was too often."""
-        address = _address(request)
-        _require(self._requests.wait_s(address))
-        self._requests.count(address)
+        _take(self._requests.of(_address(request)))
 
     async def admit_booking(self, request: Request) -> None:
         """The same for the route that makes a reservation."""
         await self.admit(request)
-        address = _address(request)
-        _require(self._bookings.wait_s(address))
-        self._bookings.count(address)
+        _take(self._bookings.of(_address(request)))
 
     @contextmanager
     def guess(self, request: Request) -> Generator[None, None, None]:
@@ -100,28 +61,27 @@ class AddressLimits:
 
         Raises `Refused` with 429 when the address has missed too often.
         """
-        address = _address(request)
-        _require(self._misses.wait_s(address))
-        miss = self._misses.count(address)
+        misses = self._misses.of(_address(request))
+        _take(misses)
         try:
             yield
         except NotFound:
             raise
         except BaseException:
-            self._misses.take_back(address, miss)
+            misses.give_back()
             raise
-        self._misses.take_back(address, miss)
+        misses.give_back()
 
 
 def _address(request: Request) -> str:
-    return network_of(request.client.host if request.client else "unknown")
+    return request.client.host if request.client else "unknown"
 
 
-def _require(wait_s: float) -> None:
-    if wait_s > 0:
+def _take(bucket: TokenBucket) -> None:
+    if not bucket.take():
         raise Refused(
             429,
             "rate_limited",
             "Too many requests from your address. Please wait a little.",
-            retry_after_ms=max(1, int(wait_s * 1000)),
+            retry_after_ms=max(1, int(bucket.wait_s() * 1000)),
         )
