@@ -169,7 +169,7 @@ def test_every_state_is_in_the_table_and_can_be_reached(steps, first):
 
 
 @given(st.data())
-def test_on_no_way_is_a_claim_appealed_twice_or_changed_once_it_is_paid(data):
+def test_no_path_appeals_a_claim_twice_or_changes_a_paid_one(data):
     way = [ClaimStatus.SUBMITTED]
     while CLAIM_STEPS[way[-1]] and len(way) < 25:
         way.append(data.draw(st.sampled_from(sorted(CLAIM_STEPS[way[-1]]))))
@@ -281,7 +281,7 @@ def test_plan_years_begin_on_the_plans_day(today, anniversary, start, end):
 
 
 @given(days, days)
-def test_nobody_is_older_than_they_have_had_birthdays(born, today):
+def test_an_age_is_the_number_of_birthdays(born, today):
     if born <= today:
         age = age_on(today, born)
         assert age * 365 <= (today - born).days < (age + 1) * 367

@@ -26,7 +26,7 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.sqlite import inline_throttle
 
 NO_LIMIT = 10**9
-"""What an address may do: else 429 would be all there is to see."""
+"""High limits for an address: else all answers would be 429."""
 
 TOKEN = "a service token of thirty-two characters"
 PASSWORD = "correct horse battery"

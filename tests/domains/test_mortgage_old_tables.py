@@ -1,4 +1,4 @@
-"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures nobody checked."""
+"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures are unchecked."""
 
 import uuid
 from decimal import Decimal

@@ -133,7 +133,7 @@ def test_handing_in_what_is_missing_leaves_nothing_missing(present, debts, pays_
     assert not [kind for one in requirements for kind in one.missing(present | missing)]
 
 
-def test_somebody_self_employed_needs_no_pay_stub():
+def test_a_self_employed_applicant_needs_no_pay_stub():
     assert INCOME.missing(()) == (DocumentType.INCOME_PAYSTUB, DocumentType.INCOME_W2)
     assert INCOME.missing({DocumentType.INCOME_1099}) == (DocumentType.INCOME_TAX_RETURN,)
     assert INCOME.missing({DocumentType.INCOME_TAX_RETURN, DocumentType.INCOME_PNL}) == ()
@@ -257,7 +257,7 @@ def test_every_open_application_can_be_cancelled_and_no_closed_one_moves():
     ("number", "ending"),
     [("4000 1234 5678 9010", "9010"), ("ending in 1-2-3-4", "1234"), ("123", None), ("", None), (None, None)],
 )
-def test_of_an_account_number_four_digits_are_left(number, ending):
+def test_four_digits_of_an_account_number_are_left(number, ending):
     assert account_ending(number) == ending
 
 

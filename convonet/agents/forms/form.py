@@ -50,8 +50,8 @@ class Slot:
     name: str
     find: Callable[[str, datetime], Found | None]
     """Hears it in a whole sentence, where words around it must tell what it is ("for six people")."""
-    read: Callable[[str, datetime], str | None]
-    """Hears it in the answer to `ask`, where it may stand alone ("six")."""
+    read: Callable[[str, datetime], str | None] | None = None
+    """Reads it in the answer to `ask`, where it may stand alone ("six"); left out, it is read as `find` does."""
     ask: str | None = None
     """The question; a slot without one is optional."""
     early: bool = False
@@ -62,6 +62,17 @@ class Slot:
     """The value of "nothing", where that is an answer and not the wish to stop."""
     read_reply: ReplyReader | None = None
     """Reads a whole reply by rules of its own, before any other form may claim it."""
+
+    def value_in(self, answer: str, now: datetime) -> str | None:
+        """Read the value in an answer to `ask`."""
+        if self.read is not None:
+            return self.read(answer, now)
+        found = self.find(answer, now)
+        return found.value if found else None
+
+
+def unheard(text: str, now: datetime) -> None:
+    """Find nothing, as `find` or `read` of a slot that is only chosen or only found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,8 @@ def people(name: str, ask: str | None, hint: str = "") -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = with_digits(text)
         if found := _PEOPLE.search(said):
-            return Found(found["count"] or found["count2"], _without(said, found))
-        return next((Found(count, _without(said, m)) for p, count in _COMPANY if (m := p.search(said))), None)
+            return Found(found["count"] or found["count2"], without(said, found))
+        return next((Found(count, without(said, m)) for p, count in _COMPANY if (m := p.search(said))), None)
 
     def read(text: str, now: datetime) -> str | None:
         if found := find(text, now):
@@ -87,11 +87,7 @@ def day(name: str, ask: str | None, hint: str = "") -> Slot:
             Found(said.day.isoformat(), f"{rest} at {said.clock:%H:%M}" if said.clock else rest) if said.day else None
         )
 
-    def read(text: str, now: datetime) -> str | None:
-        found = find(text, now)
-        return found.value if found else None
-
-    return Slot(name, find, read, ask, hint=hint)
+    return Slot(name, find, None, ask, hint=hint)
 
 
 def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time], time] = lambda said: said) -> Slot:
@@ -119,10 +115,7 @@ def phone(name: str, ask: str | None, hint: str = "") -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := digits_in(text)) else None
 
-    def read(text: str, now: datetime) -> str | None:
-        return found.value if (found := find(text, now)) else None
-
-    return Slot(name, find, read, ask, early=True, hint=hint)
+    return Slot(name, find, None, ask, early=True, hint=hint)
 
 
 def person(name: str, ask: str | None, hint: str = "") -> Slot:
@@ -132,13 +125,13 @@ def person(name: str, ask: str | None, hint: str = "") -> Slot:
         found = _NAME_AFTER.search(text)
         if found is None or not _may_be_name(found["name"]):
             return None
-        return Found(_capitals(found["name"]), _without(text, found))
+        return Found(capitalized(found["name"]), without(text, found))
 
     def read(text: str, now: datetime) -> str | None:
         found = _NAME.fullmatch(text.strip(" .,"))
         if whole_number_in(text) is not None:
             return None
-        return _capitals(found["name"]) if found and _may_be_name(found["name"]) else None
+        return capitalized(found["name"]) if found and _may_be_name(found["name"]) else None
 
     return Slot(name, find, read, ask, hint=hint)
 
@@ -162,7 +155,7 @@ def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int =
         if found is None:
             return None
         value = (found["value"] or found["value2"]).replace(",", "")
-        return Found(value, _without(said, found)) if Decimal(value) >= least else None
+        return Found(value, without(said, found)) if Decimal(value) >= least else None
 
     def read(text: str, now: datetime) -> str | None:
         value = amount_in(text)
@@ -176,13 +169,9 @@ def choice(name: str, ask: str | None, words: Mapping[str, str], hint: str = "")
     patterns = [(value, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)) for value, pattern in words.items()]
 
     def find(text: str, now: datetime) -> Found | None:
-        return next((Found(v, _without(text, found)) for v, p in patterns if (found := p.search(text))), None)
+        return next((Found(v, without(text, found)) for v, p in patterns if (found := p.search(text))), None)
 
-    def read(text: str, now: datetime) -> str | None:
-        found = find(text, now)
-        return found.value if found else None
-
-    return Slot(name, find, read, ask, hint=hint)
+    return Slot(name, find, None, ask, hint=hint)
 
 
 def words(name: str, ask: str | None, hint: str = "", *, after: str = r"(?!)") -> Slot:
@@ -199,7 +188,8 @@ def words(name: str, ask: str | None, hint: str = "", *, after: str = r"(?!)") -
     return Slot(name, find, read, ask, hint=hint)
 
 
-def _without(text: str, found: re.Match[str]) -> str:
+def without(text: str, found: re.Match[str]) -> str:
+    """Take the match out of a sentence."""
     return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
 
 
@@ -208,5 +198,6 @@ def _may_be_name(said: str) -> bool:
     return len(parts) <= MAX_NAME_WORDS and not _NOT_NAMES & set(parts) and not re.search(r"\d", said)
 
 
-def _capitals(said: str) -> str:
+def capitalized(said: str) -> str:
+    """Write each word of a name with a capital."""
     return " ".join(word[:1].upper() + word[1:] for word in said.split())

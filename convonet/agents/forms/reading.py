@@ -126,7 +126,7 @@ class Reader:
         corrected = _corrected(form, question.values, question.last_slot, said.bare, now, need_opening=True)
         if not heard and corrected and _SECOND_THOUGHT.match(said.bare):
             return corrected
-        if slot.name not in heard and (value := slot.read(text, now)):
+        if slot.name not in heard and (value := slot.value_in(text, now)):
             heard[slot.name] = value
         return _filled(form, question, heard, slot.name) if heard else corrected
 
@@ -169,7 +169,7 @@ def _corrected(
     if not heard:
         slots = sorted(form.slots, key=lambda slot: slot.name != last_slot)
         known = [slot for slot in slots if all_slots or slot.name in values]
-        heard = next(({slot.name: value} for slot in known if (value := slot.read(said, now))), {})
+        heard = next(({slot.name: value} for slot in known if (value := slot.value_in(said, now))), {})
     if not heard:
         return None
     return Filling(form, {**values, **heard}, last_slot=next(iter(heard)), answers=True)

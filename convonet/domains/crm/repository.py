@@ -58,7 +58,7 @@ class RecordRepository:
         self._session = session
 
     async def find_contacts(self, phone: str, limit: int) -> Sequence[ContactRow]:
-        """Everybody with this number, the oldest first."""
+        """All contacts with this number, the oldest first."""
         query = select(ContactRow).where(ContactRow.phone == phone)
         return (await self._session.scalars(query.order_by(ContactRow.created_at, ContactRow.id).limit(limit))).all()
 

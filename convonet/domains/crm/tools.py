@@ -14,7 +14,8 @@ from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.schemas import Label, Name, NewAppointment, NewPatient, Words
 from convonet.domains.crm.service import CrmService
 from convonet.domains.crm.speech import PRIORITIES
-from convonet.domains.speech import spoken_list, spoken_moment
+from convonet.domains.speech import spoken_moment
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -53,7 +54,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         if not patients:
             return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return tool_result(f"{spoken_list(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
+        return tool_result(f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
 
     @mcp.tool()
     async def onboard_patient(

@@ -1,4 +1,4 @@
-"""Changing a reservation that is there: details, status, priority. Tables that become free go to who waits."""
+"""Changes of a reservation: details, status, priority. Tables that become free go to the waitlist."""
 
 from __future__ import annotations
 

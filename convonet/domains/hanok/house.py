@@ -21,7 +21,7 @@ BOOKED_AHEAD = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The restaurant as it stands."""
+    """The restaurant's time zone, opening hours and tables."""
 
     zone: ZoneInfo
     hours: OpeningHours

@@ -57,7 +57,7 @@ class AddressLimits:
 
     @contextmanager
     def guess(self, request: Request) -> Generator[None, None, None]:
-        """Around a look by code: it counts as a miss until it has found something, so that none are made at once.
+        """Count a lookup by code as a miss until it has found something, so that many at once are limited too.
 
         Raises `Refused` with 429 when the address has missed too often.
         """

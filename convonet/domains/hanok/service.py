@@ -44,8 +44,8 @@ RECENT = timedelta(hours=8)
 """A stay that began this long ago may not be over."""
 
 
-class Reservations:
-    """Raises `ReservationRefused` when a rule forbids it, `NotFound` for what is not there or not the asker's."""
+class ReservationService:
+    """Raises `ReservationRefused` by a rule, and `NotFound` for an unknown or another guest's reservation."""
 
     def __init__(self, database: Database, house: House, clock: Clock = utc_now) -> None:
         self._database = database

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError, NotFound
-from convonet.domains.hanok import speech as sentences
+from convonet.domains.hanok import speech
 from convonet.domains.hanok.access import ByCaller, ByCode, Proof
 from convonet.domains.hanok.confirmation_codes import code_of
 from convonet.domains.hanok.enums import SourceChannel, Status
@@ -41,7 +41,7 @@ from convonet.domains.hanok.schemas import (
     SpecialRequests,
     When,
 )
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -49,7 +49,7 @@ from convonet.storage.database import Database
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the restaurant."""
-    reservations = Reservations(database, House.of(settings))
+    reservations = ReservationService(database, House.of(settings))
     mcp = DomainServer("hanok", "Table reservations and pre-orders at the Hanok restaurant.")
     _add_reading(mcp, reservations)
     _add_booking(mcp, reservations)
@@ -57,7 +57,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
     return mcp
 
 
-def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
+def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def list_menu_items(context: Call) -> CallToolResult:
         """The Hanok restaurant's menu with prices. Use it when the caller asks what there is, or orders ahead."""
@@ -67,7 +67,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
             "items": [item.model_dump(mode="json") for item in MENU],
             "preorder_discount_percent": DISCOUNT_PERCENT,
         }
-        return tool_result(sentences.menu(), data)
+        return tool_result(speech.menu(), data)
 
     @mcp.tool()
     async def get_reservation(
@@ -80,7 +80,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
         found = await reservations.of_caller(owner_of(context).user_id, guest_phone, guest_name)
         if not found:
             raise no_reservation_of_caller()
-        return tool_result(sentences.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
+        return tool_result(speech.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
 
     @mcp.tool()
     async def get_reservation_by_code(
@@ -100,7 +100,7 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
             if guest_phone is None:
                 raise NotFound(str(error), spoken="Please tell me the phone number of that reservation too.") from None
             raise
-        return _told(found, sentences.about(found))
+        return _shown(found, speech.about(found))
 
     @mcp.tool()
     async def search_seating_availability(context: Call, date: Day, party_size: Party = 2) -> CallToolResult:
@@ -108,10 +108,10 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
 
         owner_of(context)
         day = await reservations.availability(date, party_size)
-        return tool_result(sentences.availability(day), {"availability": day.model_dump(mode="json")})
+        return tool_result(speech.availability(day), {"availability": day.model_dump(mode="json")})
 
 
-def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
+def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def create_reservation(
         context: Call,
@@ -143,7 +143,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         )
         booked = await reservations.book(booking, owner)
         data = booked.model_dump(mode="json")
-        return tool_result(sentences.booked(booked), data)
+        return tool_result(speech.booked(booked), data)
 
     @mcp.tool()
     async def update_reservation_details(
@@ -181,10 +181,10 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
             raise DomainError("empty change", spoken="Please tell me what to change.")
         asker = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
         changed = await reservations.amend(asker, amendment, owner)
-        return _told_change(changed, sentences.amended(changed))
+        return _changed(changed, speech.amended(changed))
 
 
-def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
+def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
     async def step(
         context: Call, reservation_id: int, status: Status, acknowledged: bool, proof: Proof | None
     ) -> Changed:
@@ -209,7 +209,7 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
 
         proof = _proof(confirmation_code, guest_phone)
         changed = await step(context, reservation_id, status, retention_offer_acknowledged, proof)
-        return _told_change(changed, sentences.stepped(changed))
+        return _changed(changed, speech.stepped(changed))
 
     @mcp.tool()
     async def cancel_reservation(
@@ -226,7 +226,7 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
 
         proof = _proof(confirmation_code, guest_phone)
         changed = await step(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
-        return _told_change(changed, sentences.stepped(changed))
+        return _changed(changed, speech.stepped(changed))
 
 
 def no_reservation_of_caller() -> DomainError:
@@ -242,9 +242,9 @@ def _proof(confirmation_code: str | None, guest_phone: str | None) -> Proof | No
     return Proof(code, guest_phone) if code and guest_phone else None
 
 
-def _told(reservation: Reservation, sentence: str) -> CallToolResult:
+def _shown(reservation: Reservation, sentence: str) -> CallToolResult:
     return tool_result(sentence, {"reservation": reservation.model_dump(mode="json")})
 
 
-def _told_change(changed: Changed, sentence: str) -> CallToolResult:
+def _changed(changed: Changed, sentence: str) -> CallToolResult:
     return tool_result(sentence, changed.model_dump(mode="json"))

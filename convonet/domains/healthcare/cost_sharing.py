@@ -42,7 +42,7 @@ class Share:
 
 
 def share(allowed: Decimal, terms: Terms, room: Room) -> Share:
-    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond what is left of the limits."""
+    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond the rest of the limits."""
     left, ceiling = allowed, room.out_of_pocket
     deductible = min(left, room.deductible, ceiling) if terms.copay is None else NOTHING
     left, ceiling = left - deductible, ceiling - deductible

@@ -121,9 +121,9 @@ AUTH_STEPS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
 """The states that may follow a prior authorization's state."""
 
 ADJUDICATED = frozenset({ClaimStatus.APPROVED, ClaimStatus.PARTIALLY_APPROVED, ClaimStatus.PAID})
-"""States in which what the member owes counts towards the deductible and the out-of-pocket maximum.
+"""States in which the member's share counts towards the deductible and the out-of-pocket maximum.
 
-A claim won on appeal counts from its payment on: until then nothing was worked out anew.
+A claim won on appeal counts from its payment on: until then its share is not recalculated.
 """
 
 UNDECIDED = frozenset({ClaimStatus.SUBMITTED, ClaimStatus.PROCESSING, ClaimStatus.PENDING_INFO})

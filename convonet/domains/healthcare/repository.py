@@ -29,7 +29,7 @@ from convonet.domains.healthcare.models import (
 from convonet.domains.healthcare.plan_year import PlanYear
 
 MAX_AUTHORIZATIONS = 50
-"""A member has a handful; the bound is for the rare one who has not."""
+"""A member has a handful; the bound is for rare exceptions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ JOINED_CODE = "CVN-HEART"
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet for one caller; a caller who is a member of another plan is left alone."""
+    """Add missing rows for one caller; the member of another plan is left alone."""
     plan = await _plan(session, now)
     await _directory(session, now)
     member = await session.scalar(select(MemberRow).where(MemberRow.user_id == user_id))

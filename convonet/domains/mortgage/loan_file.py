@@ -54,7 +54,7 @@ class LoanFile:
 
     @property
     def counted_debt(self) -> Decimal | None:
-        """The larger of what was said and what the named debts add up to; None when neither is known."""
+        """The larger of the named sum and the debts' own sum; None when neither is known."""
         named = sum((debt.monthly_payment for debt in self.debts), Decimal(0)) if self.debts else None
         known = [amount for amount in (self.row.monthly_debt, named) if amount is not None]
         return max(known) if known else None
@@ -90,13 +90,13 @@ class LoanFile:
         return not self.missing_figures and not self.missing_documents
 
     def require_changeable(self) -> None:
-        """Refuse changes of what the lender is deciding on or has decided."""
+        """Refuse changes once the lender decides or has decided."""
         if self.status not in CHANGEABLE:
             what = SPOKEN_STATUS[self.status]
             raise DomainError("not changeable", spoken=f"Your application {what}, so it can't be changed any more.")
 
     def settle(self, now: datetime) -> None:
-        """Bring ratio, marks and status to what follows from the facts, one legal step at a time."""
+        """Update ratio, marks and status from the facts, one legal step at a time."""
         row, income, debt = self.row, self.income, self.counted_debt
         row.dti_ratio = None if income is None or debt is None else ratio_percent(debt, income)
         row.financial_review_completed = not self.missing_figures
@@ -117,7 +117,7 @@ class LoanFile:
 
     @property
     def following(self) -> Status | None:
-        """The next status that the facts ask for; None when it is the lender's turn, or the caller's."""
+        """The next status by the facts; None when the lender or the caller must act first."""
         match self.status:
             case Status.DRAFT if len(self.missing_figures) < len(FIGURES):
                 return Status.FINANCIAL_REVIEW
@@ -155,7 +155,7 @@ class LoanFile:
         )
 
     def checklist(self) -> DocumentChecklist:
-        """The documents against what is needed."""
+        """The documents, and those that are needed."""
         return DocumentChecklist(
             application_id=str(self.row.id),
             documents=[Document.of(document) for document in self.documents],

@@ -56,7 +56,7 @@ class MortgageRepository:
         wanted = select(DocumentRow).where(DocumentRow.application_id == application.id)
         return (await self._session.scalars(wanted.order_by(DocumentRow.created_at, DocumentRow.id))).all()
 
-    async def add(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
+    async def add_row(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
         """Add a row."""
         self._session.add(row)
         await self._session.flush()

@@ -17,7 +17,7 @@ def spoken_due(due_date: str | None) -> str:
 
 
 def spoken_moment(moment: str) -> str:
-    """ "Tuesday, December 1 at 5 pm"; the day alone when it is the end of one that was said without a time."""
+    """ "Tuesday, December 1 at 5 pm"; the day alone for the end of a day, which was said without a time."""
     said = datetime.fromisoformat(moment)
     return _day(said) if said.time() == END_OF_DAY else f"{_day(said)} at {_clock(said)}"
 
@@ -36,7 +36,7 @@ def spoken_span(first: str, last: str | None) -> str:
 
 
 def in_one_breath(names: Sequence[str], *, between: str = ", ") -> str:
-    """ "milk, bread and eggs", with "and 3 more" for what is too much to follow; at least one name."""
+    """ "milk, bread and eggs", with "and 3 more" when there are too many; at least one name."""
     spoken = names[:MAX_SPOKEN]
     rest = len(names) - len(spoken)
     last = f"{'; ' if between == '; ' else ' '}and "

@@ -19,7 +19,7 @@ def configured_crm(database: Database, settings: Settings) -> Crm:
 
 
 def _account(settings: Settings) -> SuiteCrmAccount | None:
-    """The account, None without SUITECRM_*; the settings are all there or none is."""
+    """The account, or None without SUITECRM_*; the settings are all there or all missing."""
     if not (settings.suitecrm_url and settings.suitecrm_client_id and settings.suitecrm_client_secret):
         return None
     return SuiteCrmAccount(

@@ -111,7 +111,7 @@ class SuiteCrm:
         return any(contact.id == contact_id for contact in linked.data)
 
     async def add_meeting(self, meeting: Meeting) -> None:
-        """See `Crm`. The meeting hangs on its case if it has one, else on the contact, who is invited in any case."""
+        """See `Crm`. The meeting's parent is its case if it has one, else the contact, who is invited in any case."""
         parent = ("Cases", meeting.case_id) if meeting.case_id else ("Contacts", meeting.contact_id)
         hours, minutes = divmod(meeting.duration_minutes, 60)
         attributes = {

@@ -12,7 +12,8 @@ from convonet.domains.hanok.errors import Reason
 from convonet.domains.hanok.menu import DISHES
 from convonet.domains.hanok.seating.tables import MAX_PARTY
 from convonet.domains.hanok.speech import spoken_code, spoken_party
-from convonet.domains.speech import spoken_clock, spoken_list, spoken_moment
+from convonet.domains.speech import spoken_clock, spoken_moment
+from convonet.language.sentences import enumerated
 
 _ANOTHER_TIME = {Reason.NO_TABLE, Reason.WAITLIST_FULL, Reason.CLOSED, Reason.TIME_PASSED, Reason.NO_SUCH_TIME}
 
@@ -64,7 +65,7 @@ def _party(values: Values) -> str:
 
 def _spoken_order(order: str) -> str:
     lines = [line.split(":") for line in order.split(", ")]
-    return spoken_list([f"{count} {DISHES[dish].name_en}" for dish, count in lines])
+    return enumerated([f"{count} {DISHES[dish].name_en}" for dish, count in lines])
 
 
 _CHANGEABLE = ("people", "day", "time", "order", "wishes", "new_name")
@@ -132,7 +133,7 @@ def _the_one(work: Work) -> Mapping[str, Any] | Move:
         only: Mapping[str, Any] = meant[0]
         return only
     options = tuple(Option(_label(one), str(one["id"])) for one in ahead[:4])
-    return Ask("reservation", f"Which one: {spoken_list([option.label for option in options])}?", options)
+    return Ask("reservation", f"Which one: {enumerated([option.label for option in options])}?", options)
 
 
 def _label(one: Mapping[str, Any]) -> str:
@@ -193,7 +194,7 @@ def show_hours(work: Work) -> Move:
 
 
 def show_own(work: Work) -> Move:
-    """Say how the caller's own reservations stand."""
+    """Name the caller's own reservations."""
     found = work.data("get_reservation")
     if found is None:
         return UseTools((Call("get_reservation", {}),))

@@ -1,4 +1,4 @@
-"""The service of prior authorizations: whether one is needed, requests, and how they stand."""
+"""The service of prior authorizations: rules, requests, and their status."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from datetime import date
 from convonet.domains.healthcare.authorizations.schemas import Authorization, AuthRule
 from convonet.domains.healthcare.enums import AuthStatus
 from convonet.domains.healthcare.speech import MAX_SPOKEN
-from convonet.domains.speech import counted, spelled, spoken_day, spoken_list, spoken_words
+from convonet.domains.speech import counted, spelled, spoken_day, spoken_words
+from convonet.language.sentences import enumerated
 
 STANDS = {
     AuthStatus.PENDING: "is being reviewed",
@@ -56,7 +57,7 @@ def of_authorizations(authorizations: list[Authorization], today: date) -> str:
     named = [f"{_procedure(one)} {STANDS[one.status]}" for one in authorizations[:MAX_SPOKEN]]
     lead = "the newest: " if len(authorizations) > MAX_SPOKEN else ""
     count = counted(len(authorizations), "prior authorization", "prior authorizations")
-    return f"You have {count}; {lead}{spoken_list(named)}."
+    return f"You have {count}; {lead}{enumerated(named)}."
 
 
 def _procedure(authorization: Authorization) -> str:

@@ -7,7 +7,8 @@ from datetime import date
 from convonet.domains.healthcare.claims.schemas import Appeal, Claim, ClaimDetails, ExplanationOfBenefits
 from convonet.domains.healthcare.enums import ClaimStatus, DenialReason
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
-from convonet.domains.speech import spoken_amount, spoken_day, spoken_list, spoken_words
+from convonet.domains.speech import spoken_amount, spoken_day, spoken_words
+from convonet.language.sentences import enumerated
 
 STANDS = {
     ClaimStatus.SUBMITTED: "has been received and waits to be processed",
@@ -61,7 +62,7 @@ def of_claim(claim: Claim, today: date) -> str:
 def of_details(claim: ClaimDetails, today: date) -> str:
     """A claim with its services."""
     services = [line.description for line in claim.lines if line.description]
-    done = f" It is for {spoken_list(services[:MAX_SPOKEN])}." if services else ""
+    done = f" It is for {enumerated(services[:MAX_SPOKEN])}." if services else ""
     expected = claim.appeal_decision_expected
     decision = f" The decision is expected by {spoken_day(expected, today)}." if expected else ""
     return f"{of_claim(claim, today)} The bill was {spoken_amount(claim.billed)}.{done}{decision}"
@@ -82,7 +83,7 @@ def of_explanation(explanation: ExplanationOfBenefits) -> str:
         if amount
     ]
     paid = f"the plan pays {spoken_amount(explanation.paid) if explanation.paid else 'nothing'}"
-    own = f"your part is {spoken_list(parts) if parts else 'nothing'}"
+    own = f"your part is {enumerated(parts) if parts else 'nothing'}"
     return f"{billed}, {spoken_amount(explanation.allowed)} allowed; {paid}, and {own}."
 
 

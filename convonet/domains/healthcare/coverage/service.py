@@ -148,7 +148,7 @@ def _booking(counted: Counted) -> AccumulationRow:
 
 
 def booked_figures(counted: Counted) -> dict[str, Decimal]:
-    """The columns of `member_accumulations` for a member who is the family's only one with claims."""
+    """The columns of `member_accumulations` for a member without relatives on the plan."""
     return {
         f"{who}_{column}": amount
         for who in ("individual", "family")

@@ -34,7 +34,7 @@ def last_of(path: Sequence[State], steps: Mapping[State, frozenset[State]]) -> S
 
 
 class Adjudicator:
-    """Decides claims one after the other; `counted` is what they have added up to in the plan year."""
+    """Decides claims one after the other; `counted` is their sum in the plan year."""
 
     def __init__(self, plan: PlanRow, benefits: Sequence[BenefitRow], counted: Counted) -> None:
         self._plan = plan
@@ -108,7 +108,7 @@ class Adjudicator:
 
 
 def _lines(row: ClaimRow, claim: DemoClaim, owed: Decimal, *, counts: bool, is_decided: bool) -> list[ClaimLineRow]:
-    """The claim's services; what the member owes is taken from the first ones."""
+    """The claim's services; the member's share is taken from the first ones."""
     rows = []
     for number, line in enumerate(claim.lines, 1):
         allowed = line.allowed if counts else NOTHING

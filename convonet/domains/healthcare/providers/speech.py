@@ -7,7 +7,8 @@ import re
 from convonet.domains.healthcare.enums import NetworkTier
 from convonet.domains.healthcare.providers.schemas import Provider, ProvidersFound
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
-from convonet.domains.speech import spelled, spoken_list
+from convonet.domains.speech import spelled
+from convonet.language.sentences import enumerated
 
 NETWORK = {
     NetworkTier.TIER_1: "is a preferred provider in your network",
@@ -24,7 +25,7 @@ def of_providers(found: ProvidersFound) -> str:
     named = [_where(provider) for provider in found.providers[:MAX_SPOKEN]]
     lead = "The first are" if len(named) > 1 else "The first is"
     count = spoken_count(len(found.providers), "provider", "providers", more=found.more)
-    return f"I found {count} for {found.specialty}{area}. {lead} {spoken_list(named)}."
+    return f"I found {count} for {found.specialty}{area}. {lead} {enumerated(named)}."
 
 
 def of_network(provider: Provider) -> str:

@@ -40,7 +40,7 @@ class Figures:
 
 
 class MortgageService:
-    """Raises `DomainError` with words for the caller; `NotFound` for what is not there or not theirs."""
+    """Raises `DomainError` with words for the caller, and `NotFound` for an unknown or another caller's application."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class MortgageService:
                 document_collection_completed=False,
                 document_verification_completed=False,
             )
-            await repository.add(row)
+            await repository.add_row(row)
             return LoanFile(row, [], []).application()
 
         return await run_effect(self._database, owner, Application, work)
@@ -85,7 +85,7 @@ class MortgageService:
             return file.application()
 
     async def note_figures(self, owner: Owner, application_id: str | None, figures: Figures) -> Application:
-        """Note what the caller said of their money."""
+        """Note figures that the caller named."""
         given = {field.name: value for field in fields(figures) if (value := getattr(figures, field.name)) is not None}
         if not given:
             raise DomainError("no figures", spoken="Please tell me which figure to note.")

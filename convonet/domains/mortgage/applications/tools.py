@@ -11,7 +11,8 @@ from convonet.domains.mortgage.applications.service import Figures, MortgageServ
 from convonet.domains.mortgage.enums import CHANGEABLE
 from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, CreditScore, Income, Payment, Price
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT, SPOKEN_FIGURE, SPOKEN_STATUS
-from convonet.domains.speech import counted, spoken_list
+from convonet.domains.speech import counted
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
@@ -83,7 +84,7 @@ def _next_step(application: Application) -> str:
         wanted = [SPOKEN_FIGURE[name] for name in application.missing_figures]
         # callers remember two at once
         later = f", and {counted(len(wanted) - 2, 'more figure', 'more figures')} later" if len(wanted) > 2 else ""
-        return f"Next I need {spoken_list(wanted[:2])}{later}."
+        return f"Next I need {enumerated(wanted[:2])}{later}."
     if application.missing_documents:
-        return f"Still missing: {spoken_list([SPOKEN_DOCUMENT[kind] for kind in application.missing_documents])}."
+        return f"Still missing: {enumerated([SPOKEN_DOCUMENT[kind] for kind in application.missing_documents])}."
     return "All documents are there; the lender verifies them now."

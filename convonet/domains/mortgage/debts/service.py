@@ -17,7 +17,7 @@ from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database
 
 MAX_DEBTS = 50
-"""More than a real application has; what comes on top is a mistake or mischief."""
+"""More than any application has; another one is a mistake or abuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class NewDebt:
 
 
 class DebtService:
-    """Raises `DomainError` with words for the caller, and `NotFound` for what is not there or not theirs."""
+    """Raises `DomainError` with words for the caller, and `NotFound` for an unknown or another caller's application."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -60,7 +60,7 @@ class DebtService:
                 created_at=now,
                 updated_at=now,
             )
-            await repository.add(row)
+            await repository.add_row(row)
             LoanFile(file.row, [*file.debts, row], file.documents).settle(now)
             return Debt.of(row)
 

@@ -15,7 +15,7 @@ from convonet.domains.mortgage.schemas import (
     Url,
 )
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT
-from convonet.domains.speech import spoken_list
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
@@ -55,7 +55,7 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
 
         checklist = await service.requirements(owner_of(context))
         usual = [SPOKEN_DOCUMENT[kind] for one in checklist.required for kind in one.alternatives[0]]
-        return tool_result(f"Needed: {spoken_list(usual)}.", checklist.model_dump(mode="json"))
+        return tool_result(f"Needed: {enumerated(usual)}.", checklist.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_missing_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
@@ -68,4 +68,4 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
 def _missing_sentence(checklist: DocumentChecklist) -> str:
     if not checklist.missing:
         return "No document is missing."
-    return f"Still missing: {spoken_list([SPOKEN_DOCUMENT[kind] for kind in checklist.missing])}."
+    return f"Still missing: {enumerated([SPOKEN_DOCUMENT[kind] for kind in checklist.missing])}."

@@ -1,4 +1,4 @@
-"""The tools that estimate: debt to income, pre-approval, payments, and what the caller can afford."""
+"""The tools that estimate: debt to income, pre-approval, payments, and affordability."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class EventRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: EventRow) -> None:
+    def add_event(self, row: EventRow) -> None:
         """Add an event."""
         self._session.add(row)
 

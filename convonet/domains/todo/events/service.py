@@ -49,7 +49,7 @@ class EventService:
         )
 
         async def work(session: AsyncSession) -> CalendarEvent:
-            EventRepository(session, owner.user_id).add(row)
+            EventRepository(session, owner.user_id).add_event(row)
             return CalendarEvent.of(row, owner.zone)
 
         return await run_effect(self._database, owner, CalendarEvent, work)

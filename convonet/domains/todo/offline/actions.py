@@ -86,7 +86,7 @@ def written(todos: Sequence[Named]) -> str:
 
 
 def _find(change: Change, work: Work) -> tuple[Named, ...] | Move:
-    """The todos that are meant, a question which of several, or word that there is none."""
+    """The todos that are meant, or a question which of several, or the answer that there are none."""
     found, sure = meant(change, _looked_up(work))
     if not found:
         return Tell(speech.not_found(change))

@@ -21,7 +21,7 @@ class ReminderRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: ReminderRow) -> None:
+    def add_reminder(self, row: ReminderRow) -> None:
         """Add a reminder."""
         self._session.add(row)
 

@@ -38,7 +38,7 @@ class ReminderService:
         )
 
         async def work(session: AsyncSession) -> Reminder:
-            ReminderRepository(session, owner.user_id).add(row)
+            ReminderRepository(session, owner.user_id).add_reminder(row)
             return Reminder.of(row, owner.zone)
 
         return await run_effect(self._database, owner, Reminder, work)

@@ -114,7 +114,7 @@ class TeamRepository:
         return _known(row) if row else None
 
     async def search(self, term: str, limit: int) -> list[KnownUser]:
-        """Active users whose name or email holds `term`, whatever characters it is made of."""
+        """Active users whose name or email holds `term`, literally."""
         whole_name = func.coalesce(UserRow.first_name, "") + " " + func.coalesce(UserRow.last_name, "")
         query = (
             select(*_PERSON)
@@ -138,7 +138,7 @@ class TeamRepository:
         await self._session.flush()
         self._session.add(owner)
 
-    def add(self, membership: MembershipRow) -> None:
+    def add_member(self, membership: MembershipRow) -> None:
         """Add a member."""
         self._session.add(membership)
 
@@ -177,7 +177,7 @@ def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
 
 
 def full_name(first: str | None, last: str | None, email: str | None) -> str:
-    """A user's name; old rows may hold none."""
+    """A user's name; old rows may lack one."""
     return " ".join(part for part in (first, last) if part) or email or "somebody"
 
 

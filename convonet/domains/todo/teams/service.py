@@ -87,7 +87,7 @@ class TeamService:
                 raise DomainError("member already", spoken=f"{user.name} is in {team.name} already.")
             if len(members) >= MAX_MEMBERS:
                 raise DomainError("team is full", spoken=f"{team.name} is full.")
-            repository.add(self._membership(team.id, user.id, role))
+            repository.add_member(self._membership(team.id, user.id, role))
             return Membership(team=team.name, member=_person(user), role=role)
 
         return await run_effect(self._database, owner, Membership, work)

@@ -1,4 +1,4 @@
-"""The SQL of todos. Each query is bound to the caller: what they may not see does not exist for them."""
+"""The SQL of todos. Each query is bound to the caller: todos that they may not see do not exist for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TodoRepository:
         self._session = session
         self._caller = caller
 
-    def add(self, row: TodoRow) -> None:
+    def add_todo(self, row: TodoRow) -> None:
         """Add a todo."""
         self._session.add(row)
 
@@ -51,7 +51,7 @@ class TodoRepository:
     async def find(
         self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int
     ) -> Sequence[VisibleTodo]:
-        """The caller's own todos, or all that they see of one team; what is due first, then the newest first."""
+        """The caller's own todos, or all that they see of one team; by due date, then the newest first."""
         query = _OWN if team is None else _SEEN.where(TodoRow.team_id == team)
         if completed is not None:
             query = query.where(TodoRow.completed == completed)

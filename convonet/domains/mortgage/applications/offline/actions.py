@@ -125,7 +125,7 @@ def _unknown(values: Values) -> Values:
 
 
 def show_status(work: Work) -> Move:
-    """Say how the application stands."""
+    """Say the application's status."""
     status = outcome_of(work, STATUS)
     if status is None:
         return UseTools((Call(STATUS, {}),))
