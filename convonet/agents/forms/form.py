@@ -101,7 +101,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
+class Confirm:
     """A yes is needed. After it the function is called with `agreed`, and with `values` beside those it had."""
 
     text: str
@@ -112,7 +112,7 @@ class Sure:
     """As in `Ask`."""
 
 
-Move = UseTools | Tell | Ask | Sure
+Move = UseTools | Tell | Ask | Confirm
 
 
 @dataclass(frozen=True, slots=True)

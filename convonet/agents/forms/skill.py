@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convonet.agents.forms.form import Ask, Form, Grammar, Move, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Form, Grammar, Move, Tell, Values, Work
 from convonet.agents.forms.memory import Focus, Question, focus_after, focus_in, question_in, remembering
 from convonet.agents.forms.reading import Filling, Reader
 from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
@@ -76,7 +76,7 @@ class FormSkill:
                 return move
             case Tell(text, talked_of):
                 return self._tell(turn, focus, filling, text, talked_of)
-            case Ask() | Sure():
+            case Ask() | Confirm():
                 return self._put(turn, focus, filling, move)
 
     def _tell(self, turn: SkillTurn, focus: Focus, filling: Filling, text: str, talked_of: Values) -> Say:
@@ -87,11 +87,11 @@ class FormSkill:
         # "what's on the menu?" in the middle of a booking: the booking goes on
         return Say(f"{text} {question.text}", remembering(turn.memory, self._domain, focus, question))
 
-    def _put(self, turn: SkillTurn, focus: Focus, filling: Filling, move: Ask | Sure) -> Say:
+    def _put(self, turn: SkillTurn, focus: Focus, filling: Filling, move: Ask | Confirm) -> Say:
         if move.form:
             filling = replace(filling, form=self._reader.forms[move.form])
         focus = focus.model_copy(update={"values": {**focus.values, **move.focus}})
-        if isinstance(move, Sure):
+        if isinstance(move, Confirm):
             question = self._question(filling, {**filling.values, **move.values}, "", move.text)
             return Say(move.text, remembering(turn.memory, self._domain, focus, question))
         values = dict(filling.values if move.values is None else move.values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Move, Option, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.hanok.errors import Reason
 from convonet.domains.hanok.menu import DISHES
@@ -24,7 +24,7 @@ def book(work: Work) -> Move:
     if int(values["people"]) > MAX_PARTY:
         return Ask("people", f"We can seat at most {MAX_PARTY} people together. For how many should I book?")
     if not work.agreed:
-        return Sure(f"{_party(values)}. Shall I book that?")
+        return Confirm(f"{_party(values)}. Shall I book that?")
     if not work.outcomes:
         return UseTools((Call("create_reservation", _arguments(values)),))
     booked = work.outcomes[-1]
@@ -98,7 +98,7 @@ def cancel(work: Work) -> Move:
     cancelled = next((outcome for outcome in work.outcomes if outcome.tool == "cancel_reservation"), None)
     if cancelled is not None:
         if cancelled.data.get("reason") == Reason.RETENTION_STEP:
-            return Sure(f"{cancelled.text} Shall I cancel it all the same?", {"offer_heard": "yes"})
+            return Confirm(f"{cancelled.text} Shall I cancel it all the same?", {"offer_heard": "yes"})
         return Tell(cancelled.text)
     failed = next((outcome for outcome in work.outcomes if not outcome.ok), None)
     if failed is not None:
@@ -109,7 +109,7 @@ def cancel(work: Work) -> Move:
     if not work.agreed:
         when = spoken_moment(datetime.fromisoformat(one["starts_at"]))
         words = f"Do you really want to cancel your table for {spoken_party(one['party_size'])} on {when}?"
-        return Sure(words, {"reservation": str(one["id"])})
+        return Confirm(words, {"reservation": str(one["id"])})
     heard = {"retention_offer_acknowledged": True} if "offer_heard" in work.values else {}
     return UseTools((Call("cancel_reservation", _target(work, one) | heard),))
 

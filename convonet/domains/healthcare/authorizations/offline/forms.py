@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
+from convonet.agents.forms.form import Ask, Confirm, Form, Move, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import chosen_row
@@ -30,7 +30,7 @@ def _request(work: Work) -> Move:
     if not work.agreed:
         urgent = ", as urgent" if "urgent" in values else ""
         code, npi = spelled(values["procedure"]), spelled(values["npi"])
-        return Sure(f"I'll ask for authorization of procedure {code} by provider {npi}{urgent}. Shall I send that?")
+        return Confirm(f"I'll ask for authorization of procedure {code} by provider {npi}{urgent}. Shall I send that?")
     request: dict[str, object] = {"procedure_code": values["procedure"], "provider_npi": values["npi"]}
     if "urgent" in values:
         request["is_urgent"] = True

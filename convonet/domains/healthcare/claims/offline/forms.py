@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
+from convonet.agents.forms.form import Ask, Confirm, Form, Move, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import Row, chosen_row
@@ -45,7 +45,7 @@ def _appeal(work: Work) -> Move:
     if "reason" not in values:
         return Ask("reason", f"The claim of {_label(claim, work)}: why is the denial wrong?", values=values)
     words = f"I'll appeal for the claim of {_label(claim, work)}, because: {values['reason']}. Shall I file that?"
-    return Sure(words, values)
+    return Confirm(words, values)
 
 
 def _the_claim(work: Work, status: str | None) -> Row | Move:

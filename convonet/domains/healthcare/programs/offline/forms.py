@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Form, Move, Slot, Sure, Tell, Work
+from convonet.agents.forms.form import Confirm, Form, Move, Slot, Tell, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import chosen_row
@@ -37,7 +37,7 @@ def _enroll(work: Work) -> Move:
     one = chosen_row(work, "program", named or free, "program_code", [each["name"] for each in named or free], none)
     if not isinstance(one, Mapping):
         return one
-    return Sure(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
+    return Confirm(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
 
 
 def _about() -> Slot:
