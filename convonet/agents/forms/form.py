@@ -71,7 +71,7 @@ class Slot:
         return found.value if found else None
 
 
-def unheard(text: str, now: datetime) -> None:
+def find_nothing(text: str, now: datetime) -> None:
     """Find nothing, as `find` or `read` of a slot that is only chosen or only found."""
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot, unheard
+from convonet.agents.forms.form import Found, Slot, find_nothing
 from convonet.agents.forms.readers import capitalized, without
 from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
@@ -278,7 +278,7 @@ def note_of() -> Slot:
 
 def chosen(name: str) -> Slot:
     """A choice among several; it comes only from options that were read out, or from earlier turns."""
-    return Slot(name, unheard)
+    return Slot(name, find_nothing)
 
 
 def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot, unheard
+from convonet.agents.forms.form import Found, Slot, find_nothing
 from convonet.domains.hanok.confirmation_codes import PREFIX, code_of
 from convonet.domains.hanok.menu import MENU
 from convonet.language.numbers import with_digits
@@ -82,7 +82,7 @@ def code(ask: str | None = None) -> Slot:
 
 def reservation() -> Slot:
     """A choice among several reservations; it comes only from options that were read out."""
-    return Slot("reservation", unheard)
+    return Slot("reservation", find_nothing)
 
 
 def _mealtime(said: time) -> time:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot, sentence, unheard
+from convonet.agents.forms.form import Found, Slot, find_nothing, sentence
 from convonet.core.errors import DomainError
 from convonet.domains.healthcare.offline.choice import PLACES
 from convonet.domains.healthcare.synonyms import service_category
@@ -156,7 +156,7 @@ def newest() -> Slot:
 
 def chosen(name: str, ask: str | None = None) -> Slot:
     """One of several that were read out."""
-    return Slot(name, unheard, None, ask)
+    return Slot(name, find_nothing, None, ask)
 
 
 def other_place() -> Slot:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from convonet.agents.forms.form import Found, Slot, unheard
+from convonet.agents.forms.form import Found, Slot, find_nothing
 from convonet.agents.forms.readers import choice, without
 from convonet.domains.mortgage.loan_file import FIGURES
 from convonet.domains.mortgage.offline.amounts import NUMBER, a_month, in_digits, only_amount, plain, rate_in, years_in
@@ -210,7 +210,7 @@ def wish() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found("yes", text) if said.match(text) else None
 
-    return Slot("wish", find, unheard, early=True)
+    return Slot("wish", find, find_nothing, early=True)
 
 
 def another() -> Slot:

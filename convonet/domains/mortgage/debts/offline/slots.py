@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from convonet.agents.forms.form import Found, Slot, unheard
+from convonet.agents.forms.form import Found, Slot, find_nothing
 from convonet.agents.forms.readers import choice, without
 from convonet.domains.mortgage.enums import DebtType
 from convonet.domains.mortgage.offline.amounts import NUMBER, in_digits, only_amount, rate_in
@@ -68,7 +68,7 @@ def several() -> Slot:
                 kind = None
         return Found(",".join(debts), text) if len(debts) > 1 else None
 
-    return Slot("several", find, unheard, early=True)
+    return Slot("several", find, find_nothing, early=True)
 
 
 def payment() -> Slot:
@@ -96,7 +96,7 @@ def lender() -> Slot:
             return None
         return Found(found["name"].title(), without(in_digits(text), found))
 
-    return Slot("lender", find, unheard)
+    return Slot("lender", find, find_nothing)
 
 
 def rate() -> Slot:
@@ -105,4 +105,4 @@ def rate() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := rate_in(text)) else None
 
-    return Slot("rate", find, unheard, early=True)
+    return Slot("rate", find, find_nothing, early=True)
