@@ -36,8 +36,8 @@ class SkillTurn:
     memory: Mapping[str, str] = field(default_factory=dict)
     outcomes: tuple[Outcome, ...] = ()
     """Tool results of this turn so far, in the order of the calls."""
-    suggested: str | None = None
-    """The classifier's guess of the form: a heading of the domain's examples."""
+    suggested_form: str | None = None
+    """The classifier's guess: a heading of the domain's examples."""
 
 
 @dataclass(frozen=True, slots=True)

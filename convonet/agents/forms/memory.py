@@ -69,6 +69,6 @@ def remembering(
     return kept
 
 
-def focus_after(focus: Focus, form: Form, given: Values, talked_of: Values, *, failed: bool) -> Focus:
+def focus_after(focus: Focus, form: Form, given: Values, new_focus: Values, *, failed: bool) -> Focus:
     """Return the focus after a form is done or has failed."""
-    return Focus(values={**focus.values, **talked_of}, form=form.name, given=dict(given), failed=failed)
+    return Focus(values={**focus.values, **new_focus}, form=form.name, given=dict(given), failed=failed)

@@ -65,12 +65,12 @@ DOMAIN = Domain(
             APPLICATION_STATUS,
             WHAT_IF,
         ),
-        own=(
+        own_words=(
             r"mortgages?|can (?:i|we) afford|(?:home|house|car|auto|student) loan|loan|pre-?approv\w*|down payment"
             r"|closing costs|debts?|debt[- ]to[- ]income|dti|credit score|my application|w-?2|pay ?stubs?|tax returns?"
             r"|bank statements?"
         ),
-        lost=HELP_TEXT,
+        not_understood=HELP_TEXT,
     ),
     examples_by_form=examples_of("convonet.domains.mortgage"),
 )

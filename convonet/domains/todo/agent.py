@@ -46,8 +46,8 @@ DOMAIN = Domain(
     skill=FormSkill(
         "todo",
         (CREATE, LIST, MORE, CHANGE),
-        own=(r"(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to"),
-        lost=NOT_UNDERSTOOD,
+        own_words=(r"(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to"),
+        not_understood=NOT_UNDERSTOOD,
         grammar=read_sentence,
     ),
     examples_by_form=examples_of("convonet.domains.todo"),
