@@ -62,9 +62,11 @@ class Reader:
         """Return the form that a sentence fills; None when it belongs to no form."""
         text = said.cleaned
         form = question and self.forms.get(question.form)
-        answered = self._answered(question, form, said, now, focus) if question and form else None
-        if answered is not None and not (answered == "unclear" and question and question.repeated):
-            return answered
+        if question and form:
+            read_answer = self._answers_slot if question.asks else self._answers_yes_or_no
+            answered = read_answer(question, form, said, now, focus)
+            if answered is not None and not (answered == "unclear" and question.repeated):
+                return answered
         if wanted := self._wanted(text, now, focus):
             again = question is not None and wanted.form is form and self.grammar is None
             # the same form again, in more or other words: known values stay
@@ -76,13 +78,6 @@ class Reader:
         if suggested_form and suggested_form in self.forms and self.grammar is None:
             return Filling(self.forms[suggested_form], self.forms[suggested_form].values_in(text, now))
         return None
-
-    def _answered(
-        self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
-    ) -> Filling | Literal["dropped", "unclear"] | None:
-        if question.asks:
-            return self._answers_slot(question, form, said, now, focus)
-        return self._answers_yes_or_no(question, form, said, now, focus)
 
     def _wanted(self, text: str, now: datetime, focus: Focus) -> Filling | None:
         if self.grammar is not None:
