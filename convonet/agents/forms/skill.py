@@ -13,20 +13,15 @@ from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
 
 
 class FormSkill:
-    """Implements `Skill` with forms."""
+    """Implements `Skill` with forms.
+
+    Without one of `own_words` (a pattern) a sentence is likely the domain's, not surely. `not_understood` answers a
+    sentence that fits no form. A `grammar` reads sentences instead of the forms' patterns.
+    """
 
     def __init__(
         self, domain: str, forms: Sequence[Form], *, own_words: str, not_understood: str, grammar: Grammar | None = None
     ) -> None:
-        """Make the skill.
-
-        Args:
-            domain: the domain's name.
-            forms: its forms, the first match wins.
-            own_words: pattern of words that only this domain's sentences have; without one a form is likely, not sure.
-            not_understood: answer to a sentence of the domain that belongs to no form.
-            grammar: reads sentences instead of the forms' patterns.
-        """
         self._domain = domain
         self._own_words = re.compile(rf"\b(?:{own_words})\b", re.IGNORECASE)
         self._not_understood = not_understood

@@ -193,7 +193,9 @@ class _Reader:
     def _end(self, event: Mapping[str, Any]) -> list[Part]:
         parts: list[Part] = [_usage(event.get("usage") or {})]
         if any(block["type"] in _THOUGHTS for block in self._blocks.values()):
-            blocks = (_as_sent(block) for block in self._blocks.values() if not _is_empty(block))
+            blocks = (
+                _as_sent(block) for block in self._blocks.values() if block["type"] != "text" or block["text"].strip()
+            )
             parts.append(NativeMessage(tuple(blocks)))
         if reason := event["delta"].get("stop_reason"):
             parts.append(Stop(_STOPS.get(reason, "end"), reason))
@@ -203,10 +205,6 @@ class _Reader:
 def _as_sent(block: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a block for the next request: a call's input was collected as text."""
     return {**block, "input": arguments_of(block["input"]) or {}} if block["type"] == "tool_use" else block
-
-
-def _is_empty(block: Mapping[str, Any]) -> bool:
-    return block["type"] == "text" and not block["text"].strip()
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:

@@ -203,7 +203,19 @@ class _Reader:
         return parts
 
     def _delta(self, delta: Mapping[str, Any]) -> list[Part]:
-        return _delta_parts(delta)
+        parts: list[Part] = []
+        if text := delta.get("content"):
+            parts.append(TextPart(text))
+        if delta.get("refusal"):
+            # its text is for a reader, although the finish reason is "stop"
+            parts.append(Stop("refused", "refusal"))
+        for call in delta.get("tool_calls") or ():
+            function = call.get("function") or {}
+            piece = CallPart(
+                call.get("index", 0), call.get("id") or "", function.get("name") or "", function.get("arguments") or ""
+            )
+            parts.append(piece)
+        return parts
 
 
 class _OwnServerReader(_Reader):
@@ -239,19 +251,3 @@ class _OwnServerReader(_Reader):
     def _held_back(self) -> list[Part]:
         text = self._speech_filter.flush() if self._speech_filter is not None else ""
         return [TextPart(text)] if text else []
-
-
-def _delta_parts(delta: Mapping[str, Any]) -> list[Part]:
-    parts: list[Part] = []
-    if text := delta.get("content"):
-        parts.append(TextPart(text))
-    if delta.get("refusal"):
-        # its text is for a reader, although the finish reason is "stop"
-        parts.append(Stop("refused", "refusal"))
-    for call in delta.get("tool_calls") or ():
-        function = call.get("function") or {}
-        piece = CallPart(
-            call.get("index", 0), call.get("id") or "", function.get("name") or "", function.get("arguments") or ""
-        )
-        parts.append(piece)
-    return parts
