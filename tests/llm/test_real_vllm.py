@@ -26,7 +26,7 @@ from convonet.agents.models.base import (
 )
 from convonet.agents.models.chain import ModelChain
 from convonet.agents.models.hosted import CUT_OFF, HostedModel, Limits
-from convonet.agents.models.openai import Demand, OwnServerClient, openai_model, own_server_model
+from convonet.agents.models.openai import Demand, SelfHostedClient, openai_model, self_hosted_model
 from convonet.agents.models.server_check import Server, check_server
 from convonet.settings import Settings
 from tests.agents.conftest import running_world
@@ -71,7 +71,7 @@ def request_of(words, *tools):
 
 @asynccontextmanager
 async def model_of(vllm):
-    model = OwnServerClient(vllm.url, "none", MODEL)
+    model = SelfHostedClient(vllm.url, "none", MODEL)
     try:
         yield model
     finally:
@@ -161,7 +161,7 @@ async def falls_back(vllm, *names):
         other.replies = [Reply("and so the ship came home.")]
         next_one = openai_model(Settings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
         limits = Limits(silence_s=60, answer_s=120, rest_s=5)
-        chain = ModelChain([HostedModel(config, limits) for config in (own_server_model(settings_of(vllm)), next_one)])
+        chain = ModelChain([HostedModel(config, limits) for config in (self_hosted_model(settings_of(vllm)), next_one)])
         heard, answer, killed_at, last_at, next_at = "", None, 0.0, 0.0, 0.0
         try:
             async for part in chain.answer(request_of(STORY), set()):

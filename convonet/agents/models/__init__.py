@@ -8,7 +8,7 @@ from convonet.agents.models.anthropic import anthropic_model
 from convonet.agents.models.base import Model, ModelConfig
 from convonet.agents.models.google import google_model
 from convonet.agents.models.hosted import HostedModel, Limits
-from convonet.agents.models.openai import openai_model, own_server_model
+from convonet.agents.models.openai import openai_model, self_hosted_model
 from convonet.agents.models.rules import RulesModel
 from convonet.agents.skill import Skill
 from convonet.settings import LlmVendor, Settings
@@ -17,7 +17,7 @@ _HOSTED: Mapping[LlmVendor, Callable[[Settings], ModelConfig]] = {
     "anthropic": anthropic_model,
     "google": google_model,
     "openai": openai_model,
-    "compatible": own_server_model,
+    "compatible": self_hosted_model,
 }
 
 

@@ -1,4 +1,4 @@
-"""Client for OpenAI's Chat Completions API, and for servers of one's own with the same API: vLLM, Ollama, llama.cpp.
+"""Client for OpenAI's Chat Completions API, and for self-hosted servers with the same API: vLLM, Ollama, llama.cpp.
 
 Such servers cache the beginning of a prompt. So tools and instructions come first, equal for every caller of a domain,
 and the facts of the call stand with the caller's last sentence.
@@ -64,10 +64,10 @@ def openai_model(settings: Settings) -> ModelConfig:
     return ModelConfig("openai", settings.openai_model, client, gives_stop_reason=True)
 
 
-def own_server_model(settings: Settings) -> ModelConfig:
-    """Return the model of one's own server from the settings."""
+def self_hosted_model(settings: Settings) -> ModelConfig:
+    """Return the self-hosted model from the settings."""
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
-    client = OwnServerClient(
+    client = SelfHostedClient(
         str(settings.llm_base_url), key, settings.llm_model or "", accept_done=settings.llm_server == "compatible"
     )
     names = frozenset(name for name, vendor in LLM_NAMES.items() if vendor == "compatible")
@@ -127,8 +127,8 @@ class OpenAiClient:
         return orjson.dumps({**tools, **params})
 
 
-class OwnServerClient(OpenAiClient):
-    """Client for a server of one's own, whose parsers may be missing or wrong."""
+class SelfHostedClient(OpenAiClient):
+    """Client for a self-hosted server, whose parsers may be missing or wrong."""
 
     def __init__(self, base_url: str, key: str, model: str, *, accept_done: bool = False) -> None:
         """With `accept_done` an answer is complete at the stream's `[DONE]`, even without a stop reason."""
@@ -139,7 +139,7 @@ class OwnServerClient(OpenAiClient):
     def _reader(self, demand: Demand) -> _Reader:
         # requested JSON is no tool call
         speech_filter = None if demand.schema is not None else SpeechFilter(self.habits)
-        return _OwnServerReader(self.habits, speech_filter, accept_done=self._accept_done)
+        return _SelfHostedReader(self.habits, speech_filter, accept_done=self._accept_done)
 
 
 def _messages(request: ModelRequest) -> list[ChatCompletionMessageParam]:
@@ -218,7 +218,7 @@ class _Reader:
         return parts
 
 
-class _OwnServerReader(_Reader):
+class _SelfHostedReader(_Reader):
     """Passes on only text that can be spoken."""
 
     def __init__(self, habits: ThinkingHabits, speech_filter: SpeechFilter | None, *, accept_done: bool) -> None:

@@ -1,4 +1,4 @@
-"""Tests a server of one's own with the client that turns use. `convonet model check` runs it."""
+"""Tests a self-hosted server with the client that turns use. `convonet model check` runs it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from convonet.agents.models.check_results import (
     check_tool_result,
 )
 from convonet.agents.models.failures import ModelFailed
-from convonet.agents.models.openai import NO_KEY, Demand, OwnServerClient
+from convonet.agents.models.openai import NO_KEY, Demand, SelfHostedClient
 from convonet.agents.models.speech_filter import CALL_AS_TEXT
 
 LIST_TIMEOUT_S = 5.0
@@ -93,7 +93,7 @@ async def check_server(server: Server) -> AsyncGenerator[Check, None]:
             if not check.ok:
                 return
     name = server.model or next(iter(owners))
-    client = OwnServerClient(server.url, server.key or NO_KEY, name, accept_done=True)
+    client = SelfHostedClient(server.url, server.key or NO_KEY, name, accept_done=True)
     try:
         async with aclosing(_check_answers(client, owners.get(name, ""))) as checks:
             async for check in checks:
@@ -160,7 +160,7 @@ def _check_name(wanted: str | None, has: Sequence[str]) -> Check:
     return Check("model", ok=False, says=f"There is no {wanted}; it has: {listed}.", advice="Correct LLM_MODEL.")
 
 
-async def _check_answers(client: OwnServerClient, owner: str) -> AsyncGenerator[Check, None]:
+async def _check_answers(client: SelfHostedClient, owner: str) -> AsyncGenerator[Check, None]:
     first = await _ask(client, [UserMessage(_COUNT)], timeout_s=LOADING_TIMEOUT_S)
     if first.failure and not first.content.text.strip() and first.failure != CALL_AS_TEXT:
         yield Check("answer", ok=False, says=f"It fails: {first.failure}.", advice=advice_for(first.failure))
@@ -184,7 +184,7 @@ async def _check_answers(client: OwnServerClient, owner: str) -> AsyncGenerator[
 
 
 async def _ask(
-    client: OwnServerClient,
+    client: SelfHostedClient,
     messages: Sequence[Message],
     *,
     tools: bool = False,

@@ -1,4 +1,4 @@
-"""Filters thoughts and tool calls out of an answer's text, for servers of one's own.
+"""Filters thoughts and tool calls out of an answer's text, for self-hosted servers.
 
 A server with the right parsers sends both in separate fields. A server whose parser is missing or wrong sends them as
 text, and without this filter a caller would hear `<tool_call>{"name": ...`.

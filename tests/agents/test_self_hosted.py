@@ -1,4 +1,4 @@
-"""A server of one's own (vLLM, Ollama, llama.cpp): its name, speech in its text, and its prompt cache."""
+"""A self-hosted server (vLLM, Ollama, llama.cpp): its name, speech in its text, and its prompt cache."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.failures import ModelFailed
-from convonet.agents.models.openai import Demand, OwnServerClient
+from convonet.agents.models.openai import Demand, SelfHostedClient
 from convonet.agents.models.speech_filter import CALL_AS_TEXT, SpeechFilter, ThinkingHabits
 from convonet.domains.discovery import all_domains
 from tests.agents.conftest import NOW, Conversation, quiet_agent
@@ -248,7 +248,7 @@ async def test_a_tool_call_and_json_of_a_schema_can_be_demanded():
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     async with ChatServer(openai.WIRE) as server:
         server.replies = [Reply(calls=(("go", {}),)), Reply('{"city": "Paris"}')]
-        model = OwnServerClient(f"{server.url}/v1", "k", MODEL)
+        model = SelfHostedClient(f"{server.url}/v1", "k", MODEL)
         hello = ModelRequest(SystemPrompt("", "Be brief."), (UserMessage("hello"),), Toolset("none"))
         called = [part async for part in model.stream(hello, Demand(must_call="go"))]
         told = [part async for part in model.stream(hello, Demand(schema=schema))]
