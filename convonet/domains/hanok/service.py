@@ -62,7 +62,6 @@ class ReservationService:
         return await self._change(Booked, owner, lambda floor: bookings.book(floor, booking, owner))
 
     async def amend(self, asker: Asker, amendment: Amendment, owner: Owner | None = None) -> Changed:
-        """Change details of a reservation."""
         return await self._changed(owner, lambda floor: changes.amend(floor, asker, amendment))
 
     async def set_status(
@@ -75,7 +74,6 @@ class ReservationService:
         )
 
     async def set_priority(self, asker: ByStaff, priority: GuestPriority) -> Changed:
-        """Make a guest a VIP, or not one."""
         return await self._changed(None, lambda floor: changes.decide_priority(floor, asker, priority))
 
     async def get(self, asker: Asker) -> Reservation:

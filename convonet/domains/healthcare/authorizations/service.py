@@ -97,7 +97,6 @@ class AuthorizationService:
         return Authorization.model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
     async def status(self, owner: Owner, reference: str) -> Authorization:
-        """One authorization."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return authorization_of(await MemberRepository(session, member).authorization(reference), owner)

@@ -43,7 +43,6 @@ class ClaimService:
         return [claim_of(row, owner.today()) for row in rows[:limit]], len(rows) > limit
 
     async def status(self, owner: Owner, reference: str) -> Claim:
-        """One claim."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return claim_of(await MemberRepository(session, member).claim(reference), owner.today())

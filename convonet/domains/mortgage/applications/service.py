@@ -47,7 +47,6 @@ class MortgageService:
         self._clock = clock
 
     async def create(self, owner: Owner) -> Application:
-        """Start an application."""
         now = self._clock()
 
         async def work(session: AsyncSession) -> Application:
@@ -112,7 +111,6 @@ class MortgageService:
         return await run_effect(self._database, owner, Application, work)
 
     async def ratio(self, owner: Owner, application_id: str | None) -> Ratio:
-        """Debt to income."""
         return ratio_of(await read_file(self._database, owner, application_id))
 
     async def preapproval(self, owner: Owner, application_id: str | None) -> PreApproval:
