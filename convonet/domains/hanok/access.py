@@ -62,4 +62,4 @@ class ByStaff:
         return True
 
 
-Asker = ByCode | ByCaller | ByStaff
+Requester = ByCode | ByCaller | ByStaff

@@ -173,13 +173,13 @@ def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
         )
         if amendment == Amendment():
             raise DomainError("empty change", spoken="Please tell me what to change.")
-        asker = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
-        changed = await reservations.amend(asker, amendment, owner)
+        requester = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
+        changed = await reservations.amend(requester, amendment, owner)
         return _changed(changed, speech.amended(changed))
 
 
 def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
-    async def step(
+    async def change_status(
         context: Call, reservation_id: int, status: Status, acknowledged: bool, proof: Proof | None
     ) -> Changed:
         owner = owner_of(context)
@@ -201,7 +201,7 @@ def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
     ) -> CallToolResult:
         """Confirm a waiting restaurant reservation if a table is free by now, or cancel one; the rest is for staff."""
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, status, retention_offer_acknowledged, proof)
+        changed = await change_status(context, reservation_id, status, retention_offer_acknowledged, proof)
         return _changed(changed, speech.stepped(changed))
 
     @mcp.tool()
@@ -217,7 +217,7 @@ def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
         With a pre-order of 300 dollars or more the first try answers with an offer; repeat it only after their yes.
         """
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
+        changed = await change_status(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
         return _changed(changed, speech.stepped(changed))
 
 

@@ -115,7 +115,7 @@ def cancel(work: Work) -> Move:
 
 
 def _the_one(work: Work) -> Mapping[str, Any] | Move:
-    """The reservation that is meant; else the step that finds out."""
+    """The reservation that is meant, or the move that finds out."""
     if "code" in work.focus and "phone" in work.focus:
         found = work.data("get_reservation_by_code")
         proof = {"confirmation_code": work.focus["code"], "guest_phone": work.focus["phone"]}

@@ -14,7 +14,7 @@ from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
 from convonet.domains.healthcare.authorizations.schemas import Authorization, AuthRule, NewAuthorization
 from convonet.domains.healthcare.coverage.service import coverage_on
-from convonet.domains.healthcare.enums import AUTH_STEPS, AuthStatus, step
+from convonet.domains.healthcare.enums import AUTH_TRANSITIONS, AuthStatus, transition
 from convonet.domains.healthcare.models import AuthorizationRow, day_or_none
 from convonet.domains.healthcare.providers.repository import ProviderRepository
 from convonet.domains.healthcare.providers.service import name_of
@@ -114,7 +114,7 @@ def status_on(today: date, row: AuthorizationRow) -> AuthStatus:
     status = AuthStatus(row.status)
     until = day_or_none(row.expiration_date or row.approved_to_date)
     if status is AuthStatus.APPROVED and until is not None and until < today:
-        return step(AUTH_STEPS, status, AuthStatus.EXPIRED)
+        return transition(AUTH_TRANSITIONS, status, AuthStatus.EXPIRED)
     return status
 
 

@@ -60,7 +60,7 @@ class DebtService:
                 updated_at=now,
             )
             await repository.add_row(row)
-            LoanFile(file.row, [*file.debts, row], file.documents).settle(now)
+            LoanFile(file.row, [*file.debts, row], file.documents).update_status(now)
             return Debt.of(row)
 
         return await change_file(self._database, owner, application_id, Debt, work)

@@ -49,7 +49,7 @@ def _appeal(work: Work) -> Move:
 
 
 def _the_claim(work: Work, status: str | None) -> Row | Move:
-    """The claim that is meant; else the step that finds out."""
+    """The claim that is meant, or the move that finds out."""
     found = work.data("search_claims")
     if found is None:
         return UseTools((_search(status),))
