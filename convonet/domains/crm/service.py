@@ -144,7 +144,7 @@ class CrmService:
         await self._for_patient(self._crm.contact(patient_id))
 
     async def _for_patient(self, work: Awaitable[object]) -> None:
-        """Map the contact's absence: it was bound to the caller, but was deleted from the CRM since."""
+        """Raise `PatientNotFound` for a bound contact that was deleted from the CRM since."""
         try:
             await work
         except NotFound as error:
