@@ -78,7 +78,7 @@ _NOT_A_TITLE = re.compile(
 _PAST = {
     "bought": "buy", "paid": "pay", "sent": "send", "wrote": "write", "got": "get", "made": "make", "fed": "feed",
     "took": "take", "went": "go", "did": "do", "read": "read", "found": "find", "sold": "sell", "built": "build",
-    "met": "meet", "had": "have", "gave": "give", "brought": "bring", "answer": "tell", "spoke": "speak",
+    "met": "meet", "had": "have", "gave": "give", "brought": "bring", "told": "tell", "spoke": "speak",
     "swept": "sweep",
     "hung": "hang", "saw": "see", "ran": "run", "ate": "eat", "drove": "drive", "taught": "teach", "cut": "cut",
     "set": "set", "put": "put", "rang": "ring", "began": "begin", "chose": "choose", "left": "leave",
