@@ -47,11 +47,13 @@ class ToolRequest:
     traceparent: str | None = None
 
 
-def caller_of(context: Context[Any, Any]) -> CallerClaims:
-    """Return the caller that this call acts for."""
+def owner_of(context: Context[Any, Any]) -> Owner:
+    """Return the owner of this call's effects: its caller, and its idempotency key if the client sent one."""
     if (request := _request_of(context)) is None:
         raise AuthRefused("no caller")
-    return request.claims
+    claims, key = request.claims, (context.request_context.meta or {}).get(IDEMPOTENCY_KEY)
+    key = key[:MAX_KEY] if isinstance(key, str) and key else None
+    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), key)
 
 
 def _request_of(context: Context[Any, Any] | None) -> ToolRequest | None:
@@ -60,19 +62,6 @@ def _request_of(context: Context[Any, Any] | None) -> ToolRequest | None:
         # from the SDK's HTTP transport, which passes its own request
         request = getattr(request.state, "request", None)
     return request if isinstance(request, ToolRequest) else None
-
-
-def owner_of(context: Context[Any, Any]) -> Owner:
-    """Return the owner of this call's effects, for services."""
-    claims = caller_of(context)
-    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), idempotency_key_of(context))
-
-
-def idempotency_key_of(context: Context[Any, Any]) -> str | None:
-    """Return the key of this call's effect; None when the client sent none."""
-    meta = context.request_context.meta or {}
-    key = meta.get(IDEMPOTENCY_KEY)
-    return key[:MAX_KEY] if isinstance(key, str) and key else None
 
 
 def tool_result(sentence: str, data: dict[str, Any]) -> CallToolResult:

@@ -45,7 +45,7 @@ class DatabaseWatch:
             self._pings.spawn(self._ping(), own_context=True)
         silent_for = time.monotonic() - self._unanswered_since
         if silent_for > self._silent_after_s:
-            raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
+            raise StorageError(f"this process has had no answer from the database for {silent_for:.0f} s")
 
     async def close(self) -> None:
         """Stop pinging."""

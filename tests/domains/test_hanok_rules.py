@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 from convonet.core.opening_hours import WEEKDAYS, OpeningHours
 from convonet.domains.hanok.access import ByStaff
 from convonet.domains.hanok.confirmation_codes import ALPHABET, code_of, new_code
-from convonet.domains.hanok.enums import STEPS, GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.enums import TRANSITIONS, GuestPriority, SeatingStatus, Status
 from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.house import TABLES, House
 from convonet.domains.hanok.menu import DISHES, MENU, VIP_CENTS, OrderLine, priced, stored_items, to_store
@@ -323,7 +323,7 @@ async def _check(database, before):
 def _check_one(row, before):
     status = Status(row["status"])
     if before is not None and before["status"] != status:
-        assert status in STEPS[Status(before["status"])]
+        assert status in TRANSITIONS[Status(before["status"])]
     expected = {
         Status.PENDING: SeatingStatus.WAITLIST,
         Status.CONFIRMED: SeatingStatus.ALLOCATED,

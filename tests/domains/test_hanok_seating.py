@@ -288,10 +288,10 @@ async def test_the_same_voice_order_sent_many_times_at_once_is_one_reservation(s
 async def test_guests_can_not_change_a_reservation_once_its_time_has_come_but_the_staff_can(small, clock):
     alice = Owner(uuid.UUID(ALICE.user_id), ZoneInfo("UTC"))
     one = await book(small, alice)
-    asker = ByCaller(alice.user_id, one.id)
+    requester = ByCaller(alice.user_id, one.id)
     clock.now = one.starts_at + timedelta(minutes=1)
-    await refused(Reason.ALREADY_BEGUN, small.set_status(asker, Status.CANCELLED))
-    await refused(Reason.ALREADY_BEGUN, small.amend(asker, Amendment(party_size=2)))
+    await refused(Reason.ALREADY_BEGUN, small.set_status(requester, Status.CANCELLED))
+    await refused(Reason.ALREADY_BEGUN, small.amend(requester, Amendment(party_size=2)))
     assert (await small.set_status(ByStaff(one.id), Status.CANCELLED)).changed
 
 

@@ -1,4 +1,4 @@
-"""What the product's parts count where it happens."""
+"""Metrics that the product's components update themselves."""
 
 import asyncio
 
@@ -69,7 +69,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
 
 
 @virtual_time
-async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counted):
+async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted):
     vendor, own = ScriptedVoice(), ScriptedVoice()
     vendor.name, own.name = "deepgram", "local"
     vendor.fails_with = SpeechUnavailable("down")
@@ -81,7 +81,7 @@ async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counte
 
 
 @virtual_time
-async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(counted, monkeypatch):
+async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted, monkeypatch):
     monkeypatch.setattr(queue, "MAX_WAITING", 2)
     records = RecordQueue(AwayStore())
     for number in range(3):
@@ -104,7 +104,7 @@ class AwayStore:
         raise StorageError("away")
 
 
-async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counted):
+async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counted):
     models = [
         HostedModel(ModelConfig("anthropic", "claude", BrokenModel()), LIMITS),
         HostedModel(ModelConfig("openai", "gpt", FriendlyModel()), LIMITS),

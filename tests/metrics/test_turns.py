@@ -1,4 +1,4 @@
-"""What is counted of a turn comes from its record; the stages add up to what the caller waited."""
+"""The metrics of a turn come from its record; its stages add up to the time that the caller waited."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def test_the_stages_of_a_spoken_turn_add_up_to_the_time_to_the_first_audio
 
 
 @virtual_time
-async def test_what_the_providers_take_is_not_our_own_part():
+async def test_the_time_of_providers_is_not_our_own_part():
     record = await a_spoken_turn()
     spent = dict(stages(record.metadata.voice_timing))
     assert spent["hear"] == pytest.approx(100)
@@ -34,7 +34,7 @@ async def test_what_the_providers_take_is_not_our_own_part():
     assert record.metadata.voice_timing["first_audio_ms"] >= 300
 
 
-def test_our_own_part_is_the_way_in_the_routing_and_the_sending():
+def test_our_own_part_is_way_in_route_and_send():
     marks = {
         "begun_ms": 3.0,
         "stt_ms": 203.0,
@@ -50,7 +50,7 @@ def test_our_own_part_is_the_way_in_the_routing_and_the_sending():
     assert added_ms(typed) == pytest.approx(7 + 1.5)
 
 
-def test_a_turn_that_was_not_answered_aloud_has_no_added_latency():
+def test_a_turn_without_a_spoken_answer_has_no_added_latency():
     assert added_ms({"begun_ms": 1.0, "stt_ms": 200.0, "first_audio_ms": 300.0}) is None
 
 

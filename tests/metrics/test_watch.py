@@ -1,4 +1,4 @@
-"""A process tells how late its event loop is, and what its parts have."""
+"""A process reports the lag of its event loop and its gauges."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ async def test_gauges_are_set_with_what_they_are_now(kept):
 
 
 @virtual_time
-async def test_a_part_that_fails_to_tell_does_not_end_the_watch(kept):
+async def test_a_gauge_that_fails_does_not_end_the_watch(kept):
     watch = Watch(kept.recorder, "agent")
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     watch.gauge(d.SESSIONS, lambda: 1 / 0)

@@ -1,4 +1,4 @@
-"""Whatever several holders do in whatever order, both stores answer as the specification does: here it is a model."""
+"""Both checkpoint stores behave like a model of the specification, for any sequence of actions by several holders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Record:
 
 
 class Model:
-    """`CheckpointStore` as its documentation has it."""
+    """A model of `CheckpointStore`."""
 
     def __init__(self) -> None:
         self._records: dict[SessionId, Record] = {}

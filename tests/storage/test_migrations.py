@@ -1,4 +1,4 @@
-"""Migrations: repeatable, safe beside the tables of the deployment that is replaced."""
+"""Migrations: repeatable, and safe on the tables of the replaced deployment."""
 
 import asyncio
 import uuid

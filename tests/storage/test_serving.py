@@ -1,4 +1,4 @@
-"""Two clusters on one real Redis: one serves, and the one that it has replaced never does so again."""
+"""Two clusters on one real Redis: one serves, and a replaced one never does so again."""
 
 import pytest
 import redis
@@ -31,7 +31,7 @@ async def test_a_cluster_alone_serves_from_its_start(store):
     assert await role_of(store, "old", takes_over_if_free=True) is Role.SERVING
 
 
-async def test_one_beside_a_living_one_waits_for_its_first_client(store):
+async def test_a_cluster_beside_a_living_one_waits_for_its_first_client(store):
     await starts(store, "old")
     assert await starts(store, "new") is Role.WAITING
     assert await role_of(store, "old", takes_over_if_free=True) is Role.SERVING
@@ -40,7 +40,7 @@ async def test_one_beside_a_living_one_waits_for_its_first_client(store):
     assert (after.role, after.epoch) == (Role.SERVING, before.epoch + 1)
 
 
-async def test_one_that_was_replaced_never_serves_again(store, redis_url):
+async def test_a_replaced_cluster_never_serves_again(store, redis_url):
     await starts(store, "old")
     await role_of(store, "new", takes_over=True)
     assert await role_of(store, "old", takes_over_if_free=True) is Role.REPLACED
@@ -69,7 +69,7 @@ async def test_a_cluster_beside_a_dead_one_serves_from_its_start_but_one_that_wa
     assert await starts(store, "new") is Role.SERVING
 
 
-async def test_one_that_serves_says_so_again_in_an_emptied_redis(store, redis_server, redis_url):
+async def test_a_serving_cluster_keeps_its_role_after_redis_was_emptied(store, redis_server, redis_url):
     await starts(store, "old")
     await starts(store, "new")
     with redis.Redis.from_url(redis_url) as client:
@@ -79,7 +79,7 @@ async def test_one_that_serves_says_so_again_in_an_emptied_redis(store, redis_se
     assert await role_of(store, "new") is Role.WAITING
 
 
-async def test_the_lease_is_renewed_with_each_look(store, redis_url):
+async def test_each_call_renews_the_lease(store, redis_url):
     await starts(store, "old")
     let_the_lease_end(redis_url)
     await role_of(store, "old", takes_over_if_free=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from convonet.agents.skill import Claim, Outcome, UseTools
+from convonet.agents.skill import Call, Claim, Outcome, UseTools
 from convonet.language.sentences import Sentence
 
 Values = Mapping[str, str]
@@ -169,6 +169,12 @@ class Form:
             if found := slot.find(text, now):
                 values[slot.name], text = found
         return values
+
+
+def answered_by(work: Work, call: Call) -> Move:
+    """Call a tool, then say its answer."""
+    answer = work.answer(call.tool)
+    return UseTools((call,)) if answer is None else Tell(answer)
 
 
 class Parsed(NamedTuple):

@@ -63,7 +63,6 @@ class RecordRepository:
         return (await self._session.scalars(query.order_by(ContactRow.created_at, ContactRow.id).limit(limit))).all()
 
     async def contact(self, contact_id: str) -> ContactRow | None:
-        """A contact, or None."""
         wanted = _uuid(contact_id)
         return None if wanted is None else await self._session.get(ContactRow, wanted)
 

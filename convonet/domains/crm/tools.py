@@ -44,7 +44,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         One number may belong to several patients of a family. None found: offer to register with onboard_patient.
         """
-
         patients = await service.find(owner_of(context), phone)
         data = {
             "exists": bool(patients),
@@ -64,7 +63,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         Ask for the date of birth: with it, a patient whom the practice has on file already is found, not added twice.
         """
-
         patient = await service.onboard(owner_of(context), NewPatient(first_name, last_name, phone, dob))
         return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
@@ -83,7 +81,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         case_id: Annotated[str | None, Field(max_length=64, description="Id of a case it is about.")] = None,
     ) -> CallToolResult:
         """Book an appointment for one of the caller's patients, in the practice's CRM. Confirm day and time first."""
-
         new = NewAppointment(appointment_type, date_start, duration, case_id)
         booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
@@ -101,7 +98,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         priority: Annotated[Priority, Field(description="P1 urgent, P2 high, P3 normal.")] = Priority.P3,
     ) -> CallToolResult:
         """Open a case for the clinical staff: what a patient of the caller suffers from, and how urgent it is."""
-
         intake = await service.log_intake(owner_of(context), patient_id, symptoms, triage_notes, priority)
         return tool_result(
             f"I passed this on to the clinical staff as {PRIORITIES[intake.priority]}.",
@@ -113,7 +109,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         context: Call, patient_id: PatientId, summary: Words, call_type: Label
     ) -> CallToolResult:
         """Keep a note of this call with one of the caller's patients. Use it at the end of a call about a patient."""
-
         note = await service.save_summary(owner_of(context), patient_id, summary, call_type)
         return tool_result(
             "I saved a note of this call in the patient's record.", {"note_id": note.note_id, "note": _data(note)}

@@ -59,8 +59,7 @@ class ByStaff:
     reservation_id: int
 
     def may_see(self, row: ReservationRow) -> bool:
-        """Everything."""
         return True
 
 
-Asker = ByCode | ByCaller | ByStaff
+Requester = ByCode | ByCaller | ByStaff

@@ -105,18 +105,18 @@ class GuestRoutes:
     async def details(self, code: Code, body: WithPhone, request: Request) -> Reservation:
         """The whole reservation, with the code and its phone number."""
         with self._limits.guess(request):
-            return await self._reservations.get(body.asker(code))
+            return await self._reservations.get(body.requester(code))
 
     async def amend(self, code: Code, body: GuestDetails, request: Request, response: Response) -> Reservation:
         """Change details. A party that moves gets new tables, or keeps what it has (409 `no_table`)."""
         with self._limits.guess(request):
-            return with_change_header(response, await self._reservations.amend(body.asker(code), body.amendment()))
+            return with_change_header(response, await self._reservations.amend(body.requester(code), body.amendment()))
 
     async def set_status(self, code: Code, body: GuestStatus, request: Request, response: Response) -> Reservation:
         """Confirm or cancel. A large pre-order takes a second step (409 `premium_cancel_requires_retention_step`)."""
         with self._limits.guess(request):
             changed = await self._reservations.set_status(
-                body.asker(code),
+                body.requester(code),
                 Status(body.status),
                 retention_offer_acknowledged=body.retention_offer_acknowledged,
             )

@@ -140,7 +140,7 @@ class WithPhone(_Body):
 
     guest_phone: Phone
 
-    def asker(self, code: str) -> ByCode:
+    def requester(self, code: str) -> ByCode:
         return ByCode(code, self.guest_phone)
 
 

@@ -35,7 +35,6 @@ class ReservationRepository:
         await self._session.flush()
 
     async def by_id(self, reservation_id: int) -> ReservationRow | None:
-        """A reservation by id."""
         return await self._session.get(ReservationRow, reservation_id)
 
     async def by_code(self, code: str) -> ReservationRow | None:

@@ -61,7 +61,6 @@ def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def list_menu_items(context: Call) -> CallToolResult:
         """The Hanok restaurant's menu with prices. Use it when the caller asks what there is, or orders ahead."""
-
         owner_of(context)
         data = {
             "items": [item.model_dump(mode="json") for item in MENU],
@@ -76,7 +75,6 @@ def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
         guest_name: Annotated[str | None, Field(max_length=255, description="Only those under this name.")] = None,
     ) -> CallToolResult:
         """The caller's own restaurant reservations that are still ahead, and their ids. Use it before a change."""
-
         found = await reservations.of_caller(owner_of(context).user_id, guest_phone, guest_name)
         if not found:
             raise no_reservation_of_caller()
@@ -90,7 +88,6 @@ def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
 
         Use it when the caller states a code, or asks about a table that was booked online: then ask for its phone too.
         """
-
         code = code_of(confirmation_code)
         try:
             if code is None:
@@ -105,7 +102,6 @@ def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def search_seating_availability(context: Call, date: Day, party_size: Party = 2) -> CallToolResult:
         """When the Hanok restaurant has a free table on a day. Use it before booking, or when a time was full."""
-
         owner_of(context)
         day = await reservations.availability(date, party_size)
         return tool_result(speech.availability(day), {"availability": day.model_dump(mode="json")})
@@ -129,7 +125,6 @@ def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
 
         A full house means the waitlist; the answer says which it is. Read time and party back before booking.
         """
-
         owner = owner_of(context)
         booking = Booking(
             guest_name=guest_name,
@@ -165,7 +160,6 @@ def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
 
         An order that is given replaces the old one. Find the id with get_reservation first.
         """
-
         owner = owner_of(context)
         amendment = Amendment(
             guest_name=guest_name,
@@ -179,13 +173,13 @@ def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
         )
         if amendment == Amendment():
             raise DomainError("empty change", spoken="Please tell me what to change.")
-        asker = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
-        changed = await reservations.amend(asker, amendment, owner)
+        requester = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
+        changed = await reservations.amend(requester, amendment, owner)
         return _changed(changed, speech.amended(changed))
 
 
 def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
-    async def step(
+    async def change_status(
         context: Call, reservation_id: int, status: Status, acknowledged: bool, proof: Proof | None
     ) -> Changed:
         owner = owner_of(context)
@@ -206,9 +200,8 @@ def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
         guest_phone: ProofPhone = None,
     ) -> CallToolResult:
         """Confirm a waiting restaurant reservation if a table is free by now, or cancel one; the rest is for staff."""
-
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, status, retention_offer_acknowledged, proof)
+        changed = await change_status(context, reservation_id, status, retention_offer_acknowledged, proof)
         return _changed(changed, speech.stepped(changed))
 
     @mcp.tool()
@@ -223,9 +216,8 @@ def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
 
         With a pre-order of 300 dollars or more the first try answers with an offer; repeat it only after their yes.
         """
-
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
+        changed = await change_status(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
         return _changed(changed, speech.stepped(changed))
 
 

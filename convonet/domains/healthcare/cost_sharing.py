@@ -37,7 +37,6 @@ class Share:
 
     @property
     def responsibility(self) -> Decimal:
-        """The sum that the member owes."""
         return self.deductible + self.copay + self.coinsurance
 
 

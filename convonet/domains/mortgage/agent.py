@@ -1,4 +1,4 @@
-"""Mortgage applications as the agent sees them: found by its file name, see `convonet.agents.domain`."""
+"""The mortgage domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill

@@ -1,4 +1,4 @@
-"""The todo domain as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The todo domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill

@@ -36,7 +36,6 @@ class Window:
     end: datetime | None = None
 
     def within(self, other: Window) -> Window:
-        """The intersection of both."""
         starts = [start for start in (self.start, other.start) if start]
         ends = [end for end in (self.end, other.end) if end]
         return Window(max(starts, default=None), min(ends, default=None))

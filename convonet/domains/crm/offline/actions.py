@@ -36,21 +36,21 @@ def find(work: Work) -> Move:
     if not phone:
         named = [patient for patient in people if who and patient.is_called(who)]
         return _found(named, f"{named[0].name} is on file.", work) if named else Ask("phone", _number_of(who))
-    told = work.answer("check_patient_exists")
-    if told is None:
+    answer = work.answer("check_patient_exists")
+    if answer is None:
         return UseTools((Call("check_patient_exists", {"phone": phone}),))
     people = with_phone(people, phone)
     if not people:
         more = {"phone": phone} | ({"name": who} if who else {})
-        return Confirm(f"{told} Shall I register a new patient with it?", more, form="register")
-    return _found(people, told, work)
+        return Confirm(f"{answer} Shall I register a new patient with it?", more, form="register")
+    return _found(people, answer, work)
 
 
-def _found(people: list[KnownPatient], told: str, work: Work) -> Move:
+def _found(people: list[KnownPatient], answer: str, work: Work) -> Move:
     named = [patient for patient in people if patient.is_called(work.values.get("who", ""))] or people
     if len(named) > 1:
-        return which_of(named, work, told)
-    return Tell(told, talking_of(work, named[0]))
+        return which_of(named, work, answer)
+    return Tell(answer, talking_of(work, named[0]))
 
 
 def _number_of(who: str | None) -> str:

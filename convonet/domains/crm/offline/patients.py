@@ -30,7 +30,7 @@ class KnownPatient:
 
 
 def the_patient(work: Work) -> KnownPatient | Move:
-    """The patient that is meant; else the step that finds out."""
+    """The patient that is meant, or the move that finds out."""
     if refused := refusal(work):
         return refused
     phone, who = work.values.get("phone"), work.values.get("who")

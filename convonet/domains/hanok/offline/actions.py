@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Confirm, Move, Option, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Option, Tell, Values, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.hanok.errors import Reason
 from convonet.domains.hanok.menu import DISHES
@@ -85,8 +85,8 @@ def change(work: Work) -> Move:
 
 def confirm(work: Work) -> Move:
     """Confirm a reservation that waits for a table."""
-    if told := work.answer("set_reservation_status"):
-        return Tell(told)
+    if answer := work.answer("set_reservation_status"):
+        return Tell(answer)
     one = _the_one(work)
     if not isinstance(one, Mapping):
         return one
@@ -115,7 +115,7 @@ def cancel(work: Work) -> Move:
 
 
 def _the_one(work: Work) -> Mapping[str, Any] | Move:
-    """The reservation that is meant; else the step that finds out."""
+    """The reservation that is meant, or the move that finds out."""
     if "code" in work.focus and "phone" in work.focus:
         found = work.data("get_reservation_by_code")
         proof = {"confirmation_code": work.focus["code"], "guest_phone": work.focus["phone"]}
@@ -167,16 +167,12 @@ def _changes(values: Values, one: Mapping[str, Any]) -> dict[str, object]:
 
 def show_menu(work: Work) -> Move:
     """Read the menu."""
-    if told := work.answer("list_menu_items"):
-        return Tell(told)
-    return UseTools((Call("list_menu_items", {}),))
+    return answered_by(work, Call("list_menu_items", {}))
 
 
 def show_availability(work: Work) -> Move:
     """Say when a table is free on a day."""
-    if told := work.answer("search_seating_availability"):
-        return Tell(told)
-    return UseTools((_search(work.values["day"], int(work.values["people"])),))
+    return answered_by(work, _search(work.values["day"], int(work.values["people"])))
 
 
 def show_hours(work: Work) -> Move:

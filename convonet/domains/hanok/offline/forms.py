@@ -1,4 +1,4 @@
-"""The forms of the restaurant: the sentences that mean each of them, and its slots."""
+"""The forms of the restaurant: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 

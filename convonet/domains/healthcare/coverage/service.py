@@ -29,13 +29,11 @@ class CoverageService:
         self._database = database
 
     async def coverage(self, owner: Owner) -> Coverage:
-        """The caller's coverage today."""
         async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
         return coverage_on(owner.today(), member, plan)
 
     async def benefits(self, owner: Owner) -> Benefits:
-        """All terms of the caller's plan."""
         async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
             rows = await MemberRepository(session, member).benefits()

@@ -22,14 +22,12 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def create_mortgage_application(context: Call) -> CallToolResult:
         """Start a new mortgage application for the caller. Look with get_mortgage_application_status first."""
-
         application = await service.create(owner_of(context))
         return tool_result(f"I started a mortgage application. {_next_step(application)}", _shown(application))
 
     @mcp.tool()
     async def get_mortgage_application_status(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say how the caller's mortgage application stands, and which figures and documents are missing."""
-
         application = await service.status(owner_of(context), application_id)
         sentence = f"Your application {SPOKEN_STATUS[application.status]}. {_next_step(application)}".strip()
         return tool_result(sentence, _shown(application))
@@ -51,7 +49,6 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
 
         Single debts belong into add_mortgage_debt; monthly_debt is what they say of all debts together.
         """
-
         figures = Figures(
             credit_score=credit_score,
             monthly_income=monthly_income,
@@ -68,7 +65,6 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def cancel_mortgage_application(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Cancel the caller's mortgage application for good. Ask the caller to confirm first."""
-
         application = await service.cancel(owner_of(context), application_id)
         return tool_result("I cancelled your mortgage application.", _shown(application))
 

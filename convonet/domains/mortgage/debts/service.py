@@ -41,7 +41,6 @@ class DebtService:
         self._clock = clock
 
     async def add_debt(self, owner: Owner, application_id: str | None, debt: NewDebt) -> Debt:
-        """Add a debt."""
         now = self._clock()
 
         async def work(repository: MortgageRepository, file: LoanFile) -> Debt:
@@ -61,13 +60,12 @@ class DebtService:
                 updated_at=now,
             )
             await repository.add_row(row)
-            LoanFile(file.row, [*file.debts, row], file.documents).settle(now)
+            LoanFile(file.row, [*file.debts, row], file.documents).update_status(now)
             return Debt.of(row)
 
         return await change_file(self._database, owner, application_id, Debt, work)
 
     async def debts(self, owner: Owner, application_id: str | None) -> Debts:
-        """All debts of an application."""
         file = await read_file(self._database, owner, application_id)
         return Debts(
             application_id=str(file.row.id),

@@ -57,7 +57,7 @@ class DocumentService:
                 uploaded_at=now,
             )
             await repository.add_row(row)
-            LoanFile(file.row, file.debts, [*file.documents, row]).settle(now)
+            LoanFile(file.row, file.debts, [*file.documents, row]).update_status(now)
             return Document.of(row)
 
         return await change_file(self._database, owner, application_id, Document, work)

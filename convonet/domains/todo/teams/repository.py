@@ -108,7 +108,6 @@ class TeamRepository:
         return _known(row) if row else None
 
     async def user(self, email: str) -> KnownUser | None:
-        """An active user by email."""
         query = select(*_PERSON).where(func.lower(UserRow.email) == func.lower(email), UserRow.is_active).limit(1)
         row = (await self._session.execute(query)).first()
         return _known(row) if row else None
@@ -139,11 +138,9 @@ class TeamRepository:
         self._session.add(owner)
 
     def add_member(self, membership: MembershipRow) -> None:
-        """Add a member."""
         self._session.add(membership)
 
     async def change_role(self, team: uuid.UUID, user_id: uuid.UUID, role: Role) -> None:
-        """Give a member another role."""
         await self._session.execute(
             update(MembershipRow)
             .where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
@@ -151,7 +148,6 @@ class TeamRepository:
         )
 
     async def remove(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Remove a member from a team."""
         await self._session.execute(
             delete(MembershipRow).where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
         )

@@ -29,7 +29,6 @@ class TeamService:
         self._clock = clock
 
     async def teams(self, owner: Owner) -> list[Team]:
-        """The caller's teams by name."""
         async with self._database.reading() as session:
             found = await TeamRepository(session, owner.user_id).teams()
         return [_team(row, role, size) for row, role, size in found]
@@ -54,7 +53,6 @@ class TeamService:
         return [_person(known) for known in found]
 
     async def create(self, owner: Owner, name: str, description: str | None) -> Team:
-        """A new team that the caller owns."""
         now = self._clock()
         team = TeamRow(
             id=uuid.uuid4(), name=name, description=description, is_active=True, created_at=now, updated_at=now

@@ -38,7 +38,6 @@ class TodoRepository:
         self._caller = caller
 
     def add_todo(self, row: TodoRow) -> None:
-        """Add a todo."""
         self._session.add(row)
 
     async def get(self, todo_id: str) -> VisibleTodo:
@@ -63,7 +62,6 @@ class TodoRepository:
         return [_seen(found) for found in await self._execute(query.limit(limit))]
 
     async def delete(self, row: TodoRow) -> None:
-        """Delete a todo."""
         await self._session.delete(row)
 
     async def _execute(self, query: Select[*tuple[Any, ...]]) -> Result[*tuple[Any, ...]]:

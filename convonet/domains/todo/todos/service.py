@@ -92,7 +92,6 @@ class TodoService:
         return [_shown(seen, owner) for seen in found]
 
     async def change(self, owner: Owner, todo_id: str, change: TodoChange) -> Todo:
-        """Change a todo's fields."""
         due = due_of(change.due_date, owner.zone)
 
         async def work(session: AsyncSession) -> Todo:

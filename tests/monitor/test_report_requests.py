@@ -1,4 +1,4 @@
-"""Reports over the connection to the monitor: delivery, the key, and broken connections."""
+"""Reports to the monitor: delivery, the key, and broken connections."""
 
 import asyncio
 import json
@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 from actors.remote_monitor import RemoteMonitor
 from convonet.core.errors import StorageError
 from convonet.monitor.messages import CallState, LiveCall, LiveLine
-from convonet.monitor.report_connection import ReportAddress, ReportServer
+from convonet.monitor.report_requests import REPORT, report_server
 from convonet.monitor.reporter import Reporter
 from convonet.monitor.reports import Attention, CallReport, Report, ReportAnswer
+from convonet.rpc.replica import Replica, SilenceTimeouts
+from convonet.rpc.wire import Address
 from tests.fixtures.black_hole import Way
 from tests.monitor.conftest import tool_call
 from tests.monitor.hosts import monitor, now_turn, reporting, stored, until
@@ -54,9 +56,9 @@ class Listener:
 
 
 @asynccontextmanager
-async def serving(take, **timeouts):
+async def serving(take):
     """A running server's address."""
-    server = ReportServer(take, **timeouts)
+    server = report_server(take)
     address = await server.start("127.0.0.1")
     try:
         yield address
@@ -71,19 +73,13 @@ def to(address, **options):
     return RemoteMonitor(find, **options)
 
 
-async def raw(address, *sent):
-    """Send bytes, and wait until the other side closes."""
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    for part in sent:
-        writer.write(part)
-    async with asyncio.timeout(10):
-        answer = await reader.read()
-    writer.close()
-    return answer
-
-
-def framed(message):
-    return len(message).to_bytes(4, "big") + message
+async def answer_to(address, params):
+    """Send a request of another version, and return its answer."""
+    replica = await Replica.connect(address, SilenceTimeouts(), lambda: None)
+    try:
+        return await replica.send_request(REPORT, params).answer
+    finally:
+        replica.close()
 
 
 async def test_a_report_arrives_as_it_was_sent_and_is_answered():
@@ -97,8 +93,8 @@ async def test_a_report_arrives_as_it_was_sent_and_is_answered():
 
 async def test_one_connection_serves_all_reports_of_a_process(monkeypatch):
     opened = []
-    open_connection = asyncio.open_connection
-    monkeypatch.setattr(asyncio, "open_connection", lambda *where: opened.append(where) or open_connection(*where))
+    connect = Replica.connect
+    monkeypatch.setattr(Replica, "connect", lambda *args, **options: opened.append(args) or connect(*args, **options))
     async with serving(Listener().take) as address:
         port = to(address)
         for _ in range(3):
@@ -110,28 +106,9 @@ async def test_one_connection_serves_all_reports_of_a_process(monkeypatch):
 async def test_nobody_without_the_key_gets_a_report_in():
     listener = Listener()
     async with serving(listener.take) as address:
-        report = framed(b'{"part": "speech", "replica": "x", "since": 1, "figures": {}}')
-        for key in (b"", b"not the key", address.key.encode()[:-1], b"\xff\xfe"):
-            assert await raw(address, key + b"\n", report) == b""
-        assert await raw(address, b"k" * 100_000) == b""
         with pytest.raises(StorageError):
             await to(replace(address, key="not the key")).report(QUIET)
-        assert listener.reports == []
-        assert b"answer 1" in await raw_answer(address, report)
-    assert len(listener.reports) == 1
-
-
-async def raw_answer(address, message):
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    writer.write(address.key.encode() + b"\n" + message)
-    answer = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
-    writer.close()
-    return answer
-
-
-async def test_a_connection_without_a_key_is_closed():
-    async with serving(Listener().take, key_timeout_s=0.1) as address:
-        assert await raw(address) == b""
+    assert listener.reports == []
 
 
 async def test_a_message_that_is_no_report_is_refused_and_quotes_no_caller():
@@ -139,14 +116,11 @@ async def test_a_message_that_is_no_report_is_refused_and_quotes_no_caller():
     later = {"part": "speech", "replica": "x", "since": 1, "figures": {}, "calls": [{"words": "my pin is 1234"}]}
     async with serving(listener.take) as address:
         with capture_logs() as logs:
-            for message in (json.dumps(later).encode(), b"no json, my pin is 1234"):
-                answer = json.loads(await raw_answer(address, framed(message)))
-                # it may be understood by the next monitor
-                assert (answer["attention"], answer["refused"]) == ("away", False)
-                assert "1234" not in str(answer)
-            # too long to be one
-            assert await raw(address, address.key.encode() + b"\n", b"\xff\xff\xff\xff") == b""
-        assert [line["event"] for line in logs] == [*["report_not_understood"] * 2, "report_refused"]
+            answer = await answer_to(address, later)
+        # it may be understood by the next monitor
+        assert (answer["attention"], answer["refused"]) == ("away", False)
+        assert "1234" not in str(answer)
+        assert [line["event"] for line in logs] == ["report_not_understood"]
         assert "1234" not in str(logs)
         assert logs[0]["wrong"] == ["calls.0.call", "calls.0.session_id"]
     assert listener.reports == []
@@ -156,7 +130,7 @@ async def test_fields_of_a_later_version_are_ignored():
     listener = Listener()
     report = {"part": "speech", "replica": "x", "since": 1, "figures": {"a": 1}, "of_later": True}
     async with serving(listener.take) as address:
-        await raw_answer(address, framed(json.dumps(report).encode()))
+        await answer_to(address, report)
     assert listener.reports == [Report("speech", "x", 1.0, {"a": 1.0})]
 
 
@@ -204,31 +178,19 @@ async def test_a_host_that_crashes_over_a_report_answers_and_takes_the_next(faul
         assert (await port.report(LAST)).attention is Attention.WATCHED
 
 
-async def test_a_silent_connection_is_closed():
-    async with serving(Listener().take, silence_timeout_s=0.1) as address:
-        assert await raw(address, address.key.encode() + b"\n") == b""
-
-
 async def test_a_stop_waits_for_reports_in_progress_and_takes_no_more():
     listener = Listener()
-    server = ReportServer(listener.take)
-    address = await server.start("127.0.0.1")
-    port = to(address)
+    server = report_server(listener.take)
+    port = to(await server.start("127.0.0.1"))
     await port.report(QUIET)
     listener.answers.clear()
     last = asyncio.create_task(port.report(QUIET))
     await until(lambda: len(listener.reports) == 2)
     asyncio.get_running_loop().call_later(0.1, listener.answers.set)
     await server.stop()
+    assert (await last).not_kept == "answer 2"
     with pytest.raises(StorageError):
-        # its answer went with the connection: it tells again
-        await last
-    # a connection that was accepted before the end and is looked at after it
-    late = await asyncio.start_server(server._serve, address.host, 0)
-    where = replace(address, port=late.sockets[0].getsockname()[1])
-    with pytest.raises(StorageError):
-        await to(where).report(QUIET)
-    late.close()
+        await port.report(QUIET)
     assert len(listener.reports) == 2
 
 
@@ -237,16 +199,18 @@ async def test_a_report_that_was_given_up_never_comes_late():
     got = []
 
     async def slow(reader, writer):
-        key = await reader.readline()
+        await reader.readline()
+        ping = json.loads(await reader.readline())
+        writer.write(json.dumps({"jsonrpc": "2.0", "id": ping["id"], "result": {}}).encode() + b"\n")
         await asyncio.sleep(0.3)
-        got.append(len(key + await reader.read()))
+        got.append(len(await reader.read()))
         writer.close()
 
     server = await asyncio.start_server(slow, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
-    lines = tuple(LiveLine(number=n, at=1.0, who="agent", text="a" * 1000) for n in range(20_000))
-    big = replace(FULL, calls=(CallReport("s-1", CALL, lines),))
-    given_up = asyncio.create_task(to(ReportAddress(host, port, "key")).report(big))
+    entries = tuple(LiveLine(number=n, at=1.0, who="agent", text="a" * 1000) for n in range(20_000))
+    big = replace(FULL, calls=(CallReport("s-1", CALL, entries),))
+    given_up = asyncio.create_task(to(Address(host, port, "key")).report(big))
     await asyncio.sleep(0.1)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
