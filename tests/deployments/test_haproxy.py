@@ -242,19 +242,19 @@ def test_another_configuration_than_rays_present_one_is_not_accepted_in_silence(
 
 def test_the_defaults_are_those_of_the_settings():
     settings = Settings(VOICE_PIN="471182")
-    door = haproxy.Door()
-    assert door == haproxy.Door.of({}, resource.RLIM_INFINITY)
-    assert door.max_connections == settings.max_connections
-    assert door.connections_per_address == settings.connections_per_address
-    assert door.metrics_host == settings.proxy_metrics_host
+    limits = haproxy.Limits()
+    assert limits == haproxy.Limits.of({}, resource.RLIM_INFINITY)
+    assert limits.max_connections == settings.max_connections
+    assert limits.connections_per_address == settings.connections_per_address
+    assert limits.metrics_host == settings.proxy_metrics_host
 
 
-def test_the_settings_names_are_the_doors():
+def test_the_limits_are_read_by_the_names_of_the_settings():
     fields = ("max_connections", "connections_per_address", "forwarded_allow_ips", "proxy_metrics_host")
     names = [Settings.model_fields[field].alias for field in fields]
     values = ("100", "7", "10.0.0.5", "10.0.0.1")
-    door = haproxy.Door.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
-    assert door == haproxy.Door(100, 7, ("10.0.0.5/32",), "10.0.0.1")
+    limits = haproxy.Limits.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
+    assert limits == haproxy.Limits(100, 7, ("10.0.0.5/32",), "10.0.0.1")
 
 
 ELSEWHERE = "192.0.2.7"

@@ -110,7 +110,7 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (SETTINGS, "CONVONET_TIMEZONE:", "HANOK_TIMEZONE:", "set CONVONET_TIMEZONE to the time zone of your callers"),
         (SETTINGS, "SET-YOUR-TIME-ZONE", "Mars/Olympus", "must be an IANA time zone"),
         (SETTINGS, "35.191.0.0/16,", "", "FORWARDED_ALLOW_IPS must have"),
-        (SETTINGS, "CONVONET_DATA_DIR:", "PYTHONPATH:", "PYTHONPATH is no setting of the product"),
+        (SETTINGS, "CONVONET_DATA_DIR:", "PYTHONPATH:", "PYTHONPATH is not a setting of the product"),
         (SECRETS, "REDIS_URL", "REDIS_ULR", "convonet-secrets must have REDIS_URL"),
         (CLUSTER, "enableServiceLinks: false", "enableServiceLinks: true", "enableServiceLinks must be false"),
         (CLUSTER, "{name: RAY_GRAFANA_HOST,", "{name: GRAFANA_HOST,", "GRAFANA_HOST is neither a setting"),
