@@ -4,46 +4,57 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from convonet.core.errors import StorageError
-from convonet.monitor.report_connection import ReportAddress, ReportConnection
+from convonet.monitor.report_requests import MAX_MESSAGE_BYTES, REPORT
 from convonet.monitor.reports import Report, ReportAnswer
+from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
+from convonet.rpc.wire import Address, RpcError
 
 REPORT_TIMEOUT_S = 3.0
 """The monitor answers a report within milliseconds, also one with records to write; one that can't counts as down."""
+
+_ANSWER = TypeAdapter(ReportAnswer)
 
 
 class RemoteMonitor:
     """`MonitorPort` on a connection, which is opened with the first report."""
 
-    def __init__(
-        self, find: Callable[[], Awaitable[ReportAddress]], *, report_timeout_s: float = REPORT_TIMEOUT_S
-    ) -> None:
+    def __init__(self, find: Callable[[], Awaitable[Address]], *, report_timeout_s: float = REPORT_TIMEOUT_S) -> None:
         """`find` returns the monitor's current address."""
         self._find = find
         self._report_timeout_s = report_timeout_s
-        self._connection: ReportConnection | None = None
+        self._connection: Replica | None = None
 
     async def report(self, report: Report) -> ReportAnswer:
         """See `MonitorPort.report`."""
-        message = to_json(report)
-        # taken away meanwhile: after an interruption its next message would be the answer to an earlier report
+        # taken away meanwhile: an interrupted report must not be followed by another one on its connection
         connection, self._connection = self._connection, None
         is_kept = False
         try:
             async with asyncio.timeout(self._report_timeout_s):
-                connection = connection or await ReportConnection.open(await self._find())
-                answer = await connection.send_report(message)
+                if connection is None or not connection.is_open:
+                    connection = await self._connect()
+                params = {field.name: getattr(report, field.name) for field in fields(report)}
+                answer = await connection.send_request(REPORT, params).answer
             is_kept = not report.ended
         except TimeoutError:
             raise StorageError("the monitor does not answer in time") from None
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, ReplicaUnavailable, RpcError, ValueError) as error:
             raise StorageError(f"the monitor is unavailable: {type(error).__name__}") from error
         finally:
             if is_kept:
                 self._connection = connection
             elif connection is not None:
-                connection.close()
-        return answer
+                # at once: a late report would be wrong
+                connection.abort()
+        return _ANSWER.validate_python(answer)
+
+    async def _connect(self) -> Replica:
+        # no pings: the report's own timeout is short
+        timeouts = SilenceTimeouts(self._report_timeout_s, self._report_timeout_s)
+        address = await self._find()
+        return await Replica.connect(address, timeouts, lambda: None, max_message_bytes=MAX_MESSAGE_BYTES)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from convonet.agents.base import TurnRequest
 from convonet.agents.departments import Department, Departments
-from convonet.agents.router import Router, example_lines
+from convonet.agents.router import Router, example_sentences
 from convonet.core.caller import Caller
 from convonet.core.errors import NoSpeech
 from convonet.core.ids import TurnId, UserId, new_session_id
@@ -87,5 +87,5 @@ if __name__ == "__main__":
     print(
         f"{right} of {counts.total()} right ({100 * right / counts.total():.1f} %), {false_hand_over} false hand-overs"
     )
-    print(f"from {sum(map(len, example_lines(all_domains()).values()))} example lines\n")
+    print(f"from {sum(map(len, example_sentences(all_domains()).values()))} example lines\n")
     print(table(counts))

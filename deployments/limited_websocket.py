@@ -13,8 +13,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
 
-from convonet.gateway.limits import MessageRate
-from convonet.web.login_limits import EXTENSION, LOGIN_MESSAGES_PER_S, MAX_LOGIN_BYTES
+from convonet.web.login_limits import BURST_S, EXTENSION, LOGIN_MESSAGES_PER_S, MAX_LOGIN_BYTES
+from convonet.web.rate_limit import TokenBucket
 from deployments.ray_compat import own_receive_header
 
 MAX_FRAGMENTS = 1_024
@@ -28,7 +28,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_logged_in = False
-        self._rate = MessageRate(LOGIN_MESSAGES_PER_S, self.loop.time)
+        self._rate = TokenBucket(LOGIN_MESSAGES_PER_S, LOGIN_MESSAGES_PER_S * BURST_S, self.loop.time)
         self._fragments = 0
         self.conn.max_message_size = min(MAX_LOGIN_BYTES, self.config.ws_max_size)
 
@@ -90,7 +90,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
     def _is_within_rate(self) -> bool:
         if self.close_sent:
             return False
-        if not self._rate.allow():
+        if not self._rate.take():
             self._close("too many messages")
             return False
         return True

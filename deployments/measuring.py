@@ -21,25 +21,25 @@ def measure(component: str) -> Watch:
     Args:
         component: a value of the tag `part`.
     """
-    metrics.use(RaySink())
-    metrics.know(d.DEPARTMENT, get_settings().department_names)
+    metrics.set_sink(RaySink())
+    metrics.add_tag_values(d.DEPARTMENT, get_settings().department_names)
     return Watch(metrics, component)
 
 
 def begin_session_counters(settings: Settings) -> None:
     """Start the counters of a voice replica."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
+    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
     for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
-        metrics.begin(d.PROVIDER_ERRORS, service=[service], provider=providers)
-        metrics.begin(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
+        metrics.declare(d.PROVIDER_ERRORS, service=[service], provider=providers)
+        metrics.declare(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
     for counter in (d.HAND_OVERS, d.TALK, d.BARGE_INS, d.REFUSALS, d.PIN_FAILURES, d.RECORDS_LOST):
-        metrics.begin(counter)
+        metrics.declare(counter)
 
 
 def begin_agent_counters(settings: Settings) -> None:
     """Start the counters of a replica of the agent, except those of tools, whose names their servers give later."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
+    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
-        metrics.begin(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
-    metrics.begin(d.RECORDS_LOST)
+        metrics.declare(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
+    metrics.declare(d.RECORDS_LOST)

@@ -12,7 +12,6 @@ from actors.remote_monitor import RemoteMonitor
 from convonet.agents.replicas import AgentReplicas
 from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, StorageError, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
-from convonet.monitor.report_connection import ReportAddress
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.settings import Settings
@@ -68,9 +67,9 @@ def remote_monitor() -> RemoteMonitor:
     """Return the `MonitorPort` on the Monitor deployment."""
     where = handle_to("Monitor", "agent-monitor").takes_reports_at
 
-    async def find() -> ReportAddress:
+    async def find() -> Address:
         with remote_errors(StorageError, "monitor"):
-            return cast("ReportAddress", await where.remote())
+            return cast("Address", await where.remote())
 
     return RemoteMonitor(find)
 

@@ -32,7 +32,7 @@ FREE_FAILURES = 2
 """A mistyped PIN costs nothing."""
 MAX_DELAY_S = 60.0
 STAND_BACK_S = 60.0
-"""How long an address waits after a wrong PIN before it may queue with the others, under attack."""
+"""Delay after a wrong PIN before the address may queue with the others, under attack."""
 BRIEF_S = 0.05
 """Wait for attempts that are still being checked; such a check takes milliseconds."""
 

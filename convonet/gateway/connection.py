@@ -17,7 +17,6 @@ from convonet.auth.tokens import read_resume_token
 from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
 from convonet.gateway.frames import parse
-from convonet.gateway.limits import MessageRate
 from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
 from convonet.gateway.media_bridge import MediaBridge
 from convonet.gateway.ports import CallerSession, ClientDisconnected, ClientSocket, Sessions
@@ -61,6 +60,8 @@ from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
 from convonet.telephony.messages import LineAddress
+from convonet.web.login_limits import BURST_S
+from convonet.web.rate_limit import TokenBucket
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +112,9 @@ class CallerConnection:
         self.connected_at = wall_clock()
         """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate = TokenBucket(
+            settings.max_messages_per_s, settings.max_messages_per_s * BURST_S, asyncio.get_running_loop().time
+        )
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
@@ -175,7 +178,7 @@ class CallerConnection:
         """Do what the client's next frame says; the client is told what is wrong with it."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.allow(1 + len(frame) // self._settings.max_message_bytes):
+            if not self._rate.take(1 + len(frame) // self._settings.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
                 self._add_sound(frame)

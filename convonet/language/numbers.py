@@ -7,7 +7,7 @@ triple five). Readers of forms and of phone numbers use it.
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from text_to_num import alpha2digit
@@ -31,7 +31,7 @@ _DIGITS_SAID = re.compile(r"\b(?:\+ ?)?\d[\d ().-]{5,}\d\b")
 
 @lru_cache(64)
 def with_digits(text: str) -> str:
-    """Lower a text and write its numbers in digits: "$4,500" and "forty five hundred" both become 4500."""
+    """Return a text in lower case with its numbers in digits: "$4,500" and "forty five hundred" become 4500."""
     text = _GROUPED.sub("", text.lower().replace("$", " ")).strip()
     for pattern, plain in _BEFORE:
         text = pattern.sub(plain, text)
@@ -41,12 +41,7 @@ def with_digits(text: str) -> str:
 def amount_in(text: str) -> Decimal | None:
     """Read the only number of a text; None when there is none or more than one."""
     found = _NUMBER.findall(with_digits(text))
-    if len(found) != 1:
-        return None
-    try:
-        return Decimal(found[0])
-    except InvalidOperation:
-        return None
+    return Decimal(found[0]) if len(found) == 1 else None
 
 
 def whole_number_in(text: str) -> int | None:

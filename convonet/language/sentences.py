@@ -72,7 +72,7 @@ Answer = Literal["yes", "no", "drop"]
 
 @dataclass(frozen=True)
 class Sentence:
-    """What a caller said, in the forms that rules match; made once per turn, each form computed at first use."""
+    """A caller's sentence in the forms that rules match; made once per turn, each form computed at first use."""
 
     raw: str
 

@@ -95,9 +95,9 @@ class RedisSync:
             await asyncio.sleep(self._backfill_delay_s)
 
     async def _read_all(self) -> None:
-        await self._copy(await self._redis.listed())
+        await self._copy(await self._redis.recent_ids())
         offset, total = 0, max(1, await self._redis.count())
-        while ids := await self._redis.newest(offset, BATCH_SIZE):
+        while ids := await self._redis.newest_ids(offset, BATCH_SIZE):
             await self._copy(ids)
             offset += len(ids)
             self._store.progress = min(1.0, offset / total)
@@ -112,7 +112,7 @@ class RedisSync:
         """Write the records that Redis lacks, oldest first; return their number. Raises `StorageError`."""
         written = 0
         async for ids in self._index.request_ids(self._clock() - RETENTION_S + EXPIRY_MARGIN_S):
-            for request_id in await self._redis.lacking(ids):
+            for request_id in await self._redis.missing_ids(ids):
                 if (record := await self._index.get_record(request_id)) is None:
                     continue  # it has expired in the meantime
                 try:

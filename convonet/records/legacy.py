@@ -1,4 +1,4 @@
-"""Records as the deployment before this one wrote them: the same keys, with fewer fields filled in."""
+"""Records that the replaced deployment wrote: the same keys, with fewer fields filled in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from convonet.core.status import Source, TurnStatus
 from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetadata, TurnRecord
 
 _STATUS: Mapping[str, TurnStatus] = {"success": "success", "failed": "failed", "timeout": "timeout"}
-"""Others are `pending` and `processing`: such a turn never ended."""
+"""Any other status (`pending`, `processing`) is a turn that never ended."""
 
 _SOURCES: Mapping[str, Source] = {"voice": "voice", "text": "text", "transfer": "transfer"}
 
 
 def legacy_record(body: Mapping[str, Any]) -> TurnRecord:
-    """The record as ours. Raises `KeyError`, `TypeError` or `ValueError` for one that is none."""
+    """Convert such a record. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
     about = body.get("metadata") or {}
     timestamp = float(body["timestamp"])
     return TurnRecord(
@@ -55,7 +55,7 @@ def _tool_call(call: Mapping[str, Any]) -> ToolCallRecord:
         error=call.get("error"),
         duration_ms=call.get("duration_ms"),
         elapsed_from_stop_ms=float(call.get("elapsed_from_stop_ms") or 0.0),
-        # it called a result a success whatever it said; an error is the only sign of a failure
+        # that deployment called every result a success; an error is the only sign of a failure
         status="failed" if call.get("error") else "success",
     )
 

@@ -35,12 +35,12 @@ class PoolDelays:
 
     silence: SilenceTimeouts = field(default_factory=SilenceTimeouts)
     replacement_timeout_s: float = 4.0
-    """How long a request waits when there is no replica at all: a new one starts within three seconds."""
+    """Longest wait of a request when there is no replica at all: a new one starts within three seconds."""
     retry_s: float = 0.2
     max_retry_s: float = 1.0
     """First and longest delay between two discoveries while a replica is missing."""
     missing_for_s: float = 60.0
-    """How long a vanished replica counts as missing; afterwards there may be fewer on purpose."""
+    """Time for which a vanished replica counts as missing; afterwards there may be fewer on purpose."""
     refresh_s: float = 60.0
     """Delay between two discoveries while none is missing: more may have been started."""
 

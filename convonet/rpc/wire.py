@@ -96,6 +96,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close the connection at once and drop unsent messages."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def message_received(self, message: Message) -> None:
         """Handle a message. Raises `ValueError` for one that the peer may not send."""
         raise NotImplementedError
@@ -123,8 +128,7 @@ class Connection(asyncio.Protocol):
         except ValueError as problem:
             # nothing of the message: it may hold a caller's words
             log.warning("rpc_connection_refused", error=type(problem).__name__)
-            if self._transport is not None:
-                self._transport.abort()
+            self.abort()
 
     def _collect(self, part: bytes) -> None:
         self._partial.append(part)

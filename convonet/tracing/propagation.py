@@ -1,7 +1,4 @@
-"""What goes along with a call to another process of ours that has no field for it: the ids for its logs and the trace.
-
-A plain dict of strings, so that it can be pickled.
-"""
+"""Trace context and log ids that go along with a call to another of our processes, as a plain dict of strings."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ _TRACE = "traceparent"
 
 
 def outgoing_trace() -> dict[str, str]:
-    """For the call that is about to be made."""
+    """Collect the log ids and the trace context for an outgoing call."""
     bound = structlog.contextvars.get_contextvars()
     along = {name: str(bound[name]) for name in _IDS if name in bound}
     if (traceparent := current_traceparent()) is not None:
@@ -28,7 +25,7 @@ def outgoing_trace() -> dict[str, str]:
 
 @contextlib.contextmanager
 def incoming_span(name: str, along: dict[str, str]) -> Generator[Span, None, None]:
-    """Serve such a call: its ids are bound to all lines, and its span is below that of whoever called."""
+    """Serve such a call: bind its ids to all log entries and open a span, as a child of the caller's."""
     ids = {name: value for name, value in along.items() if name in _IDS}
     with structlog.contextvars.bound_contextvars(**ids), span(name, kind="server", parent=along.get(_TRACE)) as served:
         yield served

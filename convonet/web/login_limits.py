@@ -12,7 +12,10 @@ MAX_LOGIN_BYTES = 4_096
 """Largest message. `authenticate` with a resume token has about 700 bytes."""
 
 LOGIN_MESSAGES_PER_S = 3
-"""With a burst of four seconds' worth. Nobody types a PIN faster, and a page logs in with one message."""
+"""Nobody types a PIN faster, and a page logs in with one message."""
+
+BURST_S = 4
+"""Burst of a socket before and after login: a browser that was frozen sends its slices at once."""
 
 EXTENSION = "convonet.login_limits"
 """Key in the ASGI scope's `extensions`; absent behind Ray's own proxy."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 from fastapi import FastAPI, Request, Response
 
@@ -13,6 +14,24 @@ from convonet.web.refusals import Refused, add_refusal_handlers, refusal_respons
 MAX_BODY_BYTES = 65_536
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Closeable(Protocol):
+    """A resource that a service closes when it stops."""
+
+    async def close(self) -> None: ...
+
+
+def closing(*resources: Closeable) -> Lifespan:
+    """Make the lifespan of a service that only closes its resources, in this order."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        for resource in resources:
+            await resource.close()
+
+    return lifespan
 
 
 def http_service(title: str, lifespan: Lifespan) -> FastAPI:

@@ -1,4 +1,4 @@
-"""What a replica of the agent is made of: the one agent of its process, its port for the sessions, and its HTTP API."""
+"""The parts of a replica of the agent: the process's agent, the port for sessions, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convonet.agents.service import AgentService
 from convonet.auth.pin import fixed_user_id
 from convonet.domains.discovery import all_domains
 from convonet.metrics.definitions import RECORDS_WAITING
-from convonet.records.turn_metrics import measured
+from convonet.records.turn_metrics import with_metrics
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from convonet.settings import Settings, get_settings
@@ -32,10 +32,10 @@ from deployments.reporting import start_reports
 
 
 class AgentReplica:
-    """All of one process."""
+    """The agent of one process with its port and HTTP API."""
 
     address: Address
-    """Where the sessions are answered, once the HTTP application has started."""
+    """Address of the port for sessions, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
         self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
@@ -49,7 +49,7 @@ class AgentReplica:
             self.agent.models,
             Callers(self._database, settings.caller_timezone, fixed_user_id(settings)),
             Threads(checkpoint_store(settings)),
-            measured(self._records.add),
+            with_metrics(self._records.add),
         )
         token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
@@ -70,7 +70,7 @@ class AgentReplica:
 
 @cache
 def agent_replica() -> AgentReplica:
-    """That of this process, for Serve and for HTTP."""
+    """Return the replica of this process, for Serve and for HTTP."""
     settings = get_settings()
     log_to_own_stderr(settings)
     measure("agent")

@@ -18,7 +18,7 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from convonet.monitor.report_connection import ReportAddress
+    from convonet.rpc.wire import Address
 
 MAX_ONGOING = 500
 """A page has one socket for as long as it is open."""
@@ -41,13 +41,13 @@ class Monitor:
     """The only replica."""
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from convonet.monitor.report_connection import ReportServer
+        from convonet.monitor.report_requests import report_server
         from convonet.storage.database_watch import DatabaseWatch
         from deployments.monitor.parts import cluster, monitor_host
 
         self._cluster, self._host = cluster(), monitor_host()
         await self._cluster.start()
-        self._reports = ReportServer(self._host.report)
+        self._reports = report_server(self._host.report)
         self._index_watch = DatabaseWatch(self._host.index)
         # Serve awaits this constructor: no request reaches the host before its file is open
         await self._host.start()
@@ -69,8 +69,8 @@ class Monitor:
         """Answer that reports are taken, as by every replica that has started."""
         return True
 
-    async def takes_reports_at(self) -> ReportAddress:
-        """Return the address for the reports of other processes; see `ReportServer`."""
+    async def takes_reports_at(self) -> Address:
+        """Return the address for the reports of other processes; see `report_server`."""
         return self._address
 
 

@@ -34,7 +34,7 @@ def build_http() -> FastAPI:
 
     log_to_own_stderr(get_settings())
     measure("voice")
-    metrics.begin(REFUSALS)
+    metrics.declare(REFUSALS)
     return gateway_http()
 
 

@@ -15,7 +15,7 @@ from convonet.auth.throttle import throttle
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.monitor.live_calls import LiveCalls
-from convonet.records.turn_metrics import measured
+from convonet.records.turn_metrics import with_metrics
 from convonet.sessions.services import SessionServices, Timeouts
 from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
@@ -71,7 +71,7 @@ class VoiceReplica:
                 default_stt=settings.hears_with,
                 default_tts=settings.speaks_with,
                 transfers=self.transfers,
-                record=measured(self._records.add),
+                record=with_metrics(self._records.add),
                 observe_call=self._calls.watch,
                 timeouts=Timeouts(agent_s=settings.turn_timeout_s + AGENT_OVERHEAD_S),
             ),

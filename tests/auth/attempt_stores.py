@@ -1,4 +1,4 @@
-"""Virtual time, and stores of PIN attempts by it."""
+"""Virtual time, and stores of PIN attempts that use it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MakeStore = Callable[[AttemptLimits, VirtualClock], Awaitable[AttemptStore]]
 
 
 async def wait_of(store: AttemptStore, session_id: str, address: str) -> int:
-    """Milliseconds to wait that `check` names; 0 when it lets the attempt through."""
+    """Return the milliseconds to wait by `check`; 0 when it allows the attempt."""
     try:
         await store.check(session_id, address)
     except AuthThrottled as refusal:

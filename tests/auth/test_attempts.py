@@ -34,7 +34,7 @@ async def flood(store: AttemptStore, clock: VirtualClock) -> None:
     clock.now += 1
 
 
-async def test_a_slip_of_the_finger_costs_nothing(make_store: MakeStore) -> None:
+async def test_a_mistyped_pin_costs_nothing(make_store: MakeStore) -> None:
     store = await make_store(LIMITS, VirtualClock())
     assert await guess(store, "192.0.2.1") == 0
     assert await wait_of(store, "c", "192.0.2.1") == 0
@@ -65,7 +65,7 @@ async def test_after_its_limit_an_address_waits_until_its_oldest_wrong_pin_leave
     assert await guess(store, "192.0.2.1") == 0
 
 
-async def test_a_connection_is_done_after_its_own_limit(make_store: MakeStore) -> None:
+async def test_a_connection_is_refused_after_its_own_limit(make_store: MakeStore) -> None:
     clock = VirtualClock()
     store = await make_store(AttemptLimits(session=2, address=10, overall=20), clock)
     for address in ("192.0.2.1", "192.0.2.2"):
@@ -113,7 +113,7 @@ async def test_an_attempt_that_is_never_settled_lapses(make_store: MakeStore) ->
     assert await wait_of(store, "d", "192.0.2.1") == 0
 
 
-async def test_a_right_pin_does_not_wipe_out_wrong_ones(make_store: MakeStore) -> None:
+async def test_a_right_pin_does_not_reset_wrong_ones(make_store: MakeStore) -> None:
     clock = VirtualClock()
     store = await make_store(AttemptLimits(session=5, address=2, overall=20), clock)
     await guess(store, "192.0.2.1")

@@ -1,4 +1,4 @@
-"""What holds for every order of attempts, answers and waits; and that the two stores decide alike."""
+"""Properties of any sequence of attempts, answers and waits; both stores decide alike."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_no_window_ever_holds_more_wrong_pins_than_a_limit_allows(script: 
 
 @given(script=steps)
 @settings(max_examples=200, deadline=None)
-async def test_whoever_waits_as_told_gets_an_attempt_within_one_window(script: list[Step]) -> None:
+async def test_a_caller_who_waits_as_asked_gets_an_attempt_within_one_window(script: list[Step]) -> None:
     clock = VirtualClock()
     play = Play(inline_attempts(LIMITS, clock), clock)
     await play.run(script)

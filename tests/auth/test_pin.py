@@ -1,4 +1,4 @@
-"""Who calls, by PIN: the embedded PIN, the open door, and users in a real PostgreSQL."""
+"""Identification by PIN: the embedded PIN, no PIN, and users in a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_broken_connections_are_replaced(pins: PostgresPins, fresh_databas
     assert (await pins.verify("471182")).user_name == "Ada"
 
 
-async def test_a_database_that_is_away_is_said_aloud_and_is_no_refusal() -> None:
+async def test_an_unreachable_database_is_announced_and_is_not_a_refusal() -> None:
     pins = PostgresPins(f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none", timezone="UTC")
     with pytest.raises(StorageError) as away:
         await pins.verify("471182")
@@ -99,7 +99,7 @@ async def test_a_database_that_is_away_is_said_aloud_and_is_no_refusal() -> None
     assert_hides(away.value, "471182", "hunter2")
 
 
-async def test_a_database_that_hangs_is_given_up_after_two_seconds() -> None:
+async def test_a_database_that_hangs_fails_after_two_seconds() -> None:
     hold = asyncio.Event()
 
     async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +115,7 @@ async def test_a_database_that_hangs_is_given_up_after_two_seconds() -> None:
         hold.set()
 
 
-async def test_a_missing_table_does_not_tell_the_pin(fresh_database: str) -> None:
+async def test_the_error_of_a_missing_table_does_not_have_the_pin(fresh_database: str) -> None:
     pins = PostgresPins(fresh_database, timezone="UTC")
     with pytest.raises(StorageError) as failed:
         await pins.verify("471182")

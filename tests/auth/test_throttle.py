@@ -47,7 +47,7 @@ def redis_attempts(redis_url: str) -> RedisAttempts:
 
 @pytest.fixture
 def redis_throttle(redis_attempts: RedisAttempts, file_throttle: MakeThrottle) -> MakeThrottle:
-    """What each process has, when all are on one machine."""
+    """The throttle of each process, when all are on one machine."""
     return lambda: RedisThrottle(redis_attempts, file_throttle())
 
 
@@ -65,7 +65,7 @@ def throttle(make_throttle: MakeThrottle) -> PinThrottle:
 
 @pytest.fixture(params=["file", "redis"])
 def make_exact_throttle(request: pytest.FixtureRequest) -> MakeThrottle:
-    """Without the file behind Redis: on a busy machine single calls take too long, and the file counts these anew."""
+    """Without the file as a fallback: on a busy machine some calls time out, and the file would count them again."""
     if request.param == "redis":
         store: RedisAttempts = request.getfixturevalue("redis_attempts")
         return lambda: WaitingThrottle(store)
@@ -95,7 +95,7 @@ async def test_a_hundred_parallel_guesses_are_no_more_than_the_limit(make_exact_
     assert sum(await asyncio.gather(*attempts)) <= Settings().pin_attempts_per_address
 
 
-async def test_guesses_over_many_addresses_stop_at_the_over_all_limit(throttle: PinThrottle) -> None:
+async def test_guesses_from_many_addresses_stop_at_the_overall_limit(throttle: PinThrottle) -> None:
     settings = Settings()
     let_through = 0
     for number in range(settings.pin_attempts_overall):

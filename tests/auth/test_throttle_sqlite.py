@@ -19,7 +19,7 @@ ONE = AttemptLimits(session=5, address=1, overall=20)
 LIMITS = AttemptLimits(session=5, address=10, overall=20)
 
 
-async def test_an_attempt_that_another_process_overtook_is_decided_anew(tmp_path: Path) -> None:
+async def test_an_attempt_after_another_processs_write_is_decided_again(tmp_path: Path) -> None:
     thread, clock = attempts_file(tmp_path / FILE)
     other_thread, _ = attempts_file(tmp_path / FILE)
     other = SqliteAttempts(other_thread, clock, ONE, "pin")

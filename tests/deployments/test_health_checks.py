@@ -11,7 +11,6 @@ import yaml
 
 from actors.session_registry import CONFIRM_TIMEOUT_S
 from convonet.core.errors import SpeechUnavailable, StorageError
-from convonet.monitor.report_connection import ReportServer
 from convonet.rpc.server import RpcServer
 from convonet.speech.local.service import LocalSpeech
 from deployments.health_checks import EventLoopLate, check_event_loop
@@ -44,10 +43,8 @@ async def test_an_event_loop_that_is_late_fails():
     await check_event_loop(max_lag_s=0.02)
 
 
-@pytest.mark.parametrize(
-    "server", [RpcServer(None, stop_timeout_s=1), ReportServer(None)], ids=lambda server: type(server).__name__
-)
-async def test_a_port_that_is_closed_fails(server):
+async def test_a_port_that_is_closed_fails():
+    server = RpcServer(None, stop_timeout_s=1)
     with pytest.raises(RuntimeError, match="closed"):
         server.check_listening()
     await server.start("127.0.0.1")

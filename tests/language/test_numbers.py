@@ -1,4 +1,4 @@
-"""Numbers, amounts and phone numbers as people say them and as recognisers write them."""
+"""Spoken numbers, amounts and phone numbers, as STT writes them."""
 
 from decimal import Decimal
 
@@ -25,11 +25,11 @@ from convonet.language.numbers import amount_in, digits_in, whole_number_in, wit
         ("four or five", None),
     ],
 )
-def test_an_amount_is_heard(said, amount):
+def test_an_amount_is_read(said, amount):
     assert amount_in(said) == amount
 
 
-def test_a_fraction_is_no_whole_number():
+def test_a_fraction_is_not_a_whole_number():
     assert whole_number_in("two and a half") is None
     assert whole_number_in("four people") == 4
 
@@ -44,15 +44,15 @@ def test_a_fraction_is_no_whole_number():
         ("a table for two, call +1 (415) 555 0142", "14155550142", "a table for 2 call +"),
     ],
 )
-def test_a_phone_number_is_heard_and_the_other_words_stay(said, digits, rest):
+def test_a_phone_number_is_found_and_the_other_words_stay(said, digits, rest):
     assert digits_in(said) == (digits, rest)
 
 
 @pytest.mark.parametrize("said", ["four people on the 21st", "555 0123", "twelve hundred"])
-def test_other_numbers_are_no_phone_numbers(said):
+def test_other_numbers_are_not_phone_numbers(said):
     found = digits_in(said)
     assert found is None or found[0] == "5550123"
 
 
-def test_letters_that_are_spelled_are_no_thousands():
+def test_spelled_letters_are_not_thousands():
     assert with_digits("h n k seven k two m") == "h n k 7 k 2 m"

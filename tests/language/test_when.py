@@ -1,4 +1,4 @@
-"""Dates and times as people say them, heard on Wednesday, November 18, 2026, at half past two in the afternoon."""
+"""Spoken dates and times, on Wednesday, November 18, 2026, at half past two in the afternoon."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Calls that no tool server can do as they are: told as that, not as a server that is away, and in nobody's way."""
+"""Calls that every tool server rejects: they differ from calls to an unreachable server, and disturb no others."""
 
 import asyncio
 
@@ -13,19 +13,19 @@ from convonet.tracing.spans import span
 
 
 @pytest.mark.parametrize("code", [INVALID_PARAMS, METHOD_NOT_FOUND])
-async def test_what_the_protocol_calls_a_wrong_call_is_told_to_the_model(call, code):
+async def test_the_model_gets_the_reason_of_a_call_that_the_server_rejects(call, code):
     with capture_logs() as logs:
         result = await call("fail", code=code)
     assert (result.ok, result.text, result.data) == (False, BAD_CALL, {"error": "no such thing"})
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["tool_call_wrong"]
 
 
-async def test_any_other_error_of_the_protocol_is_that_of_a_server_that_is_away(call):
+async def test_any_other_protocol_error_counts_as_an_unreachable_server(call):
     assert (await call("fail", code=INTERNAL_ERROR)).text == UNREACHABLE
 
 
 @pytest.mark.parametrize("text", ["half a pair: \ud83d", "x" * MAX_BODY_BYTES, "é" * (MAX_BODY_BYTES // 2)])
-async def test_what_cannot_be_sent_leaves_the_calls_of_others_alone(call, text):
+async def test_a_call_that_cannot_be_sent_does_not_disturb_other_calls(call, text):
     waiting = asyncio.create_task(call("wait", seconds=0.3))
     await asyncio.sleep(0.1)
     with capture_logs() as logs:
@@ -35,12 +35,12 @@ async def test_what_cannot_be_sent_leaves_the_calls_of_others_alone(call, text):
     assert not [line for line in logs if line["event"] == "tool_server_away"]
 
 
-async def test_what_can_just_be_sent_is_sent(call):
+async def test_the_largest_call_is_sent(call):
     text = "é" * (MAX_BODY_BYTES // 2 - 1500)
     assert (await call("say", text=text)).text == text
 
 
-def test_a_tool_that_is_made_up_is_told_with_those_that_there_are():
+def test_a_made_up_tool_is_answered_with_the_list_of_tools():
     told = no_such_tool("fly", ["walk", "run"])
     assert (told.ok, told.text, told.data) == (
         False,
@@ -50,7 +50,7 @@ def test_a_tool_that_is_made_up_is_told_with_those_that_there_are():
     assert no_such_tool("fly", []).data == {"error": "There is no tool named fly; there are none."}
 
 
-async def test_what_crashes_is_excused_and_says_nothing_of_itself(call):
+async def test_a_crash_is_excused_without_its_details(call):
     answer = await call("crash")
     assert (answer.ok, answer.text) == (False, ConvonetError.spoken)
     assert "secret" not in str(answer.data)

@@ -1,4 +1,4 @@
-"""Tool replicas die, hang, are late and come back: calls are answered, and nothing is done twice."""
+"""Tool replicas die, hang, are late and come back; calls are answered, and nothing is done twice."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ CALLERS = 8
 
 
 class Process:
-    """A tool replica that can be hurt."""
+    """A tool replica that can be killed or paused."""
 
     def __init__(self, process, address):
         self.address = address
@@ -82,7 +82,7 @@ class Writers:
         await asyncio.gather(*tasks)
 
     async def until(self, count):
-        """So many answers more."""
+        """Wait for so many more answers."""
         wanted = len(self.answers) + count
         async with asyncio.timeout(30):
             while len(self.answers) < wanted:
@@ -116,7 +116,7 @@ async def box_for(replicas, timeout_s=20, **options):
     await box.close()
 
 
-async def test_a_replica_killed_under_calls_costs_nobody_anything(two, database):
+async def test_a_replica_that_is_killed_during_calls_fails_none(two, database):
     async with box_for(two) as box, Writers(box).writing() as writers:
         await writers.until(40)
         two[0].signal(signal.SIGKILL)
@@ -126,7 +126,7 @@ async def test_a_replica_killed_under_calls_costs_nobody_anything(two, database)
     assert writers.longest_s < 2
 
 
-async def test_a_replica_stopped_under_calls_does_nothing_twice_when_it_goes_on(two, database):
+async def test_a_replica_that_is_paused_during_calls_does_nothing_twice(two, database):
     async with box_for(two) as box, Writers(box).writing() as writers:
         await writers.until(40)
         two[0].signal(signal.SIGSTOP)
@@ -138,7 +138,7 @@ async def test_a_replica_stopped_under_calls_does_nothing_twice_when_it_goes_on(
     assert await titles(database) == sorted(title for title, _ in writers.answers)
 
 
-async def test_a_replica_that_hangs_costs_its_callers_a_second_and_is_left_alone(two, database):
+async def test_a_replica_that_hangs_costs_its_callers_a_second_and_gets_no_more_calls(two, database):
     async def ask(box):
         began = time.monotonic()
         answer = await box.call("todo", "get_todos", {}, claims=ALICE, idempotency_key="k")
@@ -159,7 +159,7 @@ async def test_a_replica_that_hangs_costs_its_callers_a_second_and_is_left_alone
                 await asyncio.sleep(0.01)
 
 
-async def test_when_all_hang_the_call_is_too_slow_and_is_answered_when_they_go_on(two, database):
+async def test_when_all_replicas_hang_a_call_times_out_until_they_go_on(two, database):
     async with box_for(two, timeout_s=2.5) as box:
         assert await box.list_tools("todo")
         for process in two:
@@ -207,7 +207,7 @@ def call(box, tool="say", **arguments):
     return box.call("odd", tool, arguments or {"text": "hello"}, claims=ALICE, idempotency_key="k")
 
 
-async def test_a_tool_that_takes_its_time_is_asked_for_once(replicas):
+async def test_a_slow_tool_is_called_once(replicas):
     async with box_for(replicas, delays=QUICK) as box:
         assert (await call(box, "wait", seconds=0.8)).text == "waited"
     assert sum(replica.server.calls for replica in replicas) == 1
@@ -223,7 +223,7 @@ async def test_calls_are_spread_over_the_replicas(replicas):
     assert min(replica.server.calls for replica in replicas) >= 20
 
 
-async def test_a_replica_that_leaves_in_good_order_is_not_asked_any_more(replicas):
+async def test_a_replica_that_stops_gets_no_more_calls(replicas):
     async with box_for(replicas, delays=QUICK) as box:
         await call(box)
         await replicas[0].stop()
@@ -240,7 +240,7 @@ async def test_a_new_replica_is_found(replicas):
                 await call(box)
 
 
-async def test_a_call_waits_for_the_replica_that_is_just_being_started(replicas):
+async def test_a_call_waits_for_a_replica_that_is_starting(replicas):
     there = []
     async with box_for(there, delays=QUICK) as box:
         waiting = asyncio.create_task(call(box))
@@ -250,7 +250,7 @@ async def test_a_call_waits_for_the_replica_that_is_just_being_started(replicas)
 
 
 @pytest.mark.parametrize("there", ["nobody", "a port that nobody listens on", "somebody who says nothing", "no answer"])
-async def test_without_any_replica_a_call_says_so_soon_and_the_next_at_once(there):
+async def test_without_any_replica_a_call_fails_soon_and_the_next_at_once(there):
     silent = socket.create_server(("127.0.0.1", 0))
 
     async def find():

@@ -1,4 +1,4 @@
-"""How a tool replica answers on its own port: for whom, with which errors, and what it stops doing."""
+"""A tool replica's own port: tokens, errors and cancellation."""
 
 import asyncio
 
@@ -51,7 +51,7 @@ async def test_nothing_is_done_without_a_valid_token_of_a_caller(server, meta):
         ("odd", "tools/call", {"name": "repeat", "arguments": {"text": "x" * 1000, "times": 4001}}, INTERNAL_ERROR),
     ],
 )
-async def test_what_can_not_be_answered_is_an_error_of_the_protocol_and_the_connection_stays(
+async def test_a_request_that_can_not_be_answered_is_a_protocol_error_and_the_connection_stays(
     server, server_name, method, params, code
 ):
     async with on_own_port(server) as servers:
@@ -62,7 +62,7 @@ async def test_what_can_not_be_answered_is_an_error_of_the_protocol_and_the_conn
         assert answer["structuredContent"] == {"result": "hello"}
 
 
-async def test_what_would_be_done_too_late_is_not_done(server):
+async def test_a_call_that_is_cancelled_before_it_begins_is_not_done(server):
     async with on_own_port(server) as servers:
         box = ToolBox(servers, timeout_s=0.3)
         answer = await box.call("odd", "wait", {"seconds": 30}, claims=ALICE, idempotency_key="k")

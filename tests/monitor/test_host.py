@@ -160,7 +160,7 @@ async def test_records_of_a_process_that_ended_while_redis_was_down_are_backfill
         await asyncio.gather(*(queue.close() for queue in queues))
         redis_server.restart()
         await until_redis_has(redis, 20)
-        assert await redis.listed() == await redis.newest(0, 50)
+        assert await redis.recent_ids() == await redis.newest_ids(0, 50)
 
 
 async def test_a_redis_that_has_lost_its_data_gets_it_back_from_the_file(tmp_path, redis_url):

@@ -40,7 +40,7 @@ async def test_a_turn_is_reported_together_with_the_changes_of_its_call(tmp_path
 
 
 async def test_gathered_records_go_with_the_report_that_is_due(tmp_path, monkeypatch):
-    monkeypatch.setattr("convonet.records.queue.GATHER_S", 60.0)
+    monkeypatch.setattr("convonet.records.queue.GATHER_DELAY_S", 60.0)
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
         reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)

@@ -23,7 +23,7 @@ NOTICED_WITHIN_S = 3.0
 
 
 class Counting:
-    """Says a number when it is told to, and ends when it is told to."""
+    """Sends a number or ends on demand."""
 
     def __init__(self):
         self.port = RpcServer(self.answer, stop_timeout_s=0)
@@ -93,7 +93,7 @@ async def test_a_stream_goes_on_when_a_silence_ends_as_often_as_there_is_one(poo
         assert await anext(stream) == {}
 
 
-async def test_a_stream_is_lost_after_as_long_a_silence_as_it_bears(pool, way):
+async def test_a_stream_fails_after_its_longest_allowed_silence(pool, way):
     async with aclosing(counted(pool, max_silence_s=0.3)) as stream:
         told = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_a_second_silence_is_noticed_like_the_first(pool, counting, way):
         way.come_back()
 
 
-async def test_whoever_stops_following_ends_the_stream_at_its_source(pool, counting):
+async def test_a_stream_that_is_closed_ends_at_its_source(pool, counting):
     async with aclosing(counted(pool)) as stream:
         counting.may_say.release()
         assert await anext(stream) == {"number": 0}
@@ -131,7 +131,7 @@ async def test_whoever_stops_following_ends_the_stream_at_its_source(pool, count
         await counting.ended.wait()
 
 
-async def test_a_pool_says_whether_anybody_answers(pool, way):
+async def test_a_pool_knows_whether_a_replica_answers(pool, way):
     assert await pool.is_answering()
     way.vanish()
     began = time.monotonic()
@@ -143,7 +143,7 @@ async def test_a_pool_says_whether_anybody_answers(pool, way):
             await asyncio.sleep(0.01)
 
 
-async def test_of_a_deployment_with_one_replica_the_new_one_ends_the_connection_to_the_one_before(counting):
+async def test_in_a_deployment_with_one_replica_a_new_one_replaces_the_old_ones_connection(counting):
     other = Counting()
     addresses = [counting.address]
 

@@ -1,4 +1,4 @@
-"""A replica's own port: whom it answers, what it refuses, and how it stops."""
+"""A replica's own port: its clients, its refusals, and its stop."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from convonet.rpc.wire import RpcError
 
 
 def line(**message):
-    """A message as it travels."""
+    """A message as sent over the connection."""
     return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
 
 
@@ -27,7 +27,7 @@ ECHO = line(id=1, method="echo", params={"text": "hello"})
 
 
 class Work:
-    """Answers in odd ways, and knows what it was asked."""
+    """A handler with odd answers, which records its requests."""
 
     def __init__(self):
         self.asked = []
@@ -99,7 +99,7 @@ async def replica(address):
 
 
 async def heard_after(address, *lines):
-    """All that the port says to these lines until it closes the connection."""
+    """Send these messages and return all that the server sends until it closes the connection."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     heard = b""
     with contextlib.suppress(ConnectionError):
@@ -126,7 +126,7 @@ async def heard_after(address, *lines):
     ],
     ids=["no key", "wrong key", "odd key", "empty", "ping", "http", "list", "long", "long line", "silent"],
 )
-async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
+async def test_a_client_without_the_key_gets_no_answer(address, work, lines):
     assert await heard_after(address, *lines) == b""
     assert work.asked == []
 
@@ -144,12 +144,12 @@ async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
     ],
     ids=["list", "empty", "bytes", "no params", "no number", "notice", "long"],
 )
-async def test_who_has_the_key_and_makes_no_sense_is_left(address, work, odd):
+async def test_a_client_with_the_key_that_sends_invalid_messages_is_disconnected(address, work, odd):
     assert await heard_after(address, hello(address.key), odd, ECHO) == b""
     assert work.asked == []
 
 
-async def test_a_refusal_is_logged_without_a_word_of_what_was_said(address):
+async def test_a_refusal_is_logged_without_the_message(address):
     with capture_logs() as logs:
         await heard_after(address, hello("secret"))
     assert logs == [{"event": "rpc_connection_refused", "error": "ValueError", "log_level": "warning"}]
@@ -187,7 +187,7 @@ async def test_messages_of_any_length_come_whole(replica, times):
         ("tell", {"text": "hello", "times": 1_000_000}, TOO_LONG.code, TOO_LONG.message, None),
     ],
 )
-async def test_what_has_no_result_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
+async def test_a_failed_request_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
     with pytest.raises(RpcError) as caught:
         await replica.send_request(method, params).answer
     assert (caught.value.code, caught.value.message, caught.value.data) == (code, message, data)
@@ -195,7 +195,7 @@ async def test_what_has_no_result_is_an_error_and_the_connection_stays(replica, 
 
 
 @pytest.mark.parametrize(("text", "why"), [("x" * wire.MAX_MESSAGE_BYTES, "too long"), ("\ud800", "surrogate")])
-async def test_what_can_not_be_sent_costs_no_other_request_its_answer(replica, work, text, why):
+async def test_a_request_that_can_not_be_sent_fails_no_other(replica, work, text, why):
     slow = replica.send_request("wait", {"seconds": 0.2})
     with pytest.raises(ValueError, match=why):
         replica.send_request("echo", {"text": text})
@@ -213,7 +213,7 @@ async def test_requests_of_one_connection_do_not_wait_for_each_other(replica, wo
         await work.given_up.wait()
 
 
-async def test_what_is_at_work_is_given_up_when_its_client_goes(replica, work):
+async def test_running_requests_are_cancelled_when_their_client_disconnects(replica, work):
     replica.send_request("wait", {"seconds": 30})
     await work.began.wait()
     replica.close()
@@ -229,7 +229,7 @@ async def test_too_many_at_once_wait_and_are_answered_and_a_ping_does_not_wait(r
     assert work.most_at_work == MAX_AT_ONCE
 
 
-async def test_a_server_that_stops_sends_new_requests_away_at_once(server, replica, work):
+async def test_a_server_that_stops_refuses_new_requests_at_once(server, replica, work):
     slow = replica.send_request("wait", {"seconds": 0.3})
     await work.began.wait()
     stopping = asyncio.create_task(server.stop())
@@ -242,7 +242,7 @@ async def test_a_server_that_stops_sends_new_requests_away_at_once(server, repli
     await stopping
 
 
-async def test_a_stop_answers_what_is_being_done_and_closes(server, replica, work):
+async def test_a_stop_answers_running_requests_and_closes(server, replica, work):
     slow = replica.send_request("wait", {"seconds": 0.3})
     await work.began.wait()
     await server.stop()

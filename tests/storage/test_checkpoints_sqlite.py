@@ -61,7 +61,7 @@ def killed_while_it_saves(path: Path, session_id: SessionId, *, after: int) -> i
         return after - 1 + process.stdout.read().count("\n")
 
 
-async def test_what_a_killed_process_has_saved_is_read_by_the_others(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_other_processes_read_the_sessions_of_a_killed_one(tmp_path: Path, store: SqliteCheckpoints) -> None:
     for after in (1, 60):
         session_id = new_session_id()
         last = await asyncio.to_thread(killed_while_it_saves, tmp_path / FILE, session_id, after=after)
@@ -107,7 +107,7 @@ async def test_a_process_that_is_stopped_while_it_writes_costs_the_others_two_se
     assert await store.claim(ID) == Checkpoint(ID, 2, b"z")
 
 
-async def test_reading_waits_for_nobody(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_reading_waits_for_no_lock(tmp_path: Path, store: SqliteCheckpoints) -> None:
     await store.save(ID, 1, b"x", TTL_S, lease_s=0)
     with stopped_in_a_transaction(tmp_path / FILE):
         assert await store.abandoned(9) == [ID]
@@ -124,7 +124,7 @@ async def test_the_file_is_in_the_data_folder_and_its_owners_alone(tmp_path: Pat
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
-async def test_a_file_that_is_none_of_ours_is_a_storage_error(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_a_file_in_another_format_is_a_storage_error(tmp_path: Path, store: SqliteCheckpoints) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(StorageError, match="not a database"):
         await store.ping()
@@ -140,14 +140,14 @@ async def test_a_full_file_keeps_what_it_has_and_takes_smaller_bodies(small_stor
     assert await small_store.claim(ID) == Checkpoint(ID, 2, bytes(40_000))
 
 
-async def test_the_room_of_ended_and_expired_sessions_is_used_again(small_store: SqliteCheckpoints) -> None:
+async def test_the_space_of_ended_and_expired_sessions_is_reused(small_store: SqliteCheckpoints) -> None:
     for number in range(20):
         session_id = SessionId(f"s-{number}")
         await small_store.save(session_id, 1, bytes(90_000), TTL_S)
         await small_store.delete(session_id, 1)
 
 
-async def test_what_is_leased_outlives_its_lease_and_what_is_held_does_not_expire() -> None:
+async def test_a_session_outlives_its_lease_and_does_not_expire_while_held() -> None:
     clock = Clock()
     store = inline_checkpoints(clock)
     await store.save(ID, 1, b"x", 1.0, lease_s=20.0)

@@ -1,4 +1,4 @@
-"""What a database's failure looks like, and what is kept of the effects of tools."""
+"""Errors of the database, and the stored effects of tools."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ async def database(tmp_path):
     await database.close()
 
 
-async def test_an_effect_is_known_for_a_day_and_then_forgotten(database):
+async def test_an_effect_is_retained_for_a_day(database):
     done = []
 
     async def work(_):
@@ -51,7 +51,7 @@ async def test_a_database_that_does_not_answer_is_a_storage_error():
         await migrate(url)
 
 
-async def test_a_statement_that_waits_for_a_lock_is_given_up(fresh_database):
+async def test_a_statement_that_waits_for_a_lock_times_out(fresh_database):
     url = fresh_database.replace("postgresql://", "postgresql+asyncpg://")
     database = Database(url, command_timeout_s=0.3)
     async with database.transaction() as session:
