@@ -1,4 +1,4 @@
-"""Every use of Ray's private API, each with the file of Ray 2.60 that defines it and why there is no public way.
+"""Every use of Ray's private API, each with the file of Ray 2.60.0 that defines it and why there is no public way.
 
 The launcher and the applications call it; `tests/launch/test_ray_compat.py` names each use and fails on another Ray.
 Ray is imported inside the functions, since the launcher imports this module and does without Ray.
