@@ -67,7 +67,7 @@ class SessionRegistry:
         self._checkpoints = checkpoints
         self._services = replace(services, waiting_for_agent=admission.waiting)
         self._admission = admission
-        self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
+        self._lifetimes = Lifetimes(idle=settings.sessions.idle_timeout_s, grace=settings.sessions.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._lives: set[asyncio.Task[None]] = set()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
@@ -115,7 +115,7 @@ class SessionRegistry:
         return {
             **self._admission.figures(),
             "sessions": len(self._sessions),
-            "capacity": self._settings.sessions_per_host,
+            "capacity": self._settings.limits.sessions_per_host,
             "refusals": self._refused,
             "pin_failures": metrics.total(PIN_FAILURES),
             "barge_ins": metrics.total(BARGE_INS),
@@ -143,7 +143,7 @@ class SessionRegistry:
             raise
 
     async def _identify(self, credentials: Credentials) -> Caller:
-        if not self._settings.enable_voice_pin:
+        if not self._settings.login.pin_required:
             return await self._pins.verify(credentials.pin)
         await self._throttle.check(credentials.connection_id, credentials.address)
         try:
@@ -286,11 +286,11 @@ class SessionRegistry:
 def embedded_parts(settings: Settings) -> list[str]:
     """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
     parts = {
-        "stt": settings.hears_with == "local",
-        "tts": settings.speaks_with == "local",
-        "agent": not settings.thinks_with,
-        "database": settings.db_uri is None,
-        "checkpoints": settings.redis_url is None,
+        "stt": settings.speech.stt_provider == "local",
+        "tts": settings.speech.tts_provider == "local",
+        "agent": not settings.models.hosted,
+        "database": settings.storage.db_uri is None,
+        "checkpoints": settings.storage.redis_url is None,
     }
     return [name for name, embedded in parts.items() if embedded]
 

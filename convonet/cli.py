@@ -27,7 +27,8 @@ from convonet.domains.catalogue import catalogue_page
 from convonet.domains.discovery import all_domains, all_servers
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
-from convonet.settings import LLM_NAMES, Settings, get_settings
+from convonet.settings import VARIABLES_BY_GROUP, Settings, get_settings
+from convonet.settings.models import LLM_NAMES
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
@@ -64,7 +65,7 @@ PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.N
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the newest schema; safe to repeat."""
-    asyncio.run(migrate(get_settings().database_url))
+    asyncio.run(migrate(get_settings().storage.database_url))
     typer.echo("The database is up to date.")
 
 
@@ -74,7 +75,7 @@ def seed() -> None:
 
     With DB_URI too: the demo caller has no PIN there, so nobody can call as them until you set one.
     """
-    asyncio.run(seed_demo(get_settings().database_url))
+    asyncio.run(seed_demo(get_settings().storage.database_url))
     typer.echo("The demo caller and their data are there.")
 
 
@@ -107,11 +108,11 @@ def staff_telephone(
 ) -> None:
     """Give a person the telephone at which callers are handed over to them."""
     settings = get_settings()
-    if settings.freepbx_domain is None:
+    if settings.telephony.sip_domain is None:
         raise typer.BadParameter("set FREEPBX_DOMAIN first: the PBX checks the password together with it")
-    domain = settings.freepbx_domain
+    domain = settings.telephony.sip_domain
     names = [name.strip() for name in departments.split(",") if name.strip()]
-    unknown = set(names) - set(settings.department_names)
+    unknown = set(names) - set(settings.call_center.department_names)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: VOICE_AGENT_DEPARTMENTS has no such department")
 
@@ -156,7 +157,7 @@ def place_call_back(
 ) -> None:
     """Call a caller back: their telephone rings, then the desk's."""
     settings = get_settings()
-    if not settings.has_telephone:
+    if not settings.telephony.is_configured:
         raise SettingsError("no telephone is set up: docs/telephony.md says what to set")
 
     async def work(ledger: Ledger) -> None:
@@ -168,7 +169,7 @@ def place_call_back(
             raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
         if not one.phone:
             raise DomainError("phone", spoken=f"No telephone number of {one.caller_name} is known.")
-        bridge = TwilioBridge(settings)
+        bridge = TwilioBridge(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
         try:
             call_sid = await bridge.call_back(one.phone, extension)
         finally:
@@ -181,7 +182,7 @@ def place_call_back(
 
 def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
     async def run() -> None:
-        database = Database(get_settings().database_url)
+        database = Database(get_settings().storage.database_url)
         try:
             await work(Ledger(database))
         finally:
@@ -192,7 +193,7 @@ def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
 
 def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:
     async def run() -> None:
-        database = Database(get_settings().database_url)
+        database = Database(get_settings().storage.database_url)
         try:
             await work(StaffAccounts(database))
         finally:
@@ -235,7 +236,7 @@ def evaluate(
     from convonet.evals.scenario import read_scenarios
 
     settings = get_settings()
-    today = datetime.now(ZoneInfo(settings.caller_timezone)).date()
+    today = datetime.now(ZoneInfo(settings.callers.timezone)).date()
     wanted = [scenario for scenario in read_scenarios(scenarios, today) if only in scenario.name]
     results = asyncio.run(
         run_scenarios(wanted, settings, lambda result: typer.echo("x" if result.faults else ".", nl=False))
@@ -258,7 +259,7 @@ def domains_page() -> str:
     """All tools of all domains, as Markdown."""
     settings = Settings()
     # nothing is asked of the database: the tools only have to be there
-    return asyncio.run(catalogue_page(all_servers(Database(settings.database_url), settings)))
+    return asyncio.run(catalogue_page(all_servers(Database(settings.storage.database_url), settings)))
 
 
 @model_app.command("choose")
@@ -291,12 +292,12 @@ def check_model(
     from convonet.agents.models.check import Server, check_server
 
     settings = get_settings()
-    address = url or str(settings.llm_base_url or "")
+    address = url or str(settings.models.compatible_base_url or "")
     if not address:
         raise SettingsError("name a server: --url http://127.0.0.1:11434/v1, or set LLM_BASE_URL and LLM_MODEL")
     # a model of the settings belongs to the server of the settings
-    name = model or (None if url else settings.llm_model)
-    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+    name = model or (None if url else settings.models.compatible_model)
+    key = settings.models.compatible_api_key.get_secret_value() if settings.models.compatible_api_key else None
 
     async def work() -> bool:
         serves = True
@@ -327,14 +328,14 @@ def token(
 async def _caller_token(email: str, minutes: int) -> str:
     settings = get_settings()
     async with _caller(email) as user:
-        claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.caller_timezone, TurnId(""))
+        claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.callers.timezone, TurnId(""))
     return mint_caller_token(claims, secret=settings.signing_secret, lifetime_s=60.0 * minutes)
 
 
 @asynccontextmanager
 async def _caller(email: str) -> AsyncGenerator[UserRow, None]:
     """The caller's row; what is changed in it is kept. Raises `SettingsError` when there is none."""
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().storage.database_url)
     try:
         async with database.transaction() as session:
             user = await session.scalar(select(UserRow).where(UserRow.email == email))
@@ -361,19 +362,19 @@ def settings_command() -> None:
 def settings_page() -> str:
     """The table of all settings, as Markdown."""
     rows = []
-    for field in Settings.model_fields.values():
-        default = "" if field.default is None else str(field.default)
-        rows.append(f"| `{field.alias}` | {f'`{default}`' if default else ''} | {field.description} |")
+    for group, fields in VARIABLES_BY_GROUP.items():
+        rows += ["", f"## {group.replace('_', ' ').capitalize()}", "", "| variable | default | meaning |"]
+        rows.append("| --- | --- | --- |")
+        for name, field in fields.items():
+            default = "" if field.default is None else str(field.default)
+            rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {field.description} |")
     return "\n".join(
         [
             "# Settings",
             "",
-            "All settings are environment variables, read once at start by `convonet/settings.py`, from which this",
-            "page is generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two",
+            "All settings are environment variables, read once at start by `convonet/settings/`, from which this page",
+            "is generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two",
             "settings that contradict each other stop the start with a sentence that names them.",
-            "",
-            "| variable | default | meaning |",
-            "| --- | --- | --- |",
             *rows,
             "",
         ]

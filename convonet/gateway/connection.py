@@ -111,7 +111,7 @@ class CallerConnection:
         self.connected_at = wall_clock()
         """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate = MessageRate(settings.limits.max_messages_per_s, asyncio.get_running_loop().time)
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
@@ -125,7 +125,7 @@ class CallerConnection:
         """Serve the client until either side closes."""
         try:
             async with self._room.wait_for_login():
-                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+                await self._send(AuthRequired(pin_required=self._settings.login.pin_required))
                 while self._session is None:
                     await self._serve_frame()
             while True:
@@ -162,7 +162,7 @@ class CallerConnection:
 
     def _limit_life(self, session: CallerSession) -> None:
         """Whatever lies between us and the client ends an old connection without asking whether somebody speaks."""
-        life_s = self._settings.max_socket_life_s
+        life_s = self._settings.sessions.max_socket_life_s
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
         loop = asyncio.get_running_loop()
@@ -174,12 +174,12 @@ class CallerConnection:
         """Do what the client's next frame says; the client is told what is wrong with it."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.allow(1 + len(frame) // self._settings.max_message_bytes):
+            if not self._rate.allow(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
                 self._add_sound(frame)
             else:
-                await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+                await self._handle(parse(frame, most_bytes=self._settings.limits.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
@@ -237,8 +237,8 @@ class CallerConnection:
 
     def _add_sound(self, frame: bytes) -> None:
         """Sound of the utterance in progress, or for the human whom the caller talks with."""
-        if len(frame) > self._settings.max_message_bytes:
-            most = self._settings.max_message_bytes
+        if len(frame) > self._settings.limits.max_message_bytes:
+            most = self._settings.limits.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
         if self._streams:
             self._add_framed_sound(frame)
@@ -271,8 +271,8 @@ class CallerConnection:
             held = session.recording = Recording(
                 message,
                 began_at=self._wall_clock(),
-                max_bytes=self._settings.max_utterance_bytes,
-                min_bytes=self._settings.min_utterance_bytes,
+                max_bytes=self._settings.limits.max_utterance_bytes,
+                min_bytes=self._settings.limits.min_utterance_bytes,
             )
         if held.is_named_by_client:
             await self._send(held.acknowledged())

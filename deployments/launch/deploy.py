@@ -110,10 +110,10 @@ def _config_file() -> Path:
 
     path, settings = ROOT / "serve_config.yaml", Settings.load()
     config = read_config(path)
-    address = {"host": settings.host, "port": settings.port}
+    address = {"host": settings.server.host, "port": settings.server.port}
     if config["http_options"] == address:
         return path
-    copy = settings.data_dir.absolute() / "serve_config.yaml"
+    copy = settings.storage.data_dir.absolute() / "serve_config.yaml"
     copy.write_text(yaml.safe_dump({**config, "http_options": address}, sort_keys=False))
     return copy
 

@@ -152,14 +152,14 @@ class Replica:
         self.door = Connections(has_lines=lambda: False)
         self._world = world
         self.gate = LoginGate(clock=asyncio.get_running_loop().time)
-        self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
+        self.room = LoginRoom(places=world.settings.login.max_unauthenticated, timeout_s=world.settings.login.timeout_s)
         self.registry = SessionRegistry(
             settings=world.settings,
             pins=world.pins,
             throttle=world.throttle,
             checkpoints=self,
             services=replace(world.services, record=self._record),
-            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
+            admission=Admission(AdmissionLimits.of(world.settings.limits), clock=asyncio.get_running_loop().time),
         )
 
     @property
