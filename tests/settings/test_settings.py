@@ -25,7 +25,7 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     return Settings.load()
 
 
-def test_without_any_variable_all_parts_are_embedded(data_dir: Path) -> None:
+def test_without_any_variable_everything_is_embedded(data_dir: Path) -> None:
     settings = Settings.load()
     assert (settings.speech.stt_provider, settings.speech.tts_provider, settings.models.hosted) == (
         "local",

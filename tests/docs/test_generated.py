@@ -12,7 +12,7 @@ from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
 from convonet.wire_schema import render
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_wire_schema_in_docs_is_the_models_own():
