@@ -22,7 +22,7 @@ from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
 from convonet.core.caller import Caller
-from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.core.errors import AuthRefused, ConvonetError, Fenced, ResumeFailed, StorageError
 from convonet.core.ids import SessionId, new_session_id
 from convonet.gateway.admission import Admission, Place
 from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
@@ -173,10 +173,10 @@ class SessionRegistry:
         with self._place(returning=True) as place:
             checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
             if checkpoint is None:
-                raise SessionGone
+                raise ResumeFailed
             conversation = _conversation_in(checkpoint)
             if conversation is None:
-                raise SessionGone("unreadable checkpoint")
+                raise ResumeFailed("unreadable checkpoint")
         # what the repeated turn says must be numbered after all that the client has
         conversation.seq = max(conversation.seq, last_seq)
         session = self._bring_to_life(conversation, checkpoint.epoch, place)

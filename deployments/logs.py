@@ -9,7 +9,7 @@ import sys
 
 from ray import serve
 
-from convonet.core.logs import configure, levels_by_part
+from convonet.core.logs import configure, levels_by_component
 from convonet.core.redaction import QuoteFree
 from convonet.settings import Settings
 
@@ -19,7 +19,7 @@ def log_to_own_stderr(settings: Settings) -> None:
     configure(
         settings.logs.level,
         sys.__stderr__,
-        levels=levels_by_part(settings.logs.levels),
+        levels=levels_by_component(settings.logs.levels),
         words=settings.logs.words,
         region=settings.callers.phone_region,
     )

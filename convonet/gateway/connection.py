@@ -15,7 +15,7 @@ import structlog
 
 from convonet.auth.tokens import read_resume_token
 from convonet.core.background import in_background
-from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, ResumeFailed
 from convonet.gateway.caller_line import CallerLine
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate
@@ -328,7 +328,7 @@ class CallerConnection:
         try:
             session_id = read_resume_token(message.resume_token or "", secret=self._settings.signing_secret)
         except AuthRefused:
-            raise SessionGone("bad resume token") from None
+            raise ResumeFailed("bad resume token") from None
         return await self._sessions.resume(session_id, message.last_seq or 0, _preferences(message))
 
     # -- to the client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convonet.core.errors import SessionGone
+from convonet.core.errors import ResumeFailed
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.services import Services
@@ -30,6 +30,6 @@ def lost_turn(conversation: Conversation, lost: TurnInFlight, wall_clock: Callab
         captured_s=lost.captured_s if lost.source == "voice" else None,
     )
     notes.heard(lost.transcript or "", lost.stt_provider)
-    notes.failed(SessionGone("the process with this turn was lost, and nobody could repeat it"))
+    notes.failed(ResumeFailed("the process with this turn was lost, and nobody could repeat it"))
     notes.ended()
     return notes.record()

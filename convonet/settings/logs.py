@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from convonet.core.logs import PARTS, Level, levels_by_part
+from convonet.core.logs import COMPONENTS, Level, levels_by_component
 from convonet.settings.group import SettingsGroup
 
 
@@ -13,7 +13,7 @@ class LogSettings(SettingsGroup):
     levels: str = Field(
         "",
         alias="CONVONET_LOG_LEVELS",
-        description=f"Other levels for single components, as in `speech=debug,agent=warning`: {', '.join(PARTS)}.",
+        description=f"Other levels for single components, as in `speech=debug,agent=warning`: {', '.join(COMPONENTS)}.",
     )
     words: bool = Field(
         False,
@@ -25,5 +25,5 @@ class LogSettings(SettingsGroup):
     @field_validator("levels")
     @classmethod
     def _check_components(cls, value: str) -> str:
-        levels_by_part(value)
+        levels_by_component(value)
         return value

@@ -100,7 +100,7 @@ class Gateway:
 
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
-        parts = await self._replica.health.parts()
+        parts = await self._replica.health.components()
         ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 

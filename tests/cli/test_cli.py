@@ -1,4 +1,4 @@
-"""What an operator does for callers at the command line."""
+"""The commands by which an operator helps callers and staff."""
 
 import asyncio
 import uuid
