@@ -40,7 +40,7 @@ def deploy(metrics_port: str, scratch: str) -> None:
     from convonet.settings import Settings
 
     config = _config_file()
-    address = address or _start_ray(metrics_port, Settings.load().dashboard_port)
+    address = address or _start_ray(metrics_port, Settings.load().server.dashboard_port)
     _run(serve, "run", "--non-blocking", "--address", address, str(config))
 
 

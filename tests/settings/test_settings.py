@@ -176,13 +176,13 @@ def test_a_key_of_deepgram_switches_speech_to_it(monkeypatch: pytest.MonkeyPatch
 
 def test_a_key_of_a_hosted_model_switches_to_it_and_the_order_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
-    assert load(monkeypatch, **keys).thinks_with == ("anthropic", "openai")
+    assert load(monkeypatch, **keys).models.hosted == ("anthropic", "openai")
     for named, order in (
         ("openai,claude", ("openai", "anthropic")),
         ("openai, offline", ("openai",)),
         ("offline", ()),
     ):
-        assert load(monkeypatch, **keys, LLM_PROVIDER=named).thinks_with == order
+        assert load(monkeypatch, **keys, LLM_PROVIDER=named).models.hosted == order
 
 
 def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
