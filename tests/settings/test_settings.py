@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convonet.core.errors import SettingsError
-from convonet.settings import Settings
+from convonet.settings import VARIABLES, VARIABLES_BY_GROUP, Settings
 
 
 @pytest.fixture
@@ -27,15 +27,20 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
 
 def test_without_any_variable_everything_is_embedded(data_dir: Path) -> None:
     settings = Settings.load()
-    assert (settings.speech.stt_provider, settings.speech.tts_provider, settings.models.hosted) == (
-        "local",
-        "local",
-        (),
-    )
+    assert (settings.speech.stt_provider, settings.speech.tts_provider) == ("local", "local")
+    assert settings.models.hosted == ()
     assert settings.storage.database_url == f"sqlite+aiosqlite:///{data_dir / 'convonet.db'}"
     assert settings.login.pin_required
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
     assert settings.agents.tools_url is None
+
+
+def test_every_variable_belongs_to_one_group() -> None:
+    assert sum(len(fields) for fields in VARIABLES_BY_GROUP.values()) == len(VARIABLES)
+
+
+def test_the_defaults_pass_the_checks_of_values_that_are_given() -> None:
+    assert Settings(**{name: field.default for name, field in VARIABLES.items()}) == Settings()
 
 
 @pytest.mark.parametrize(
