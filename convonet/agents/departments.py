@@ -12,7 +12,8 @@ from convonet.agents.hand_over import gives_no_reason
 from convonet.core.caller import Caller
 from convonet.core.hand_over import HandOverRequest, TransferContext
 from convonet.language.sentences import Sentence
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
+from convonet.settings.telephony import TelephonySettings
 
 MAX_CONTEXT_MESSAGES = 20
 """Messages of the conversation in a briefing."""
@@ -41,9 +42,9 @@ class Departments:
         """Name of the general department, known also without a PBX."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Departments:
+    def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
         """Read the departments from the settings."""
-        if settings.freepbx_domain is None:
+        if not telephony.is_configured:
             return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]

@@ -16,7 +16,7 @@ from convonet.agents.small_talk import ENGLISH_ONLY
 from convonet.core.hand_over import HandOverRequest
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from convonet.speech.text import SentenceCutter
 from tests.agents.conftest import NOW, Conversation, World, quiet_agent, running_world
 from tests.telephone import TELEPHONE
@@ -411,7 +411,9 @@ async def test_another_language_goes_to_a_hosted_model_and_without_one_is_answer
         events = [event async for event in world.agent.turn(request)]
         assert (events[-1].text, events[-1].agent_type) == ("네, 성함이 어떻게 되세요?", "hanok_table")
         assert "speaks ko-KR" in json.dumps(world.vendors["google"].asked[0].body)
-        offline = quiet_agent(world.settings.model_copy(update={"llm_provider": "offline"}), all_domains())
+        offline = quiet_agent(
+            world.settings.model_copy(update={"models": ModelSettings(LLM_PROVIDER="offline")}), all_domains()
+        )
         heard = await Conversation(offline, talk.caller).say(said)
         assert heard.text == ENGLISH_ONLY
         await offline.close()
@@ -537,7 +539,7 @@ async def test_a_models_words_before_a_tool_call_are_spoken_while_the_tool_works
     ],
 )
 async def test_with_default_settings_no_silence_is_long(tmp_path, first, then):
-    silence_s = Settings.model_fields["llm_silence_s"].default
+    silence_s = ModelSettings().silence_timeout_s
     names = ["anthropic", "openai"][: 1 + len(then)]
     async with hosted(tmp_path, *names, filler_delay_s=FILLER_DELAY_S, CONVONET_LLM_SILENCE_S=silence_s) as world:
         for name, reply in zip(names, [first, *then], strict=True):

@@ -240,7 +240,7 @@ class CallCentre:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioBridge(self.settings)
+        self.bridge = TwilioBridge(self.settings.telephony, ring_timeout_s=20.0)
         self._stack.push_async_callback(self.bridge.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
@@ -277,7 +277,7 @@ class CallCentre:
 
     def _new_host(self):
         return TransferHost(
-            self.settings,
+            self.settings.call_center,
             bridge=self.bridge,
             checkpoints=self.checkpoints,
             ledger=self.ledger,
