@@ -28,7 +28,7 @@ from convonet.web.service_token import ServiceToken
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import begin_agent_counters, measure
 from deployments.replicas import remote_tools
-from deployments.reporting import reporting
+from deployments.reporting import start_reports
 
 
 class AgentReplica:
@@ -41,7 +41,7 @@ class AgentReplica:
         self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
         self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.database_url)
-        self._reporter = reporting("agent", self._gauges)
+        self._reporter = start_reports("agent", self._gauges)
         self._records = TurnRecords(settings, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
