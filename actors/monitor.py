@@ -268,6 +268,6 @@ class MonitorHost:
                 await work()
                 return
             except Exception:
-                # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+                # the top of a task that nobody awaits: it starts again, and the log has the reason
                 log.exception("monitor_work_crashed", work=work.__qualname__)
                 await asyncio.sleep(self._restart_delay_s)

@@ -1,11 +1,11 @@
-"""What our part of a talk with a human costs: the delay that it adds each way, and the processor time of each call.
+"""Cost of our side of a talk with a human: the delay that it adds each way, and the CPU time of each call.
 
     .venv/bin/python -m bench.hand_over [--calls 10] [--seconds 20]
 
 Caller's relay, line, pacing and resampling are the real ones, over real sockets, in one process together with the
 loopback Twilio and the callers: what is measured is therefore more than what a replica spends. A click goes each way
 every second; its delay is the time from handing it to the socket to its arrival on the other side, network left out.
-Talks are not written down here; recognition has its own figures.
+Talks are not transcribed here; recognition has its own benchmark.
 """
 
 from __future__ import annotations

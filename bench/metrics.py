@@ -1,4 +1,4 @@
-"""What the metrics of a turn cost. Starts a Ray of its own, in which this process records.
+"""Cost of the metrics of a turn. Starts a Ray of its own, in which this process records.
 
 .venv/bin/python -m bench.metrics
 """

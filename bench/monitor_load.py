@@ -1,9 +1,9 @@
-"""Two voice replicas that only exist for the monitor: synthetic calls, reported through the product's own reporter.
+"""Two simulated voice replicas: synthetic calls, reported through the product's own reporter.
 
 .venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
-With `parts` it plays the product's other replicas, which have only gauges to report. With `untold` all is the same and
-nobody is told: what it costs by itself.
+With `parts` it plays the product's other replicas, which have only gauges to report. With `untold` all is the same, but
+nothing is reported, which shows the cost of the simulation.
 """
 
 from __future__ import annotations

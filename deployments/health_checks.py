@@ -15,7 +15,7 @@ serves nobody; a process that is starved for a moment is not replaced."""
 
 
 class EventLoopLate(RuntimeError):
-    """The event loop takes so long for one turn that nobody who asks this process waits for the answer."""
+    """The event loop takes longer for one turn than any peer waits for an answer."""
 
 
 async def check_event_loop(max_lag_s: float = MAX_LOOP_LAG_S) -> None:

@@ -23,9 +23,9 @@ class HttpReplica:
     component: ClassVar[str]
 
     async def __init__(self) -> None:  # type: ignore[misc]
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
-        self._reporter = reporting(self.component, load().gauges)
+        self._reporter = start_reports(self.component, load().gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._reporter.close()

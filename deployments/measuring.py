@@ -1,4 +1,4 @@
-"""Puts a replica's metrics on Ray's endpoint, and lets its counters begin at 0."""
+"""Metrics of a replica on Ray's endpoint; its counters start at 0 when the replica does."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ OWN_MODEL, OWN_SPEECH = "offline", "local"
 
 
 @cache
-def measure(part: str) -> Watch:
-    """Call when a replica starts, in its event loop; `part` is a value of the tag of that name."""
+def measure(component: str) -> Watch:
+    """Start this process's metrics; call it in the event loop.
+
+    Args:
+        component: a value of the tag `part`.
+    """
     metrics.set_sink(RaySink())
     metrics.add_tag_values(d.DEPARTMENT, get_settings().call_center.department_names)
-    return Watch(metrics, part)
+    return Watch(metrics, component)
 
 
 def begin_session_counters(settings: Settings) -> None:
-    """Of a voice replica."""
+    """Start the counters of a voice replica."""
     turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("voice", "text"))
     for service, provider in (("hearing", settings.speech.stt_provider), ("speaking", settings.speech.tts_provider)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
@@ -34,7 +38,7 @@ def begin_session_counters(settings: Settings) -> None:
 
 
 def begin_agent_counters(settings: Settings) -> None:
-    """Of a replica of the agent; those of the tools begin when their servers have named them."""
+    """Start the counters of a replica of the agent, except those of tools, whose names their servers give later."""
     turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
         metrics.declare(counter, service=["thinking"], provider=(*settings.models.hosted, OWN_MODEL))

@@ -53,7 +53,7 @@ BindGrpcServer = Callable[[Any, str], int]
 
 
 def is_replica_process() -> bool:
-    """Whether this process runs a Serve replica, which has imported its module before it imports a deployment."""
+    """Test for a process of a Serve replica, which has imported its module before it imports a deployment."""
     return HTTP_SERVERS["replica"] in sys.modules
 
 
@@ -85,7 +85,7 @@ def wrap_grpc_server_binding(wrap: Callable[[BindGrpcServer], BindGrpcServer]) -
 
 
 def has_haproxy() -> bool:
-    """Whether HAProxy stands in front of the replicas, as ray/serve/_private/constants.py has read it."""
+    """Return the flag for HAProxy in front of the replicas, as ray/serve/_private/constants.py has read it."""
     from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
 
     return bool(RAY_SERVE_ENABLE_HA_PROXY)

@@ -1,4 +1,4 @@
-"""What a replica of any part needs to be seen: its reports to the monitor."""
+"""Reports of a replica to the monitor; every application starts them with its replica."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ from deployments.measuring import measure
 from deployments.replicas import remote_monitor
 
 if TYPE_CHECKING:
-    # most parts have no calls, and do without what watches them
+    # most components have no calls, and do without these imports
     from convonet.monitor.live_calls import LiveCalls
-    from convonet.monitor.messages import PartName
+    from convonet.monitor.messages import ComponentName
 
 
 def replica_name() -> str:
-    """How this replica is called."""
+    """Return Serve's id of this replica."""
     return serve.get_replica_context().replica_id.unique_id
 
 
-def reporting(part: PartName, read_gauges: ReadGauges, calls: LiveCalls | None = None) -> Reporter:
-    """The reports of this process, which have begun; `close` it at the end. Called inside a running event loop."""
-    watch = measure(part)
+def start_reports(component: ComponentName, read_gauges: ReadGauges, calls: LiveCalls | None = None) -> Reporter:
+    """Start the reports of this process; `close` the reporter at the end. Call it inside the event loop.
+
+    Args:
+        component: the component that this process is a replica of.
+        read_gauges: the component's own gauges.
+        calls: the live calls of a voice replica.
+    """
+    watch = measure(component)
 
     def all_gauges() -> Mapping[str, float]:
         return {**read_gauges(), "loop_lag_ms": round(watch.lag_ms, 1)}
 
-    reporter = Reporter(part, replica_name(), remote_monitor(), all_gauges, calls)
+    reporter = Reporter(component, replica_name(), remote_monitor(), all_gauges, calls)
     reporter.start()
     return reporter

@@ -65,7 +65,7 @@ class FixedPin:
         return self._caller
 
 
-class OpenDoor:
+class NoPin:
     """Every caller is the same user: ENABLE_VOICE_PIN=false."""
 
     def __init__(self, caller: Caller) -> None:
@@ -124,7 +124,7 @@ class PostgresPins:
             return self._pool
 
 
-def only_caller(settings: Settings) -> UserId | None:
+def fixed_user_id(settings: Settings) -> UserId | None:
     """Return the user that all callers are, for `pin_verifier` too; None when a database of PINs tells them apart."""
     is_told_apart = settings.login.pin_required and settings.storage.db_uri is not None
     return None if is_told_apart else DEMO_USER_ID
@@ -134,7 +134,7 @@ def pin_verifier(settings: Settings) -> PinVerifier:
     """Create the verifier for these settings; without a database of PINs everyone is the seeded demo user."""
     demo_caller = Caller(DEMO_USER_ID, "Demo", settings.callers.timezone)
     if not settings.login.pin_required:
-        return OpenDoor(demo_caller)
+        return NoPin(demo_caller)
     if settings.storage.db_uri is not None:
         return PostgresPins(settings.storage.db_uri.get_secret_value(), timezone=settings.callers.timezone)
     if settings.demo_pin is None:

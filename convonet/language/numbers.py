@@ -31,7 +31,7 @@ _DIGITS_SAID = re.compile(r"\b(?:\+ ?)?\d[\d ().-]{5,}\d\b")
 
 @lru_cache(64)
 def with_digits(text: str) -> str:
-    """Lower a text and write its numbers in digits: "$4,500" and "forty five hundred" both become 4500."""
+    """Return a text in lower case with its numbers in digits: "$4,500" and "forty five hundred" become 4500."""
     text = _GROUPED.sub("", text.lower().replace("$", " ")).strip()
     for pattern, plain in _BEFORE:
         text = pattern.sub(plain, text)

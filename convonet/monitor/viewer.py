@@ -36,7 +36,7 @@ class Viewer:
         self._changed.clear()
 
     def is_behind(self, now: Now, today: Today) -> bool:
-        """Whether the page has older gauges or totals than these."""
+        """Test for a page with older gauges or totals than these."""
         return self.now is not now or self.today is not today
 
     def new_entries(self, session_id: str, entries: Sequence[LiveLine]) -> MonitorLines | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from convonet.core.errors import ResumeFailed
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.services import SessionServices

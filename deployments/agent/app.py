@@ -8,7 +8,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from deployments.agent.scaling import TURNS
-from deployments.garbage import leave_alone_what_is_there
+from deployments.garbage import freeze_startup_objects
 from deployments.health_checks import check_event_loop
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class AgentRouter:
         self._replica = agent_replica()
         # Serve awaits a constructor that is a coroutine, so that no caller waits for the warm-up
         await self._replica.agent.warm_up()
-        leave_alone_what_is_there()
+        freeze_startup_objects()
 
     async def listens_at(self) -> Address:
         """Return the address of this replica's own port."""

@@ -15,7 +15,7 @@ from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.agents.requests import STOP_TIMEOUT_S, TurnRequests
 from convonet.agents.service import AgentService
-from convonet.auth.pin import only_caller
+from convonet.auth.pin import fixed_user_id
 from convonet.domains.discovery import all_domains
 from convonet.metrics.definitions import RECORDS_WAITING
 from convonet.records.turn_metrics import with_metrics
@@ -28,7 +28,7 @@ from convonet.web.service_token import ServiceToken
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import begin_agent_counters, measure
 from deployments.replicas import remote_tools
-from deployments.reporting import reporting
+from deployments.reporting import start_reports
 
 
 class AgentReplica:
@@ -43,13 +43,13 @@ class AgentReplica:
         )
         self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
         self._database = Database(settings.storage.database_url)
-        self._reporter = reporting("agent", self._gauges)
+        self._reporter = start_reports("agent", self._gauges)
         self._records = TurnRecords(settings.storage, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
             self.agent,
             self.agent.models,
-            Callers(self._database, settings.callers.timezone, only_caller(settings)),
+            Callers(self._database, settings.callers.timezone, fixed_user_id(settings)),
             Threads(checkpoint_store(settings.storage)),
             with_metrics(self._records.add),
         )

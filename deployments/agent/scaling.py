@@ -1,4 +1,4 @@
-"""Autoscaling policy of the agent. Serve's controller runs it, so it imports almost nothing."""
+"""Autoscaling policy of the agent. Serve's controller runs it, so it imports nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ray.serve.config import AutoscalingContext
 
 TURNS = "turns"
-"""Metric that a replica reports: turns in progress."""
+"""Name of the metric: turns in progress."""
 
 
 def by_turns(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:

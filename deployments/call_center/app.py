@@ -45,7 +45,7 @@ class CallCenter:
         from convonet.rpc.server import RpcServer
         from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
         from deployments.call_center.parts import cluster, transfer_host
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
         self._cluster, host = cluster(), transfer_host()
         await self._cluster.start()
@@ -54,7 +54,7 @@ class CallCenter:
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        self._reporter = reporting("call_center", host.gauges)
+        self._reporter = start_reports("call_center", host.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()

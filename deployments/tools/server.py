@@ -22,10 +22,10 @@ from convonet.settings import Settings, get_settings
 from convonet.storage.database import Database
 from convonet.storage.database_watch import DatabaseWatch
 from convonet.storage.effects import delete_old_effects
-from deployments.garbage import leave_alone_what_is_there
+from deployments.garbage import freeze_startup_objects
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
-from deployments.reporting import reporting
+from deployments.reporting import start_reports
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +50,9 @@ class ToolsReplica:
     async def _while_serving(self) -> AsyncGenerator[None, None]:
         tasks = BackgroundTasks()
         tasks.spawn(_delete_old_effects(self._database))
-        reporter = reporting("tools", self._gauges)
+        reporter = start_reports("tools", self._gauges)
         self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        leave_alone_what_is_there()
+        freeze_startup_objects()
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""What one voice replica is made of: the sessions of its callers, and all that they need."""
+"""The objects of one voice replica: the sessions of its callers, and all that they need."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from convonet.storage.serving import serving_store
 from deployments.measuring import begin_session_counters, measure
 from deployments.ray_compat import cluster_id
 from deployments.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
-from deployments.reporting import replica_name, reporting
+from deployments.reporting import replica_name, start_reports
 from deployments.voice.health import health_of
 from deployments.voice.speech import hosted_speech
 
 AGENT_OVERHEAD_S = 2.0
-"""What the hop to the agent may take beyond the agent's own turn timeout."""
+"""Time for the request to the agent beyond the agent's own turn timeout."""
 
 
 class VoiceReplica:
-    """Made inside the replica's event loop; `close` it at the end."""
+    """All objects of this process. Make it inside the event loop; `close` it at the end."""
 
     def __init__(self) -> None:
         settings = self.settings = get_settings()
         local = self._local_speech = remote_speech()
         self.is_closed: Callable[[], bool] = lambda: False
-        """Whether nobody is let in any more; the gateway knows."""
+        """True when new callers are sent elsewhere; the gateway sets it."""
         hosted = hosted_speech(settings.speech, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
@@ -52,7 +52,7 @@ class VoiceReplica:
         self._tools = tool_pool()
         self.cluster = Cluster(cluster_id(), serving_store(settings.storage))
         self._calls = LiveCalls(replica_name())
-        self._reporter = reporting("voice", self.gauges, self._calls)
+        self._reporter = start_reports("voice", self.gauges, self._calls)
         self._records = TurnRecords(settings.storage, self._reporter)
         self._agent = remote_agent()
         checkpoints = checkpoint_store(settings.storage)
@@ -97,7 +97,7 @@ class VoiceReplica:
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
 
     def gauges(self) -> Mapping[str, float]:
-        """How this replica is doing, for the monitor."""
+        """See `ReadGauges`."""
         gauges = self.sessions.gauges()
         return {
             **gauges,
@@ -107,19 +107,19 @@ class VoiceReplica:
         }
 
     async def start(self) -> None:
-        """Begin what runs beside the calls, and open what the first of them would have to wait for."""
+        """Start the background tasks, and open the connections that the first caller would wait for."""
         await self.cluster.start()
         self.sessions.start()
         self._agent.start()
         self._local_speech.start()
         self.transfers.start()
-        # asked by the first who looks whether this replica is ready
+        # the first readiness check asks the tools
         self._tools.start_discovery()
         if self._vendor is not None:
             await self._vendor.start()
 
     async def close(self) -> None:
-        """Stop what runs beside the calls, and write what waits."""
+        """Stop the background tasks, write waiting records, and close all connections."""
         await self.cluster.stop()
         await self.sessions.stop()
         await self._agent.close()
@@ -135,5 +135,5 @@ class VoiceReplica:
 
 @cache
 def voice_replica() -> VoiceReplica:
-    """The replica of this process, for HTTP and for the handle."""
+    """Return the replica of this process, for the web application and for the handle."""
     return VoiceReplica()

@@ -160,7 +160,7 @@ def test_an_invalid_trace_context_is_ignored(traced, collector, nonsense):
 
 @given(text=st.text(max_size=80))
 def test_any_trace_context_can_be_read(text):
-    assert export._above(text) is not None
+    assert export._parent_span(text) is not None
 
 
 def test_every_attribute_of_a_span_has_a_name_in_the_trace():
