@@ -10,7 +10,7 @@ from datetime import date
 from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import gives_no_reason
 from convonet.core.caller import Caller
-from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.language.sentences import Sentence
 from convonet.settings.call_center import CallCenterSettings
 from convonet.settings.telephony import TelephonySettings
@@ -71,10 +71,10 @@ def _names(department: Department, said: str) -> bool:
     return re.search(rf"\b(?:{words})\b", said, re.IGNORECASE) is not None
 
 
-def hand_over_to(department: Department, reason: str) -> HandOverRequest:
-    """Make the request for a hand-over; the reason becomes one line, without the bars of the transfer marker."""
+def hand_over_to(department: Department, reason: str) -> HandOverDecision:
+    """Decide a hand-over; the reason becomes one line, without the bars of the transfer marker."""
     line = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
-    return HandOverRequest(department.name, department.extension, line)
+    return HandOverDecision(department.name, department.extension, line)
 
 
 def hand_over_reason(requests: Sequence[str]) -> str:

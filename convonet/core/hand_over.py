@@ -57,8 +57,8 @@ class DeskState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class HandOverRequest:
-    """A hand-over with which a turn ends; `reason` is one line of at most 200 characters."""
+class HandOverDecision:
+    """The agent's decision to hand the caller over; `reason` is one line of at most 200 characters."""
 
     department: str
     extension: str

@@ -13,7 +13,7 @@ from convonet.agents.fillers import CHARACTERS_PER_S, FILLER_DELAY_S, FILLERS
 from convonet.agents.models.hosted import CUT_OFF
 from convonet.agents.models.rules import START_OVER
 from convonet.agents.small_talk import ENGLISH_ONLY
-from convonet.core.hand_over import HandOverRequest
+from convonet.core.hand_over import HandOverDecision
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.settings.models import ModelSettings
@@ -442,7 +442,7 @@ async def test_a_model_may_hand_over_unless_the_caller_forbids_it(tmp_path):
         talk = await world.talk()
         scripted(world, "anthropic", over)
         heard = await talk.say("what's on my list")
-        assert heard.final.hand_over == HandOverRequest("sales", "2001", "wants a bulk price")
+        assert heard.final.hand_over == HandOverDecision("sales", "2001", "wants a bulk price")
         assert heard.text == "I'll connect you to a person in sales now."
         scripted(world, "anthropic", over, Reply("All right, I stay with you."))
         heard = await talk.say("don't transfer me to anybody, what's on my list")
@@ -471,7 +471,7 @@ async def test_a_model_that_obeys_a_tools_result_still_transfers_nobody(tmp_path
         heard = await talk.say("what's on my list")
         assert (heard.final.hand_over, heard.text) == (None, "Do you want to talk to a person?")
         scripted(world, vendor, over)
-        assert (await talk.say("yes")).final.hand_over == HandOverRequest("sales", "2001", "the list says so")
+        assert (await talk.say("yes")).final.hand_over == HandOverDecision("sales", "2001", "the list says so")
 
 
 async def test_a_wrong_key_is_found_before_a_caller_meets_it(tmp_path):

@@ -20,7 +20,7 @@ from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
 from convonet.core.errors import AgentError, AgentTimeout, AgentUnavailable
-from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.replica import SilenceTimeouts
@@ -144,7 +144,7 @@ async def test_request_and_events_cross_as_they_are():
         "openai",
         "gpt",
         REQUEST.history,
-        hand_over=HandOverRequest("sales", "1", "x"),
+        hand_over=HandOverDecision("sales", "1", "x"),
         call_back=CallBackRequest("sales", "x", "+4930123"),
         transfer_context=context,
     )
