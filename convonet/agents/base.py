@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from convonet.core.caller import AgentType, Caller
-from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import SessionId, TurnId
 
 
@@ -98,7 +98,7 @@ class Final:
     model: str
     history: tuple[ChatMessage, ...]
     memory: dict[str, str] = field(default_factory=dict)
-    hand_over: HandOverRequest | None = None
+    hand_over: HandOverDecision | None = None
     call_back: CallBackRequest | None = None
     transfer_context: TransferContext | None = None
     """Briefing for the human, set with `hand_over` or `call_back`."""

@@ -10,9 +10,10 @@ from datetime import date
 from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import gives_no_reason
 from convonet.core.caller import Caller
-from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.language.sentences import Sentence
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
+from convonet.settings.telephony import TelephonySettings
 
 MAX_CONTEXT_MESSAGES = 20
 """Messages of the conversation in a briefing."""
@@ -41,9 +42,9 @@ class Departments:
         """Name of the general department, known also without a PBX."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Departments:
+    def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
         """Read the departments from the settings."""
-        if settings.freepbx_domain is None:
+        if not telephony.is_configured:
             return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]
@@ -70,10 +71,10 @@ def _names(department: Department, said: str) -> bool:
     return re.search(rf"\b(?:{words})\b", said, re.IGNORECASE) is not None
 
 
-def hand_over_to(department: Department, reason: str) -> HandOverRequest:
-    """Make the request for a hand-over; the reason becomes one line, without the bars of the transfer marker."""
+def hand_over_to(department: Department, reason: str) -> HandOverDecision:
+    """Decide a hand-over; the reason becomes one line, without the bars of the transfer marker."""
     line = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
-    return HandOverRequest(department.name, department.extension, line)
+    return HandOverDecision(department.name, department.extension, line)
 
 
 def hand_over_reason(requests: Sequence[str]) -> str:

@@ -63,12 +63,12 @@ class AgentService:
         """`tools` and `models` are by default those in the settings; `clock` gives the time in UTC."""
         all_domains = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         if models is None:
-            models = models_from(settings, {name: domain.skill for name, domain in all_domains.items()})
-        departments, chain = Departments.of(settings), ModelChain(models)
-        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+            models = models_from(settings.models, {name: domain.skill for name, domain in all_domains.items()})
+        departments, chain = Departments.of(settings.call_center, settings.telephony), ModelChain(models)
+        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.agents.tool_timeout_s)
         self._domains = tuple(domains)
         self._models = chain
-        self._router = Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region)
+        self._router = Router(domains, departments, hosted=chain.has_hosted, region=settings.callers.phone_region)
         self._tools = Toolsets(box, domains, departments, steers=chain.has_hosted)
         self._context = partial(
             TurnContext, domains=all_domains, router=self._router, models=self._models, tools=self._tools
@@ -76,7 +76,7 @@ class AgentService:
         self._graph = build_graph()
         self._turns_in_progress = self._turns = 0
         self._is_warm = False
-        self._turn_timeout_s = settings.turn_timeout_s
+        self._turn_timeout_s = settings.agents.turn_timeout_s
         self._filler_delay_s = filler_delay_s
         self._clock = clock
 

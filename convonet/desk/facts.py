@@ -40,12 +40,12 @@ class CallerFacts:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._zone = ZoneInfo(settings.caller_timezone)
+        self._zone = ZoneInfo(settings.callers.timezone)
         self._crm = configured_crm(database, settings)
         self._todos = TodoService(database)
         self._mortgage = MortgageService(database)
         self._coverage = CoverageService(database)
-        self._reservations = ReservationService(database, House.of(settings))
+        self._reservations = ReservationService(database, House.of(settings.hanok))
         self._sources: dict[str, Callable[[Owner], Awaitable[Lines]]] = {
             "Account": self._account,
             "CRM": self._contacts,

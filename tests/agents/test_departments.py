@@ -7,7 +7,7 @@ import pytest
 from convonet.agents.base import ChatMessage
 from convonet.agents.departments import hand_over_reason, transfer_context
 from convonet.core.caller import Caller
-from convonet.core.hand_over import HandOverRequest
+from convonet.core.hand_over import HandOverDecision
 from convonet.core.ids import DEMO_USER_ID
 from tests.agents.conftest import running_world
 from tests.telephone import TELEPHONE
@@ -75,7 +75,7 @@ async def test_a_caller_who_wants_a_human_and_something_else_gets_both(world, sa
     assert heard.tools == ["get_todos"]
     assert "milk" in heard.text.split("I'll connect you")[0]
     department = "sales" if "sales" in said else "support"
-    assert heard.final.hand_over == HandOverRequest(department, "2001", said)
+    assert heard.final.hand_over == HandOverDecision(department, "2001", said)
 
 
 async def test_the_briefing_has_changes_from_the_same_sentence(world):

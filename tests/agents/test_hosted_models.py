@@ -13,10 +13,10 @@ from convonet.agents.fillers import CHARACTERS_PER_S, FILLER_DELAY_S, FILLERS
 from convonet.agents.models.hosted import CUT_OFF
 from convonet.agents.models.rules import START_OVER
 from convonet.agents.small_talk import ENGLISH_ONLY
-from convonet.core.hand_over import HandOverRequest
+from convonet.core.hand_over import HandOverDecision
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from convonet.speech.text import SentenceCutter
 from tests.agents.conftest import NOW, Conversation, World, quiet_agent, running_world
 from tests.telephone import TELEPHONE
@@ -411,7 +411,9 @@ async def test_another_language_goes_to_a_hosted_model_and_without_one_is_answer
         events = [event async for event in world.agent.turn(request)]
         assert (events[-1].text, events[-1].agent_type) == ("네, 성함이 어떻게 되세요?", "hanok_table")
         assert "speaks ko-KR" in json.dumps(world.vendors["google"].asked[0].body)
-        offline = quiet_agent(world.settings.model_copy(update={"llm_provider": "offline"}), all_domains())
+        offline = quiet_agent(
+            world.settings.model_copy(update={"models": ModelSettings(LLM_PROVIDER="offline")}), all_domains()
+        )
         heard = await Conversation(offline, talk.caller).say(said)
         assert heard.text == ENGLISH_ONLY
         await offline.close()
@@ -440,7 +442,7 @@ async def test_a_model_may_hand_over_unless_the_caller_forbids_it(tmp_path):
         talk = await world.talk()
         scripted(world, "anthropic", over)
         heard = await talk.say("what's on my list")
-        assert heard.final.hand_over == HandOverRequest("sales", "2001", "wants a bulk price")
+        assert heard.final.hand_over == HandOverDecision("sales", "2001", "wants a bulk price")
         assert heard.text == "I'll connect you to a person in sales now."
         scripted(world, "anthropic", over, Reply("All right, I stay with you."))
         heard = await talk.say("don't transfer me to anybody, what's on my list")
@@ -469,7 +471,7 @@ async def test_a_model_that_obeys_a_tools_result_still_transfers_nobody(tmp_path
         heard = await talk.say("what's on my list")
         assert (heard.final.hand_over, heard.text) == (None, "Do you want to talk to a person?")
         scripted(world, vendor, over)
-        assert (await talk.say("yes")).final.hand_over == HandOverRequest("sales", "2001", "the list says so")
+        assert (await talk.say("yes")).final.hand_over == HandOverDecision("sales", "2001", "the list says so")
 
 
 async def test_a_wrong_key_is_found_before_a_caller_meets_it(tmp_path):
@@ -537,7 +539,7 @@ async def test_a_models_words_before_a_tool_call_are_spoken_while_the_tool_works
     ],
 )
 async def test_with_default_settings_no_silence_is_long(tmp_path, first, then):
-    silence_s = Settings.model_fields["llm_silence_s"].default
+    silence_s = ModelSettings().silence_timeout_s
     names = ["anthropic", "openai"][: 1 + len(then)]
     async with hosted(tmp_path, *names, filler_delay_s=FILLER_DELAY_S, CONVONET_LLM_SILENCE_S=silence_s) as world:
         for name, reply in zip(names, [first, *then], strict=True):

@@ -51,7 +51,7 @@ def app(database, settings, clock):
     app = FastAPI()
     add_refusal_handlers(app)
     app.include_router(login.router())
-    reservations = ReservationService(database, House.of(settings))
+    reservations = ReservationService(database, House.of(settings.hanok))
     app.include_router(router(reservations, login.require_staff, AddressLimits(60, clock)))
     return app
 

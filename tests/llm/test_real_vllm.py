@@ -29,6 +29,7 @@ from convonet.agents.models.hosted import CUT_OFF, HostedModel, Limits
 from convonet.agents.models.openai import Demand, SelfHostedClient, openai_model, self_hosted_model
 from convonet.agents.models.server_check import Server, check_server
 from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from tests.agents.conftest import running_world
 from tests.llm.vllm_server import FOLDER, MODEL, START_TIMEOUT_S, VllmServer
 from tests.vendors import openai
@@ -159,9 +160,11 @@ async def falls_back(vllm, *names):
     assert pids
     async with ChatServer(openai.WIRE) as other:
         other.replies = [Reply("and so the ship came home.")]
-        next_one = openai_model(Settings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
+        next_one = openai_model(ModelSettings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
         limits = Limits(silence_s=60, answer_s=120, rest_s=5)
-        chain = ModelChain([HostedModel(config, limits) for config in (self_hosted_model(settings_of(vllm)), next_one)])
+        chain = ModelChain(
+            [HostedModel(config, limits) for config in (self_hosted_model(settings_of(vllm).models), next_one)]
+        )
         heard, answer, killed_at, last_at, next_at = "", None, 0.0, 0.0, 0.0
         try:
             async for part in chain.answer(request_of(STORY), set()):

@@ -14,7 +14,7 @@ from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
 from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Final, TextDelta
 from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
-from convonet.core.hand_over import HandOverRequest, TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -82,7 +82,7 @@ class HandingOverAgent:
             "rules",
             request.history + said,
             answered.memory if answered else {},
-            hand_over=HandOverRequest("support", "2001", "why is my list empty") if over else None,
+            hand_over=HandOverDecision("support", "2001", "why is my list empty") if over else None,
             call_back=call_back,
             transfer_context=context if over or call_back else None,
         )
@@ -240,7 +240,7 @@ class CallCentre:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioBridge(self.settings)
+        self.bridge = TwilioBridge(self.settings.telephony, ring_timeout_s=20.0)
         self._stack.push_async_callback(self.bridge.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
@@ -277,7 +277,7 @@ class CallCentre:
 
     def _new_host(self):
         return TransferHost(
-            self.settings,
+            self.settings.call_center,
             bridge=self.bridge,
             checkpoints=self.checkpoints,
             ledger=self.ledger,

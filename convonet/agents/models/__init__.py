@@ -11,9 +11,9 @@ from convonet.agents.models.hosted import HostedModel, Limits
 from convonet.agents.models.openai import openai_model, self_hosted_model
 from convonet.agents.models.rules import RulesModel
 from convonet.agents.skill import Skill
-from convonet.settings import LlmVendor, Settings
+from convonet.settings.models import LlmVendor, ModelSettings
 
-_HOSTED: Mapping[LlmVendor, Callable[[Settings], ModelConfig]] = {
+_HOSTED: Mapping[LlmVendor, Callable[[ModelSettings], ModelConfig]] = {
     "anthropic": anthropic_model,
     "google": google_model,
     "openai": openai_model,
@@ -21,8 +21,8 @@ _HOSTED: Mapping[LlmVendor, Callable[[Settings], ModelConfig]] = {
 }
 
 
-def models_from(settings: Settings, skills: Mapping[str, Skill]) -> tuple[Model, ...]:
+def models_from(settings: ModelSettings, skills: Mapping[str, Skill]) -> tuple[Model, ...]:
     """Return the hosted models in their order, and last the rules with the skills by domain."""
-    limits = Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s)
-    hosted = (HostedModel(_HOSTED[vendor](settings), limits) for vendor in settings.thinks_with)
+    limits = Limits(settings.silence_timeout_s, settings.answer_timeout_s, settings.retry_delay_s)
+    hosted = (HostedModel(_HOSTED[vendor](settings), limits) for vendor in settings.hosted)
     return (*hosted, RulesModel(skills))

@@ -31,7 +31,7 @@ from convonet.agents.models.endpoint import Endpoint
 from convonet.agents.models.failures import ModelFailed, failure_of_event
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.models.wire_json import arguments_of, read_event
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 
 if TYPE_CHECKING:
     # the SDK's types, for mypy only: importing it takes 1 s and 66 MB
@@ -57,7 +57,7 @@ _STOPS: Mapping[str, StopKind] = {
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def anthropic_model(settings: Settings) -> ModelConfig:
+def anthropic_model(settings: ModelSettings) -> ModelConfig:
     """Return Anthropic's model from the settings."""
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else ""
     client = AnthropicClient(str(settings.anthropic_base_url or URL), key, settings.anthropic_model)

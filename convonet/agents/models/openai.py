@@ -34,7 +34,7 @@ from convonet.agents.models.failures import ModelFailed, failure_of_event
 from convonet.agents.models.speech_filter import SpeechFilter, ThinkingHabits
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.models.wire_json import read_event
-from convonet.settings import LLM_NAMES, Settings
+from convonet.settings.models import LLM_NAMES, ModelSettings
 
 if TYPE_CHECKING:
     # the SDK's types, for mypy only: importing it takes 0.5 s and 40 MB
@@ -56,7 +56,7 @@ FACTS_ARE_OURS = "The line in brackets before the caller's last words is from us
 _STOPS: Mapping[str, StopKind] = {"length": "no room", "content_filter": "refused"}
 
 
-def openai_model(settings: Settings) -> ModelConfig:
+def openai_model(settings: ModelSettings) -> ModelConfig:
     """Return OpenAI's model from the settings."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     url = str(settings.openai_base_url or URL)
@@ -64,14 +64,13 @@ def openai_model(settings: Settings) -> ModelConfig:
     return ModelConfig("openai", settings.openai_model, client, gives_stop_reason=True)
 
 
-def self_hosted_model(settings: Settings) -> ModelConfig:
+def self_hosted_model(settings: ModelSettings) -> ModelConfig:
     """Return the self-hosted model from the settings."""
-    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
-    client = SelfHostedClient(
-        str(settings.llm_base_url), key, settings.llm_model or "", accept_done=settings.llm_server == "compatible"
-    )
+    key = settings.compatible_api_key.get_secret_value() if settings.compatible_api_key else NO_KEY
+    server, model = settings.compatible_server, settings.compatible_model or ""
+    client = SelfHostedClient(str(settings.compatible_base_url), key, model, accept_done=server == "compatible")
     names = frozenset(name for name, vendor in LLM_NAMES.items() if vendor == "compatible")
-    return ModelConfig(settings.llm_server, settings.llm_model or "", client, gives_stop_reason=True, aliases=names)
+    return ModelConfig(server, model, client, gives_stop_reason=True, aliases=names)
 
 
 @dataclass(frozen=True, slots=True)

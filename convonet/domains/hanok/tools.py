@@ -49,7 +49,7 @@ from convonet.storage.database import Database
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the restaurant."""
-    reservations = ReservationService(database, House.of(settings))
+    reservations = ReservationService(database, House.of(settings.hanok))
     mcp = DomainServer("hanok", "Table reservations and pre-orders at the Hanok restaurant.")
     _add_reading(mcp, reservations)
     _add_booking(mcp, reservations)
