@@ -131,14 +131,9 @@ class Lease:
             self._on_claimed()
 
     async def confirm(self, *, ask: bool = False) -> None:
-        """Make sure that no newer copy exists.
+        """Make sure that no newer copy exists; with `ask` even after a recent confirmation.
 
-        Args:
-            ask: Ask the store even if the last confirmation is recent.
-
-        Raises:
-            Fenced: A newer copy exists.
-            StorageError: The store can't be asked.
+        Raises `Fenced` when one exists, and `StorageError` when the store can't be asked.
         """
         if self.is_claimed:
             raise Fenced(f"epoch {self.epoch} was claimed")

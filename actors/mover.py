@@ -45,13 +45,7 @@ class Mover:
     def __init__(
         self, *, activity: Callable[[], Activity], awaits_human: Callable[[], bool], ask: Callable[[], None]
     ) -> None:
-        """Create it for a session.
-
-        Args:
-            activity: The session's current activity.
-            awaits_human: Whether a desk may ring for this caller.
-            ask: Asks the page to reconnect.
-        """
+        """`ask` asks the page to reconnect; `awaits_human` tells whether a desk may ring for this caller."""
         self._activity = activity
         self._is_waited_for = awaits_human
         self._ask = ask

@@ -357,8 +357,7 @@ class SessionActor:
                     speak_announcement(LOST_UTTERANCE, self.conversation, self._services, self._emit)
                 )
         elif last is not None and last.answer and last.last_seq > last_seq:
-            telling = repeat_turn(last, self.conversation, self._services, self._emit, self._emit_audio)
-            self._run_as_turn(_then_none(telling))
+            self._run_as_turn(repeat_turn(last, self.conversation, self._services, self._emit, self._emit_audio))
 
     def _start_turn(self, utterance: AnyUtterance, number: int | None = None) -> None:
         self._current = utterance
@@ -492,10 +491,6 @@ class SessionActor:
         if self._turn is not None:
             self._turn.cancel()
         self._announcing.cancel_all()
-
-
-async def _then_none(work: Coroutine[None, None, None]) -> None:
-    await work
 
 
 def _outcome_of(task: asyncio.Task[TurnOutcome | None]) -> TurnOutcome | None:

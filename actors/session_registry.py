@@ -86,7 +86,6 @@ class SessionRegistry:
         await self._housekeeping.cancel_and_wait()
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
-        """See `Sessions.open`."""
         with self._counting_refusals(), self._place(returning=False) as place:
             caller = await self._verify_pin(credentials)
         conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
@@ -96,7 +95,6 @@ class SessionRegistry:
         return session
 
     async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> SessionActor:
-        """See `Sessions.resume`."""
         lock = self._restoring.setdefault(session_id, asyncio.Lock())
         with self._counting_refusals():
             async with lock:

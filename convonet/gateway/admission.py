@@ -4,8 +4,8 @@ Each voice replica has one `Admission`, which the session registry asks. It cons
 
 * **sessions**: their number, against a setting. A tenth of the places is reserved for callers who return.
 * **load**: how busy the cores are, the average lag of the event loop, and the wait of the oldest turn for its agent,
-  each as a share of its limit. The largest counts. At 1 admission closes, and it opens again below `REOPENS_BELOW`. Busy
-  cores show first: the loop lags only when most turns are slow already.
+  each as a share of its limit. The largest counts. At 1 admission closes, and it opens again below `REOPENS_BELOW`.
+  Busy cores show first: the loop lags only when most turns are slow already.
 * **new callers**: the cost of callers who have just logged in and not spoken yet can't be measured. So their number is
   limited, and the limit shrinks with the load.
 

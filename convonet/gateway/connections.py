@@ -1,7 +1,4 @@
-"""The callers' sockets of one process, and moving all of them to another process.
-
-Used by the voice gateway when it drains, stops or is replaced.
-"""
+"""The callers' sockets of one process. The gateway drains them when the process stops or is replaced."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Parse WebSocket frames into client messages, or into errors that tell the client what is wrong.
-
-Used by the caller's connection.
-"""
+"""Parse WebSocket frames of a caller into messages, or into errors that tell the client what is wrong."""
 
 from __future__ import annotations
 

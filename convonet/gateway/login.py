@@ -1,7 +1,4 @@
-"""Limits before login: the number and the age of unauthenticated sockets, and the rate of their attempts.
-
-Used by the caller's connection and the voice gateway.
-"""
+"""Limits before login: how many sockets may wait, for how long, and how often each may try."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The audio bridge between a caller's socket and the media leg of the human they talk with.
-
-Created by the caller's connection for the time of the talk.
-"""
+"""The audio bridge between a caller's socket and the media leg of the human they talk with."""
 
 from __future__ import annotations
 

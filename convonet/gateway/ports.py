@@ -1,7 +1,4 @@
-"""The ports of a caller's connection: the client's socket, and the sessions of this process.
-
-Implemented by the voice deployment and by the session registry.
-"""
+"""The ports of a caller's connection, implemented by the voice deployment and the session registry."""
 
 from __future__ import annotations
 
@@ -73,12 +70,7 @@ class CallerSession(Protocol):
     def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
         """Ask the client to reconnect at the next silence, or after `within_s` seconds.
 
-        Args:
-            within_s: Deadline for a caller who never falls silent.
-            with_talks: Whether the deadline also ends a talk with a human.
-
-        Returns:
-            A future that is done when the socket is closed.
+        The future is done when the socket is closed. A talk with a human goes on to its end, unless `with_talks`.
         """
         ...
 

@@ -47,13 +47,9 @@ class Recording:
         self._was_resumed = True
 
     def add_chunk(self, chunk: AudioChunk) -> bool:
-        """Append a base64 slice.
+        """Append a base64 slice. Returns whether an acknowledgment is due.
 
-        Returns:
-            Whether an acknowledgment is due.
-
-        Raises:
-            ProtocolError: bad_base64 or utterance_too_long.
+        Raises `ProtocolError` bad_base64 or utterance_too_long.
         """
         if self._was_resumed:
             # only then: older clients number all their slices the same
@@ -84,11 +80,7 @@ class Recording:
         self._last_sequence, self._was_resumed, self.has_gap, self._overflowed = -1, False, False, False
 
     def finish(self, ended_at: float) -> SpokenUtterance:
-        """Return the utterance that ended at this Unix time.
-
-        Raises:
-            ProtocolError: recording_too_short, utterance_too_long or bad_audio.
-        """
+        """Build the whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
         if self._overflowed:
             raise _too_long()
         if self.has_gap:

@@ -12,11 +12,7 @@ from convonet.sessions.turn_log import TurnLog
 
 
 async def end_abandoned(conversation: Conversation, services: SessionServices) -> None:
-    """End the hand-over and record the lost turn, as the session would have done.
-
-    Raises:
-        HostAway: The call center can't be reached.
-    """
+    """End the hand-over and record the lost turn. Raises `HostAway` while the call center can't be reached."""
     if (ongoing := conversation.transfer) is not None:
         await services.transfers.leave(ongoing.order.transfer_id, hung_up=True)
     if (lost := conversation.in_flight) is not None:

@@ -1,7 +1,4 @@
-"""Speech outside a turn: the greeting, announcements, and the last turn again for a caller who missed it.
-
-Started by the `SessionActor`.
-"""
+"""Speech of a session outside its turns: the greeting, announcements, and the last answer again."""
 
 from __future__ import annotations
 

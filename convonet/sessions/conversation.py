@@ -11,7 +11,14 @@ from convonet.core.caller import AgentType, Caller
 from convonet.core.hand_over import TransferContext
 from convonet.core.ids import SessionId, TurnId, turn_id_of
 from convonet.sessions.hand_over_request import OngoingHandOver
-from convonet.sessions.messages import AnyUtterance, AudioMode, Preferences, RecognizedUtterance, SpokenUtterance
+from convonet.sessions.messages import (
+    AnyUtterance,
+    AudioMode,
+    Preferences,
+    RecognizedUtterance,
+    SpokenUtterance,
+    TypedUtterance,
+)
 from convonet.speech.base import AudioFormat, Language
 from convonet.storage.versioned import Versioned
 
@@ -20,7 +27,6 @@ MAX_HISTORY = 40
 
 MAX_ANSWERED = 4
 """Utterance ids that are kept; a client has at most this many unanswered utterances."""
-
 
 MAX_KEPT_AUDIO_BYTES = 400_000
 """50 s from a browser, or 12 s of PCM: a checkpoint is limited to 1 MB. Only the client has a longer recording."""
@@ -59,38 +65,19 @@ class TurnInFlight(BaseModel):
     @classmethod
     def of(cls, utterance: AnyUtterance, turn_number: int) -> TurnInFlight:
         """Build the state of a turn that begins."""
+        id_, ended_at = utterance.utterance_id, utterance.ended_at
+        turn = cls(utterance_id=id_, turn_number=turn_number, source="text", ended_at=ended_at)
         match utterance:
             case SpokenUtterance():
-                return cls(
-                    utterance_id=utterance.utterance_id,
-                    turn_number=turn_number,
-                    source="voice",
-                    ended_at=utterance.ended_at,
-                    captured_s=utterance.captured_s,
-                    language=utterance.language,
-                    client_gives_again=utterance.is_named_by_client,
-                    recording=_kept(utterance),
-                )
+                turn.source, turn.captured_s, turn.language = "voice", utterance.captured_s, utterance.language
+                turn.client_gives_again, turn.recording = utterance.is_named_by_client, _kept(utterance)
             case RecognizedUtterance():
-                return cls(
-                    utterance_id=utterance.utterance_id,
-                    turn_number=turn_number,
-                    source=utterance.source,
-                    ended_at=utterance.ended_at,
-                    captured_s=utterance.captured_s,
-                    language=utterance.language,
-                    transcript=utterance.text,
-                    stt_provider=utterance.stt_provider,
-                    said=utterance.said,
-                    traceparent=utterance.traceparent,
-                )
-        return cls(
-            utterance_id=utterance.utterance_id,
-            turn_number=turn_number,
-            source="text",
-            ended_at=utterance.ended_at,
-            transcript=utterance.text,
-        )
+                turn.source, turn.captured_s, turn.language = utterance.source, utterance.captured_s, utterance.language
+                turn.transcript, turn.stt_provider = utterance.text, utterance.stt_provider
+                turn.said, turn.traceparent = utterance.said, utterance.traceparent
+            case TypedUtterance():
+                turn.transcript = utterance.text
+        return turn
 
     def set_transcript(self, transcript: str, stt_provider: str) -> None:
         """Store the transcript and drop the recording."""
@@ -179,7 +166,6 @@ class Conversation(Versioned):
     _memory_since: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
-        """See `convonet.core.ids.turn_id_of`."""
         return turn_id_of(self.session_id, utterance_id)
 
     def has_answered(self, utterance_id: str) -> bool:

@@ -59,16 +59,10 @@ class SessionHandOver:
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
     ) -> None:
-        """Create it for a new or a restored session.
+        """`post` puts each new view into the session's mailbox, from which it comes to `handle_view`.
 
-        Args:
-            conversation: The session's state.
-            services: Synthesis, turn records and the call center.
-            emit: Sends a message to the client.
-            change_line: Tells the caller's connection where the human's audio is.
-            post: Puts a new view into the session's mailbox, from which it comes to `handle_view`.
-            confirm: Raises `Fenced` when a newer copy of the session exists, `StorageError` while that is unknown.
-            is_moving: Whether the caller is about to be moved to another connection; then no hand-over starts here.
+        `confirm` raises `Fenced` when a newer copy of the session exists, and `StorageError` while that is unknown.
+        While `is_moving`, the caller is about to be moved, and no hand-over starts here.
         """
         self._conversation = conversation
         self._services = services

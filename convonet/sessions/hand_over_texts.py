@@ -1,7 +1,4 @@
-"""The state of a hand-over in words: messages for the page, announcements, and history for the agent.
-
-Used by `SessionHandOver`.
-"""
+"""The state of a hand-over in words, for the page, for the caller's ear and for the agent's history."""
 
 from __future__ import annotations
 

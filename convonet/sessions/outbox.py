@@ -20,7 +20,6 @@ MAX_BYTES = 1_000_000
 MAX_SENT = 100
 """Messages, of about five turns, that are kept for a client that never acknowledges any."""
 
-
 TEXT_DELAY_S = 0.002
 """Delay before a message is sent, so that the call to STT, agent or TTS that the caller waits for goes first. Audio is
 sent without delay."""

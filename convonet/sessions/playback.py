@@ -1,7 +1,4 @@
-"""An estimate of how long the audio that was sent to a caller still plays there.
-
-The session asks it, so that a caller is not moved to another connection in the middle of a sentence.
-"""
+"""An estimate of how long sent audio still plays, so that no caller is moved in the middle of a sentence."""
 
 from __future__ import annotations
 

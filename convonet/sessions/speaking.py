@@ -70,12 +70,10 @@ class StreamSpeaker:
         self._fell_back = False
 
     def feed(self, text: str) -> None:
-        """See `Speaker.feed`."""
         for sentence in self._cutter.feed(text):
             self._speak(sentence)
 
     def finish(self) -> None:
-        """See `Speaker.finish`."""
         for sentence in self._cutter.flush():
             self._speak(sentence)
         self._answer.finish()
@@ -83,7 +81,6 @@ class StreamSpeaker:
         self._expect_sound()
 
     async def run(self) -> None:
-        """See `Speaker.run`."""
         with span("speak") as speaking:
             try:
                 async with asyncio.timeout(None) as self._limit, contextlib.aclosing(self._answer.chunks()) as chunks:
@@ -151,19 +148,16 @@ class FileSpeaker:
         self._traceparent = current_traceparent()
 
     def feed(self, text: str) -> None:
-        """See `Speaker.feed`."""
         for sentence in self._cutter.feed(text):
             self._start(sentence)
 
     def finish(self) -> None:
-        """See `Speaker.finish`."""
         for sentence in self._cutter.flush():
             self._start(sentence)
         self._finished = True
         self._pending.put_nowait(None)
 
     async def run(self) -> None:
-        """See `Speaker.run`."""
         closed = False
         while (task := await self._pending.get()) is not None:
             spoken = await task

@@ -108,8 +108,7 @@ class Turn:
     async def run(self, utterance: AnyUtterance) -> TurnOutcome:
         """Answer an utterance. The caller is told about a failure on screen and aloud.
 
-        Raises:
-            Fenced: A newer copy of the session has the caller.
+        Raises `Fenced` when a newer copy of the session has the caller.
         """
         with self._recorded():
             self._log.mark_stage("begun_ms")

@@ -29,7 +29,6 @@ class FallbackAnswer(AnswerText):
             self._first = self._begin(first, 0)
 
     async def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
-        """See `SpokenAnswer.chunks`."""
         try:
             if self._first is not None:
                 # it waits for the first piece by itself, which saves a switch of tasks before the first audio

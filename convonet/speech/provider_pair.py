@@ -1,7 +1,4 @@
-"""The choice between two providers of one service: the second is called when the first fails or is slow.
-
-Used by `SpeechWithFallback` for recognition and for synthesis.
-"""
+"""The choice between two providers of one service: the second helps when the first fails or is slow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The program of a worker process: builds one engine, then runs jobs until the pipe closes.
-
-Started by `worker.py` as `python -m convonet.speech.local.child <file descriptor>`.
-"""
+"""The program of a worker process, which `worker.py` starts: builds one engine, then runs its jobs."""
 
 from __future__ import annotations
 

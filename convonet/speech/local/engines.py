@@ -1,7 +1,4 @@
-"""The engines of the worker processes, built by `child.py`.
-
-Each imports its libraries when it is built, so that no process loads those of another.
-"""
+"""The engines of the worker processes. Each imports its libraries only in the process that builds it."""
 
 from __future__ import annotations
 

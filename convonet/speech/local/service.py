@@ -91,7 +91,6 @@ class LocalSpeech:
         return Transcript(found.text, self.name, words=found.words)
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         return SpokenAudio(await self._synthesize(SynthesizeFile(text)), "audio/mpeg", self.name)
 
     async def sound(self, sentence: str) -> bytes:
