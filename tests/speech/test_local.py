@@ -1,4 +1,4 @@
-"""Local speech as sessions use it: WebM in, text out; text in, MP3 out; and the event loop stays free."""
+"""Local speech as sessions use it: it turns WebM into text and text into MP3, and leaves the event loop free."""
 
 import asyncio
 import time

@@ -32,7 +32,7 @@ from convonet.telephony.requests import MAX_STREAMS, HostRequests
 from convonet.telephony.twilio import TwilioBridge
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
-from tests.sessions.doubles import ScriptedEar, ScriptedVoice
+from tests.sessions.doubles import ScriptedStt, ScriptedTts
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
@@ -87,7 +87,7 @@ class HandingOverAgent:
         )
 
 
-class WavVoice(ScriptedVoice):
+class WavVoice(ScriptedTts):
     """Speaks with flite, so that a line gets real audio."""
 
     async def synthesize(self, text, *, language):
@@ -253,7 +253,7 @@ class CallCentre:
         self.hub = HostReplicas(pool)
         self._stack.push_async_callback(self.hub.close)
         self.voice = WavVoice(delay=0)
-        self.ear = ScriptedEar(hears="so far so good", delay=0)
+        self.stt = ScriptedStt(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
         self.sessions = Sessions(transfers=self.hub)
