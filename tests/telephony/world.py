@@ -368,7 +368,7 @@ def gate_of(centre):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioGate(centre.settings, centre.hub, centre.ear, centre.voice, callers).router())
+    app.include_router(TwilioGate(centre.settings, centre.hub, centre.stt, centre.voice, callers).router())
     return Served("/twilio", app, lifespan)
 
 
