@@ -56,7 +56,7 @@ class Mover:
 
     @property
     def is_pending(self) -> bool:
-        """Whether a move has started and the caller is still connected."""
+        """True if a move has started and the caller is still connected."""
         return self._moved is not None
 
     def start_move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:

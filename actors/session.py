@@ -30,7 +30,7 @@ from enum import StrEnum
 import structlog
 
 from actors.lease import Lease
-from actors.lifetime import Lifetimes, Patience
+from actors.lifetime import Lifetimes, SessionDeadline
 from actors.mover import Activity, Mover
 from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
@@ -158,7 +158,7 @@ class SessionActor:
         self.state = SessionState.READY
         self.recording: Recording | None = None
         self._services = services
-        self._patience = Patience(lifetimes)
+        self._deadline = SessionDeadline(lifetimes)
         self._auth_ok = auth_ok
         self._on_end = on_end
         self._mailbox: asyncio.Queue[_Mail] = asyncio.Queue()
@@ -167,7 +167,7 @@ class SessionActor:
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
         self._announcing = BackgroundTasks()
-        """What is said outside a turn; a cancel stops it too."""
+        """Speech outside a turn; a cancel stops it too."""
         self._attached = 0
         """Number of attached sockets; two while one takes over from the other."""
         self.lease = Lease(
@@ -213,8 +213,8 @@ class SessionActor:
         """Yield the output that a client with `last_seq` lacks, then all that follows. A later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._mover.end_move()
-        self._patience.caller_is_here()
-        self._hand_over.caller_is_here()
+        self._deadline.caller_connected()
+        self._hand_over.caller_connected()
         self._notify_observer(CallerConnected())
         self._attached += 1
         try:
@@ -232,9 +232,9 @@ class SessionActor:
             self._attached -= 1
             if not self._attached:
                 self._mover.end_move()
-                self._patience.caller_is_gone()
+                self._deadline.caller_disconnected()
                 self._notify_observer(CallerDisconnected())
-                self._hand_over.caller_is_gone()
+                self._hand_over.caller_disconnected()
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         return self._auth_ok(self, resumed)
@@ -281,7 +281,7 @@ class SessionActor:
     async def _run_until_timeout(self) -> bool:
         """Handle commands until the session ends. Returns whether it ended by a timeout."""
         try:
-            async with self._patience.limit():
+            async with self._deadline.limit():
                 while self.state is not SessionState.ENDED:
                     await self._handle_next()
         except TimeoutError:
@@ -294,7 +294,7 @@ class SessionActor:
         command = await self._mailbox.get()
         if self.lease.is_claimed:
             command = _Claimed()
-        self._patience.renew()
+        self._deadline.renew()
         match command:
             case SpokenUtterance() | TypedUtterance():
                 self._accept_utterance(command)
@@ -412,7 +412,7 @@ class SessionActor:
             if view.state is HandOverState.CONNECTED:
                 # the agent must not speak during the talk
                 self._cancel()
-            self._patience.human_is_here(self._hand_over.is_talking)
+            self._deadline.set_talking(self._hand_over.is_talking)
             self.lease.save()
 
     def _activity(self) -> Activity:

@@ -82,12 +82,12 @@ class SessionHandOver:
 
     @property
     def is_talking(self) -> bool:
-        """Whether the caller talks with a human."""
+        """True if the caller talks with a human."""
         return self.line.line is not None
 
     @property
     def is_busy(self) -> bool:
-        """Whether work is in progress that another copy of the session would not do, such as an announcement."""
+        """True if work is in progress that another copy of the session would not do, such as an announcement."""
         return bool(self._aside)
 
     def resume_after_restore(self) -> None:
@@ -146,13 +146,13 @@ class SessionHandOver:
         self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
-    def caller_is_gone(self) -> None:
+    def caller_disconnected(self) -> None:
         """Start the grace period of a caller who lost the connection, which is shorter than the session's own."""
         self._cancel_grace_period()
         if self._conversation.transfer is not None:
             self._grace_period = self._start(self._leave_after_grace_period())
 
-    def caller_is_here(self) -> None:
+    def caller_connected(self) -> None:
         """End the grace period, and start a hand-over that was waiting for the caller to be moved."""
         self._cancel_grace_period()
         if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
@@ -180,7 +180,7 @@ class SessionHandOver:
         return True
 
     def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
-        """Whether it waits for the caller to be moved, so that the call center does not know about it yet."""
+        """True if it waits for the caller to be moved, so that the call center does not know about it yet."""
         return not ongoing.is_begun and not self._following
 
     def _cancel_grace_period(self) -> None:

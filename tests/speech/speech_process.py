@@ -26,7 +26,7 @@ class Letters:
         await self._pause(text)
         return SpokenAudio(text.encode(), f"audio/{language}", "local")
 
-    async def sound(self, sentence):
+    async def synthesize_pcm(self, sentence):
         await self._pause(sentence)
         return sentence.encode("utf-16-le")
 
