@@ -17,7 +17,7 @@ from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.speech.replicas import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
-from convonet.telephony.messages import HostAway
+from convonet.telephony.messages import HandOversUnavailable
 from convonet.telephony.replicas import CALL_TIMEOUT_S, HostReplicas
 
 FIND_TIMEOUT_S = 1.0
@@ -44,9 +44,9 @@ def remote_speech() -> SpeechReplicas:
     return SpeechReplicas(ReplicaPool("Speech", find, expected=1, delays=delays, max_message_bytes=MAX_MESSAGE_BYTES))
 
 
-def remote_transfers() -> HostReplicas:
-    """`TransferHost` on the CallCenter deployment. `close` it at the end."""
-    find = _finder("CallCenter", "call-center", HostAway)
+def remote_hand_overs() -> HostReplicas:
+    """`HandOverHost` on the CallCenter deployment. `close` it at the end."""
+    find = _finder("CallCenter", "call-center", HandOversUnavailable)
     delays = Delays(replaced_within=CALL_TIMEOUT_S, refresh=HOST_REFRESH_S)
     return HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=delays))
 

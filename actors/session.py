@@ -74,7 +74,7 @@ from convonet.sessions.playout import Playout
 from convonet.sessions.services import Services
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class _Restored:
 class _TransferNews:
     """Internal command: the hand-over is in another state."""
 
-    view: TransferView
+    view: HandOverView
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +404,7 @@ class SessionActor:
         for task in self._children():
             task.cancel()
 
-    def _transfer_news(self, view: TransferView) -> None:
+    def _transfer_news(self, view: HandOverView) -> None:
         self._tell(HumanTalk(tuple(view.said)))
         if self._human.news(view):
             if view.state is HandOverState.CONNECTED:

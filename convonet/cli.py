@@ -33,7 +33,7 @@ from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
-from convonet.telephony.ledger import Ledger
+from convonet.telephony.call_log import CallLog
 from convonet.wire_schema import render
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
@@ -139,14 +139,14 @@ def staff_link(
 def list_call_backs() -> None:
     """Print who waits to be called back, the first one first."""
 
-    async def work(ledger: Ledger) -> None:
-        for one in await ledger.call_backs():
+    async def work(call_log: CallLog) -> None:
+        for one in await call_log.call_backs():
             phone = one.phone or "no number known"
             typer.echo(
                 f"{one.id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.department}  {one.caller_name}  {phone}  {one.reason}"
             )
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
 @call_backs_app.command("place")
@@ -159,31 +159,31 @@ def place_call_back(
     if not settings.has_telephone:
         raise SettingsError("no telephone is set up: docs/telephony.md says what to set")
 
-    async def work(ledger: Ledger) -> None:
+    async def work(call_log: CallLog) -> None:
         # a second of imports that no other command needs
-        from convonet.telephony.twilio import TwilioBridge
+        from convonet.telephony.twilio.carrier import TwilioCarrier
 
-        one = next((one for one in await ledger.call_backs() if one.id == call_back_id), None)
+        one = next((one for one in await call_log.call_backs() if one.id == call_back_id), None)
         if one is None:
             raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
         if not one.phone:
             raise DomainError("phone", spoken=f"No telephone number of {one.caller_name} is known.")
-        bridge = TwilioBridge(settings)
+        bridge = TwilioCarrier(settings)
         try:
             call_sid = await bridge.call_back(one.phone, extension)
         finally:
             await bridge.close()
-        await ledger.call_back_done(one.id, f"extension {extension}")
+        await call_log.call_back_done(one.id, f"extension {extension}")
         typer.echo(f"Calling {one.caller_name} ({call_sid}).")
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
-def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
+def _with_call_log(work: Callable[[CallLog], Awaitable[None]]) -> None:
     async def run() -> None:
         database = Database(get_settings().database_url)
         try:
-            await work(Ledger(database))
+            await work(CallLog(database))
         finally:
             await database.close()
 

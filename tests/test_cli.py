@@ -16,7 +16,7 @@ from convonet.settings import get_settings
 from convonet.staff.accounts import StaffAccounts
 from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
-from convonet.telephony.ledger import CallBackRow, Ledger
+from convonet.telephony.call_log import CallBackRow, CallLog
 from tests.telephone import TELEPHONE
 from tests.vendors.twilio import ACCOUNT, TOKEN, TwilioServer
 
@@ -129,7 +129,7 @@ async def _call_back():
         asked_at=datetime.now(UTC),
     )
     row_id = row.id
-    await Ledger(database).ask_call_back(row)
+    await CallLog(database).request_call_back(row)
     await database.close()
     return row_id
 

@@ -10,7 +10,7 @@ from convonet.core.caller import Proof
 
 
 class HandOverState(StrEnum):
-    """Where a hand-over is; `convonet.telephony.transfer` draws the transitions."""
+    """Where a hand-over is; `convonet.telephony.state_machine` draws the transitions."""
 
     REQUESTED = "requested"
     QUEUED = "queued"

@@ -13,7 +13,7 @@ from convonet.domains.crm.contract import Note
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.settings import Settings
 from convonet.storage.database import Database
-from convonet.telephony.ledger import HandOverRow
+from convonet.telephony.call_log import HandOverRow
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts, StaffMember, Telephone
 from convonet.staff.http import StaffLogin
 from convonet.storage.database import Database
-from convonet.telephony.ledger import CallBack, Ledger, PastCall
+from convonet.telephony.call_log import CallBack, CallLog, PastCall
 from convonet.telephony.messages import DeskAction, DeskLogin, DeskView
 from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, PageSocket
 from convonet.web.pages import page, policy_with
@@ -65,7 +65,7 @@ class DeskApplication:
     ) -> None:
         self._settings = settings
         self._desks = desks
-        self._ledger = Ledger(database)
+        self._ledger = CallLog(database)
         self._notes = notes
         self._sockets: dict[str, DeskSocket] = {}
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)

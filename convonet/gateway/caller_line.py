@@ -8,8 +8,8 @@ import structlog
 
 from convonet.gateway.ports import ClientGone, ClientSocket
 from convonet.protocol.frames import FrameHeader, SoundKind
-from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.caller_port import MAX_FRAME_BYTES, CallerAudio
+from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ _HEADER = FrameHeader(SoundKind.TALK_PCM16).pack()
 class CallerLine:
     """Both directions of one talk, from its making to `close`; `with_headers` for a client that streams."""
 
-    def __init__(self, address: LineAddress, socket: ClientSocket, *, with_headers: bool) -> None:
+    def __init__(self, address: MediaLegAddress, socket: ClientSocket, *, with_headers: bool) -> None:
         self._address = address
         self._socket = socket
         self._header = _HEADER if with_headers else b""
@@ -32,7 +32,7 @@ class CallerLine:
 
     def send(self, pcm: bytes) -> None:
         """What the caller says: PCM16, 16 kHz; dropped while there is no connection."""
-        if self._audio is not None and len(pcm) <= MOST_FRAME_BYTES and len(pcm) % 2 == 0:
+        if self._audio is not None and len(pcm) <= MAX_FRAME_BYTES and len(pcm) % 2 == 0:
             self._audio.send(pcm)
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ from convonet.sessions.messages import (
 from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
 
@@ -379,7 +379,7 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    def _change_line(self, address: LineAddress | None) -> None:
+    def _change_line(self, address: MediaLegAddress | None) -> None:
         """The caller is connected with a human, with another line of theirs, or with nobody any more."""
         if self._line is not None:
             self._line.close()

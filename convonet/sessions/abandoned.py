@@ -12,9 +12,9 @@ from convonet.sessions.turn_log import TurnLog
 
 
 async def end_abandoned(conversation: Conversation, services: Services) -> None:
-    """Do what the session would have done at its end. Raises `HostAway` while the hand-over can't be left."""
+    """Do what the session would have done at its end. Raises `HandOversUnavailable` if it can't leave the hand-over."""
     if (ongoing := conversation.transfer) is not None:
-        await services.transfers.leave(ongoing.order.transfer_id, hung_up=True)
+        await services.hand_overs.leave_hand_over(ongoing.order.transfer_id, hung_up=True)
     if (lost := conversation.in_flight) is not None:
         services.record(lost_turn(conversation, lost, services.wall_clock))
 

@@ -1,6 +1,6 @@
 """A session's side of a hand-over to a human: begins it, follows it, and tells the caller how it goes.
 
-The hand-over itself lives elsewhere (`actors.transfer`); a session that was restored follows it again.
+The hand-over itself lives elsewhere (`actors.hand_overs.actor`); a session that was restored follows it again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from convonet.sessions.services import Services
 from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
 from convonet.sessions.transfer_record import record_of
 from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
-from convonet.telephony.messages import HostAway, TransferOrder, TransferView
+from convonet.telephony.messages import HandOverRequest, HandOversUnavailable, HandOverView
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class HandOver:
         *,
         emit: Callable[[ServerMessage], None],
         change_line: Callable[[LineChanged], None],
-        post: Callable[[TransferView], object],
+        post: Callable[[HandOverView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
     ) -> None:
@@ -102,7 +102,7 @@ class HandOver:
         if conversation.transfer is not None and not self._is_moving():
             self._begin_or_follow(conversation.transfer)
 
-    def news(self, view: TransferView) -> bool:
+    def news(self, view: HandOverView) -> bool:
         """Tell the caller of a new view; False when it is of no importance any more."""
         ongoing, before = self._conversation.transfer, self.told
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
@@ -156,7 +156,7 @@ class HandOver:
         """The session is over here; the hand-over may go on with another copy of it."""
         return [task for task in (self._following, self._missing) if task is not None]
 
-    def _record_if_over(self, view: TransferView) -> bool:
+    def _record_if_over(self, view: HandOverView) -> bool:
         """Write the record of a hand-over that is over; returns whether it is."""
         if (ongoing := self._conversation.transfer) is None or view.state not in (
             HandOverState.ENDED,
@@ -184,14 +184,14 @@ class HandOver:
 
     async def _follow_to_its_end(self, ongoing: OngoingTransfer) -> None:
         delays = iter(ASK_AGAIN_S)
-        transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
+        hand_overs, transfer_id = self._services.hand_overs, ongoing.order.transfer_id
         while True:
             try:
                 if not ongoing.is_begun:
                     await self._confirm()
-                    await transfers.begin(ongoing.order)
+                    await hand_overs.begin_hand_over(ongoing.order)
                     ongoing.is_begun = True
-                async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
+                async with contextlib.aclosing(hand_overs.follow_hand_over(transfer_id)) as views:
                     async for view in views:
                         delays = iter(ASK_AGAIN_S)
                         self._post(view)
@@ -199,7 +199,7 @@ class HandOver:
                             return
             except Fenced:
                 return
-            except (HostAway, StorageError) as error:
+            except (HandOversUnavailable, StorageError) as error:
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             except Exception:
                 # the top of a task: the caller must hear that nobody comes
@@ -217,20 +217,20 @@ class HandOver:
         for delay in ASK_AGAIN_S:
             try:
                 await self._confirm()
-                await self._services.transfers.leave(transfer_id, hung_up=hung_up)
+                await self._services.hand_overs.leave_hand_over(transfer_id, hung_up=hung_up)
                 return
             except Fenced:
                 return
-            except (HostAway, StorageError):
+            except (HandOversUnavailable, StorageError):
                 await asyncio.sleep(delay)
 
-    async def _ask_call_back(self, order: TransferOrder) -> None:
+    async def _ask_call_back(self, order: HandOverRequest) -> None:
         try:
             await self._confirm()
-            await self._services.transfers.ask_call_back(order)
+            await self._services.hand_overs.request_call_back(order)
         except Fenced:
             return
-        except (HostAway, StorageError) as error:
+        except (HandOversUnavailable, StorageError) as error:
             log.error("call_back_lost", reason=str(error))
             self._announce(NOT_NOTED)
 
@@ -250,10 +250,10 @@ class HandOver:
         return task
 
 
-def _lost(ongoing: OngoingTransfer) -> TransferView:
+def _lost(ongoing: OngoingTransfer) -> HandOverView:
     """What is told of a hand-over of which nobody knows any more."""
     order = ongoing.order
-    return TransferView(
+    return HandOverView(
         transfer_id=order.transfer_id,
         state=HandOverState.FAILED,
         department=order.department,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convonet.speech.base import AudioFormat, Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 AudioMode = Literal["files", "stream"]
 """How a client hears answers: as complete files in JSON, or as binary frames with a header."""
@@ -123,7 +123,7 @@ class Sound:
 class LineChanged:
     """The caller talks with a human at this address; with None they do so no more."""
 
-    line: LineAddress | None
+    line: MediaLegAddress | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
 from convonet.sessions.happenings import Watch, nobody_watches
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony.messages import Transfers
+from convonet.telephony.messages import HandOvers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Services:
     agent: Agent
     default_stt: str
     default_tts: str
-    transfers: Transfers
+    hand_overs: HandOvers
     record: Callable[[TurnRecord], None]
     """Takes the record of each turn at its end; returns at once."""
     watch: Watch = nobody_watches

@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from convonet.agents.base import Final
 from convonet.core.ids import SessionId, TurnId
 from convonet.speech.base import Language
-from convonet.telephony.messages import TransferOrder
+from convonet.telephony.messages import HandOverRequest
 
 
 class OngoingTransfer(BaseModel):
     """What a session keeps of its hand-over."""
 
-    order: TransferOrder
+    order: HandOverRequest
     extension: str
     is_begun: bool = True
     """Whether the host of the hand-overs has it; a session that moves leaves it to the copy that takes it up."""
@@ -24,7 +24,7 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, langua
     if final is None or final.transfer_marker is None or final.transfer_context is None:
         return None
     extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
-    order = TransferOrder(
+    order = HandOverRequest(
         # the same turn makes the same hand-over, on whichever host it is repeated
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
@@ -38,11 +38,11 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, langua
 
 def call_back_of(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
-) -> TransferOrder | None:
+) -> HandOverRequest | None:
     """The call back that a turn has promised."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
-    return TransferOrder(
+    return HandOverRequest(
         transfer_id=turn_id.replace("t-", "b-", 1),
         session_id=session_id,
         department=final.call_back.department,

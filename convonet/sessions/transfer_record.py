@@ -9,13 +9,13 @@ from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.transfer_orders import OngoingTransfer
 from convonet.sessions.transfer_words import in_words
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"
 """Who has answered: no model."""
 
 
-def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: TransferView) -> TurnRecord:
+def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: HandOverView) -> TurnRecord:
     """What is known once it is over."""
     caller, asked, ended = conversation.caller, view.asked_at, view.ended_at or view.asked_at
     connected = view.connected_at or ended

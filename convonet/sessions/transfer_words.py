@@ -7,7 +7,7 @@ from convonet.agents.call_back import OFFER, CallBackTalk
 from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.transfer_orders import OngoingTransfer
-from convonet.telephony.messages import TransferView, Who
+from convonet.telephony.messages import HandOverView, Who
 
 SHOWN = {
     HandOverState.QUEUED: "queued",
@@ -36,7 +36,7 @@ def initiated(ongoing: OngoingTransfer) -> TransferInitiated:
     return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
 
 
-def status(view: TransferView) -> TransferStatus | None:
+def status(view: HandOverView) -> TransferStatus | None:
     """The message that shows this view; None for one that shows nothing new to a caller."""
     if view.state not in SHOWN:
         return None
@@ -52,7 +52,7 @@ def status(view: TransferView) -> TransferStatus | None:
     )
 
 
-def in_words(view: TransferView) -> str:
+def in_words(view: HandOverView) -> str:
     """What is said aloud of this view; empty when nothing is."""
     match view.state:
         case HandOverState.QUEUED if view.absent:
@@ -76,7 +76,7 @@ def in_words(view: TransferView) -> str:
             return ""
 
 
-def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
+def remembered(context: TransferContext, view: HandOverView) -> tuple[ChatMessage, ...]:
     """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
     if view.state is not HandOverState.ENDED:
         return (ChatMessage("assistant", in_words(view)),)
@@ -91,7 +91,7 @@ def remembered(context: TransferContext, view: TransferView) -> tuple[ChatMessag
     return (*talk, ChatMessage("assistant", end))
 
 
-def after(view: TransferView, reason: str) -> dict[str, str]:
+def after(view: HandOverView, reason: str) -> dict[str, str]:
     """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
     offered = view.state is HandOverState.FAILED and view.why not in (
         EndReason.CALLER_CANCELLED,

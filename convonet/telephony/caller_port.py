@@ -15,14 +15,14 @@ from collections.abc import AsyncGenerator, Callable
 import structlog
 
 from convonet.rpc.keepalive import end_when_peer_is_lost
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
 
-MOST_FRAME_BYTES = 6_400
+MAX_FRAME_BYTES = 6_400
 """200 ms of audio; a page sends 20 ms."""
 
-MOST_UNSENT_BYTES = 19_200
+MAX_UNSENT_BYTES = 19_200
 """0.6 s of audio that the other side has not taken yet; more is dropped, since late words are worse than lost ones."""
 
 KEY_TIMEOUT_S = 2.0
@@ -53,18 +53,18 @@ class CallerPort:
         self._server = await asyncio.start_server(self._serve, host, 0)
         self._host, self._port = self._server.sockets[0].getsockname()[:2]
 
-    def open(self, hear: Hear) -> LineAddress:
+    def open(self, hear: Hear) -> MediaLegAddress:
         """Where a caller can be connected to this line; `hear` gets what they say."""
         key = secrets.token_urlsafe(24)
         self._lines[key] = hear
-        return LineAddress(host=self._host, port=self._port, key=key)
+        return MediaLegAddress(host=self._host, port=self._port, key=key)
 
-    def send(self, address: LineAddress, pcm: bytes) -> None:
+    def send(self, address: MediaLegAddress, pcm: bytes) -> None:
         """Let the caller hear something, if they are connected."""
         if (writer := self._callers.get(address.key)) is not None:
             write_frame(writer, pcm)
 
-    def close(self, address: LineAddress) -> None:
+    def close(self, address: MediaLegAddress) -> None:
         """The line is gone."""
         self._lines.pop(address.key, None)
         if (writer := self._callers.pop(address.key, None)) is not None:
@@ -109,7 +109,7 @@ class CallerAudio:
         self._writer = writer
 
     @classmethod
-    async def connect(cls, address: LineAddress) -> CallerAudio:
+    async def connect(cls, address: MediaLegAddress) -> CallerAudio:
         """Raises `OSError` or `TimeoutError` when the line can't be reached."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
@@ -134,7 +134,7 @@ class CallerAudio:
 
 def write_frame(writer: asyncio.StreamWriter, pcm: bytes) -> None:
     """Send a frame, unless the other side does not read."""
-    if not writer.is_closing() and writer.transport.get_write_buffer_size() < MOST_UNSENT_BYTES:
+    if not writer.is_closing() and writer.transport.get_write_buffer_size() < MAX_UNSENT_BYTES:
         writer.write(len(pcm).to_bytes(_LENGTH_BYTES, "big") + pcm)
 
 
@@ -142,6 +142,6 @@ async def read_frames(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, Non
     """Frames until the connection ends. Raises `ValueError` for one that is too long."""
     while True:
         length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
-        if length > MOST_FRAME_BYTES:
+        if length > MAX_FRAME_BYTES:
             raise ValueError(f"a frame of {length} bytes")
         yield await reader.readexactly(length)

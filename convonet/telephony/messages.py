@@ -20,7 +20,7 @@ from convonet.core.ids import SessionId
 from convonet.speech.base import Language
 
 
-class HostAway(ConvonetError):
+class HandOversUnavailable(ConvonetError):
     """The process that holds the hand-overs can't be reached."""
 
     retryable = True
@@ -30,7 +30,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class TransferOrder(_Value):
+class HandOverRequest(_Value):
     """A caller wants a human. The id is made by the session; an order that is given twice counts once."""
 
     transfer_id: str
@@ -43,7 +43,7 @@ class TransferOrder(_Value):
     """Where to call them back, as they have just said it, in E.164; empty: at the number that the CRM has."""
 
 
-class LineAddress(_Value):
+class MediaLegAddress(_Value):
     """Where the audio of a line can be had: a TCP port, and what to show there."""
 
     host: str
@@ -59,13 +59,13 @@ class Who(StrEnum):
 
 
 class Spoken(_Value):
-    """A sentence of a talk, as the recogniser heard it."""
+    """A sentence of a talk, as the recognizer heard it."""
 
     who: Who
     text: str
 
 
-class TransferView(_Value):
+class HandOverView(_Value):
     """A hand-over as the caller's session sees it."""
 
     transfer_id: str
@@ -85,7 +85,7 @@ class TransferView(_Value):
     """Who did not take it, each with their reason; not for the caller."""
     known_phone: str = ""
     """When it has failed: the last four digits of the number that we have of the caller; empty when there is none."""
-    line: LineAddress | None = None
+    line: MediaLegAddress | None = None
     """While the two hear each other."""
     said: list[Spoken] = []
     """What was said so far."""
@@ -98,17 +98,17 @@ class TransferView(_Value):
 
 
 @dataclass(frozen=True, slots=True)
-class LineRequest:
+class MediaLegRequest:
     """The stream of a call has started; `key` is what its TwiML gave it."""
 
     transfer_id: str
     attempt: int
     key: str
     call_sid: str
-    address: LineAddress
+    address: MediaLegAddress
 
 
-class LineOrder(StrEnum):
+class MediaLegAction(StrEnum):
     """What a line shall do."""
 
     WAIT = "wait"
@@ -117,10 +117,10 @@ class LineOrder(StrEnum):
     CLOSE = "close"
 
 
-class LineView(_Value):
+class MediaLegView(_Value):
     """A hand-over as its line sees it."""
 
-    order: LineOrder
+    order: MediaLegAction
     whisper: str
     """What the desk is told before the caller is on the line."""
     language: Language
@@ -144,7 +144,7 @@ class Card(_Value):
 
 
 class DeskView(_Value):
-    """The call centre as one desk sees it."""
+    """The call center as one desk sees it."""
 
     state: DeskState
     reason: str = ""
@@ -187,21 +187,21 @@ class DeskLogin:
     departments: tuple[str, ...]
 
 
-class Transfers(Protocol):
-    """The hand-overs as a caller's session sees them. Each raises `HostAway`."""
+class HandOvers(Protocol):
+    """The hand-overs as a caller's session sees them. Each raises `HandOversUnavailable`."""
 
-    async def begin(self, order: TransferOrder) -> None:
+    async def begin_hand_over(self, order: HandOverRequest) -> None:
         """Begin a hand-over; one that is known goes on."""
         ...
 
-    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
+    def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
         """How it goes, until it is over; nothing for one that is not known."""
         ...
 
-    async def ask_call_back(self, order: TransferOrder) -> None:
+    async def request_call_back(self, order: HandOverRequest) -> None:
         """The caller of this hand-over wants to be called back."""
         ...
 
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
+    async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
         """The caller does not want it any more."""
         ...

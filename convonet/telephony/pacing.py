@@ -17,7 +17,7 @@ FRAME_BYTES = 160
 LEAD_S = 0.06
 """How far ahead of its playing audio may be sent: as much as the network may be late without a gap."""
 
-MOST_WAITING = 10
+MAX_WAITING = 10
 """Frames that wait; what is older is dropped, since late words are worse than lost ones."""
 
 REVIEW_S = 0.5
@@ -35,7 +35,7 @@ class Pacer:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._rest = b""
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._played_until = 0.0
         self._least_delay_s = float("inf")
         self._review_at = 0.0
@@ -53,7 +53,7 @@ class Pacer:
                 self._skip -= 1
                 self.dropped += 1
                 continue
-            self.dropped += len(self._waiting) == MOST_WAITING
+            self.dropped += len(self._waiting) == MAX_WAITING
             self._waiting.append(self._rest[start : start + FRAME_BYTES])
         self._rest = self._rest[whole:]
 

@@ -18,9 +18,16 @@ from convonet.rpc.calls import answer_of, stream_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.replica import Lost, Replica
 from convonet.rpc.wire import Message, RpcError
-from convonet.telephony.messages import HostAway, LineRequest, LineView, Spoken, TransferOrder, TransferView
+from convonet.telephony.messages import (
+    HandOverRequest,
+    HandOversUnavailable,
+    HandOverView,
+    MediaLegRequest,
+    MediaLegView,
+    Spoken,
+)
 from convonet.telephony.requests import LINE_EVENT, LINE_REQUEST, LINE_VIEW, ORDER, SPOKEN, VIEW, to_message
-from convonet.telephony.transfer import LineEvent
+from convonet.telephony.state_machine import CallEvent
 
 CALL_TIMEOUT_S = 12.0
 """A call takes a millisecond. A host that died is replaced within four seconds, one whose machine has vanished within
@@ -33,43 +40,43 @@ View = TypeVar("View")
 
 
 class HostReplicas:
-    """`TransferHost` on the call center's deployment. Every method raises `HostAway` when it can't be reached."""
+    """`HandOvers` at the replica of the call center."""
 
     def __init__(self, pool: ReplicaPool, *, call_timeout_s: float = CALL_TIMEOUT_S) -> None:
         self.pool = pool
         self._call_timeout_s = call_timeout_s
 
-    async def begin(self, order: TransferOrder) -> None:
-        """See `TransferHost.begin`."""
+    async def begin_hand_over(self, order: HandOverRequest) -> None:
+        """See `HandOverHost.begin`."""
         await self._call("begin", {"order": to_message(ORDER, order)})
 
-    async def ask_call_back(self, order: TransferOrder) -> None:
-        """See `TransferHost.ask_call_back`."""
+    async def request_call_back(self, order: HandOverRequest) -> None:
+        """See `HandOverHost.request_call_back`."""
         await self._call("ask_call_back", {"order": to_message(ORDER, order)})
 
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
-        """See `TransferHost.leave`."""
+    async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
+        """See `HandOverHost.leave`."""
         await self._call("leave", {"transfer_id": transfer_id, "hung_up": hung_up})
 
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None:
-        """See `TransferHost.line_event`."""
+    async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
+        """See `HandOverHost.report_call_event`."""
         await self._call("line_event", {"transfer_id": transfer_id, "event": to_message(LINE_EVENT, event)})
 
-    async def said(self, transfer_id: str, spoken: Spoken) -> None:
-        """See `TransferHost.said`."""
+    async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
+        """See `HandOverHost.said`."""
         await self._call("said", {"transfer_id": transfer_id, "spoken": to_message(SPOKEN, spoken)})
 
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
-        """See `TransferHost.new_key`."""
+    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
+        """See `HandOverHost.exchange_stream_key`."""
         answer = await self._call("new_key", {"transfer_id": transfer_id, "attempt": attempt, "after": after})
         return cast("str | None", answer["key"])
 
-    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
-        """See `TransferHost.follow`."""
+    def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
+        """See `HandOverHost.follow`."""
         return self._stream("follow", {"transfer_id": transfer_id}, VIEW)
 
-    def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
-        """See `TransferHost.open_line`."""
+    def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
+        """See `HandOverHost.open_media_leg`."""
         return self._stream("open_line", {"request": to_message(LINE_REQUEST, request)}, LINE_VIEW)
 
     def start(self) -> None:
@@ -85,9 +92,9 @@ class HostReplicas:
             async with asyncio.timeout(self._call_timeout_s):
                 return await answer_of(self.pool, method, params)
         except TimeoutError:
-            raise HostAway("no answer in time") from None
+            raise HandOversUnavailable("no answer in time") from None
         except (RpcError, NoReplica) as error:
-            raise HostAway(f"transfer host: {error}") from None
+            raise HandOversUnavailable(f"transfer host: {error}") from None
 
     async def _stream(self, method: str, params: Message, kind: TypeAdapter[View]) -> AsyncGenerator[View, None]:
         replica = await self._replica()
@@ -103,7 +110,7 @@ class HostReplicas:
                         yield kind.validate_python(message)
         except (Lost, RpcError) as error:
             self.pool.miss()
-            raise HostAway(f"transfer host: {error}") from None
+            raise HandOversUnavailable(f"transfer host: {error}") from None
 
     async def _replica(self) -> Replica:
         """The one that there is now, or as soon as there is one."""
@@ -112,4 +119,4 @@ class HostReplicas:
                 while (replica := self.pool.choose_ready()) is None:
                     await self.pool.arrival()
                 return replica
-        raise HostAway("there is no host")
+        raise HandOversUnavailable("there is no host")

@@ -15,8 +15,15 @@ from convonet.core.errors import Fenced, StorageError
 from convonet.rpc import wire
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
-from convonet.telephony.messages import HostAway, LineRequest, LineView, Spoken, TransferOrder, TransferView
-from convonet.telephony.transfer import LineEvent
+from convonet.telephony.messages import (
+    HandOverRequest,
+    HandOversUnavailable,
+    HandOverView,
+    MediaLegRequest,
+    MediaLegView,
+    Spoken,
+)
+from convonet.telephony.state_machine import CallEvent
 
 METHOD_NOT_FOUND = -32601
 NOT_NOW = -32000
@@ -28,12 +35,12 @@ STOP_TIMEOUT_S = 0.5
 MAX_STREAMS = 4_000
 """Of one voice replica: two for each hand-over."""
 
-ORDER = TypeAdapter(TransferOrder)
-LINE_EVENT: TypeAdapter[LineEvent] = TypeAdapter(Annotated[LineEvent, Field(discriminator="kind")])
-LINE_REQUEST = TypeAdapter(LineRequest)
-LINE_VIEW = TypeAdapter(LineView)
+ORDER = TypeAdapter(HandOverRequest)
+LINE_EVENT: TypeAdapter[CallEvent] = TypeAdapter(Annotated[CallEvent, Field(discriminator="kind")])
+LINE_REQUEST = TypeAdapter(MediaLegRequest)
+LINE_VIEW = TypeAdapter(MediaLegView)
 SPOKEN = TypeAdapter(Spoken)
-VIEW = TypeAdapter(TransferView)
+VIEW = TypeAdapter(HandOverView)
 
 
 def to_message(kind: TypeAdapter[Any], value: object) -> Message:
@@ -42,27 +49,27 @@ def to_message(kind: TypeAdapter[Any], value: object) -> Message:
 
 
 class Host(Protocol):
-    """What is served; `actors.transfer_host.TransferHost` is it.
+    """What is served; `actors.hand_overs.host.HandOverHost` is it.
 
     Each raises `Fenced` when another host has taken over, also where a view would be wrong and an end would be none,
-    and `HostAway` when it can't say anything now.
+    and `HandOversUnavailable` when it can't say anything now.
     """
 
-    async def begin(self, order: TransferOrder) -> None: ...
+    async def begin_hand_over(self, order: HandOverRequest) -> None: ...
 
-    async def ask_call_back(self, order: TransferOrder) -> None: ...
+    async def request_call_back(self, order: HandOverRequest) -> None: ...
 
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None: ...
+    async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None: ...
 
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None: ...
+    async def report_call_event(self, transfer_id: str, event: CallEvent) -> None: ...
 
-    async def said(self, transfer_id: str, spoken: Spoken) -> None: ...
+    async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None: ...
 
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
+    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
 
-    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]: ...
+    def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]: ...
 
-    def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]: ...
+    def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]: ...
 
 
 class HostRequests:
@@ -77,7 +84,7 @@ class HostRequests:
             return await self._answer(request)
         except Fenced:
             raise RpcError(wire.LEAVING, "Another host has taken over.") from None
-        except HostAway as error:
+        except HandOversUnavailable as error:
             raise RpcError(NOT_NOW, str(error)) from None
         except StorageError as error:
             raise RpcError(NOT_STORED, str(error)) from None
@@ -86,24 +93,26 @@ class HostRequests:
         host, params = self._host, request.params
         match request.method:
             case "begin":
-                await host.begin(ORDER.validate_python(params["order"]))
+                await host.begin_hand_over(ORDER.validate_python(params["order"]))
             case "ask_call_back":
-                await host.ask_call_back(ORDER.validate_python(params["order"]))
+                await host.request_call_back(ORDER.validate_python(params["order"]))
             case "leave":
-                await host.leave(params["transfer_id"], hung_up=params["hung_up"])
+                await host.leave_hand_over(params["transfer_id"], hung_up=params["hung_up"])
             case "line_event":
-                await host.line_event(params["transfer_id"], LINE_EVENT.validate_python(params["event"]))
+                await host.report_call_event(params["transfer_id"], LINE_EVENT.validate_python(params["event"]))
             case "said":
-                await host.said(params["transfer_id"], SPOKEN.validate_python(params["spoken"]))
+                await host.add_transcript_entry(params["transfer_id"], SPOKEN.validate_python(params["spoken"]))
             case "new_key":
-                return {"key": await host.new_key(params["transfer_id"], params["attempt"], params["after"])}
+                return {
+                    "key": await host.exchange_stream_key(params["transfer_id"], params["attempt"], params["after"])
+                }
             case "follow":
-                async with contextlib.aclosing(host.follow(params["transfer_id"])) as views:
+                async with contextlib.aclosing(host.follow_hand_over(params["transfer_id"])) as views:
                     async for view in views:
                         request.emit(to_message(VIEW, view))
             case "open_line":
                 line = LINE_REQUEST.validate_python(params["request"])
-                async with contextlib.aclosing(host.open_line(line)) as orders:
+                async with contextlib.aclosing(host.open_media_leg(line)) as orders:
                     async for order in orders:
                         request.emit(to_message(LINE_VIEW, order))
             case _:

@@ -20,7 +20,7 @@ LINE_RATE = 8_000
 Samples = npt.NDArray[np.int16]
 
 
-class ToLine:
+class ToTelephone:
     """PCM16, little-endian, to mu-law."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class ToLine:
         return mulaw.encode(self._filter.convert(np.frombuffer(pcm, "<i2")))
 
 
-class FromLine:
+class FromTelephone:
     """Mu-law to PCM16, little-endian."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class FromLine:
         return self._filter.convert(mulaw.decode(code)).astype("<i2").tobytes()
 
 
-def file_on_line(audio: bytes) -> bytes:
+def file_to_mulaw(audio: bytes) -> bytes:
     """An audio file of our own, as a voice makes it, as mu-law."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=LINE_RATE)
     with av.open(io.BytesIO(audio), "r") as container:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 from convonet.core.hand_over import DeskState, EndReason
-from convonet.telephony.transfer import Assigned, Unassigned
+from convonet.telephony.state_machine import DeskAssigned, NoDeskFree
 
-FIRST_GUESS_S = 180.0
+INITIAL_CALL_S = 180.0
 """How long a call is taken to last before any was seen."""
 
-REMEMBERED = 0.2
+NEWEST_CALL_WEIGHT = 0.2
 """Weight of the newest call in the mean length of calls."""
 
 NO_ANSWER = "no answer"
@@ -45,7 +45,7 @@ class Desk(BaseModel):
     """The hand-over that rings here or is talked of."""
 
 
-class Waiting(BaseModel):
+class WaitingCaller(BaseModel):
     """A caller in the queue."""
 
     transfer_id: str
@@ -54,19 +54,19 @@ class Waiting(BaseModel):
     """Desks that did not take this caller."""
 
 
-class Found(BaseModel):
+class Match(BaseModel):
     """A waiting caller for whom a desk is free now."""
 
     transfer_id: str
-    event: Assigned
+    event: DeskAssigned
 
 
 class Switchboard(BaseModel):
     """All desks and all waiting callers. All of it is kept, so that it outlives its process."""
 
     desks: dict[str, Desk] = {}
-    queue: list[Waiting] = []
-    mean_call_s: float = FIRST_GUESS_S
+    queue: list[WaitingCaller] = []
+    mean_call_s: float = INITIAL_CALL_S
 
     # -- the desks
 
@@ -81,7 +81,7 @@ class Switchboard(BaseModel):
         desk = self.desks.pop(name, None)
         return desk.transfer_id if desk else ""
 
-    def be_ready(self, name: str, now: float) -> Found | None:
+    def be_ready(self, name: str, now: float) -> Match | None:
         """The person takes calls again; returns the caller who has waited for it."""
         desk = self.desks.get(name)
         if desk is None or desk.state not in FREE:
@@ -102,13 +102,13 @@ class Switchboard(BaseModel):
         if (desk := self.desks.get(name)) and desk.state is DeskState.RINGING:
             self._become(desk, DeskState.ON_CALL, now, transfer_id=desk.transfer_id)
 
-    def release(self, name: str, transfer_id: str, why: EndReason, now: float) -> Found | None:
+    def release(self, name: str, transfer_id: str, why: EndReason, now: float) -> Match | None:
         """The desk is done with this hand-over; returns a waiting caller whom it may take at once."""
         desk = self.desks.get(name)
         if desk is None or desk.transfer_id != transfer_id:
             return None
         if desk.state is DeskState.ON_CALL:
-            self.mean_call_s += REMEMBERED * (now - desk.since - self.mean_call_s)
+            self.mean_call_s += NEWEST_CALL_WEIGHT * (now - desk.since - self.mean_call_s)
             self._become(desk, DeskState.WRAP_UP, now)
             return None
         if why in (EndReason.NO_ANSWER, EndReason.UNREACHABLE, EndReason.VOICEMAIL):
@@ -130,7 +130,7 @@ class Switchboard(BaseModel):
 
     # -- the callers
 
-    def find(self, transfer_id: str, department: str, without: Sequence[str], now: float) -> Assigned | Unassigned:
+    def find(self, transfer_id: str, department: str, without: Sequence[str], now: float) -> DeskAssigned | NoDeskFree:
         """A desk for this caller, who waits when there is none."""
         desks = self._of(department, without)
         ready = [desk for desk in desks if desk.state is DeskState.READY]
@@ -139,14 +139,14 @@ class Switchboard(BaseModel):
         if ready:
             return self._ring(min(ready, key=lambda desk: desk.since), transfer_id, now)
         if not desks:
-            return Unassigned(position=0, hopeless=True)
+            return NoDeskFree(position=0, hopeless=True)
         if not self.position(transfer_id):
-            self.queue.append(Waiting(transfer_id=transfer_id, department=department))
+            self.queue.append(WaitingCaller(transfer_id=transfer_id, department=department))
         for waiting in self.queue:
             if waiting.transfer_id == transfer_id:
                 waiting.without = tuple(without)
         absent = all(desk.state is DeskState.NOT_READY for desk in desks)
-        return Unassigned(position=self.position(transfer_id), absent=absent)
+        return NoDeskFree(position=self.position(transfer_id), absent=absent)
 
     def position(self, transfer_id: str) -> int:
         """Which one in the queue of its department this caller is, from 1; 0 when they do not wait."""
@@ -171,20 +171,20 @@ class Switchboard(BaseModel):
         """This caller waits no longer."""
         self.queue = [waiting for waiting in self.queue if waiting.transfer_id != transfer_id]
 
-    def _next_for(self, desk: Desk, now: float) -> Found | None:
+    def _next_for(self, desk: Desk, now: float) -> Match | None:
         for waiting in self.queue:
             if waiting.department in desk.departments and desk.name not in waiting.without:
                 self.forget(waiting.transfer_id)
-                return Found(transfer_id=waiting.transfer_id, event=self._ring(desk, waiting.transfer_id, now))
+                return Match(transfer_id=waiting.transfer_id, event=self._ring(desk, waiting.transfer_id, now))
         return None
 
     def _of(self, department: str, without: Sequence[str]) -> list[Desk]:
         """Desks that may take this caller now or later: who is not ready for a reason of their own may come back."""
         return [d for d in self.desks.values() if department in d.departments and d.name not in without]
 
-    def _ring(self, desk: Desk, transfer_id: str, now: float) -> Assigned:
+    def _ring(self, desk: Desk, transfer_id: str, now: float) -> DeskAssigned:
         self._become(desk, DeskState.RINGING, now, transfer_id=transfer_id)
-        return Assigned(desk=desk.name, extension=desk.extension)
+        return DeskAssigned(desk=desk.name, extension=desk.extension)
 
     def _become(self, desk: Desk, state: DeskState, now: float, reason: str = "", transfer_id: str = "") -> None:
         desk.state, desk.since, desk.reason, desk.transfer_id = state, now, reason, transfer_id

@@ -1,4 +1,4 @@
-"""The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
+"""The call center as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
 There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one. Of two
 clusters each has one, and the one of the cluster that serves has the office.

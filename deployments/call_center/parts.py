@@ -1,11 +1,11 @@
-"""What the replica of the call centre is made of: the host of the hand-overs, and the desks' web application on it."""
+"""What the replica of the call center is made of: the host of the hand-overs, and the desks' web application on it."""
 
 from functools import cache
 
 from fastapi import FastAPI
 
 from actors.cluster import Cluster
-from actors.transfer_host import TransferHost
+from actors.hand_overs.host import HandOverHost
 from convonet.auth.throttle import throttle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -15,8 +15,8 @@ from convonet.settings import Settings, get_settings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from convonet.telephony.bridge import Bridge, NoTelephone
-from convonet.telephony.ledger import Ledger
+from convonet.telephony.call_log import CallLog
+from convonet.telephony.carrier import Carrier, NoCarrier
 from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
 
@@ -28,14 +28,14 @@ def cluster() -> Cluster:
 
 
 @cache
-def transfer_host() -> TransferHost:
+def transfer_host() -> HandOverHost:
     """The host of this process, for the handle and for the desks."""
     settings, database = get_settings(), _database()
-    host = TransferHost(
+    host = HandOverHost(
         settings,
         bridge=_bridge(settings),
         checkpoints=checkpoint_store(settings),
-        ledger=Ledger(database),
+        ledger=CallLog(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
     )
@@ -57,10 +57,10 @@ def _database() -> Database:
     return Database(get_settings().database_url)
 
 
-def _bridge(settings: Settings) -> Bridge:
+def _bridge(settings: Settings) -> Carrier:
     if not settings.has_telephone:
-        return NoTelephone()
+        return NoCarrier()
     # half a second of imports that an installation without a telephone does without
-    from convonet.telephony.twilio import TwilioBridge
+    from convonet.telephony.twilio.carrier import TwilioCarrier
 
-    return TwilioBridge(settings)
+    return TwilioCarrier(settings)

@@ -27,7 +27,7 @@ from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.client_address import PEER, TrustedProxies
 from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
@@ -134,7 +134,7 @@ def gateway_http() -> FastAPI:
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
     stt, tts = replica.recognizers[settings.hears_with], replica.voices[settings.speaks_with]
-    app.include_router(TwilioGate(settings, replica.transfers, stt, tts, callers).router(), prefix="/twilio")
+    app.include_router(TwilioWebhooks(settings, replica.hand_overs, stt, tts, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app
 

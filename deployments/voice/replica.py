@@ -8,7 +8,7 @@ from functools import cache
 from ray import serve
 
 from actors.cluster import Cluster
-from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
+from actors.replicas import remote_agent, remote_hand_overs, remote_speech, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -48,7 +48,7 @@ class VoiceReplica:
         if hosted is not None:
             speech = hosted.speech
             self.recognizers[speech.name] = self.voices[speech.name] = speech
-        self.transfers = remote_transfers()
+        self.hand_overs = remote_hand_overs()
         self._tools = tool_pool()
         self.cluster = Cluster(cluster_id(), serving_store(settings))
         self._calls = LiveCalls(replica_name())
@@ -70,7 +70,7 @@ class VoiceReplica:
                 agent=self._agent,
                 default_stt=settings.hears_with,
                 default_tts=settings.speaks_with,
-                transfers=self.transfers,
+                hand_overs=self.hand_overs,
                 record=measured(self._records.add),
                 watch=self._calls.watch,
                 timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
@@ -86,7 +86,7 @@ class VoiceReplica:
                 "speech": self._local_speech.pool,
                 "agent": self._agent.pool,
                 "tools": self._tools,
-                "call_center": self.transfers.pool,
+                "call_center": self.hand_overs.pool,
             },
             has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
@@ -112,7 +112,7 @@ class VoiceReplica:
         self.sessions.start()
         self._agent.start()
         self._local_speech.start()
-        self.transfers.start()
+        self.hand_overs.start()
         # asked by the first who looks whether this replica is ready
         self._tools.keep_found()
         if self._vendor is not None:
@@ -124,7 +124,7 @@ class VoiceReplica:
         await self.sessions.stop()
         await self._agent.close()
         await self._local_speech.close()
-        await self.transfers.close()
+        await self.hand_overs.close()
         await self._tools.close()
         if self._vendor is not None:
             await self._vendor.close()

@@ -134,10 +134,10 @@ class ScriptedAgent:
             raise
 
 
-class NoTransfers:
+class NoHandOvers:
     """Hand-overs for tests that need none."""
 
-    async def begin(self, order):
+    async def begin_hand_over(self, order):
         raise AssertionError(f"nobody asked for a human: {order}")
 
 
@@ -188,7 +188,7 @@ class Replica:
 class World:
     """Voice replicas in one process, reached as clients reach them; any can be killed."""
 
-    def __init__(self, replicas=2, transfers=None, agent=None, caller=CALLER, **settings):
+    def __init__(self, replicas=2, hand_overs=None, agent=None, caller=CALLER, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
@@ -203,7 +203,7 @@ class World:
             agent=self.agent,
             default_stt="ear",
             default_tts="voice",
-            transfers=transfers or NoTransfers(),
+            hand_overs=hand_overs or NoHandOvers(),
             record=self.records.append,
             watch=self.calls.watch,
             timeouts=Timeouts(hear=5, think=10, speak=5),

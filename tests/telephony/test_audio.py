@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convonet.telephony import mulaw
-from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MOST_WAITING, Pacer
-from convonet.telephony.resampling import LINE_RATE, PAGE_RATE, FromLine, ToLine
+from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MAX_WAITING, Pacer
+from convonet.telephony.resampling import LINE_RATE, PAGE_RATE, FromTelephone, ToTelephone
 from tests.fixtures.clock import Clock
 
 PAGE_FRAME = 640
@@ -23,7 +23,7 @@ def level(samples):
 
 
 def to_line(samples):
-    pcm, line = samples.tobytes(), ToLine()
+    pcm, line = samples.tobytes(), ToTelephone()
     return mulaw.decode(b"".join(line.convert(pcm[at : at + PAGE_FRAME]) for at in range(0, len(pcm), PAGE_FRAME)))
 
 
@@ -45,7 +45,7 @@ def test_speech_reaches_the_line_and_what_it_cannot_carry_leaves_no_alias(hertz,
 
 
 def test_the_line_reaches_the_page_with_its_sound_and_length():
-    code, page = mulaw.encode(tone(1_000, rate=LINE_RATE)), FromLine()
+    code, page = mulaw.encode(tone(1_000, rate=LINE_RATE)), FromTelephone()
     heard = b"".join(page.convert(code[at : at + FRAME_BYTES]) for at in range(0, len(code), FRAME_BYTES))
     samples = np.frombuffer(heard, "<i2")
     assert PAGE_RATE - len(samples) < PAGE_RATE * 0.005
@@ -55,8 +55,8 @@ def test_the_line_reaches_the_page_with_its_sound_and_length():
 
 
 def test_nothing_in_is_nothing_out():
-    assert ToLine().convert(b"") == b""
-    assert FromLine().convert(b"") == b""
+    assert ToTelephone().convert(b"") == b""
+    assert FromTelephone().convert(b"") == b""
 
 
 def test_frames_are_sent_ahead_by_the_lead_and_then_at_the_pace_of_their_playing():
@@ -76,7 +76,7 @@ def test_frames_are_sent_ahead_by_the_lead_and_then_at_the_pace_of_their_playing
 
 def test_what_comes_too_fast_is_dropped_oldest_first():
     pacer = Pacer(Clock(100.0))
-    frames = [bytes([number]) * FRAME_BYTES for number in range(MOST_WAITING + 5)]
+    frames = [bytes([number]) * FRAME_BYTES for number in range(MAX_WAITING + 5)]
     pacer.add(b"".join(frames))
     assert pacer.dropped == 5
     assert pacer.due()[0] == frames[5]

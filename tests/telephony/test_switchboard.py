@@ -3,8 +3,8 @@
 import pytest
 
 from convonet.core.hand_over import DeskState, EndReason
-from convonet.telephony.switchboard import FIRST_GUESS_S, NO_ANSWER, Desk, Switchboard
-from convonet.telephony.transfer import Assigned, Unassigned
+from convonet.telephony.state_machine import DeskAssigned, NoDeskFree
+from convonet.telephony.switchboard import INITIAL_CALL_S, NO_ANSWER, Desk, Switchboard
 
 
 def desk(name, extension, departments=("support",)):
@@ -28,22 +28,22 @@ def board():
 
 
 def test_the_desk_that_was_idle_for_longest_rings(board):
-    assert board.find("t1", "support", (), now=30) == Assigned(desk="dora", extension="2001")
-    assert board.find("t2", "support", (), now=31) == Assigned(desk="eve", extension="2002")
+    assert board.find("t1", "support", (), now=30) == DeskAssigned(desk="dora", extension="2001")
+    assert board.find("t2", "support", (), now=31) == DeskAssigned(desk="eve", extension="2002")
     assert board.desks["dora"].state is DeskState.RINGING
 
 
 def test_a_caller_goes_to_no_desk_twice_and_to_no_other_department(board):
     assert board.find("t1", "support", ("dora",), now=30).desk == "eve"
-    assert board.find("t2", "support", ("dora", "eve"), now=31) == Unassigned(position=0, hopeless=True)
+    assert board.find("t2", "support", ("dora", "eve"), now=31) == NoDeskFree(position=0, hopeless=True)
     assert board.queue == []
 
 
 def test_who_waits_gets_the_first_desk_that_is_free_in_the_order_of_coming(board):
     for number in (1, 2):
         board.find(f"t{number}", "support", (), now=30)
-    assert board.find("t3", "support", (), now=31) == Unassigned(position=1)
-    assert board.find("t4", "support", (), now=32) == Unassigned(position=2)
+    assert board.find("t3", "support", (), now=31) == NoDeskFree(position=1)
+    assert board.find("t4", "support", (), now=32) == NoDeskFree(position=2)
     board.talking("dora", now=33)
     assert board.release("dora", "t1", EndReason.DESK_HUNG_UP, now=93) is None
     assert board.desks["dora"].state is DeskState.WRAP_UP
@@ -90,10 +90,10 @@ def test_a_reload_finds_the_desk_as_it_was_and_a_log_out_names_the_call(board):
 def test_the_expected_wait_is_learned_from_calls(board):
     board.find("t1", "sales", (), now=30)
     board.find("t2", "sales", (), now=31)
-    assert board.expected_wait_s("t2") == FIRST_GUESS_S
+    assert board.expected_wait_s("t2") == INITIAL_CALL_S
     board.talking("finn", now=32)
     board.release("finn", "t1", EndReason.DESK_HUNG_UP, now=92)
-    assert board.expected_wait_s("t2") < FIRST_GUESS_S
+    assert board.expected_wait_s("t2") < INITIAL_CALL_S
     assert board.expected_wait_s("t1") == 0
 
 
@@ -114,9 +114,9 @@ def test_it_goes_on_from_what_was_kept(board):
 def test_when_all_are_not_ready_nobody_is_at_work(board):
     for name in ("dora", "eve"):
         board.be_not_ready(name, "lunch", now=30)
-    assert board.find("t1", "support", (), now=31) == Unassigned(position=1, absent=True)
+    assert board.find("t1", "support", (), now=31) == NoDeskFree(position=1, absent=True)
     board.be_ready("dora", now=32)
-    assert board.find("t2", "support", (), now=33) == Unassigned(position=1)
+    assert board.find("t2", "support", (), now=33) == NoDeskFree(position=1)
 
 
 def test_a_colleague_is_free_who_has_no_call(board):

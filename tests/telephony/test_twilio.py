@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 import pytest
 
 from convonet.settings import Settings
-from convonet.telephony.bridge import BridgeError, CallOrder
-from convonet.telephony.twilio import TwilioBridge, is_signed, progress_of
+from convonet.telephony.carrier import CallRequest, CarrierError
+from convonet.telephony.twilio.carrier import TwilioCarrier, is_signed, progress_of
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer, sign
 
-ORDER = CallOrder("h-1", 0, "2001", "a-key", 20.0)
+ORDER = CallRequest("h-1", 0, "2001", "a-key", 20.0)
 
 
 def settings(twilio, **more):
@@ -32,7 +32,7 @@ async def twilio():
 
 @pytest.fixture
 async def bridge(twilio):
-    bridge = TwilioBridge(settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"))
+    bridge = TwilioCarrier(settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"))
     yield bridge
     await bridge.close()
 
@@ -41,7 +41,7 @@ async def test_a_call_says_all_that_twilio_and_the_pbx_need(bridge, twilio):
     sid = await bridge.place(ORDER)
     call = twilio.calls[0]
     assert call.sid == sid
-    assert call.form["To"] == "sip:2001@pbx.test;transport=udp?X-Convo-Transfer=h-1"
+    assert call.form["To"] == "sip:2001@pbx.test;transport=udp?X-Convo-HandOverMachine=h-1"
     again = "#rc=3&rp=all&ct=2000&rt=13000"
     assert call.form["StatusCallback"] == f"{PUBLIC}/twilio/status?transfer=h-1&attempt=0{again}"
     assert (call.form["SipAuthUsername"], call.form["SipAuthPassword"]) == ("trunk", "word")
@@ -59,7 +59,7 @@ async def test_a_call_says_all_that_twilio_and_the_pbx_need(bridge, twilio):
 async def test_a_call_is_asked_for_once_whatever_comes_of_it(bridge, twilio, refusal):
     twilio.refusals = [refusal]
     started = time.monotonic()
-    with pytest.raises(BridgeError) as failure:
+    with pytest.raises(CarrierError) as failure:
         await bridge.place(ORDER)
     assert time.monotonic() - started < 6
     assert TOKEN not in str(failure.value)
@@ -84,12 +84,12 @@ async def test_a_call_that_is_over_or_unknown_is_ended_already(bridge, twilio):
 async def test_a_call_that_twilio_will_not_end_is_an_error(bridge, twilio):
     sid = await bridge.place(ORDER)
     twilio.refusals = [500, 500, 500]
-    with pytest.raises(BridgeError):
+    with pytest.raises(CarrierError):
         await bridge.end(sid)
 
 
 async def test_a_caller_is_called_back_and_connected_with_a_desk(twilio):
-    bridge = TwilioBridge(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"))
+    bridge = TwilioCarrier(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"))
     await bridge.call_back("+14155550142", "2001")
     await bridge.close()
     form = twilio.calls[0].form

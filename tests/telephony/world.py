@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from actors.cluster import Cluster
-from actors.transfer_host import TransferHost
+from actors.hand_overs.host import HandOverHost
 from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
 from convonet.core.hand_over import TransferContext
@@ -23,13 +23,13 @@ from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
+from convonet.telephony.call_log import CallLog
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
-from convonet.telephony.ledger import Ledger
-from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
+from convonet.telephony.messages import DeskAction, DeskLogin, HandOversUnavailable
 from convonet.telephony.replicas import HostReplicas
 from convonet.telephony.requests import MAX_STREAMS, HostRequests
-from convonet.telephony.twilio import TwilioBridge
+from convonet.telephony.twilio.carrier import TwilioCarrier
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 from tests.sessions.doubles import ScriptedEar, ScriptedVoice
@@ -140,12 +140,12 @@ class Office:
 
     async def desk_does(self, *args):
         if self.host is None:
-            raise HostAway("killed")
+            raise HandOversUnavailable("killed")
         return await self.host.desk_does(*args)
 
     async def desk(self, login):
         if self.host is None:
-            raise HostAway("killed")
+            raise HandOversUnavailable("killed")
         dead = self._dead
         stream = self.host.desk(login)
         death = asyncio.ensure_future(dead.wait())
@@ -155,7 +155,7 @@ class Office:
                 following = asyncio.ensure_future(anext(stream, None))
                 await asyncio.wait((death, following), return_when=asyncio.FIRST_COMPLETED)
                 if death.done():
-                    raise HostAway("killed")
+                    raise HandOversUnavailable("killed")
                 if (view := following.result()) is None:
                     return
                 yield view
@@ -187,7 +187,7 @@ class Desk:
 
     async def _follow(self):
         while True:
-            with contextlib.suppress(HostAway):
+            with contextlib.suppress(HandOversUnavailable):
                 async for view in self._office.desk(self._login):
                     self.view = view
                     self._changed.set()
@@ -214,7 +214,7 @@ class Desk:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-class CallCentre:
+class CallCenter:
     """Use it with `async with`."""
 
     def __init__(self, database_file, **settings):
@@ -239,11 +239,11 @@ class CallCentre:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioBridge(self.settings)
+        self.bridge = TwilioCarrier(self.settings)
         self._stack.push_async_callback(self.bridge.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
-        self.ledger = Ledger(self.database)
+        self.ledger = CallLog(self.database)
         self.facts = CallerFacts(self.database, self.settings)
         self._stack.push_async_callback(self.facts.close)
         self.office = Office(self._new_host)
@@ -256,7 +256,7 @@ class CallCentre:
         self.ear = ScriptedEar(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
-        self.sessions = Sessions(transfers=self.hub)
+        self.sessions = Sessions(hand_overs=self.hub)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
         return self
@@ -275,7 +275,7 @@ class CallCentre:
         return await self.find_host()
 
     def _new_host(self):
-        return TransferHost(
+        return HandOverHost(
             self.settings,
             bridge=self.bridge,
             checkpoints=self.checkpoints,
@@ -357,7 +357,7 @@ class Served:
         await self._lifespan.__aexit__(None, None, None)
 
 
-def gate_of(centre):
+def gate_of(center):
     """Twilio's gate as a replica serves it."""
     callers = CallerPort()
 
@@ -368,12 +368,12 @@ def gate_of(centre):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioGate(centre.settings, centre.hub, centre.ear, centre.voice, callers).router())
+    app.include_router(TwilioWebhooks(center.settings, center.hub, center.ear, center.voice, callers).router())
     return Served("/twilio", app, lifespan)
 
 
-def desks_of(centre):
+def desks_of(center):
     """The desks' application as a replica serves it."""
-    notes = CrmNotes(centre.database, centre.settings)
-    throttle = inline_throttle(centre.settings)
-    return Served("/call-center", application(centre.database, centre.settings, throttle, centre.office, notes))
+    notes = CrmNotes(center.database, center.settings)
+    throttle = inline_throttle(center.settings)
+    return Served("/call-center", application(center.database, center.settings, throttle, center.office, notes))

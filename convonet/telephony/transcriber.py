@@ -1,4 +1,4 @@
-"""Writes down what the two say to each other, as far as the recogniser keeps up: the talk itself never waits for it."""
+"""Writes down what the two say to each other, as far as the recognizer keeps up: the talk itself never waits for it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import structlog
 
 from convonet.core.errors import SpeechError
 from convonet.speech.base import Language, SpeechToText, Utterance
+from convonet.telephony.endpointing import RATE, Endpointer
 from convonet.telephony.messages import Spoken, Who
-from convonet.telephony.sentences import RATE, Sentences
 
 log = structlog.get_logger(__name__)
 
-MOST_WAITING = 6
-"""Sentences; a recogniser that is further behind is needed more elsewhere."""
+MAX_WAITING = 6
+"""Endpointer; a recognizer that is further behind is needed more elsewhere."""
 
-HEAR_TIMEOUT_S = 10.0
+STT_TIMEOUT_S = 10.0
 
 
-class Scribe:
+class Transcriber:
     """One talk. `note` gets each sentence, in order."""
 
     def __init__(self, ear: SpeechToText, language: Language, note: Callable[[Spoken], Awaitable[None]]) -> None:
         self._ear = ear
         self._language = language
         self._note = note
-        self._sides = {who: Sentences() for who in Who}
-        self._waiting: asyncio.Queue[tuple[Who, bytes]] = asyncio.Queue(MOST_WAITING)
+        self._sides = {who: Endpointer() for who in Who}
+        self._waiting: asyncio.Queue[tuple[Who, bytes]] = asyncio.Queue(MAX_WAITING)
         self._missed = 0
 
     def add(self, who: Who, pcm: bytes) -> None:
@@ -46,7 +46,7 @@ class Scribe:
         while True:
             who, sentence = await self._waiting.get()
             try:
-                async with asyncio.timeout(HEAR_TIMEOUT_S):
+                async with asyncio.timeout(STT_TIMEOUT_S):
                     heard = await self._ear.transcribe(Utterance(sentence, "pcm16", RATE), language=self._language)
             except (SpeechError, TimeoutError) as error:
                 log.info("sentence_not_heard", reason=type(error).__name__, missed=self._missed)

@@ -17,19 +17,19 @@ from pydantic import BaseModel
 
 from convonet.core.hand_over import OVER, EndReason, HandOverState
 
-DEADLINE_S = 30.0
+ANSWER_TIMEOUT_S = 30.0
 """For everything up to the answer: Twilio may hold a call back when it has many, and then rings too late."""
 
-ACCEPT_S = 3.0
+ACCEPT_TIMEOUT_S = 3.0
 """Between Twilio's news that somebody answered and the desk's own: a voicemail box answers too, but has no desk."""
 
-WHISPER_S = 15.0
+WHISPER_TIMEOUT_S = 15.0
 """Longest time that the desk is told who calls."""
 
-WAIT_S = 300.0
+MAX_WAIT_S = 300.0
 """Longest time in the queue."""
 
-ABSENT_WAIT_S = 60.0
+MAX_ABSENT_WAIT_S = 60.0
 """The same while nobody is at work: a person who is away may come back, but a caller should not count on it."""
 
 
@@ -37,7 +37,7 @@ WAITING = (HandOverState.REQUESTED, HandOverState.QUEUED)
 CALLING = (HandOverState.DIALING, HandOverState.RINGING)
 
 
-FINAL = {
+FINAL_STATUSES = {
     "completed": EndReason.DESK_HUNG_UP,
     "busy": EndReason.BUSY,
     "no-answer": EndReason.NO_ANSWER,
@@ -50,7 +50,7 @@ FINAL = {
 # -- what happens
 
 
-class Assigned(BaseModel):
+class DeskAssigned(BaseModel):
     """A desk is free for this caller."""
 
     kind: Literal["assigned"] = "assigned"
@@ -58,7 +58,7 @@ class Assigned(BaseModel):
     extension: str
 
 
-class Unassigned(BaseModel):
+class NoDeskFree(BaseModel):
     """No desk is free; `position` counts from 1. `hopeless` when nobody is even logged in."""
 
     kind: Literal["unassigned"] = "unassigned"
@@ -68,7 +68,7 @@ class Unassigned(BaseModel):
     """All who are logged in are not ready: nobody is at work whose call could end."""
 
 
-class Placed(BaseModel):
+class CallPlaced(BaseModel):
     """Twilio took the call."""
 
     kind: Literal["placed"] = "placed"
@@ -76,14 +76,14 @@ class Placed(BaseModel):
     call_sid: str
 
 
-class NotPlaced(BaseModel):
+class CallNotPlaced(BaseModel):
     """Twilio refused it, or did not answer; then the call may exist all the same."""
 
     kind: Literal["not_placed"] = "not_placed"
     attempt: int
 
 
-class Progress(BaseModel):
+class CallProgress(BaseModel):
     """A status callback of Twilio."""
 
     kind: Literal["progress"] = "progress"
@@ -108,14 +108,14 @@ class StreamStopped(BaseModel):
     attempt: int
 
 
-class Accepted(BaseModel):
+class DeskAccepted(BaseModel):
     """The person at the desk took the call."""
 
     kind: Literal["accepted"] = "accepted"
     desk: str
 
 
-class Declined(BaseModel):
+class DeskDeclined(BaseModel):
     """The person at the desk did not, or the desk is gone."""
 
     kind: Literal["declined"] = "declined"
@@ -124,7 +124,7 @@ class Declined(BaseModel):
     """As the person says."""
 
 
-class Whispered(BaseModel):
+class WhisperPlayed(BaseModel):
     """The desk was told who calls."""
 
     kind: Literal["whispered"] = "whispered"
@@ -145,7 +145,7 @@ class DeskHungUp(BaseModel):
     desk: str
 
 
-class PassedOn(BaseModel):
+class CallerPassedOn(BaseModel):
     """The desk's telephone has given the caller to a colleague's. The call and its line stay what they are."""
 
     kind: Literal["passed_on"] = "passed_on"
@@ -157,38 +157,38 @@ class PassedOn(BaseModel):
     """Whether the colleague has been asked first; else their telephone rings now."""
 
 
-class TimeUp(BaseModel):
-    """`Transfer.deadline` has passed."""
+class DeadlinePassed(BaseModel):
+    """`HandOverMachine.deadline` has passed."""
 
     kind: Literal["time_up"] = "time_up"
 
 
 Event = (
-    Assigned
-    | Unassigned
-    | Placed
-    | NotPlaced
-    | Progress
+    DeskAssigned
+    | NoDeskFree
+    | CallPlaced
+    | CallNotPlaced
+    | CallProgress
     | StreamStarted
     | StreamStopped
-    | Accepted
-    | Declined
-    | Whispered
+    | DeskAccepted
+    | DeskDeclined
+    | WhisperPlayed
     | CallerLeft
     | DeskHungUp
-    | PassedOn
-    | TimeUp
+    | CallerPassedOn
+    | DeadlinePassed
 )
 
 
-LineEvent = Placed | NotPlaced | Progress | StreamStarted | StreamStopped | Whispered
+CallEvent = CallPlaced | CallNotPlaced | CallProgress | StreamStarted | StreamStopped | WhisperPlayed
 
 
 # -- what to do about it
 
 
 class FindDesk(BaseModel):
-    """Ask for a free desk that is none of these; the answer is `Assigned` or `Unassigned`."""
+    """Ask for a free desk that is none of these; the answer is `DeskAssigned` or `NoDeskFree`."""
 
     kind: Literal["find_desk"] = "find_desk"
     without: tuple[str, ...]
@@ -211,7 +211,7 @@ class EndCall(BaseModel):
 
 
 class Whisper(BaseModel):
-    """Tell the desk who calls; the answer is `Whispered`."""
+    """StateChanged the desk who calls; the answer is `WhisperPlayed`."""
 
     kind: Literal["whisper"] = "whisper"
     attempt: int
@@ -224,7 +224,7 @@ class Join(BaseModel):
     attempt: int
 
 
-class Release(BaseModel):
+class ReleaseDesk(BaseModel):
     """The desk is done with this caller; `answered` tells whether there is something to wrap up."""
 
     kind: Literal["release"] = "release"
@@ -233,7 +233,7 @@ class Release(BaseModel):
     why: EndReason
 
 
-class TakeOver(BaseModel):
+class OccupyDesk(BaseModel):
     """This desk has the caller now, whom another one passed on."""
 
     kind: Literal["take_over"] = "take_over"
@@ -241,7 +241,7 @@ class TakeOver(BaseModel):
     talking: bool
 
 
-class Tell(BaseModel):
+class StateChanged(BaseModel):
     """The caller's page and the records learn of the new state."""
 
     kind: Literal["tell"] = "tell"
@@ -250,7 +250,7 @@ class Tell(BaseModel):
     why: EndReason | None = None
 
 
-Deed = FindDesk | PlaceCall | EndCall | Whisper | Join | Release | TakeOver | Tell
+Effect = FindDesk | PlaceCall | EndCall | Whisper | Join | ReleaseDesk | OccupyDesk | StateChanged
 
 
 class Attempt(BaseModel):
@@ -273,25 +273,25 @@ class Attempt(BaseModel):
     """Why the person has declined, in their own words."""
 
 
-class Transfer(BaseModel):
+class HandOverMachine(BaseModel):
     """One hand-over. All of it is kept between two events, so that it outlives its process."""
 
     transfer_id: str
     state: HandOverState = HandOverState.REQUESTED
     attempts: list[Attempt] = []
     deadline: float | None = None
-    """When `TimeUp` must be told, in seconds of the clock that `handle` is given."""
+    """When `DeadlinePassed` must be told, in seconds of the clock that `handle` is given."""
     queued_at: float | None = None
     absent_since: float | None = None
     """Since when nobody is at work for whom this caller could wait."""
     asked_at: float = 0.0
     connected_at: float | None = None
     ended_at: float | None = None
-    call_s: float = DEADLINE_S
+    call_s: float = ANSWER_TIMEOUT_S
     """Longest time from the order of a call to its answer."""
-    wait_s: float = WAIT_S
+    wait_s: float = MAX_WAIT_S
     """Longest time in the queue."""
-    absent_wait_s: float = ABSENT_WAIT_S
+    absent_wait_s: float = MAX_ABSENT_WAIT_S
     """Longest time in the queue while nobody is at work."""
     why: EndReason | None = None
     """Why it is over."""
@@ -310,49 +310,49 @@ class Transfer(BaseModel):
         """Whether the person at that desk has taken the call."""
         return self._at_work is not None and self._at_work.accepted
 
-    def begin(self, now: float, *, is_set_up: bool = True) -> list[Deed]:
+    def begin(self, now: float, *, is_set_up: bool = True) -> list[Effect]:
         """The caller wants a human, whom only a telephone can reach."""
         self.asked_at = now
         if not is_set_up:
             return self._finish(HandOverState.FAILED, EndReason.NOT_SET_UP)
         self.deadline = now + self.call_s
-        return [FindDesk(without=()), Tell(state=self.state)]
+        return [FindDesk(without=()), StateChanged(state=self.state)]
 
-    def handle(self, event: Event, now: float) -> list[Deed]:
+    def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event; those that are late, doubled or out of order are taken as they come."""
-        deeds = self._deeds(event, now)
+        effects = self._deeds(event, now)
         if self.state is HandOverState.CONNECTED and self.connected_at is None:
             self.connected_at = now
         if self.is_over and self.ended_at is None:
             self.ended_at = now
-        return deeds
+        return effects
 
-    def _deeds(self, event: Event, now: float) -> list[Deed]:
+    def _deeds(self, event: Event, now: float) -> list[Effect]:
         match event:
-            case Assigned():
+            case DeskAssigned():
                 return self._dial(event, now)
-            case Unassigned():
+            case NoDeskFree():
                 return self._queue(event, now)
             case CallerLeft():
                 return self._leave(EndReason.CALLER_HUNG_UP if event.hung_up else EndReason.CALLER_CANCELLED)
-            case TimeUp():
+            case DeadlinePassed():
                 return self._time_up(now)
-            case Accepted() | Declined() | DeskHungUp() | PassedOn():
+            case DeskAccepted() | DeskDeclined() | DeskHungUp() | CallerPassedOn():
                 return self._desk(event, now)
             case _:
                 return self._line(event, now)
 
     # -- who is rung
 
-    def _dial(self, found: Assigned, now: float) -> list[Deed]:
+    def _dial(self, found: DeskAssigned, now: float) -> list[Effect]:
         if self.state not in WAITING:
-            return [Release(desk=found.desk, answered=False, why=self.why or EndReason.CALLER_CANCELLED)]
+            return [ReleaseDesk(desk=found.desk, answered=False, why=self.why or EndReason.CALLER_CANCELLED)]
         self.attempts.append(Attempt(desk=found.desk, extension=found.extension))
         self.deadline = now + self.call_s
         call = PlaceCall(attempt=len(self.attempts) - 1, desk=found.desk, extension=found.extension)
         return [*self._become(HandOverState.DIALING), call]
 
-    def _queue(self, event: Unassigned, now: float) -> list[Deed]:
+    def _queue(self, event: NoDeskFree, now: float) -> list[Effect]:
         if self.state not in WAITING:
             return []
         if event.hopeless:
@@ -364,83 +364,83 @@ class Transfer(BaseModel):
             self.deadline = min(self.deadline, self.absent_since + self.absent_wait_s)
         return self._become(HandOverState.QUEUED, position=event.position)
 
-    def _next_desk(self, why: EndReason, now: float) -> list[Deed]:
+    def _next_desk(self, why: EndReason, now: float) -> list[Effect]:
         """The attempt at work has come to nothing."""
-        deeds = self._give_up_attempt(why)
+        effects = self._give_up_attempt(why)
         self.state = HandOverState.REQUESTED
         self.deadline = now + self.call_s
         tried = tuple(attempt.desk for attempt in self.attempts)
-        return [*deeds, FindDesk(without=tried)]
+        return [*effects, FindDesk(without=tried)]
 
     # -- the line
 
-    def _line(self, event: LineEvent, now: float) -> list[Deed]:
+    def _line(self, event: CallEvent, now: float) -> list[Effect]:
         if event.attempt >= len(self.attempts):
             return []
         attempt = self.attempts[event.attempt]
-        if isinstance(event, Placed | Progress | StreamStarted):
+        if isinstance(event, CallPlaced | CallProgress | StreamStarted):
             attempt.call_sid = attempt.call_sid or event.call_sid
             if attempt.over is not None or attempt.call_sid != event.call_sid:
-                is_final = isinstance(event, Progress) and event.status in FINAL
+                is_final = isinstance(event, CallProgress) and event.status in FINAL_STATUSES
                 return [] if is_final else [EndCall(call_sid=event.call_sid)]
         if attempt.over is not None:
             return []
         match event:
-            case Placed():
+            case CallPlaced():
                 return []
-            case NotPlaced():
+            case CallNotPlaced():
                 return self._next_desk(EndReason.REFUSED_BY_TWILIO, now)
-            case Progress():
+            case CallProgress():
                 return self._progress(attempt, event, now)
             case StreamStarted():
                 return self._stream(attempt, now)
-            case Whispered():
+            case WhisperPlayed():
                 return self._join() if self.state is HandOverState.WHISPER else []
             case StreamStopped():
                 return self._lose_line(EndReason.STREAM_LOST, now)
 
-    def _progress(self, attempt: Attempt, event: Progress, now: float) -> list[Deed]:
+    def _progress(self, attempt: Attempt, event: CallProgress, now: float) -> list[Effect]:
         if event.sequence <= attempt.sequence:
             return []
         attempt.sequence = event.sequence
-        if event.status in FINAL:
-            return self._lose_line(FINAL[event.status], now)
+        if event.status in FINAL_STATUSES:
+            return self._lose_line(FINAL_STATUSES[event.status], now)
         ringing = event.status == "ringing" and self.state is HandOverState.DIALING
         return self._become(HandOverState.RINGING) if ringing else []
 
-    def _lose_line(self, why: EndReason, now: float) -> list[Deed]:
+    def _lose_line(self, why: EndReason, now: float) -> list[Effect]:
         if self.state is HandOverState.CONNECTED:
             return self._finish(HandOverState.ENDED, why)
         return self._next_desk(why, now)
 
-    def _stream(self, attempt: Attempt, now: float) -> list[Deed]:
+    def _stream(self, attempt: Attempt, now: float) -> list[Effect]:
         attempt.streaming = True
         if attempt.accepted:
             return self._whisper(now)
-        self.deadline = now + ACCEPT_S
+        self.deadline = now + ACCEPT_TIMEOUT_S
         return []
 
-    def _whisper(self, now: float) -> list[Deed]:
+    def _whisper(self, now: float) -> list[Effect]:
         if self.state not in CALLING:
             return []
-        self.deadline = now + WHISPER_S
+        self.deadline = now + WHISPER_TIMEOUT_S
         return [*self._become(HandOverState.WHISPER), Whisper(attempt=len(self.attempts) - 1)]
 
-    def _join(self) -> list[Deed]:
+    def _join(self) -> list[Effect]:
         self.deadline = None
         return [*self._become(HandOverState.CONNECTED), Join(attempt=len(self.attempts) - 1)]
 
     # -- the desk
 
-    def _desk(self, event: Accepted | Declined | DeskHungUp | PassedOn, now: float) -> list[Deed]:
+    def _desk(self, event: DeskAccepted | DeskDeclined | DeskHungUp | CallerPassedOn, now: float) -> list[Effect]:
         attempt = self._at_work
         if attempt is None or attempt.desk != event.desk:
             return []
         match event:
-            case Accepted():
+            case DeskAccepted():
                 attempt.accepted = True
                 return self._whisper(now) if attempt.streaming else []
-            case Declined():
+            case DeskDeclined():
                 if self.state is HandOverState.CONNECTED:
                     return []
                 attempt.reason = event.reason
@@ -449,24 +449,24 @@ class Transfer(BaseModel):
                 if self.state is HandOverState.CONNECTED:
                     return self._finish(HandOverState.ENDED, EndReason.DESK_HUNG_UP)
                 return self._next_desk(EndReason.DECLINED, now)
-            case PassedOn():
+            case CallerPassedOn():
                 return self._pass_on(attempt, event, now) if self.state is HandOverState.CONNECTED else []
 
-    def _pass_on(self, attempt: Attempt, event: PassedOn, now: float) -> list[Deed]:
+    def _pass_on(self, attempt: Attempt, event: CallerPassedOn, now: float) -> list[Effect]:
         attempt.desk, attempt.extension = event.to, event.extension
         attempt.accepted = event.talking
         attempt.passed, attempt.passed_at = attempt.passed + 1, now
-        released = Release(desk=event.desk, answered=True, why=EndReason.PASSED_ON)
-        return [released, TakeOver(desk=event.to, talking=event.talking)] if event.to else [released]
+        released = ReleaseDesk(desk=event.desk, answered=True, why=EndReason.PASSED_ON)
+        return [released, OccupyDesk(desk=event.to, talking=event.talking)] if event.to else [released]
 
     # -- the end
 
-    def _leave(self, why: EndReason) -> list[Deed]:
+    def _leave(self, why: EndReason) -> list[Effect]:
         if self.is_over:
             return []
         return self._finish(HandOverState.ENDED if self.state is HandOverState.CONNECTED else HandOverState.FAILED, why)
 
-    def _time_up(self, now: float) -> list[Deed]:
+    def _time_up(self, now: float) -> list[Effect]:
         if self.deadline is None or now < self.deadline:
             return []
         match self.state:
@@ -483,25 +483,25 @@ class Transfer(BaseModel):
             case _:
                 return self._finish(HandOverState.FAILED, EndReason.NOBODY_THERE)
 
-    def _finish(self, state: HandOverState, why: EndReason) -> list[Deed]:
-        deeds = self._give_up_attempt(why)
+    def _finish(self, state: HandOverState, why: EndReason) -> list[Effect]:
+        effects = self._give_up_attempt(why)
         self.why, self.deadline = why, None
-        return [*deeds, *self._become(state)]
+        return [*effects, *self._become(state)]
 
-    def _give_up_attempt(self, why: EndReason) -> list[Deed]:
+    def _give_up_attempt(self, why: EndReason) -> list[Effect]:
         attempt = self._at_work
         if attempt is None:
             return []
         attempt.over = why
         answered = self.state is HandOverState.CONNECTED
         rang_in_vain = attempt.passed > 0 and not attempt.accepted
-        release = Release(desk=attempt.desk, answered=answered, why=EndReason.NO_ANSWER if rang_in_vain else why)
+        release = ReleaseDesk(desk=attempt.desk, answered=answered, why=EndReason.NO_ANSWER if rang_in_vain else why)
         # ending a call that is over already does no harm; one that has no name yet is ended when its name comes
         return [EndCall(call_sid=attempt.call_sid), release] if attempt.call_sid else [release]
 
-    def _become(self, state: HandOverState, position: int = 0) -> list[Deed]:
+    def _become(self, state: HandOverState, position: int = 0) -> list[Effect]:
         self.state = state
-        return [Tell(state=state, position=position, why=self.why)]
+        return [StateChanged(state=state, position=position, why=self.why)]
 
     @property
     def _at_work(self) -> Attempt | None:

@@ -8,14 +8,14 @@ from typing import Protocol
 from convonet.core.errors import ConvonetError
 
 
-class BridgeError(ConvonetError):
+class CarrierError(ConvonetError):
     """The call was refused, or nobody answered in time; in the second case it may exist all the same."""
 
     spoken = "I can't reach our telephone line right now."
 
 
 @dataclass(frozen=True, slots=True)
-class CallOrder:
+class CallRequest:
     """One call to a desk. Together, transfer and attempt name it: there is never a second one of the same name."""
 
     transfer_id: str
@@ -26,18 +26,18 @@ class CallOrder:
     ring_s: float
 
 
-class Bridge(Protocol):
+class Carrier(Protocol):
     """Makes a desk ring and connects its line with our media socket."""
 
     is_set_up: bool
     """Without it nobody can be rung at all."""
 
-    async def place(self, order: CallOrder) -> str:
-        """Place the call, once, and return its id. Raises `BridgeError`."""
+    async def place(self, order: CallRequest) -> str:
+        """Place the call, once, and return its id. Raises `CarrierError`."""
         ...
 
     async def end(self, call_id: str) -> None:
-        """End the call, whether it rings or somebody talks; one that is over stays so. Raises `BridgeError`."""
+        """End the call, whether it rings or somebody talks; one that is over stays so. Raises `CarrierError`."""
         ...
 
     async def close(self) -> None:
@@ -45,14 +45,14 @@ class Bridge(Protocol):
         ...
 
 
-class NoTelephone:
-    """See `Bridge`: none is set up here."""
+class NoCarrier:
+    """See `Carrier`: none is set up here."""
 
     is_set_up = False
 
-    async def place(self, order: CallOrder) -> str:
-        """See `Bridge.place`."""
-        raise BridgeError("no telephone is set up")
+    async def place(self, order: CallRequest) -> str:
+        """See `Carrier.place`."""
+        raise CarrierError("no telephone is set up")
 
     async def end(self, call_id: str) -> None:
         """There is nothing to end."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from actors.transfer import TransferBody
+from actors.hand_overs.actor import HandOverSnapshot
 from convonet.core.hand_over import EndReason, HandOverState
-from convonet.telephony.ledger import HandOverRow
-from convonet.telephony.messages import Card, TransferOrder
-from convonet.telephony.transfer import Transfer
+from convonet.telephony.call_log import HandOverRow
+from convonet.telephony.messages import Card, HandOverRequest
+from convonet.telephony.state_machine import HandOverMachine
 
 
-def card_of(order: TransferOrder) -> Card:
+def card_of(order: HandOverRequest) -> Card:
     """What a desk is shown."""
     context = order.context
     return Card(
@@ -26,7 +26,7 @@ def card_of(order: TransferOrder) -> Card:
     )
 
 
-def row_of(body: TransferBody, summary: str) -> HandOverRow:
+def row_of(body: HandOverSnapshot, summary: str) -> HandOverRow:
     """What is kept of a hand-over that is over; without a `summary` of the talk it is what the agent knew before."""
     transfer, order = body.transfer, body.order
     last = transfer.attempts[-1] if transfer.attempts else None
@@ -49,12 +49,12 @@ def row_of(body: TransferBody, summary: str) -> HandOverRow:
     )
 
 
-def part_of(body: TransferBody) -> str:
+def part_of(body: HandOverSnapshot) -> str:
     """Names what the desk had of a hand-over that has just passed it on."""
     return f"{body.transfer.transfer_id}.{body.transfer.attempts[-1].passed}"
 
 
-def row_of_part(body: TransferBody, desk: str, summary: str, now: float) -> HandOverRow:
+def row_of_part(body: HandOverSnapshot, desk: str, summary: str, now: float) -> HandOverRow:
     """What is kept for a desk that has passed a caller on."""
     row = row_of(body, summary)
     row.id, row.desk, row.outcome, row.why = part_of(body), desk, HandOverState.ENDED, EndReason.PASSED_ON
@@ -62,7 +62,7 @@ def row_of_part(body: TransferBody, desk: str, summary: str, now: float) -> Hand
     return row
 
 
-def _talked_from(transfer: Transfer) -> datetime | None:
+def _talked_from(transfer: HandOverMachine) -> datetime | None:
     """Since when the last desk has talked with the caller; None when it did not."""
     last = transfer.attempts[-1] if transfer.attempts else None
     since = transfer.connected_at if last is None or last.passed_at is None else last.passed_at

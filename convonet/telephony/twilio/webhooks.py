@@ -15,11 +15,10 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from convonet.settings import Settings
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony.bridge import CallOrder
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.line import Host, Line
-from convonet.telephony.messages import HostAway
-from convonet.telephony.twilio import (
+from convonet.telephony.carrier import CallRequest
+from convonet.telephony.messages import HandOversUnavailable
+from convonet.telephony.twilio.carrier import (
     AFTER,
     HELD,
     connect_twiml,
@@ -29,6 +28,7 @@ from convonet.telephony.twilio import (
     progress_of,
     webhook,
 )
+from convonet.telephony.twilio.media_leg import Host, MediaLeg
 from convonet.web.login_limits import lift_login_limits
 from convonet.web.refusals import Refused
 
@@ -41,12 +41,12 @@ GOING_AWAY = 1001
 
 
 class Hub(Host, Protocol):
-    """The host of the hand-overs, as the webhooks see it. Each raises `HostAway`."""
+    """The host of the hand-overs, as the webhooks see it. Each raises `HandOversUnavailable`."""
 
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
+    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
 
 
-class TwilioGate:
+class TwilioWebhooks:
     """The webhooks and the media socket of one process."""
 
     def __init__(
@@ -74,7 +74,7 @@ class TwilioGate:
             progress = progress_of(attempt, form)
         except ValueError:
             raise Refused(422, "bad_field", "That is no status callback.") from None
-        await self._hub.line_event(transfer_id, progress)
+        await self._hub.report_call_event(transfer_id, progress)
         return Response(status_code=204)
 
     async def _transfer_bridge(self, request: Request) -> Response:
@@ -83,19 +83,19 @@ class TwilioGate:
         transfer_id, attempt, _ = await self._read(request, name)
         after = request.query_params.get(AFTER, "")
         try:
-            key = await self._hub.new_key(transfer_id, attempt, after)
-        except HostAway as error:
+            key = await self._hub.exchange_stream_key(transfer_id, attempt, after)
+        except HandOversUnavailable as error:
             log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             held = request.query_params.get(HELD, "0")
-            order = CallOrder(transfer_id, attempt, "", after, 0.0)
+            order = CallRequest(transfer_id, attempt, "", after, 0.0)
             return Response(hold_twiml(self._settings, order, int(held)), media_type=XML)
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
-        order = CallOrder(transfer_id, attempt, "", key, 0.0)
+        order = CallRequest(transfer_id, attempt, "", key, 0.0)
         return Response(connect_twiml(self._settings, order), media_type=XML)
 
     async def _read(self, request: Request, name: str) -> tuple[str, int, Mapping[str, str]]:
-        """Transfer, attempt and form of a request that Twilio made."""
+        """HandOverMachine, attempt and form of a request that Twilio made."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body, keep_blank_values=True))
         query = f"?{request.url.query}" if request.url.query else ""
@@ -123,31 +123,31 @@ class TwilioGate:
             return
         await websocket.accept()
         lift_login_limits(websocket)
-        await Line(StreamSocket(websocket), self._hub, self._voice, self._callers, self._ear).run()
+        await MediaLeg(StreamSocket(websocket), self._hub, self._voice, self._callers, self._ear).run()
 
 
 class StreamSocket:
-    """A Starlette WebSocket as a `LineSocket`."""
+    """A Starlette WebSocket as a `MediaSocket`."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
 
     async def receive(self) -> str:
-        """See `LineSocket.receive`."""
+        """See `MediaSocket.receive`."""
         try:
             return await self._websocket.receive_text()
         except (RuntimeError, WebSocketDisconnect, KeyError) as error:
             raise ConnectionError from error
 
     async def send(self, text: str) -> None:
-        """See `LineSocket.send`."""
+        """See `MediaSocket.send`."""
         try:
             await self._websocket.send_text(text)
         except (RuntimeError, WebSocketDisconnect, OSError) as error:
             raise ConnectionError from error
 
     async def close(self) -> None:
-        """See `LineSocket.close`."""
+        """See `MediaSocket.close`."""
         if self._websocket.application_state is WebSocketState.CONNECTED:
             try:
                 await self._websocket.close(GOING_AWAY)

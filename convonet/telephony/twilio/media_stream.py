@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-MOST_CHARACTERS = 16_384
+MAX_CHARACTERS = 16_384
 """A message with 20 ms of audio has about 350."""
 
 
@@ -87,7 +87,7 @@ _MESSAGES: TypeAdapter[Start | Media | Mark | Stop] = TypeAdapter(
 
 def parse(text: str) -> StreamMessage:
     """A message. Raises `ValueError` for one that Twilio would not send."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         raise ValueError("too long for a stream message")
     try:
         return _MESSAGES.validate_json(text)

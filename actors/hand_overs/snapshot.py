@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 from pydantic import Field
 
-from actors.transfer import TransferBody
+from actors.hand_overs.actor import HandOverSnapshot
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
@@ -19,15 +19,15 @@ from convonet.telephony.switchboard import Switchboard
 
 log = structlog.get_logger(__name__)
 
-OFFICE = SessionId("telephony-office")
+CALL_CENTER = SessionId("telephony-office")
 """The checkpoint that holds the switchboard and the list of open hand-overs."""
 
-KEPT_S = 86_400.0
+RETENTION_S = 86_400.0
 
 Body = TypeVar("Body", bound=Versioned)
 
 
-class OfficeBody(Versioned):
+class CallCenterSnapshot(Versioned):
     """What is kept besides the hand-overs themselves."""
 
     switchboard: Switchboard = Switchboard()
@@ -38,38 +38,38 @@ class OfficeBody(Versioned):
     """Whose host has written it."""
 
 
-class OfficeStore:
+class SnapshotRepository:
     """The epochs of one host. Every method raises `Fenced` when another host has taken over what is asked for."""
 
     def __init__(self, checkpoints: CheckpointStore) -> None:
         self._checkpoints = checkpoints
         self._epochs: dict[SessionId, int] = {}
 
-    async def claim_office(self) -> OfficeBody | None:
+    async def claim_call_center(self) -> CallCenterSnapshot | None:
         """Take the office over; None when there is none, or none that can be read. Raises `StorageError`."""
-        body = await self._claim(OFFICE)
-        return None if body is None else _read(OfficeBody, OFFICE, body)
+        body = await self._claim(CALL_CENTER)
+        return None if body is None else _read(CallCenterSnapshot, CALL_CENTER, body)
 
-    async def claim_transfer(self, transfer_id: str) -> TransferBody | None:
+    async def claim_hand_over(self, transfer_id: str) -> HandOverSnapshot | None:
         """Take a hand-over over; None when it is over, or can't be read. Raises `StorageError`."""
         key = _key(transfer_id)
         body = await self._claim(key)
-        return None if body is None else _read(TransferBody, key, body)
+        return None if body is None else _read(HandOverSnapshot, key, body)
 
-    async def save_office(self, body: OfficeBody) -> None:
+    async def save_call_center(self, body: CallCenterSnapshot) -> None:
         """Keep it, if the store can be reached."""
-        await self._try_to_save(OFFICE, body)
+        await self._try_to_save(CALL_CENTER, body)
 
-    async def save_transfer(self, transfer_id: str, body: TransferBody) -> None:
+    async def save_hand_over(self, transfer_id: str, body: HandOverSnapshot) -> None:
         """Keep it, if the store can be reached."""
         await self._try_to_save(_key(transfer_id), body)
 
-    async def confirm(self, transfer_id: str, office: OfficeBody, body: TransferBody) -> None:
+    async def confirm(self, transfer_id: str, office: CallCenterSnapshot, body: HandOverSnapshot) -> None:
         """Make sure that this host still holds both. Raises `StorageError` while nobody can tell."""
-        await self._save(OFFICE, office)
+        await self._save(CALL_CENTER, office)
         await self._save(_key(transfer_id), body)
 
-    async def delete_transfer(self, transfer_id: str) -> None:
+    async def delete_hand_over(self, transfer_id: str) -> None:
         """It is over. Raises `StorageError`."""
         key = _key(transfer_id)
         await self._checkpoints.delete(key, self._epochs.pop(key, 1))
@@ -91,7 +91,7 @@ class OfficeStore:
             log.warning("transfer_not_saved", key=key, error=str(error))
 
     async def _save(self, key: SessionId, body: Versioned) -> None:
-        await self._checkpoints.save(key, self._epochs.setdefault(key, 1), body.to_checkpoint(), KEPT_S)
+        await self._checkpoints.save(key, self._epochs.setdefault(key, 1), body.to_checkpoint(), RETENTION_S)
 
 
 def _key(transfer_id: str) -> SessionId:

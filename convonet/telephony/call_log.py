@@ -1,4 +1,4 @@
-"""What the call centre keeps for good: hand-overs that are over, and callers who want to be called back."""
+"""What the call center keeps for good: hand-overs that are over, and callers who want to be called back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from convonet.storage.database import Base, Database
 from convonet.storage.types import Moment
 
-MOST_SHOWN = 50
+MAX_LISTED = 50
 
 
 class HandOverRow(Base):
@@ -84,7 +84,7 @@ class CallBack(BaseModel):
     asked_at: datetime
 
 
-class Ledger:
+class CallLog:
     """Reads and writes both. Raises `StorageError`."""
 
     def __init__(self, database: Database) -> None:
@@ -105,7 +105,7 @@ class Ledger:
                 select(HandOverRow)
                 .where(HandOverRow.desk == desk)
                 .order_by(HandOverRow.ended_at.desc())
-                .limit(MOST_SHOWN)
+                .limit(MAX_LISTED)
             )
             return [PastCall.model_validate(row, from_attributes=True) for row in rows]
 
@@ -118,7 +118,7 @@ class Ledger:
             row.notes = notes
             return row
 
-    async def ask_call_back(self, row: CallBackRow) -> None:
+    async def request_call_back(self, row: CallBackRow) -> None:
         """Note that a caller wants to be called back; once for each hand-over."""
         try:
             async with self._database.transaction() as session:
@@ -132,7 +132,7 @@ class Ledger:
         if departments is not None:
             query = query.where(CallBackRow.department.in_(list(departments)))
         async with self._database.reading() as session:
-            rows = await session.scalars(query.order_by(CallBackRow.asked_at).limit(MOST_SHOWN))
+            rows = await session.scalars(query.order_by(CallBackRow.asked_at).limit(MAX_LISTED))
             return [CallBack.model_validate(row, from_attributes=True) for row in rows]
 
     async def call_back_done(self, call_back_id: uuid.UUID, by: str) -> bool:

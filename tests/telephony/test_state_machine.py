@@ -5,39 +5,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.core.hand_over import EndReason, HandOverState
-from convonet.telephony.transfer import (
-    ABSENT_WAIT_S,
-    ACCEPT_S,
-    DEADLINE_S,
-    FINAL,
-    WAIT_S,
-    WHISPER_S,
-    Accepted,
-    Assigned,
+from convonet.telephony.state_machine import (
+    ACCEPT_TIMEOUT_S,
+    ANSWER_TIMEOUT_S,
+    FINAL_STATUSES,
+    MAX_ABSENT_WAIT_S,
+    MAX_WAIT_S,
+    WHISPER_TIMEOUT_S,
     CallerLeft,
-    Declined,
+    CallerPassedOn,
+    CallNotPlaced,
+    CallPlaced,
+    CallProgress,
+    DeadlinePassed,
+    DeskAccepted,
+    DeskAssigned,
+    DeskDeclined,
     DeskHungUp,
     EndCall,
     FindDesk,
+    HandOverMachine,
     Join,
-    NotPlaced,
-    PassedOn,
+    NoDeskFree,
+    OccupyDesk,
     PlaceCall,
-    Placed,
-    Progress,
-    Release,
+    ReleaseDesk,
+    StateChanged,
     StreamStarted,
     StreamStopped,
-    TakeOver,
-    Tell,
-    TimeUp,
-    Transfer,
-    Unassigned,
     Whisper,
-    Whispered,
+    WhisperPlayed,
 )
 
-DORA = Assigned(desk="dora", extension="2001")
+DORA = DeskAssigned(desk="dora", extension="2001")
 SID = "CA1"
 
 
@@ -46,39 +46,39 @@ class World:
 
     def __init__(self):
         self.now = 1000.0
-        self.transfer = Transfer(transfer_id="t-1")
-        self.deeds = self.transfer.begin(self.now)
+        self.transfer = HandOverMachine(transfer_id="t-1")
+        self.effects = self.transfer.begin(self.now)
 
     def tell(self, *events, after=0.0):
         self.now += after
-        new = [deed for event in events for deed in self.transfer.handle(event, self.now)]
-        self.deeds += new
+        new = [effect for event in events for effect in self.transfer.handle(event, self.now)]
+        self.effects += new
         return new
 
     @property
     def told(self):
-        return [deed.state.value for deed in self.deeds if isinstance(deed, Tell)]
+        return [effect.state.value for effect in self.effects if isinstance(effect, StateChanged)]
 
-    def kinds(self, deeds):
-        return [type(deed) for deed in deeds if not isinstance(deed, Tell)]
+    def kinds(self, effects):
+        return [type(effect) for effect in effects if not isinstance(effect, StateChanged)]
 
 
 def progress(status, sequence, attempt=0, sid=SID):
-    return Progress(attempt=attempt, call_sid=sid, sequence=sequence, status=status)
+    return CallProgress(attempt=attempt, call_sid=sid, sequence=sequence, status=status)
 
 
-RINGING = (DORA, Placed(attempt=0, call_sid=SID), progress("initiated", 0), progress("ringing", 1))
-ANSWERED = (*RINGING, Accepted(desk="dora"), progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
-CONNECTED = (*ANSWERED, Whispered(attempt=0))
+RINGING = (DORA, CallPlaced(attempt=0, call_sid=SID), progress("initiated", 0), progress("ringing", 1))
+ANSWERED = (*RINGING, DeskAccepted(desk="dora"), progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
+CONNECTED = (*ANSWERED, WhisperPlayed(attempt=0))
 
 
 def test_the_good_way():
     world = World()
     world.tell(*CONNECTED)
     assert world.told == ["requested", "dialing", "ringing", "whisper", "connected"]
-    assert world.kinds(world.deeds) == [FindDesk, PlaceCall, Whisper, Join]
+    assert world.kinds(world.effects) == [FindDesk, PlaceCall, Whisper, Join]
     assert world.transfer.deadline is None
-    assert world.kinds(world.tell(progress("completed", 3))) == [EndCall, Release]
+    assert world.kinds(world.tell(progress("completed", 3))) == [EndCall, ReleaseDesk]
     assert (world.transfer.state, world.transfer.why) == (HandOverState.ENDED, EndReason.DESK_HUNG_UP)
 
 
@@ -91,10 +91,10 @@ def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
     assert world.transfer.is_over
     assert world.transfer.why is (EndReason.CALLER_HUNG_UP if hung_up else EndReason.CALLER_CANCELLED)
     # what comes now belongs to nobody any more
-    late = world.tell(Placed(attempt=0, call_sid=SID)) if before else []
-    assert not before or EndCall(call_sid=SID) in world.deeds
-    assert [type(deed) for deed in late] in ([], [EndCall])
-    assert world.tell(CallerLeft(hung_up=True), Accepted(desk="dora"), TimeUp(), after=1000) == []
+    late = world.tell(CallPlaced(attempt=0, call_sid=SID)) if before else []
+    assert not before or EndCall(call_sid=SID) in world.effects
+    assert [type(effect) for effect in late] in ([], [EndCall])
+    assert world.tell(CallerLeft(hung_up=True), DeskAccepted(desk="dora"), DeadlinePassed(), after=1000) == []
 
 
 @pytest.mark.parametrize(
@@ -103,59 +103,61 @@ def test_a_caller_may_leave_at_any_time_and_no_call_stays(before, hung_up):
         (progress("busy", 2), EndReason.BUSY),
         (progress("no-answer", 2), EndReason.NO_ANSWER),
         (progress("failed", 2), EndReason.UNREACHABLE),
-        (NotPlaced(attempt=0), EndReason.REFUSED_BY_TWILIO),
-        (Declined(desk="dora", reason="no headset"), EndReason.DECLINED),
+        (CallNotPlaced(attempt=0), EndReason.REFUSED_BY_TWILIO),
+        (DeskDeclined(desk="dora", reason="no headset"), EndReason.DECLINED),
         (StreamStopped(attempt=0), EndReason.STREAM_LOST),
     ],
 )
 def test_a_desk_that_does_not_take_the_call_is_followed_by_another(ends, why):
     world = World()
     world.tell(*RINGING)
-    deeds = world.tell(ends)
+    effects = world.tell(ends)
     assert world.transfer.attempts[0].over is why
     assert world.transfer.attempts[0].reason == getattr(ends, "reason", "")
-    assert FindDesk(without=("dora",)) in deeds
-    assert Release(desk="dora", answered=False, why=why) in deeds
-    (call,) = [deed for deed in world.tell(Assigned(desk="eve", extension="2002")) if isinstance(deed, PlaceCall)]
+    assert FindDesk(without=("dora",)) in effects
+    assert ReleaseDesk(desk="dora", answered=False, why=why) in effects
+    (call,) = [
+        effect for effect in world.tell(DeskAssigned(desk="eve", extension="2002")) if isinstance(effect, PlaceCall)
+    ]
     assert (call.attempt, call.extension) == (1, "2002")
     # the first desk's news do not touch the second's call
-    assert world.tell(Accepted(desk="dora"), progress("completed", 9)) == []
+    assert world.tell(DeskAccepted(desk="dora"), progress("completed", 9)) == []
     assert world.transfer.state is HandOverState.DIALING
 
 
 def test_nobody_there_waiting_and_waiting_too_long():
     world = World()
-    world.tell(Unassigned(position=0, hopeless=True))
+    world.tell(NoDeskFree(position=0, hopeless=True))
     assert (world.transfer.state, world.transfer.why) == (HandOverState.FAILED, EndReason.NOBODY_THERE)
     world = World()
-    assert world.tell(Unassigned(position=3))[0].position == 3
-    assert world.tell(Unassigned(position=1), after=WAIT_S - 1)[0].position == 1
-    assert world.tell(TimeUp()) == []
-    world.tell(TimeUp(), after=1)
+    assert world.tell(NoDeskFree(position=3))[0].position == 3
+    assert world.tell(NoDeskFree(position=1), after=MAX_WAIT_S - 1)[0].position == 1
+    assert world.tell(DeadlinePassed()) == []
+    world.tell(DeadlinePassed(), after=1)
     assert (world.transfer.state, world.transfer.why) == (HandOverState.FAILED, EndReason.WAITED_TOO_LONG)
-    assert world.kinds(world.tell(DORA)) == [Release]
+    assert world.kinds(world.tell(DORA)) == [ReleaseDesk]
 
 
 def test_a_call_that_nobody_at_the_desk_accepted_is_a_voicemail_box():
     world = World()
     world.tell(*RINGING, progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
     assert world.transfer.state is HandOverState.RINGING
-    assert world.tell(TimeUp(), after=ACCEPT_S - 0.1) == []
-    deeds = world.tell(TimeUp(), after=0.2)
+    assert world.tell(DeadlinePassed(), after=ACCEPT_TIMEOUT_S - 0.1) == []
+    effects = world.tell(DeadlinePassed(), after=0.2)
     assert world.transfer.attempts[0].over is EndReason.VOICEMAIL
-    assert EndCall(call_sid=SID) in deeds
+    assert EndCall(call_sid=SID) in effects
 
 
 def test_a_call_that_is_not_answered_in_time_is_ended_by_us():
     world = World()
     world.tell(*RINGING)
-    assert EndCall(call_sid=SID) in world.tell(TimeUp(), after=DEADLINE_S)
+    assert EndCall(call_sid=SID) in world.tell(DeadlinePassed(), after=ANSWER_TIMEOUT_S)
     assert world.transfer.attempts[0].over is EndReason.NO_ANSWER
 
 
 def test_a_call_of_which_twilio_never_said_that_it_exists_is_ended_when_it_shows():
     world = World()
-    world.tell(DORA, NotPlaced(attempt=0))
+    world.tell(DORA, CallNotPlaced(attempt=0))
     assert world.tell(progress("ringing", 1)) == [EndCall(call_sid=SID)]
     assert world.tell(progress("canceled", 2)) == []
 
@@ -164,7 +166,7 @@ def test_late_doubled_and_disordered_news_change_nothing():
     world = World()
     world.tell(DORA, progress("ringing", 1))
     assert world.transfer.state is HandOverState.RINGING
-    assert world.tell(progress("initiated", 0), progress("ringing", 1), Placed(attempt=0, call_sid=SID)) == []
+    assert world.tell(progress("initiated", 0), progress("ringing", 1), CallPlaced(attempt=0, call_sid=SID)) == []
     assert world.tell(progress("new status of tomorrow", 2)) == []
     assert world.tell(progress("ringing", 9, attempt=7)) == []
     # a second call under the same attempt is none of ours
@@ -174,14 +176,14 @@ def test_late_doubled_and_disordered_news_change_nothing():
 def test_a_whisper_that_does_not_end_does_not_keep_the_two_apart():
     world = World()
     world.tell(*ANSWERED)
-    assert world.kinds(world.tell(TimeUp(), after=WHISPER_S)) == [Join]
-    assert world.tell(Whispered(attempt=0)) == []
+    assert world.kinds(world.tell(DeadlinePassed(), after=WHISPER_TIMEOUT_S)) == [Join]
+    assert world.tell(WhisperPlayed(attempt=0)) == []
 
 
 def test_it_goes_on_from_what_was_kept():
     world = World()
     for event in CONNECTED:
-        world.transfer = Transfer.model_validate_json(world.transfer.model_dump_json())
+        world.transfer = HandOverMachine.model_validate_json(world.transfer.model_dump_json())
         world.tell(event)
     assert world.transfer.state is HandOverState.CONNECTED
 
@@ -191,18 +193,18 @@ DESKS = st.sampled_from(["dora", "eve", "finn"])
 SIDS = st.sampled_from(["CA0", "CA1", "CA2"])
 STATUSES = st.sampled_from(["initiated", "ringing", "in-progress", "completed", "busy", "no-answer", "failed"])
 EVENTS = st.one_of(
-    st.builds(Assigned, desk=DESKS, extension=st.just("2001")),
-    st.builds(Unassigned, position=st.integers(1, 3)),
-    st.builds(Placed, attempt=ATTEMPTS, call_sid=SIDS),
-    st.builds(NotPlaced, attempt=ATTEMPTS),
-    st.builds(Progress, attempt=ATTEMPTS, call_sid=SIDS, sequence=st.integers(0, 5), status=STATUSES),
+    st.builds(DeskAssigned, desk=DESKS, extension=st.just("2001")),
+    st.builds(NoDeskFree, position=st.integers(1, 3)),
+    st.builds(CallPlaced, attempt=ATTEMPTS, call_sid=SIDS),
+    st.builds(CallNotPlaced, attempt=ATTEMPTS),
+    st.builds(CallProgress, attempt=ATTEMPTS, call_sid=SIDS, sequence=st.integers(0, 5), status=STATUSES),
     st.builds(StreamStarted, attempt=ATTEMPTS, call_sid=SIDS),
     st.builds(StreamStopped, attempt=ATTEMPTS),
-    st.builds(Accepted, desk=DESKS),
-    st.builds(Declined, desk=DESKS),
+    st.builds(DeskAccepted, desk=DESKS),
+    st.builds(DeskDeclined, desk=DESKS),
     st.builds(DeskHungUp, desk=DESKS),
-    st.builds(Whispered, attempt=ATTEMPTS),
-    st.just(TimeUp()),
+    st.builds(WhisperPlayed, attempt=ATTEMPTS),
+    st.just(DeadlinePassed()),
 )
 
 
@@ -216,30 +218,32 @@ def test_whatever_happens_one_call_an_attempt_and_none_stays(steps):
             assert world.transfer.deadline is not None
     world.tell(CallerLeft(hung_up=True))
     assert world.transfer.is_over
-    placed = [deed.attempt for deed in world.deeds if isinstance(deed, PlaceCall)]
+    placed = [effect.attempt for effect in world.effects if isinstance(effect, PlaceCall)]
     assert placed == list(range(len(placed)))
-    ended = {deed.call_sid for deed in world.deeds if isinstance(deed, EndCall)}
-    ended |= {event.call_sid for event, _ in steps if isinstance(event, Progress) and event.status in FINAL}
+    ended = {effect.call_sid for effect in world.effects if isinstance(effect, EndCall)}
+    ended |= {
+        event.call_sid for event, _ in steps if isinstance(event, CallProgress) and event.status in FINAL_STATUSES
+    }
     assert {attempt.call_sid for attempt in world.transfer.attempts if attempt.call_sid} <= ended
-    released = [deed.desk for deed in world.deeds if isinstance(deed, Release)]
+    released = [effect.desk for effect in world.effects if isinstance(effect, ReleaseDesk)]
     assert {attempt.desk for attempt in world.transfer.attempts} <= set(released)
 
 
 def passed_on(to, *, talking):
-    return PassedOn(desk="dora", to=to, extension="2002", talking=talking)
+    return CallerPassedOn(desk="dora", to=to, extension="2002", talking=talking)
 
 
 @pytest.mark.parametrize("talking", [True, False])
 def test_a_caller_who_is_passed_on_is_the_colleagues(talking):
     world = World()
     world.tell(*CONNECTED)
-    deeds = world.tell(passed_on("eve", talking=talking))
-    released = Release(desk="dora", answered=True, why=EndReason.PASSED_ON)
-    assert deeds == [released, TakeOver(desk="eve", talking=talking)]
+    effects = world.tell(passed_on("eve", talking=talking))
+    released = ReleaseDesk(desk="dora", answered=True, why=EndReason.PASSED_ON)
+    assert effects == [released, OccupyDesk(desk="eve", talking=talking)]
     assert world.transfer.state is HandOverState.CONNECTED
     # who passed the caller on has nothing to say any more
     assert world.tell(DeskHungUp(desk="dora")) == []
-    assert world.tell(Accepted(desk="eve")) == []
+    assert world.tell(DeskAccepted(desk="eve")) == []
     assert EndCall(call_sid=SID) in world.tell(DeskHungUp(desk="eve"))
     assert world.transfer.state is HandOverState.ENDED
 
@@ -247,8 +251,8 @@ def test_a_caller_who_is_passed_on_is_the_colleagues(talking):
 def test_a_colleague_whose_telephone_rang_in_vain_did_not_answer():
     world = World()
     world.tell(*CONNECTED, passed_on("eve", talking=False))
-    deeds = world.tell(progress("completed", 3))
-    assert Release(desk="eve", answered=True, why=EndReason.NO_ANSWER) in deeds
+    effects = world.tell(progress("completed", 3))
+    assert ReleaseDesk(desk="eve", answered=True, why=EndReason.NO_ANSWER) in effects
     assert world.transfer.why is EndReason.DESK_HUNG_UP
 
 
@@ -261,18 +265,18 @@ def test_only_a_caller_who_is_talked_with_can_be_passed_on(before):
 
 def test_while_nobody_is_at_work_the_wait_is_short():
     world = World()
-    world.tell(Unassigned(position=1))
-    world.tell(Unassigned(position=1, absent=True), after=10)
+    world.tell(NoDeskFree(position=1))
+    world.tell(NoDeskFree(position=1, absent=True), after=10)
     # further news of the queue do not make it longer
-    world.tell(Unassigned(position=1, absent=True), after=10)
-    assert world.tell(TimeUp(), after=ABSENT_WAIT_S - 11) == []
-    assert world.tell(TimeUp(), after=1)
+    world.tell(NoDeskFree(position=1, absent=True), after=10)
+    assert world.tell(DeadlinePassed(), after=MAX_ABSENT_WAIT_S - 11) == []
+    assert world.tell(DeadlinePassed(), after=1)
     assert world.transfer.why is EndReason.NOBODY_THERE
 
 
 def test_who_comes_to_work_makes_the_wait_long_again():
     world = World()
-    world.tell(Unassigned(position=1, absent=True))
-    world.tell(Unassigned(position=1), after=1)
-    assert world.tell(TimeUp(), after=ABSENT_WAIT_S) == []
+    world.tell(NoDeskFree(position=1, absent=True))
+    world.tell(NoDeskFree(position=1), after=1)
+    assert world.tell(DeadlinePassed(), after=MAX_ABSENT_WAIT_S) == []
     assert not world.transfer.is_over

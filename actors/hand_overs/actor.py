@@ -1,7 +1,7 @@
-"""TransferActor: the owner of one hand-over.
+"""HandOverActor: the owner of one hand-over.
 
-What happens comes through its mailbox, one thing at a time. The state machine (`convonet.telephony.transfer`) says what
-to do about it; that is done only when the new state is saved, so that a restored actor never places a call twice.
+What happens comes through its mailbox, one thing at a time. The state machine (`convonet.telephony.state_machine`) says
+what to do about it; that is done only when the new state is saved, so that a restored actor never places a call twice.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from actors.published import Published
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import HandOverState
 from convonet.storage.versioned import Versioned
-from convonet.telephony.bridge import Bridge, BridgeError, CallOrder
+from convonet.telephony.carrier import CallRequest, Carrier, CarrierError
 from convonet.telephony.messages import (
-    LineAddress,
-    LineOrder,
-    LineRequest,
-    LineView,
+    HandOverRequest,
+    HandOverView,
+    MediaLegAction,
+    MediaLegAddress,
+    MediaLegRequest,
+    MediaLegView,
     Spoken,
-    TransferOrder,
-    TransferView,
 )
-from convonet.telephony.transfer import (
-    Assigned,
-    Deed,
+from convonet.telephony.state_machine import (
+    CallNotPlaced,
+    CallPlaced,
+    DeadlinePassed,
+    DeskAssigned,
+    Effect,
     EndCall,
     Event,
     FindDesk,
+    HandOverMachine,
     Join,
-    NotPlaced,
+    NoDeskFree,
+    OccupyDesk,
     PlaceCall,
-    Placed,
-    Release,
+    ReleaseDesk,
+    StateChanged,
     StreamStarted,
-    TakeOver,
-    Tell,
-    TimeUp,
-    Transfer,
-    Unassigned,
     Whisper,
 )
 
@@ -53,17 +53,17 @@ log = structlog.get_logger(__name__)
 LINGER_S = 60.0
 """How long an actor stays after the end: news of a call that it must end may still be on the way."""
 
-MOST_WHISPERED = 160
+MAX_WHISPER_CHARACTERS = 160
 """Characters that a desk is told before the caller is on the line: eight seconds; the card has the rest."""
 
-MOST_SAID = 400
-"""Sentences of a talk that are kept: more than half an hour."""
+MAX_TRANSCRIPT_ENTRIES = 400
+"""Endpointer of a talk that are kept: more than half an hour."""
 
-CONFIRM_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
+CONFIRM_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0)
 """Waits after each try to confirm a hand-over in a store that is down."""
 
-END_AGAIN_S = 5.0
-MOST_ENDS = 10
+END_RETRY_DELAY_S = 5.0
+MAX_END_ATTEMPTS = 10
 """Times that a call is ended which Twilio does not let us end; it hangs up by itself when it asks what to do next."""
 
 
@@ -88,14 +88,14 @@ def _is_same(key: str, other: str) -> bool:
     return secrets.compare_digest(key.encode(), other.encode("utf-8", "replace"))
 
 
-class TransferBody(Versioned):
+class HandOverSnapshot(Versioned):
     """All that is kept of a hand-over."""
 
-    order: TransferOrder
-    transfer: Transfer
+    order: HandOverRequest
+    transfer: HandOverMachine
     stream_keys: dict[int, StreamKey] = Field(default_factory=dict)
     """The newest of each attempt."""
-    lines: dict[int, LineAddress] = Field(default_factory=dict)
+    lines: dict[int, MediaLegAddress] = Field(default_factory=dict)
     """Where each attempt's audio is."""
     said: list[Spoken] = Field(default_factory=list)
     """The talk, as far as it was heard."""
@@ -104,33 +104,33 @@ class TransferBody(Versioned):
 class Office(Protocol):
     """What an actor needs of the host: the desks, and a place to keep its state."""
 
-    def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned: ...
+    def find(self, body: HandOverSnapshot, without: tuple[str, ...]) -> DeskAssigned | NoDeskFree: ...
 
-    def show_card(self, body: TransferBody, desk: str) -> None: ...
+    def show_card(self, body: HandOverSnapshot, desk: str) -> None: ...
 
-    def release(self, body: TransferBody, deed: Release) -> None: ...
+    def release(self, body: HandOverSnapshot, effect: ReleaseDesk) -> None: ...
 
-    def take_over(self, body: TransferBody, deed: TakeOver) -> None: ...
+    def take_over(self, body: HandOverSnapshot, effect: OccupyDesk) -> None: ...
 
-    def changed(self, body: TransferBody) -> None: ...
+    def changed(self, body: HandOverSnapshot) -> None: ...
 
-    def view(self, body: TransferBody) -> TransferView: ...
+    def view(self, body: HandOverSnapshot) -> HandOverView: ...
 
-    async def confirm(self, body: TransferBody) -> None:
+    async def confirm(self, body: HandOverSnapshot) -> None:
         """Make sure that no other host has it. Raises `Fenced`, and `StorageError` while nobody can tell."""
         ...
 
 
-class TransferActor:
+class HandOverActor:
     """One hand-over. `run` is its life; `post` and the two streams are how others reach it."""
 
     def __init__(
         self,
-        body: TransferBody,
+        body: HandOverSnapshot,
         *,
         office: Office,
-        bridge: Bridge,
-        save: Callable[[TransferBody], Awaitable[None]],
+        bridge: Carrier,
+        save: Callable[[HandOverSnapshot], Awaitable[None]],
         clock: Callable[[], float],
         ring_s: float,
     ) -> None:
@@ -147,11 +147,11 @@ class TransferActor:
         self._line_attempt: int | None = None
 
     @property
-    def transfer(self) -> Transfer:
+    def transfer(self) -> HandOverMachine:
         return self.body.transfer
 
     def post(self, event: Event) -> None:
-        """Tell the actor that something has happened."""
+        """StateChanged the actor that something has happened."""
         self._mailbox.put_nowait(event)
 
     async def run(self, *, restored: bool = False) -> None:
@@ -188,14 +188,14 @@ class TransferActor:
 
     async def note(self, spoken: Spoken) -> None:
         """Keep a sentence of the talk."""
-        if not self.transfer.is_over and len(self.body.said) < MOST_SAID:
+        if not self.transfer.is_over and len(self.body.said) < MAX_TRANSCRIPT_ENTRIES:
             # a new list: views that were published keep the old one
             self.body.said = [*self.body.said, spoken]
             await self._save(self.body)
 
     # -- the line
 
-    async def new_key(self, attempt: int, after: str) -> str | None:
+    async def exchange_stream_key(self, attempt: int, after: str) -> str | None:
         """A key for another stream of this attempt's call, in exchange for that of the stream before.
 
         None when that call has nothing to do any more, or somebody repeats what Twilio has asked before.
@@ -210,7 +210,7 @@ class TransferActor:
         await self._save(self.body)
         return new.value
 
-    def open_line(self, request: LineRequest) -> Published[LineView] | None:
+    def open_media_leg(self, request: MediaLegRequest) -> Published[MediaLegView] | None:
         """Let a line in, and give it what to follow; None when it has shown no valid key.
 
         A line that was let in before may come again, since it must outlive this process.
@@ -229,27 +229,27 @@ class TransferActor:
         self.post(StreamStarted(attempt=request.attempt, call_sid=request.call_sid))
         return self._line
 
-    def lacks_line(self, request: LineRequest) -> bool:
+    def lacks_line(self, request: MediaLegRequest) -> bool:
         """Whether this line is still the call's, and gone."""
         is_newest = request.attempt == self._line_attempt and self.body.lines.get(request.attempt) == request.address
         return is_newest and not self._line.followers
 
-    def _line_view(self, attempt: int | None) -> LineView:
+    def _line_view(self, attempt: int | None) -> MediaLegView:
         order = self.body.order
-        whisper = f"{order.context.user_name or 'A caller'}. {order.reason}"[:MOST_WHISPERED]
-        return LineView(order=self._line_order(attempt), whisper=whisper, language=order.language)
+        whisper = f"{order.context.user_name or 'A caller'}. {order.reason}"[:MAX_WHISPER_CHARACTERS]
+        return MediaLegView(order=self._line_order(attempt), whisper=whisper, language=order.language)
 
-    def _line_order(self, attempt: int | None) -> LineOrder:
+    def _line_order(self, attempt: int | None) -> MediaLegAction:
         attempts = self.transfer.attempts
         if attempt is None or attempt != len(attempts) - 1 or attempts[attempt].over is not None:
-            return LineOrder.CLOSE
+            return MediaLegAction.CLOSE
         match self.transfer.state:
             case HandOverState.WHISPER:
-                return LineOrder.WHISPER
+                return MediaLegAction.WHISPER
             case HandOverState.CONNECTED:
-                return LineOrder.JOIN
+                return MediaLegAction.JOIN
             case _:
-                return LineOrder.WAIT
+                return MediaLegAction.WAIT
 
     # -- one thing at a time
 
@@ -261,35 +261,35 @@ class TransferActor:
             async with asyncio.timeout(None if until is None else max(0.0, until - now)):
                 return await self._mailbox.get()
         except TimeoutError:
-            return None if self.transfer.is_over else TimeUp()
+            return None if self.transfer.is_over else DeadlinePassed()
 
-    async def _do(self, deeds: list[Deed]) -> None:
-        for deed in deeds:
-            if isinstance(deed, PlaceCall):
+    async def _do(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, PlaceCall):
                 # a host that is restored must know it: without it the call can't be connected any more
-                self.body.stream_keys[deed.attempt] = StreamKey()
+                self.body.stream_keys[effect.attempt] = StreamKey()
         await self._save(self.body)
-        for deed in deeds:
-            self._do_one(deed)
+        for effect in effects:
+            self._do_one(effect)
         self._line.publish(self._line_view(self._line_attempt))
         self.refresh()
 
-    def _do_one(self, deed: Deed) -> None:
-        match deed:
+    def _do_one(self, effect: Effect) -> None:
+        match effect:
             case FindDesk(without=without):
                 self.post(self._office.find(self.body, without))
             case PlaceCall():
                 # before the telephone rings: who answers must know who calls
-                self._office.show_card(self.body, deed.desk)
-                self._start(self._place(deed))
+                self._office.show_card(self.body, effect.desk)
+                self._start(self._place(effect))
             case EndCall(call_sid=call_sid):
                 self._start(self._end(call_sid))
-            case Release():
-                self._office.release(self.body, deed)
-            case TakeOver():
-                self._office.take_over(self.body, deed)
-            case Tell():
-                log.info("transfer_state", state=deed.state, why=deed.why)
+            case ReleaseDesk():
+                self._office.release(self.body, effect)
+            case OccupyDesk():
+                self._office.take_over(self.body, effect)
+            case StateChanged():
+                log.info("transfer_state", state=effect.state, why=effect.why)
                 self._office.changed(self.body)
             case Whisper() | Join():
                 pass  # the line follows the state
@@ -299,7 +299,7 @@ class TransferActor:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
-    def _taken_up(self) -> list[Deed]:
+    def _taken_up(self) -> list[Effect]:
         """After a restore: ask for a desk again if nobody did; a call that was being placed is left to its deadline."""
         return (
             [FindDesk(without=self._tried)]
@@ -313,9 +313,9 @@ class TransferActor:
 
     # -- calls
 
-    async def _place(self, deed: PlaceCall) -> None:
+    async def _place(self, effect: PlaceCall) -> None:
         """Place a call, which can't be taken back: not before it is sure that nobody else does."""
-        for delay_s in CONFIRM_AGAIN_S:
+        for delay_s in CONFIRM_RETRY_DELAYS_S:
             try:
                 await self._office.confirm(self.body)
                 break
@@ -326,32 +326,32 @@ class TransferActor:
                 log.warning("call_waits_for_store", reason=str(error))
                 await asyncio.sleep(delay_s)
         else:
-            self.post(NotPlaced(attempt=deed.attempt))
+            self.post(CallNotPlaced(attempt=effect.attempt))
             return
-        await self._place_confirmed(deed)
+        await self._place_confirmed(effect)
 
-    async def _place_confirmed(self, deed: PlaceCall) -> None:
-        key = self.body.stream_keys[deed.attempt]
-        order = CallOrder(self.transfer.transfer_id, deed.attempt, deed.extension, key.value, self._ring_s)
+    async def _place_confirmed(self, effect: PlaceCall) -> None:
+        key = self.body.stream_keys[effect.attempt]
+        order = CallRequest(self.transfer.transfer_id, effect.attempt, effect.extension, key.value, self._ring_s)
         try:
-            self.post(Placed(attempt=deed.attempt, call_sid=await self._bridge.place(order)))
+            self.post(CallPlaced(attempt=effect.attempt, call_sid=await self._bridge.place(order)))
             return
-        except BridgeError as error:
+        except CarrierError as error:
             log.warning("call_not_placed", reason=str(error))
         except Exception:
             # the top of this task: the caller must not wait for a call that nobody places
             log.exception("placing_crashed")
-        self.post(NotPlaced(attempt=deed.attempt))
+        self.post(CallNotPlaced(attempt=effect.attempt))
 
     async def _end(self, call_sid: str) -> None:
-        for _ in range(MOST_ENDS):
+        for _ in range(MAX_END_ATTEMPTS):
             try:
                 await self._bridge.end(call_sid)
                 return
-            except BridgeError as error:
+            except CarrierError as error:
                 log.warning("call_not_ended", call_sid=call_sid, reason=str(error))
             except Exception:
                 # the top of this task: no call may be left open
                 log.exception("ending_crashed", call_sid=call_sid)
-            await asyncio.sleep(END_AGAIN_S)
+            await asyncio.sleep(END_RETRY_DELAY_S)
         log.error("call_left_open", call_sid=call_sid)

@@ -1,4 +1,4 @@
-"""TransferHost: holds all hand-overs and the switchboard; `deployments/call_center` serves it.
+"""HandOverHost: holds all hand-overs and the switchboard; `deployments/call_center` serves it.
 
 Sessions, lines and webhooks come to it from other processes. What it knows is in the checkpoint store after
 every change, so that a new host goes on where a lost one stopped; the audio does not pass through here at all.
@@ -32,48 +32,48 @@ from typing import Any, Protocol
 import structlog
 
 from actors.cluster import Cluster
-from actors.office_store import OfficeBody, OfficeStore
+from actors.hand_overs.actor import HandOverActor, HandOverSnapshot
+from actors.hand_overs.snapshot import CallCenterSnapshot, SnapshotRepository
+from actors.hand_overs.views import card_of, part_of, row_of, row_of_part
 from actors.published import Published
-from actors.transfer import TransferActor, TransferBody
-from actors.transfer_rows import card_of, part_of, row_of, row_of_part
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import DeskState, EndReason, HandOverState
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.serving import Role
-from convonet.telephony.bridge import Bridge, BridgeError
-from convonet.telephony.ledger import CallBackRow, HandOverRow, Ledger
+from convonet.telephony.call_log import CallBackRow, CallLog, HandOverRow
+from convonet.telephony.carrier import Carrier, CarrierError
 from convonet.telephony.messages import (
     Card,
     DeskAction,
     DeskLogin,
     DeskView,
-    HostAway,
-    LineRequest,
-    LineView,
+    HandOverRequest,
+    HandOversUnavailable,
+    HandOverView,
+    MediaLegRequest,
+    MediaLegView,
     Spoken,
-    TransferOrder,
-    TransferView,
 )
-from convonet.telephony.summary import summary_of
-from convonet.telephony.switchboard import Desk, Found
-from convonet.telephony.transfer import (
-    FINAL,
-    Accepted,
-    Assigned,
+from convonet.telephony.state_machine import (
+    FINAL_STATUSES,
     CallerLeft,
-    Declined,
+    CallerPassedOn,
+    CallEvent,
+    CallProgress,
+    DeskAccepted,
+    DeskAssigned,
+    DeskDeclined,
     DeskHungUp,
     Event,
-    LineEvent,
-    PassedOn,
-    Progress,
-    Release,
+    HandOverMachine,
+    NoDeskFree,
+    OccupyDesk,
+    ReleaseDesk,
     StreamStopped,
-    TakeOver,
-    Transfer,
-    Unassigned,
 )
+from convonet.telephony.summary import summary_of
+from convonet.telephony.switchboard import Desk, Match
 
 log = structlog.get_logger(__name__)
 
@@ -95,13 +95,13 @@ LOOKING = frozenset({HandOverState.REQUESTED, HandOverState.QUEUED, HandOverStat
 EXTENSION = re.compile(r"[0-9*#]{2,20}")
 """What can be dialled at a desk; the page's own pattern is the same."""
 
-MOST_REASON = 100
+MAX_REASON_CHARACTERS = 100
 """Characters that a person at a desk may say of why they take no call."""
 
-KNOWN_PHONE_S = 0.5
+PHONE_LOOKUP_TIMEOUT_S = 0.5
 """How long a caller waits to hear that it has failed, if the CRM did not say until then whether it has their number."""
 
-SHORTEST_PHONE = 7
+MIN_PHONE_DIGITS = 7
 """Digits of a number that somebody can be called at."""
 
 CALL_MARGIN_S = 10.0
@@ -124,34 +124,34 @@ class Phase(StrEnum):
     GIVEN_UP = "given_up"
 
 
-class TransferHost:
-    """Begins, finds and forgets hand-overs; what happens in one is the TransferActor's business."""
+class HandOverHost:
+    """Begins, finds and forgets hand-overs; what happens in one is the HandOverActor's business."""
 
     def __init__(
         self,
         settings: Settings,
         *,
-        bridge: Bridge,
+        bridge: Carrier,
         checkpoints: CheckpointStore,
-        ledger: Ledger,
+        ledger: CallLog,
         facts: Facts,
         cluster: Cluster,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._bridge = bridge
-        self._store = OfficeStore(checkpoints)
+        self._store = SnapshotRepository(checkpoints)
         self._cluster = cluster
         self._ledger = ledger
         self._facts = facts
         self._clock = clock
-        self._office = OfficeBody()
+        self._office = CallCenterSnapshot()
         self._phase = Phase.CLOSED
         self._opening = asyncio.Lock()
         self._elsewhere: set[str] = set()
         """Talks that the host of another cluster goes on with."""
         self._lives: dict[str, asyncio.Task[Any]] = {}
-        self._actors: dict[str, TransferActor] = {}
+        self._actors: dict[str, HandOverActor] = {}
         self._phones: dict[str, asyncio.Task[str]] = {}
         self._cards: dict[str, Card] = {}
         self._desks: dict[str, Published[DeskView]] = {}
@@ -184,8 +184,8 @@ class TransferHost:
         async with self._opening:
             if self._phase is not Phase.CLOSED:
                 return
-            own, found = self._cluster.cluster_id, await self._store.claim_office()
-            self._office = found or OfficeBody()
+            own, found = self._cluster.cluster_id, await self._store.claim_call_center()
+            self._office = found or CallCenterSnapshot()
             stays = set(self._office.talking) if self._office.cluster != own else set()
             for transfer_id in list(self._office.open):
                 if transfer_id in stays:
@@ -199,7 +199,7 @@ class TransferHost:
             self._spawn(self._keep_office())
 
     async def _require_open(self) -> None:
-        """Raises `HostAway`, or `Fenced`, unless this host has the office; its cluster may serve for a moment."""
+        """Raises `HandOversUnavailable`, or `Fenced`, unless this host has the office."""
         if self._phase is Phase.CLOSED:
             await self._cluster.look()
             if self._cluster.role is Role.SERVING:
@@ -207,11 +207,11 @@ class TransferHost:
         if self._phase is not Phase.OPEN:
             raise self._refusal()
 
-    def _refusal(self) -> HostAway | Fenced:
+    def _refusal(self) -> HandOversUnavailable | Fenced:
         """What this host answers while it has no office; `Fenced` when another host of this cluster knows."""
         if self._phase is Phase.GIVEN_UP and not self._cluster.is_replaced:
             return Fenced("another host has taken over")
-        return HostAway(f"the office of this host is {self._phase}")
+        return HandOversUnavailable(f"the office of this host is {self._phase}")
 
     async def _lose_office(self) -> None:
         """Another host has taken over, of this cluster or of another one."""
@@ -240,7 +240,7 @@ class TransferHost:
                 if (published := self._desks.pop(name, None)) is not None:
                     published.close()
 
-    async def confirm(self, body: TransferBody) -> None:
+    async def confirm(self, body: HandOverSnapshot) -> None:
         """Make sure that no other host has this hand-over. Raises `Fenced`; `StorageError` while nobody can tell."""
         try:
             await self._store.confirm(body.transfer.transfer_id, self._office, body)
@@ -260,22 +260,22 @@ class TransferHost:
 
     # -- callers
 
-    async def begin(self, order: TransferOrder) -> None:
-        """Begin a hand-over; again for one that is known does nothing. Raises `HostAway` or `Fenced`."""
+    async def begin_hand_over(self, order: HandOverRequest) -> None:
+        """Begin a hand-over; again for one that is known does nothing. Raises `HandOversUnavailable` or `Fenced`."""
         await self._require_open()
         if order.transfer_id in self._office.open:
             return
-        transfer = Transfer(
+        transfer = HandOverMachine(
             transfer_id=order.transfer_id,
             call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
             wait_s=self._settings.transfer_wait_s,
             absent_wait_s=self._settings.transfer_absent_wait_s,
         )
-        body = TransferBody(order=order, transfer=transfer)
+        body = HandOverSnapshot(order=order, transfer=transfer)
         self._office.open.append(order.transfer_id)
         try:
             # this one first: a host that takes the office over finds all that is in its list
-            await self._store.save_transfer(order.transfer_id, body)
+            await self._store.save_hand_over(order.transfer_id, body)
             await self._save_office()
         except Fenced:
             self._office.open.remove(order.transfer_id)
@@ -283,7 +283,7 @@ class TransferHost:
             raise self._refusal() from None
         self._start(body, restored=False)
 
-    async def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
+    async def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
         """How a hand-over goes, until it is over; nothing for one that is not known."""
         actor = await self._actor_of(transfer_id)
         if actor is None:
@@ -300,15 +300,15 @@ class TransferHost:
         if not actor.transfer.is_over:
             raise self._refusal()
 
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
+    async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
         """The caller does not want it any more."""
         if (actor := await self._actor_of(transfer_id)) is not None:
             actor.post(CallerLeft(hung_up=hung_up))
 
-    async def _actor_of(self, transfer_id: str) -> TransferActor | None:
+    async def _actor_of(self, transfer_id: str) -> HandOverActor | None:
         """The hand-over, if it is known; one whose talk another cluster's host had is taken over from there.
 
-        Raises `HostAway` or `Fenced` when another host may know it.
+        Raises `HandOversUnavailable` or `Fenced` when another host may know it.
         """
         if transfer_id not in self._actors:
             await self._require_open()
@@ -317,9 +317,9 @@ class TransferHost:
                 await self._take_up(transfer_id)
         return self._actors.get(transfer_id)
 
-    async def ask_call_back(self, order: TransferOrder) -> None:
+    async def request_call_back(self, order: HandOverRequest) -> None:
         """Note that the caller of this hand-over wants to be called back. Raises `StorageError`."""
-        await self._ledger.ask_call_back(
+        await self._ledger.request_call_back(
             CallBackRow(
                 id=uuid.uuid4(),
                 transfer_id=order.transfer_id,
@@ -338,7 +338,7 @@ class TransferHost:
         self._call_backs += 1
         self._desks_changed()
 
-    async def _miss_caller(self, actor: TransferActor) -> None:
+    async def _miss_caller(self, actor: HandOverActor) -> None:
         await asyncio.sleep(CALLER_GRACE_S)
         if not actor.view.followers and not actor.transfer.is_over:
             log.warning("caller_missed", transfer_id=actor.transfer.transfer_id)
@@ -353,18 +353,18 @@ class TransferHost:
             actor.post(event)
         return actor is not None
 
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None:
+    async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
         """News of a call. One that belongs to no hand-over is ended."""
         known = self.tell(transfer_id, event)
         if not known:
             await self._require_open()
             known = self.tell(transfer_id, event) or transfer_id in self._elsewhere
-        if not known and isinstance(event, Progress) and event.status not in FINAL:
+        if not known and isinstance(event, CallProgress) and event.status not in FINAL_STATUSES:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
-            with contextlib.suppress(BridgeError):
+            with contextlib.suppress(CarrierError):
                 await self._bridge.end(event.call_sid)
 
-    async def said(self, transfer_id: str, spoken: Spoken) -> None:
+    async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
         """A sentence of a talk."""
         actor = self._actors.get(transfer_id)
         if actor is not None:
@@ -372,15 +372,15 @@ class TransferHost:
             actor.view.publish(self.view(actor.body))
             self._desks_changed()
 
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
+    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         """A key for another stream of a call, after this one; None when the call should be hung up."""
         actor = await self._actor_of(transfer_id)
-        return await actor.new_key(attempt, after) if actor is not None else None
+        return await actor.exchange_stream_key(attempt, after) if actor is not None else None
 
-    async def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]:
+    async def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
         """Let the stream of a call in: what it shall do, now and after each change; nothing when it is refused."""
         actor = await self._actor_of(request.transfer_id)
-        line = actor.open_line(request) if actor is not None else None
+        line = actor.open_media_leg(request) if actor is not None else None
         if actor is None or line is None:
             log.warning("line_refused", transfer_id=request.transfer_id)
             return
@@ -391,7 +391,7 @@ class TransferHost:
         finally:
             self._spawn(self._miss_line(actor, request))
 
-    async def _miss_line(self, actor: TransferActor, request: LineRequest) -> None:
+    async def _miss_line(self, actor: HandOverActor, request: MediaLegRequest) -> None:
         await asyncio.sleep(LINE_GRACE_S)
         if actor.lacks_line(request):
             actor.post(StreamStopped(attempt=request.attempt))
@@ -399,11 +399,11 @@ class TransferHost:
     # -- desks
 
     async def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
-        """The call centre as this desk sees it, for as long as it is there; nothing when it has to go elsewhere."""
+        """The call center as this desk sees it, for as long as it is there; nothing when it has to go elsewhere."""
         await self._cluster.client_came()
         try:
             await self._require_open()
-        except HostAway:
+        except HandOversUnavailable:
             return
         desk = Desk(**dataclasses.asdict(login), since=self._clock())
         self._office.switchboard.log_in(desk)
@@ -429,15 +429,15 @@ class TransferHost:
                 if desk.state is DeskState.READY:
                     self._cards.pop(name, None)
             case DeskAction.NOT_READY:
-                done = switchboard.be_not_ready(name, text[:MOST_REASON], now)
+                done = switchboard.be_not_ready(name, text[:MAX_REASON_CHARACTERS], now)
                 if done:
                     self._cards.pop(name, None)
                     self._find_again()
             case DeskAction.ACCEPT:
                 switchboard.talking(name, now)
-                done = self.tell(transfer_id, Accepted(desk=name))
+                done = self.tell(transfer_id, DeskAccepted(desk=name))
             case DeskAction.DECLINE:
-                done = self.tell(transfer_id, Declined(desk=name, reason=text[:MOST_REASON]))
+                done = self.tell(transfer_id, DeskDeclined(desk=name, reason=text[:MAX_REASON_CHARACTERS]))
             case DeskAction.HANG_UP | DeskAction.LOST:
                 done = self.tell(transfer_id, DeskHungUp(desk=name))
             case DeskAction.BLIND_TRANSFER | DeskAction.ATTENDED_TRANSFER:
@@ -456,7 +456,7 @@ class TransferHost:
         if EXTENSION.fullmatch(extension) is None:
             return False
         to = self._office.switchboard.free_at(extension)
-        return self.tell(transfer_id, PassedOn(desk=name, to=to, extension=extension, talking=talking))
+        return self.tell(transfer_id, CallerPassedOn(desk=name, to=to, extension=extension, talking=talking))
 
     async def _miss_desk(self, name: str) -> None:
         await asyncio.sleep(DESK_GRACE_S)
@@ -507,52 +507,52 @@ class TransferHost:
 
     # -- what an actor needs (`Office`)
 
-    def find(self, body: TransferBody, without: tuple[str, ...]) -> Assigned | Unassigned:
+    def find(self, body: HandOverSnapshot, without: tuple[str, ...]) -> DeskAssigned | NoDeskFree:
         """A desk for this caller; without a telephone there is none."""
         transfer_id, department = body.transfer.transfer_id, body.order.department
         if self._phase is Phase.GIVEN_UP:
             # the desk did not keep it: whoever has the desks now goes on with it
             self._lives[transfer_id].cancel()
-            return Unassigned(position=0)
+            return NoDeskFree(position=0)
         found = self._office.switchboard.find(transfer_id, department, without, self._clock())
         self._queue_changed()
         return found
 
-    def show_card(self, body: TransferBody, desk: str) -> None:
-        """Tell a desk who is about to ring."""
+    def show_card(self, body: HandOverSnapshot, desk: str) -> None:
+        """StateChanged a desk who is about to ring."""
         self._cards[desk] = card_of(body.order)
         self._desks_changed()
         self._spawn(self._add_facts(body.order, desk))
 
-    async def _add_facts(self, order: TransferOrder, desk: str) -> None:
+    async def _add_facts(self, order: HandOverRequest, desk: str) -> None:
         facts = await self._facts.of(order.context.user_id)
         card = self._cards.get(desk)
         if card is not None and card.transfer_id == order.transfer_id:
             self._cards[desk] = card.model_copy(update={"facts": facts})
             self._desks_changed()
 
-    def release(self, body: TransferBody, deed: Release) -> None:
+    def release(self, body: HandOverSnapshot, effect: ReleaseDesk) -> None:
         """A desk is done with a caller."""
         switchboard = self._office.switchboard
-        card = self._cards.pop(deed.desk, None)
-        desk = switchboard.desks.get(deed.desk)
+        card = self._cards.pop(effect.desk, None)
+        desk = switchboard.desks.get(effect.desk)
         if card is not None and desk is not None and desk.state is DeskState.ON_CALL:
             # it stays until the person is ready again, with what was said
-            part = part_of(body) if deed.why is EndReason.PASSED_ON else card.transfer_id
-            self._cards[deed.desk] = card.model_copy(update={"transfer_id": part, "talk": body.said})
-        if deed.why is EndReason.PASSED_ON:
-            summary = self._summary(body, desk=deed.desk)
-            self._spawn(self._write_down(row_of_part(body, deed.desk, summary, self._clock())))
-        self._found(switchboard.release(deed.desk, body.transfer.transfer_id, deed.why, self._clock()))
+            part = part_of(body) if effect.why is EndReason.PASSED_ON else card.transfer_id
+            self._cards[effect.desk] = card.model_copy(update={"transfer_id": part, "talk": body.said})
+        if effect.why is EndReason.PASSED_ON:
+            summary = self._summary(body, desk=effect.desk)
+            self._spawn(self._write_down(row_of_part(body, effect.desk, summary, self._clock())))
+        self._found(switchboard.release(effect.desk, body.transfer.transfer_id, effect.why, self._clock()))
         self._desks_changed()
 
-    def take_over(self, body: TransferBody, deed: TakeOver) -> None:
+    def take_over(self, body: HandOverSnapshot, effect: OccupyDesk) -> None:
         """A desk has a caller whom another one has passed on."""
         switchboard = self._office.switchboard
-        switchboard.take_back(deed.desk, body.transfer.transfer_id, self._clock(), talking=deed.talking)
-        self.show_card(body, deed.desk)
+        switchboard.take_back(effect.desk, body.transfer.transfer_id, self._clock(), talking=effect.talking)
+        self.show_card(body, effect.desk)
 
-    def changed(self, body: TransferBody) -> None:
+    def changed(self, body: HandOverSnapshot) -> None:
         """A hand-over is in another state."""
         if body.transfer.is_over:
             self._office.switchboard.forget(body.transfer.transfer_id)
@@ -562,7 +562,7 @@ class TransferHost:
                 self._send_desks_away()
         self._desks_changed()
 
-    def _summary(self, body: TransferBody, desk: str = "") -> str:
+    def _summary(self, body: HandOverSnapshot, desk: str = "") -> str:
         """The talk in a few words, of the last desk or of this one; empty when there was none."""
         transfer, order = body.transfer, body.order
         if transfer.connected_at is None:
@@ -578,14 +578,14 @@ class TransferHost:
         except StorageError as error:
             log.error("hand_over_not_kept", transfer_id=row.id, error=str(error))
 
-    def view(self, body: TransferBody) -> TransferView:
+    def view(self, body: HandOverSnapshot) -> HandOverView:
         """A hand-over as its caller sees it."""
         transfer, order = body.transfer, body.order
         attempt = transfer.attempts[-1] if transfer.attempts else None
         switchboard = self._office.switchboard
         desk = switchboard.desks.get(attempt.desk) if attempt and transfer.state not in LOOKING else None
         connected = transfer.state is HandOverState.CONNECTED
-        return TransferView(
+        return HandOverView(
             transfer_id=transfer.transfer_id,
             state=transfer.state,
             department=order.department,
@@ -604,13 +604,13 @@ class TransferHost:
             ended_at=transfer.ended_at,
         )
 
-    def _declined(self, transfer: Transfer) -> list[str]:
+    def _declined(self, transfer: HandOverMachine) -> list[str]:
         desks = self._office.switchboard.desks
         who = [(attempt.desk, attempt.reason) for attempt in transfer.attempts if attempt.over is EndReason.DECLINED]
         names = [(desks[name].display_name if name in desks else name, reason) for name, reason in who]
         return [f"{name}: {reason}" if reason else name for name, reason in names]
 
-    def _found(self, found: Found | None) -> bool:
+    def _found(self, found: Match | None) -> bool:
         if found is None:
             return False
         self._queue_changed()
@@ -631,13 +631,13 @@ class TransferHost:
 
     # -- lives and storage
 
-    def _start(self, body: TransferBody, *, restored: bool) -> None:
+    def _start(self, body: HandOverSnapshot, *, restored: bool) -> None:
         transfer_id = body.transfer.transfer_id
 
-        async def save(body: TransferBody) -> None:
-            await self._store.save_transfer(transfer_id, body)
+        async def save(body: HandOverSnapshot) -> None:
+            await self._store.save_hand_over(transfer_id, body)
 
-        actor = TransferActor(
+        actor = HandOverActor(
             body,
             office=self,
             bridge=self._bridge,
@@ -651,7 +651,7 @@ class TransferHost:
         self._lives[transfer_id] = self._spawn(self._live(actor, restored=restored))
         self._spawn(self._miss_caller(actor))
 
-    async def _live(self, actor: TransferActor, *, restored: bool) -> None:
+    async def _live(self, actor: HandOverActor, *, restored: bool) -> None:
         """Until it is over. One that another host goes on with leaves its checkpoint."""
         transfer_id = actor.transfer.transfer_id
         try:
@@ -669,10 +669,10 @@ class TransferHost:
         self._office.open.remove(transfer_id)
         self._office_changed.set()
         with contextlib.suppress(StorageError):
-            await self._store.delete_transfer(transfer_id)
+            await self._store.delete_hand_over(transfer_id)
 
     async def _take_up(self, transfer_id: str) -> None:
-        body = await self._store.claim_transfer(transfer_id)
+        body = await self._store.claim_hand_over(transfer_id)
         if body is None:
             self._office.open.remove(transfer_id)
             return
@@ -707,7 +707,7 @@ class TransferHost:
         talks = [id_ for id_, actor in self._actors.items() if actor.transfer.state in TALKING]
         self._office.talking = [*talks, *self._elsewhere]
         try:
-            await self._store.save_office(self._office)
+            await self._store.save_call_center(self._office)
         except Fenced:
             await self._lose_office()
             raise
@@ -720,8 +720,8 @@ class TransferHost:
         return task
 
 
-async def _with_phone(view: TransferView, phone: asyncio.Task[str]) -> TransferView:
+async def _with_phone(view: HandOverView, phone: asyncio.Task[str]) -> HandOverView:
     """The view with what the caller must know before they are offered a call back."""
-    await asyncio.wait((phone,), timeout=KNOWN_PHONE_S)
+    await asyncio.wait((phone,), timeout=PHONE_LOOKUP_TIMEOUT_S)
     digits = re.sub(r"\D", "", phone.result()) if phone.done() else ""
-    return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= SHORTEST_PHONE else view
+    return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= MIN_PHONE_DIGITS else view

@@ -14,11 +14,11 @@ PAUSE_S = 0.7
 LEAD_S = 0.2
 """What is kept from before the first loud frame: a first consonant is quiet."""
 
-SHORTEST_S = 0.25
-LONGEST_S = 12.0
+MIN_SPEECH_S = 0.25
+MAX_UTTERANCE_S = 12.0
 
 
-class Sentences:
+class Endpointer:
     """One side of one talk. Frames are PCM16, 16 kHz."""
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class Sentences:
         self._lead = b""
         self._loud_s += seconds if is_loud else 0.0
         self._quiet_s = 0.0 if is_loud else self._quiet_s + seconds
-        too_long = len(self._sentence) >= LONGEST_S * RATE * SAMPLE_BYTES
+        too_long = len(self._sentence) >= MAX_UTTERANCE_S * RATE * SAMPLE_BYTES
         return self._end() if too_long or self._quiet_s >= PAUSE_S else None
 
     def _end(self) -> bytes | None:
         sentence, loud_s = self._sentence, self._loud_s
         self._sentence, self._loud_s, self._quiet_s = b"", 0.0, 0.0
-        return sentence if loud_s >= SHORTEST_S else None
+        return sentence if loud_s >= MIN_SPEECH_S else None
 
 
 def _root_mean_square(pcm: bytes) -> float:

@@ -21,8 +21,8 @@ from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from convonet.core.errors import SettingsError
 from convonet.settings import Settings
-from convonet.telephony.bridge import BridgeError, CallOrder
-from convonet.telephony.transfer import Progress
+from convonet.telephony.carrier import CallRequest, CarrierError
+from convonet.telephony.state_machine import CallProgress
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ END_PAUSE_S = 0.5
 OVER_ALREADY = frozenset({20404, 21220})
 """Twilio's codes for a call that does not exist or is over."""
 
-TRANSFER_HEADER = "X-Convo-Transfer"
+TRANSFER_HEADER = "X-Convo-HandOverMachine"
 """Tells the desk's telephone which hand-over rings; a hint, not a right."""
 
 AFTER = "after"
@@ -55,8 +55,8 @@ RETRIED = "#rc=3&rp=all&ct=2000&rt=13000"
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
-class TwilioBridge:
-    """See `Bridge`. Made inside the running loop; `close` it there."""
+class TwilioCarrier:
+    """See `Carrier`. Made inside the running loop; `close` it there."""
 
     is_set_up = True
 
@@ -72,8 +72,8 @@ class TwilioBridge:
             self._client.api.base_url = str(settings.twilio_base_url).rstrip("/")
         self._settings = settings
 
-    async def place(self, order: CallOrder) -> str:
-        """See `Bridge.place`."""
+    async def place(self, order: CallRequest) -> str:
+        """See `Carrier.place`."""
         settings = self._settings
         password = settings.freepbx_sip_password
         try:
@@ -89,11 +89,11 @@ class TwilioBridge:
                     sip_auth_password=password.get_secret_value() if password else values.unset,
                 )
         except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise BridgeError(_reason(error)) from None
+            raise CarrierError(_reason(error)) from None
         return str(call.sid)
 
     async def call_back(self, phone: str, extension: str) -> str:
-        """Call a caller's telephone, and this desk as soon as they answer. Raises `BridgeError`."""
+        """Call a caller's telephone, and this desk as soon as they answer. Raises `CarrierError`."""
         settings = self._settings
         if settings.twilio_phone_number is None:
             raise SettingsError("set TWILIO_PHONE_NUMBER: calls to telephones come from a number of yours")
@@ -103,11 +103,11 @@ class TwilioBridge:
                     to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
                 )
         except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise BridgeError(_reason(error)) from None
+            raise CarrierError(_reason(error)) from None
         return str(call.sid)
 
     async def end(self, call_id: str) -> None:
-        """See `Bridge.end`."""
+        """See `Carrier.end`."""
         for attempt in range(END_TRIES):
             try:
                 async with asyncio.timeout(API_TIMEOUT_S):
@@ -117,22 +117,22 @@ class TwilioBridge:
                 if isinstance(error, TwilioRestException) and error.code in OVER_ALREADY:
                     return
                 if attempt == END_TRIES - 1:
-                    raise BridgeError(_reason(error)) from None
+                    raise CarrierError(_reason(error)) from None
                 log.warning("call_not_ended", call_sid=call_id, reason=_reason(error))
                 await asyncio.sleep(END_PAUSE_S * 2**attempt)
 
     async def close(self) -> None:
-        """See `Bridge.close`."""
+        """See `Carrier.close`."""
         await self._http.close()
 
 
-def sip_address(settings: Settings, order: CallOrder) -> str:
+def sip_address(settings: Settings, order: CallRequest) -> str:
     """The desk's address; what follows the question mark becomes headers of the call."""
     header = f"{TRANSFER_HEADER}={quote(order.transfer_id)}"
     return f"sip:{order.extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}?{header}"
 
 
-def connect_twiml(settings: Settings, order: CallOrder) -> str:
+def connect_twiml(settings: Settings, order: CallRequest) -> str:
     """Connect the line with our media socket, and ask again when that has closed."""
     response = VoiceResponse()
     connect = Connect()
@@ -146,7 +146,7 @@ def connect_twiml(settings: Settings, order: CallOrder) -> str:
     return str(response)
 
 
-def hold_twiml(settings: Settings, order: CallOrder, held: int) -> str:
+def hold_twiml(settings: Settings, order: CallRequest, held: int) -> str:
     """Ask again in a moment, as one who was told so this many times; end the call when that is too often."""
     if held >= MAX_HELD:
         return hang_up_twiml()
@@ -191,12 +191,12 @@ def is_signed(settings: Settings, url: str, parameters: Mapping[str, str], signa
     return bool(RequestValidator(token.get_secret_value()).validate(url, dict(parameters), signature))
 
 
-def progress_of(attempt: int, form: Mapping[str, str]) -> Progress:
+def progress_of(attempt: int, form: Mapping[str, str]) -> CallProgress:
     """What a status callback says. Raises `ValueError` for one without a call or a number."""
     call_sid = form.get("CallSid", "")
     if not call_sid:
         raise ValueError("no CallSid")
-    return Progress(
+    return CallProgress(
         attempt=attempt,
         call_sid=call_sid,
         sequence=int(form.get("SequenceNumber", "0")),
@@ -204,7 +204,7 @@ def progress_of(attempt: int, form: Mapping[str, str]) -> Progress:
     )
 
 
-def _which(order: CallOrder) -> str:
+def _which(order: CallRequest) -> str:
     return urlencode({"transfer": order.transfer_id, "attempt": order.attempt})
 
 

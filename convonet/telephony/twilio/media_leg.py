@@ -18,18 +18,18 @@ from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony import media_stream
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.media_stream import Mark, Media, Start, StreamFacts
-from convonet.telephony.messages import HostAway, LineOrder, LineRequest, LineView, Spoken, Who
+from convonet.telephony.messages import HandOversUnavailable, MediaLegAction, MediaLegRequest, MediaLegView, Spoken, Who
 from convonet.telephony.pacing import Pacer
-from convonet.telephony.resampling import FromLine, ToLine, file_on_line
-from convonet.telephony.scribe import Scribe
-from convonet.telephony.transfer import LineEvent, StreamStopped, Whispered
+from convonet.telephony.resampling import FromTelephone, ToTelephone, file_to_mulaw
+from convonet.telephony.state_machine import CallEvent, StreamStopped, WhisperPlayed
+from convonet.telephony.transcriber import Transcriber
 
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 5.0
 """A stream that was opened says at once what it is of."""
 
-SPEAK_TIMEOUT_S = 4.0
+TTS_TIMEOUT_S = 4.0
 """Longest wait for a voice: the desk waits, and the caller with it."""
 
 WHISPER_MARK = "whisper"
@@ -42,11 +42,11 @@ stream that says nothing for this long is asked for a sign of life: a mark, whic
 ANSWER_TIMEOUT_S = 2.0
 """For that sign. Without it the connection is dead: Twilio, if it is there, opens another one."""
 
-ASK_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 5.0)
+RETRY_DELAYS_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 5.0)
 """Waits before each try to find a host of the hand-overs again."""
 
 
-class LineSocket(Protocol):
+class MediaSocket(Protocol):
     """The WebSocket of the media stream. Each raises `ConnectionError` when it is closed."""
 
     async def receive(self) -> str: ...
@@ -57,21 +57,21 @@ class LineSocket(Protocol):
 
 
 class Host(Protocol):
-    """The host of the hand-overs. Each raises `HostAway`."""
+    """The host of the hand-overs. Each raises `HandOversUnavailable`."""
 
-    def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]: ...
+    def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]: ...
 
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None: ...
+    async def report_call_event(self, transfer_id: str, event: CallEvent) -> None: ...
 
-    async def said(self, transfer_id: str, spoken: Spoken) -> None: ...
+    async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None: ...
 
 
-class Line:
+class MediaLeg:
     """The life of one stream. `run` returns when it is closed."""
 
     def __init__(
         self,
-        socket: LineSocket,
+        socket: MediaSocket,
         host: Host,
         voice: TextToSpeech,
         callers: CallerPort,
@@ -85,13 +85,13 @@ class Line:
         self._silent_after_s = silent_after_s
         self._answer_timeout_s = answer_timeout_s
         self._ear = ear
-        self._scribe: Scribe | None = None
+        self._scribe: Transcriber | None = None
         self._writing: asyncio.Task[None] | None = None
         self._host = host
         self._voice = voice
         self._callers = callers
         self._pacer = Pacer(asyncio.get_running_loop().time)
-        self._to_line, self._from_line = ToLine(), FromLine()
+        self._to_line, self._from_line = ToTelephone(), FromTelephone()
         self._more = asyncio.Event()
         self._joined = False
         self._whisper: asyncio.Task[None] | None = None
@@ -113,7 +113,7 @@ class Line:
         address = self._callers.open(self._hear_caller)
         parameters = facts.parameters
         attempt = int(parameters["attempt"])
-        self._request = LineRequest(parameters["transfer"], attempt, parameters["key"], facts.call_sid, address)
+        self._request = MediaLegRequest(parameters["transfer"], attempt, parameters["key"], facts.call_sid, address)
         log.info("line_opened", transfer_id=self._request.transfer_id, attempt=attempt)
         tasks = [asyncio.create_task(work) for work in (self._obey(), self._receive(), self._send(), self._watch())]
         try:
@@ -141,61 +141,61 @@ class Line:
 
     async def _obey(self) -> None:
         """Follow the host's orders to the last one; a host that is lost is looked for."""
-        delays = iter(ASK_AGAIN_S)
+        delays = iter(RETRY_DELAYS_S)
         while True:
             try:
-                async with contextlib.aclosing(self._host.open_line(self._request)) as views:
+                async with contextlib.aclosing(self._host.open_media_leg(self._request)) as views:
                     async for view in views:
-                        delays = iter(ASK_AGAIN_S)
-                        if view.order is LineOrder.CLOSE:
+                        delays = iter(RETRY_DELAYS_S)
+                        if view.order is MediaLegAction.CLOSE:
                             return
                         await self._follow(view)
                 # a host that knows nothing of this line, or nothing more
                 return
-            except HostAway as error:
+            except HandOversUnavailable as error:
                 if (delay := next(delays, None)) is None:
                     log.error("line_abandoned", transfer_id=self._request.transfer_id)
                     return
                 log.warning("transfer_host_lost", transfer_id=self._request.transfer_id, reason=str(error))
                 await asyncio.sleep(delay)
 
-    async def _follow(self, view: LineView) -> None:
+    async def _follow(self, view: MediaLegView) -> None:
         match view.order:
-            case LineOrder.WHISPER if self._whisper is None:
+            case MediaLegAction.WHISPER if self._whisper is None:
                 self._whisper = asyncio.create_task(self._tell_desk(view))
-            case LineOrder.WHISPER if self._told:
+            case MediaLegAction.WHISPER if self._told:
                 # a host that was away when the desk had heard it all
-                await self._report(Whispered(attempt=self._request.attempt))
-            case LineOrder.JOIN if not self._joined:
+                await self._report(WhisperPlayed(attempt=self._request.attempt))
+            case MediaLegAction.JOIN if not self._joined:
                 if self._whisper is not None and not self._told:
                     await self._socket.send(media_stream.clear(self._stream_sid))
                 self._joined = True
                 self._write_down(view)
 
-    def _write_down(self, view: LineView) -> None:
+    def _write_down(self, view: MediaLegView) -> None:
         if self._ear is not None:
-            self._scribe = Scribe(self._ear, view.language, self._note)
+            self._scribe = Transcriber(self._ear, view.language, self._note)
             self._writing = asyncio.create_task(self._scribe.run())
 
     async def _note(self, spoken: Spoken) -> None:
-        with contextlib.suppress(HostAway):
-            await self._host.said(self._request.transfer_id, spoken)
+        with contextlib.suppress(HandOversUnavailable):
+            await self._host.add_transcript_entry(self._request.transfer_id, spoken)
 
-    async def _tell_desk(self, view: LineView) -> None:
-        """Tell the desk who calls; when nobody can speak, the card must do."""
+    async def _tell_desk(self, view: MediaLegView) -> None:
+        """StateChanged the desk who calls; when nobody can speak, the card must do."""
         try:
-            async with asyncio.timeout(SPEAK_TIMEOUT_S):
+            async with asyncio.timeout(TTS_TIMEOUT_S):
                 spoken = await self._voice.synthesize(view.whisper, language=view.language)
-            code = await asyncio.to_thread(file_on_line, spoken.audio)
+            code = await asyncio.to_thread(file_to_mulaw, spoken.audio)
             await self._socket.send(media_stream.media(self._stream_sid, code))
             await self._socket.send(media_stream.mark(self._stream_sid, WHISPER_MARK))
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("whisper_failed", reason=type(error).__name__)
-            await self._report(Whispered(attempt=self._request.attempt))
+            await self._report(WhisperPlayed(attempt=self._request.attempt))
 
-    async def _report(self, event: LineEvent) -> None:
-        with contextlib.suppress(HostAway):
-            await self._host.line_event(self._request.transfer_id, event)
+    async def _report(self, event: CallEvent) -> None:
+        with contextlib.suppress(HandOversUnavailable):
+            await self._host.report_call_event(self._request.transfer_id, event)
 
     # -- audio
 
@@ -237,7 +237,7 @@ class Line:
                             self._scribe.add(Who.HUMAN, pcm)
                 case Mark() if message.mark.name == WHISPER_MARK:
                     self._told = True
-                    await self._report(Whispered(attempt=self._request.attempt))
+                    await self._report(WhisperPlayed(attempt=self._request.attempt))
                 case media_stream.Stop():
                     await self._report(StreamStopped(attempt=self._request.attempt))
                     return
