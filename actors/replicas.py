@@ -17,7 +17,7 @@ from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.speech.replicas import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
-from convonet.telephony.messages import HandOversUnavailable
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.replicas import CALL_TIMEOUT_S, HostReplicas
 
 FIND_TIMEOUT_S = 1.0

@@ -90,7 +90,7 @@ def add_staff(
     """Make an account for a person who works with the product."""
 
     async def work(accounts: StaffAccounts) -> None:
-        await accounts.add(username, name, role, password)
+        await accounts.add_member(username, name, role, password)
 
     _with_accounts(work)
     typer.echo(f"{username} can log in now.")
@@ -140,7 +140,7 @@ def list_call_backs() -> None:
     """Print who waits to be called back, the first one first."""
 
     async def work(call_log: CallLog) -> None:
-        for one in await call_log.call_backs():
+        for one in await call_log.open_call_backs():
             phone = one.phone or "no number known"
             typer.echo(
                 f"{one.id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.department}  {one.caller_name}  {phone}  {one.reason}"
@@ -163,7 +163,7 @@ def place_call_back(
         # a second of imports that no other command needs
         from convonet.telephony.twilio.carrier import TwilioCarrier
 
-        one = next((one for one in await call_log.call_backs() if one.id == call_back_id), None)
+        one = next((one for one in await call_log.open_call_backs() if one.id == call_back_id), None)
         if one is None:
             raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
         if not one.phone:
@@ -173,7 +173,7 @@ def place_call_back(
             call_sid = await bridge.call_back(one.phone, extension)
         finally:
             await bridge.close()
-        await call_log.call_back_done(one.id, f"extension {extension}")
+        await call_log.complete_call_back(one.id, f"extension {extension}")
         typer.echo(f"Calling {one.caller_name} ({call_sid}).")
 
     _with_call_log(work)

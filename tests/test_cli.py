@@ -111,7 +111,7 @@ async def _called_back_by(call_back_id):
 
 async def _member(username, password):
     database = Database(get_settings().database_url)
-    member = await StaffAccounts(database).verify(username, password)
+    member = await StaffAccounts(database).verify_password(username, password)
     await database.close()
     return member
 
@@ -129,7 +129,7 @@ async def _call_back():
         asked_at=datetime.now(UTC),
     )
     row_id = row.id
-    await CallLog(database).request_call_back(row)
+    await CallLog(database).add_call_back(row)
     await database.close()
     return row_id
 

@@ -33,7 +33,7 @@ class CallerLine:
     def send(self, pcm: bytes) -> None:
         """What the caller says: PCM16, 16 kHz; dropped while there is no connection."""
         if self._audio is not None and len(pcm) <= MAX_FRAME_BYTES and len(pcm) % 2 == 0:
-            self._audio.send(pcm)
+            self._audio.send_audio(pcm)
 
     def close(self) -> None:
         """End it."""
@@ -44,7 +44,7 @@ class CallerLine:
             while True:
                 try:
                     self._audio = await CallerAudio.connect(self._address)
-                    async for pcm in self._audio.hear():
+                    async for pcm in self._audio.receive_audio():
                         await self._socket.send_sound(self._header + pcm)
                 except (OSError, TimeoutError) as error:
                     log.warning("line_out_of_reach", reason=type(error).__name__)

@@ -25,7 +25,8 @@ from convonet.sessions.services import Services
 from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
 from convonet.sessions.transfer_record import record_of
 from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
-from convonet.telephony.messages import HandOverRequest, HandOversUnavailable, HandOverView
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView
 
 log = structlog.get_logger(__name__)
 

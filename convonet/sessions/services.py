@@ -12,7 +12,7 @@ from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
 from convonet.sessions.happenings import Watch, nobody_watches
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony.messages import HandOvers
+from convonet.telephony.hand_overs import HandOvers
 
 
 @dataclass(frozen=True, slots=True)

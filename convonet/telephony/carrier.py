@@ -1,4 +1,9 @@
-"""What a hand-over needs of whoever makes telephones ring: Twilio does it, a conference bridge could as well."""
+"""The port to whatever makes a desk ring and carries its audio: a telephone company, or a direct connection.
+
+The hand-over's actor places and ends calls through it. Everything that happens to a call comes back as a `CallEvent`:
+placed or not, its progress, its stream. Holding the caller and moving them to a colleague is done by the desk's own
+telephone, which reports it as `CallerPassedOn`. `convonet.telephony.twilio` is the implementation by Twilio and SIP.
+"""
 
 from __future__ import annotations
 
@@ -9,53 +14,54 @@ from convonet.core.errors import ConvonetError
 
 
 class CarrierError(ConvonetError):
-    """The call was refused, or nobody answered in time; in the second case it may exist all the same."""
+    """The carrier refused a request or did not answer in time. In the second case the call may exist."""
 
     spoken = "I can't reach our telephone line right now."
 
 
 @dataclass(frozen=True, slots=True)
 class CallRequest:
-    """One call to a desk. Together, transfer and attempt name it: there is never a second one of the same name."""
+    """One call to a desk, named by hand-over and attempt. No two calls have the same name."""
 
     transfer_id: str
     attempt: int
     extension: str
     stream_key: str
-    """What the stream of this call has to show, once."""
+    """Key that the stream of this call presents, once."""
     ring_s: float
+    """Time to let it ring."""
 
 
 class Carrier(Protocol):
-    """Makes a desk ring and connects its line with our media socket."""
+    """Rings desks and connects their audio with our media legs."""
 
     is_set_up: bool
-    """Without it nobody can be rung at all."""
+    """False where no desk can be called at all."""
 
-    async def place(self, order: CallRequest) -> str:
-        """Place the call, once, and return its id. Raises `CarrierError`."""
+    async def place_call(self, request: CallRequest) -> str:
+        """Place the call, without a retry, and return its id. Raises `CarrierError`."""
         ...
 
-    async def end(self, call_id: str) -> None:
-        """End the call, whether it rings or somebody talks; one that is over stays so. Raises `CarrierError`."""
+    async def end_call(self, call_id: str) -> None:
+        """End the call, whether it rings or is answered; ending it twice is allowed. Raises `CarrierError`."""
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close all connections."""
         ...
 
 
 class NoCarrier:
-    """See `Carrier`: none is set up here."""
+    """The carrier of an installation without telephony."""
 
     is_set_up = False
 
-    async def place(self, order: CallRequest) -> str:
-        """See `Carrier.place`."""
+    async def place_call(self, request: CallRequest) -> str:
+        """See `Carrier.place_call`."""
         raise CarrierError("no telephone is set up")
 
-    async def end(self, call_id: str) -> None:
-        """There is nothing to end."""
+    async def end_call(self, call_id: str) -> None:
+        """Do nothing: no call exists."""
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no connection exists."""

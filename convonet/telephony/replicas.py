@@ -1,8 +1,8 @@
-"""The host of the hand-overs, seen from the processes of sessions and lines.
+"""The client side of `HandOvers`, used by the processes of sessions and media legs.
 
-There is one. When it dies, hangs or its machine vanishes, Serve starts another one, which knows all hand-overs: what
-was asked is asked of that one, and who followed is told to begin anew. Every request may come twice: the host knows
-hand-overs, calls and lines by their ids.
+There is one host. When it dies, hangs or its machine vanishes, Serve starts another one, which knows all hand-overs.
+Open calls are then repeated there, and followers have to follow again. Repeating a request is safe, since the host
+knows hand-overs, calls and media legs by their ids.
 """
 
 from __future__ import annotations
@@ -18,23 +18,17 @@ from convonet.rpc.calls import answer_of, stream_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.replica import Lost, Replica
 from convonet.rpc.wire import Message, RpcError
-from convonet.telephony.messages import (
-    HandOverRequest,
-    HandOversUnavailable,
-    HandOverView,
-    MediaLegRequest,
-    MediaLegView,
-    Spoken,
-)
+from convonet.telephony.events import CallEvent
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView, MediaLegRequest, MediaLegView, Spoken
 from convonet.telephony.requests import LINE_EVENT, LINE_REQUEST, LINE_VIEW, ORDER, SPOKEN, VIEW, to_message
-from convonet.telephony.state_machine import CallEvent
 
 CALL_TIMEOUT_S = 12.0
-"""A call takes a millisecond. A host that died is replaced within four seconds, one whose machine has vanished within
-eleven; Twilio waits for fifteen."""
+"""A call takes a millisecond. A dead host is replaced within four seconds, and within eleven when its machine has
+vanished. Twilio waits for fifteen."""
 
 MAX_SILENCE_S = 15.0
-"""Of a host that is followed and may speak again; then whoever follows it decides what to do."""
+"""Of a followed host that may come back; after that the follower decides what to do."""
 
 View = TypeVar("View")
 
@@ -46,41 +40,41 @@ class HostReplicas:
         self.pool = pool
         self._call_timeout_s = call_timeout_s
 
-    async def begin_hand_over(self, order: HandOverRequest) -> None:
-        """See `HandOverHost.begin`."""
-        await self._call("begin", {"order": to_message(ORDER, order)})
+    async def begin_hand_over(self, request: HandOverRequest) -> None:
+        """See `HandOvers.begin_hand_over`."""
+        await self._call("begin", {"order": to_message(ORDER, request)})
 
-    async def request_call_back(self, order: HandOverRequest) -> None:
-        """See `HandOverHost.request_call_back`."""
-        await self._call("ask_call_back", {"order": to_message(ORDER, order)})
+    async def request_call_back(self, request: HandOverRequest) -> None:
+        """See `HandOvers.request_call_back`."""
+        await self._call("ask_call_back", {"order": to_message(ORDER, request)})
 
     async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
-        """See `HandOverHost.leave`."""
+        """See `HandOvers.leave_hand_over`."""
         await self._call("leave", {"transfer_id": transfer_id, "hung_up": hung_up})
 
     async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
-        """See `HandOverHost.report_call_event`."""
+        """See `HandOvers.report_call_event`."""
         await self._call("line_event", {"transfer_id": transfer_id, "event": to_message(LINE_EVENT, event)})
 
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
-        """See `HandOverHost.said`."""
+        """See `HandOvers.add_transcript_entry`."""
         await self._call("said", {"transfer_id": transfer_id, "spoken": to_message(SPOKEN, spoken)})
 
     async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
-        """See `HandOverHost.exchange_stream_key`."""
+        """See `HandOvers.exchange_stream_key`."""
         answer = await self._call("new_key", {"transfer_id": transfer_id, "attempt": attempt, "after": after})
         return cast("str | None", answer["key"])
 
     def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
-        """See `HandOverHost.follow`."""
+        """See `HandOvers.follow_hand_over`."""
         return self._stream("follow", {"transfer_id": transfer_id}, VIEW)
 
     def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
-        """See `HandOverHost.open_media_leg`."""
+        """See `HandOvers.open_media_leg`."""
         return self._stream("open_line", {"request": to_message(LINE_REQUEST, request)}, LINE_VIEW)
 
     def start(self) -> None:
-        """Open the connection that the first hand-over would wait for."""
+        """Connect before the first hand-over needs it."""
         self.pool.keep_found()
 
     async def close(self) -> None:
@@ -113,7 +107,7 @@ class HostReplicas:
             raise HandOversUnavailable(f"transfer host: {error}") from None
 
     async def _replica(self) -> Replica:
-        """The one that there is now, or as soon as there is one."""
+        """The current host, or the next one as soon as it is found."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._call_timeout_s):
                 while (replica := self.pool.choose_ready()) is None:

@@ -1,13 +1,12 @@
-"""How the call center answers on its own port: what sessions, lines and webhooks ask of the host of the hand-overs.
+"""The server side of `HandOvers` on the call center's own port; `HostReplicas` is the client side.
 
-A hand-over and a line are followed by a request whose events are the views; its empty result is the end.
+A hand-over or a media leg is followed by one request: its events are the views, its empty result is the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, cast
 
 from pydantic import Field, TypeAdapter
 
@@ -15,25 +14,19 @@ from convonet.core.errors import Fenced, StorageError
 from convonet.rpc import wire
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
-from convonet.telephony.messages import (
-    HandOverRequest,
-    HandOversUnavailable,
-    HandOverView,
-    MediaLegRequest,
-    MediaLegView,
-    Spoken,
-)
-from convonet.telephony.state_machine import CallEvent
+from convonet.telephony.events import CallEvent
+from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView, MediaLegRequest, MediaLegView, Spoken
 
 METHOD_NOT_FOUND = -32601
 NOT_NOW = -32000
 NOT_STORED = -32002
 
 STOP_TIMEOUT_S = 0.5
-"""For the calls at work when a host stops; streams have no end of their own, and go on at the next host."""
+"""For the requests in progress when a host stops. Streams never end by themselves; they go on at the next host."""
 
 MAX_STREAMS = 4_000
-"""Of one voice replica: two for each hand-over."""
+"""Streams of one voice replica; a hand-over has two."""
 
 ORDER = TypeAdapter(HandOverRequest)
 LINE_EVENT: TypeAdapter[CallEvent] = TypeAdapter(Annotated[CallEvent, Field(discriminator="kind")])
@@ -44,42 +37,18 @@ VIEW = TypeAdapter(HandOverView)
 
 
 def to_message(kind: TypeAdapter[Any], value: object) -> Message:
-    """A value as it is sent."""
+    """Convert a value to its form on the wire."""
     return cast("Message", kind.dump_python(value, mode="json"))
 
 
-class Host(Protocol):
-    """What is served; `actors.hand_overs.host.HandOverHost` is it.
-
-    Each raises `Fenced` when another host has taken over, also where a view would be wrong and an end would be none,
-    and `HandOversUnavailable` when it can't say anything now.
-    """
-
-    async def begin_hand_over(self, order: HandOverRequest) -> None: ...
-
-    async def request_call_back(self, order: HandOverRequest) -> None: ...
-
-    async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None: ...
-
-    async def report_call_event(self, transfer_id: str, event: CallEvent) -> None: ...
-
-    async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None: ...
-
-    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
-
-    def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]: ...
-
-    def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]: ...
-
-
 class HostRequests:
-    """Answers for the host of this process."""
+    """Answers requests with the host of this process."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HandOvers) -> None:
         self._host = host
 
     async def answer(self, request: Request) -> Message:
-        """The result of a request. Raises `RpcError`; with `LEAVING` when another host has taken over."""
+        """Answer a request. Raises `RpcError`, with `LEAVING` when another host has taken over."""
         try:
             return await self._answer(request)
         except Fenced:

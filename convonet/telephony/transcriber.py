@@ -1,4 +1,4 @@
-"""Writes down what the two say to each other, as far as the recognizer keeps up: the talk itself never waits for it."""
+"""Transcription of the talk between caller and desk, as far as the recognizer keeps up; the talk never waits for it."""
 
 from __future__ import annotations
 
@@ -15,40 +15,42 @@ from convonet.telephony.messages import Spoken, Who
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 6
-"""Endpointer; a recognizer that is further behind is needed more elsewhere."""
+"""Utterances; a recognizer that is further behind is needed more elsewhere."""
 
 STT_TIMEOUT_S = 10.0
 
 
 class Transcriber:
-    """One talk. `note` gets each sentence, in order."""
+    """Transcribes one talk and reports each transcript entry, in order."""
 
-    def __init__(self, ear: SpeechToText, language: Language, note: Callable[[Spoken], Awaitable[None]]) -> None:
-        self._ear = ear
+    def __init__(self, stt: SpeechToText, language: Language, report: Callable[[Spoken], Awaitable[None]]) -> None:
+        self._stt = stt
         self._language = language
-        self._note = note
-        self._sides = {who: Endpointer() for who in Who}
+        self._report = report
+        self._endpointers = {who: Endpointer() for who in Who}
         self._waiting: asyncio.Queue[tuple[Who, bytes]] = asyncio.Queue(MAX_WAITING)
         self._missed = 0
 
-    def add(self, who: Who, pcm: bytes) -> None:
-        """Add what one of them says: PCM16, 16 kHz."""
-        sentence = self._sides[who].add(pcm)
-        if sentence is None:
+    def add_audio(self, who: Who, pcm: bytes) -> None:
+        """Add audio of one speaker: PCM16, 16 kHz."""
+        utterance = self._endpointers[who].add_frame(pcm)
+        if utterance is None:
             return
         if self._waiting.full():
             self._missed += 1
             return
-        self._waiting.put_nowait((who, sentence))
+        self._waiting.put_nowait((who, utterance))
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Transcribe until cancelled."""
         while True:
-            who, sentence = await self._waiting.get()
+            who, utterance = await self._waiting.get()
             try:
                 async with asyncio.timeout(STT_TIMEOUT_S):
-                    heard = await self._ear.transcribe(Utterance(sentence, "pcm16", RATE), language=self._language)
+                    transcript = await self._stt.transcribe(
+                        Utterance(utterance, "pcm16", RATE), language=self._language
+                    )
             except (SpeechError, TimeoutError) as error:
                 log.info("sentence_not_heard", reason=type(error).__name__, missed=self._missed)
                 continue
-            await self._note(Spoken(who=who, text=heard.text))
+            await self._report(Spoken(who=who, text=transcript.text))

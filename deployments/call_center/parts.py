@@ -1,4 +1,4 @@
-"""What the replica of the call center is made of: the host of the hand-overs, and the desks' web application on it."""
+"""The parts of the call center's replica: the host of the hand-overs, and the desks' web application on it."""
 
 from functools import cache
 
@@ -23,25 +23,25 @@ from deployments.measuring import measure
 
 @cache
 def cluster() -> Cluster:
-    """The view of this process; the replica starts and stops it."""
+    """The cluster as this process sees it; the replica starts and stops it."""
     return Cluster(cluster_id(), serving_store(get_settings()))
 
 
 @cache
 def transfer_host() -> HandOverHost:
-    """The host of this process, for the handle and for the desks."""
+    """The host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
     host = HandOverHost(
         settings,
-        bridge=_bridge(settings),
+        carrier=_carrier(settings),
         checkpoints=checkpoint_store(settings),
-        ledger=CallLog(database),
+        call_log=CallLog(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
     )
     watch = measure("call_center")
     watch.gauge(QUEUE, host.callers_waiting)
-    watch.gauge(DESKS, host.desks_by_state)
+    watch.gauge(DESKS, host.desks.desks_by_state)
     return host
 
 
@@ -57,10 +57,10 @@ def _database() -> Database:
     return Database(get_settings().database_url)
 
 
-def _bridge(settings: Settings) -> Carrier:
+def _carrier(settings: Settings) -> Carrier:
     if not settings.has_telephone:
         return NoCarrier()
-    # half a second of imports that an installation without a telephone does without
+    # half a second of imports that an installation without telephony does not need
     from convonet.telephony.twilio.carrier import TwilioCarrier
 
     return TwilioCarrier(settings)

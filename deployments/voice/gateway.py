@@ -51,7 +51,7 @@ class Gateway:
 
     def __init__(self, replica: VoiceReplica) -> None:
         self.lines = CallerPort()
-        self.connections = Connections(has_lines=lambda: self.lines.has_lines)
+        self.connections = Connections(has_lines=lambda: self.lines.has_legs)
         self._replica = replica
         self._leaving: asyncio.Task[None] | None = None
         replica.cluster.on_change(self._cluster_changed)

@@ -41,7 +41,7 @@ async def offered_a_call_back(client):
 async def noted(center):
     """The one call back that the desks see."""
     async with asyncio.timeout(3):
-        while not (waiting := await center.ledger.call_backs()):
+        while not (waiting := await center.call_log.open_call_backs()):
             await asyncio.sleep(0.02)
     assert len(waiting) == 1
     return waiting[0]
@@ -57,9 +57,9 @@ async def test_a_known_number_is_told_by_its_end(call_center):
         assert one.phone.startswith("+1")
         assert f"ending in {one.phone[-4:]}." in answer
         assert one.phone[:-4] not in answer
-        assert await center.ledger.call_back_done(one.id, "dora")
-        assert not await center.ledger.call_back_done(one.id, "eve")
-        assert await center.ledger.call_backs() == []
+        assert await center.call_log.complete_call_back(one.id, "dora")
+        assert not await center.call_log.complete_call_back(one.id, "eve")
+        assert await center.call_log.open_call_backs() == []
 
 
 async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_replica_dies(call_center):
@@ -69,7 +69,7 @@ async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_rep
         assert await say(client, "yes please") == "What number can we reach you at?"
         center.sessions.kill(center.sessions.replica_of(client.session_id))
         assert await say(client, "415 555 0142") == "I heard 4 1 5, 5 5 5, 0 1 4 2. Is that right?"
-        assert await center.ledger.call_backs() == []
+        assert await center.call_log.open_call_backs() == []
         assert "ending in 0142" in await say(client, "yes")
         one = await noted(center)
         assert (one.phone, one.reason) == ("+14155550142", "why is my list empty")
@@ -103,7 +103,7 @@ async def test_nobody_is_called_back_who_says_never_mind(call_center):
         await say(client, "yes")
         assert "nobody will call you" in await say(client, "never mind")
         await say(client, "yes")
-        assert await center.ledger.call_backs() == []
+        assert await center.call_log.open_call_backs() == []
 
 
 @pytest.mark.parametrize("state", BEFORE_IT_IS_JOINED)

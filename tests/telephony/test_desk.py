@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
-from convonet.desk.http import NO_TELEPHONE, NOT_LOGGED_IN, TAKEN_OVER
+from convonet.desk.http import NO_TELEPHONE, TAKEN_OVER
 from convonet.domains.crm.models import NoteRow
 from convonet.staff.accounts import Role, StaffAccounts
+from convonet.staff.page_session import NOT_LOGGED_IN
 from tests.telephony.world import SUMMARY
 
 PASSWORD = "correct horse battery"
@@ -19,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 async def person(center, name, extension=None, departments=()):
     accounts = StaffAccounts(center.database)
-    await accounts.add(name, name.title(), Role.AGENT, PASSWORD)
+    await accounts.add_member(name, name.title(), Role.AGENT, PASSWORD)
     if extension:
         await accounts.set_telephone(name, extension, departments, "pbx.test", "secret")
 

@@ -16,7 +16,7 @@ def frames(*pieces):
 
 def cut(*pieces):
     side = Endpointer()
-    return [sentence for frame in frames(*pieces) if (sentence := side.add(frame)) is not None]
+    return [sentence for frame in frames(*pieces) if (sentence := side.add_frame(frame)) is not None]
 
 
 def seconds(sentence):

@@ -71,7 +71,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert view.card.verified_by == "PIN"
         leg = await center.twilio.next_leg()
         assert leg.address == "sip:2001@pbx.test;transport=udp"
-        assert leg.headers["X-Convo-HandOverMachine"] == view.card.transfer_id
+        assert leg.headers["X-Convo-Transfer"] == view.card.transfer_id
         leg.ring()
         await client.until("transfer_status", state="ringing")
         assert await desk.does(DeskAction.ACCEPT)
@@ -94,7 +94,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert (await client.until("agent_final"))["text"] == "You said thanks."
         # what is kept of it
         async with asyncio.timeout(3):
-            while not (calls := await center.ledger.history("dora")):
+            while not (calls := await center.call_log.hand_overs_of("dora")):
                 await asyncio.sleep(0.02)
         assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
         assert calls[0].summary.startswith("Demo talked with Dora for ")
@@ -141,15 +141,15 @@ async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_center
         # the line does not notice
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         async with asyncio.timeout(3):
-            while not (own := await center.ledger.history("dora")):
+            while not (own := await center.call_log.hand_overs_of("dora")):
                 await asyncio.sleep(0.02)
         assert (own[0].id, own[0].why) == (part, "passed_on")
-        assert await center.ledger.note("dora", part, "passed on") is not None
+        assert await center.call_log.set_notes("dora", part, "passed on") is not None
         await eve.does(DeskAction.HANG_UP)
         await client.until("transfer_status", state="ended")
         await eve.until("wrap_up")
         async with asyncio.timeout(3):
-            while not (calls := await center.ledger.history("eve")):
+            while not (calls := await center.call_log.hand_overs_of("eve")):
                 await asyncio.sleep(0.02)
         assert (calls[0].id, calls[0].outcome) == (whole, "ended")
         assert calls[0].connected_at is not None

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import aiohttp
 import pytest
 
+from actors.hand_overs.registry import GracePeriods
 from convonet.telephony.messages import DeskAction
 from convonet.telephony.twilio.media_leg import ANSWER_TIMEOUT_S, SILENT_AFTER_S
 from tests.fixtures.black_hole import Way
@@ -34,7 +35,7 @@ async def told(client, state, within=TOLD_S):
 async def nothing_left(center, within=3.0):
     """No call rings or is open, and nobody waits."""
     async with asyncio.timeout(within):
-        while center.twilio.open_calls or center.office.host._office.switchboard.queue:
+        while center.twilio.open_calls or center.office.host.desks.switchboard.queue:
             await asyncio.sleep(0.02)
 
 
@@ -176,7 +177,7 @@ async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offe
 
 async def test_without_a_telephone_it_is_told_at_once(call_center):
     async with call_center() as center, center.caller() as client:
-        center.office.host._bridge.is_set_up = False
+        center.office.host._carrier.is_set_up = False
         await ask(client)
         assert (await told(client, "failed"))["reason"] == "not_set_up"
         assert "no telephone line" in await offered(client)
@@ -254,7 +255,7 @@ async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(c
             center.twilio.gateway = f"http://127.0.0.1:{way.port}"
             leg = await center.connected(client, desk)
             way.vanish()
-            line = next(iter(center.office.host._actors.values()))._line
+            line = next(iter(center.office.host.registry.actors.values())).media_leg
             async with asyncio.timeout(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 1):
                 while line.followers:
                     await asyncio.sleep(0.02)
@@ -267,9 +268,8 @@ async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(c
             assert len(center.twilio.calls) == 1
 
 
-async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_next_one(call_center, monkeypatch):
-    monkeypatch.setattr("convonet.telephony.twilio.carrier.HOLD_S", 0)
-    async with call_center() as center, center.caller() as client:
+async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_next_one(call_center):
+    async with call_center(hold_s=0) as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
         center.hub._call_timeout_s = 0.2
@@ -356,7 +356,7 @@ async def test_two_callers_for_one_desk_wait_in_line(call_center):
         queued = await told(second, "queued")
         assert queued["position"] == 1
         assert center.office.host.callers_waiting()["support"] == 1
-        assert sum(center.office.host.desks_by_state().values()) == 1
+        assert sum(center.office.host.desks.desks_by_state().values()) == 1
         assert queued["wait_s"] > 0
         assert "next in line" in (await second.until("announcement"))["text"]
         leg.hang_up()
@@ -506,7 +506,7 @@ async def test_a_stream_is_let_in_only_with_its_key(call_center):
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await http.ws_connect(near, headers={"X-Twilio-Signature": sign(url, {}, "another-token")})
         for key in ("", "a-guess", "\N{SNOWMAN}"):
-            parameters = {"transfer": leg.headers["X-Convo-HandOverMachine"], "attempt": "0", "key": key}
+            parameters = {"transfer": leg.headers["X-Convo-Transfer"], "attempt": "0", "key": key}
             async with stream(center, center.twilio.calls[0].sid, parameters) as socket:
                 assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
         # nobody takes the desk for a voicemail box because of it
@@ -530,10 +530,9 @@ def parameters_of(twiml):
     return {p.get("name"): p.get("value") for p in ElementTree.fromstring(twiml).iter("Parameter")}
 
 
-@pytest.mark.parametrize("remembered_s", [60.0, 0.0], ids=["known", "forgotten"])
-async def test_webhooks_that_are_called_once_more_change_nothing(call_center, monkeypatch, remembered_s):
-    monkeypatch.setattr("actors.hand_overs.actor.LINGER_S", remembered_s)
-    async with call_center() as center, center.caller() as client:
+@pytest.mark.parametrize("linger_s", [60.0, 0.0], ids=["known", "forgotten"])
+async def test_webhooks_that_are_called_once_more_change_nothing(call_center, linger_s):
+    async with call_center(grace=GracePeriods(linger=linger_s)) as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
         call = center.twilio.calls[0]

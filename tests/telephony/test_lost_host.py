@@ -12,9 +12,9 @@ import pytest
 from convonet.core.errors import Fenced
 from convonet.rpc.pool import ReplicaPool
 from convonet.rpc.wire import Address
-from convonet.telephony.messages import HandOversUnavailable
+from convonet.telephony.events import CallProgress
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.replicas import HostReplicas
-from convonet.telephony.state_machine import CallProgress
 from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 from tests.telephony.test_hand_over import hear_each_other, talk
@@ -62,13 +62,13 @@ async def test_a_host_that_comes_back_after_it_was_replaced_does_nothing_more(ca
         leg = await brought_to("ringing", center, client, desk)
         old = center.office.host
         await center.office.start()
-        actor = next(iter(old._actors.values()))
+        actor = next(iter(old.registry.actors.values()))
         actor.post(CallProgress(attempt=0, call_sid=center.twilio.calls[0].sid, sequence=9, status="no-answer"))
         async with asyncio.timeout(5):
-            while old._actors:
+            while old.registry.actors:
                 await asyncio.sleep(0.01)
         with pytest.raises(Fenced):
-            await old.begin_hand_over(actor.body.order.model_copy(update={"transfer_id": "h-new"}))
+            await old.begin_hand_over(actor.snapshot.order.model_copy(update={"transfer_id": "h-new"}))
         # whoever followed it has found the other one
         await talks_in_the_end("ringing", center, client, desk, leg)
         await stop(old)

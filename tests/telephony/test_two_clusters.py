@@ -11,16 +11,16 @@ from convonet.core.errors import StorageError
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.core.ids import SessionId
 from convonet.settings import Settings
+from convonet.telephony.events import CallProgress, StreamStopped, WhisperPlayed
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import (
     DeskAction,
     DeskLogin,
     HandOverRequest,
-    HandOversUnavailable,
     MediaLegAction,
     MediaLegAddress,
     MediaLegRequest,
 )
-from convonet.telephony.state_machine import CallProgress, StreamStopped, WhisperPlayed
 from tests.fixtures.serving_store import MemoryServing
 from tests.fixtures.sqlite import inline_checkpoints
 from tests.virtual_time import virtual_time
@@ -38,11 +38,11 @@ class Phone:
         self.placed = []
         self.ended = []
 
-    async def place(self, order):
+    async def place_call(self, order):
         self.placed.append(order)
         return f"CA{len(self.placed)}"
 
-    async def end(self, call_id):
+    async def end_call(self, call_id):
         self.ended.append(call_id)
 
     async def close(self):
@@ -52,7 +52,7 @@ class Phone:
 class NobodyKnown:
     """`Facts` of nobody."""
 
-    async def of(self, _):
+    async def facts_of(self, _):
         return {}
 
     async def phone_of(self, _):
@@ -65,7 +65,7 @@ class CallLog:
     def __init__(self):
         self.rows = []
 
-    async def keep(self, row):
+    async def add_hand_over(self, row):
         self.rows.append(row)
 
 
@@ -74,7 +74,7 @@ class Upgrade:
 
     def __init__(self):
         self.serving = MemoryServing()
-        self.phone, self.ledger = Phone(), CallLog()
+        self.phone, self.call_log = Phone(), CallLog()
         self.clock = asyncio.get_running_loop().time
         self.checkpoints = inline_checkpoints(clock=self.clock)
         self._running = []
@@ -83,9 +83,9 @@ class Upgrade:
         cluster = Cluster(name, self.serving)
         host = HandOverHost(
             Settings(TRANSFER_TIMEOUT=20.0),
-            bridge=self.phone,
+            carrier=self.phone,
             checkpoints=self.checkpoints,
-            ledger=self.ledger,
+            call_log=self.call_log,
             facts=NobodyKnown(),
             cluster=cluster,
             clock=self.clock,
@@ -98,9 +98,7 @@ class Upgrade:
     async def end(self):
         for cluster, host in self._running:
             await cluster.stop()
-            for task in tuple(host._tasks):
-                task.cancel()
-            await asyncio.gather(*host._tasks, return_exceptions=True)
+            await host.registry.tasks.cancel_and_wait()
 
 
 class Follower:
@@ -139,9 +137,9 @@ def order(number=1):
 
 
 async def ready_desk(host):
-    desk = Follower(host.desk(DORA))
+    desk = Follower(host.follow_desk(DORA))
     await asyncio.sleep(0.1)
-    assert await host.desk_does("dora", DeskAction.READY)
+    assert await host.perform_desk_action("dora", DeskAction.READY)
     return desk
 
 
@@ -152,7 +150,7 @@ async def talk(upgrade, host, desk):
     await asyncio.sleep(0.1)
     placed = upgrade.phone.placed[-1]
     await host.report_call_event("h-1", CallProgress(attempt=0, call_sid="CA1", sequence=1, status="ringing"))
-    await host.desk_does("dora", DeskAction.ACCEPT)
+    await host.perform_desk_action("dora", DeskAction.ACCEPT)
     address = MediaLegAddress(host="127.0.0.1", port=1, key="k")
     line = Follower(host.open_media_leg(MediaLegRequest("h-1", 0, placed.stream_key, "CA1", address)))
     await asyncio.sleep(0.1)
@@ -197,12 +195,12 @@ async def test_the_first_desk_that_reaches_the_new_cluster_makes_it_the_one_that
     old = await upgrade.host("old")
     before = await ready_desk(old)
     new = await upgrade.host("new")
-    after = Follower(new.desk(DORA))
+    after = Follower(new.follow_desk(DORA))
     await asyncio.sleep(SOON_S)
     assert before.end == "over"
     # the desk is what it was
     assert after.last.state == "ready"
-    again = Follower(old.desk(DORA))
+    again = Follower(old.follow_desk(DORA))
     await asyncio.sleep(0.1)
     assert (again.views, again.end) == ([], "over")
     with pytest.raises(HandOversUnavailable):
@@ -223,7 +221,7 @@ async def test_callers_who_wait_and_a_desk_that_rings_go_on_at_the_new_host_with
     await asyncio.sleep(0.1)
     assert (ringing.last.state, waiting.last.state) == (HandOverState.DIALING, HandOverState.QUEUED)
     new = await upgrade.host("new")
-    after = Follower(new.desk(DORA))
+    after = Follower(new.follow_desk(DORA))
     await asyncio.sleep(SOON_S)
     assert (ringing.end, waiting.end, before.end) == ("away", "away", "over")
     ringing, waiting = Follower(new.follow_hand_over("h-1")), Follower(new.follow_hand_over("h-2"))
@@ -245,20 +243,20 @@ async def test_a_talk_ends_where_it_is_and_its_desk_goes_on_at_the_new_host(upgr
     desk = await ready_desk(old)
     line, caller = await talk(upgrade, old, desk)
     new = await upgrade.host("new")
-    eve = Follower(new.desk(DeskLogin("eve", "Eve", "2002", ("support",))))
+    eve = Follower(new.follow_desk(DeskLogin("eve", "Eve", "2002", ("support",))))
     await asyncio.sleep(60)
     assert (line.end, caller.end, desk.end) == (None, None, None)
     # what Twilio says of it reaches the new cluster, which ends no call of the old one
     await new.report_call_event("h-1", CallProgress(attempt=0, call_sid="CA1", sequence=5, status="in-progress"))
     assert upgrade.phone.ended == []
-    assert await old.desk_does("dora", DeskAction.HANG_UP)
+    assert await old.perform_desk_action("dora", DeskAction.HANG_UP)
     await asyncio.sleep(0.1)
     assert (caller.last.state, line.last.order) == (HandOverState.ENDED, MediaLegAction.CLOSE)
     assert desk.end == "over"
-    assert [row.outcome for row in upgrade.ledger.rows] == ["ended"]
-    back = Follower(new.desk(DORA))
+    assert [row.outcome for row in upgrade.call_log.rows] == ["ended"]
+    back = Follower(new.follow_desk(DORA))
     await asyncio.sleep(0.1)
-    assert await new.desk_does("dora", DeskAction.READY)
+    assert await new.perform_desk_action("dora", DeskAction.READY)
     for each in (line, caller, desk, eve, back):
         await each.leave()
 
@@ -269,7 +267,7 @@ async def test_a_talk_whose_stream_breaks_goes_on_at_the_new_host_where_twilio_a
     desk = await ready_desk(old)
     line, caller = await talk(upgrade, old, desk)
     new = await upgrade.host("new")
-    eve = Follower(new.desk(DeskLogin("eve", "Eve", "2002", ("support",))))
+    eve = Follower(new.follow_desk(DeskLogin("eve", "Eve", "2002", ("support",))))
     await asyncio.sleep(SOON_S)
     key = await new.exchange_stream_key("h-1", 0, upgrade.phone.placed[0].stream_key)
     assert key
@@ -292,7 +290,7 @@ async def test_no_call_is_placed_by_a_host_whose_office_was_taken_over_a_moment_
     old = await upgrade.host("old")
     desk = await ready_desk(old)
     new = await upgrade.host("new")
-    eve = Follower(new.desk(DeskLogin("eve", "Eve", "2002", ("support",))))
+    eve = Follower(new.follow_desk(DeskLogin("eve", "Eve", "2002", ("support",))))
     await asyncio.sleep(0.1)
     # the old one has not looked yet
     with pytest.raises(HandOversUnavailable):

@@ -25,10 +25,12 @@ from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.telephony.call_log import CallLog
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.messages import DeskAction, DeskLogin, HandOversUnavailable
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import DeskAction, DeskLogin
 from convonet.telephony.replicas import HostReplicas
 from convonet.telephony.requests import MAX_STREAMS, HostRequests
 from convonet.telephony.twilio.carrier import TwilioCarrier
+from convonet.telephony.twilio.twiml import HOLD_S
 from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
@@ -96,8 +98,8 @@ class WavVoice(ScriptedVoice):
         return type(spoken)(wav, "audio/wav", spoken.provider)
 
 
-class Office:
-    """The host of the hand-overs with its port; it can be killed and replaced. Desks are in its own process."""
+class HostProcess:
+    """The host of the hand-overs with its port, as a process that can be killed and replaced. Desks are in it too."""
 
     def __init__(self, make_host):
         self._make_host = make_host
@@ -107,7 +109,7 @@ class Office:
         self._dead = asyncio.Event()
 
     async def start(self):
-        """Another host than before, which may still live."""
+        """Start a host; the one before may still live."""
         self._dead.set()
         self._dead = asyncio.Event()
         self.host = self._make_host()
@@ -117,18 +119,18 @@ class Office:
         self.address = await port.start("127.0.0.1")
 
     async def find(self):
-        """Where Serve says that it listens."""
+        """Addresses that Serve knows."""
         return [self.address] if self.address is not None else []
 
     async def kill(self):
-        """As `kill -9`: nothing of it happens any more."""
+        """Stop everything at once, as `kill -9` does."""
         host, self.host, self.address = self.host, None, None
         self._dead.set()
         self.close_ports()
         await stop(host)
 
     def close_ports(self):
-        """Nobody is reached any more."""
+        """Close all connections."""
         for port in self._ports:
             port._listening.close()
             for client in tuple(port._clients):
@@ -138,16 +140,16 @@ class Office:
     def call_backs_changed(self):
         self.host.call_backs_changed()
 
-    async def desk_does(self, *args):
+    async def perform_desk_action(self, *args):
         if self.host is None:
             raise HandOversUnavailable("killed")
-        return await self.host.desk_does(*args)
+        return await self.host.perform_desk_action(*args)
 
-    async def desk(self, login):
+    async def follow_desk(self, login):
         if self.host is None:
             raise HandOversUnavailable("killed")
         dead = self._dead
-        stream = self.host.desk(login)
+        stream = self.host.follow_desk(login)
         death = asyncio.ensure_future(dead.wait())
         following = None
         try:
@@ -169,9 +171,7 @@ class Office:
 
 
 async def stop(host):
-    for task in tuple(host._tasks):
-        task.cancel()
-    await asyncio.gather(*host._tasks, return_exceptions=True)
+    await host.registry.tasks.cancel_and_wait()
 
 
 class Desk:
@@ -188,7 +188,7 @@ class Desk:
     async def _follow(self):
         while True:
             with contextlib.suppress(HandOversUnavailable):
-                async for view in self._office.desk(self._login):
+                async for view in self._office.follow_desk(self._login):
                     self.view = view
                     self._changed.set()
             await asyncio.sleep(0.02)
@@ -201,7 +201,7 @@ class Desk:
         return self.view
 
     async def does(self, action, text=""):
-        return await self._office.desk_does(self.name, action, text)
+        return await self._office.perform_desk_action(self.name, action, text)
 
     async def ready(self):
         await self.until("not_ready")
@@ -217,8 +217,10 @@ class Desk:
 class CallCenter:
     """Use it with `async with`."""
 
-    def __init__(self, database_file, **settings):
+    def __init__(self, database_file, *, grace=None, hold_s=HOLD_S, **settings):
         self._settings = settings
+        self._grace = grace
+        self.hold_s = hold_s
         self._database_file = database_file
         self.find_host = lambda: self.office.find()
         """How sessions and gates learn where the host listens."""
@@ -239,14 +241,14 @@ class CallCenter:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioCarrier(self.settings)
-        self._stack.push_async_callback(self.bridge.close)
+        self.carrier = TwilioCarrier(self.settings)
+        self._stack.push_async_callback(self.carrier.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
-        self.ledger = CallLog(self.database)
+        self.call_log = CallLog(self.database)
         self.facts = CallerFacts(self.database, self.settings)
         self._stack.push_async_callback(self.facts.close)
-        self.office = Office(self._new_host)
+        self.office = HostProcess(self._new_host)
         await self.office.start()
         self._stack.callback(self.office.close_ports)
         pool = ReplicaPool("CallCenter", self._find_host, expected=1, is_single=True, delays=QUICK)
@@ -277,11 +279,12 @@ class CallCenter:
     def _new_host(self):
         return HandOverHost(
             self.settings,
-            bridge=self.bridge,
+            carrier=self.carrier,
             checkpoints=self.checkpoints,
-            ledger=self.ledger,
+            call_log=self.call_log,
             facts=self.facts,
             cluster=Cluster("only", None),
+            grace=self._grace,
         )
 
     async def add_gate(self):
@@ -368,7 +371,8 @@ def gate_of(center):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioWebhooks(center.settings, center.hub, center.ear, center.voice, callers).router())
+    webhooks = TwilioWebhooks(center.settings, center.hub, center.ear, center.voice, callers, hold_s=center.hold_s)
+    app.include_router(webhooks.router())
     return Served("/twilio", app, lifespan)
 
 

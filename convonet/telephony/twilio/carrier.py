@@ -1,69 +1,50 @@
-"""Twilio: calls through its REST API, and what its webhooks say.
+"""The `Carrier` by Twilio's REST API: places and ends calls to the SIP addresses of the PBX.
 
-A desk is a SIP address of the PBX. When it answers, Twilio connects the line with our media socket; should that socket
-break, the call asks `/twilio/transfer_bridge` what to do next.
+When a desk answers, Twilio connects the call with our media socket. When that socket breaks, the call asks
+`/twilio/transfer_bridge` what to do next.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from typing import Any
 
 import aiohttp
 import structlog
 from twilio.base import values
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.request_validator import RequestValidator
 from twilio.rest import Client
-from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from convonet.core.errors import SettingsError
 from convonet.settings import Settings
 from convonet.telephony.carrier import CallRequest, CarrierError
-from convonet.telephony.state_machine import CallProgress
+from convonet.telephony.twilio.twiml import connect_twiml, dial_twiml, sip_address, status_callback_url
 
 log = structlog.get_logger(__name__)
 
 API_TIMEOUT_S = 5.0
 """For one request. The SDK's own limit is ignored by its async client."""
 
-END_TRIES = 3
-END_PAUSE_S = 0.5
+MAX_END_ATTEMPTS = 3
+END_RETRY_DELAY_S = 0.5
+"""Before the second attempt; twice as long before the third."""
 
-OVER_ALREADY = frozenset({20404, 21220})
-"""Twilio's codes for a call that does not exist or is over."""
-
-TRANSFER_HEADER = "X-Convo-HandOverMachine"
-"""Tells the desk's telephone which hand-over rings; a hint, not a right."""
-
-AFTER = "after"
-"""The key of the stream that has ended, in the address that is asked for another one."""
-
-HELD = "held"
-"""The key of how often that was answered with `hold_twiml`, in the same address."""
-
-HOLD_S = 1
-MAX_HELD = 10
-"""Each time a host was waited for, so the two hear nothing for two minutes until their call is given up."""
-
-RETRIED = "#rc=3&rp=all&ct=2000&rt=13000"
-"""What Twilio is told about a webhook: to try three times more, whatever went wrong, connecting for 2 s and reading for
-13 s. It keeps to fifteen seconds in all. Every webhook may come twice."""
+CALL_IS_OVER = frozenset({20404, 21220})
+"""Twilio's error codes for a call that does not exist or is over."""
 
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
 class TwilioCarrier:
-    """See `Carrier`. Made inside the running loop; `close` it there."""
+    """See `Carrier`. Create and close it inside the running loop."""
 
     is_set_up = True
 
     def __init__(self, settings: Settings) -> None:
         if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.has_telephone:
             raise SettingsError("the telephone is not set up")
-        # no retries: the SDK would repeat a call that was placed and whose answer got lost
+        # no retries: the SDK would place a call again whose response got lost
         self._http = AsyncTwilioHttpClient()
         self._client = Client(
             settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value(), http_client=self._http
@@ -72,140 +53,56 @@ class TwilioCarrier:
             self._client.api.base_url = str(settings.twilio_base_url).rstrip("/")
         self._settings = settings
 
-    async def place(self, order: CallRequest) -> str:
-        """See `Carrier.place`."""
+    async def place_call(self, request: CallRequest) -> str:
+        """See `Carrier.place_call`."""
         settings = self._settings
         password = settings.freepbx_sip_password
-        try:
-            async with asyncio.timeout(API_TIMEOUT_S):
-                call = await self._client.calls.create_async(
-                    to=sip_address(settings, order),
-                    from_=settings.twilio_caller_id,
-                    twiml=connect_twiml(settings, order),
-                    timeout=int(order.ring_s),
-                    status_callback=f"{webhook(settings, 'status')}?{_which(order)}{RETRIED}",
-                    status_callback_event=EVENTS,
-                    sip_auth_username=settings.freepbx_sip_username or values.unset,
-                    sip_auth_password=password.get_secret_value() if password else values.unset,
-                )
-        except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise CarrierError(_reason(error)) from None
-        return str(call.sid)
+        return await self._create_call(
+            to=sip_address(settings, request),
+            from_=settings.twilio_caller_id,
+            twiml=connect_twiml(settings, request),
+            timeout=int(request.ring_s),
+            status_callback=status_callback_url(settings, request),
+            status_callback_event=EVENTS,
+            sip_auth_username=settings.freepbx_sip_username or values.unset,
+            sip_auth_password=password.get_secret_value() if password else values.unset,
+        )
 
     async def call_back(self, phone: str, extension: str) -> str:
-        """Call a caller's telephone, and this desk as soon as they answer. Raises `CarrierError`."""
+        """Call a caller's telephone (E.164), then this desk as soon as they answer. Raises `CarrierError`."""
         settings = self._settings
         if settings.twilio_phone_number is None:
             raise SettingsError("set TWILIO_PHONE_NUMBER: calls to telephones come from a number of yours")
+        return await self._create_call(
+            to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
+        )
+
+    async def _create_call(self, **options: Any) -> str:
         try:
             async with asyncio.timeout(API_TIMEOUT_S):
-                call = await self._client.calls.create_async(
-                    to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
-                )
+                call = await self._client.calls.create_async(**options)
         except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise CarrierError(_reason(error)) from None
         return str(call.sid)
 
-    async def end(self, call_id: str) -> None:
-        """See `Carrier.end`."""
-        for attempt in range(END_TRIES):
+    async def end_call(self, call_id: str) -> None:
+        """See `Carrier.end_call`."""
+        for attempt in range(MAX_END_ATTEMPTS):
             try:
                 async with asyncio.timeout(API_TIMEOUT_S):
                     await self._client.calls(call_id).update_async(status="completed")
                 return
             except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
-                if isinstance(error, TwilioRestException) and error.code in OVER_ALREADY:
+                if isinstance(error, TwilioRestException) and error.code in CALL_IS_OVER:
                     return
-                if attempt == END_TRIES - 1:
+                if attempt == MAX_END_ATTEMPTS - 1:
                     raise CarrierError(_reason(error)) from None
                 log.warning("call_not_ended", call_sid=call_id, reason=_reason(error))
-                await asyncio.sleep(END_PAUSE_S * 2**attempt)
+                await asyncio.sleep(END_RETRY_DELAY_S * 2**attempt)
 
     async def close(self) -> None:
         """See `Carrier.close`."""
         await self._http.close()
-
-
-def sip_address(settings: Settings, order: CallRequest) -> str:
-    """The desk's address; what follows the question mark becomes headers of the call."""
-    header = f"{TRANSFER_HEADER}={quote(order.transfer_id)}"
-    return f"sip:{order.extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}?{header}"
-
-
-def connect_twiml(settings: Settings, order: CallRequest) -> str:
-    """Connect the line with our media socket, and ask again when that has closed."""
-    response = VoiceResponse()
-    connect = Connect()
-    stream = connect.stream(url="wss" + webhook(settings, "media").removeprefix("https"))
-    stream.parameter(name="transfer", value=order.transfer_id)
-    stream.parameter(name="attempt", value=str(order.attempt))
-    stream.parameter(name="key", value=order.stream_key)
-    response.append(connect)
-    again = f"{webhook(settings, 'transfer_bridge')}?{_which(order)}&{urlencode({AFTER: order.stream_key})}"
-    response.redirect(again + RETRIED, method="POST")
-    return str(response)
-
-
-def hold_twiml(settings: Settings, order: CallRequest, held: int) -> str:
-    """Ask again in a moment, as one who was told so this many times; end the call when that is too often."""
-    if held >= MAX_HELD:
-        return hang_up_twiml()
-    response = VoiceResponse()
-    response.pause(length=HOLD_S)
-    query = urlencode({AFTER: order.stream_key, HELD: held + 1})
-    response.redirect(f"{webhook(settings, 'transfer_bridge')}?{_which(order)}&{query}{RETRIED}", method="POST")
-    return str(response)
-
-
-def dial_twiml(settings: Settings, extension: str) -> str:
-    """Connect who has answered with a desk."""
-    response = VoiceResponse()
-    dial = Dial(answer_on_bridge=True, timeout=int(settings.transfer_ring_s), caller_id=settings.twilio_phone_number)
-    password = settings.freepbx_sip_password
-    dial.sip(
-        f"sip:{extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}",
-        username=settings.freepbx_sip_username,
-        password=password.get_secret_value() if password else None,
-    )
-    response.append(dial)
-    return str(response)
-
-
-def hang_up_twiml() -> str:
-    """End the call."""
-    response = VoiceResponse()
-    response.hangup()
-    return str(response)
-
-
-def webhook(settings: Settings, name: str) -> str:
-    """The public address of one of our webhooks."""
-    return f"{str(settings.public_url).rstrip('/')}/twilio/{name}"
-
-
-def is_signed(settings: Settings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
-    """Whether Twilio made this request; `url` is the public one, with its query, `wss://` for a WebSocket."""
-    token = settings.twilio_auth_token
-    if token is None or not signature:
-        return False
-    return bool(RequestValidator(token.get_secret_value()).validate(url, dict(parameters), signature))
-
-
-def progress_of(attempt: int, form: Mapping[str, str]) -> CallProgress:
-    """What a status callback says. Raises `ValueError` for one without a call or a number."""
-    call_sid = form.get("CallSid", "")
-    if not call_sid:
-        raise ValueError("no CallSid")
-    return CallProgress(
-        attempt=attempt,
-        call_sid=call_sid,
-        sequence=int(form.get("SequenceNumber", "0")),
-        status=form.get("CallStatus", ""),
-    )
-
-
-def _which(order: CallRequest) -> str:
-    return urlencode({"transfer": order.transfer_id, "attempt": order.attempt})
 
 
 def _reason(error: Exception) -> str:

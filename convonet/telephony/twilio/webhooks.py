@@ -1,34 +1,27 @@
-"""What Twilio reaches: webhooks, and the WebSocket of its media streams. Each request must be signed.
+"""The routes for Twilio in each voice replica: its webhooks, and the WebSocket of its media streams.
 
-The signature covers the public address, which comes from the settings: what a proxy in between says is not believed.
+Every request must be signed. The signature covers the public address, which comes from the settings and never from the
+headers of a proxy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 from urllib.parse import parse_qsl
 
 import structlog
 from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
+from twilio.request_validator import RequestValidator
 
 from convonet.settings import Settings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.carrier import CallRequest
-from convonet.telephony.messages import HandOversUnavailable
-from convonet.telephony.twilio.carrier import (
-    AFTER,
-    HELD,
-    connect_twiml,
-    hang_up_twiml,
-    hold_twiml,
-    is_signed,
-    progress_of,
-    webhook,
-)
-from convonet.telephony.twilio.media_leg import Host, MediaLeg
+from convonet.telephony.events import CallProgress
+from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
+from convonet.telephony.twilio.media_leg import MediaLeg
+from convonet.telephony.twilio.twiml import AFTER, HELD, HOLD_S, connect_twiml, hang_up_twiml, hold_twiml, webhook
 from convonet.web.login_limits import lift_login_limits
 from convonet.web.refusals import Refused
 
@@ -40,23 +33,25 @@ POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
 
-class Hub(Host, Protocol):
-    """The host of the hand-overs, as the webhooks see it. Each raises `HandOversUnavailable`."""
-
-    async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
-
-
 class TwilioWebhooks:
     """The webhooks and the media socket of one process."""
 
     def __init__(
-        self, settings: Settings, hub: Hub, ear: SpeechToText, voice: TextToSpeech, callers: CallerPort
+        self,
+        settings: Settings,
+        hand_overs: HandOvers,
+        stt: SpeechToText,
+        tts: TextToSpeech,
+        callers: CallerPort,
+        *,
+        hold_s: int = HOLD_S,
     ) -> None:
         self._settings = settings
-        self._hub = hub
-        self._ear = ear if settings.transcribe_talks else None
-        self._voice = voice
+        self._hand_overs = hand_overs
+        self._stt = stt if settings.transcribe_talks else None
+        self._tts = tts
         self._callers = callers
+        self._hold_s = hold_s
 
     def router(self) -> APIRouter:
         """The routes below /twilio."""
@@ -68,34 +63,34 @@ class TwilioWebhooks:
         return router
 
     async def _status(self, request: Request) -> Response:
-        """How a call goes."""
+        """Take a status callback: how a call goes."""
         transfer_id, attempt, form = await self._read(request, "status")
         try:
             progress = progress_of(attempt, form)
         except ValueError:
             raise Refused(422, "bad_field", "That is no status callback.") from None
-        await self._hub.report_call_event(transfer_id, progress)
+        await self._hand_overs.report_call_event(transfer_id, progress)
         return Response(status_code=204)
 
     async def _transfer_bridge(self, request: Request) -> Response:
-        """What a call shall do whose stream has ended: try another one, hold the line, or hang up."""
+        """Answer a call whose stream has ended: open another one, hold, or hang up."""
         name = request.url.path.rpartition("/twilio/")[2]
         transfer_id, attempt, _ = await self._read(request, name)
         after = request.query_params.get(AFTER, "")
         try:
-            key = await self._hub.exchange_stream_key(transfer_id, attempt, after)
+            key = await self._hand_overs.exchange_stream_key(transfer_id, attempt, after)
         except HandOversUnavailable as error:
             log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
-            held = request.query_params.get(HELD, "0")
-            order = CallRequest(transfer_id, attempt, "", after, 0.0)
-            return Response(hold_twiml(self._settings, order, int(held)), media_type=XML)
+            held = int(request.query_params.get(HELD, "0"))
+            call = CallRequest(transfer_id, attempt, "", after, 0.0)
+            return Response(hold_twiml(self._settings, call, held, self._hold_s), media_type=XML)
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
-        order = CallRequest(transfer_id, attempt, "", key, 0.0)
-        return Response(connect_twiml(self._settings, order), media_type=XML)
+        call = CallRequest(transfer_id, attempt, "", key, 0.0)
+        return Response(connect_twiml(self._settings, call), media_type=XML)
 
     async def _read(self, request: Request, name: str) -> tuple[str, int, Mapping[str, str]]:
-        """HandOverMachine, attempt and form of a request that Twilio made."""
+        """Check a request of Twilio. Returns its hand-over, attempt and form."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body, keep_blank_values=True))
         query = f"?{request.url.query}" if request.url.query else ""
@@ -113,17 +108,17 @@ class TwilioWebhooks:
             raise Refused(403, "bad_signature", "This request was not made by Twilio.")
 
     async def _media(self, websocket: WebSocket) -> None:
-        """A media stream."""
+        """Run the media leg of one stream."""
         url = "wss" + webhook(self._settings, "media").removeprefix("https") if self._settings.has_telephone else ""
         try:
             self._require_signature(websocket.headers, url, {})
         except Refused:
-            # before it is accepted: the upgrade is answered with 403
+            # not accepted yet, so the upgrade is answered with 403
             await websocket.close(POLICY_VIOLATION)
             return
         await websocket.accept()
         lift_login_limits(websocket)
-        await MediaLeg(StreamSocket(websocket), self._hub, self._voice, self._callers, self._ear).run()
+        await MediaLeg(StreamSocket(websocket), self._hand_overs, self._tts, self._callers, self._stt).run()
 
 
 class StreamSocket:
@@ -153,3 +148,31 @@ class StreamSocket:
                 await self._websocket.close(GOING_AWAY)
             except (RuntimeError, WebSocketDisconnect, OSError):
                 log.info("stream_closed_already")
+
+
+def is_signed(settings: Settings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
+    """Whether Twilio made this request.
+
+    Args:
+        settings: They hold the token that Twilio signs with.
+        url: The public address with its query; `wss://` for a WebSocket.
+        parameters: The form.
+        signature: Value of the header.
+    """
+    token = settings.twilio_auth_token
+    if token is None or not signature:
+        return False
+    return bool(RequestValidator(token.get_secret_value()).validate(url, dict(parameters), signature))
+
+
+def progress_of(attempt: int, form: Mapping[str, str]) -> CallProgress:
+    """Parse a status callback. Raises `ValueError` for one without a call or a sequence number."""
+    call_sid = form.get("CallSid", "")
+    if not call_sid:
+        raise ValueError("no CallSid")
+    return CallProgress(
+        attempt=attempt,
+        call_sid=call_sid,
+        sequence=int(form.get("SequenceNumber", "0")),
+        status=form.get("CallStatus", ""),
+    )

@@ -353,7 +353,7 @@ class SipCall(asyncio.DatagramProtocol):
         self._finish("caller")
 
     def notify(self, status: str, *, last: bool) -> None:
-        """StateChanged who has sent a REFER what became of it."""
+        """Tell who has sent a REFER what became of it."""
         self._cseq += 1
         state = "terminated;reason=noresource" if last else "active;expires=60"
         extra = {"Event": "refer", "Subscription-State": state}
@@ -481,7 +481,7 @@ class SipCall(asyncio.DatagramProtocol):
             ]
         elif method == "REFER":
             contact = ("Contact", f"<sip:{self.caller}@{self.host}:{self.port}>")
-            self._send(SipMessage("SIP/2.0 202 DeskAccepted", [*headers, contact]), addr)
+            self._send(SipMessage("SIP/2.0 202 Accepted", [*headers, contact]), addr)
             uri, _, header = uri_in(request.get("refer-to")).partition("?")
             replaces = unquote(header.partition("=")[2]) if header.lower().startswith("replaces=") else ""
             self.on_refer(uri.removeprefix("sip:").partition("@")[0], replaces)
