@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
@@ -16,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 import structlog
 
 from actors.cluster import Cluster
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.board import Board
 from convonet.monitor.give_back import give_back
@@ -89,7 +89,7 @@ class MonitorHost:
         self._viewers: set[Viewer] = set()
         self._now: Now
         self._today_view: Today
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     async def start(self) -> None:
         """Open the file, count today's turns, and begin to read what only Redis has."""
@@ -108,14 +108,11 @@ class MonitorHost:
             self._stores[0].progress = 0.0
         redis = (self._read_redis, self._fill_redis)
         for work in (self._push, self._tidy, *redis, *(store.watch for store in self._stores)):
-            self._spawn(self._keep_up(work))
+            self._tasks.spawn(self._keep_up(work), own_context=True)
 
     async def stop(self) -> None:
         """Close the file."""
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         await self.index.close()
 
     # -- from the other processes
@@ -136,7 +133,7 @@ class MonitorHost:
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Keep turn records. Raises `StorageError`, and `StorageRefused` when one can't be kept."""
         # what is written must be counted too, also when who sent it does not wait any longer
-        await asyncio.shield(self._spawn(self._write(records)))
+        await asyncio.shield(self._tasks.spawn(self._write(records), own_context=True))
 
     async def _keep(self, records: Sequence[TurnRecord]) -> None:
         if not records:
@@ -167,7 +164,7 @@ class MonitorHost:
         self, viewer: Viewer, staff_name: str
     ) -> AsyncGenerator[MonitorSnapshot | MonitorUpdate | MonitorLines, None]:
         """Everything, then what changes, for as long as the page is there; nothing when it has to go elsewhere."""
-        if not await self._cluster.client_came():
+        if not await self._cluster.register_client():
             return
         self._viewers.add(viewer)
         viewer.board, viewer.turns = self._board.version, self._turns
@@ -309,10 +306,3 @@ class MonitorHost:
                 # the top of a task that nobody waits for: it goes on, and the log says what was in the way
                 log.exception("monitor_work_crashed", work=work.__qualname__)
                 await asyncio.sleep(BEGIN_AGAIN_S)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        # not in the context of the call that led to it: Serve cancels what a cancelled call has started
-        task = asyncio.create_task(work, context=contextvars.Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -25,8 +25,8 @@ from convonet.monitor.live_calls import LiveCalls
 from convonet.monitor.reporter import Reporter
 from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingStart, ToolEvent, TranscriptFinal
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
+from convonet.sessions.call_events import AnswerAudioStarted, CallerConnected, CallObserver, CallStarted, TurnEnded
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import AnswerSounds, CallBegan, CallerCame, TurnOver, Watch
 
 TURN_EVERY_S = 10.0
 PARTS = 9
@@ -98,12 +98,12 @@ def synthetic_turn(session_id: str, at: float) -> TurnRecord:
     )
 
 
-async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
+async def call(watch: CallObserver, record: Callable[[TurnRecord], None]) -> None:
     """One call that never ends."""
     session_id = SessionId(f"s-{uuid.uuid4().hex}")
     caller = Caller(UserId(str(uuid.uuid4())), f"Caller {random.randrange(2000)}")
-    watch(session_id, CallBegan(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
-    watch(session_id, CallerCame())
+    watch(session_id, CallStarted(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
+    watch(session_id, CallerConnected())
     await asyncio.sleep(random.uniform(0, TURN_EVERY_S))
     while True:
         kind, said, tool, answer = random.choice(SAID)
@@ -120,8 +120,8 @@ async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
             await asyncio.sleep(0.05)
         final = AgentFinal(**turn, text=answer, agent_type=agent_type, provider="offline", model="rules")
         watch(session_id, final)
-        watch(session_id, AnswerSounds())
-        watch(session_id, TurnOver())
+        watch(session_id, AnswerAudioStarted())
+        watch(session_id, TurnEnded())
         record(synthetic_turn(session_id, time.time()))
         await asyncio.sleep(TURN_EVERY_S + random.uniform(-1, 1))
 

@@ -16,8 +16,6 @@ import structlog
 from ray._private.worker import global_worker
 from ray.exceptions import RayError
 
-from convonet.core.background import in_background
-
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0
@@ -26,15 +24,11 @@ MARGIN_S = 10.0
 """Before its end a node has others to wait for, and callers take a moment to leave."""
 
 
-def watch_draining_nodes(leave: Callable[[str, float], None]) -> asyncio.Task[None]:
+async def watch_draining_nodes(leave: Callable[[str, float], None], *, interval_s: float = LOOK_EVERY_S) -> None:
     """Call `leave` again and again with the address of each node that drains and the seconds that callers have."""
-    return in_background(_watch(leave), own_context=True)
-
-
-async def _watch(leave: Callable[[str, float], None]) -> None:
     is_known = True
     while True:
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(interval_s)
         try:
             ending = await asyncio.to_thread(draining_nodes)
         except (RayError, OSError) as error:

@@ -7,7 +7,6 @@ is being answered share its answer.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TypedDict
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError
 
 log = structlog.get_logger(__name__)
@@ -57,6 +57,7 @@ class Health:
         self._checks = checks
         self._clock = clock
         self._told: dict[str, PartHealth] = {}
+        self._tasks = BackgroundTasks()
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = 0.0
 
@@ -64,8 +65,7 @@ class Health:
         """Every thing's state, at most a second old."""
         if not self._is_fresh():
             if self._looking is None or self._looking.done():
-                # not in the context of the call that asks: Serve cancels what a cancelled call has started
-                self._looking = asyncio.create_task(self._look(), context=contextvars.Context())
+                self._looking = self._tasks.spawn(self._look(), own_context=True)
             # one who asks and goes away must not end it for the others
             await asyncio.shield(self._looking)
         return self._told

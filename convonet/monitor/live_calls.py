@@ -1,6 +1,6 @@
 """The calls of one voice replica as a supervisor sees them: who, what state, the last words, and the transcript.
 
-It watches the sessions (`Happening`) and keeps what has changed since the last report.
+It watches the sessions (`CallEvent`) and keeps what has changed since the last report.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from convonet.protocol.server import (
     TransferStatus,
 )
 from convonet.records.record import readable
-from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import (
-    AnswerSounds,
-    CallBegan,
-    CallerCame,
-    CallerWent,
-    CallOver,
-    Happening,
-    HumanTalk,
-    TurnOver,
+from convonet.sessions.call_events import (
+    AnswerAudioStarted,
+    CallEnded,
+    CallerConnected,
+    CallerDisconnected,
+    CallEvent,
+    CallStarted,
+    HumanTalkTranscribed,
+    TurnEnded,
 )
+from convonet.sessions.conversation import Conversation
 
 MOST_WORDS = 200
 """Characters of the last words in the list of calls."""
@@ -62,14 +62,14 @@ class LiveCalls:
         self._calls: dict[SessionId, _WatchedCall] = {}
         self._changed: dict[SessionId, None] = {}
 
-    def watch(self, session_id: SessionId, happening: Happening) -> None:
+    def watch(self, session_id: SessionId, event: CallEvent) -> None:
         """See `Watch`."""
-        if isinstance(happening, CallBegan):
-            self._calls[session_id] = _WatchedCall(happening.conversation, self._host, self._clock)
-        elif isinstance(happening, CallOver):
+        if isinstance(event, CallStarted):
+            self._calls[session_id] = _WatchedCall(event.conversation, self._host, self._clock)
+        elif isinstance(event, CallEnded):
             self._calls.pop(session_id, None)
         elif (call := self._calls.get(session_id)) is not None:
-            call.take(happening)
+            call.take(event)
         else:
             return
         self._changed[session_id] = None
@@ -120,23 +120,23 @@ class _WatchedCall:
         for message in conversation.history:
             self._say("caller" if message.role == "user" else "agent", message.content)
 
-    def take(self, happening: Happening) -> None:
+    def take(self, event: CallEvent) -> None:
         """Note what happens."""
-        match happening:
-            case CallerCame():
+        match event:
+            case CallerConnected():
                 self._here = True
-            case CallerWent():
+            case CallerDisconnected():
                 self._here = False
-            case AnswerSounds():
+            case AnswerAudioStarted():
                 self._speaking = True
-            case TurnOver():
+            case TurnEnded():
                 self._end_turn()
-            case HumanTalk(said):
+            case HumanTalkTranscribed(said):
                 for spoken in said[self.transcript.heard_of_talk :]:
                     self._say("caller" if spoken.who == "caller" else "human", spoken.text)
                 self.transcript.heard_of_talk = max(len(said), self.transcript.heard_of_talk)
             case ServerMessage():
-                self._take_message(happening)
+                self._take_message(event)
         self._settle()
 
     def _take_message(self, message: ServerMessage) -> None:

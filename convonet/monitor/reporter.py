@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.reports import Attention, CallReport, Report, Taken
 from convonet.records.queue import RecordQueue
@@ -77,12 +78,12 @@ class Reporter:
         self._told: Mapping[str, float] = {}
         self._figures_fail = False
         self._telling = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._records: RecordQueue | None = None
 
     def start(self) -> None:
         """Report from now on."""
-        self._task = asyncio.create_task(self._run())
+        self._tasks.spawn(self._run())
 
     def record_queue(self, *, is_copy: bool) -> RecordQueue:
         """The way of this process's turn records to the monitor; see `RecordQueue`, whose owner closes it."""
@@ -95,9 +96,7 @@ class Reporter:
 
     async def close(self) -> None:
         """Report no more, and that this process stops."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         with contextlib.suppress(StorageError, TimeoutError):
             async with asyncio.timeout(LAST_CHANCE_S), self._telling:
                 await self._monitor.report(self._report(ended=True))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.metrics.definitions import RECORDS_LOST
 from convonet.metrics.recorder import metrics
@@ -50,7 +50,7 @@ class RecordQueue:
         self._gathers = False
         self._closing = self._closed = False
         self._waiting: dict[str, TurnRecord] = {}
-        self._writing: asyncio.Task[None] | None = None
+        self._writing = BackgroundTasks()
         self.store_is_away = False
         """Whether the last attempt to write has failed."""
 
@@ -71,9 +71,8 @@ class RecordQueue:
             lost = next(iter(self._waiting))
             del self._waiting[lost]
             self._give_up(lost, "too many wait")
-        if self._writing is None or self._writing.done():
-            # not in the context of the turn that led to it, whose ids its log lines would have
-            self._writing = asyncio.create_task(self._write_all(), context=contextvars.Context())
+        if not self._writing:
+            self._writing.spawn(self._write_all(), own_context=True)
 
     def flush(self) -> bool:
         """Write at once what was being gathered; returns whether there was anything."""
@@ -85,10 +84,9 @@ class RecordQueue:
         """Write what is waiting, if the store takes it within a moment."""
         self._closing = True
         self._hurry.set()
-        if self._writing is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LAST_CHANCE_S):
-                    await self._writing
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_CHANCE_S):
+                await self._writing.wait_all()
         self._closed = True
         for request_id in self._waiting:
             self._give_up(request_id, "the process ends")

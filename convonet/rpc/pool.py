@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError
 from convonet.rpc.replica import Lost, Patience, Replica
 from convonet.rpc.wire import MAX_MESSAGE_BYTES, Address
@@ -80,13 +80,11 @@ class ReplicaPool:
         self._is_unknown = False
         self._is_wanted = asyncio.Event()
         self._arrival = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         replicas = tuple(self._replicas.values())
         for replica in replicas:
             replica.close()
@@ -136,10 +134,9 @@ class ReplicaPool:
 
     def keep_found(self) -> None:
         """Begin to look for replicas, and go on until `close`."""
-        if self._keeper is None:
+        if not self._tasks:
             self._alone_since = self._missing_since = asyncio.get_running_loop().time()
-            # not in the context of the call that comes first: Serve cancels what a cancelled call has started
-            self._keeper = asyncio.create_task(self._keep(), context=contextvars.Context())
+            self._tasks.spawn(self._keep(), own_context=True)
 
     async def _keep(self) -> None:
         """Look for replicas, soon again while one is missing."""

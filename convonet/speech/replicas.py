@@ -1,7 +1,4 @@
-"""The replicas of local speech, as the processes that hold callers ask them.
-
-When one dies or is silent, another one is asked: to recognize and to speak twice does nothing twice.
-"""
+"""Client of the Speech deployment. Requests are repeated elsewhere when a replica dies: they change nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ from convonet.tracing.carried import carried
 
 
 class SpeechReplicas:
-    """`SpeechToText` and `TextToSpeech` on the Speech deployment. `close` it at the end."""
+    """`SpeechToText` and `TextToSpeech` by the Speech deployment. Call `close` at the end."""
 
     name = "local"
 
@@ -38,29 +35,27 @@ class SpeechReplicas:
         self.pool = pool
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`."""
         with _counted("hearing"):
             return to_transcript(await self._ask(TRANSCRIBE, transcribe_params(utterance, language)))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         with _counted("speaking"):
             return to_spoken(await self._ask(SYNTHESIZE, {"text": text, "language": language}))
 
     def begin_answer(self, *, language: Language) -> SentenceAnswer:
-        """See `TextToSpeech.begin_answer`. There is one voice, and it speaks English."""
-        return SentenceAnswer(self._say, self.name)
+        """See `TextToSpeech.begin_answer`. The language is ignored: the one voice speaks English."""
+        return SentenceAnswer(self._synthesize_sentence, self.name)
 
     def start(self) -> None:
-        """Open the connections that the first utterance would wait for."""
+        """Open the connections, so that the first utterance does not wait for them."""
         self.pool.keep_found()
 
     async def close(self) -> None:
         """Close all connections."""
         await self.pool.close()
 
-    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """One sentence in one piece: it takes 20 ms."""
+    async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        """Synthesize one sentence in one piece, which takes 20 ms."""
         with _counted("speaking"):
             pcm = to_sound(await self._ask(SOUND, {"text": sentence}))
         yield pcm

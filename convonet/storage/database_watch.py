@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import time
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
 from convonet.storage.database import Database
 
@@ -27,7 +26,7 @@ class DatabaseWatch:
         self._unanswered_since: float | None = None
         """When it was asked first after its last answer. Nobody checks while Serve's controller is down, so the time of
         that answer would say nothing."""
-        self._asking: asyncio.Task[None] | None = None
+        self._asking = BackgroundTasks()
 
     def check(self) -> None:
         """Ask it once more. Raises `StorageError` when it has said nothing for too long.
@@ -36,18 +35,15 @@ class DatabaseWatch:
         """
         if self._unanswered_since is None:
             self._unanswered_since = time.monotonic()
-        if self._asking is None or self._asking.done():
-            # not in the context of whoever checks: Serve cancels what a cancelled call has started
-            self._asking = asyncio.create_task(self._ask(), context=contextvars.Context())
+        if not self._asking:
+            self._asking.spawn(self._ask(), own_context=True)
         silent_for = time.monotonic() - self._unanswered_since
         if silent_for > self._silent_after_s:
             raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        await self._asking.cancel_and_wait()
 
     async def _ask(self) -> None:
         try:

@@ -48,7 +48,7 @@ class Speech:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: work comes by its own port, which Serve does not see."""
-        figures = self._speech.figures()
+        figures = self._speech.gauges()
         return {WORK: figures["hearing"] + figures["speaking"]}
 
 

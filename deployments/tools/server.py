@@ -11,6 +11,7 @@ from functools import cache
 import ray
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.domains.discovery import all_servers
 from convonet.mcp.http import http_app
 from convonet.mcp.replicas import STOP_TIMEOUT_S
@@ -47,7 +48,8 @@ class ToolsReplica:
 
     @asynccontextmanager
     async def _alongside(self) -> AsyncGenerator[None, None]:
-        tidying = asyncio.create_task(_tidy(self._database))
+        tasks = BackgroundTasks()
+        tasks.spawn(_tidy(self._database))
         reporter = reporting("tools", self._figures)
         self.address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
@@ -56,8 +58,7 @@ class ToolsReplica:
         finally:
             await self._port.stop()
             await reporter.close()
-            tidying.cancel()
-            await asyncio.gather(tidying, return_exceptions=True)
+            await tasks.cancel_and_wait()
             await self.database_watch.close()
             await self._database.close()
 

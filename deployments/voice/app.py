@@ -52,13 +52,13 @@ class Voice:
         """See `Connections.hurry`."""
         from deployments.voice.gateway import gateway
 
-        gateway().connections.hurry()
+        gateway().connections.shorten_drain()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""
         from deployments.voice.replica import voice_replica
 
-        return {SESSIONS: voice_replica().sessions.figures()["sessions"]}
+        return {SESSIONS: voice_replica().sessions.gauges()["sessions"]}
 
 
 def build(args: dict[str, str]) -> Application:

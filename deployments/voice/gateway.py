@@ -6,7 +6,6 @@ most. A caller whose replica is lost finds their session again on another one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -16,12 +15,13 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import CapacityError, ErrorCode
 from convonet.core.health import can_serve
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
 from convonet.gateway.connections import Connections, Moved
 from convonet.gateway.limits import SocketsPerAddress
-from convonet.gateway.login import LoginGate, LoginRoom
+from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
@@ -50,16 +50,17 @@ class Gateway:
     """The callers' sockets of this process."""
 
     def __init__(self, replica: VoiceReplica) -> None:
-        self.lines = CallerPort()
-        self.connections = Connections(has_lines=lambda: self.lines.has_legs)
+        self.media_legs = CallerPort()
+        self.connections = Connections(has_media_legs=lambda: self.media_legs.has_legs)
         self._replica = replica
-        self._leaving: asyncio.Task[None] | None = None
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
         self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
-        self._gate = LoginGate()
-        self._room = LoginRoom(places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s)
+        self._login_backoff = LoginBackoff()
+        self._unauthenticated = UnauthenticatedSockets(
+            places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s
+        )
 
     async def webrtc(self, websocket: WebSocket) -> None:
         """The wire contract of docs/protocol.md."""
@@ -70,7 +71,7 @@ class Gateway:
             metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
-        if self.connections.is_closed or not await self._replica.cluster.client_came():
+        if self.connections.is_closed or not await self._replica.cluster.register_client():
             await socket.refuse(Reconnect(after_ms=ELSEWHERE_MS), CLOSE_RESTART)
             return
         address = websocket.client.host if websocket.client else "unknown"
@@ -81,8 +82,8 @@ class Gateway:
                     self._replica.sessions,
                     self._settings,
                     address=address,
-                    door=self._gate.door(address),
-                    room=self._room,
+                    login_attempts=self._login_backoff.attempts_from(address),
+                    unauthenticated=self._unauthenticated,
                     proxy=websocket.scope.get(PEER, ""),
                 )
                 with self.connections.hold(connection):
@@ -94,7 +95,7 @@ class Gateway:
 
     def _cluster_changed(self, role: Role) -> None:
         if role is Role.REPLACED:
-            self._leaving = self.connections.leave_when_replaced(REPLACED_WITHIN_S)
+            self.connections.drain_in_background(REPLACED_WITHIN_S)
 
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
@@ -115,18 +116,19 @@ def gateway() -> Gateway:
 
 def gateway_http() -> FastAPI:
     """The HTTP application."""
-    replica, callers = voice_replica(), gateway().lines
+    replica, callers = voice_replica(), gateway().media_legs
     settings = replica.settings
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
-        when_stopped(gateway().connections.leave)
+        when_stopped(gateway().connections.drain)
         leave_alone_what_is_there()
-        draining = watch_draining_nodes(gateway().connections.leave_proxy)
+        tasks = BackgroundTasks()
+        tasks.spawn(watch_draining_nodes(gateway().connections.move_from_proxy), own_context=True)
         yield
-        draining.cancel()
+        await tasks.cancel_and_wait()
         await replica.close()
         await callers.stop()
 

@@ -17,7 +17,7 @@ from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.metrics.definitions import RECORDS_WAITING, SESSIONS
 from convonet.monitor.live_calls import LiveCalls
 from convonet.records.turn_metrics import measured
-from convonet.sessions.services import Services, Timeouts
+from convonet.sessions.services import SessionServices, Timeouts
 from convonet.settings import get_settings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.storage.checkpoints import checkpoint_store
@@ -64,16 +64,16 @@ class VoiceReplica:
             pins=pin_verifier(settings),
             throttle=throttle(settings, "pin"),
             checkpoints=checkpoints,
-            services=Services(
-                recognizers=self.recognizers,
-                voices=self.voices,
+            services=SessionServices(
+                stt_providers=self.recognizers,
+                tts_providers=self.voices,
                 agent=self._agent,
                 default_stt=settings.hears_with,
                 default_tts=settings.speaks_with,
                 hand_overs=self.hand_overs,
                 record=measured(self._records.add),
-                watch=self._calls.watch,
-                timeouts=Timeouts(think=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+                observe_call=self._calls.watch,
+                timeouts=Timeouts(agent_s=settings.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
             admission=self._admission,
         )
@@ -93,12 +93,12 @@ class VoiceReplica:
         )
         begin_session_counters(settings)
         watch = measure("voice")
-        watch.gauge(SESSIONS, lambda: {"": self.sessions.figures()["sessions"]})
+        watch.gauge(SESSIONS, lambda: {"": self.sessions.gauges()["sessions"]})
         watch.gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
 
     def figures(self) -> Mapping[str, float]:
         """How this replica is doing, for the monitor."""
-        figures = self.sessions.figures()
+        figures = self.sessions.gauges()
         return {
             **figures,
             "room": bool(figures["room"]) and not self.is_closed(),

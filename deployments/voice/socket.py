@@ -7,7 +7,7 @@ import contextlib
 from ray.exceptions import RayError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from convonet.gateway.ports import ClientGone
+from convonet.gateway.ports import ClientDisconnected
 from convonet.protocol.server import ServerMessage
 from convonet.web.login_limits import lift_login_limits
 
@@ -26,9 +26,9 @@ class StarletteSocket:
         try:
             message = await self._websocket.receive()
         except _LOST as error:
-            raise ClientGone from error
+            raise ClientDisconnected from error
         if message["type"] == "websocket.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         text: str | None = message.get("text")
         return text if text is not None else message["bytes"]
 
@@ -37,14 +37,14 @@ class StarletteSocket:
         try:
             await self._websocket.send_text(text)
         except _LOST as error:
-            raise ClientGone from error
+            raise ClientDisconnected from error
 
-    async def send_sound(self, frame: bytes) -> None:
+    async def send_audio(self, frame: bytes) -> None:
         """Send a binary frame."""
         try:
             await self._websocket.send_bytes(frame)
         except _LOST as error:
-            raise ClientGone from error
+            raise ClientDisconnected from error
 
     def allow_large_messages(self) -> None:
         """The caller is known: lift the limits of a socket before login."""
@@ -58,6 +58,6 @@ class StarletteSocket:
 
     async def refuse(self, message: ServerMessage, code: int) -> None:
         """Say why, then close."""
-        with contextlib.suppress(ClientGone):
+        with contextlib.suppress(ClientDisconnected):
             await self.send(message.model_dump_json(exclude_none=True))
         await self.close(code)

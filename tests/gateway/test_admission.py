@@ -10,14 +10,14 @@ import pytest
 from convonet.core.errors import CapacityError
 from convonet.gateway import admission as module
 from convonet.gateway.admission import (
-    ALWAYS,
-    ELSEWHERE_MIN_S,
     MAX_RETRY_S,
+    MIN_RETRY_ELSEWHERE_S,
     MIN_RETRY_S,
+    MIN_SESSIONS,
+    NEW_CALLER_S,
     PROBE_INTERVAL_S,
     RETRIES_PER_S,
     RETURNING_LOAD,
-    SETTLED_AFTER_S,
     Admission,
     AdmissionLimits,
 )
@@ -51,7 +51,7 @@ class Building:
         while len(self.places) < count:
             if not self.call():
                 await asyncio.sleep(1)
-        await asyncio.sleep(SETTLED_AFTER_S)
+        await asyncio.sleep(NEW_CALLER_S)
         self.refusals.clear()
 
     def leave(self, count=1):
@@ -86,7 +86,7 @@ async def building(*args, **kwargs):
 async def test_a_caller_comes_in_where_nobody_is():
     async with building() as b:
         assert b.call()
-        assert b.admission.figures() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
+        assert b.admission.gauges() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
 
 
 @virtual_time
@@ -97,7 +97,7 @@ async def test_a_late_loop_closes_the_door_for_new_callers_within_seconds():
         late = 0.030
         await asyncio.sleep(3)
         assert not b.call()
-        assert b.admission.figures()["closed"]
+        assert b.admission.gauges()["closed"]
 
 
 @virtual_time
@@ -165,7 +165,7 @@ async def test_the_door_does_not_flap():
         for share in (0.9, 0.98, 1.1, 0.95, 1.05, 0.9, 0.75, 0.9, 0.6, 0.75, 0.9, 0.75):
             late = share * LIMITS.loop_lag_s
             await asyncio.sleep(15)
-            changes.append((share, b.admission.figures()["closed"]))
+            changes.append((share, b.admission.gauges()["closed"]))
         closed = [share for share, is_closed in changes if is_closed]
         assert closed == [1.1, 0.95, 1.05, 0.9, 0.75, 0.9]
 
@@ -203,7 +203,7 @@ async def test_the_oldest_of_those_who_wait_counts():
 async def test_a_machine_that_is_slow_by_itself_still_answers_a_few():
     async with building(lag_s=lambda _: 0.5) as b:
         await asyncio.sleep(1)
-        for _ in range(ALWAYS):
+        for _ in range(MIN_SESSIONS):
             assert b.call()
             await asyncio.sleep(3)
         assert not b.call()
@@ -240,7 +240,7 @@ async def test_a_lost_replicas_callers_come_in_at_once_and_new_ones_wait_until_t
         await b.fill(100)
         assert all(b.call(returning=True) for _ in range(100))
         assert not b.call()
-        await asyncio.sleep(SETTLED_AFTER_S)
+        await asyncio.sleep(NEW_CALLER_S)
         assert b.call()
 
 
@@ -248,7 +248,7 @@ async def test_a_lost_replicas_callers_come_in_at_once_and_new_ones_wait_until_t
 async def test_of_a_crowd_only_as_many_come_in_as_can_be_judged():
     async with building() as b:
         assert sum(b.call() for _ in range(500)) == LIMITS.new_callers
-        await asyncio.sleep(SETTLED_AFTER_S - 0.1)
+        await asyncio.sleep(NEW_CALLER_S - 0.1)
         assert not b.call()
         await asyncio.sleep(0.1)
         assert sum(b.call() for _ in range(500)) == LIMITS.new_callers
@@ -270,7 +270,7 @@ async def test_a_caller_who_did_not_get_in_after_all_makes_room():
         for _ in range(3 * LIMITS.new_callers):
             assert b.call()
             b.leave()
-        assert b.admission.figures()["sessions"] == 0
+        assert b.admission.gauges()["sessions"] == 0
 
 
 @virtual_time
@@ -280,7 +280,7 @@ async def test_a_place_that_is_given_back_twice_was_one_place():
         b.call()
         b.places[0].release()
         b.places[0].release()
-        assert b.admission.figures()["sessions"] == 1
+        assert b.admission.gauges()["sessions"] == 1
 
 
 @virtual_time
@@ -303,9 +303,9 @@ async def test_where_another_replica_has_room_the_refused_come_back_soon_but_not
         b.admission._others_with_room = lambda: others
         assert [b.call() for _ in range(100)] == [False] * 100
         soon = list(b.refusals)
-        assert soon[0] == pytest.approx(ELSEWHERE_MIN_S, abs=0.05)
+        assert soon[0] == pytest.approx(MIN_RETRY_ELSEWHERE_S, abs=0.05)
         assert soon == sorted(soon)
-        assert soon[-1] == pytest.approx(ELSEWHERE_MIN_S + 100 / (others * RETRIES_PER_S), abs=0.1)
+        assert soon[-1] == pytest.approx(MIN_RETRY_ELSEWHERE_S + 100 / (others * RETRIES_PER_S), abs=0.1)
         # who comes next waits behind them
         others = 0
         b.refusals.clear()

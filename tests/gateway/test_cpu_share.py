@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 
-from convonet.gateway import cpu_share as module
 from convonet.gateway.cpu_share import CpuShare
 
 WINDOW_S = 0.5
@@ -38,9 +37,8 @@ def test_other_processes_on_the_same_cores_count():
             other.wait()
 
 
-def test_without_the_systems_account_the_process_itself_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_STAT", tmp_path / "stat")
-    share = CpuShare()
+def test_without_the_systems_account_the_process_itself_counts(tmp_path):
+    share = CpuShare(stat=tmp_path / "stat")
     spin()
     assert share.since_last() > 0.3
     time.sleep(WINDOW_S)

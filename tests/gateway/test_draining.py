@@ -9,6 +9,7 @@ from ray import NodeID
 from ray._raylet import InnerGcsClient
 from ray.exceptions import RpcError
 
+from convonet.core.background import BackgroundTasks
 from deployments import draining
 
 NODE = b"n" * 28
@@ -35,7 +36,6 @@ class Gcs:
 def gcs(monkeypatch):
     gcs = Gcs(1000 * (time.time() + 100))
     monkeypatch.setattr(draining, "global_worker", SimpleNamespace(gcs_client=gcs))
-    monkeypatch.setattr(draining, "LOOK_EVERY_S", 0.01)
     return gcs
 
 
@@ -49,14 +49,15 @@ async def test_callers_leave_a_node_before_it_ends_and_gcs_may_be_away(gcs, ends
     gcs.ends_at_ms = 1000 * (time.time() + ends_in_s)
     gcs.is_away = True
     left = []
-    watching = draining.watch_draining_nodes(lambda address, within_s: left.append((address, within_s)))
+    tasks = BackgroundTasks()
+    tasks.spawn(draining.watch_draining_nodes(lambda *leaving: left.append(leaving), interval_s=0.01))
     await asyncio.sleep(0.1)
     assert left == []
     gcs.is_away = False
     async with asyncio.timeout(5):
         while len(left) < 2:
             await asyncio.sleep(0.01)
-    watching.cancel()
+    await tasks.cancel_and_wait()
     assert left[0] == ("10.0.0.1", pytest.approx(left_s, abs=3))
 
 

@@ -54,7 +54,7 @@ async def test_a_barge_in_is_counted(counted):
 async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
     world = World(replicas=1)
     (replica,) = world.replicas.values()
-    before = replica.registry.figures()
+    before = replica.registry.gauges()
     async with world.caller() as client:
         client.say("cancel")
         await client.until("playback_stop")
@@ -63,7 +63,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
         client.say("authenticate", pin="000000")
         await client.until("error", code="auth_failed")
     await world.end()
-    more = {name: replica.registry.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
+    more = {name: replica.registry.gauges()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
     assert more == {"refusals": 1, "pin_failures": 1, "barge_ins": 1}
 
 

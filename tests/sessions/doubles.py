@@ -18,11 +18,11 @@ from convonet.core.ids import UserId
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.gateway.connection import CallerConnection
 from convonet.gateway.connections import Connections
-from convonet.gateway.login import LoginGate, LoginRoom
-from convonet.gateway.ports import ClientGone
+from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
+from convonet.gateway.ports import ClientDisconnected
 from convonet.monitor.live_calls import LiveCalls
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader
-from convonet.sessions.services import Services, Timeouts
+from convonet.sessions.services import SessionServices, Timeouts
 from convonet.settings import Settings
 from convonet.speech.base import SpokenAudio, SpokenChunk, Transcript
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
@@ -149,10 +149,12 @@ class Replica:
         self.is_dead = False
         self.store_is_cut = False
         self.connections = {}
-        self.door = Connections(has_lines=lambda: False)
+        self.door = Connections(has_media_legs=lambda: False)
         self._world = world
-        self.gate = LoginGate(clock=asyncio.get_running_loop().time)
-        self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
+        self.gate = LoginBackoff(clock=asyncio.get_running_loop().time)
+        self.room = UnauthenticatedSockets(
+            places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s
+        )
         self.registry = SessionRegistry(
             settings=world.settings,
             pins=world.pins,
@@ -165,7 +167,7 @@ class Replica:
     @property
     def sessions(self):
         """How many live here."""
-        return self.registry.figures()["sessions"]
+        return self.registry.gauges()["sessions"]
 
     def session(self, session_id):
         return self.registry._sessions[session_id]
@@ -197,16 +199,16 @@ class World:
         self.throttle = inline_throttle(self.settings, clock=loop.time)
         self.records = []
         self.calls = LiveCalls("replica", clock=loop.time)
-        self.services = Services(
-            recognizers={"ear": self.ear},
-            voices={"voice": self.voice},
+        self.services = SessionServices(
+            stt_providers={"ear": self.ear},
+            tts_providers={"voice": self.voice},
             agent=self.agent,
             default_stt="ear",
             default_tts="voice",
             hand_overs=hand_overs or NoHandOvers(),
             record=self.records.append,
-            watch=self.calls.watch,
-            timeouts=Timeouts(hear=5, think=10, speak=5),
+            observe_call=self.calls.watch,
+            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5),
             wall_clock=loop.time,
         )
         self.replicas = {}
@@ -240,8 +242,8 @@ class World:
         """As `kill -9`: no session of it does anything any more, and its sockets break."""
         del self.replicas[replica.name]
         replica.is_dead = True
-        for task in (*replica.registry._lives, *replica.registry._housekeeping):
-            task.cancel()
+        replica.registry._running.cancel_all()
+        replica.registry._housekeeping.cancel_all()
         for client in tuple(replica.connections):
             client.lose()
 
@@ -273,8 +275,8 @@ class World:
             replica.registry,
             self.settings,
             address=client.address,
-            door=replica.gate.door(client.address),
-            room=replica.room,
+            login_attempts=replica.gate.attempts_from(client.address),
+            unauthenticated=replica.room,
             proxy=client.proxy,
             wall_clock=wall_clock,
         )
@@ -306,14 +308,11 @@ class World:
         for replica in self.replicas.values():
             if not replica.sessions:
                 await replica.registry.stop()
-                replica.registry._housekeeping = []
 
     async def end(self):
         """Let every session end, so that no task is left."""
         for replica in self.replicas.values():
-            for life in tuple(replica.registry._lives):
-                life.cancel()
-            await asyncio.gather(*replica.registry._lives, return_exceptions=True)
+            await replica.registry._running.cancel_and_wait()
             await replica.registry.stop()
 
 
@@ -334,17 +333,17 @@ class Socket:
         frame = await self.to_server.get()
         if frame is None:
             self.to_server.put_nowait(None)
-            raise ClientGone
+            raise ClientDisconnected
         return frame
 
     async def send(self, text):
         if not self.is_open:
-            raise ClientGone
+            raise ClientDisconnected
         self._client.take(json.loads(text))
 
-    async def send_sound(self, frame):
+    async def send_audio(self, frame):
         if not self.is_open:
-            raise ClientGone
+            raise ClientDisconnected
         self._client.take_sound(frame)
 
     def allow_large_messages(self):

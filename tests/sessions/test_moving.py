@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from actors.mover import QUIET_S
-from actors.session_registry import CONFIRM_EVERY_S
+from actors.mover import SILENCE_S
+from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.agents.base import DomainChosen, Final, TextDelta
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
@@ -86,12 +86,12 @@ async def test_a_silent_caller_is_moved_at_once_and_the_count_is_reported():
         await stranger.until("auth_required")
         began_at, moving = now(), asyncio.create_task(door.move(60))
         await client.until("auth_ok", resumed=True)
-        assert now() - began_at < QUIET_S + SOON_S
+        assert now() - began_at < SILENCE_S + SOON_S
         assert types(stranger.received).count("reconnect") <= 1
         stranger.disconnect()
         moved = await moving
         assert (moved.moved, moved.stayed) in ((1, 0), (2, 0))
-        assert now() - began_at < QUIET_S + SOON_S + RECONNECT_GRACE_S
+        assert now() - began_at < SILENCE_S + SOON_S + RECONNECT_GRACE_S
     await world.end()
 
 
@@ -111,7 +111,7 @@ async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
         assert "You said hello." in spoken(answer) if audio == "files" else True
         answered_at = now()
         await client.until("reconnect")
-        assert SECONDS_OF_SOUND <= now() - answered_at < SECONDS_OF_SOUND + QUIET_S + SOON_S
+        assert SECONDS_OF_SOUND <= now() - answered_at < SECONDS_OF_SOUND + SILENCE_S + SOON_S
         await client.until("auth_ok", resumed=True)
         assert (await moving).moved == 1
         await asyncio.sleep(1)
@@ -131,7 +131,7 @@ async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else(
         # its next connection comes by another node
         client.proxy = "10.0.0.2"
         for _ in range(5):
-            door.leave_proxy("10.0.0.1", 60)
+            door.move_from_proxy("10.0.0.1", 60)
             await asyncio.sleep(2)
         assert (reconnects(client), reconnects(other)) == (1, 0)
     await world.end()
@@ -151,7 +151,7 @@ async def test_an_interrupted_answer_sounds_no_longer():
         client.say("cancel")
         interrupted_at = now()
         await client.until("reconnect")
-        assert now() - interrupted_at < QUIET_S + SOON_S
+        assert now() - interrupted_at < SILENCE_S + SOON_S
         await moving
     await world.end()
 
@@ -259,11 +259,11 @@ async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_
         client.say("text_input", text="hello")
         await client.until("tool_event")
         began_at = now()
-        await replica.door.leave(60)
-        assert 2 < now() - began_at < 2 + QUIET_S + SOON_S
+        await replica.door.drain(60)
+        assert 2 < now() - began_at < 2 + SILENCE_S + SOON_S
         assert replica.door.is_closed
         assert len(replica.door) == 0
-        await asyncio.sleep(CONFIRM_EVERY_S + 0.1)
+        await asyncio.sleep(CONFIRM_INTERVAL_S + 0.1)
         assert world.replica_of(client.session_id) is not replica
         client.say("text_input", text="and again")
         await client.until("agent_final", text="You said and again.")
@@ -280,9 +280,9 @@ async def test_a_replica_that_stops_in_a_hurry_waits_for_nobody():
         await client.log_in()
         client.say("text_input", text="hello")
         await client.until("tool_event")
-        replica.door.hurry()
+        replica.door.shorten_drain()
         began_at = now()
-        await replica.door.leave(60)
+        await replica.door.drain(60)
         assert now() - began_at < 2
         assert reconnects(client) == 1
     await world.end()
@@ -297,7 +297,7 @@ async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
         old = world.replica_of(client.session_id)
         client.say("text_input", text="a human please")
         await client.until("processing_start")
-        moving = asyncio.create_task(door.leave(60))
+        moving = asyncio.create_task(door.drain(60))
         await client.until("reconnect")
         # the answer may still sound: nobody waits for its end, since a desk may be free
         assert hand_overs.begun == []

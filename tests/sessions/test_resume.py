@@ -7,8 +7,8 @@ import time
 import jwt
 import pytest
 
-from actors.lease import CONFIRM_AFTER_S
-from actors.session_registry import CONFIRM_EVERY_S
+from actors.lease import CONFIRMATION_TTL_S
+from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.auth.tokens import mint_resume_token
 from convonet.core.errors import StorageError
 from convonet.core.ids import SessionId
@@ -260,7 +260,7 @@ async def test_a_caller_who_comes_back_to_another_replica_is_served_there_and_th
             await elsewhere.resume(client.resume_token, client.last_seq())
             resumed_at = now()
             assert (await client.until("closed"))["code"] == CLOSE_REPLACED
-            assert now() - resumed_at <= CONFIRM_EVERY_S + 0.1
+            assert now() - resumed_at <= CONFIRM_INTERVAL_S + 0.1
             assert old.sessions == 0
             elsewhere.say("text_input", text="to the new copy")
             assert "You said to the new copy." in spoken(await elsewhere.answer())
@@ -298,7 +298,7 @@ async def test_a_copy_that_slept_while_its_caller_went_elsewhere_does_nothing_mo
         await old.registry.stop()  # its housekeeping sleeps, as all of a frozen process does
         async with world.client(replica=other_than(world, old)) as elsewhere:
             await elsewhere.resume(client.resume_token, client.last_seq())
-            await asyncio.sleep(CONFIRM_AFTER_S)
+            await asyncio.sleep(CONFIRMATION_TTL_S)
             # the first thing that it does when it wakes
             client.say("text_input", text="to the copy that slept")
             assert (await client.until("closed"))["code"] == CLOSE_REPLACED
@@ -319,7 +319,7 @@ async def test_a_caller_who_comes_back_to_a_copy_that_slept_gets_the_newer_state
             await elsewhere.resume(client.resume_token, client.last_seq())
             elsewhere.say("text_input", text="said elsewhere")
             await elsewhere.answer()
-            await asyncio.sleep(CONFIRM_AFTER_S)
+            await asyncio.sleep(CONFIRMATION_TTL_S)
             async with world.client(replica=old) as back:
                 await back.resume(client.resume_token, elsewhere.last_seq())
                 back.say("text_input", text="and back")
@@ -342,7 +342,7 @@ async def test_a_caller_who_was_elsewhere_for_a_moment_is_not_attached_to_the_co
             elsewhere.disconnect()
             async with world.client(replica=first) as back:
                 await back.resume(client.resume_token, client.last_seq())
-                await asyncio.sleep(2 * CONFIRM_EVERY_S)
+                await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
                 back.say("text_input", text="still the same call")
                 assert "You said still the same call." in spoken(await back.answer())
     await world.end()
@@ -389,7 +389,7 @@ async def test_turns_go_on_while_the_store_is_down_and_are_kept_when_it_is_back(
         assert "You said without a store." in spoken(await client.answer())
         assert now() - asked_at < 1
         replica.store_is_cut = False
-        await asyncio.sleep(2 * CONFIRM_EVERY_S)
+        await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
         world.kill(replica)
         client.say("text_input", text="with another one")
         assert "You said with another one." in spoken(await client.answer())
@@ -408,7 +408,7 @@ async def test_a_checkpoint_that_the_store_has_lost_is_written_again():
         await client.answer()
         await asyncio.sleep(0.1)
         await world.flush_store()
-        await asyncio.sleep(2 * CONFIRM_EVERY_S)
+        await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
         world.kill(world.replica_of(client.session_id))
         await client.until("auth_ok", resumed=True)
         client.say("text_input", text="after it")

@@ -7,7 +7,7 @@ import pytest
 from convonet.core.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
 from convonet.protocol.frames import SoundKind
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.outbox import TEXT_WAIT_S
+from convonet.sessions.outbox import TEXT_DELAY_S
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -100,7 +100,7 @@ async def test_the_transcript_leaves_as_soon_as_recognition_is_done():
         started = asyncio.get_running_loop().time()
         client.speak()
         await client.until("transcript_final")
-        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1 + TEXT_WAIT_S)
+        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1 + TEXT_DELAY_S)
     await world.end()
 
 
@@ -284,7 +284,7 @@ async def test_a_session_that_crashes_says_so_before_it_ends(monkeypatch):
         def crash(_conversation, _preferences):
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr(Conversation, "choose", crash)
+        monkeypatch.setattr(Conversation, "apply_preferences", crash)
         client.say("voice_providers", stt_provider="local")
         assert (await client.until("error"))["code"] == "internal_error"
         assert (await client.until("closed"))["code"] == 1000

@@ -9,7 +9,7 @@ from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.speech.answers import SentenceAnswer
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.fallback import SpeechWithFallback
-from convonet.speech.pair import COOL_DOWN_S, PATIENCE_S
+from convonet.speech.provider_pair import COOL_DOWN_S, FALLBACK_DELAY_S
 from tests.virtual_time import virtual_time
 
 ENGLISH = Language("en-US")
@@ -99,17 +99,17 @@ async def test_a_hanging_provider_costs_the_caller_no_more_than_our_patience():
     speech = pair(deepgram, Provider("local", takes_s=0.5))
     loop = asyncio.get_running_loop()
     assert await provider_of(speech) == "local"
-    assert loop.time() == pytest.approx(PATIENCE_S + 0.5)
+    assert loop.time() == pytest.approx(FALLBACK_DELAY_S + 0.5)
     await asyncio.sleep(0)
     assert deepgram.cancelled == 1
     assert await provider_of(speech) == "local"
-    assert loop.time() == pytest.approx(PATIENCE_S + 1.0), "the next turn does not wait"
+    assert loop.time() == pytest.approx(FALLBACK_DELAY_S + 1.0), "the next turn does not wait"
 
 
 @virtual_time
 async def test_a_slow_provider_that_is_still_first_is_kept():
     local = Provider("local", takes_s=2.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.3), local)
     assert await provider_of(speech) == "deepgram"
     await asyncio.sleep(0)
     assert local.cancelled == 1
@@ -119,10 +119,10 @@ async def test_a_slow_provider_that_is_still_first_is_kept():
 @virtual_time
 async def test_a_provider_that_fails_late_leaves_the_turn_to_the_one_already_asked():
     local = Provider("local", takes_s=1.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.5, error=SpeechUnavailable("503")), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.5, error=SpeechUnavailable("503")), local)
     assert await provider_of(speech) == "local"
     assert local.asked == 1
-    assert asyncio.get_running_loop().time() == pytest.approx(PATIENCE_S + 1.0)
+    assert asyncio.get_running_loop().time() == pytest.approx(FALLBACK_DELAY_S + 1.0)
 
 
 @virtual_time
@@ -161,7 +161,7 @@ async def test_when_nobody_can_the_caller_is_told():
 async def test_barge_in_stops_whoever_is_working():
     deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
     turn = asyncio.create_task(provider_of(pair(deepgram, local)))
-    await asyncio.sleep(PATIENCE_S + 1.0)
+    await asyncio.sleep(FALLBACK_DELAY_S + 1.0)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
@@ -222,14 +222,14 @@ async def test_a_voice_that_gives_no_sound_is_replaced_when_patience_ends_which_
     answer.speak("One.")
     answer.finish()
     assert await listening == [("local", "One.")]
-    assert asyncio.get_running_loop().time() == pytest.approx(10.0 + PATIENCE_S + 0.5)
+    assert asyncio.get_running_loop().time() == pytest.approx(10.0 + FALLBACK_DELAY_S + 0.5)
     assert deepgram.cancelled == 1
 
 
 @virtual_time
 async def test_a_slow_voice_that_is_still_first_is_kept():
     local = Provider("local", takes_s=2.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.3), local)
     assert await answered(speech, "One.") == [("deepgram", "One.")]
     assert local.cancelled == 1
 
@@ -260,7 +260,7 @@ async def test_when_no_voice_can_the_turn_is_told():
 async def test_barge_in_stops_all_voices_that_are_at_work():
     deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
     listening = asyncio.create_task(answered(pair(deepgram, local), "One.", "Two.", "Three."))
-    await asyncio.sleep(PATIENCE_S + 1.0)
+    await asyncio.sleep(FALLBACK_DELAY_S + 1.0)
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening

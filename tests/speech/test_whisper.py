@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convonet.speech.local.jobs import Hypothesis, Stopped
-from convonet.speech.local.language_model import Expected, domain_model
+from convonet.speech.local.language_model import PhraseModel, build_phrase_model
 from convonet.speech.local.phrases import Phrases
 from convonet.speech.local.spectrum import BANDS, log_mel
 from convonet.speech.local.whisper import Whisper
@@ -17,7 +17,9 @@ MILK = "add buy milk to my todo list"
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    return Expected(domain_model(tmp_path_factory.mktemp("model"), Phrases(f"{MILK}\ncall mom\nnot a sentence\n")))
+    return PhraseModel(
+        build_phrase_model(tmp_path_factory.mktemp("model"), Phrases(f"{MILK}\ncall mom\nnot a sentence\n"))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def whisper(expected):
 
 
 def heard(whisper, samples, phrase=None):
-    listened = whisper.listen(samples)
-    return listened.hypothesis if phrase is None else whisper.decide(listened, Hypothesis(phrase, 0.0, ()))
+    listened = whisper.recognize(samples)
+    return listened.hypothesis if phrase is None else whisper.choose(listened, Hypothesis(phrase, 0.0, ()))
 
 
 def test_what_no_phrase_foresees_is_understood(whisper):
@@ -67,18 +69,18 @@ def test_what_is_longer_than_its_window_is_heard_to_the_end(whisper):
 
 @pytest.mark.parametrize("sound", [silence(0.0), silence(0.01), white_noise(0.3), tone(1.0)])
 def test_no_sound_is_too_short_or_too_strange(whisper, sound):
-    listened = whisper.listen(sound)
-    assert listened is None or whisper.decide(listened, Hypothesis(MILK, 0.0, ()))
+    listened = whisper.recognize(sound)
+    assert listened is None or whisper.choose(listened, Hypothesis(MILK, 0.0, ()))
 
 
 def test_it_stops_on_request(whisper):
     with pytest.raises(Stopped):
-        whisper.listen(speak(MILK), lambda: True)
+        whisper.recognize(speak(MILK), lambda: True)
 
 
 def test_phrases_are_more_expected_than_what_only_sounds_like_them(expected):
-    assert expected.of(MILK) > expected.of("add by milk to my total list") > -200
-    assert expected.of("call mom") > expected.of("call xylographer")
+    assert expected.log_probability(MILK) > expected.log_probability("add by milk to my total list") > -200
+    assert expected.log_probability("call mom") > expected.log_probability("call xylographer")
 
 
 def test_a_tone_is_loud_in_its_band_and_silence_follows():

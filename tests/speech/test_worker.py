@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from convonet.core.errors import SpeechUnavailable
-from convonet.speech.local import worker as worker_module
-from convonet.speech.local.jobs import EngineSpec, Sound
+from convonet.speech.local.jobs import EngineSpec, SynthesizePcm
 from convonet.speech.local.worker import Worker
 
-HELLO = Sound("Hello there.")
+HELLO = SynthesizePcm("Hello there.")
 
 
 def spec(folder, voice="en-us+klatt5"):
@@ -56,16 +55,16 @@ async def test_a_worker_that_dies_in_a_job_fails_that_job_only(worker):
     assert await worker.run(HELLO)
 
 
-async def test_a_worker_that_hangs_is_replaced(worker, monkeypatch):
-    monkeypatch.setattr(worker_module, "JOB_TIMEOUT_S", 0.3)
+async def test_a_worker_that_hangs_is_replaced(tmp_path):
+    worker = Worker(spec(tmp_path), job_timeout_s=1.0)
     await worker.start()
     first = worker.pid
     os.kill(first, signal.SIGSTOP)
     with pytest.raises(SpeechUnavailable, match="no answer"):
         await worker.run(HELLO)
     assert not is_alive(first)
-    monkeypatch.undo()
     assert await worker.run(HELLO)
+    worker.close()
 
 
 async def test_an_engine_that_can_not_be_built_is_unavailable(tmp_path):
@@ -84,7 +83,7 @@ async def test_a_job_of_another_engine_is_refused_and_the_worker_lives(worker):
 async def test_a_job_that_nobody_waits_for_any_more_is_not_started(worker):
     await worker.start()
     os.kill(worker.pid, signal.SIGSTOP)
-    first, second = (asyncio.create_task(worker.run(Sound(text))) for text in ("One.", "Two."))
+    first, second = (asyncio.create_task(worker.run(SynthesizePcm(text))) for text in ("One.", "Two."))
     await asyncio.sleep(0.1)
     second.cancel()
     os.kill(worker.pid, signal.SIGCONT)

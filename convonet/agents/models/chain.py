@@ -29,6 +29,7 @@ from convonet.agents.models.base import (
 from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.health import Health, ProviderHealth
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AgentError
 from convonet.language.spoken import gap, is_whole
 from convonet.metrics.definitions import FALLBACKS
@@ -79,7 +80,7 @@ class ModelChain:
         self, models: Sequence[ChosenModel], limits: Limits, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._links = [_Link(model, limits, clock) for model in models]
-        self._probes: set[asyncio.Task[None]] = set()
+        self._probes = BackgroundTasks()
 
     @property
     def has_hosted(self) -> bool:
@@ -90,7 +91,7 @@ class ModelChain:
         """Try the hosted models in the background, once: it opens connections, and a wrong key shows at the start."""
         for link in self._links:
             if link.is_hosted and link.health.wants_first_probe():
-                self._probe(link)
+                self._probes.spawn(link.probe())
 
     def health(self) -> tuple[ProviderHealth, ...]:
         """How the models are doing, in their order."""
@@ -130,26 +131,19 @@ class ModelChain:
 
     async def close(self) -> None:
         """Stop what is still tried, and close what is open to the vendors."""
-        for probe in self._probes:
-            probe.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        await self._probes.cancel_and_wait()
         for link in self._links:
             await link.close()
 
     def _order(self, preferred: str | None, tried: set[str]) -> list[_Link]:
         for link in self._links:
             if link.health.wants_probe():
-                self._probe(link)
+                self._probes.spawn(link.probe())
         ready = [link for link in self._links if link.health.is_ready and link.provider not in tried]
         return sorted(ready, key=lambda link: not link.is_called(preferred))
 
     def _first_choice(self, preferred: str | None) -> _Link:
         return next((link for link in self._links if link.is_called(preferred)), self._links[0])
-
-    def _probe(self, link: _Link) -> None:
-        probe = asyncio.create_task(link.probe())
-        self._probes.add(probe)
-        probe.add_done_callback(self._probes.discard)
 
 
 class _Link:

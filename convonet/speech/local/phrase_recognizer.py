@@ -1,7 +1,7 @@
-"""The embedded recogniser of what callers are expected to say: pocketsphinx with the language model of our phrases.
+"""The embedded recognizer of expected phrases: pocketsphinx with the language model of our phrases.
 
-It hears our short commands best of all, and turns anything else into a sentence of ours (81 % of the words of free
-speech are wrong). So it is never believed alone: `whisper` decides.
+It recognizes short commands best, but turns anything else into one of our phrases: 81 % of the words of free speech are
+wrong. So its transcript is never used alone: `whisper` chooses between it and its own.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ import pocketsphinx
 
 from convonet.speech.base import Word
 from convonet.speech.local.jobs import Hypothesis, Samples, Stopped
-from convonet.speech.local.level import levelled
+from convonet.speech.local.level import at_trained_level
 from convonet.speech.local.phrases import Phrases
 
 PIECE = 3_200
-"""Samples per call, 200 ms: between two calls a decoder can be stopped."""
+"""Samples per call, 200 ms; recognition can be stopped between two calls."""
 
 WORD_PENALTY = 0.2
-"""Price of each more word; the library's 0.65 hears "feed the cat to on my list"."""
+"""Penalty for each additional word. The library's default of 0.65 recognizes "feed the cat to on my list"."""
 
 WIDE_BEAMS = {"beam": 1e-60, "wbeam": 1e-40, "pbeam": 1e-60}
-"""For our phrases, which are quick to search: with these and the penalty 197 of 216 sentences in four voices through a
-browser came right, with the library's own beams 192."""
+"""Wider than the library's beams, since our phrases are quick to search: 197 of 216 sentences, in four voices through a
+browser, are recognized correctly instead of 192."""
 
 FRAMES_PER_S = 100
 
 _FILLERS = frozenset({"<s>", "</s>", "<sil>", "[NOISE]", "[SPEECH]", "[COUGH]"})
 
 
-class Decoder:
-    """One pocketsphinx decoder. Not thread-safe; lives in a worker process."""
+class PhraseRecognizer:
+    """A pocketsphinx decoder in a worker process. Not thread-safe."""
 
     def __init__(self, phrases: Phrases, language_model: Path) -> None:
-        """Decode with `language_model`, an ARPA file."""
+        """Load `language_model`, an ARPA file."""
         pocketsphinx.set_loglevel("FATAL")
         self._decoder = pocketsphinx.Decoder(lm=None, wip=WORD_PENALTY, **WIDE_BEAMS)
         for word, phones in phrases.pronunciations.items():
@@ -44,15 +44,15 @@ class Decoder:
         self._decoder.activate_search("callers")
         self._fresh_channel = self._decoder.get_cmn(False)
 
-    def recognise(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Hypothesis | None:
-        """The best path through 16 kHz mono `samples`, or None when there is none. Raises `Stopped` on request."""
-        if not samples.size:  # the decoder would stay in its utterance for ever
+    def recognize(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Hypothesis | None:
+        """Return the best hypothesis for 16 kHz mono `samples`, or None. Raises `Stopped` on request."""
+        if not samples.size:  # the decoder would never end its utterance
             return None
-        # what the decoder learned of one caller's microphone must not colour the next one's words
+        # adaptation to one caller's microphone must not affect the next caller
         self._decoder.set_cmn(self._fresh_channel)
         self._decoder.start_utt()
         try:
-            for piece in _pieces(levelled(samples)):
+            for piece in _pieces(at_trained_level(samples)):
                 if stop_requested():
                     raise Stopped
                 self._decoder.process_raw(piece, False, False)

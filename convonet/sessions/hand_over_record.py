@@ -1,4 +1,4 @@
-"""The record that a hand-over leaves, beside those of the turns."""
+"""The record of a finished hand-over, stored beside the records of the turns."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from convonet.core.hand_over import HandOverState
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.transfer_orders import OngoingTransfer
-from convonet.sessions.transfer_words import in_words
+from convonet.sessions.hand_over_request import OngoingHandOver
+from convonet.sessions.hand_over_texts import spoken_text
 from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"
-"""Who has answered: no model."""
+"""Provider and model of a hand-over, which no model answered."""
 
 
-def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: HandOverView) -> TurnRecord:
-    """What is known once it is over."""
+def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: HandOverView) -> TurnRecord:
+    """Build the record from the last view of the hand-over."""
     caller, asked, ended = conversation.caller, view.asked_at, view.ended_at or view.asked_at
     connected = view.connected_at or ended
     return TurnRecord(
@@ -28,7 +28,7 @@ def record_of(conversation: Conversation, ongoing: OngoingTransfer, view: HandOv
         provider=HUMAN,
         model=HUMAN,
         user_prompt=ongoing.order.reason,
-        agent_response=in_words(view),
+        agent_response=spoken_text(view),
         tool_calls=[],
         status="success" if view.state is HandOverState.ENDED else "failed",
         duration_ms=round(1000 * (ended - asked), 1),

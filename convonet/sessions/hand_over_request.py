@@ -1,4 +1,4 @@
-"""What a session asks of the hand-overs, as a turn has ended with it: a human, or a call back."""
+"""The hand-over or call back that a turn ended with, as the call center takes it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from convonet.speech.base import Language
 from convonet.telephony.messages import HandOverRequest
 
 
-class OngoingTransfer(BaseModel):
-    """What a session keeps of its hand-over."""
+class OngoingHandOver(BaseModel):
+    """A session's hand-over, kept in its checkpoint."""
 
     order: HandOverRequest
     extension: str
     is_begun: bool = True
-    """Whether the host of the hand-overs has it; a session that moves leaves it to the copy that takes it up."""
+    """Whether the call center has it. A session that is about to move leaves it to its next copy."""
 
 
-def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language) -> OngoingTransfer | None:
-    """The hand-over that a turn has ended with."""
+def hand_over_from(
+    final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
+) -> OngoingHandOver | None:
+    """Return the hand-over that a turn ended with, if any."""
     if final is None or final.transfer_marker is None or final.transfer_context is None:
         return None
     extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
     order = HandOverRequest(
-        # the same turn makes the same hand-over, on whichever host it is repeated
+        # a repeated turn requests the same hand-over again
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
         department=department,
@@ -33,13 +35,13 @@ def begun_by(final: Final | None, turn_id: TurnId, session_id: SessionId, langua
         context=final.transfer_context,
         language=language,
     )
-    return OngoingTransfer(order=order, extension=extension, is_begun=False)
+    return OngoingHandOver(order=order, extension=extension, is_begun=False)
 
 
-def call_back_of(
+def call_back_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> HandOverRequest | None:
-    """The call back that a turn has promised."""
+    """Return the call back that a turn promised, if any."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
     return HandOverRequest(

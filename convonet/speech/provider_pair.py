@@ -1,4 +1,4 @@
-"""Two providers of one service: when the second is asked besides the first or instead of it."""
+"""The choice between two providers of one service: the second helps when the first fails or is slow."""
 
 from __future__ import annotations
 
@@ -17,74 +17,75 @@ log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 
 COOL_DOWN_S = 15.0
-"""A provider that failed is left alone this long, so that the next turns don't wait for it."""
+"""A provider that failed is not called for this long, so that the next turns don't wait for it."""
 
-PATIENCE_S = 1.5
-"""A provider that has not answered by now gets company: the caller must not hear silence for its whole timeout."""
+FALLBACK_DELAY_S = 1.5
+"""The second provider is called as well when the first has not answered by then. Otherwise the caller would hear
+silence for the first provider's whole timeout."""
 
 
 class ProviderPair:
-    """Asks the first, and the second when the first fails, is slow, or failed a moment ago."""
+    """Calls the first provider, and the second when the first fails, is slow, or failed a moment ago."""
 
     def __init__(
         self,
         service: str,
         names: tuple[str, str],
-        patience_s: float,
+        fallback_delay_s: float,
         cool_down_s: float,
         clock: Callable[[], float],
     ) -> None:
         self._service = service
         self._first, self._second = names
-        self._patience_s = patience_s
+        self._fallback_delay_s = fallback_delay_s
         self._cool_down_s = cool_down_s
         self._clock = clock
-        self._rests_until = float("-inf")
+        self._cools_down_until = float("-inf")
 
     @property
-    def first_rests(self) -> bool:
-        """Whether the first failed a moment ago."""
-        return self._clock() < self._rests_until
+    def first_cools_down(self) -> bool:
+        """Whether the first provider failed within the last `cool_down_s` seconds."""
+        return self._clock() < self._cools_down_until
 
-    async def ask(self, first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer of the first, or of the second where that can help."""
-        if self.first_rests:
+    async def call(self, first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer of the first provider, or of the second where that can help."""
+        if self.first_cools_down:
             return self._fell_back(await second())
         asked = asyncio.ensure_future(first())
         try:
-            await asyncio.wait([asked], timeout=self._patience_s)
+            await asyncio.wait([asked], timeout=self._fallback_delay_s)
             if not asked.done():
                 return await self._race(asked, second)
             return asked.result()
         except SpeechUnavailable as error:
-            self.rest(str(error))
+            self.start_cool_down(str(error))
             return self._fell_back(await second())
         except BadAudio:
             return self._fell_back(await second())
         finally:
             asked.cancel()
 
-    def rest(self, reason: str) -> None:
-        """The first has failed: leave it alone for a while."""
+    def start_cool_down(self, reason: str) -> None:
+        """Note that the first provider failed: it is not called for `cool_down_s` seconds."""
         metrics.count(PROVIDER_ERRORS, service=self._service, provider=self._first)
-        self._rests_until = self._clock() + self._cool_down_s
+        self._cools_down_until = self._clock() + self._cool_down_s
         log.warning("speech_provider_failed", what=self._service, reason=reason, rests_s=self._cool_down_s)
 
     def count_fallback(self) -> None:
-        """The second has answered instead of the first."""
+        """Count an answer of the second provider in place of the first."""
         metrics.count(FALLBACKS, service=self._service, provider=self._second)
 
     async def _race(self, asked: asyncio.Future[Answer], second: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The first answer of the two; the second's failure does not count while the first may still answer."""
+        """Return whichever answer is first. The second's failure is ignored while the first may still answer."""
         helper = asyncio.ensure_future(second())
         try:
             await asyncio.wait([asked, helper], return_when=asyncio.FIRST_COMPLETED)
             if asked.done() and isinstance(asked.exception(), SpeechUnavailable):
-                self.rest(str(asked.exception()))
+                self.start_cool_down(str(asked.exception()))
                 return self._fell_back(await helper)
             if asked.done() or isinstance(helper.exception(), SpeechError):
                 return await asked
-            self.rest(f"no answer in {self._patience_s:g} s")
+            self.start_cool_down(f"no answer in {self._fallback_delay_s:g} s")
             return self._fell_back(helper.result())
         finally:
             helper.cancel()
