@@ -10,7 +10,7 @@ from typing import Any
 from actors.failures import remote_errors
 from actors.handles import handle_to
 from convonet.agents.replicas import AgentReplicas
-from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, ToolsUnavailable
+from convonet.core.errors import AgentUnavailable, ConvonetError, SpeechUnavailable, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.wire import Address
@@ -33,7 +33,7 @@ HOST_REFRESH_S = 30.0
 
 def remote_agent() -> AgentReplicas:
     """The `Agent` on the AgentRouter deployment. `close` it at the end."""
-    find = _finder("AgentRouter", "agent", AgentAway)
+    find = _finder("AgentRouter", "agent", AgentUnavailable)
     return AgentReplicas(ReplicaPool("AgentRouter", find, delays=Delays(replaced_within=REPLACED_WITHIN_S)))
 
 

@@ -22,7 +22,7 @@ from actors.hand_overs.desks import Facts
 from actors.hand_overs.registry import GracePeriods, HandOverRegistry
 from actors.hand_overs.snapshot import HandOverSnapshot
 from convonet.core.hand_over import HandOverState
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.telephony.call_log import CallBackRow, CallLog
 from convonet.telephony.carrier import Carrier, CarrierError
@@ -56,7 +56,7 @@ class HandOverHost:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: CallCenterSettings,
         *,
         carrier: Carrier,
         checkpoints: CheckpointStore,
@@ -78,7 +78,7 @@ class HandOverHost:
             facts=facts,
             cluster=cluster,
             clock=clock,
-            ring_s=settings.transfer_ring_s,
+            ring_s=settings.ring_timeout_s,
             grace=grace or GracePeriods(),
         )
         self.desks = self.registry.desks
@@ -108,9 +108,9 @@ class HandOverHost:
             return
         machine = HandOverMachine(
             transfer_id=request.transfer_id,
-            call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
-            wait_s=self._settings.transfer_wait_s,
-            absent_wait_s=self._settings.transfer_absent_wait_s,
+            call_s=self._settings.ring_timeout_s + CALL_MARGIN_S,
+            wait_s=self._settings.queue_timeout_s,
+            absent_wait_s=self._settings.absent_queue_timeout_s,
         )
         await self.registry.begin(HandOverSnapshot(order=request, transfer=machine))
 

@@ -39,12 +39,12 @@ class CallerFacts:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._zone = ZoneInfo(settings.caller_timezone)
+        self._zone = ZoneInfo(settings.callers.timezone)
         self._crm = chosen_crm(database, settings)
         self._todos = TodoService(database)
         self._mortgage = MortgageService(database)
         self._coverage = CoverageService(database)
-        self._reservations = Reservations(database, House.of(settings))
+        self._reservations = Reservations(database, House.of(settings.hanok))
         self._sources: dict[str, Callable[[Owner], Awaitable[list[str]]]] = {
             "Account": self._account,
             "CRM": self._contacts,

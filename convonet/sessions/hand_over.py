@@ -1,7 +1,7 @@
 """A session's side of a hand-over to a human: starts it, follows its state, and informs the caller.
 
-Used by the `SessionActor`. The hand-over itself runs in the call center (`actors.hand_overs`). A restored session follows it
-again.
+Used by the `SessionActor`. The hand-over itself runs in the call center (`actors.hand_overs`); a restored
+session follows it again.
 """
 
 from __future__ import annotations

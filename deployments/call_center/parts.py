@@ -24,7 +24,7 @@ from deployments.measuring import measure
 @cache
 def cluster() -> Cluster:
     """The cluster as this process sees it; the replica starts and stops it."""
-    return Cluster(cluster_id(), serving_store(get_settings()))
+    return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
@@ -32,9 +32,9 @@ def transfer_host() -> HandOverHost:
     """The host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
     host = HandOverHost(
-        settings,
+        settings.call_center,
         carrier=_carrier(settings),
-        checkpoints=checkpoint_store(settings),
+        checkpoints=checkpoint_store(settings.storage),
         call_log=CallLog(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
@@ -54,13 +54,13 @@ def desks_http() -> FastAPI:
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)
 
 
 def _carrier(settings: Settings) -> Carrier:
-    if not settings.has_telephone:
+    if not settings.telephony.is_configured:
         return NoCarrier()
     # half a second of imports that an installation without telephony does not need
     from convonet.telephony.twilio.carrier import TwilioCarrier
 
-    return TwilioCarrier(settings)
+    return TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)

@@ -51,7 +51,7 @@ def app(database, settings, clock):
     app = FastAPI()
     answer_refusals(app)
     app.include_router(login.router())
-    reservations = Reservations(database, House.of(settings))
+    reservations = Reservations(database, House.of(settings.hanok))
     app.include_router(router(reservations, login.require_staff, Visits(60, clock)))
     return app
 

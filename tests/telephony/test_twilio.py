@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.carrier import CallRequest, CarrierError
 from convonet.telephony.twilio.carrier import TwilioCarrier
 from convonet.telephony.twilio.webhooks import is_signed, progress_of
@@ -15,7 +15,7 @@ ORDER = CallRequest("h-1", 0, "2001", "a-key", 20.0)
 
 
 def settings(twilio, **more):
-    return Settings(
+    return TelephonySettings(
         TWILIO_ACCOUNT_SID=ACCOUNT,
         TWILIO_BASE_URL=twilio.url,
         FREEPBX_DOMAIN="pbx.test",
@@ -33,7 +33,9 @@ async def twilio():
 
 @pytest.fixture
 async def carrier(twilio):
-    carrier = TwilioCarrier(settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"))
+    carrier = TwilioCarrier(
+        settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"), ring_timeout_s=20.0
+    )
     yield carrier
     await carrier.close()
 
@@ -90,7 +92,7 @@ async def test_a_call_that_twilio_will_not_end_is_an_error(carrier, twilio):
 
 
 async def test_a_caller_is_called_back_and_connected_with_a_desk(twilio):
-    carrier = TwilioCarrier(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"))
+    carrier = TwilioCarrier(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"), ring_timeout_s=20.0)
     await carrier.call_back("+14155550142", "2001")
     await carrier.close()
     form = twilio.calls[0].form

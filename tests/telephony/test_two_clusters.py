@@ -10,7 +10,7 @@ from actors.hand_overs.host import HandOverHost
 from convonet.core.errors import StorageError
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.core.ids import SessionId
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
 from convonet.telephony.events import CallProgress, StreamStopped, WhisperPlayed
 from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import (
@@ -82,7 +82,7 @@ class Upgrade:
     async def host(self, name):
         cluster = Cluster(name, self.serving)
         host = HandOverHost(
-            Settings(TRANSFER_TIMEOUT=20.0),
+            CallCenterSettings(TRANSFER_TIMEOUT=20.0),
             carrier=self.phone,
             checkpoints=self.checkpoints,
             call_log=self.call_log,

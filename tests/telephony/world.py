@@ -241,7 +241,7 @@ class CallCenter:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.carrier = TwilioCarrier(self.settings)
+        self.carrier = TwilioCarrier(self.settings.telephony, ring_timeout_s=20.0)
         self._stack.push_async_callback(self.carrier.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
@@ -278,7 +278,7 @@ class CallCenter:
 
     def _new_host(self):
         return HandOverHost(
-            self.settings,
+            self.settings.call_center,
             carrier=self.carrier,
             checkpoints=self.checkpoints,
             call_log=self.call_log,

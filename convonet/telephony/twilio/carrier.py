@@ -17,7 +17,7 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 from convonet.core.errors import SettingsError
-from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.carrier import CallRequest, CarrierError
 from convonet.telephony.twilio.twiml import connect_twiml, dial_twiml, sip_address, status_callback_url
 
@@ -41,8 +41,9 @@ class TwilioCarrier:
 
     is_set_up = True
 
-    def __init__(self, settings: Settings) -> None:
-        if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.has_telephone:
+    def __init__(self, settings: TelephonySettings, *, ring_timeout_s: float) -> None:
+        """`ring_timeout_s` is for the desk of a call back; other calls bring their own."""
+        if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.is_configured:
             raise SettingsError("the telephone is not set up")
         # no retries: the SDK would place a call again whose response got lost
         self._http = AsyncTwilioHttpClient()
@@ -52,11 +53,12 @@ class TwilioCarrier:
         if settings.twilio_base_url is not None:
             self._client.api.base_url = str(settings.twilio_base_url).rstrip("/")
         self._settings = settings
+        self._ring_timeout_s = ring_timeout_s
 
     async def place_call(self, request: CallRequest) -> str:
         """See `Carrier.place_call`."""
         settings = self._settings
-        password = settings.freepbx_sip_password
+        password = settings.sip_password
         return await self._create_call(
             to=sip_address(settings, request),
             from_=settings.twilio_caller_id,
@@ -64,7 +66,7 @@ class TwilioCarrier:
             timeout=int(request.ring_s),
             status_callback=status_callback_url(settings, request),
             status_callback_event=EVENTS,
-            sip_auth_username=settings.freepbx_sip_username or values.unset,
+            sip_auth_username=settings.sip_username or values.unset,
             sip_auth_password=password.get_secret_value() if password else values.unset,
         )
 
@@ -74,7 +76,9 @@ class TwilioCarrier:
         if settings.twilio_phone_number is None:
             raise SettingsError("set TWILIO_PHONE_NUMBER: calls to telephones come from a number of yours")
         return await self._create_call(
-            to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
+            to=phone,
+            from_=settings.twilio_phone_number,
+            twiml=dial_twiml(settings, extension, ring_timeout_s=self._ring_timeout_s),
         )
 
     async def _create_call(self, **options: Any) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
-from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.carrier import CallRequest
 
 TRANSFER_HEADER = "X-Convo-Transfer"
@@ -30,13 +30,13 @@ RETRIES = "#rc=3&rp=all&ct=2000&rt=13000"
 all. So every webhook may come twice."""
 
 
-def sip_address(settings: Settings, request: CallRequest) -> str:
+def sip_address(settings: TelephonySettings, request: CallRequest) -> str:
     """SIP address of a desk. The part after the question mark becomes headers of the call."""
     header = f"{TRANSFER_HEADER}={quote(request.transfer_id)}"
-    return f"sip:{request.extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}?{header}"
+    return f"sip:{request.extension}@{settings.sip_domain};transport={settings.sip_transport}?{header}"
 
 
-def connect_twiml(settings: Settings, request: CallRequest) -> str:
+def connect_twiml(settings: TelephonySettings, request: CallRequest) -> str:
     """Connect the call with our media socket, and ask again when that has closed."""
     response = VoiceResponse()
     connect = Connect()
@@ -49,7 +49,7 @@ def connect_twiml(settings: Settings, request: CallRequest) -> str:
     return str(response)
 
 
-def hold_twiml(settings: Settings, request: CallRequest, held: int, hold_s: int = HOLD_S) -> str:
+def hold_twiml(settings: TelephonySettings, request: CallRequest, held: int, hold_s: int = HOLD_S) -> str:
     """Put the call on hold and have it ask again; end it after `MAX_HELD` times."""
     if held >= MAX_HELD:
         return hang_up_twiml()
@@ -60,14 +60,14 @@ def hold_twiml(settings: Settings, request: CallRequest, held: int, hold_s: int 
     return str(response)
 
 
-def dial_twiml(settings: Settings, extension: str) -> str:
+def dial_twiml(settings: TelephonySettings, extension: str, *, ring_timeout_s: float) -> str:
     """Connect a called-back caller with a desk."""
     response = VoiceResponse()
-    dial = Dial(answer_on_bridge=True, timeout=int(settings.transfer_ring_s), caller_id=settings.twilio_phone_number)
-    password = settings.freepbx_sip_password
+    dial = Dial(answer_on_bridge=True, timeout=int(ring_timeout_s), caller_id=settings.twilio_phone_number)
+    password = settings.sip_password
     dial.sip(
-        f"sip:{extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}",
-        username=settings.freepbx_sip_username,
+        f"sip:{extension}@{settings.sip_domain};transport={settings.sip_transport}",
+        username=settings.sip_username,
         password=password.get_secret_value() if password else None,
     )
     response.append(dial)
@@ -81,17 +81,17 @@ def hang_up_twiml() -> str:
     return str(response)
 
 
-def webhook(settings: Settings, name: str) -> str:
+def webhook(settings: TelephonySettings, name: str) -> str:
     """Public address of one of our webhooks."""
     return f"{str(settings.public_url).rstrip('/')}/twilio/{name}"
 
 
-def status_callback_url(settings: Settings, request: CallRequest) -> str:
+def status_callback_url(settings: TelephonySettings, request: CallRequest) -> str:
     """Address that Twilio reports the progress of a call to."""
     return f"{webhook(settings, 'status')}?{_names(request)}{RETRIES}"
 
 
-def _bridge_url(settings: Settings, request: CallRequest, query: Mapping[str, str]) -> str:
+def _bridge_url(settings: TelephonySettings, request: CallRequest, query: Mapping[str, str]) -> str:
     return f"{webhook(settings, 'transfer_bridge')}?{_names(request)}&{urlencode(query)}{RETRIES}"
 
 

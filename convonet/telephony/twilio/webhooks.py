@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from twilio.request_validator import RequestValidator
 
 from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.carrier import CallRequest
@@ -46,9 +47,9 @@ class TwilioWebhooks:
         *,
         hold_s: int = HOLD_S,
     ) -> None:
-        self._settings = settings
+        self._telephony = settings.telephony
         self._hand_overs = hand_overs
-        self._stt = stt if settings.transcribe_talks else None
+        self._stt = stt if settings.call_center.transcribe_talks else None
         self._tts = tts
         self._callers = callers
         self._hold_s = hold_s
@@ -83,33 +84,33 @@ class TwilioWebhooks:
             log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             held = int(request.query_params.get(HELD, "0"))
             call = CallRequest(transfer_id, attempt, "", after, 0.0)
-            return Response(hold_twiml(self._settings, call, held, self._hold_s), media_type=XML)
+            return Response(hold_twiml(self._telephony, call, held, self._hold_s), media_type=XML)
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
         call = CallRequest(transfer_id, attempt, "", key, 0.0)
-        return Response(connect_twiml(self._settings, call), media_type=XML)
+        return Response(connect_twiml(self._telephony, call), media_type=XML)
 
     async def _read(self, request: Request, name: str) -> tuple[str, int, Mapping[str, str]]:
         """Check a request of Twilio. Returns its hand-over, attempt and form."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body, keep_blank_values=True))
         query = f"?{request.url.query}" if request.url.query else ""
-        self._require_signature(request.headers, webhook(self._settings, name) + query, form)
+        self._require_signature(request.headers, webhook(self._telephony, name) + query, form)
         attempt = request.query_params.get("attempt", "")
         if not attempt.isdecimal() or len(attempt) > 4:
             raise Refused(422, "bad_field", "The attempt is missing.")
         return request.query_params.get("transfer", ""), int(attempt), form
 
     def _require_signature(self, headers: Mapping[str, str], url: str, form: Mapping[str, str]) -> None:
-        if not self._settings.has_telephone:
+        if not self._telephony.is_configured:
             raise Refused(404, "not_found", "No telephone is set up here.")
-        if not is_signed(self._settings, url, form, headers.get(SIGNATURE, "")):
+        if not is_signed(self._telephony, url, form, headers.get(SIGNATURE, "")):
             log.warning("webhook_refused", path=url.partition("/twilio/")[2])
             raise Refused(403, "bad_signature", "This request was not made by Twilio.")
 
     async def _media(self, websocket: WebSocket) -> None:
         """Run the media leg of one stream."""
-        url = "wss" + webhook(self._settings, "media").removeprefix("https") if self._settings.has_telephone else ""
+        url = "wss" + webhook(self._telephony, "media").removeprefix("https") if self._telephony.is_configured else ""
         try:
             self._require_signature(websocket.headers, url, {})
         except Refused:
@@ -150,7 +151,7 @@ class StreamSocket:
                 log.info("stream_closed_already")
 
 
-def is_signed(settings: Settings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
+def is_signed(settings: TelephonySettings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
     """Whether Twilio made this request.
 
     Args:
