@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -16,7 +16,7 @@ import structlog
 from actors.hand_overs.calls import Calls
 from actors.hand_overs.snapshot import HandOverSnapshot, StreamKey
 from actors.published import Published
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.hand_over import HandOverState
 from convonet.telephony.carrier import CallRequest, Carrier
 from convonet.telephony.effects import Effect, EndCall, FindDesk, PlaceCall
@@ -37,23 +37,15 @@ MAX_TRANSCRIPT_ENTRIES = 400
 
 
 class Host(Protocol):
-    """The host as its actors see it."""
+    """The host as its actors see it; `HandOverRegistry` implements it."""
 
-    def apply_effect(self, snapshot: HandOverSnapshot, effect: Effect) -> None:
-        """Carry out the part of an effect that concerns desks and records."""
-        ...
+    def apply_effect(self, snapshot: HandOverSnapshot, effect: Effect) -> None: ...
 
-    def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
-        """The hand-over as its caller sees it."""
-        ...
+    def view_of(self, snapshot: HandOverSnapshot) -> HandOverView: ...
 
-    async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:
-        """Save it if the store is up. Raises `Fenced`."""
-        ...
+    async def save_hand_over(self, snapshot: HandOverSnapshot) -> None: ...
 
-    async def confirm_hand_over(self, snapshot: HandOverSnapshot) -> None:
-        """Make sure that no other host has it. Raises `Fenced`, and `StorageError` while the store is down."""
-        ...
+    async def confirm_hand_over(self, snapshot: HandOverSnapshot) -> None: ...
 
 
 class HandOverActor:
@@ -77,7 +69,7 @@ class HandOverActor:
         self._ring_s = ring_s
         self._linger_s = linger_s
         self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
-        self._work: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.view = Published(host.view_of(snapshot))
         self.media_leg = Published(self._media_leg_view(None))
         self._media_leg_attempt: int | None = None
@@ -103,10 +95,9 @@ class HandOverActor:
                 while (event := await self._next_event()) is not None:
                     log.info("transfer_event", kind=event.kind, state=self.machine.state)
                     await self._apply(self.machine.handle(event, self._clock()))
-                await asyncio.gather(*self._work)
+                await self._tasks.wait_all()
             finally:
-                for task in self._work:
-                    task.cancel()
+                self._tasks.cancel_all()
                 self.view.close()
                 self.media_leg.close()
 
@@ -125,7 +116,6 @@ class HandOverActor:
     # -- the media leg
 
     async def exchange_stream_key(self, attempt: int, after: str) -> str | None:
-        """See `HandOvers.exchange_stream_key`."""
         key = self.snapshot.stream_keys.get(attempt)
         if not self._is_current(attempt) or key is None or not key.is_exchanged_for(after):
             return None
@@ -197,14 +187,11 @@ class HandOverActor:
             self._host.apply_effect(self.snapshot, effect)
             match effect:
                 case PlaceCall():
-                    key = self.snapshot.stream_keys[effect.attempt].value
-                    self._start(
-                        self._calls.place_call(
-                            CallRequest(self.machine.transfer_id, effect.attempt, effect.extension, key, self._ring_s)
-                        )
-                    )
+                    key, id_ = self.snapshot.stream_keys[effect.attempt].value, self.machine.transfer_id
+                    call = CallRequest(id_, effect.attempt, effect.extension, key, self._ring_s)
+                    self._tasks.spawn(self._calls.place_call(call))
                 case EndCall():
-                    self._start(self._calls.end_call(effect.call_sid))
+                    self._tasks.spawn(self._calls.end_call(effect.call_sid))
         # the media leg follows the state
         self.media_leg.publish(self._media_leg_view(self._media_leg_attempt))
         self.refresh()
@@ -213,8 +200,3 @@ class HandOverActor:
         """Ask for a desk again if the hand-over needs one. A call that was being placed is left to its deadline."""
         tried = tuple(attempt.desk for attempt in self.machine.attempts)
         return [FindDesk(without=tried)] if self.machine.state in WAITING else []
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = in_background(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)

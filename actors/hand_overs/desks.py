@@ -47,19 +47,13 @@ class Facts(Protocol):
 
 
 class HandOverDirectory(Protocol):
-    """The host's hand-overs as the desks see them."""
+    """The host's hand-overs as the desks see them; `HandOverRegistry` implements it."""
 
-    def snapshot_of(self, transfer_id: str) -> HandOverSnapshot | None:
-        """The hand-over, if this host has it."""
-        ...
+    def snapshot_of(self, transfer_id: str) -> HandOverSnapshot | None: ...
 
-    def refresh_views(self, transfer_ids: Iterable[str]) -> None:
-        """Publish these hand-overs to their callers again."""
-        ...
+    def refresh_views(self, transfer_ids: Iterable[str]) -> None: ...
 
-    def call_center_changed(self) -> None:
-        """Save the call center soon."""
-        ...
+    def call_center_changed(self) -> None: ...
 
 
 class Desks:

@@ -102,7 +102,6 @@ class HandOverHost:
     # -- callers (`HandOvers`)
 
     async def begin_hand_over(self, request: HandOverRequest) -> None:
-        """See `HandOvers.begin_hand_over`."""
         await self.registry.ownership.require_open()
         if request.transfer_id in self.registry.ownership.open:
             return
@@ -115,7 +114,6 @@ class HandOverHost:
         await self.registry.begin(HandOverSnapshot(order=request, transfer=machine))
 
     async def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
-        """See `HandOvers.follow_hand_over`."""
         actor = await self.registry.find_actor(transfer_id)
         if actor is None:
             return
@@ -132,12 +130,10 @@ class HandOverHost:
             raise self.registry.ownership.refusal()
 
     async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
-        """See `HandOvers.leave_hand_over`."""
         if (actor := await self.registry.find_actor(transfer_id)) is not None:
             actor.post(CallerLeft(hung_up=hung_up))
 
     async def request_call_back(self, request: HandOverRequest) -> None:
-        """See `HandOvers.request_call_back`."""
         await self._call_log.add_call_back(
             CallBackRow(
                 id=uuid.uuid4(),
@@ -155,7 +151,6 @@ class HandOverHost:
     # -- calls and media legs (`HandOvers`)
 
     async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
-        """See `HandOvers.report_call_event`."""
         known = self.registry.post(transfer_id, event)
         if not known:
             await self.registry.ownership.require_open()
@@ -166,18 +161,15 @@ class HandOverHost:
                 await self._carrier.end_call(event.call_sid)
 
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
-        """See `HandOvers.add_transcript_entry`."""
         if (actor := self.registry.actors.get(transfer_id)) is not None:
             await actor.add_transcript_entry(spoken)
             self.desks.publish()
 
     async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
-        """See `HandOvers.exchange_stream_key`."""
         actor = await self.registry.find_actor(transfer_id)
         return await actor.exchange_stream_key(attempt, after) if actor is not None else None
 
     async def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
-        """See `HandOvers.open_media_leg`."""
         actor = await self.registry.find_actor(request.transfer_id)
         published = actor.open_media_leg(request) if actor is not None else None
         if actor is None or published is None:

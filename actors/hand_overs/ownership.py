@@ -40,28 +40,18 @@ class Phase(StrEnum):
 
 
 class Owner(Protocol):
-    """The host as its ownership sees it."""
+    """The host as its ownership sees it; `HandOverRegistry` implements it."""
 
     @property
-    def talking(self) -> list[str]:
-        """Ids of the hand-overs that have a media leg at this host's cluster."""
-        ...
+    def talking(self) -> list[str]: ...
 
-    def restore_switchboard(self, switchboard: Switchboard) -> None:
-        """Go on with the saved switchboard; restored hand-overs may ask for a desk at once."""
-        ...
+    def restore_switchboard(self, switchboard: Switchboard) -> None: ...
 
-    async def restore_hand_over(self, transfer_id: str) -> bool:
-        """Go on with a saved hand-over. Returns False when it can't be restored. Raises `StorageError`."""
-        ...
+    async def restore_hand_over(self, transfer_id: str) -> bool: ...
 
-    def restored(self) -> None:
-        """Bring the desks in line with the hand-overs."""
-        ...
+    def reconcile_desks(self) -> None: ...
 
-    def give_up(self) -> None:
-        """Leave all but the talks that stay to the new owner."""
-        ...
+    def give_up(self) -> None: ...
 
 
 class Ownership:
@@ -167,7 +157,7 @@ class Ownership:
                     snapshot.open.remove(transfer_id)
             snapshot.cluster = self._cluster.cluster_id
             self._phase = Phase.OPEN
-            self._owner.restored()
+            self._owner.reconcile_desks()
             self._changed.set()
             self._tasks.spawn(self._save_changes(), own_context=True)
 

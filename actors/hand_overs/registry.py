@@ -184,24 +184,24 @@ class HandOverRegistry:
     # -- what the desks need (`HandOverDirectory`)
 
     def snapshot_of(self, transfer_id: str) -> HandOverSnapshot | None:
-        """See `HandOverDirectory.snapshot_of`."""
+        """The hand-over, if this host has it."""
         actor = self.actors.get(transfer_id)
         return actor.snapshot if actor is not None else None
 
     def refresh_views(self, transfer_ids: Iterable[str]) -> None:
-        """See `HandOverDirectory.refresh_views`."""
+        """Publish these hand-overs to their callers again."""
         for transfer_id in transfer_ids:
             if (actor := self.actors.get(transfer_id)) is not None:
                 actor.refresh()
 
     def call_center_changed(self) -> None:
-        """See `HandOverDirectory.call_center_changed`."""
+        """Have the call center saved soon."""
         self.ownership.mark_changed()
 
     # -- what the actors need (`actor.Host`)
 
     def apply_effect(self, snapshot: HandOverSnapshot, effect: Effect) -> None:
-        """See `Host.apply_effect`."""
+        """Carry out the part of an effect that concerns desks and the call log."""
         transfer_id = snapshot.transfer.transfer_id
         match effect:
             case FindDesk(without=without) if self.ownership.is_given_up:
@@ -231,15 +231,15 @@ class HandOverRegistry:
         self.desks.publish()
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
-        """See `Host.view_of`."""
+        """The hand-over as its caller sees it."""
         return hand_over_view(snapshot, self.desks.switchboard, self._clock())
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:
-        """See `Host.save_hand_over`."""
+        """Save a hand-over, if the store is up. Raises `Fenced`."""
         await self._repository.save_hand_over(snapshot)
 
     async def confirm_hand_over(self, snapshot: HandOverSnapshot) -> None:
-        """See `Host.confirm_hand_over`."""
+        """Make sure that no other host has it. Raises `Fenced`, and `StorageError` while the store is down."""
         await self.ownership.confirm(snapshot)
 
     def _summary_of(self, snapshot: HandOverSnapshot, desk: str = "") -> str:
@@ -258,15 +258,15 @@ class HandOverRegistry:
 
     @property
     def talking(self) -> list[str]:
-        """See `Owner.talking`."""
+        """Ids of the hand-overs that have a media leg at this host's cluster."""
         return [id_ for id_, actor in self.actors.items() if actor.machine.state in WITH_MEDIA_LEG]
 
     def restore_switchboard(self, switchboard: Switchboard) -> None:
-        """See `Owner.restore_switchboard`."""
+        """Go on with a saved switchboard; restored hand-overs may ask for a desk at once."""
         self.desks.switchboard = switchboard
 
     async def restore_hand_over(self, transfer_id: str) -> bool:
-        """See `Owner.restore_hand_over`."""
+        """Go on with a saved hand-over. Returns False when it can't be restored. Raises `StorageError`."""
         if transfer_id in self.actors:
             return True
         snapshot = await self._repository.claim_hand_over(transfer_id)
@@ -276,8 +276,8 @@ class HandOverRegistry:
         log.info("transfer_restored", transfer_id=transfer_id, state=snapshot.transfer.state)
         return True
 
-    def restored(self) -> None:
-        """See `Owner.restored`."""
+    def reconcile_desks(self) -> None:
+        """Bring the restored desks in line with the restored hand-overs."""
         snapshots = [actor.snapshot for actor in self.actors.values()]
         self.deliver(self.desks.reconcile(snapshots, self.ownership.elsewhere))
         for name in self.desks.switchboard.desks:

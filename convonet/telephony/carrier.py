@@ -57,7 +57,6 @@ class NoCarrier:
     is_set_up = False
 
     async def place_call(self, request: CallRequest) -> str:
-        """See `Carrier.place_call`."""
         raise CarrierError("no telephone is set up")
 
     async def end_call(self, call_id: str) -> None:

@@ -41,36 +41,28 @@ class HostReplicas:
         self._call_timeout_s = call_timeout_s
 
     async def begin_hand_over(self, request: HandOverRequest) -> None:
-        """See `HandOvers.begin_hand_over`."""
         await self._call("begin", {"order": to_message(ORDER, request)})
 
     async def request_call_back(self, request: HandOverRequest) -> None:
-        """See `HandOvers.request_call_back`."""
         await self._call("ask_call_back", {"order": to_message(ORDER, request)})
 
     async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
-        """See `HandOvers.leave_hand_over`."""
         await self._call("leave", {"transfer_id": transfer_id, "hung_up": hung_up})
 
     async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
-        """See `HandOvers.report_call_event`."""
         await self._call("line_event", {"transfer_id": transfer_id, "event": to_message(LINE_EVENT, event)})
 
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
-        """See `HandOvers.add_transcript_entry`."""
         await self._call("said", {"transfer_id": transfer_id, "spoken": to_message(SPOKEN, spoken)})
 
     async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
-        """See `HandOvers.exchange_stream_key`."""
         answer = await self._call("new_key", {"transfer_id": transfer_id, "attempt": attempt, "after": after})
         return cast("str | None", answer["key"])
 
     def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
-        """See `HandOvers.follow_hand_over`."""
         return self._stream("follow", {"transfer_id": transfer_id}, VIEW)
 
     def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
-        """See `HandOvers.open_media_leg`."""
         return self._stream("open_line", {"request": to_message(LINE_REQUEST, request)}, LINE_VIEW)
 
     def start(self) -> None:

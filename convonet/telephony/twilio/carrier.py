@@ -56,7 +56,6 @@ class TwilioCarrier:
         self._ring_timeout_s = ring_timeout_s
 
     async def place_call(self, request: CallRequest) -> str:
-        """See `Carrier.place_call`."""
         settings = self._settings
         password = settings.sip_password
         return await self._create_call(
@@ -90,7 +89,6 @@ class TwilioCarrier:
         return str(call.sid)
 
     async def end_call(self, call_id: str) -> None:
-        """See `Carrier.end_call`."""
         for attempt in range(MAX_END_ATTEMPTS):
             try:
                 async with asyncio.timeout(API_TIMEOUT_S):
@@ -105,7 +103,6 @@ class TwilioCarrier:
                 await asyncio.sleep(END_RETRY_DELAY_S * 2**attempt)
 
     async def close(self) -> None:
-        """See `Carrier.close`."""
         await self._http.close()
 
 

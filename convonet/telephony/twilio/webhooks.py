@@ -129,21 +129,18 @@ class StreamSocket:
         self._websocket = websocket
 
     async def receive(self) -> str:
-        """See `MediaSocket.receive`."""
         try:
             return await self._websocket.receive_text()
         except (RuntimeError, WebSocketDisconnect, KeyError) as error:
             raise ConnectionError from error
 
     async def send(self, text: str) -> None:
-        """See `MediaSocket.send`."""
         try:
             await self._websocket.send_text(text)
         except (RuntimeError, WebSocketDisconnect, OSError) as error:
             raise ConnectionError from error
 
     async def close(self) -> None:
-        """See `MediaSocket.close`."""
         if self._websocket.application_state is WebSocketState.CONNECTED:
             try:
                 await self._websocket.close(GOING_AWAY)
