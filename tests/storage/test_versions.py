@@ -1,7 +1,7 @@
 """Checkpoints of another release: those of the one before are read, and a newer one crashes nothing.
 
 `tests/fixtures/release_before` holds what the release before versions has written: a call that waits for a human while
-its next utterance is recognized, that hand-over, and the office with a desk.
+its next utterance is recognized, that hand-over, and the call center with a desk.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def test_a_call_of_the_release_before_goes_on() -> None:
     assert json.loads(conversation.to_checkpoint())["version"] == Versioned.VERSION
 
 
-async def test_an_office_of_the_release_before_is_taken_over_with_its_hand_over() -> None:
+async def test_a_call_center_of_the_release_before_is_taken_over_with_its_hand_over() -> None:
     checkpoints = inline_checkpoints()
     transfer_id = CallCenterSnapshot.from_checkpoint(before("office")).open[0]
     await checkpoints.save(CALL_CENTER, 7, before("office"), 60)
     await checkpoints.save(SessionId(f"transfer-{transfer_id}"), 3, before("transfer"), 60)
     store = SnapshotRepository(checkpoints)
-    office = await store.claim_call_center()
-    assert office is not None
-    assert (list(office.switchboard.desks), office.cluster) == (["dora"], "")
-    body = await store.claim_hand_over(office.open[0])
+    call_center = await store.claim_call_center()
+    assert call_center is not None
+    assert (list(call_center.switchboard.desks), call_center.cluster) == (["dora"], "")
+    body = await store.claim_hand_over(call_center.open[0])
     assert body is not None
     assert body.transfer.state is HandOverState.QUEUED
     assert body.order.context.verified_by == "PIN"
@@ -68,7 +68,7 @@ def test_a_newer_release_can_say_that_this_one_must_not_read_it() -> None:
         Conversation.from_checkpoint(newer(before("conversation"), needs=Versioned.VERSION + 1))
 
 
-async def test_a_host_starts_with_an_empty_office_where_it_can_not_read_the_one_before() -> None:
+async def test_a_host_starts_with_an_empty_call_center_where_it_can_not_read_the_one_before() -> None:
     checkpoints = inline_checkpoints()
     await checkpoints.save(CALL_CENTER, 1, newer(before("office"), needs=99), 60)
     assert await SnapshotRepository(checkpoints).claim_call_center() is None

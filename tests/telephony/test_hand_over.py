@@ -165,8 +165,8 @@ async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_cent
         leg = await center.connected(client, dora)
         await dora.does(DeskAction.ATTENDED_TRANSFER, "2002")
         await eve.until("on_call")
-        await center.office.kill()
-        await center.office.start()
+        await center.host_process.kill()
+        await center.host_process.start()
         assert (await eve.until("on_call")).card.name == "Demo"
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         leg.hang_up()

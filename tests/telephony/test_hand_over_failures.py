@@ -35,7 +35,7 @@ async def told(client, state, within=TOLD_S):
 async def nothing_left(center, within=3.0):
     """No call rings or is open, and nobody waits."""
     async with asyncio.timeout(within):
-        while center.twilio.open_calls or center.office.host.desks.switchboard.queue:
+        while center.twilio.open_calls or center.host_process.host.desks.switchboard.queue:
             await asyncio.sleep(0.02)
 
 
@@ -177,7 +177,7 @@ async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offe
 
 async def test_without_a_telephone_it_is_told_at_once(call_center):
     async with call_center() as center, center.caller() as client:
-        center.office.host._carrier.is_set_up = False
+        center.host_process.host._carrier.is_set_up = False
         await ask(client)
         assert (await told(client, "failed"))["reason"] == "not_set_up"
         assert "no telephone line" in await offered(client)
@@ -255,7 +255,7 @@ async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(c
             center.twilio.gateway = f"http://127.0.0.1:{way.port}"
             leg = await center.connected(client, desk)
             way.vanish()
-            line = next(iter(center.office.host.registry.actors.values())).media_leg
+            line = next(iter(center.host_process.host.registry.actors.values())).media_leg
             async with asyncio.timeout(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 1):
                 while line.followers:
                     await asyncio.sleep(0.02)
@@ -272,13 +272,13 @@ async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_ne
     async with call_center(hold_s=0) as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
-        center.hub._call_timeout_s = 0.2
-        await center.office.kill()
+        center.hand_overs._call_timeout_s = 0.2
+        await center.host_process.kill()
         await center.twilio.break_stream(center.twilio.calls[0])
         async with asyncio.timeout(5):
             while not any("held=2" in url for url, _ in center.twilio.posts):
                 await asyncio.sleep(0.02)
-        await center.office.start()
+        await center.host_process.start()
         await hear_each_other(client, leg)
         assert len(center.twilio.calls) == 1
 
@@ -355,8 +355,8 @@ async def test_two_callers_for_one_desk_wait_in_line(call_center):
         await ask(second)
         queued = await told(second, "queued")
         assert queued["position"] == 1
-        assert center.office.host.callers_waiting()["support"] == 1
-        assert sum(center.office.host.desks.desks_by_state().values()) == 1
+        assert center.host_process.host.callers_waiting()["support"] == 1
+        assert sum(center.host_process.host.desks.desks_by_state().values()) == 1
         assert queued["wait_s"] > 0
         assert "next in line" in (await second.until("announcement"))["text"]
         leg.hang_up()
@@ -411,14 +411,14 @@ async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_center, state
     async with call_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await brought_to(state, center, client, desk)
-        await center.office.kill()
+        await center.host_process.kill()
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         if state == "whisper":
             leg.listened.set()
         await asyncio.sleep(0.2)
-        await center.office.start()
+        await center.host_process.start()
         await talks_in_the_end(state, center, client, desk, leg)
 
 

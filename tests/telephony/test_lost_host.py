@@ -28,12 +28,12 @@ NOTICED_WITHIN_S = 4.0
 @asynccontextmanager
 async def cut_off(center):
     """Sessions and lines reach the host by a way that can vanish."""
-    with Way.to(center.office.address.port) as way:
+    with Way.to(center.host_process.address.port) as way:
 
         async def find():
-            if center.office.address is None:
+            if center.host_process.address is None:
                 return []
-            return [Address("127.0.0.1", way.port, center.office.address.key)]
+            return [Address("127.0.0.1", way.port, center.host_process.address.key)]
 
         center.find_host = find
         yield way
@@ -45,13 +45,13 @@ async def test_a_host_whose_machine_vanishes_is_replaced_and_no_second_call_is_p
         desk = await center.desk().ready()
         leg = await brought_to(state, center, client, desk)
         way.vanish()
-        before = center.office.host
+        before = center.host_process.host
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         # Serve has given it up
-        await center.office.start()
-        center.find_host = center.office.find
+        await center.host_process.start()
+        center.find_host = center.host_process.find
         await talks_in_the_end(state, center, client, desk, leg)
         await stop(before)
 
@@ -60,8 +60,8 @@ async def test_a_host_that_comes_back_after_it_was_replaced_does_nothing_more(ca
     async with call_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await brought_to("ringing", center, client, desk)
-        old = center.office.host
-        await center.office.start()
+        old = center.host_process.host
+        await center.host_process.start()
         actor = next(iter(old.registry.actors.values()))
         actor.post(CallProgress(attempt=0, call_sid=center.twilio.calls[0].sid, sequence=9, status="no-answer"))
         async with asyncio.timeout(5):
@@ -80,16 +80,16 @@ async def test_a_host_that_is_silent_for_a_moment_is_not_lost(call_center):
         leg = await center.connected(client, desk)
         streams = way.connections
         way.vanish()
-        await silent(center.hub)
+        await silent(center.hand_overs)
         way.come_back()
         leg.hang_up()
         await client.until("transfer_status", state="ended")
         assert way.connections == streams
 
 
-async def silent(hub):
+async def silent(hand_overs):
     async with asyncio.timeout(NOTICED_WITHIN_S):
-        while hub.pool.choose_ready() is not None:
+        while hand_overs.pool.choose_ready() is not None:
             await asyncio.sleep(0.01)
 
 
@@ -119,37 +119,39 @@ async def test_a_process_that_hangs_is_noticed_and_left_for_the_next_one():
         async def find():
             return [host.address for host in serves]
 
-        hub = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK))
-        followed = hub.follow_hand_over("h-1")
+        hand_overs = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK))
+        followed = hand_overs.follow_hand_over("h-1")
         assert (await anext(followed)).transfer_id == "h-1"
-        assert await hub.exchange_stream_key("h-1", 0, "a") == f"{first.pid} a"
+        assert await hand_overs.exchange_stream_key("h-1", 0, "a") == f"{first.pid} a"
 
         os.kill(first.pid, signal.SIGSTOP)
         hung_at = time.monotonic()
-        asked = asyncio.create_task(hub.exchange_stream_key("h-1", 0, "b"))
-        await silent(hub)
+        asked = asyncio.create_task(hand_overs.exchange_stream_key("h-1", 0, "b"))
+        await silent(hand_overs)
         serves[:] = [second]
         with pytest.raises(HandOversUnavailable):
             await anext(followed)
         assert await asked == f"{second.pid} b"
         assert time.monotonic() - hung_at < NOTICED_WITHIN_S
         os.kill(first.pid, signal.SIGCONT)
-        followed = hub.follow_hand_over("h-1")
+        followed = hand_overs.follow_hand_over("h-1")
         assert (await anext(followed)).department == str(second.pid)
         await followed.aclose()
-        await hub.close()
+        await hand_overs.close()
 
 
 async def test_without_any_host_it_is_said_in_time():
     async def find():
         return []
 
-    hub = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK), call_timeout_s=0.3)
+    hand_overs = HostReplicas(
+        ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK), call_timeout_s=0.3
+    )
     with pytest.raises(HandOversUnavailable):
-        await hub.leave_hand_over("h-1", hung_up=True)
+        await hand_overs.leave_hand_over("h-1", hung_up=True)
     with pytest.raises(HandOversUnavailable):
-        await anext(hub.follow_hand_over("h-1"))
-    await hub.close()
+        await anext(hand_overs.follow_hand_over("h-1"))
+    await hand_overs.close()
 
 
 async def test_two_people_hear_each_other_while_the_host_is_away_for_long(call_center):
@@ -157,7 +159,7 @@ async def test_two_people_hear_each_other_while_the_host_is_away_for_long(call_c
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
         way.vanish()
-        await silent(center.hub)
+        await silent(center.hand_overs)
         await hear_each_other(client, leg)
         way.come_back()
         leg.hang_up()

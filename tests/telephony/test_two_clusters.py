@@ -1,4 +1,4 @@
-"""An upgrade: two hosts of the hand-overs on one store, each in a cluster of its own. One of them has the office."""
+"""An upgrade: two hosts of the hand-overs on one store, each in a cluster of its own. One of them owns the call center."""
 
 import asyncio
 import contextlib
@@ -286,7 +286,7 @@ async def test_a_talk_whose_stream_breaks_goes_on_at_the_new_host_where_twilio_a
 
 
 @upgraded
-async def test_no_call_is_placed_by_a_host_whose_office_was_taken_over_a_moment_ago(upgrade):
+async def test_no_call_is_placed_by_a_host_whose_call_center_was_taken_over_a_moment_ago(upgrade):
     old = await upgrade.host("old")
     desk = await ready_desk(old)
     new = await upgrade.host("new")

@@ -1,4 +1,4 @@
-"""A whole call center in one process: connection, session, host of the hand-overs, gate and lines are the real ones.
+"""A whole call center in one process: connection, session, host of the hand-overs, webhooks and media legs are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
 """
@@ -177,8 +177,8 @@ async def stop(host):
 class Desk:
     """A person at a desk: follows their view, and acts."""
 
-    def __init__(self, office, name="dora", extension="2001", departments=("support",)):
-        self._office = office
+    def __init__(self, host_process, name="dora", extension="2001", departments=("support",)):
+        self._host_process = host_process
         self._login = DeskLogin(name, name.title(), extension, departments)
         self._changed = asyncio.Event()
         self.name = name
@@ -188,7 +188,7 @@ class Desk:
     async def _follow(self):
         while True:
             with contextlib.suppress(HandOversUnavailable):
-                async for view in self._office.follow_desk(self._login):
+                async for view in self._host_process.follow_desk(self._login):
                     self.view = view
                     self._changed.set()
             await asyncio.sleep(0.02)
@@ -201,7 +201,7 @@ class Desk:
         return self.view
 
     async def does(self, action, text=""):
-        return await self._office.perform_desk_action(self.name, action, text)
+        return await self._host_process.perform_desk_action(self.name, action, text)
 
     async def ready(self):
         await self.until("not_ready")
@@ -222,7 +222,7 @@ class CallCenter:
         self._grace = grace
         self.hold_s = hold_s
         self._database_file = database_file
-        self.find_host = lambda: self.office.find()
+        self.find_host = lambda: self.host_process.find()
         """How sessions and gates learn where the host listens."""
         self._desks = []
 
@@ -248,17 +248,17 @@ class CallCenter:
         self.call_log = CallLog(self.database)
         self.facts = CallerFacts(self.database, self.settings)
         self._stack.push_async_callback(self.facts.close)
-        self.office = HostProcess(self._new_host)
-        await self.office.start()
-        self._stack.callback(self.office.close_ports)
+        self.host_process = HostProcess(self._new_host)
+        await self.host_process.start()
+        self._stack.callback(self.host_process.close_ports)
         pool = ReplicaPool("CallCenter", self._find_host, expected=1, is_single=True, delays=QUICK)
-        self.hub = HostReplicas(pool)
-        self._stack.push_async_callback(self.hub.close)
-        self.voice = WavVoice(delay=0)
-        self.ear = ScriptedEar(hears="so far so good", delay=0)
+        self.hand_overs = HostReplicas(pool)
+        self._stack.push_async_callback(self.hand_overs.close)
+        self.tts = WavVoice(delay=0)
+        self.stt = ScriptedEar(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
-        self.sessions = Sessions(hand_overs=self.hub)
+        self.sessions = Sessions(hand_overs=self.hand_overs)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
         return self
@@ -267,8 +267,8 @@ class CallCenter:
         await self.sessions.end()
         for desk in self._desks:
             await desk.leave()
-        if self.office.host is not None:
-            await stop(self.office.host)
+        if self.host_process.host is not None:
+            await stop(self.host_process.host)
         for gate in self.gates:
             await gate.stop()
         await self._stack.aclose()
@@ -303,7 +303,7 @@ class CallCenter:
         return f"{served.url}/call-center"
 
     def desk(self, *args, **named):
-        desk = Desk(self.office, *args, **named)
+        desk = Desk(self.host_process, *args, **named)
         self._desks.append(desk)
         return desk
 
@@ -361,7 +361,7 @@ class Served:
 
 
 def gate_of(center):
-    """Twilio's gate as a replica serves it."""
+    """Twilio's routes as a replica serves them."""
     callers = CallerPort()
 
     @contextlib.asynccontextmanager
@@ -371,7 +371,7 @@ def gate_of(center):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    webhooks = TwilioWebhooks(center.settings, center.hub, center.ear, center.voice, callers, hold_s=center.hold_s)
+    webhooks = TwilioWebhooks(center.settings, center.hand_overs, center.stt, center.tts, callers, hold_s=center.hold_s)
     app.include_router(webhooks.router())
     return Served("/twilio", app, lifespan)
 
@@ -380,4 +380,4 @@ def desks_of(center):
     """The desks' application as a replica serves it."""
     notes = CrmNotes(center.database, center.settings)
     throttle = inline_throttle(center.settings)
-    return Served("/call-center", application(center.database, center.settings, throttle, center.office, notes))
+    return Served("/call-center", application(center.database, center.settings, throttle, center.host_process, notes))
