@@ -48,7 +48,6 @@ class Cluster:
 
     @property
     def is_replaced(self) -> bool:
-        """Whether clients must go to another cluster."""
         return self._role is Role.REPLACED
 
     def on_change(self, listener: Callable[[Role], None]) -> None:
@@ -63,7 +62,6 @@ class Cluster:
         self._tasks.spawn(self._watch(), own_context=True)
 
     async def stop(self) -> None:
-        """Stop updating the role."""
         await self._tasks.cancel_and_wait()
 
     async def register_client(self) -> bool:

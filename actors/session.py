@@ -237,7 +237,6 @@ class SessionActor:
                 self._hand_over.caller_is_gone()
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
-        """Build the message that tells the client that it is logged in."""
         return self._auth_ok(self, resumed)
 
     def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
@@ -248,7 +247,6 @@ class SessionActor:
         return moved
 
     def greet(self) -> None:
-        """Greet the caller."""
         self._mailbox.put_nowait(_Greet())
 
     def resume_after_restore(self, last_seq: int) -> None:
@@ -353,9 +351,8 @@ class SessionActor:
                 self.conversation.in_flight = None
                 self.lease.save()
                 self._emit(ErrorMessage(code=ErrorCode.STT_FAILED, message=LOST_UTTERANCE))
-                self._start_announcement(
-                    speak_announcement(LOST_UTTERANCE, self.conversation, self._services, self._emit)
-                )
+                apology = speak_announcement(LOST_UTTERANCE, self.conversation, self._services, self._emit)
+                self._announcing.spawn(apology)
         elif last is not None and last.answer and last.last_seq > last_seq:
             self._run_as_turn(repeat_turn(last, self.conversation, self._services, self._emit, self._emit_audio))
 
@@ -421,12 +418,8 @@ class SessionActor:
     def _activity(self) -> Activity:
         if self._hand_over.is_talking:
             return Activity.TALKING_WITH_HUMAN
-        if (
-            self.state is SessionState.ANSWERING
-            or self._waiting
-            or self.recording is not None
-            or self._hand_over.is_busy
-        ):
+        is_answering = self.state is SessionState.ANSWERING or bool(self._waiting)
+        if is_answering or self.recording is not None or self._hand_over.is_busy:
             return Activity.SPEAKING
         if self.conversation.transfer is not None:
             return Activity.WAITING_FOR_HUMAN

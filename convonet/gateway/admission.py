@@ -179,7 +179,6 @@ class Admission:
 
     @property
     def has_room(self) -> bool:
-        """Whether a new caller would be admitted."""
         return not self._reason_against(returning=False)
 
     def gauges(self) -> Mapping[str, float]:
@@ -291,7 +290,6 @@ class LoopLagProbe:
             self._next()
 
     def stop(self) -> None:
-        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

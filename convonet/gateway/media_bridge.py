@@ -39,7 +39,6 @@ class MediaBridge:
             self._audio.send_audio(pcm)
 
     async def close(self) -> None:
-        """Disconnect both sides."""
         await self._tasks.cancel_and_wait()
 
     async def _run(self) -> None:

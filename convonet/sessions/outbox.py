@@ -41,7 +41,6 @@ class Outbox:
 
     @property
     def has_reader(self) -> bool:
-        """Whether a socket is attached."""
         return self._reader is not None
 
     def write(self, entry: OutboxEntry) -> None:

@@ -32,7 +32,6 @@ class Playback:
 
     @property
     def is_playing(self) -> bool:
-        """Whether the caller hears something now."""
         return self._clock() < self._ends_at
 
     def _add(self, seconds: float) -> None:

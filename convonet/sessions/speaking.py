@@ -1,7 +1,4 @@
-"""Speakers, which synthesize an answer while it is still being written. Each turn has one.
-
-A `StreamSpeaker` sends a stream of PCM, a `FileSpeaker` one audio file for each sentence, as the client prefers.
-"""
+"""Speakers, which synthesize an answer while it is still being written, as a PCM stream or as audio files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One turn: recognizes an utterance, asks the agent and speaks the answer. Run by the `SessionActor` as a task.
-
-Cancelling that task cancels everything that the turn started.
-"""
+"""One turn: recognizes an utterance, asks the agent, speaks the answer. Cancelling its task cancels it all."""
 
 from __future__ import annotations
 

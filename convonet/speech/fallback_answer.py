@@ -1,7 +1,4 @@
-"""A streamed answer with a fallback, begun by `SpeechWithFallback`.
-
-The second provider speaks when the first yields no audio in time, or goes on from the sentence at which it broke off.
-"""
+"""A streamed answer of two providers: the second takes over when the first is late, or where it breaks off."""
 
 from __future__ import annotations
 

@@ -51,7 +51,6 @@ class SpeechReplicas:
         self.pool.keep_found()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self.pool.close()
 
     async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:

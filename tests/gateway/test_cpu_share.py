@@ -16,7 +16,7 @@ def spin():
         pass
 
 
-def test_a_process_that_uses_its_core_up_is_busy_though_others_idle():
+def test_a_process_that_uses_up_its_core_is_busy_although_others_idle():
     share = CpuShare()
     spin()
     # a machine that is busy with other work lends it less of a core
@@ -37,7 +37,7 @@ def test_other_processes_on_the_same_cores_count():
             other.wait()
 
 
-def test_without_the_systems_account_the_process_itself_counts(tmp_path):
+def test_only_the_process_itself_counts_without_proc_stat(tmp_path):
     share = CpuShare(stat=tmp_path / "stat")
     spin()
     assert share.since_last() > 0.3

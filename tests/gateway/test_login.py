@@ -61,7 +61,7 @@ async def guess_until_throttled(attempts, address=STRANGER):
             attempts.clock.now += refusal.retry_after_ms / 1000
 
 
-async def test_a_flood_from_an_address_that_has_to_wait_is_refused_without_asking():
+async def test_a_flood_from_a_blocked_address_is_refused_without_asking_the_throttle():
     attempts = Attempts()
     wait_ms = await guess_until_throttled(attempts)
     asked = attempts.asked
@@ -70,7 +70,7 @@ async def test_a_flood_from_an_address_that_has_to_wait_is_refused_without_askin
     assert attempts.asked == asked
 
 
-async def test_the_time_to_wait_grows_shorter_and_ends():
+async def test_the_time_to_wait_gets_shorter_and_ends():
     attempts = Attempts()
     wait_ms = await guess_until_throttled(attempts)
     attempts.clock.now += 1
@@ -79,7 +79,7 @@ async def test_the_time_to_wait_grows_shorter_and_ends():
     await attempts.socket(STRANGER)(right=True)
 
 
-async def test_others_are_not_refused_meanwhile():
+async def test_other_addresses_are_not_refused_meanwhile():
     attempts = Attempts()
     await guess_until_throttled(attempts)
     await attempts.socket(OTHER)(right=True)
@@ -119,7 +119,7 @@ async def try_login(attempts):
         pass
 
 
-async def test_what_is_remembered_is_bounded_and_leaves_when_its_time_is_over():
+async def test_blocked_networks_are_bounded_and_expire():
     clock = Clock()
     backoff = LoginBackoff(clock, max_networks=100)
 
@@ -166,7 +166,7 @@ class Sockets:
 
 
 @virtual_time
-async def test_a_silent_socket_has_to_leave_after_a_time():
+async def test_a_silent_socket_is_closed_after_the_timeout():
     sockets = Sockets(UnauthenticatedSockets(places=10, timeout_s=120))
     began = asyncio.get_running_loop().time()
     await sockets.open("silent")
@@ -175,7 +175,7 @@ async def test_a_silent_socket_has_to_leave_after_a_time():
 
 
 @virtual_time
-async def test_when_there_are_too_many_the_one_that_has_waited_longest_leaves_at_once():
+async def test_the_oldest_socket_is_closed_when_there_are_too_many():
     room = UnauthenticatedSockets(places=3, timeout_s=120)
     sockets = Sockets(room)
     for name in "abc":
@@ -195,7 +195,7 @@ async def test_when_there_are_too_many_the_one_that_has_waited_longest_leaves_at
 
 
 @virtual_time
-async def test_one_whose_time_is_just_over_is_no_trouble_for_who_comes():
+async def test_a_socket_whose_time_is_just_over_is_evicted_without_error():
     sockets = Sockets(UnauthenticatedSockets(places=1, timeout_s=120))
     await sockets.open("first")
     loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ QUESTION, ANSWER = ChatMessage("user", "what is on my list"), ChatMessage("assis
 EARLY, LATE = ChatMessage("assistant", "an early offer"), ChatMessage("assistant", "a late offer")
 
 
-def test_what_comes_before_and_while_the_agent_thinks_is_remembered_once():
+def test_messages_from_before_and_during_the_agents_answer_are_kept_once():
     conversation = Conversation(session_id=SessionId("s-1"), caller=CALLER)
     conversation.note((EARLY,), {"early": "1", "late": "1"})
     conversation.ask_agent()

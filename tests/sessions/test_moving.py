@@ -97,7 +97,7 @@ async def test_a_silent_caller_is_moved_at_once_and_the_count_is_reported():
 
 @pytest.mark.parametrize("audio", ["files", "stream"])
 @virtual_time
-async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
+async def test_nobody_is_moved_during_a_turn_or_while_the_answer_plays(audio):
     world = World()
     world.agent.delay = 3
     async with world.caller(audio=audio) as client:
@@ -120,7 +120,7 @@ async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
 
 
 @virtual_time
-async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else():
+async def test_only_callers_who_came_through_a_draining_node_are_moved_and_only_once():
     world = World(replicas=1)
     async with world.caller() as client, world.caller() as other:
         for each, proxy in ((client, "10.0.0.1"), (other, "10.0.0.2")):
@@ -138,7 +138,7 @@ async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else(
 
 
 @virtual_time
-async def test_an_interrupted_answer_sounds_no_longer():
+async def test_an_interrupted_answer_counts_as_silence():
     world = World()
     async with world.caller() as client:
         door = await silence(world, client)
@@ -157,7 +157,7 @@ async def test_an_interrupted_answer_sounds_no_longer():
 
 
 @virtual_time
-async def test_a_caller_who_records_is_left_in_peace_until_the_recording_was_answered():
+async def test_a_caller_who_records_is_not_moved_before_the_answer():
     world = World()
     async with world.caller() as client:
         door = await silence(world, client)
@@ -249,7 +249,7 @@ async def test_a_socket_at_the_end_of_its_life_is_replaced_though_somebody_speak
 
 
 @virtual_time
-async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_have_gone():
+async def test_a_replica_that_stops_moves_all_callers_accepts_none_and_waits():
     world = World()
     world.agent.delay = 2
     replica = next(iter(world.replicas.values()))
@@ -272,7 +272,7 @@ async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_
 
 
 @virtual_time
-async def test_a_replica_that_stops_in_a_hurry_waits_for_nobody():
+async def test_a_short_drain_waits_for_nobody():
     world = World()
     world.agent.delay = 30
     replica = next(iter(world.replicas.values()))
@@ -289,7 +289,7 @@ async def test_a_replica_that_stops_in_a_hurry_waits_for_nobody():
 
 
 @virtual_time
-async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
+async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
     hand_overs = NotedHandOvers()
     world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
@@ -313,7 +313,7 @@ async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
 
 
 @virtual_time
-async def test_who_comes_back_to_the_same_replica_is_handed_over_there():
+async def test_a_caller_who_returns_to_the_same_replica_is_handed_over_there():
     hand_overs = NotedHandOvers()
     world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
@@ -330,7 +330,7 @@ async def test_who_comes_back_to_the_same_replica_is_handed_over_there():
 
 
 @virtual_time
-async def test_who_waits_for_a_human_is_moved_at_once_and_keeps_their_place():
+async def test_a_caller_who_waits_for_a_human_is_moved_at_once_and_keeps_the_place():
     hand_overs = NotedHandOvers()
     world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
@@ -349,7 +349,7 @@ async def test_who_waits_for_a_human_is_moved_at_once_and_keeps_their_place():
 
 
 @virtual_time
-async def test_who_drops_the_wish_before_the_move_is_not_handed_over():
+async def test_a_caller_who_cancels_before_the_move_is_not_handed_over():
     hand_overs = NotedHandOvers()
     world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.client() as client:

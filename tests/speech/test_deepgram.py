@@ -51,7 +51,7 @@ def speak(deepgram, text="I added it."):
 CALLS = pytest.mark.parametrize("call", [hear, speak])
 
 
-async def test_the_loopback_speaks_the_wire_that_the_sdk_knows(server):
+async def test_the_loopback_server_speaks_the_sdks_wire_format(server):
     sockets = server.url.replace("http", "ws")
     there = DeepgramClientEnvironment(base=server.url, production=sockets, agent=sockets, agent_rest=server.url)
     raw = {"model": "aura-2-thalia-en", "encoding": "linear16"}
@@ -89,7 +89,7 @@ async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, ser
     assert request.query == {"model": ["nova-3"], "language": ["en-US"], "smart_format": ["true"]}
 
 
-async def test_pcm16_is_sent_as_it_is_with_its_rate(deepgram, server):
+async def test_pcm16_is_sent_unchanged_with_its_rate(deepgram, server):
     await hear(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
     (request,) = server.requests
     assert request.body == b"\1\0" * 800
@@ -126,7 +126,7 @@ async def test_audio_that_deepgram_refuses_is_bad_audio(deepgram, server):
     assert len(server.requests) == 1
 
 
-async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgram, server):
+async def test_text_that_deepgram_refuses_goes_to_another_provider(deepgram, server):
     server.fail_with(Fault(status=400))
     with pytest.raises(SpeechUnavailable):
         await speak(deepgram)
@@ -134,7 +134,7 @@ async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgr
 
 @CALLS
 @pytest.mark.parametrize("status", [307, 401, 402, 403, 404])
-async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
+async def test_a_refusal_is_not_retried(deepgram, server, call, status):
     server.fail_with(Fault(status=status))
     with pytest.raises(SpeechUnavailable) as failure:
         await call(deepgram)
@@ -149,7 +149,7 @@ async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
     [Fault(status=500), Fault(status=503), Fault(status=429, retry_after=0), Fault(kind="cut"), Fault(kind="reset")],
     ids=["500", "503", "429", "cut in the body", "reset"],
 )
-async def test_a_passing_failure_is_repeated_once_and_goes_unnoticed(deepgram, server, call, fault):
+async def test_a_passing_failure_is_retried_once_and_goes_unnoticed(deepgram, server, call, fault):
     server.fail_with(fault)
     assert (await call(deepgram)).provider == "deepgram"
     assert len(server.requests) == 2
@@ -170,7 +170,7 @@ async def test_a_lasting_failure_is_given_up_after_the_second_attempt(deepgram, 
 
 
 @CALLS
-async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(deepgram, server, call):
+async def test_a_long_retry_after_sends_the_turn_to_the_next_provider_at_once(deepgram, server, call):
     server.fail_with(Fault(status=429, retry_after=30))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable):
@@ -181,7 +181,7 @@ async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(dee
 
 @CALLS
 @pytest.mark.parametrize("kind", ["hang", "stall"])
-async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call, kind):
+async def test_a_hanging_provider_is_given_up_at_the_timeout(deepgram, server, call, kind):
     server.fail_with(Fault(kind=kind))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable, match="2 s"):
@@ -190,7 +190,7 @@ async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call,
 
 
 @CALLS
-async def test_the_second_attempt_has_only_what_is_left_of_the_time(deepgram, server, call):
+async def test_the_second_attempt_has_only_the_rest_of_the_timeout(deepgram, server, call):
     server.fail_with(Fault(status=503), Fault(kind="hang"))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable):
@@ -204,7 +204,7 @@ async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram,
         await hear(deepgram)
 
 
-async def test_nobody_listening_is_a_failure_of_the_provider(unused_tcp_port):
+async def test_a_refused_connection_is_a_failure_of_the_provider(unused_tcp_port):
     settings = SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
     speech = DeepgramSpeech(settings, tts_sockets=1)
     with pytest.raises(SpeechUnavailable):
@@ -233,7 +233,7 @@ async def test_turns_share_one_connection(deepgram, server):
     assert server.connections == 1
 
 
-async def test_the_first_utterance_finds_a_connection_that_is_open(deepgram, server):
+async def test_the_first_utterance_finds_an_open_connection(deepgram, server):
     await deepgram.start()
     await hear(deepgram)
     assert (server.greeted, server.connections) == (1, 1)
@@ -242,7 +242,7 @@ async def test_the_first_utterance_finds_a_connection_that_is_open(deepgram, ser
     assert server.greeted == 1, "one that was just used needs no warming"
 
 
-async def test_the_caller_who_is_answered_first_finds_a_connection_too(deepgram, server):
+async def test_the_utterance_after_an_answer_finds_an_open_connection(deepgram, server):
     deepgram.begin_answer(language=ENGLISH)
     async with asyncio.timeout(5):
         while not server.greeted:

@@ -19,24 +19,24 @@ def decoder(tmp_path_factory):
     return PhraseRecognizer(phrases, build_phrase_model(tmp_path_factory.mktemp("model"), phrases))
 
 
-def test_an_empty_recording_gives_nothing_and_the_decoder_still_works(decoder):
+def test_an_empty_recording_has_no_hypothesis_and_the_recognizer_still_works(decoder):
     assert decoder.recognize(silence(0.0)) is None
     assert decoder.recognize(speak("call mom")).text == "call mom"
 
 
-def test_a_stopped_decoder_can_be_used_again(decoder):
+def test_a_stopped_recognizer_can_be_used_again(decoder):
     calls = itertools.count()
     with pytest.raises(Stopped):
         decoder.recognize(speak("call dad"), lambda: next(calls) == 3)
     assert decoder.recognize(speak("call dad")).text == "call dad"
 
 
-def test_the_same_recording_is_always_heard_the_same_way(decoder):
+def test_the_same_recording_always_has_the_same_hypothesis(decoder):
     first, second = (decoder.recognize(speak("buy milk")) for _ in range(2))
     assert first.text == second.text
 
 
-def test_what_other_callers_said_changes_nothing(decoder):
+def test_other_callers_recordings_change_nothing(decoder):
     before = decoder.recognize(speak("call mom")).score
     for _ in range(3):
         decoder.recognize(speak("buy milk", voice="kal16"))
@@ -45,7 +45,7 @@ def test_what_other_callers_said_changes_nothing(decoder):
 
 
 @pytest.mark.parametrize("loudness", [0.01, 1.0])
-def test_every_recording_is_brought_to_one_level(loudness):
+def test_every_recording_is_normalized_to_one_level(loudness):
     samples = at_trained_level((speak("call mom") * loudness).astype(np.int16))
     assert np.abs(samples).max() == pytest.approx(PEAK, rel=0.05)
 

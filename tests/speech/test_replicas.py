@@ -103,7 +103,7 @@ async def heard(answer):
         return "".join([chunk.pcm.decode("utf-16-le") async for chunk in chunks])
 
 
-async def test_recordings_files_and_sound_cross_as_they_are(one):
+async def test_recordings_files_and_pcm_are_transferred_unchanged(one):
     recording = Utterance(bytes(range(256)) * 20_000, "pcm16", 48_000)
     async with speech_on(one) as speech:
         transcript = await speech.transcribe(recording, language=Language("de"))
@@ -116,7 +116,7 @@ async def test_recordings_files_and_sound_cross_as_they_are(one):
 
 
 @pytest.mark.parametrize("kind", [NoSpeech, BadAudio, SpeechUnavailable])
-async def test_what_can_not_be_recognized_is_the_same_error_here(one, kind):
+async def test_the_client_raises_the_replicas_error(one, kind):
     audio = kind.__name__.encode()
     async with speech_on(one) as speech:
         with pytest.raises(kind, match=audio.decode()) as failure:
@@ -124,7 +124,7 @@ async def test_what_can_not_be_recognized_is_the_same_error_here(one, kind):
         assert type(failure.value) is kind
 
 
-async def test_a_recording_that_is_too_long_to_be_sent_is_no_loss_of_the_replica(one):
+async def test_a_recording_that_is_too_long_to_send_does_not_count_as_a_lost_replica(one):
     async with speech_on(one) as speech:
         with pytest.raises(BadAudio):
             await speech.transcribe(Utterance(bytes(MAX_MESSAGE_BYTES)), language=ENGLISH)
@@ -170,7 +170,7 @@ async def test_a_replica_that_is_silent_for_a_moment_is_waited_for_when_there_is
         assert (await asked).audio == b"One."
 
 
-async def test_when_all_have_died_the_answer_breaks_off_where_it_was(one):
+async def test_the_answer_breaks_off_when_all_replicas_have_died(one):
     async with speech_on(one) as speech:
         async with aclosing(begun(speech, "One.", "Wait.", "Three.").chunks()) as chunks:
             assert (await anext(chunks)).pcm.decode("utf-16-le") == "One."
@@ -181,7 +181,7 @@ async def test_when_all_have_died_the_answer_breaks_off_where_it_was(one):
         assert failure.value.sounded == 1
 
 
-async def test_barge_in_cancels_what_is_being_made(one):
+async def test_barge_in_cancels_the_synthesis(one):
     async with speech_on(one) as speech:
         async with aclosing(begun(speech, "One.", "Wait.", "Three.").chunks()) as chunks:
             await anext(chunks)

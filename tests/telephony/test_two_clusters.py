@@ -1,4 +1,4 @@
-"""An upgrade: two hosts of the hand-overs on one store, each in a cluster of its own. One of them owns the call center."""
+"""An upgrade: two hosts of the hand-overs on one store, each in its own cluster. One of them owns the call center."""
 
 import asyncio
 import contextlib

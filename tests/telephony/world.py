@@ -1,4 +1,4 @@
-"""A whole call center in one process: connection, session, host of the hand-overs, webhooks and media legs are the real ones.
+"""A whole call center in one process: session, host of the hand-overs, webhooks and media legs are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
 """

@@ -61,7 +61,6 @@ class DeepgramSpeech:
         await self._api.warm()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._sockets.close()
         await self._api.close()
 

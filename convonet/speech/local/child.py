@@ -28,9 +28,9 @@ def main(descriptor: int) -> None:
         return
 
 
-def _answer(work: Work, job: object, stop_requested: Callable[[], bool]) -> Done | Failed:
+def _answer(work: Work, job: object, should_stop: Callable[[], bool]) -> Done | Failed:
     try:
-        return Done(work(job, stop_requested))
+        return Done(work(job, should_stop))
     except (ConvonetError, Stopped) as error:
         return Failed(error)
     except Exception as error:  # noqa: BLE001 - the job's top: the parent logs it, the process goes on

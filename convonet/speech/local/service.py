@@ -61,7 +61,6 @@ class LocalSpeech:
             await self._general.start()
 
     def close(self) -> None:
-        """End all workers."""
         for worker in (self._phrases, self._general, self._voice):
             worker.close()
 
