@@ -40,9 +40,6 @@ log = structlog.get_logger(__name__)
 RETRY_DELAYS_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
 """Delays before each attempt to reach the call center again; a killed replica is replaced within four seconds."""
 
-CALLER_GRACE_S = 15.0
-"""Time that a human waits for a caller whose connection is lost."""
-
 CALL_BACK_NOT_SAVED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
 
@@ -249,7 +246,7 @@ class SessionHandOver:
             self._announce(CALL_BACK_NOT_SAVED)
 
     async def _leave_after_grace_period(self) -> None:
-        await asyncio.sleep(CALLER_GRACE_S)
+        await asyncio.sleep(self._services.timeouts.caller_grace_s)
         self.leave(hung_up=True)
 
     def _announce(self, text: str) -> None:

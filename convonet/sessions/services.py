@@ -22,6 +22,8 @@ class Timeouts:
     stt_s: float = 20.0
     agent_s: float = 30.0
     tts_s: float = 12.0
+    caller_grace_s: float = 15.0
+    """Time that a human waits for a caller whose connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Replica:
 class World:
     """Voice replicas in one process, reached as clients reach them; any can be killed."""
 
-    def __init__(self, replicas=2, hand_overs=None, agent=None, caller=CALLER, **settings):
+    def __init__(self, replicas=2, hand_overs=None, agent=None, caller=CALLER, caller_grace_s=15.0, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
         self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
@@ -208,7 +208,7 @@ class World:
             hand_overs=hand_overs or NoHandOvers(),
             record=self.records.append,
             observe_call=self.calls.watch,
-            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5),
+            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5, caller_grace_s=caller_grace_s),
             wall_clock=loop.time,
         )
         self.replicas = {}

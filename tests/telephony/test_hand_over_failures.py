@@ -335,9 +335,8 @@ async def test_a_connected_caller_who_types_never_mind_has_said_it_to_nobody(cal
         assert "never mind" not in [line.content for line in conversation_of(center, client).history]
 
 
-async def test_a_caller_who_is_gone_without_a_word_is_missed(call_center, monkeypatch):
-    monkeypatch.setattr("convonet.sessions.hand_over.CALLER_GRACE_S", 0.5)
-    async with call_center() as center:
+async def test_a_caller_who_is_gone_without_a_word_is_missed(call_center):
+    async with call_center(caller_grace_s=0.5) as center:
         desk = await center.desk().ready()
         async with center.caller() as client:
             await center.connected(client, desk)

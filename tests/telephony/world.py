@@ -217,8 +217,9 @@ class Desk:
 class CallCenter:
     """Use it with `async with`."""
 
-    def __init__(self, database_file, *, grace=None, hold_s=HOLD_S, **settings):
+    def __init__(self, database_file, *, grace=None, caller_grace_s=15.0, hold_s=HOLD_S, **settings):
         self._settings = settings
+        self._caller_grace_s = caller_grace_s
         self._grace = grace
         self.hold_s = hold_s
         self._database_file = database_file
@@ -258,7 +259,7 @@ class CallCenter:
         self.stt = ScriptedEar(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
-        self.sessions = Sessions(hand_overs=self.hand_overs)
+        self.sessions = Sessions(hand_overs=self.hand_overs, caller_grace_s=self._caller_grace_s)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
         return self
