@@ -49,7 +49,7 @@ class Host(Protocol):
 
 
 class HandOverActor:
-    """One hand-over. `run` is its life; others reach it by `post`, `view` and `open_media_leg`."""
+    """One hand-over. `run` is its life; others reach it by `post_event`, `view` and `open_media_leg`."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class HandOverActor:
         self.snapshot = snapshot
         self._host = host
         self._carrier = carrier
-        self._calls = Calls(carrier, confirm=lambda: host.confirm_hand_over(snapshot), post=self.post)
+        self._calls = Calls(carrier, confirm=lambda: host.confirm_hand_over(snapshot), post=self.post_event)
         self._clock = clock
         self._ring_s = ring_s
         self._linger_s = linger_s
@@ -78,7 +78,7 @@ class HandOverActor:
     def machine(self) -> HandOverMachine:
         return self.snapshot.transfer
 
-    def post(self, event: Event) -> None:
+    def post_event(self, event: Event) -> None:
         """Put an event into the mailbox."""
         self._mailbox.put_nowait(event)
 
@@ -101,7 +101,7 @@ class HandOverActor:
                 self.view.close()
                 self.media_leg.close()
 
-    def refresh(self) -> None:
+    def publish_view(self) -> None:
         """Publish what has changed around the hand-over, as its place in the queue."""
         self.view.publish(self._host.view_of(self.snapshot))
 
@@ -111,7 +111,7 @@ class HandOverActor:
             # a new list: views that were published keep the old one
             self.snapshot.said = [*self.snapshot.said, spoken]
             await self._host.save_hand_over(self.snapshot)
-        self.refresh()
+        self.publish_view()
 
     # -- the media leg
 
@@ -138,11 +138,11 @@ class HandOverActor:
         self._media_leg_attempt = request.attempt
         self.media_leg.close()
         self.media_leg = Published(self._media_leg_view(request.attempt))
-        self.post(StreamStarted(attempt=request.attempt, call_sid=request.call_sid))
+        self.post_event(StreamStarted(attempt=request.attempt, call_sid=request.call_sid))
         return self.media_leg
 
     def has_lost(self, request: MediaLegRequest) -> bool:
-        """Whether this is the newest media leg, and it no longer follows."""
+        """Return whether this media leg is the newest one and follows no longer."""
         is_newest = (
             request.attempt == self._media_leg_attempt and self.snapshot.lines.get(request.attempt) == request.address
         )
@@ -194,7 +194,7 @@ class HandOverActor:
                     self._tasks.spawn(self._calls.end_call(effect.call_sid))
         # the media leg follows the state
         self.media_leg.publish(self._media_leg_view(self._media_leg_attempt))
-        self.refresh()
+        self.publish_view()
 
     def _effects_of_restore(self) -> list[Effect]:
         """Ask for a desk again if the hand-over needs one. A call that was being placed is left to its deadline."""

@@ -92,7 +92,7 @@ class Desks:
         """Add a desk, or find it again. Returns its views."""
         self.switchboard.log_in(Desk(**dataclasses.asdict(login), since=self._clock()))
         published = self._published.setdefault(login.name, Published(self._view(login.name)))
-        self.publish()
+        self.publish_views()
         return published
 
     def log_out_if_unfollowed(self, name: str) -> list[AddressedEvent]:
@@ -103,7 +103,7 @@ class Desks:
         del self._published[name]
         transfer_id = self.switchboard.log_out(name)
         self._cards.pop(name, None)
-        self.publish()
+        self.publish_views()
         # before the call this declines it, during the call it ends it
         return self._event_for(transfer_id, DeskHungUp(desk=name))
 
@@ -115,7 +115,7 @@ class Desks:
                 if (published := self._published.pop(name, None)) is not None:
                     published.close()
 
-    def perform(self, name: str, action: DeskAction, text: str) -> tuple[bool, list[AddressedEvent]]:
+    def perform_action(self, name: str, action: DeskAction, text: str) -> tuple[bool, list[AddressedEvent]]:
         """Carry out an action of the person at a desk. Returns whether it was possible, and the events."""
         switchboard, now = self.switchboard, self._clock()
         desk = switchboard.desks.get(name)
@@ -138,7 +138,7 @@ class Desks:
                 event = self._event_of(name, action, text)
                 events = self._event_for(desk.transfer_id, event) if event is not None else []
                 is_possible = bool(events)
-        self.publish()
+        self.publish_views()
         return is_possible, events
 
     def _event_of(self, name: str, action: DeskAction, text: str) -> DeskEvent | None:
@@ -176,7 +176,7 @@ class Desks:
     def show_card(self, request: HandOverRequest, desk: str) -> None:
         """Show a desk who is calling."""
         self._cards[desk] = card_of(request)
-        self.publish()
+        self.publish_views()
         self._tasks.spawn(self._add_facts(request, desk), own_context=True)
 
     async def _add_facts(self, request: HandOverRequest, desk: str) -> None:
@@ -184,7 +184,7 @@ class Desks:
         card = self._cards.get(desk)
         if card is not None and card.transfer_id == request.transfer_id:
             self._cards[desk] = card.model_copy(update={"facts": facts})
-            self.publish()
+            self.publish_views()
 
     def release_desk(self, snapshot: HandOverSnapshot, effect: ReleaseDesk) -> list[AddressedEvent]:
         """Free a desk from a hand-over."""
@@ -195,7 +195,7 @@ class Desks:
             id_ = part_id(snapshot) if effect.why is EndReason.PASSED_ON else card.transfer_id
             self._cards[effect.desk] = card.model_copy(update={"transfer_id": id_, "talk": snapshot.said})
         events = self._release(effect.desk, snapshot.transfer.transfer_id, effect.why)
-        self.publish()
+        self.publish_views()
         return events
 
     def occupy_desk(self, snapshot: HandOverSnapshot, effect: OccupyDesk) -> None:
@@ -210,7 +210,7 @@ class Desks:
         self._queue_changed()
 
     def _release(self, desk: str, transfer_id: str, why: EndReason) -> list[AddressedEvent]:
-        return self._offer(desk, self.switchboard.release(desk, transfer_id, why, self._clock()))
+        return self._offer(desk, self.switchboard.release_desk(desk, transfer_id, why, self._clock()))
 
     def _offer(self, desk: str, found: AddressedEvent | None) -> list[AddressedEvent]:
         """The assignment of a desk, or of the next caller when the first is not known any more."""
@@ -230,9 +230,9 @@ class Desks:
     def call_backs_changed(self) -> None:
         """Let the desks read the list of call-backs again."""
         self._call_backs += 1
-        self.publish()
+        self.publish_views()
 
-    def publish(self) -> None:
+    def publish_views(self) -> None:
         """Publish the views of all desks, and have the call center saved."""
         for name, published in self._published.items():
             if name in self.switchboard.desks:
@@ -241,7 +241,7 @@ class Desks:
 
     def _queue_changed(self) -> None:
         self._directory.refresh_views(waiting.transfer_id for waiting in self.switchboard.queue)
-        self.publish()
+        self.publish_views()
 
     def _view(self, name: str) -> DeskView:
         desk, card = self.switchboard.desks[name], self._cards.get(name)

@@ -111,7 +111,7 @@ class HandOverHost:
             wait_s=self._settings.queue_timeout_s,
             absent_wait_s=self._settings.absent_queue_timeout_s,
         )
-        await self.registry.begin(HandOverSnapshot(order=request, transfer=machine))
+        await self.registry.begin_hand_over(HandOverSnapshot(order=request, transfer=machine))
 
     async def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
         actor = await self.registry.find_actor(transfer_id)
@@ -131,7 +131,7 @@ class HandOverHost:
 
     async def leave_hand_over(self, transfer_id: str, *, hung_up: bool) -> None:
         if (actor := await self.registry.find_actor(transfer_id)) is not None:
-            actor.post(CallerLeft(hung_up=hung_up))
+            actor.post_event(CallerLeft(hung_up=hung_up))
 
     async def request_call_back(self, request: HandOverRequest) -> None:
         await self._call_log.add_call_back(
@@ -151,10 +151,10 @@ class HandOverHost:
     # -- calls and media legs (`HandOvers`)
 
     async def report_call_event(self, transfer_id: str, event: CallEvent) -> None:
-        known = self.registry.post(transfer_id, event)
+        known = self.registry.post_event(transfer_id, event)
         if not known:
             await self.registry.ownership.require_open()
-            known = self.registry.post(transfer_id, event) or transfer_id in self.registry.ownership.elsewhere
+            known = self.registry.post_event(transfer_id, event) or transfer_id in self.registry.ownership.elsewhere
         if not known and isinstance(event, CallProgress) and event.end_reason is None:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
             with contextlib.suppress(CarrierError):
@@ -163,7 +163,7 @@ class HandOverHost:
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
         if (actor := self.registry.actors.get(transfer_id)) is not None:
             await actor.add_transcript_entry(spoken)
-            self.desks.publish()
+            self.desks.publish_views()
 
     async def exchange_stream_key(self, transfer_id: str, attempt: int, after: str) -> str | None:
         actor = await self.registry.find_actor(transfer_id)
@@ -201,8 +201,8 @@ class HandOverHost:
 
     async def perform_desk_action(self, name: str, action: DeskAction, text: str = "") -> bool:
         """Carry out an action of the person at a desk. Returns False when it is not possible now."""
-        is_possible, events = self.desks.perform(name, action, text)
-        self.registry.deliver(events)
+        is_possible, events = self.desks.perform_action(name, action, text)
+        self.registry.deliver_events(events)
         return is_possible
 
     def call_backs_changed(self) -> None:

@@ -79,7 +79,7 @@ class HandOverRegistry:
 
     # -- the actors
 
-    async def begin(self, snapshot: HandOverSnapshot) -> None:
+    async def begin_hand_over(self, snapshot: HandOverSnapshot) -> None:
         """Start a hand-over that is new. Raises `HandOversUnavailable` or `Fenced` when another host has taken over."""
         transfer_id = snapshot.transfer.transfer_id
         self.ownership.open.append(transfer_id)
@@ -93,16 +93,16 @@ class HandOverRegistry:
             raise self.ownership.refusal() from None
         self._start_actor(snapshot, restored=False)
 
-    def post(self, transfer_id: str, event: Event) -> bool:
+    def post_event(self, transfer_id: str, event: Event) -> bool:
         """Post an event to a hand-over. Returns False for an unknown one."""
         if (actor := self.actors.get(transfer_id)) is None:
             return False
-        actor.post(event)
+        actor.post_event(event)
         return True
 
-    def deliver(self, events: Iterable[AddressedEvent]) -> None:
+    def deliver_events(self, events: Iterable[AddressedEvent]) -> None:
         for transfer_id, event in events:
-            self.post(transfer_id, event)
+            self.post_event(transfer_id, event)
 
     async def find_actor(self, transfer_id: str) -> HandOverActor | None:
         """The actor of a hand-over; a talk that another cluster's host had is taken over from there.
@@ -162,7 +162,7 @@ class HandOverRegistry:
         await asyncio.sleep(self._grace.caller)
         if not actor.view.followers and not actor.machine.is_over:
             log.warning("caller_missed", transfer_id=actor.machine.transfer_id)
-            actor.post(CallerLeft(hung_up=True))
+            actor.post_event(CallerLeft(hung_up=True))
 
     def watch_media_leg(self, actor: HandOverActor, request: MediaLegRequest) -> None:
         """Report the end of a stream that is not replaced."""
@@ -171,7 +171,7 @@ class HandOverRegistry:
     async def _await_media_leg(self, actor: HandOverActor, request: MediaLegRequest) -> None:
         await asyncio.sleep(self._grace.media_leg)
         if actor.has_lost(request):
-            actor.post(StreamStopped(attempt=request.attempt))
+            actor.post_event(StreamStopped(attempt=request.attempt))
 
     def watch_desk(self, name: str) -> None:
         """Log a desk out if its page does not come back."""
@@ -179,7 +179,7 @@ class HandOverRegistry:
 
     async def _await_desk(self, name: str) -> None:
         await asyncio.sleep(self._grace.desk)
-        self.deliver(self.desks.log_out_if_unfollowed(name))
+        self.deliver_events(self.desks.log_out_if_unfollowed(name))
 
     # -- what the desks need (`HandOverDirectory`)
 
@@ -192,7 +192,7 @@ class HandOverRegistry:
         """Publish these hand-overs to their callers again."""
         for transfer_id in transfer_ids:
             if (actor := self.actors.get(transfer_id)) is not None:
-                actor.refresh()
+                actor.publish_view()
 
     def call_center_changed(self) -> None:
         """Have the call center saved soon."""
@@ -208,7 +208,7 @@ class HandOverRegistry:
                 # the desk did not take the call: the new owner of the desks goes on
                 self._lives[transfer_id].cancel()
             case FindDesk(without=without):
-                self.post(transfer_id, self.desks.find_desk(snapshot, without))
+                self.post_event(transfer_id, self.desks.find_desk(snapshot, without))
             case PlaceCall(desk=desk):
                 # before the telephone rings: the person must know who is calling
                 self.desks.show_card(snapshot.order, desk)
@@ -216,7 +216,7 @@ class HandOverRegistry:
                 if why is EndReason.PASSED_ON:
                     summary = self._summary_of(snapshot, desk)
                     self._log_hand_over(row_of_part(snapshot, desk, summary, self._clock()))
-                self.deliver(self.desks.release_desk(snapshot, effect))
+                self.deliver_events(self.desks.release_desk(snapshot, effect))
             case OccupyDesk():
                 self.desks.occupy_desk(snapshot, effect)
             case StateChanged():
@@ -228,7 +228,7 @@ class HandOverRegistry:
             self._log_hand_over(row_of(snapshot, self._summary_of(snapshot)))
             self.desks.remove_caller(snapshot.transfer.transfer_id)
             self._send_desks_away_if_given_up()
-        self.desks.publish()
+        self.desks.publish_views()
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
         """The hand-over as its caller sees it."""
@@ -279,7 +279,7 @@ class HandOverRegistry:
     def reconcile_desks(self) -> None:
         """Bring the restored desks in line with the restored hand-overs."""
         snapshots = [actor.snapshot for actor in self.actors.values()]
-        self.deliver(self.desks.reconcile(snapshots, self.ownership.elsewhere))
+        self.deliver_events(self.desks.reconcile(snapshots, self.ownership.elsewhere))
         for name in self.desks.switchboard.desks:
             self.watch_desk(name)
 

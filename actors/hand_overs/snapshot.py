@@ -41,7 +41,7 @@ class StreamKey(BaseModel):
         return _is_same(self.value, other)
 
     def is_exchanged_for(self, other: str) -> bool:
-        """Whether the owner of `other` may get a new key."""
+        """Return whether the owner of `other` may get a new key."""
         is_repeated = self.after != "" and not self.shown and _is_same(self.after, other)
         return self.is_same(other) or is_repeated
 

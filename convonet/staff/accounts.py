@@ -125,7 +125,7 @@ class StaffAccounts:
                 raise DomainError("staff account", spoken=f"There is no staff account {username}.")
 
     async def is_empty(self) -> bool:
-        """Whether nobody has an account."""
+        """Return whether nobody has an account."""
         return await self._find(true()) is None
 
     async def verify_password(self, username: str, password: str) -> StaffMember:

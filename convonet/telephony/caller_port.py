@@ -44,7 +44,7 @@ class CallerPort:
 
     @property
     def has_legs(self) -> bool:
-        """Whether a media leg of this process is open."""
+        """True while a media leg of this process is open."""
         return bool(self._legs)
 
     async def start(self, host: str) -> None:

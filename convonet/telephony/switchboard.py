@@ -95,7 +95,7 @@ class Switchboard(BaseModel):
         if (desk := self.desks.get(name)) and desk.state is DeskState.RINGING:
             self._become(desk, DeskState.ON_CALL, now, transfer_id=desk.transfer_id)
 
-    def release(self, name: str, transfer_id: str, why: EndReason, now: float) -> AddressedEvent | None:
+    def release_desk(self, name: str, transfer_id: str, why: EndReason, now: float) -> AddressedEvent | None:
         """Free a desk from a hand-over. Returns the assignment of a waiting caller to it, if it is ready at once."""
         desk = self.desks.get(name)
         if desk is None or desk.transfer_id != transfer_id:

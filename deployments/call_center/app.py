@@ -61,7 +61,7 @@ class CallCenter:
         await self._reporter.close()
 
     async def ready(self) -> bool:
-        """Whether hand-overs are taken: a replica is reachable only after it has restored them."""
+        """Return True: a replica is reachable only after it has restored all hand-overs."""
         return True
 
     async def listens_at(self) -> Address:

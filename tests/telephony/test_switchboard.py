@@ -1,4 +1,4 @@
-"""Who rings: the desk that was idle for longest, the next one, the queue, and who is left alone."""
+"""The switchboard: which desk rings, who waits, and which desks are left alone."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_who_waits_gets_the_first_desk_that_is_free_in_the_order_of_coming(board
     assert board.find_desk("t3", "support", (), now=31) == NoDeskFree()
     assert board.find_desk("t4", "support", (), now=32) == NoDeskFree()
     board.set_talking("dora", now=33)
-    assert board.release("dora", "t1", EndReason.DESK_HUNG_UP, now=93) is None
+    assert board.release_desk("dora", "t1", EndReason.DESK_HUNG_UP, now=93) is None
     assert board.desks["dora"].state is DeskState.WRAP_UP
     assert (board.position("t3"), board.position("t4")) == (1, 2)
     found = board.set_ready("dora", now=100)
@@ -56,20 +56,20 @@ def test_who_waits_gets_the_first_desk_that_is_free_in_the_order_of_coming(board
 def test_a_desk_that_declines_stays_ready_and_takes_the_next_caller(board):
     board.find_desk("t1", "support", (), now=30)
     board.find_desk("t2", "support", ("eve",), now=31)
-    found = board.release("dora", "t1", EndReason.DECLINED, now=35)
+    found = board.release_desk("dora", "t1", EndReason.DECLINED, now=35)
     assert (found.transfer_id, found.event.desk) == ("t2", "dora")
 
 
 def test_a_desk_that_lets_it_ring_is_left_alone(board):
     board.find_desk("t1", "support", (), now=30)
-    assert board.release("dora", "t1", EndReason.NO_ANSWER, now=50) is None
+    assert board.release_desk("dora", "t1", EndReason.NO_ANSWER, now=50) is None
     assert (board.desks["dora"].state, board.desks["dora"].reason) == (DeskState.NOT_READY, NO_ANSWER)
     assert board.find_desk("t1", "support", ("dora",), now=51).desk == "eve"
 
 
 def test_a_late_release_of_another_call_changes_nothing(board):
     board.find_desk("t1", "support", (), now=30)
-    assert board.release("dora", "t0", EndReason.DECLINED, now=31) is None
+    assert board.release_desk("dora", "t0", EndReason.DECLINED, now=31) is None
     assert board.desks["dora"].transfer_id == "t1"
 
 
@@ -93,7 +93,7 @@ def test_the_expected_wait_is_learned_from_calls(board):
     board.find_desk("t2", "sales", (), now=31)
     assert board.expected_wait_s("t2") == INITIAL_CALL_S
     board.set_talking("finn", now=32)
-    board.release("finn", "t1", EndReason.DESK_HUNG_UP, now=92)
+    board.release_desk("finn", "t1", EndReason.DESK_HUNG_UP, now=92)
     assert board.expected_wait_s("t2") < INITIAL_CALL_S
     assert board.expected_wait_s("t1") == 0
 
@@ -102,14 +102,14 @@ def test_who_gave_up_waiting_is_not_rung(board):
     board.find_desk("t1", "sales", (), now=30)
     board.find_desk("t2", "sales", (), now=31)
     board.remove_caller("t2")
-    assert board.release("finn", "t1", EndReason.DECLINED, now=40) is None
+    assert board.release_desk("finn", "t1", EndReason.DECLINED, now=40) is None
 
 
 def test_it_goes_on_from_what_was_kept(board):
     board.find_desk("t1", "sales", (), now=30)
     board.find_desk("t2", "sales", (), now=31)
     again = Switchboard.model_validate_json(board.model_dump_json())
-    assert again.release("finn", "t1", EndReason.DECLINED, now=40).transfer_id == "t2"
+    assert again.release_desk("finn", "t1", EndReason.DECLINED, now=40).transfer_id == "t2"
 
 
 def test_when_all_are_not_ready_nobody_is_at_work(board):

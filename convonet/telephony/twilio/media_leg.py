@@ -214,7 +214,7 @@ class MediaLeg:
 
     @property
     def _is_whispering(self) -> bool:
-        """Whether the whisper is playing: Twilio returns marks only after it."""
+        """True while the whisper plays; Twilio returns marks only after it."""
         return self._whisper is not None and not self._whisper_played and not self._joined
 
     async def _receive_messages(self) -> None:

@@ -149,7 +149,7 @@ class StreamSocket:
 
 
 def is_signed(settings: TelephonySettings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
-    """Whether Twilio made this request.
+    """Return whether Twilio signed this request.
 
     Args:
         settings: They hold the token that Twilio signs with.
