@@ -9,23 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 
 import structlog
 
-from actors.cluster import Cluster
-from actors.hand_overs.desks import Facts
-from actors.hand_overs.registry import GracePeriods, HandOverRegistry
+from actors.hand_overs.registry import HandOverRegistry, HostServices
 from actors.hand_overs.snapshot import HandOverSnapshot
 from convonet.core.hand_over import HandOverState
 from convonet.settings.call_center import CallCenterSettings
-from convonet.storage.checkpoints import CheckpointStore
-from convonet.telephony.call_log import CallBackRow, CallLog
-from convonet.telephony.carrier import Carrier, CarrierError
+from convonet.telephony.call_log import CallBackRow
+from convonet.telephony.carrier import CarrierError
 from convonet.telephony.events import CallerLeft, CallEvent, CallProgress
 from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import (
@@ -54,33 +50,10 @@ CALL_MARGIN_S = 10.0
 class HandOverHost:
     """`HandOvers` for other processes and `DeskHost` for the desks' pages, on the hand-overs in `registry`."""
 
-    def __init__(
-        self,
-        settings: CallCenterSettings,
-        *,
-        carrier: Carrier,
-        checkpoints: CheckpointStore,
-        call_log: CallLog,
-        facts: Facts,
-        cluster: Cluster,
-        clock: Callable[[], float] = time.time,
-        grace: GracePeriods | None = None,
-    ) -> None:
+    def __init__(self, settings: CallCenterSettings, services: HostServices) -> None:
         self._settings = settings
-        self._carrier = carrier
-        self._call_log = call_log
-        self._facts = facts
-        self._cluster = cluster
-        self.registry = HandOverRegistry(
-            carrier=carrier,
-            checkpoints=checkpoints,
-            call_log=call_log,
-            facts=facts,
-            cluster=cluster,
-            clock=clock,
-            ring_s=settings.ring_timeout_s,
-            grace=grace or GracePeriods(),
-        )
+        self._services = services
+        self.registry = HandOverRegistry(services, settings.ring_timeout_s)
         self.desks = self.registry.desks
 
     async def start(self) -> None:
@@ -134,13 +107,13 @@ class HandOverHost:
             actor.post_event(CallerLeft(hung_up=hung_up))
 
     async def request_call_back(self, request: HandOverRequest) -> None:
-        await self._call_log.add_call_back(
+        await self._services.call_log.add_call_back(
             CallBackRow(
                 id=uuid.uuid4(),
                 transfer_id=request.transfer_id,
                 user_id=request.context.user_id,
                 caller_name=request.context.user_name,
-                phone=request.phone or await self._facts.phone_of(request.context.user_id),
+                phone=request.phone or await self._services.facts.phone_of(request.context.user_id),
                 department=request.department,
                 reason=request.reason[:255],
                 asked_at=datetime.now(UTC),
@@ -158,7 +131,7 @@ class HandOverHost:
         if not known and isinstance(event, CallProgress) and event.end_reason is None:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
             with contextlib.suppress(CarrierError):
-                await self._carrier.end_call(event.call_sid)
+                await self._services.carrier.end_call(event.call_sid)
 
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
         if (actor := self.registry.actors.get(transfer_id)) is not None:
@@ -186,7 +159,7 @@ class HandOverHost:
 
     async def follow_desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
         """Log a desk in and follow its views. Yields nothing when the desk has to find another host."""
-        await self._cluster.client_came()
+        await self._services.cluster.client_came()
         try:
             await self.registry.ownership.require_open()
         except HandOversUnavailable:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -46,36 +47,33 @@ class GracePeriods:
     """For events of calls, after the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class HostServices:
+    """The services that a host uses."""
+
+    carrier: Carrier
+    checkpoints: CheckpointStore
+    call_log: CallLog
+    facts: Facts
+    cluster: Cluster
+    clock: Callable[[], float] = time.time
+    grace: GracePeriods = field(default_factory=GracePeriods)
+
+
 class HandOverRegistry:
     """The actors of one host. It serves them (`Host`), the desks (`HandOverDirectory`) and the ownership (`Owner`)."""
 
-    def __init__(
-        self,
-        *,
-        carrier: Carrier,
-        checkpoints: CheckpointStore,
-        call_log: CallLog,
-        facts: Facts,
-        cluster: Cluster,
-        clock: Callable[[], float],
-        ring_s: float,
-        grace: GracePeriods,
-    ) -> None:
-        self._carrier = carrier
-        self._call_log = call_log
-        self._facts = facts
-        self._cluster = cluster
-        self._clock = clock
+    def __init__(self, services: HostServices, ring_s: float) -> None:
+        self._services = services
         self._ring_s = ring_s
-        self._grace = grace
         self.tasks = BackgroundTasks()
         self.actors: dict[str, HandOverActor] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self.phones: dict[str, asyncio.Task[str]] = {}
         """Lookups of the callers' numbers in the CRM, by hand-over."""
-        self.desks = Desks(self, facts, clock, self.tasks)
-        self._repository = SnapshotRepository(checkpoints)
-        self.ownership = Ownership(self, self._repository, cluster, self.tasks)
+        self.desks = Desks(self, services.facts, services.clock, self.tasks)
+        self._repository = SnapshotRepository(services.checkpoints)
+        self.ownership = Ownership(self, self._repository, services.cluster, self.tasks)
 
     # -- the actors
 
@@ -122,14 +120,14 @@ class HandOverRegistry:
         actor = HandOverActor(
             snapshot,
             host=self,
-            carrier=self._carrier,
-            clock=self._clock,
+            carrier=self._services.carrier,
+            clock=self._services.clock,
             ring_s=self._ring_s,
-            linger_s=self._grace.linger,
+            linger_s=self._services.grace.linger,
         )
         self.actors[transfer_id] = actor
         # looked up now: after a failure the caller has to hear of it at once
-        phone = self._facts.phone_of(snapshot.order.context.user_id)
+        phone = self._services.facts.phone_of(snapshot.order.context.user_id)
         self.phones[transfer_id] = self.tasks.spawn(phone, own_context=True)
         self._lives[transfer_id] = self.tasks.spawn(self._run_actor(actor, restored=restored), own_context=True)
         self.watch_caller(actor)
@@ -159,7 +157,7 @@ class HandOverRegistry:
         self.tasks.spawn(self._await_caller(actor), own_context=True)
 
     async def _await_caller(self, actor: HandOverActor) -> None:
-        await asyncio.sleep(self._grace.caller)
+        await asyncio.sleep(self._services.grace.caller)
         if not actor.view.followers and not actor.machine.is_over:
             log.warning("caller_missed", transfer_id=actor.machine.transfer_id)
             actor.post_event(CallerLeft(hung_up=True))
@@ -169,7 +167,7 @@ class HandOverRegistry:
         self.tasks.spawn(self._await_media_leg(actor, request), own_context=True)
 
     async def _await_media_leg(self, actor: HandOverActor, request: MediaLegRequest) -> None:
-        await asyncio.sleep(self._grace.media_leg)
+        await asyncio.sleep(self._services.grace.media_leg)
         if actor.has_lost(request):
             actor.post_event(StreamStopped(attempt=request.attempt))
 
@@ -178,7 +176,7 @@ class HandOverRegistry:
         self.tasks.spawn(self._await_desk(name), own_context=True)
 
     async def _await_desk(self, name: str) -> None:
-        await asyncio.sleep(self._grace.desk)
+        await asyncio.sleep(self._services.grace.desk)
         self.deliver_events(self.desks.log_out_if_unfollowed(name))
 
     # -- what the desks need (`HandOverDirectory`)
@@ -215,7 +213,7 @@ class HandOverRegistry:
             case ReleaseDesk(desk=desk, why=why):
                 if why is EndReason.PASSED_ON:
                     summary = self._summary_of(snapshot, desk)
-                    self._log_hand_over(row_of_part(snapshot, desk, summary, self._clock()))
+                    self._log_hand_over(row_of_part(snapshot, desk, summary, self._services.clock()))
                 self.deliver_events(self.desks.release_desk(snapshot, effect))
             case OccupyDesk():
                 self.desks.occupy_desk(snapshot, effect)
@@ -232,7 +230,7 @@ class HandOverRegistry:
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
         """The hand-over as its caller sees it."""
-        return hand_over_view(snapshot, self.desks.switchboard, self._clock())
+        return hand_over_view(snapshot, self.desks.switchboard, self._services.clock())
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:
         """Save a hand-over, if the store is up. Raises `Fenced`."""
@@ -243,14 +241,14 @@ class HandOverRegistry:
         await self.ownership.confirm(snapshot)
 
     def _summary_of(self, snapshot: HandOverSnapshot, desk: str = "") -> str:
-        return talk_summary(snapshot, self.desks.switchboard, self._clock(), desk)
+        return talk_summary(snapshot, self.desks.switchboard, self._services.clock(), desk)
 
     def _log_hand_over(self, row: HandOverRow) -> None:
         self.tasks.spawn(self._write_row(row), own_context=True)
 
     async def _write_row(self, row: HandOverRow) -> None:
         try:
-            await self._call_log.add_hand_over(row)
+            await self._services.call_log.add_hand_over(row)
         except StorageError as error:
             log.error("hand_over_not_kept", transfer_id=row.id, error=str(error))
 
@@ -285,7 +283,7 @@ class HandOverRegistry:
 
     def give_up(self) -> None:
         """Keep the talks of a replaced cluster; a new host of this cluster takes all hand-overs."""
-        stay = self.talking if self._cluster.is_replaced else []
+        stay = self.talking if self._services.cluster.is_replaced else []
         log.info("office_given_up", talks=len(stay))
         for transfer_id in self.actors.keys() - set(stay):
             self._lives[transfer_id].cancel()

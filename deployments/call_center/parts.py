@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from actors.cluster import Cluster
 from actors.hand_overs.host import HandOverHost
+from actors.hand_overs.registry import HostServices
 from convonet.auth.throttle import throttle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -31,14 +32,14 @@ def cluster() -> Cluster:
 def transfer_host() -> HandOverHost:
     """The host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
-    host = HandOverHost(
-        settings.call_center,
+    services = HostServices(
         carrier=_carrier(settings),
         checkpoints=checkpoint_store(settings.storage),
         call_log=CallLog(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
     )
+    host = HandOverHost(settings.call_center, services)
     watch = measure("call_center")
     watch.gauge(QUEUE, host.callers_waiting)
     watch.gauge(DESKS, host.desks.desks_by_state)

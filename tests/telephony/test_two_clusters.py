@@ -7,6 +7,7 @@ import pytest
 
 from actors.cluster import Cluster
 from actors.hand_overs.host import HandOverHost
+from actors.hand_overs.registry import HostServices
 from convonet.core.errors import StorageError
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.core.ids import SessionId
@@ -81,8 +82,7 @@ class Upgrade:
 
     async def host(self, name):
         cluster = Cluster(name, self.serving)
-        host = HandOverHost(
-            CallCenterSettings(TRANSFER_TIMEOUT=20.0),
+        services = HostServices(
             carrier=self.phone,
             checkpoints=self.checkpoints,
             call_log=self.call_log,
@@ -90,6 +90,7 @@ class Upgrade:
             cluster=cluster,
             clock=self.clock,
         )
+        host = HandOverHost(CallCenterSettings(TRANSFER_TIMEOUT=20.0), services)
         await cluster.start()
         await host.start()
         self._running.append((cluster, host))

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from actors.cluster import Cluster
 from actors.hand_overs.host import HandOverHost
+from actors.hand_overs.registry import GracePeriods, HostServices
 from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
 from convonet.agents.call_back import CALL_BACK, reply, talk_of
 from convonet.core.hand_over import TransferContext
@@ -220,7 +221,7 @@ class CallCenter:
     def __init__(self, database_file, *, grace=None, caller_grace_s=15.0, hold_s=HOLD_S, **settings):
         self._settings = settings
         self._caller_grace_s = caller_grace_s
-        self._grace = grace
+        self._grace = grace or GracePeriods()
         self.hold_s = hold_s
         self._database_file = database_file
         self.find_host = lambda: self.host_process.find()
@@ -278,8 +279,7 @@ class CallCenter:
         return await self.find_host()
 
     def _new_host(self):
-        return HandOverHost(
-            self.settings.call_center,
+        services = HostServices(
             carrier=self.carrier,
             checkpoints=self.checkpoints,
             call_log=self.call_log,
@@ -287,6 +287,7 @@ class CallCenter:
             cluster=Cluster("only", None),
             grace=self._grace,
         )
+        return HandOverHost(self.settings.call_center, services)
 
     async def add_gate(self):
         """A replica that Twilio reaches; the newest one gets what is new."""
