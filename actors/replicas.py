@@ -10,14 +10,14 @@ from typing import Any
 from actors.failures import remote_errors
 from actors.handles import handle_to
 from convonet.agents.replicas import AgentReplicas
-from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, ToolsUnavailable
+from convonet.core.errors import AgentUnavailable, ConvonetError, SpeechUnavailable, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
 from convonet.rpc.pool import Delays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.speech.replicas import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
-from convonet.telephony.messages import HostAway
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.replicas import CALL_TIMEOUT_S, HostReplicas
 
 FIND_TIMEOUT_S = 1.0
@@ -33,7 +33,7 @@ HOST_REFRESH_S = 30.0
 
 def remote_agent() -> AgentReplicas:
     """The `Agent` on the AgentRouter deployment. `close` it at the end."""
-    find = _finder("AgentRouter", "agent", AgentAway)
+    find = _finder("AgentRouter", "agent", AgentUnavailable)
     return AgentReplicas(ReplicaPool("AgentRouter", find, delays=Delays(replaced_within=REPLACED_WITHIN_S)))
 
 
@@ -44,9 +44,9 @@ def remote_speech() -> SpeechReplicas:
     return SpeechReplicas(ReplicaPool("Speech", find, expected=1, delays=delays, max_message_bytes=MAX_MESSAGE_BYTES))
 
 
-def remote_transfers() -> HostReplicas:
-    """`TransferHost` on the CallCenter deployment. `close` it at the end."""
-    find = _finder("CallCenter", "call-center", HostAway)
+def remote_hand_overs() -> HostReplicas:
+    """`HandOverHost` on the CallCenter deployment. `close` it at the end."""
+    find = _finder("CallCenter", "call-center", HandOversUnavailable)
     delays = Delays(replaced_within=CALL_TIMEOUT_S, refresh=HOST_REFRESH_S)
     return HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=delays))
 

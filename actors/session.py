@@ -82,7 +82,7 @@ from convonet.sessions.playback import Playback
 from convonet.sessions.services import SessionServices
 from convonet.sessions.turn import Turn, TurnOutcome
 from convonet.storage.checkpoints import CheckpointStore
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +128,7 @@ class _Restored:
 class _HandOverChanged:
     """Internal command: the hand-over has a new view."""
 
-    view: TransferView
+    view: HandOverView
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +406,7 @@ class SessionActor:
         self._waiting.clear()
         self._cancel_children()
 
-    def _handle_hand_over_view(self, view: TransferView) -> None:
+    def _handle_hand_over_view(self, view: HandOverView) -> None:
         self._notify_observer(HumanTalkTranscribed(tuple(view.said)))
         if self._hand_over.handle_view(view):
             if view.state is HandOverState.CONNECTED:

@@ -24,6 +24,7 @@ from convonet.core.errors import NoSpeech
 from convonet.core.ids import TurnId, UserId, new_session_id
 from convonet.domains.discovery import all_domains
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.local.service import LocalSpeech
 from tests.speech_samples import SAMPLE_RATE, speak
@@ -53,7 +54,7 @@ async def measure(lines: Sequence[tuple[str, str]]) -> Counter[tuple[str, str]]:
 
 async def as_heard(lines: Sequence[tuple[str, str]], voice: str) -> list[tuple[str, str]]:
     """The lines as the local recogniser hears a synthetic voice say them."""
-    speech = LocalSpeech(Settings())
+    speech = LocalSpeech(SpeechSettings(), Settings.load().storage.data_dir)
     await speech.start()
     heard = []
     for label, said in lines:

@@ -18,14 +18,14 @@ OWN_MODEL, OWN_SPEECH = "offline", "local"
 def measure(part: str) -> Watch:
     """Call when a replica starts, in its event loop; `part` is a value of the tag of that name."""
     metrics.use(RaySink())
-    metrics.know(d.DEPARTMENT, get_settings().department_names)
+    metrics.know(d.DEPARTMENT, get_settings().call_center.department_names)
     return Watch(metrics, part)
 
 
 def begin_session_counters(settings: Settings) -> None:
     """Of a voice replica."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
-    for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
+    turns.begin(metrics, (*settings.models.hosted, OWN_MODEL), sources=("voice", "text"))
+    for service, provider in (("hearing", settings.speech.stt_provider), ("speaking", settings.speech.tts_provider)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
         metrics.begin(d.PROVIDER_ERRORS, service=[service], provider=providers)
         metrics.begin(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
@@ -35,7 +35,7 @@ def begin_session_counters(settings: Settings) -> None:
 
 def begin_agent_counters(settings: Settings) -> None:
     """Of a replica of the agent; those of the tools begin when their servers have named them."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
+    turns.begin(metrics, (*settings.models.hosted, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
-        metrics.begin(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
+        metrics.begin(counter, service=["thinking"], provider=(*settings.models.hosted, OWN_MODEL))
     metrics.begin(d.RECORDS_LOST)

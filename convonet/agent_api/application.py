@@ -32,7 +32,7 @@ from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
-from convonet.settings import LLM_NAMES
+from convonet.settings.models import LLM_NAMES
 from convonet.web.refusals import Refusal, documented
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken

@@ -11,7 +11,8 @@ from convonet.agents.base import ChatMessage
 from convonet.agents.hand_over import asks_for_nothing_else
 from convonet.core.caller import Caller
 from convonet.core.hand_over import TransferContext
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
+from convonet.settings.telephony import TelephonySettings
 
 MOST_TOLD = 20
 """Messages of the conversation that go along."""
@@ -40,8 +41,8 @@ class Departments:
         """Name of the one for everybody, also where there is no telephone."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Departments:
-        if settings.freepbx_domain is None:
+    def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
+        if not telephony.is_configured:
             return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]

@@ -13,7 +13,7 @@ import structlog
 
 from convonet.agents.base import AgentEvent, TextDelta, TurnRequest
 from convonet.agents.requests import TURN, to_error, to_event, to_params
-from convonet.core.errors import AgentAway, AgentError
+from convonet.core.errors import AgentError, AgentUnavailable
 from convonet.rpc.calls import stream_of
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.replica import Lost, Replica
@@ -31,7 +31,7 @@ class AgentReplicas:
         self.pool = pool
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        """See `Agent.turn`. Raises `AgentAway` when no replica can answer."""
+        """See `Agent.turn`. Raises `AgentUnavailable` when no replica can answer."""
         params, spoke = to_params(request), False
         asked: list[Replica] = []
         while True:
@@ -46,7 +46,7 @@ class AgentReplicas:
             except Lost as error:
                 self.pool.miss()
                 if spoke or len(asked) == MAX_TRIES:
-                    raise AgentAway(f"agent: {error}") from None
+                    raise AgentUnavailable(f"agent: {error}") from None
                 log.warning("agent_asked_again", reason=str(error))
 
     def start(self) -> None:
@@ -62,7 +62,7 @@ class AgentReplicas:
             try:
                 await self.pool.wait_for_any()
             except NoReplica as error:
-                raise AgentAway(f"agent: {error}") from None
+                raise AgentUnavailable(f"agent: {error}") from None
         return replica
 
     async def _ask(self, replica: Replica, params: Message, asked: list[Replica]) -> AsyncGenerator[AgentEvent, None]:

@@ -60,15 +60,15 @@ class AgentService:
         """`tools` are the tool servers; default: those at the address that the settings name."""
         everything = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         skills = {name: domain.skill for name, domain in everything.items()}
-        departments = Departments.of(settings)
+        departments = Departments.of(settings.call_center, settings.telephony)
         chain = ModelChain(
-            chosen_models(settings, skills) if models is None else models,
-            Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
+            chosen_models(settings.models, skills) if models is None else models,
+            Limits(settings.models.silence_timeout_s, settings.models.answer_timeout_s, settings.models.retry_delay_s),
         )
-        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
+        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.agents.tool_timeout_s)
         self._around = Surroundings(
             everything,
-            Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region),
+            Router(domains, departments, hosted=chain.has_hosted, region=settings.callers.phone_region),
             chain,
             box,
             Toolsets(box, domains, departments, steers=chain.has_hosted),
@@ -76,7 +76,7 @@ class AgentService:
         self._of_callers = tuple(domains)
         self._graph = build_graph()
         self._is_warm = False
-        self._turn_timeout_s = settings.turn_timeout_s
+        self._turn_timeout_s = settings.agents.turn_timeout_s
         self._clock = clock
 
     def figures(self) -> Mapping[str, float]:

@@ -64,14 +64,14 @@ def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:
 
     Each has a ledger of its own: who floods one must not keep people out of the other.
     """
-    limits = AttemptLimits.of(settings)
-    embedded = LedgerThrottle(SqliteLedger.in_folder(settings.data_dir, limits, of))
-    if not settings.redis_url:
+    limits = AttemptLimits.of(settings.login)
+    embedded = LedgerThrottle(SqliteLedger.in_folder(settings.storage.data_dir, limits, of))
+    if not settings.storage.redis_url:
         return embedded
     # imported here: a process without Redis does without its client, a tenth of a second of imports
     from convonet.auth.throttle_redis import RedisLedger, RedisThrottle
 
-    return RedisThrottle(RedisLedger(settings.redis_url.get_secret_value(), limits, of), embedded)
+    return RedisThrottle(RedisLedger(settings.storage.redis_url.get_secret_value(), limits, of), embedded)
 
 
 class LedgerThrottle:

@@ -87,8 +87,8 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     database = Database(_url(database_file))
     faults: list[str] = []
     async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
-        agent = AgentService(settings.model_copy(update=_somewhere_to_call(settings)), all_domains(), tools=tools)
-        talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
+        agent = AgentService(_with_somewhere_to_call(settings), all_domains(), tools=tools)
+        talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.callers.timezone))
         for number, turn in enumerate(scenario.turns, 1):
             found = await _turn_faults(talk, turn, scenario.within_s)
             faults += [f"turn {number}, {turn.say!r}: {fault}" for fault in found]
@@ -99,9 +99,10 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     return Result(scenario.name, tuple(faults), time.perf_counter() - began, model, tuple(talk.transcript))
 
 
-def _somewhere_to_call(settings: Settings) -> dict[str, str]:
-    """A PBX, if none is set: nobody is called, but the agent decides as if somebody could be."""
-    return {} if settings.freepbx_domain else {"freepbx_domain": "pbx.invalid"}
+def _with_somewhere_to_call(settings: Settings) -> Settings:
+    """Add a PBX, if none is set: nobody is called, but the agent decides as if somebody could be."""
+    domain = settings.telephony.sip_domain or "pbx.invalid"
+    return settings.model_copy(update={"telephony": settings.telephony.model_copy(update={"sip_domain": domain})})
 
 
 async def _turn_faults(talk: _Talk, turn: ScenarioTurn, within_s: float) -> list[str]:

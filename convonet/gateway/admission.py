@@ -27,7 +27,7 @@ import structlog
 
 from convonet.core.errors import CapacityError
 from convonet.gateway.cpu_share import CpuShare
-from convonet.settings import Settings
+from convonet.settings.limits import LimitSettings
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class AdmissionLimits:
     """Busy share of the cores; 1 means no limit."""
 
     @classmethod
-    def of(cls, settings: Settings) -> AdmissionLimits:
+    def of(cls, settings: LimitSettings) -> AdmissionLimits:
         """Read the limits from the settings."""
         return cls(
             sessions=settings.sessions_per_host,

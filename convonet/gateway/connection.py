@@ -16,7 +16,7 @@ import structlog
 
 from convonet.auth.tokens import read_resume_token
 from convonet.core.background import BackgroundTasks
-from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, ResumeFailed
 from convonet.gateway.frames import parse
 from convonet.gateway.limits import MessageRate
 from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
@@ -61,7 +61,7 @@ from convonet.sessions.messages import (
 from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +112,7 @@ class CallerConnection:
         self.connected_at = wall_clock()
         """Unix time in seconds."""
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate = MessageRate(settings.limits.max_messages_per_s, asyncio.get_running_loop().time)
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
@@ -126,7 +126,7 @@ class CallerConnection:
         """Serve the client until either side closes."""
         try:
             async with self._unauthenticated.wait_for_login():
-                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+                await self._send(AuthRequired(pin_required=self._settings.login.pin_required))
                 while self._session is None:
                     await self._serve_frame()
             while True:
@@ -164,7 +164,7 @@ class CallerConnection:
 
     def _limit_life(self, session: CallerSession) -> None:
         """Move the caller before a proxy closes the old connection, maybe in the middle of a sentence."""
-        life_s = self._settings.max_socket_life_s
+        life_s = self._settings.sessions.max_socket_life_s
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
         loop = asyncio.get_running_loop()
@@ -176,12 +176,12 @@ class CallerConnection:
         """Handle the client's next frame, and report errors to the client."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.allow(1 + len(frame) // self._settings.max_message_bytes):
+            if not self._rate.allow(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
                 self._add_audio(frame)
             else:
-                await self._handle(parse(frame, max_bytes=self._settings.max_message_bytes))
+                await self._handle(parse(frame, max_bytes=self._settings.limits.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
@@ -239,8 +239,8 @@ class CallerConnection:
 
     def _add_audio(self, frame: bytes) -> None:
         """Add audio to the utterance in progress, or send it to the human whom the caller talks with."""
-        if len(frame) > self._settings.max_message_bytes:
-            limit = self._settings.max_message_bytes
+        if len(frame) > self._settings.limits.max_message_bytes:
+            limit = self._settings.limits.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {limit} bytes at most.")
         if self._streams:
             self._add_framed_audio(frame)
@@ -273,8 +273,8 @@ class CallerConnection:
             held = session.recording = Recording(
                 message,
                 began_at=self._wall_clock(),
-                max_bytes=self._settings.max_utterance_bytes,
-                min_bytes=self._settings.min_utterance_bytes,
+                max_bytes=self._settings.limits.max_utterance_bytes,
+                min_bytes=self._settings.limits.min_utterance_bytes,
             )
         if held.is_named_by_client:
             await self._send(held.acknowledged())
@@ -330,7 +330,7 @@ class CallerConnection:
         try:
             session_id = read_resume_token(message.resume_token or "", secret=self._settings.signing_secret)
         except AuthRefused:
-            raise SessionGone("bad resume token") from None
+            raise ResumeFailed("bad resume token") from None
         return await self._sessions.resume(session_id, message.last_seq or 0, _preferences(message))
 
     # -- to the client
@@ -381,7 +381,7 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    async def _change_bridge(self, address: LineAddress | None) -> None:
+    async def _change_bridge(self, address: MediaLegAddress | None) -> None:
         """Connect the caller with the human at `address`; with None end the talk."""
         if self._bridge is not None:
             await self._bridge.close()

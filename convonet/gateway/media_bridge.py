@@ -9,8 +9,8 @@ import structlog
 from convonet.core.background import BackgroundTasks
 from convonet.gateway.ports import ClientDisconnected, ClientSocket
 from convonet.protocol.frames import FrameHeader, SoundKind
-from convonet.telephony.caller_port import MOST_FRAME_BYTES, CallerAudio
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.caller_port import MAX_FRAME_BYTES, CallerAudio
+from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ _HEADER = FrameHeader(SoundKind.TALK_PCM16).pack()
 class MediaBridge:
     """Passes audio in both directions from its creation to `close`."""
 
-    def __init__(self, address: LineAddress, socket: ClientSocket, *, with_headers: bool) -> None:
+    def __init__(self, address: MediaLegAddress, socket: ClientSocket, *, with_headers: bool) -> None:
         """`with_headers` adds the binary frames' header, for a client that streams."""
         self._address = address
         self._socket = socket
@@ -35,8 +35,8 @@ class MediaBridge:
 
     def send_to_human(self, pcm: bytes) -> None:
         """Send the caller's audio, PCM16 at 16 kHz. It is dropped while there is no connection."""
-        if self._audio is not None and len(pcm) <= MOST_FRAME_BYTES and len(pcm) % 2 == 0:
-            self._audio.send(pcm)
+        if self._audio is not None and len(pcm) <= MAX_FRAME_BYTES and len(pcm) % 2 == 0:
+            self._audio.send_audio(pcm)
 
     async def close(self) -> None:
         await self._tasks.cancel_and_wait()
@@ -46,7 +46,7 @@ class MediaBridge:
             while True:
                 try:
                     self._audio = await CallerAudio.connect(self._address)
-                    async for pcm in self._audio.hear():
+                    async for pcm in self._audio.receive_audio():
                         await self._socket.send_audio(self._header + pcm)
                 except (OSError, TimeoutError) as error:
                     log.warning("line_out_of_reach", reason=type(error).__name__)

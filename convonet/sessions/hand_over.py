@@ -1,7 +1,7 @@
 """A session's side of a hand-over to a human: starts it, follows its state, and informs the caller.
 
-Used by the `SessionActor`. The hand-over itself runs in the call center (`actors.transfer`). A restored session follows
-it again.
+Used by the `SessionActor`. The hand-over itself runs in the call center (`actors.hand_overs`); a restored
+session follows it again.
 """
 
 from __future__ import annotations
@@ -32,15 +32,13 @@ from convonet.sessions.hand_over_texts import (
 )
 from convonet.sessions.messages import MediaLegChanged
 from convonet.sessions.services import SessionServices
-from convonet.telephony.messages import HostAway, TransferOrder, TransferView
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView
 
 log = structlog.get_logger(__name__)
 
 RETRY_DELAYS_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
 """Delays before each attempt to reach the call center again; a killed replica is replaced within four seconds."""
-
-CALLER_GRACE_S = 15.0
-"""Time that a human waits for a caller whose connection is lost."""
 
 CALL_BACK_NOT_SAVED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
@@ -55,7 +53,7 @@ class SessionHandOver:
         *,
         emit: Callable[[ServerMessage], None],
         change_line: Callable[[MediaLegChanged], None],
-        post: Callable[[TransferView], object],
+        post: Callable[[HandOverView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
     ) -> None:
@@ -109,7 +107,7 @@ class SessionHandOver:
         if conversation.transfer is not None and not self._is_moving():
             self._begin_or_follow(conversation.transfer)
 
-    def handle_view(self, view: TransferView) -> bool:
+    def handle_view(self, view: HandOverView) -> bool:
         """Inform the caller about a new view. Returns False when nothing changes for the caller."""
         ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
@@ -169,7 +167,7 @@ class SessionHandOver:
         await self._following.wait_all()
         await self._aside.wait_all()
 
-    def _record_if_over(self, view: TransferView) -> bool:
+    def _record_if_over(self, view: HandOverView) -> bool:
         """Record the hand-over if it has ended. Returns whether it has."""
         if (ongoing := self._conversation.transfer) is None or view.state not in (
             HandOverState.ENDED,
@@ -197,14 +195,14 @@ class SessionHandOver:
 
     async def _follow_to_its_end(self, ongoing: OngoingHandOver) -> None:
         delays = iter(RETRY_DELAYS_S)
-        transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
+        hand_overs, transfer_id = self._services.hand_overs, ongoing.order.transfer_id
         while True:
             try:
                 if not ongoing.is_begun:
                     await self._confirm()
-                    await transfers.begin(ongoing.order)
+                    await hand_overs.begin_hand_over(ongoing.order)
                     ongoing.is_begun = True
-                async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
+                async with contextlib.aclosing(hand_overs.follow_hand_over(transfer_id)) as views:
                     async for view in views:
                         delays = iter(RETRY_DELAYS_S)
                         self._post(view)
@@ -212,7 +210,7 @@ class SessionHandOver:
                             return
             except Fenced:
                 return
-            except (HostAway, StorageError) as error:
+            except (HandOversUnavailable, StorageError) as error:
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             except Exception:
                 # the top of a task: the caller must be told that no human will come
@@ -230,25 +228,25 @@ class SessionHandOver:
         for delay in RETRY_DELAYS_S:
             try:
                 await self._confirm()
-                await self._services.transfers.leave(transfer_id, hung_up=hung_up)
+                await self._services.hand_overs.leave_hand_over(transfer_id, hung_up=hung_up)
                 return
             except Fenced:
                 return
-            except (HostAway, StorageError):
+            except (HandOversUnavailable, StorageError):
                 await asyncio.sleep(delay)
 
-    async def _request_call_back(self, order: TransferOrder) -> None:
+    async def _request_call_back(self, order: HandOverRequest) -> None:
         try:
             await self._confirm()
-            await self._services.transfers.ask_call_back(order)
+            await self._services.hand_overs.request_call_back(order)
         except Fenced:
             return
-        except (HostAway, StorageError) as error:
+        except (HandOversUnavailable, StorageError) as error:
             log.error("call_back_lost", reason=str(error))
             self._announce(CALL_BACK_NOT_SAVED)
 
     async def _leave_after_grace_period(self) -> None:
-        await asyncio.sleep(CALLER_GRACE_S)
+        await asyncio.sleep(self._services.timeouts.caller_grace_s)
         self.leave(hung_up=True)
 
     def _announce(self, text: str) -> None:
@@ -258,10 +256,10 @@ class SessionHandOver:
         return self._aside.spawn(work, own_context=True)
 
 
-def _failed_view(ongoing: OngoingHandOver) -> TransferView:
+def _failed_view(ongoing: OngoingHandOver) -> HandOverView:
     """Build the view of a hand-over that the call center no longer knows."""
     order = ongoing.order
-    return TransferView(
+    return HandOverView(
         transfer_id=order.transfer_id,
         state=HandOverState.FAILED,
         department=order.department,

@@ -9,13 +9,13 @@ from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.sessions.hand_over_texts import spoken_text
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"
 """Provider and model of a hand-over, which no model answered."""
 
 
-def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: TransferView) -> TurnRecord:
+def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: HandOverView) -> TurnRecord:
     """Build the record from the last view of the hand-over."""
     caller, asked, ended = conversation.caller, view.asked_at, view.ended_at or view.asked_at
     connected = view.connected_at or ended

@@ -7,13 +7,13 @@ from pydantic import BaseModel
 from convonet.agents.base import Final
 from convonet.core.ids import SessionId, TurnId
 from convonet.speech.base import Language
-from convonet.telephony.messages import TransferOrder
+from convonet.telephony.messages import HandOverRequest
 
 
 class OngoingHandOver(BaseModel):
     """A session's hand-over, kept in its checkpoint."""
 
-    order: TransferOrder
+    order: HandOverRequest
     extension: str
     is_begun: bool = True
     """True if the call center has it. A session that is about to move leaves it to its next copy."""
@@ -26,7 +26,7 @@ def hand_over_from(
     if final is None or final.transfer_marker is None or final.transfer_context is None:
         return None
     extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
-    order = TransferOrder(
+    order = HandOverRequest(
         # a repeated turn requests the same hand-over again
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
@@ -40,11 +40,11 @@ def hand_over_from(
 
 def call_back_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
-) -> TransferOrder | None:
+) -> HandOverRequest | None:
     """Return the call back that a turn promised, if any."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
-    return TransferOrder(
+    return HandOverRequest(
         transfer_id=turn_id.replace("t-", "b-", 1),
         session_id=session_id,
         department=final.call_back.department,

@@ -7,7 +7,7 @@ from convonet.agents.call_back import OFFER, CallBackTalk
 from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.hand_over_request import OngoingHandOver
-from convonet.telephony.messages import TransferView, Who
+from convonet.telephony.messages import HandOverView, Who
 
 SHOWN_STATES = {
     HandOverState.QUEUED: "queued",
@@ -36,7 +36,7 @@ def initiated_message(ongoing: OngoingHandOver) -> TransferInitiated:
     return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
 
 
-def status_message(view: TransferView) -> TransferStatus | None:
+def status_message(view: HandOverView) -> TransferStatus | None:
     """Build the message that shows this view, or None for a state that callers don't see."""
     if view.state not in SHOWN_STATES:
         return None
@@ -52,7 +52,7 @@ def status_message(view: TransferView) -> TransferStatus | None:
     )
 
 
-def spoken_text(view: TransferView) -> str:
+def spoken_text(view: HandOverView) -> str:
     """Return the announcement for this view; empty when there is none."""
     match view.state:
         case HandOverState.QUEUED if view.absent:
@@ -76,7 +76,7 @@ def spoken_text(view: TransferView) -> str:
             return ""
 
 
-def history_entries(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
+def history_entries(context: TransferContext, view: HandOverView) -> tuple[ChatMessage, ...]:
     """Return the talk as far as it was transcribed, and its outcome, as messages for the agent's history."""
     if view.state is not HandOverState.ENDED:
         return (ChatMessage("assistant", spoken_text(view)),)
@@ -91,7 +91,7 @@ def history_entries(context: TransferContext, view: TransferView) -> tuple[ChatM
     return (*talk, ChatMessage("assistant", end))
 
 
-def memory_after(view: TransferView, reason: str) -> dict[str, str]:
+def memory_after(view: HandOverView, reason: str) -> dict[str, str]:
     """Return the agent's memory after the last view: whether a call back was offered."""
     offered = view.state is HandOverState.FAILED and view.why not in (
         EndReason.CALLER_CANCELLED,

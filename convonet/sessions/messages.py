@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convonet.speech.base import AudioFormat, Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 AudioMode = Literal["files", "stream"]
 """Format in which a client gets the audio of answers: complete files in JSON, or binary frames with a header."""
@@ -123,7 +123,7 @@ class BinaryFrame:
 class MediaLegChanged:
     """The address of the human's audio has changed; None ends the talk."""
 
-    line: LineAddress | None
+    line: MediaLegAddress | None
 
 
 @dataclass(frozen=True, slots=True)

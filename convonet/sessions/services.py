@@ -12,7 +12,7 @@ from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
 from convonet.sessions.call_events import CallObserver, ignore_call_events
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony.messages import Transfers
+from convonet.telephony.hand_overs import HandOvers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Timeouts:
     stt_s: float = 20.0
     agent_s: float = 30.0
     tts_s: float = 12.0
+    caller_grace_s: float = 15.0
+    """Time that a human waits for a caller whose connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class SessionServices:
     agent: Agent
     default_stt: str
     default_tts: str
-    transfers: Transfers
+    hand_overs: HandOvers
     record: Callable[[TurnRecord], None]
     """Called with the record of each turn at its end; returns at once."""
     observe_call: CallObserver = ignore_call_events

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 
 MAX_BODY_BYTES = 1_000_000
 """A session's checkpoint is its conversation, some 10 kB; far more is a fault that must not fill the store."""
@@ -101,7 +101,7 @@ class CheckpointStore(Protocol):
         ...
 
 
-def checkpoint_store(settings: Settings) -> CheckpointStore:
+def checkpoint_store(settings: StorageSettings) -> CheckpointStore:
     """The store that all replicas share: Redis when REDIS_URL is set, else a file of the data folder."""
     # imported here: a process without Redis does without its client, a tenth of a second of imports
     if settings.redis_url:

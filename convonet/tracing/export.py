@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from convonet.core.trace import RecordedSpan
-from convonet.settings import Settings
+from convonet.settings.tracing import TracingSettings
 from convonet.tracing.spans import Kind, Status, record_with
 
 log = structlog.get_logger(__name__)
@@ -67,18 +67,18 @@ _KINDS = {"internal": trace.SpanKind.INTERNAL, "server": trace.SpanKind.SERVER, 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-def start_tracing(settings: Settings, service: str) -> OtelRecorder | None:
+def start_tracing(settings: TracingSettings, service: str) -> OtelRecorder | None:
     """Send the spans of this process to the collector of the settings, if there is one, under this service name."""
-    if settings.otlp_endpoint is None:
+    if settings.endpoint is None:
         return None
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+        sampler=ParentBased(TraceIdRatioBased(settings.ratio)),
         resource=Resource({"service.name": service, "service.namespace": "convonet", "process.pid": os.getpid()}),
         shutdown_on_exit=False,
     )
     exporter = OTLPSpanExporter(
-        f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces",
-        headers=settings.otlp_headers_by_name,
+        f"{str(settings.endpoint).rstrip('/')}/v1/traces",
+        headers=settings.headers_by_name,
         timeout=COLLECTOR_TIMEOUT_S,
     )
     provider.add_span_processor(
@@ -89,7 +89,7 @@ def start_tracing(settings: Settings, service: str) -> OtelRecorder | None:
             schedule_delay_millis=SEND_EVERY_S * 1000,
         )
     )
-    recorder = OtelRecorder(provider, words=settings.trace_words)
+    recorder = OtelRecorder(provider, words=settings.words)
     record_with(recorder)
     atexit.register(recorder.close)
     return recorder

@@ -38,20 +38,22 @@ class AgentReplica:
     """Where the sessions are answered, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
-        self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
+        self.agent = AgentService(
+            settings, all_domains(), tools=None if settings.agents.tools_url else remote_tools(settings)
+        )
         self._port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self._reporter = reporting("agent", self._figures)
-        self._records = TurnRecords(settings, self._reporter)
+        self._records = TurnRecords(settings.storage, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
             self.agent,
             self.agent.models,
-            Callers(self._database, settings.caller_timezone, only_caller(settings)),
-            Threads(checkpoint_store(settings)),
+            Callers(self._database, settings.callers.timezone, only_caller(settings)),
+            Threads(checkpoint_store(settings.storage)),
             measured(self._records.add),
         )
-        token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
+        token = ServiceToken(settings.agents.service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
 
     def _figures(self) -> dict[str, float]:

@@ -13,4 +13,4 @@ def crm_http() -> FastAPI:
     """The HTTP application."""
     settings = get_settings()
     measure("crm")
-    return counted(application(Database(settings.database_url), settings))
+    return counted(application(Database(settings.storage.database_url), settings))

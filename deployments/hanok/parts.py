@@ -16,5 +16,7 @@ def hanok_http() -> FastAPI:
     settings = get_settings()
     measure("hanok")
     return counted(
-        application(Database(settings.database_url), settings, throttle(settings, "staff"), Visits.of(settings))
+        application(
+            Database(settings.storage.database_url), settings, throttle(settings, "staff"), Visits.of(settings.hanok)
+        )
     )

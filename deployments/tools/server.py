@@ -39,7 +39,7 @@ class ToolsReplica:
     """Where the agents are answered, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
         requests = ToolRequests(self._servers, secret=settings.signing_secret)

@@ -27,7 +27,7 @@ from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.client_address import PEER, TrustedProxies
 from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
@@ -50,16 +50,18 @@ class Gateway:
     """The callers' sockets of this process."""
 
     def __init__(self, replica: VoiceReplica) -> None:
-        self.lines = CallerPort()
-        self.connections = Connections(has_media_legs=lambda: self.lines.has_lines)
+        self.media_legs = CallerPort()
+        self.connections = Connections(has_media_legs=lambda: self.media_legs.has_legs)
         self._replica = replica
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
-        self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
+        self._sockets = SocketsPerAddress(
+            settings.limits.sessions_per_address, TrustedProxies(settings.server.trusted_proxies)
+        )
         self._login_backoff = LoginBackoff()
         self._unauthenticated = UnauthenticatedSockets(
-            places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s
+            places=settings.login.max_unauthenticated, timeout_s=settings.login.timeout_s
         )
 
     async def webrtc(self, websocket: WebSocket) -> None:
@@ -67,7 +69,7 @@ class Gateway:
         socket = StarletteSocket(websocket)
         await websocket.accept()
         headers = websocket.headers
-        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.server.allowed_origins):
             metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
@@ -99,7 +101,7 @@ class Gateway:
 
     async def ready(self) -> JSONResponse:
         """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
-        parts = await self._replica.health.parts()
+        parts = await self._replica.health.components()
         ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
@@ -116,7 +118,7 @@ def gateway() -> Gateway:
 
 def gateway_http() -> FastAPI:
     """The HTTP application."""
-    replica, callers = voice_replica(), gateway().lines
+    replica, callers = voice_replica(), gateway().media_legs
     settings = replica.settings
 
     @asynccontextmanager
@@ -135,8 +137,8 @@ def gateway_http() -> FastAPI:
     app = http_service("voice-gateway-service", lifespan)
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
-    stt, tts = replica.recognizers[settings.hears_with], replica.voices[settings.speaks_with]
-    app.include_router(TwilioGate(settings, replica.transfers, stt, tts, callers).router(), prefix="/twilio")
+    stt, tts = replica.recognizers[settings.speech.stt_provider], replica.voices[settings.speech.tts_provider]
+    app.include_router(TwilioWebhooks(settings, replica.hand_overs, stt, tts, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app
 

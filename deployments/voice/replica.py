@@ -8,7 +8,7 @@ from functools import cache
 from ray import serve
 
 from actors.cluster import Cluster
-from actors.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
+from actors.replicas import remote_agent, remote_hand_overs, remote_speech, tool_pool
 from actors.session_registry import SessionRegistry
 from actors.turn_records import TurnRecords
 from convonet.auth.pin import pin_verifier
@@ -41,23 +41,23 @@ class VoiceReplica:
         local = self._local_speech = remote_speech()
         self.is_closed: Callable[[], bool] = lambda: False
         """Whether nobody is let in any more; the gateway knows."""
-        hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
+        hosted = hosted_speech(settings.speech, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
         self.voices: dict[str, TextToSpeech] = {local.name: local}
         if hosted is not None:
             speech = hosted.speech
             self.recognizers[speech.name] = self.voices[speech.name] = speech
-        self.transfers = remote_transfers()
+        self.hand_overs = remote_hand_overs()
         self._tools = tool_pool()
-        self.cluster = Cluster(cluster_id(), serving_store(settings))
+        self.cluster = Cluster(cluster_id(), serving_store(settings.storage))
         self._calls = LiveCalls(replica_name())
         self._reporter = reporting("voice", self.figures, self._calls)
-        self._records = TurnRecords(settings, self._reporter)
+        self._records = TurnRecords(settings.storage, self._reporter)
         self._agent = remote_agent()
-        checkpoints = checkpoint_store(settings)
+        checkpoints = checkpoint_store(settings.storage)
         self._admission = Admission(
-            AdmissionLimits.of(settings), others_with_room=lambda: self._reporter.others_with_room
+            AdmissionLimits.of(settings.limits), others_with_room=lambda: self._reporter.others_with_room
         )
         self.sessions = SessionRegistry(
             settings=settings,
@@ -68,16 +68,16 @@ class VoiceReplica:
                 stt_providers=self.recognizers,
                 tts_providers=self.voices,
                 agent=self._agent,
-                default_stt=settings.hears_with,
-                default_tts=settings.speaks_with,
-                transfers=self.transfers,
+                default_stt=settings.speech.stt_provider,
+                default_tts=settings.speech.tts_provider,
+                hand_overs=self.hand_overs,
                 record=measured(self._records.add),
                 observe_call=self._calls.watch,
-                timeouts=Timeouts(agent_s=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+                timeouts=Timeouts(agent_s=settings.agents.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
             admission=self._admission,
         )
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self.health = health_of(
             settings,
             self._database,
@@ -86,7 +86,7 @@ class VoiceReplica:
                 "speech": self._local_speech.pool,
                 "agent": self._agent.pool,
                 "tools": self._tools,
-                "call_center": self.transfers.pool,
+                "call_center": self.hand_overs.pool,
             },
             has_room=lambda: self._admission.has_room,
             store_is_away=lambda: self._records.store_is_away,
@@ -112,7 +112,7 @@ class VoiceReplica:
         self.sessions.start()
         self._agent.start()
         self._local_speech.start()
-        self.transfers.start()
+        self.hand_overs.start()
         # asked by the first who looks whether this replica is ready
         self._tools.keep_found()
         if self._vendor is not None:
@@ -124,7 +124,7 @@ class VoiceReplica:
         await self.sessions.stop()
         await self._agent.close()
         await self._local_speech.close()
-        await self.transfers.close()
+        await self.hand_overs.close()
         await self._tools.close()
         if self._vendor is not None:
             await self._vendor.close()

@@ -16,7 +16,7 @@ from convonet.agents.service import AgentService
 from convonet.agents.small_talk import ENGLISH_ONLY
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from convonet.speech.text import SentenceCutter
 from tests.agents.conftest import NOW, Conversation, World, running_world
 from tests.telephone import TELEPHONE
@@ -411,7 +411,9 @@ async def test_another_language_goes_to_a_hosted_model_and_without_one_is_answer
         events = [event async for event in world.agent.turn(request)]
         assert (events[-1].text, events[-1].agent_type) == ("네, 성함이 어떻게 되세요?", "hanok_table")
         assert "speaks ko-KR" in json.dumps(world.vendors["google"].asked[0].body)
-        offline = AgentService(world.settings.model_copy(update={"llm_provider": "offline"}), all_domains())
+        offline = AgentService(
+            world.settings.model_copy(update={"models": ModelSettings(LLM_PROVIDER="offline")}), all_domains()
+        )
         heard = await Conversation(offline, talk.caller).say(said)
         assert heard.text == ENGLISH_ONLY
         await offline.close()
@@ -543,7 +545,7 @@ async def test_what_a_model_says_before_it_uses_a_tool_is_spoken_while_that_work
 )
 async def test_with_the_settings_as_delivered_a_caller_never_hears_nothing_for_long(tmp_path, monkeypatch, first, then):
     monkeypatch.setattr(service, "FILLER_AFTER_S", FILLER_AFTER_S)
-    silence_s = Settings.model_fields["llm_silence_s"].default
+    silence_s = ModelSettings().silence_timeout_s
     names = ["anthropic", "openai"][: 1 + len(then)]
     async with hosted(tmp_path, *names, CONVONET_LLM_SILENCE_S=silence_s) as world:
         for name, reply in zip(names, [first, *then], strict=True):

@@ -19,7 +19,7 @@ from convonet.agents.base import (
 from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
-from convonet.core.errors import AgentAway, AgentError, AgentTimeout
+from convonet.core.errors import AgentError, AgentTimeout, AgentUnavailable
 from convonet.core.hand_over import TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import Delays, ReplicaPool
@@ -158,7 +158,7 @@ async def test_a_turn_whose_replica_dies_before_a_word_is_asked_again_of_another
 async def test_what_was_said_is_not_said_again():
     replicas = Script.two([TextDelta("You have "), die], [CHOSEN, ANSWER, FINAL])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 
@@ -166,7 +166,7 @@ async def test_what_was_said_is_not_said_again():
 async def test_when_all_die_the_turn_has_failed():
     replicas = Script.two([die], [die])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
 
 
@@ -218,7 +218,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
         delays = replace(QUICK, replaced_within=3.0)
         agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=delays))
         events = []
-        with pytest.raises(AgentAway) if said is ANSWER else nullcontext():
+        with pytest.raises(AgentUnavailable) if said is ANSWER else nullcontext():
             async with asyncio.timeout(10):
                 async for event in agent.turn(REQUEST):
                     events.append(event)
@@ -232,7 +232,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
 async def test_a_replica_that_hangs_in_its_answer_is_given_up():
     replicas = Script.two([ANSWER, hang], [])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 

@@ -56,7 +56,7 @@ async def suitecrm():
 def postgresql(request):
     """The address of a database of ours (SQLite is in `own`), or None for SuiteCRM."""
     if request.param == "postgresql":
-        return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
+        return Settings(DB_URI=request.getfixturevalue("migrated_database")).storage.database_url
     return None
 
 

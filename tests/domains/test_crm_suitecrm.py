@@ -53,7 +53,7 @@ def place(request, tmp_path):
         return None
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    return Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+    return Settings(DB_URI=request.getfixturevalue("fresh_database")).storage.database_url
 
 
 @pytest.fixture
@@ -237,7 +237,9 @@ async def test_a_token_that_ended_is_renewed_once_and_the_write_goes_through(rem
 
 async def test_a_token_is_renewed_before_it_ends(suitecrm):
     now = 1000.0
-    account = SuiteCrmAccount(suitecrm.url, CLIENT["client_id"], Settings(**suitecrm.settings).suitecrm_client_secret)
+    account = SuiteCrmAccount(
+        suitecrm.url, CLIENT["client_id"], Settings(**suitecrm.settings).crm.suitecrm_client_secret
+    )
     client = SuiteCrmClient(account, clock=lambda: now)
     await client.check()
     now += 3539

@@ -81,7 +81,7 @@ async def made(url):
 @pytest.fixture(params=["sqlite", "postgresql", "suitecrm"])
 def where(request, tmp_path):
     if request.param == "postgresql":
-        return request.param, Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+        return request.param, Settings(DB_URI=request.getfixturevalue("fresh_database")).storage.database_url
     return request.param, f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
 
 

@@ -22,6 +22,7 @@ from convonet.domains.hanok.seed import GUESTS, seed
 from convonet.domains.hanok.service import Reservations
 from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
 from convonet.settings import Settings
+from convonet.settings.hanok import HanokSettings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB
@@ -33,7 +34,7 @@ __all__ = ["database", "database_url"]
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 DINNER = "2026-12-01T19:00"
 ONE_TABLE = House(ZoneInfo("America/Los_Angeles"), OpeningHours.parse("mon-sun 11:30-22:00"), {4: 1})
-REAL = House.of(Settings())
+REAL = House.of(HanokSettings())
 
 
 @pytest.fixture
@@ -325,7 +326,7 @@ async def test_reservations_of_the_old_deployment_are_found_changed_and_counted(
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     small = Reservations(database, ONE_TABLE, clock)

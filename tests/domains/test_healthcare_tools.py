@@ -760,7 +760,7 @@ async def test_members_of_the_old_deployment_are_served_in_the_current_plan_year
     ids = {name: str(uuid.uuid4()) for name in ("plan", "member")}
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_ROWS.format(user=ALICE.user_id, **ids))
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     async with tool_box(database) as box:

@@ -30,7 +30,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from convonet.settings import Settings
+from convonet.settings.server import ServerSettings
 from deployments import haproxy
 from tests.fixtures.ports import free_port
 from tests.fixtures.servers import accepts_connections
@@ -241,7 +241,7 @@ def test_another_configuration_than_rays_present_one_is_not_accepted_in_silence(
 
 
 def test_the_defaults_are_those_of_the_settings():
-    settings = Settings(VOICE_PIN="471182")
+    settings = ServerSettings()
     door = haproxy.Door()
     assert door == haproxy.Door.of({}, resource.RLIM_INFINITY)
     assert door.max_connections == settings.max_connections
@@ -251,7 +251,7 @@ def test_the_defaults_are_those_of_the_settings():
 
 def test_the_settings_names_are_the_doors():
     fields = ("max_connections", "connections_per_address", "forwarded_allow_ips", "proxy_metrics_host")
-    names = [Settings.model_fields[field].alias for field in fields]
+    names = [ServerSettings.model_fields[field].alias for field in fields]
     values = ("100", "7", "10.0.0.5", "10.0.0.1")
     door = haproxy.Door.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
     assert door == haproxy.Door(100, 7, ("10.0.0.5/32",), "10.0.0.1")

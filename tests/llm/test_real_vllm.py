@@ -28,6 +28,7 @@ from convonet.agents.models.check import Server, check_server
 from convonet.agents.models.gathering import Gathering
 from convonet.agents.models.openai import Demand, OwnServerModel, compatible_model, openai_model
 from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from tests.agents.conftest import running_world
 from tests.llm.vllm_server import FOLDER, MODEL, START_TIMEOUT_S, VllmServer
 from tests.vendors import openai
@@ -158,8 +159,8 @@ async def falls_back(vllm, *names):
     assert pids
     async with ChatServer(openai.WIRE) as other:
         other.replies = [Reply("and so the ship came home.")]
-        next_one = openai_model(Settings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
-        mine: ChosenModel = compatible_model(settings_of(vllm))
+        next_one = openai_model(ModelSettings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
+        mine: ChosenModel = compatible_model(settings_of(vllm).models)
         chain = ModelChain([mine, next_one], Limits(silence=60, total=120, rest=5))
         heard, thought, killed_at, last_at, next_at = "", None, 0.0, 0.0, 0.0
         try:

@@ -134,10 +134,10 @@ class ScriptedAgent:
             raise
 
 
-class NoTransfers:
+class NoHandOvers:
     """A call center for tests without hand-overs."""
 
-    async def begin(self, order):
+    async def begin_hand_over(self, order):
         raise AssertionError(f"nobody asked for a human: {order}")
 
 
@@ -153,7 +153,7 @@ class Replica:
         self._world = world
         self.login_backoff = LoginBackoff(clock=asyncio.get_running_loop().time)
         self.unauthenticated = UnauthenticatedSockets(
-            places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s
+            places=world.settings.login.max_unauthenticated, timeout_s=world.settings.login.timeout_s
         )
         self.registry = SessionRegistry(
             settings=world.settings,
@@ -161,7 +161,7 @@ class Replica:
             throttle=world.throttle,
             checkpoints=self,
             services=replace(world.services, record=self._record),
-            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
+            admission=Admission(AdmissionLimits.of(world.settings.limits), clock=asyncio.get_running_loop().time),
         )
 
     @property
@@ -190,7 +190,7 @@ class Replica:
 class World:
     """Voice replicas in one process, used through the sockets of clients. Each can be killed."""
 
-    def __init__(self, replicas=2, transfers=None, agent=None, caller=CALLER, **settings):
+    def __init__(self, replicas=2, hand_overs=None, agent=None, caller=CALLER, caller_grace_s=15.0, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
         self.stt, self.tts, self.agent = ScriptedStt(), ScriptedTts(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
@@ -205,10 +205,10 @@ class World:
             agent=self.agent,
             default_stt="ear",
             default_tts="voice",
-            transfers=transfers or NoTransfers(),
+            hand_overs=hand_overs or NoHandOvers(),
             record=self.records.append,
             observe_call=self.calls.watch,
-            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5),
+            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5, caller_grace_s=caller_grace_s),
             wall_clock=loop.time,
         )
         self.replicas = {}

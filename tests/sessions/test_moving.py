@@ -9,7 +9,7 @@ from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.agents.base import DomainChosen, Final, TextDelta
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 from tests.sessions.doubles import AUDIO, World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -35,21 +35,21 @@ def reconnects(client):
     return types(client.received).count("reconnect")
 
 
-class NotedTransfers:
+class NotedHandOvers:
     """A call center whose hand-overs stay in the queue; collects those that were begun."""
 
     def __init__(self):
         self.begun = []
 
-    async def begin(self, order):
+    async def begin_hand_over(self, order):
         self.begun.append(order.transfer_id)
 
-    async def leave(self, transfer_id, *, hung_up):
+    async def leave_hand_over(self, transfer_id, *, hung_up):
         pass
 
-    async def follow(self, transfer_id):
+    async def follow_hand_over(self, transfer_id):
         if transfer_id in self.begun:
-            yield TransferView(transfer_id=transfer_id, state=HandOverState.QUEUED, department="support", position=1)
+            yield HandOverView(transfer_id=transfer_id, state=HandOverState.QUEUED, department="support", position=1)
             await asyncio.Event().wait()
 
 
@@ -290,8 +290,8 @@ async def test_a_short_drain_waits_for_nobody():
 
 @virtual_time
 async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
-    transfers = NotedTransfers()
-    world = World(transfers=transfers, agent=HandingOver())
+    hand_overs = NotedHandOvers()
+    world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
         old = world.replica_of(client.session_id)
@@ -300,7 +300,7 @@ async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
         moving = asyncio.create_task(door.drain(60))
         await client.until("reconnect")
         # the answer may still play: its end is not waited for, since a desk may be free
-        assert transfers.begun == []
+        assert hand_overs.begun == []
         assert "transfer_initiated" not in types(client.received)
         await client.until("auth_ok", resumed=True)
         await client.until("transfer_initiated")
@@ -308,14 +308,14 @@ async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
         await moving
         await asyncio.sleep(20)
         assert world.replica_of(client.session_id) is not old
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
 async def test_a_caller_who_returns_to_the_same_replica_is_handed_over_there():
-    transfers = NotedTransfers()
-    world = World(replicas=1, transfers=transfers, agent=HandingOver())
+    hand_overs = NotedHandOvers()
+    world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
         client.say("text_input", text="a human please")
@@ -325,14 +325,14 @@ async def test_a_caller_who_returns_to_the_same_replica_is_handed_over_there():
         await client.until("transfer_status", state="queued")
         assert (await moving).moved == 1
         await asyncio.sleep(1)
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
 async def test_a_caller_who_waits_for_a_human_is_moved_at_once_and_keeps_the_place():
-    transfers = NotedTransfers()
-    world = World(transfers=transfers, agent=HandingOver())
+    hand_overs = NotedHandOvers()
+    world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
         world.tts.silence = bytes(60 * 6_000)
@@ -344,14 +344,14 @@ async def test_a_caller_who_waits_for_a_human_is_moved_at_once_and_keeps_the_pla
         await client.until("transfer_status", state="queued")
         await moving
         await asyncio.sleep(1)
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
 async def test_a_caller_who_cancels_before_the_move_is_not_handed_over():
-    transfers = NotedTransfers()
-    world = World(replicas=1, transfers=transfers, agent=HandingOver())
+    hand_overs = NotedHandOvers()
+    world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.client() as client:
         await client.log_in()
         door = await silence(world, client)
@@ -365,5 +365,5 @@ async def test_a_caller_who_cancels_before_the_move_is_not_handed_over():
             await again.resume(client.resume_token, client.last_seq())
             await asyncio.sleep(5)
         await moving
-    assert transfers.begun == []
+    assert hand_overs.begun == []
     await world.end()

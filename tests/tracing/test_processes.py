@@ -24,6 +24,8 @@ from convonet.domains.crm.application import application as crm_application
 from convonet.domains.hanok.application import application as hanok_application
 from convonet.domains.hanok.visits import Visits
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
+from convonet.settings.tracing import TracingSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
@@ -58,7 +60,7 @@ def test_a_process_without_a_collector_does_not_even_import_the_exporter():
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "convonet.tracing.spans" in told.stdout
     assert "opentelemetry.exporter.otlp" not in told.stdout
-    assert export.start_tracing(Settings(), "tests") is None
+    assert export.start_tracing(TracingSettings(), "tests") is None
     assert exporters() == []
 
 
@@ -77,7 +79,7 @@ def test_a_span_that_nobody_records_costs_microseconds():
 def test_a_collector_that_is_away_is_logged_once_and_found_again(collector, monkeypatch):
     monkeypatch.setattr(export, "REST_S", 0.0)
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    recorder = export.start_tracing(TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
     with structlog.testing.capture_logs() as lines:
         for away, name in ((True, "lost"), (True, "lost"), (False, "sent")):
             collector.away = away
@@ -91,7 +93,7 @@ def test_a_collector_that_is_away_is_logged_once_and_found_again(collector, monk
 
 def test_a_collector_that_is_away_is_left_alone_for_a_while(collector):
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    recorder = export.start_tracing(TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
     for _ in range(5):
         with span("lost", begins_trace=True):
             pass
@@ -102,7 +104,9 @@ def test_a_collector_that_is_away_is_left_alone_for_a_while(collector):
 
 
 def test_nobody_waits_for_a_collector_that_is_not_there():
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests")
+    recorder = export.start_tracing(
+        TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests"
+    )
     began = time.perf_counter()
     for _ in range(3 * export.MOST_WAITING):
         with span("lost", begins_trace=True):
@@ -217,7 +221,7 @@ async def test_only_who_has_the_service_token_may_name_the_trace(traced, collect
 async def test_the_crm_believes_its_services_and_the_restaurant_nobody(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, inline_throttle(settings), Visits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), Visits.of(settings.hanok))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")
@@ -244,7 +248,7 @@ async def test_a_tool_server_believes_who_has_a_callers_token_and_no_other(trace
 
 
 async def heard_and_spoken(server):
-    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
+    deepgram = DeepgramSpeech(SpeechSettings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
     await deepgram.transcribe(Utterance(b"\x1a\x45\xdf\xa3"), language=Language("en-US"))
     await deepgram.synthesize("I added it.", language=Language("en-US"))
     await deepgram.close()

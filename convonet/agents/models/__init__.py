@@ -10,9 +10,9 @@ from convonet.agents.models.google import google_model
 from convonet.agents.models.offline import offline_model
 from convonet.agents.models.openai import compatible_model, openai_model
 from convonet.agents.skill import Skill
-from convonet.settings import LlmVendor, Settings
+from convonet.settings.models import LlmVendor, ModelSettings
 
-_HOSTED: Mapping[LlmVendor, Callable[[Settings], ChosenModel]] = {
+_HOSTED: Mapping[LlmVendor, Callable[[ModelSettings], ChosenModel]] = {
     "anthropic": anthropic_model,
     "google": google_model,
     "openai": openai_model,
@@ -20,7 +20,7 @@ _HOSTED: Mapping[LlmVendor, Callable[[Settings], ChosenModel]] = {
 }
 
 
-def chosen_models(settings: Settings, skills: Mapping[str, Skill]) -> tuple[ChosenModel, ...]:
+def chosen_models(settings: ModelSettings, skills: Mapping[str, Skill]) -> tuple[ChosenModel, ...]:
     """The hosted models in their order, and last our own with the skills by domain."""
-    hosted = [_HOSTED[vendor](settings) for vendor in settings.thinks_with]
+    hosted = [_HOSTED[vendor](settings) for vendor in settings.hosted]
     return (*hosted, offline_model(skills))

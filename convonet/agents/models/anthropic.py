@@ -31,7 +31,7 @@ from convonet.agents.models.endpoint import Endpoint
 from convonet.agents.models.failures import ModelFailed, of_event
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.models.wire_json import arguments_of, read
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 
 if TYPE_CHECKING:
     # what the SDK sends: for mypy only, to import it takes 1 s and 66 MB
@@ -57,7 +57,7 @@ _STOPS: Mapping[str, StopKind] = {
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def anthropic_model(settings: Settings) -> ChosenModel:
+def anthropic_model(settings: ModelSettings) -> ChosenModel:
     """Anthropic's model, as the settings name it."""
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else ""
     chat = AnthropicModel(str(settings.anthropic_base_url or URL), key, settings.anthropic_model)

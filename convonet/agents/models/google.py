@@ -35,7 +35,7 @@ from convonet.agents.models.endpoint import Endpoint
 from convonet.agents.models.failures import ModelFailed, of_event
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.models.wire_json import read
-from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 
 PROVIDER = "google"
 URL = "https://generativelanguage.googleapis.com"
@@ -58,7 +58,7 @@ _STOPS: Mapping[str, StopKind] = {
 }
 
 
-def google_model(settings: Settings) -> ChosenModel:
+def google_model(settings: ModelSettings) -> ChosenModel:
     """Google's model, as the settings name it."""
     key = settings.google_api_key.get_secret_value() if settings.google_api_key else ""
     chat = GoogleModel(str(settings.google_base_url or URL), key, settings.google_model)

@@ -34,7 +34,7 @@ from convonet.agents.models.failures import ModelFailed, of_event
 from convonet.agents.models.speech_filter import Habits, SpeechFilter
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.models.wire_json import read
-from convonet.settings import LLM_NAMES, Settings
+from convonet.settings.models import LLM_NAMES, ModelSettings
 
 if TYPE_CHECKING:
     # what the SDK sends: for mypy only, to import it takes 0.5 s and 40 MB
@@ -56,21 +56,26 @@ FACTS_ARE_OURS = "The line in brackets before the caller's last words is from us
 _STOPS: Mapping[str, StopKind] = {"length": "no room", "content_filter": "refused"}
 
 
-def openai_model(settings: Settings) -> ChosenModel:
+def openai_model(settings: ModelSettings) -> ChosenModel:
     """OpenAI's model, as the settings name it."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     chat = OpenAiModel(str(settings.openai_base_url or URL), key, settings.openai_model, room="max_completion_tokens")
     return ChosenModel("openai", settings.openai_model, chat, says_why_it_stops=True)
 
 
-def compatible_model(settings: Settings) -> ChosenModel:
+def compatible_model(settings: ModelSettings) -> ChosenModel:
     """The model of one's own server."""
-    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
+    key = settings.compatible_api_key.get_secret_value() if settings.compatible_api_key else NO_KEY
     chat = OwnServerModel(
-        str(settings.llm_base_url), key, settings.llm_model or "", done_is_a_reason=settings.llm_server == "compatible"
+        str(settings.compatible_base_url),
+        key,
+        settings.compatible_model or "",
+        done_is_a_reason=settings.compatible_server == "compatible",
     )
     names = frozenset(name for name, vendor in LLM_NAMES.items() if vendor == "compatible")
-    return ChosenModel(settings.llm_server, settings.llm_model or "", chat, says_why_it_stops=True, other_names=names)
+    return ChosenModel(
+        settings.compatible_server, settings.compatible_model or "", chat, says_why_it_stops=True, other_names=names
+    )
 
 
 @dataclass(frozen=True, slots=True)

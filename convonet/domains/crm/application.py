@@ -27,7 +27,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
         await database.close()
 
     app = http_service("crm-integration-service", lifespan)
-    token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
-    app.include_router(router(crm, database, token, settings.phone_region))
+    token = ServiceToken(settings.crm.service_token, "CRM_SERVICE_TOKEN")
+    app.include_router(router(crm, database, token, settings.callers.phone_region))
     app.add_middleware(Traced, trusts=token.is_given)
     return app

@@ -32,7 +32,7 @@ Born = Annotated[date | None, Field(description="Date of birth, such as 1980-05-
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the CRM domain."""
     crm = chosen_crm(database, settings)
-    service = CrmService(database, crm, settings.phone_region)
+    service = CrmService(database, crm, settings.callers.phone_region)
     about = "Patient contacts, appointments, clinical intakes and call notes of the caller."
     mcp = DomainServer("crm", about, release=crm.close)
 

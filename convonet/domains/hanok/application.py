@@ -32,7 +32,7 @@ def application(database: Database, settings: Settings, throttle: PinThrottle, v
 
     app = http_service("hanok-table-service", lifespan)
     login = StaffLogin(StaffAccounts(database), throttle, settings)
-    app.include_router(router(Reservations(database, House.of(settings)), login.require_staff, visits))
+    app.include_router(router(Reservations(database, House.of(settings.hanok)), login.require_staff, visits))
     app.include_router(login.router())
     _add_pages(app, login)
     app.add_middleware(Traced)

@@ -50,7 +50,7 @@ GUESTS = (
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
     """Add what is not there yet; who finds no table any more is left out."""
-    floor = Floor(session, House.of(get_settings()), now)
+    floor = Floor(session, House.of(get_settings().hanok), now)
     await floor.inventory.hold()
     for guest in GUESTS:
         if await floor.reservations.code_is_taken(guest.code):

@@ -47,7 +47,7 @@ from convonet.storage.database import Database
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the restaurant."""
-    reservations = Reservations(database, House.of(settings))
+    reservations = Reservations(database, House.of(settings.hanok))
     mcp = DomainServer("hanok", "Table reservations and pre-orders at the Hanok restaurant.")
     _add_reading(mcp, reservations)
     _add_booking(mcp, reservations)

@@ -14,7 +14,7 @@ from fastapi import Request
 
 from convonet.auth.attempt_limits import network_of
 from convonet.core.errors import NotFound
-from convonet.settings import Settings
+from convonet.settings.hanok import HanokSettings
 from convonet.web.refusals import Refused
 
 REQUEST_WINDOW_S = 60.0
@@ -75,8 +75,8 @@ class Visits:
         self._bookings = _Window(bookings, BOOKING_WINDOW_S, clock)
 
     @classmethod
-    def of(cls, settings: Settings) -> Visits:
-        return cls(settings.hanok_requests_per_minute)
+    def of(cls, settings: HanokSettings) -> Visits:
+        return cls(settings.requests_per_minute)
 
     async def admit(self, request: Request) -> None:
         """FastAPI dependency of every public route. Raises `Refused` with 429 when it was too often."""
