@@ -183,7 +183,7 @@ class SessionActor:
             conversation,
             services,
             emit=self._emit,
-            change_line=self._outbox.write,
+            change_media_leg=self._outbox.write,
             post=lambda view: self._mailbox.put_nowait(_HandOverChanged(view)),
             confirm=self.lease.confirm,
             is_moving=lambda: self._mover.is_pending,
@@ -219,15 +219,15 @@ class SessionActor:
         self._attached += 1
         try:
             if self._hand_over.is_talking:
-                yield self._hand_over.line
+                yield self._hand_over.media_leg
             if self._hand_over.last_status is not None:
                 # a reloaded page has lost it
                 yield ToClient(0, self._serialize_message(self._hand_over.last_status.model_copy(), 0))
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
-            is_over = self.state is SessionState.ENDED and not self.lease.is_claimed
-            yield Ended() if is_over else Superseded()
+            is_ended = self.state is SessionState.ENDED and not self.lease.is_claimed
+            yield Ended() if is_ended else Superseded()
         finally:
             self._attached -= 1
             if not self._attached:

@@ -52,7 +52,7 @@ class SessionHandOver:
         services: SessionServices,
         *,
         emit: Callable[[ServerMessage], None],
-        change_line: Callable[[MediaLegChanged], None],
+        change_media_leg: Callable[[MediaLegChanged], None],
         post: Callable[[HandOverView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
@@ -65,15 +65,15 @@ class SessionHandOver:
         self._conversation = conversation
         self._services = services
         self._emit = emit
-        self._change_line = change_line
+        self._change_media_leg = change_media_leg
         self._post = post
         self._confirm = confirm
         self._is_moving = is_moving
         self._following = BackgroundTasks()
-        self._aside = BackgroundTasks()
+        self._outlasting = BackgroundTasks()
         self._grace_period: asyncio.Task[None] | None = None
         self._has_hung_up = False
-        self.line = MediaLegChanged(None)
+        self.media_leg = MediaLegChanged(None)
         """Address of the human's audio, for a socket that attaches."""
         self.last_status: TransferStatus | None = None
         """The last status that was sent to the client."""
@@ -81,12 +81,12 @@ class SessionHandOver:
     @property
     def is_talking(self) -> bool:
         """True if the caller talks with a human."""
-        return self.line.line is not None
+        return self.media_leg.address is not None
 
     @property
     def is_busy(self) -> bool:
         """True if work is in progress that another copy of the session would not do, such as an announcement."""
-        return bool(self._aside)
+        return bool(self._outlasting)
 
     def resume_after_restore(self) -> None:
         """Follow the hand-over in progress, or start the one that the previous copy left to this one."""
@@ -112,9 +112,9 @@ class SessionHandOver:
         ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
-        if view.line != self.line.line:
-            self.line = MediaLegChanged(view.line)
-            self._change_line(self.line)
+        if view.line != self.media_leg.address:
+            self.media_leg = MediaLegChanged(view.line)
+            self._change_media_leg(self.media_leg)
         status = status_message(view)
         if status is None or status == before:
             return False
@@ -165,7 +165,7 @@ class SessionHandOver:
     async def wait_finished(self) -> None:
         """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
         await self._following.wait_all()
-        await self._aside.wait_all()
+        await self._outlasting.wait_all()
 
     def _record_if_over(self, view: HandOverView) -> bool:
         """Record the hand-over if it has ended. Returns whether it has."""
@@ -253,7 +253,7 @@ class SessionHandOver:
         self._start(speak_announcement(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        return self._aside.spawn(work, own_context=True)
+        return self._outlasting.spawn(work, own_context=True)
 
 
 def _failed_view(ongoing: OngoingHandOver) -> HandOverView:

@@ -123,7 +123,7 @@ class BinaryFrame:
 class MediaLegChanged:
     """The address of the human's audio has changed; None ends the talk."""
 
-    line: MediaLegAddress | None
+    address: MediaLegAddress | None
 
 
 @dataclass(frozen=True, slots=True)
