@@ -6,10 +6,10 @@ authenticated before it exists (see `session_registry`).
 
     state      event            next       what happens
     ---------  ---------------  ---------  ------------------------------------------------
-    READY      utterance        ANSWERING   the turn starts
-    ANSWERING   utterance        ANSWERING   it waits its turn (a few may wait, then `busy`)
-    ANSWERING   turn over        READY      checkpoint; the next waiting utterance starts
-    ANSWERING   cancel           READY      the turn is stopped; playback_stop
+    READY      utterance        ANSWERING  the turn starts
+    ANSWERING  utterance        ANSWERING  it waits its turn (a few may wait, then `busy`)
+    ANSWERING  turn over        READY      checkpoint; the next waiting utterance starts
+    ANSWERING  cancel           READY      the turn is stopped; playback_stop
     READY      cancel           READY      playback_stop
     any        hand-over view   same       the caller is informed; no turns during a talk with a human
     any        hang up          ENDED      the checkpoint is deleted
