@@ -25,7 +25,7 @@ import structlog
 
 from convonet.storage.migrate import migrate
 from convonet.telephony import mulaw
-from tests.telephony.world import CallCentre
+from tests.telephony.world import CallCenter
 
 FRAME_S = 0.02
 CLICK_EVERY = 50
@@ -75,7 +75,7 @@ async def measure(calls: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.db"
         await migrate(f"sqlite+aiosqlite:///{file}")
-        async with CallCentre(file, CONVONET_TRANSCRIBE_TALKS=False) as centre, contextlib.AsyncExitStack() as stack:
+        async with CallCenter(file, CONVONET_TRANSCRIBE_TALKS=False) as centre, contextlib.AsyncExitStack() as stack:
             pairs = []
             for number in range(calls):
                 client = await stack.enter_async_context(centre.caller())

@@ -13,7 +13,7 @@ from convonet.records.queue import RecordQueue
 from convonet.speech.base import Language
 from convonet.speech.fallback import SpeechWithFallback
 from tests.metrics.test_turns import a_record
-from tests.sessions.doubles import ScriptedVoice, World
+from tests.sessions.doubles import ScriptedTts, World
 from tests.virtual_time import virtual_time
 
 
@@ -70,7 +70,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
 
 @virtual_time
 async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted):
-    vendor, own = ScriptedVoice(), ScriptedVoice()
+    vendor, own = ScriptedTts(), ScriptedTts()
     vendor.name, own.name = "deepgram", "local"
     vendor.fails_with = SpeechUnavailable("down")
     speech = SpeechWithFallback(vendor, own)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convonet.telephony.sentences import LEAD_S, LONGEST_S, PAUSE_S, RATE, Sentences
+from convonet.telephony.endpointing import LEAD_S, MAX_UTTERANCE_S, PAUSE_S, RATE, Endpointer
 from tests.speech_samples import silence, speak
 
 FRAME = 320
@@ -15,8 +15,8 @@ def frames(*pieces):
 
 
 def cut(*pieces):
-    side = Sentences()
-    return [sentence for frame in frames(*pieces) if (sentence := side.add(frame)) is not None]
+    side = Endpointer()
+    return [sentence for frame in frames(*pieces) if (sentence := side.add_frame(frame)) is not None]
 
 
 def seconds(sentence):
@@ -44,4 +44,4 @@ def test_silence_a_line_s_noise_and_a_click_are_no_sentences():
 
 def test_somebody_who_never_pauses_is_cut_all_the_same():
     found = cut(noise(30.0, 3_000), silence(1.0))
-    assert [seconds(sentence) for sentence in found[:2]] == [pytest.approx(LONGEST_S, abs=0.1)] * 2
+    assert [seconds(sentence) for sentence in found[:2]] == [pytest.approx(MAX_UTTERANCE_S, abs=0.1)] * 2

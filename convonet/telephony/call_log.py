@@ -1,7 +1,8 @@
-"""What the call centre keeps for good: hand-overs that are over, and callers who want to be called back."""
+"""The call log in the database: hand-overs that are over, and call-backs. The host writes it, desks read it."""
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,11 +15,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from convonet.storage.database import Base, Database
 from convonet.storage.types import Moment
 
-MOST_SHOWN = 50
+MAX_LISTED = 50
 
 
 class HandOverRow(Base):
-    """One hand-over that is over; `desk` is the account's name of who talked, or was rung last."""
+    """A hand-over that is over; `desk` is the username of the person who talked or was called last."""
 
     __tablename__ = "hand_overs"
 
@@ -40,7 +41,7 @@ class HandOverRow(Base):
 
 
 class CallBackRow(Base):
-    """A caller who wants to be called back, until somebody has done it."""
+    """A call-back that a caller was promised."""
 
     __tablename__ = "call_backs"
 
@@ -57,7 +58,7 @@ class CallBackRow(Base):
 
 
 class PastCall(BaseModel):
-    """A hand-over as its desk sees it afterwards. Times are aware."""
+    """A hand-over in the history of its desk."""
 
     id: str
     caller_name: str
@@ -69,12 +70,12 @@ class PastCall(BaseModel):
     outcome: str
     why: str | None
     summary: str
-    """The talk in a few words, or what led to it when there was none."""
+    """Summary of the talk, or of the conversation before when there was no talk."""
     notes: str | None
 
 
 class CallBack(BaseModel):
-    """A caller to be called back."""
+    """An open call-back."""
 
     id: uuid.UUID
     caller_name: str
@@ -84,33 +85,29 @@ class CallBack(BaseModel):
     asked_at: datetime
 
 
-class Ledger:
-    """Reads and writes both. Raises `StorageError`."""
+class CallLog:
+    """Reads and writes the call log. Every method raises `StorageError`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, row: HandOverRow) -> None:
-        """Write a hand-over; one that is written already stays as it is."""
-        try:
-            async with self._database.transaction() as session:
-                session.add(row)
-        except IntegrityError:
-            return
+    async def add_hand_over(self, row: HandOverRow) -> None:
+        """Write a hand-over, unless it was written before."""
+        await self._add_once(row)
 
-    async def history(self, desk: str) -> list[PastCall]:
-        """The newest calls of a desk."""
+    async def hand_overs_of(self, desk: str) -> list[PastCall]:
+        """The newest hand-overs of a desk."""
         async with self._database.reading() as session:
             rows = await session.scalars(
                 select(HandOverRow)
                 .where(HandOverRow.desk == desk)
                 .order_by(HandOverRow.ended_at.desc())
-                .limit(MOST_SHOWN)
+                .limit(MAX_LISTED)
             )
             return [PastCall.model_validate(row, from_attributes=True) for row in rows]
 
-    async def note(self, desk: str, transfer_id: str, notes: str) -> HandOverRow | None:
-        """Write down what the person at the desk says of a call of theirs; None when it was not theirs."""
+    async def set_notes(self, desk: str, transfer_id: str, notes: str) -> HandOverRow | None:
+        """Write the notes of the person at the desk. Returns None when the hand-over was not theirs."""
         async with self._database.transaction() as session:
             row: HandOverRow | None = await session.get(HandOverRow, transfer_id)
             if row is None or row.desk != desk:
@@ -118,25 +115,21 @@ class Ledger:
             row.notes = notes
             return row
 
-    async def ask_call_back(self, row: CallBackRow) -> None:
-        """Note that a caller wants to be called back; once for each hand-over."""
-        try:
-            async with self._database.transaction() as session:
-                session.add(row)
-        except IntegrityError:
-            return
+    async def add_call_back(self, row: CallBackRow) -> None:
+        """Write a call-back, unless this hand-over has one."""
+        await self._add_once(row)
 
-    async def call_backs(self, departments: Sequence[str] | None = None) -> list[CallBack]:
-        """Who waits to be called back, the first one first; None is all departments."""
+    async def open_call_backs(self, departments: Sequence[str] | None = None) -> list[CallBack]:
+        """The oldest open call-backs, of these departments or of all."""
         query = select(CallBackRow).where(CallBackRow.done_at.is_(None))
         if departments is not None:
             query = query.where(CallBackRow.department.in_(list(departments)))
         async with self._database.reading() as session:
-            rows = await session.scalars(query.order_by(CallBackRow.asked_at).limit(MOST_SHOWN))
+            rows = await session.scalars(query.order_by(CallBackRow.asked_at).limit(MAX_LISTED))
             return [CallBack.model_validate(row, from_attributes=True) for row in rows]
 
-    async def call_back_done(self, call_back_id: uuid.UUID, by: str) -> bool:
-        """Somebody has called back; False when that was noted before."""
+    async def complete_call_back(self, call_back_id: uuid.UUID, by: str) -> bool:
+        """Mark a call-back as done. Returns False when it was marked before."""
         async with self._database.transaction() as session:
             done = await session.execute(
                 update(CallBackRow)
@@ -145,3 +138,8 @@ class Ledger:
                 .returning(CallBackRow.id)
             )
             return done.scalar_one_or_none() is not None
+
+    async def _add_once(self, row: Base) -> None:
+        with contextlib.suppress(IntegrityError):
+            async with self._database.transaction() as session:
+                session.add(row)

@@ -1,4 +1,4 @@
-"""Twilio Media Streams: the messages of a bidirectional stream, as JSON text frames. Numbers in them are strings.
+"""The messages of Twilio's bidirectional media streams: JSON text frames, in which numbers are strings.
 
 Source: Twilio's documentation of Media Streams WebSocket messages.
 """
@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-MOST_CHARACTERS = 16_384
-"""A message with 20 ms of audio has about 350."""
+MAX_CHARACTERS = 16_384
+"""Of one message; a message with 20 ms of audio has about 350."""
 
 
 class _Message(BaseModel):
@@ -21,7 +21,7 @@ class _Message(BaseModel):
 
 
 class StreamFacts(_Message):
-    """What the stream is of; `parameters` are those of our own TwiML."""
+    """Stream, call, and the parameters from our own TwiML."""
 
     stream_sid: str = Field(alias="streamSid")
     call_sid: str = Field(alias="callSid")
@@ -29,7 +29,7 @@ class StreamFacts(_Message):
 
 
 class Start(_Message):
-    """The first message that says anything; audio follows."""
+    """The first message with content; audio follows."""
 
     event: Literal["start"]
     start: StreamFacts
@@ -42,14 +42,14 @@ class Payload(_Message):
 
 
 class Media(_Message):
-    """What Twilio hears on the line."""
+    """Audio from the telephone."""
 
     event: Literal["media"]
     media: Payload
 
     @property
     def audio(self) -> bytes:
-        """Mu-law. Raises `ValueError` for what is no base64."""
+        """Mu-law bytes. Raises `ValueError` for invalid base64."""
         return base64.b64decode(self.media.payload, validate=True)
 
 
@@ -60,7 +60,7 @@ class Named(_Message):
 
 
 class Mark(_Message):
-    """What we sent before this mark was played, or cleared."""
+    """Everything sent before this mark has been played, or cleared."""
 
     event: Literal["mark"]
     mark: Named
@@ -73,7 +73,7 @@ class Stop(_Message):
 
 
 class Other(_Message):
-    """`connected`, `dtmf`, and what may come one day."""
+    """`connected`, `dtmf`, and messages that Twilio may add."""
 
     event: str
 
@@ -86,8 +86,8 @@ _MESSAGES: TypeAdapter[Start | Media | Mark | Stop] = TypeAdapter(
 
 
 def parse(text: str) -> StreamMessage:
-    """A message. Raises `ValueError` for one that Twilio would not send."""
-    if len(text) > MOST_CHARACTERS:
+    """Parse a message. Raises `ValueError` for one that Twilio would not send."""
+    if len(text) > MAX_CHARACTERS:
         raise ValueError("too long for a stream message")
     try:
         return _MESSAGES.validate_json(text)
@@ -98,19 +98,19 @@ def parse(text: str) -> StreamMessage:
 
 
 def media(stream_sid: str, code: bytes) -> str:
-    """Mu-law audio to be played."""
-    return _written("media", stream_sid, {"media": {"payload": base64.b64encode(code).decode()}})
+    """Message with mu-law audio to be played."""
+    return _to_json("media", stream_sid, {"media": {"payload": base64.b64encode(code).decode()}})
 
 
 def mark(stream_sid: str, name: str) -> str:
-    """Asks for a `Mark` when what was sent so far has been played."""
-    return _written("mark", stream_sid, {"mark": {"name": name}})
+    """Message that asks for a `Mark` once everything before it has been played."""
+    return _to_json("mark", stream_sid, {"mark": {"name": name}})
 
 
 def clear(stream_sid: str) -> str:
-    """Drops what was sent and not played yet."""
-    return _written("clear", stream_sid, {})
+    """Message that drops all audio that has not been played yet."""
+    return _to_json("clear", stream_sid, {})
 
 
-def _written(event: str, stream_sid: str, more: dict[str, object]) -> str:
+def _to_json(event: str, stream_sid: str, more: dict[str, object]) -> str:
     return json.dumps({"event": event, "streamSid": stream_sid, **more})
