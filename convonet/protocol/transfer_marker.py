@@ -12,7 +12,9 @@ _PREFIX = "TRANSFER_INITIATED:"
 
 def to_marker(hand_over: HandOverDecision | None) -> str | None:
     """Return `TRANSFER_INITIATED:<extension>|<department>|<reason>`, or None without a hand-over."""
-    return hand_over and f"{_PREFIX}{hand_over.extension}|{hand_over.department}|{hand_over.reason}"
+    if hand_over is None:
+        return None
+    return f"{_PREFIX}{hand_over.extension}|{hand_over.department}|{hand_over.reason}"
 
 
 def from_marker(marker: str | None) -> HandOverDecision | None:

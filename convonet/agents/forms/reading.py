@@ -88,7 +88,7 @@ class Reader:
 
     def _answers_yes_or_no(
         self, question: Question, form: Form, said: Sentence, now: datetime, focus: Focus
-    ) -> Filling | Literal["dropped"] | None:
+    ) -> Filling | Literal["dropped", "unclear"] | None:
         match said.answer:
             case "yes":
                 return Filling(form, question.values, agreed=True, answers=True)
