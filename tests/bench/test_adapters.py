@@ -1,4 +1,4 @@
-"""What the product's messages are to a caller of the benchmark."""
+"""Messages of the product, as a caller of the benchmark classifies them."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_a_replica_listens_on_the_address_of_its_node_instead_of_all(asked, boun
     assert addresses == [bound]
 
 
-def test_clients_ping_no_more_often_than_a_replica_bears():
+def test_clients_ping_no_more_often_than_a_replica_allows():
     assert dict(flags())["grpc.keepalive_time_ms"] > MIN_PING_INTERVAL_MS
 
 

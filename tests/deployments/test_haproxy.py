@@ -1,4 +1,4 @@
-"""The front door: the real HAProxy with the configuration that Ray writes, completed as in the product."""
+"""The real HAProxy with Ray's configuration, completed as in the product."""
 
 import asyncio
 import contextlib
@@ -232,7 +232,7 @@ def test_haproxy_understands_the_configuration(tmp_path, proxies):
     assert ("src 35.191.0.0/16 2001:db8::/32 10.0.0.5/32" in config) is bool(proxies)
 
 
-def test_another_configuration_than_rays_present_one_is_not_accepted_in_silence(tmp_path):
+def test_a_configuration_of_another_ray_is_refused(tmp_path):
     path, _ = write_config(tmp_path, free_port())
     path.write_text(path.read_text().replace("frontend http_frontend", "frontend http_in"))
     failed = check(path)
@@ -278,7 +278,7 @@ def test_a_node_without_a_replica_of_its_own_is_not_ready(tmp_path, backend_port
         connection.close()
 
 
-def test_one_address_that_opens_thousands_of_connections_is_in_nobodys_way(tmp_path, backend_port):
+def test_one_address_with_thousands_of_connections_does_not_block_others(tmp_path, backend_port):
     with front_door(tmp_path, backend_port) as door, crowd(door, 4_150) as sockets:
         assert get(door, "/headers") == [CALLER]
         assert count_open(sockets) <= haproxy.CONNECTIONS_PER_ADDRESS
@@ -297,7 +297,7 @@ def get_at_last(door, path, source):
             time.sleep(0.05)
 
 
-def test_a_place_that_is_given_back_is_free(tmp_path, backend_port):
+def test_a_closed_connection_frees_its_place(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, CONVONET_CONNECTIONS_PER_ADDRESS="5") as door:
         with crowd(door, 20) as sockets:
             assert count_open(sockets) == 5
@@ -317,7 +317,7 @@ def test_a_trusted_proxy_has_no_limit(tmp_path, backend_port):
             assert count_open(sockets) == 5
 
 
-def test_connections_that_say_nothing_are_closed_after_a_few_seconds(tmp_path, backend_port):
+def test_silent_connections_are_closed_after_a_few_seconds(tmp_path, backend_port):
     with front_door(tmp_path, backend_port) as door, crowd(door, 10) as sockets:
         assert count_open(sockets, 1.0) == 10
         sockets[0].settimeout(2 * haproxy.REQUEST_TIMEOUT_S)
@@ -336,7 +336,7 @@ def test_an_answer_may_pause_for_longer_than_a_client_may_be_silent(tmp_path, ba
         assert get(door, "/slow") == "done"
 
 
-def test_requests_that_are_given_up_while_a_server_hangs_cost_nothing(tmp_path):
+def test_requests_that_are_cancelled_while_a_server_hangs_cost_nothing(tmp_path):
     with separate_server() as server, front_door(tmp_path, server.port) as door:
         for _ in range(20):
             assert post(door) == "done"
@@ -388,7 +388,7 @@ def post(door, timeout=10):
         connection.close()
 
 
-def test_what_a_caller_says_of_their_address_is_passed_on_before_the_doors_own_word(tmp_path, backend_port):
+def test_the_address_that_a_caller_claims_is_passed_on_before_the_real_one(tmp_path, backend_port):
     with front_door(tmp_path, backend_port) as door:
         assert get(door, "/headers", **{"X-Forwarded-For": "203.0.113.1"}) == ["203.0.113.1", CALLER]
 
@@ -401,7 +401,7 @@ def test_statistics_are_for_this_machine_only(tmp_path, backend_port):
                 socket.create_connection(("127.0.0.2", port), timeout=5)
 
 
-def test_its_metrics_are_for_the_network_when_a_setting_says_so(tmp_path, backend_port):
+def test_metrics_are_served_to_the_network_when_a_setting_says_so(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, CONVONET_PROXY_METRICS_HOST="0.0.0.0") as door:
         with urllib.request.urlopen(f"http://127.0.0.2:{door.metrics_port}/metrics", timeout=5) as answer:
             assert b"haproxy_frontend_current_sessions" in answer.read()
@@ -421,7 +421,7 @@ def test_a_load_balancer_may_keep_an_idle_connection_for_longer_than_a_client_ma
         connection.close()
 
 
-def test_where_few_files_may_be_open_there_are_fewer_connections(tmp_path, backend_port):
+def test_a_low_limit_of_open_files_lowers_the_limit_of_connections(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, max_files=1_024) as door:
         assert get(door, "/headers") == [CALLER]
         possible = (1_024 - haproxy.OTHER_FILES) // haproxy.FILES_PER_CONNECTION

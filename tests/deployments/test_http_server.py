@@ -1,4 +1,4 @@
-"""The limits of the HTTP server that Ray starts, tried on a socket of it as strangers would."""
+"""The limits of the HTTP server that Ray starts, tested on its sockets as strangers would use them."""
 
 import asyncio
 import json
@@ -154,7 +154,7 @@ def test_rays_own_proxy_starts_its_server_with_them_when_it_asks(monkeypatch):
     assert proxy.start_asgi_http_server is wrapped
 
 
-async def test_compression_is_not_agreed_on(monkeypatch):
+async def test_compression_is_not_negotiated(monkeypatch):
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
     async with serving(monkeypatch) as (port, echo), RawSocket.connect(port, offer) as socket:
         assert " 101 " in socket.response
@@ -226,7 +226,7 @@ async def test_after_login_messages_come_as_fast_as_they_like_and_pings_do_not(m
         assert await closed_with(socket) in {POLICY, HUNG_UP}
 
 
-async def test_empty_fragments_do_not_go_on_for_ever(monkeypatch):
+async def test_the_number_of_empty_fragments_is_limited(monkeypatch):
     async with serving(monkeypatch) as (port, echo), RawSocket.connect(port) as socket:
         socket.frame(TEXT, b"known")
         while echo.taken < 1:
@@ -238,7 +238,7 @@ async def test_empty_fragments_do_not_go_on_for_ever(monkeypatch):
 
 
 async def test_the_socket_is_not_read_on_while_the_application_is_busy(monkeypatch):
-    """So that what a client sends waits at the client, and not in our memory."""
+    """Messages wait at the client, and not in our memory."""
     async with serving(monkeypatch) as (port, echo), connect(port) as socket:
         await socket.send("known")
         await socket.recv()
@@ -252,7 +252,7 @@ async def test_the_socket_is_not_read_on_while_the_application_is_busy(monkeypat
 
 
 async def test_ray_is_asked_to_leave_reading_to_the_application(monkeypatch):
-    """Ray's own `receive` reads on without bounds; this header is how it is told not to."""
+    """Ray's own `receive` reads without bounds; a header switches it off."""
     monkeypatch.setattr(constants, "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD", False)
     async with serving(monkeypatch) as (port, echo), connect(port) as socket:
         await socket.send("x")
@@ -260,7 +260,7 @@ async def test_ray_is_asked_to_leave_reading_to_the_application(monkeypatch):
         assert http_util.parse_disconnect_disabled_header(dict(echo.scope["headers"]))
 
 
-async def test_the_application_hears_of_the_end(monkeypatch):
+async def test_the_application_is_told_of_the_end_of_a_socket(monkeypatch):
     async with serving(monkeypatch) as (port, echo):
         async with connect(port) as socket:
             await socket.send("x")
@@ -269,7 +269,7 @@ async def test_the_application_hears_of_the_end(monkeypatch):
             await echo.ended.wait()
 
 
-async def test_callers_are_told_apart_by_haproxys_word(monkeypatch):
+async def test_callers_are_distinguished_by_haproxys_header(monkeypatch):
     monkeypatch.setattr(constants, "RAY_SERVE_ENABLE_HA_PROXY", True)
     headers = [("X-Forwarded-For", "203.0.113.1"), ("X-Forwarded-For", "198.51.100.7")]
     async with serving(monkeypatch) as (port, echo), connect(port, additional_headers=headers) as socket:

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.core.errors import StorageError
-from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
+from convonet.monitor.http import NOT_A_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
@@ -90,7 +90,7 @@ async def test_desk_staff_are_not_supervisors(running):
             assert "milk" not in await answer.text()
         async with http.ws_connect("/ws") as socket:
             assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
-            assert socket.close_code == NO_SUPERVISOR
+            assert socket.close_code == NOT_A_SUPERVISOR
 
 
 async def test_every_route_is_among_those_that_were_tried(running):

@@ -74,10 +74,10 @@ def test_a_span_that_nobody_records_costs_microseconds():
 # -- the collector
 
 
-def test_an_unreachable_collector_is_logged_once_and_found_again(collector, monkeypatch):
-    monkeypatch.setattr(export, "RETRY_DELAY_S", 0.0)
+def test_an_unreachable_collector_is_logged_once_and_found_again(collector):
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    settings = Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    recorder = export.start_tracing(settings, "tests", retry_delay_s=0.0)
     with structlog.testing.capture_logs() as lines:
         for away, name in ((True, "lost"), (True, "lost"), (False, "sent")):
             collector.away = away
