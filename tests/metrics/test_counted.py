@@ -8,7 +8,6 @@ from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.hosted import HostedModel, Limits
 from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
-from convonet.records import queue
 from convonet.records.queue import RecordQueue
 from convonet.speech.base import Language
 from convonet.speech.fallback import SpeechWithFallback
@@ -81,9 +80,8 @@ async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted)
 
 
 @virtual_time
-async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted, monkeypatch):
-    monkeypatch.setattr(queue, "MAX_WAITING", 2)
-    records = RecordQueue(AwayStore())
+async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted):
+    records = RecordQueue(UnreachableStore(), max_waiting=2)
     for number in range(3):
         record = a_record()
         record.request_id = f"s:{number}"
@@ -96,12 +94,12 @@ async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(cou
     assert counted.of(d.RECORDS_LOST) == 3
 
 
-class AwayStore:
+class UnreachableStore:
     async def write(self, records):
-        raise StorageError("away")
+        raise StorageError("down")
 
     async def recent(self, limit):
-        raise StorageError("away")
+        raise StorageError("down")
 
 
 async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counted):
