@@ -22,7 +22,7 @@ from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
 from convonet.core.background import BackgroundTasks
 from convonet.core.caller import Caller
-from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.core.errors import AuthRefused, ConvonetError, Fenced, ResumeFailed, StorageError
 from convonet.core.ids import SessionId, new_session_id
 from convonet.gateway.admission import Admission, Place
 from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
@@ -71,7 +71,7 @@ class SessionRegistry:
         self._checkpoints = checkpoints
         self._services = replace(services, waiting_for_agent=admission.waiting)
         self._admission = admission
-        self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
+        self._lifetimes = Lifetimes(idle=settings.sessions.idle_timeout_s, grace=settings.sessions.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
         self._running = BackgroundTasks()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
@@ -124,7 +124,7 @@ class SessionRegistry:
         return {
             **self._admission.gauges(),
             "sessions": len(self._sessions),
-            "capacity": self._settings.sessions_per_host,
+            "capacity": self._settings.limits.sessions_per_host,
             "refusals": self._refused,
             "pin_failures": metrics.total(PIN_FAILURES),
             "barge_ins": metrics.total(BARGE_INS),
@@ -152,7 +152,7 @@ class SessionRegistry:
             raise
 
     async def _verify_pin(self, credentials: Credentials) -> Caller:
-        if not self._settings.enable_voice_pin:
+        if not self._settings.login.pin_required:
             return await self._pins.verify(credentials.pin)
         await self._throttle.check(credentials.connection_id, credentials.address)
         try:
@@ -182,10 +182,10 @@ class SessionRegistry:
         with self._place(returning=True) as place:
             checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
             if checkpoint is None:
-                raise SessionGone
+                raise ResumeFailed
             conversation = _conversation_in(checkpoint)
             if conversation is None:
-                raise SessionGone("unreadable checkpoint")
+                raise ResumeFailed("unreadable checkpoint")
         # what the repeated turn says must be numbered after all that the client has
         conversation.seq = max(conversation.seq, last_seq)
         session = self._start_session(conversation, checkpoint.epoch, place)
@@ -294,11 +294,11 @@ class SessionRegistry:
 def embedded_parts(settings: Settings) -> list[str]:
     """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
     parts = {
-        "stt": settings.hears_with == "local",
-        "tts": settings.speaks_with == "local",
-        "agent": not settings.thinks_with,
-        "database": settings.db_uri is None,
-        "checkpoints": settings.redis_url is None,
+        "stt": settings.speech.stt_provider == "local",
+        "tts": settings.speech.tts_provider == "local",
+        "agent": not settings.models.hosted,
+        "database": settings.storage.db_uri is None,
+        "checkpoints": settings.storage.redis_url is None,
     }
     return [name for name, embedded in parts.items() if embedded]
 

@@ -38,7 +38,7 @@ from actors.transfer import TransferActor, TransferBody
 from actors.transfer_rows import card_of, part_of, row_of, row_of_part
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import DeskState, EndReason, HandOverState
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.serving import Role
 from convonet.telephony.bridge import Bridge, BridgeError
@@ -129,7 +129,7 @@ class TransferHost:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: CallCenterSettings,
         *,
         bridge: Bridge,
         checkpoints: CheckpointStore,
@@ -267,9 +267,9 @@ class TransferHost:
             return
         transfer = Transfer(
             transfer_id=order.transfer_id,
-            call_s=self._settings.transfer_ring_s + CALL_MARGIN_S,
-            wait_s=self._settings.transfer_wait_s,
-            absent_wait_s=self._settings.transfer_absent_wait_s,
+            call_s=self._settings.ring_timeout_s + CALL_MARGIN_S,
+            wait_s=self._settings.queue_timeout_s,
+            absent_wait_s=self._settings.absent_queue_timeout_s,
         )
         body = TransferBody(order=order, transfer=transfer)
         self._office.open.append(order.transfer_id)
@@ -643,7 +643,7 @@ class TransferHost:
             bridge=self._bridge,
             save=save,
             clock=self._clock,
-            ring_s=self._settings.transfer_ring_s,
+            ring_s=self._settings.ring_timeout_s,
         )
         self._actors[transfer_id] = actor
         # asked for now: if this fails, the caller must hear of it at once

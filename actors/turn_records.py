@@ -9,13 +9,13 @@ from convonet.monitor.reporter import Reporter
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnRecord, serializable
 from convonet.records.store import RedisRecords
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 
 
 class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
-    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+    def __init__(self, settings: StorageSettings, reporter: Reporter) -> None:
         shown = reporter.record_queue(is_copy=bool(settings.redis_url))
         self._kept, self._shown = shown, None
         if settings.redis_url:

@@ -29,7 +29,7 @@ from bench.harness.callers import Caller, Scene
 from bench.harness.clock import Clock, Quantiles
 from bench.harness.level import Load, Target, Use, run_level, watch_window
 from bench.harness.systems import PIN, Bench, running, running_vendors
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.launch.steps import ROOT
 
 OUTPUT = ROOT / ".cache" / "bench"
@@ -42,7 +42,13 @@ MAX_REFUSAL_MS = 50.0
 MAX_RATIO = 1.3
 TRIES = 3
 
-ADMISSION = ("sessions_per_host", "max_new_callers", "max_cpu_percent", "max_loop_lag_ms", "max_turn_wait_ms")
+ADMISSION = (
+    "CONVONET_SESSIONS_PER_HOST",
+    "CONVONET_MAX_NEW_CALLERS",
+    "CONVONET_MAX_CPU_PERCENT",
+    "CONVONET_MAX_LOOP_LAG_MS",
+    "CONVONET_MAX_TURN_WAIT_MS",
+)
 """Settings that other benchmarks raise, since they look for the machine's limits; here they have their defaults."""
 
 
@@ -233,8 +239,7 @@ def main() -> None:
     folder.mkdir(parents=True)
     client = ConvonetClient(PIN, audio=options.audio)
     with running_vendors(folder) as vendors:
-        fields = [Settings.model_fields[name] for name in ADMISSION]
-        defaults = {str(field.alias): str(field.default) for field in fields}
+        defaults = {name: str(VARIABLES[name].default) for name in ADMISSION}
         settings = defaults | dict(pair.split("=", 1) for pair in options.set)
         bench = Bench(vendors, (options.server_core,), client=client, settings=settings)
         with running("convonet", bench, folder) as target:

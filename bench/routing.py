@@ -18,12 +18,13 @@ from pathlib import Path
 
 from convonet.agents.base import TurnRequest
 from convonet.agents.departments import Department, Departments
-from convonet.agents.router import Router, example_lines
+from convonet.agents.router import Router, example_sentences
 from convonet.core.caller import Caller
 from convonet.core.errors import NoSpeech
 from convonet.core.ids import TurnId, UserId, new_session_id
 from convonet.domains.discovery import all_domains
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.local.service import LocalSpeech
 from tests.speech_samples import SAMPLE_RATE, speak
@@ -53,7 +54,7 @@ async def measure(lines: Sequence[tuple[str, str]]) -> Counter[tuple[str, str]]:
 
 async def as_heard(lines: Sequence[tuple[str, str]], voice: str) -> list[tuple[str, str]]:
     """Return the sentences as the local recognizer transcribes a synthetic voice."""
-    speech = LocalSpeech(Settings())
+    speech = LocalSpeech(SpeechSettings(), Settings.load().storage.data_dir)
     await speech.start()
     heard = []
     for label, said in lines:
@@ -87,5 +88,5 @@ if __name__ == "__main__":
     print(
         f"{right} of {counts.total()} right ({100 * right / counts.total():.1f} %), {false_hand_over} false hand-overs"
     )
-    print(f"from {sum(map(len, example_lines(all_domains()).values()))} example lines\n")
+    print(f"from {sum(map(len, example_sentences(all_domains()).values()))} example lines\n")
     print(table(counts))

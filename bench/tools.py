@@ -76,8 +76,8 @@ class Cost:
 
 async def serve() -> None:
     """The tool servers, until the process is ended; tells both ports."""
-    settings = Settings()
-    servers = all_servers(Database(settings.database_url), settings)
+    settings = Settings.load()
+    servers = all_servers(Database(settings.storage.database_url), settings)
     requests = ToolRequests(servers, secret=SECRET)
     own = await RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S).start("127.0.0.1")
     http = uvicorn.Server(uvicorn.Config(http_app(servers, secret=SECRET), log_level="warning"))
@@ -127,9 +127,9 @@ async def measure(boxes: dict[str, ToolBox], server_pid: int, calls: int) -> Non
 async def run(calls: int) -> None:
     """Prepare the data, start the servers, measure, stop."""
     configure("warning")
-    settings = Settings()
-    await migrate(settings.database_url)
-    await seed_demo(settings.database_url)
+    settings = Settings.load()
+    await migrate(settings.storage.database_url)
+    await seed_demo(settings.storage.database_url)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.tools", "--serve", stdout=asyncio.subprocess.PIPE
     )

@@ -42,17 +42,17 @@ def main() -> None:
 
 def _own_address(settings: Settings) -> str:
     # never Ray's "auto", which takes the first Ray that it finds on this machine
-    pid = running_instance(settings.data_dir)
+    pid = running_instance(settings.storage.data_dir)
     address = ray_address(pid) if pid is not None else None
     if address is None:
         typer.secho(
-            f"Convonet does not run on the data in {settings.data_dir}; set CONVONET_DATA_DIR, or RAY_ADDRESS for a "
-            "cluster",
+            f"Convonet does not run on the data in {settings.storage.data_dir}; set CONVONET_DATA_DIR, or RAY_ADDRESS "
+            "for a cluster",
             fg="red",
             err=True,
         )
         raise SystemExit(1)
-    flags = LOCAL_RAY | (LOOPBACK_NODE if settings.host in LOOPBACK else {})
+    flags = LOCAL_RAY | (LOOPBACK_NODE if settings.server.host in LOOPBACK else {})
     _require(flags)
     return address
 

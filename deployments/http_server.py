@@ -51,7 +51,7 @@ def limited(start: StartHttpServer, *, login_limits: bool) -> StartHttpServer:
 
     async def start_limited(app: ASGIApp, *args: Any, **kwargs: Any) -> tuple[asyncio.Task[None], uvicorn.Server]:
         settings = get_settings()
-        trusted = TrustedProxies(settings.trusted_proxies)
+        trusted = TrustedProxies(settings.server.trusted_proxies)
         app = ClientAddress(app, trusted, behind_haproxy=has_haproxy())
         task, server = await start(app, *args, **kwargs)
         # the task has not run yet: nothing was awaited since it was made
@@ -66,7 +66,7 @@ def _set_limits(config: uvicorn.Config, settings: Settings, *, login_limits: boo
         raise RuntimeError("uvicorn has read its configuration already: the limits would not hold")
     if login_limits:
         config.ws = LimitedWebSocket
-    config.ws_max_size = settings.max_utterance_bytes * 4 // 3 + MESSAGE_OVERHEAD_BYTES
+    config.ws_max_size = settings.limits.max_utterance_bytes * 4 // 3 + MESSAGE_OVERHEAD_BYTES
     config.ws_per_message_deflate = False
     config.proxy_headers = False  # `ClientAddress` knows of HAProxy, uvicorn would believe whoever is on this machine
 

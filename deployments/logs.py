@@ -10,7 +10,7 @@ import sys
 
 from ray import serve
 
-from convonet.core.logs import configure, levels_by_part
+from convonet.core.logs import configure, levels_by_component
 from convonet.core.redaction import QuoteFree
 from convonet.settings import Settings
 
@@ -18,17 +18,17 @@ from convonet.settings import Settings
 def log_to_own_stderr(settings: Settings) -> None:
     """Set up this replica's logs, and its traces if a collector is set; they have the name of its deployment."""
     configure(
-        settings.log_level,
+        settings.logs.level,
         sys.__stderr__,
-        levels=levels_by_part(settings.log_levels),
-        words=settings.log_words,
-        region=settings.phone_region,
+        levels=levels_by_component(settings.logs.levels),
+        words=settings.logs.words,
+        region=settings.callers.phone_region,
     )
-    if not settings.log_words:
+    if not settings.logs.words:
         # Serve logs the exceptions of requests by itself
         logging.getLogger("ray.serve").addFilter(QuoteFree())
-    if settings.otlp_endpoint is not None:
+    if settings.tracing.endpoint is not None:
         # its imports are not needed otherwise
         from convonet.tracing.export import start_tracing
 
-        start_tracing(settings, serve.get_replica_context().deployment)
+        start_tracing(settings.tracing, serve.get_replica_context().deployment)

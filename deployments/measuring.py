@@ -22,14 +22,14 @@ def measure(component: str) -> Watch:
         component: a value of the tag `part`.
     """
     metrics.set_sink(RaySink())
-    metrics.add_tag_values(d.DEPARTMENT, get_settings().department_names)
+    metrics.add_tag_values(d.DEPARTMENT, get_settings().call_center.department_names)
     return Watch(metrics, component)
 
 
 def begin_session_counters(settings: Settings) -> None:
     """Start the counters of a voice replica."""
-    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
-    for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
+    turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("voice", "text"))
+    for service, provider in (("hearing", settings.speech.stt_provider), ("speaking", settings.speech.tts_provider)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
         metrics.declare(d.PROVIDER_ERRORS, service=[service], provider=providers)
         metrics.declare(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
@@ -39,7 +39,7 @@ def begin_session_counters(settings: Settings) -> None:
 
 def begin_agent_counters(settings: Settings) -> None:
     """Start the counters of a replica of the agent, except those of tools, whose names their servers give later."""
-    turns.declare_counters(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
+    turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
-        metrics.declare(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
+        metrics.declare(counter, service=["thinking"], provider=(*settings.models.hosted, OWN_MODEL))
     metrics.declare(d.RECORDS_LOST)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from actors.failures import remote_errors
 from actors.remote_monitor import RemoteMonitor
 from convonet.agents.replicas import AgentReplicas
-from convonet.core.errors import AgentAway, ConvonetError, SpeechUnavailable, StorageError, ToolsUnavailable
+from convonet.core.errors import AgentUnavailable, ConvonetError, SpeechUnavailable, StorageError, ToolsUnavailable
 from convonet.mcp.replicas import ToolReplicas
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
@@ -35,7 +35,7 @@ HOST_REFRESH_S = 30.0
 
 def remote_agent() -> AgentReplicas:
     """Return the `Agent` on the AgentRouter deployment; `close` it at the end."""
-    find = _finder("AgentRouter", "agent", AgentAway)
+    find = _finder("AgentRouter", "agent", AgentUnavailable)
     return AgentReplicas(ReplicaPool("AgentRouter", find, delays=PoolDelays(replacement_timeout_s=REPLACED_WITHIN_S)))
 
 

@@ -28,7 +28,7 @@ from bench.harness.adapters import Convonet, ConvonetClient, NewAdapter, RawPcm
 from bench.harness.callers import Behavior
 from bench.harness.level import Target
 from bench.harness.meter import MARK, ServerMeter
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.launch.product import ray_flags
 from deployments.launch.readiness import check_readiness
 from deployments.launch.steps import ROOT
@@ -163,7 +163,7 @@ def ray_floor(bench: Bench, scratch: Path) -> Server:
             }
         )
     )
-    flags = ray_flags(Settings.model_construct(host="127.0.0.1"), scratch)
+    flags = ray_flags("127.0.0.1", scratch)
     # its callers never log in: the limits for strangers would close their sockets
     del flags[SERVER_LIMITS]
     return Server(
@@ -264,8 +264,7 @@ def _peer(command: list[str], vendors: str) -> Server:
 
 def _without_settings() -> dict[str, str]:
     """This process's environment; what the developer has set for the product is not what is measured."""
-    ours = {field.alias for field in Settings.model_fields.values()}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 def _wait_until_ready(name: str, server: Server, process: subprocess.Popen[bytes], log_path: Path) -> None:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from convonet.settings import Settings
+from convonet.settings.login import LoginSettings
 
 WINDOW_S = 900.0
 RESERVATION_S = 10.0
@@ -46,7 +46,7 @@ class AttemptLimits:
     overall: int
 
     @classmethod
-    def of(cls, settings: Settings) -> AttemptLimits:
+    def of(cls, settings: LoginSettings) -> AttemptLimits:
         return cls(settings.pin_attempts_per_session, settings.pin_attempts_per_address, settings.pin_attempts_overall)
 
     @property

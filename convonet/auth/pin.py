@@ -126,17 +126,17 @@ class PostgresPins:
 
 def fixed_user_id(settings: Settings) -> UserId | None:
     """Return the user that all callers are, for `pin_verifier` too; None when a database of PINs tells them apart."""
-    is_told_apart = settings.enable_voice_pin and settings.db_uri is not None
+    is_told_apart = settings.login.pin_required and settings.storage.db_uri is not None
     return None if is_told_apart else DEMO_USER_ID
 
 
 def pin_verifier(settings: Settings) -> PinVerifier:
     """Create the verifier for these settings; without a database of PINs everyone is the seeded demo user."""
-    demo_caller = Caller(DEMO_USER_ID, "Demo", settings.caller_timezone)
-    if not settings.enable_voice_pin:
+    demo_caller = Caller(DEMO_USER_ID, "Demo", settings.callers.timezone)
+    if not settings.login.pin_required:
         return NoPin(demo_caller)
-    if settings.db_uri is not None:
-        return PostgresPins(settings.db_uri.get_secret_value(), timezone=settings.caller_timezone)
+    if settings.storage.db_uri is not None:
+        return PostgresPins(settings.storage.db_uri.get_secret_value(), timezone=settings.callers.timezone)
     if settings.demo_pin is None:
         raise SettingsError("VOICE_PIN: neither a PIN nor a database of PINs is set")
     return FixedPin(settings.demo_pin, demo_caller)

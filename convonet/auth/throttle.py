@@ -52,14 +52,14 @@ def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:
 
     Their attempts are counted apart, so that a flood of one does not keep people out of the other.
     """
-    limits = AttemptLimits.of(settings)
-    embedded = WaitingThrottle(SqliteAttempts.in_folder(settings.data_dir, limits, of))
-    if not settings.redis_url:
+    limits = AttemptLimits.of(settings.login)
+    embedded = WaitingThrottle(SqliteAttempts.in_folder(settings.storage.data_dir, limits, of))
+    if not settings.storage.redis_url:
         return embedded
     # imported here: a process without Redis does without its client, a tenth of a second of imports
     from convonet.auth.throttle_redis import RedisAttempts, RedisThrottle
 
-    return RedisThrottle(RedisAttempts(settings.redis_url.get_secret_value(), limits, of), embedded)
+    return RedisThrottle(RedisAttempts(settings.storage.redis_url.get_secret_value(), limits, of), embedded)
 
 
 class WaitingThrottle:

@@ -19,7 +19,7 @@ from convonet.domains.crm.backends.base import Contact
 from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.domains.healthcare.coverage.service import CoverageService
 from convonet.domains.mortgage.applications.service import MortgageService
 from convonet.domains.todo.todos.service import TodoService
@@ -40,12 +40,12 @@ class CallerFacts:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._zone = ZoneInfo(settings.caller_timezone)
+        self._zone = ZoneInfo(settings.callers.timezone)
         self._crm = configured_crm(database, settings)
         self._todos = TodoService(database)
         self._mortgage = MortgageService(database)
         self._coverage = CoverageService(database)
-        self._reservations = Reservations(database, House.of(settings))
+        self._reservations = ReservationService(database, House.of(settings.hanok))
         self._sources: dict[str, Callable[[Owner], Awaitable[Lines]]] = {
             "Account": self._account,
             "CRM": self._contacts,

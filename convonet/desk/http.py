@@ -84,9 +84,9 @@ class DeskApplication:
 
     async def _page(self) -> FileResponse:
         answer = page("call-center")
-        if self._settings.freepbx_wss_url is not None:
+        if self._settings.telephony.pbx_wss_url is not None:
             # the telephone in the page talks to the PBX
-            answer.headers["Content-Security-Policy"] = policy_with(connect=[self._settings.freepbx_wss_url])
+            answer.headers["Content-Security-Policy"] = policy_with(connect=[self._settings.telephony.pbx_wss_url])
         return answer
 
     async def _phone(self, request: Request) -> Phone:
@@ -94,15 +94,15 @@ class DeskApplication:
         member = await self.login.require_staff(request)
         telephone = self._telephone(member)
         settings = self._settings
-        if settings.freepbx_domain is None or settings.freepbx_wss_url is None:
+        if settings.telephony.sip_domain is None or settings.telephony.pbx_wss_url is None:
             raise Refused(
                 404, "not_found", "No PBX is set up here: FREEPBX_DOMAIN and FREEPBX_WSS_URL say where it is."
             )
         return Phone(
             display_name=member.display_name,
             extension=telephone.extension,
-            domain=settings.freepbx_domain,
-            wss_url=settings.freepbx_wss_url,
+            domain=settings.telephony.sip_domain,
+            wss_url=settings.telephony.pbx_wss_url,
             ha1=telephone.ha1,
         )
 
@@ -160,7 +160,7 @@ class DeskApplication:
 
     def _departments(self, member: StaffMember) -> tuple[str, ...]:
         own = member.telephone.departments if member.telephone else ()
-        return own or self._settings.department_names
+        return own or self._settings.call_center.department_names
 
 
 class DeskSocket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -26,11 +25,6 @@ def spoken_amount(amount: Decimal) -> str:
 def spoken_percent(percent: Decimal) -> str:
     """ "20 percent"."""
     return f"{percent.normalize():f} percent"
-
-
-def spoken_list(items: Sequence[str]) -> str:
-    """ "a, b and c"."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def spoken_words(name: str) -> str:

@@ -27,7 +27,7 @@ import structlog
 
 from convonet.core.errors import CapacityError
 from convonet.gateway.cpu_share import CpuShare
-from convonet.settings import Settings
+from convonet.settings.limits import LimitSettings
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class AdmissionLimits:
     """Of the cores; at 1 it does not count."""
 
     @classmethod
-    def of(cls, settings: Settings) -> AdmissionLimits:
+    def of(cls, settings: LimitSettings) -> AdmissionLimits:
         """As the operator has set them."""
         return cls(
             sessions=settings.sessions_per_host,

@@ -15,7 +15,7 @@ import structlog
 
 from convonet.auth.tokens import read_resume_token
 from convonet.core.background import BackgroundTasks
-from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
+from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, ResumeFailed
 from convonet.gateway.frames import parse
 from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
 from convonet.gateway.media_bridge import MediaBridge
@@ -113,7 +113,9 @@ class CallerConnection:
         """Seconds since 1970."""
         self._connection_id = secrets.token_hex(8)
         self._rate = TokenBucket(
-            settings.max_messages_per_s, settings.max_messages_per_s * BURST_S, asyncio.get_running_loop().time
+            settings.limits.max_messages_per_s,
+            settings.limits.max_messages_per_s * BURST_S,
+            asyncio.get_running_loop().time,
         )
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
@@ -128,7 +130,7 @@ class CallerConnection:
         """Serve the client until either side closes."""
         try:
             async with self._unauthenticated.wait_for_login():
-                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+                await self._send(AuthRequired(pin_required=self._settings.login.pin_required))
                 while self._session is None:
                     await self._serve_frame()
             while True:
@@ -166,7 +168,7 @@ class CallerConnection:
 
     def _limit_life(self, session: CallerSession) -> None:
         """Whatever lies between us and the client ends an old connection without asking whether somebody speaks."""
-        life_s = self._settings.max_socket_life_s
+        life_s = self._settings.sessions.max_socket_life_s
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
         loop = asyncio.get_running_loop()
@@ -178,12 +180,12 @@ class CallerConnection:
         """Do what the client's next frame says; the client is told what is wrong with it."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.take(1 + len(frame) // self._settings.max_message_bytes):
+            if not self._rate.take(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
                 self._add_sound(frame)
             else:
-                await self._handle(parse(frame, max_bytes=self._settings.max_message_bytes))
+                await self._handle(parse(frame, max_bytes=self._settings.limits.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
@@ -241,8 +243,8 @@ class CallerConnection:
 
     def _add_sound(self, frame: bytes) -> None:
         """BinaryFrame of the utterance in progress, or for the human whom the caller talks with."""
-        if len(frame) > self._settings.max_message_bytes:
-            most = self._settings.max_message_bytes
+        if len(frame) > self._settings.limits.max_message_bytes:
+            most = self._settings.limits.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
         if self._streams:
             self._add_framed_sound(frame)
@@ -275,8 +277,8 @@ class CallerConnection:
             held = session.recording = Recording(
                 message,
                 began_at=self._wall_clock(),
-                max_bytes=self._settings.max_utterance_bytes,
-                min_bytes=self._settings.min_utterance_bytes,
+                max_bytes=self._settings.limits.max_utterance_bytes,
+                min_bytes=self._settings.limits.min_utterance_bytes,
             )
         if held.is_named_by_client:
             await self._send(held.acknowledged())
@@ -332,7 +334,7 @@ class CallerConnection:
         try:
             session_id = read_resume_token(message.resume_token or "", secret=self._settings.signing_secret)
         except AuthRefused:
-            raise SessionGone("bad resume token") from None
+            raise ResumeFailed("bad resume token") from None
         return await self._sessions.resume(session_id, message.last_seq or 0, _preferences(message))
 
     # -- to the client

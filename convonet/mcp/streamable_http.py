@@ -81,9 +81,11 @@ class HttpToolServers:
 
 def external_tool_servers(settings: Settings) -> HttpToolServers:
     """Create the client of CONVONET_TOOLS_URL. Raises `SettingsError` when that is not set."""
-    if settings.tools_url is None:
+    if settings.agents.tools_url is None:
         raise SettingsError("CONVONET_TOOLS_URL is not set, and these are not the product's own tools")
-    return HttpToolServers(str(settings.tools_url), secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
+    return HttpToolServers(
+        str(settings.agents.tools_url), secret=settings.signing_secret, timeout_s=settings.agents.tool_timeout_s
+    )
 
 
 _TRANSPORT_ERRORS = (MCPError, httpx2.HTTPError, OSError, ExceptionGroup)

@@ -13,7 +13,7 @@ from convonet.core.caller import AgentType
 from convonet.core.errors import ErrorCode
 from convonet.core.hand_over import OVER, DeskState, EndReason
 from convonet.core.status import Source, TurnStatus
-from convonet.settings import LlmServer
+from convonet.settings.models import LlmServer
 
 OTHER = "other"
 """Replaces tag values outside the closed set."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convonet.core.errors import SessionGone
+from convonet.core.errors import ResumeFailed
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.services import SessionServices
@@ -30,6 +30,6 @@ def lost_turn_record(conversation: Conversation, lost: TurnInFlight, wall_clock:
         captured_s=lost.captured_s if lost.source == "voice" else None,
     )
     log.set_transcript(lost.transcript or "", lost.stt_provider)
-    log.set_error(SessionGone("the process with this turn was lost, and nobody could repeat it"))
+    log.set_error(ResumeFailed("the process with this turn was lost, and nobody could repeat it"))
     log.mark_ended()
     return log.build_record()

@@ -23,19 +23,18 @@ def hand_over_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> OngoingHandOver | None:
     """The hand-over that a turn has ended with."""
-    if final is None or final.transfer_marker is None or final.transfer_context is None:
+    if final is None or final.hand_over is None or final.transfer_context is None:
         return None
-    extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
     order = TransferOrder(
         # the same turn makes the same hand-over, on whichever host it is repeated
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
-        department=department,
-        reason=reason,
+        department=final.hand_over.department,
+        reason=final.hand_over.reason,
         context=final.transfer_context,
         language=language,
     )
-    return OngoingHandOver(order=order, extension=extension, is_begun=False)
+    return OngoingHandOver(order=order, extension=final.hand_over.extension, is_begun=False)
 
 
 def call_back_from(

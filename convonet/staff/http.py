@@ -52,7 +52,7 @@ class StaffLogin:
         self._accounts = accounts
         self._throttle = throttle
         self._secret = settings.signing_secret
-        self._origins = settings.allowed_origins
+        self._origins = settings.server.allowed_origins
 
     async def require_staff(self, request: Request) -> StaffMember:
         """FastAPI dependency: the person, or 401; 403 for a change that comes from a foreign page."""

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 
 MAX_BODY_BYTES = 1_000_000
 """A checkpoint is a conversation of some 10 kB; a much larger one is a bug that must not fill the store."""
@@ -105,7 +105,7 @@ class CheckpointStore(Protocol):
         ...
 
 
-def checkpoint_store(settings: Settings) -> CheckpointStore:
+def checkpoint_store(settings: StorageSettings) -> CheckpointStore:
     """Create the store that all replicas share: Redis when REDIS_URL is set, else a file of the data folder."""
     # imported here: without Redis a process saves the import of its client, a tenth of a second
     if settings.redis_url:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, cast
 
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 from convonet.storage.redis_client import ScriptRunner
 
 LEASE_S = 30.0
@@ -86,6 +86,6 @@ class RedisServing:
         return Standing(Role(role.decode()), epoch)
 
 
-def serving_store(settings: Settings) -> ServingStore | None:
+def serving_store(settings: StorageSettings) -> ServingStore | None:
     """Create the store that clusters share; None without Redis, since no other cluster can see the embedded ones."""
     return RedisServing(settings.redis_url.get_secret_value()) if settings.redis_url else None

@@ -52,9 +52,9 @@ class TwilioGate:
     def __init__(
         self, settings: Settings, hub: Hub, ear: SpeechToText, voice: TextToSpeech, callers: CallerPort
     ) -> None:
-        self._settings = settings
+        self._telephony = settings.telephony
         self._hub = hub
-        self._ear = ear if settings.transcribe_talks else None
+        self._ear = ear if settings.call_center.transcribe_talks else None
         self._voice = voice
         self._callers = callers
 
@@ -88,33 +88,33 @@ class TwilioGate:
             log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             held = request.query_params.get(HELD, "0")
             order = CallOrder(transfer_id, attempt, "", after, 0.0)
-            return Response(hold_twiml(self._settings, order, int(held)), media_type=XML)
+            return Response(hold_twiml(self._telephony, order, int(held)), media_type=XML)
         if key is None:
             return Response(hang_up_twiml(), media_type=XML)
         order = CallOrder(transfer_id, attempt, "", key, 0.0)
-        return Response(connect_twiml(self._settings, order), media_type=XML)
+        return Response(connect_twiml(self._telephony, order), media_type=XML)
 
     async def _read(self, request: Request, name: str) -> tuple[str, int, Mapping[str, str]]:
         """Transfer, attempt and form of a request that Twilio made."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body, keep_blank_values=True))
         query = f"?{request.url.query}" if request.url.query else ""
-        self._require_signature(request.headers, webhook(self._settings, name) + query, form)
+        self._require_signature(request.headers, webhook(self._telephony, name) + query, form)
         attempt = request.query_params.get("attempt", "")
         if not attempt.isdecimal() or len(attempt) > 4:
             raise Refused(422, "bad_field", "The attempt is missing.")
         return request.query_params.get("transfer", ""), int(attempt), form
 
     def _require_signature(self, headers: Mapping[str, str], url: str, form: Mapping[str, str]) -> None:
-        if not self._settings.has_telephone:
+        if not self._telephony.is_configured:
             raise Refused(404, "not_found", "No telephone is set up here.")
-        if not is_signed(self._settings, url, form, headers.get(SIGNATURE, "")):
+        if not is_signed(self._telephony, url, form, headers.get(SIGNATURE, "")):
             log.warning("webhook_refused", path=url.partition("/twilio/")[2])
             raise Refused(403, "bad_signature", "This request was not made by Twilio.")
 
     async def _media(self, websocket: WebSocket) -> None:
         """A media stream."""
-        url = "wss" + webhook(self._settings, "media").removeprefix("https") if self._settings.has_telephone else ""
+        url = "wss" + webhook(self._telephony, "media").removeprefix("https") if self._telephony.is_configured else ""
         try:
             self._require_signature(websocket.headers, url, {})
         except Refused:

@@ -20,7 +20,7 @@ from twilio.rest import Client
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 from convonet.core.errors import SettingsError
-from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.bridge import BridgeError, CallOrder
 from convonet.telephony.transfer import Progress
 
@@ -60,8 +60,8 @@ class TwilioBridge:
 
     is_set_up = True
 
-    def __init__(self, settings: Settings) -> None:
-        if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.has_telephone:
+    def __init__(self, settings: TelephonySettings, *, ring_timeout_s: float) -> None:
+        if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.is_configured:
             raise SettingsError("the telephone is not set up")
         # no retries: the SDK would repeat a call that was placed and whose answer got lost
         self._http = AsyncTwilioHttpClient()
@@ -71,11 +71,12 @@ class TwilioBridge:
         if settings.twilio_base_url is not None:
             self._client.api.base_url = str(settings.twilio_base_url).rstrip("/")
         self._settings = settings
+        self._ring_timeout_s = ring_timeout_s
 
     async def place(self, order: CallOrder) -> str:
         """See `Bridge.place`."""
         settings = self._settings
-        password = settings.freepbx_sip_password
+        password = settings.sip_password
         try:
             async with asyncio.timeout(API_TIMEOUT_S):
                 call = await self._client.calls.create_async(
@@ -85,7 +86,7 @@ class TwilioBridge:
                     timeout=int(order.ring_s),
                     status_callback=f"{webhook(settings, 'status')}?{_which(order)}{RETRIED}",
                     status_callback_event=EVENTS,
-                    sip_auth_username=settings.freepbx_sip_username or values.unset,
+                    sip_auth_username=settings.sip_username or values.unset,
                     sip_auth_password=password.get_secret_value() if password else values.unset,
                 )
         except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -100,7 +101,9 @@ class TwilioBridge:
         try:
             async with asyncio.timeout(API_TIMEOUT_S):
                 call = await self._client.calls.create_async(
-                    to=phone, from_=settings.twilio_phone_number, twiml=dial_twiml(settings, extension)
+                    to=phone,
+                    from_=settings.twilio_phone_number,
+                    twiml=dial_twiml(settings, extension, ring_timeout_s=self._ring_timeout_s),
                 )
         except (TwilioException, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise BridgeError(_reason(error)) from None
@@ -126,13 +129,13 @@ class TwilioBridge:
         await self._http.close()
 
 
-def sip_address(settings: Settings, order: CallOrder) -> str:
+def sip_address(settings: TelephonySettings, order: CallOrder) -> str:
     """The desk's address; what follows the question mark becomes headers of the call."""
     header = f"{TRANSFER_HEADER}={quote(order.transfer_id)}"
-    return f"sip:{order.extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}?{header}"
+    return f"sip:{order.extension}@{settings.sip_domain};transport={settings.sip_transport}?{header}"
 
 
-def connect_twiml(settings: Settings, order: CallOrder) -> str:
+def connect_twiml(settings: TelephonySettings, order: CallOrder) -> str:
     """Connect the line with our media socket, and ask again when that has closed."""
     response = VoiceResponse()
     connect = Connect()
@@ -146,7 +149,7 @@ def connect_twiml(settings: Settings, order: CallOrder) -> str:
     return str(response)
 
 
-def hold_twiml(settings: Settings, order: CallOrder, held: int) -> str:
+def hold_twiml(settings: TelephonySettings, order: CallOrder, held: int) -> str:
     """Ask again in a moment, as one who was told so this many times; end the call when that is too often."""
     if held >= MAX_HELD:
         return hang_up_twiml()
@@ -157,14 +160,14 @@ def hold_twiml(settings: Settings, order: CallOrder, held: int) -> str:
     return str(response)
 
 
-def dial_twiml(settings: Settings, extension: str) -> str:
+def dial_twiml(settings: TelephonySettings, extension: str, *, ring_timeout_s: float) -> str:
     """Connect who has answered with a desk."""
     response = VoiceResponse()
-    dial = Dial(answer_on_bridge=True, timeout=int(settings.transfer_ring_s), caller_id=settings.twilio_phone_number)
-    password = settings.freepbx_sip_password
+    dial = Dial(answer_on_bridge=True, timeout=int(ring_timeout_s), caller_id=settings.twilio_phone_number)
+    password = settings.sip_password
     dial.sip(
-        f"sip:{extension}@{settings.freepbx_domain};transport={settings.freepbx_sip_transport}",
-        username=settings.freepbx_sip_username,
+        f"sip:{extension}@{settings.sip_domain};transport={settings.sip_transport}",
+        username=settings.sip_username,
         password=password.get_secret_value() if password else None,
     )
     response.append(dial)
@@ -178,12 +181,12 @@ def hang_up_twiml() -> str:
     return str(response)
 
 
-def webhook(settings: Settings, name: str) -> str:
+def webhook(settings: TelephonySettings, name: str) -> str:
     """The public address of one of our webhooks."""
     return f"{str(settings.public_url).rstrip('/')}/twilio/{name}"
 
 
-def is_signed(settings: Settings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
+def is_signed(settings: TelephonySettings, url: str, parameters: Mapping[str, str], signature: str) -> bool:
     """Whether Twilio made this request; `url` is the public one, with its query, `wss://` for a WebSocket."""
     token = settings.twilio_auth_token
     if token is None or not signature:

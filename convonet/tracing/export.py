@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from convonet.core.trace import RecordedSpan
-from convonet.settings import Settings
+from convonet.settings.tracing import TracingSettings
 from convonet.tracing.spans import Kind, Status, set_recorder
 
 log = structlog.get_logger(__name__)
@@ -67,18 +67,20 @@ _KINDS = {"internal": trace.SpanKind.INTERNAL, "server": trace.SpanKind.SERVER, 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-def start_tracing(settings: Settings, service: str, *, retry_delay_s: float = RETRY_DELAY_S) -> OtelRecorder | None:
+def start_tracing(
+    settings: TracingSettings, service: str, *, retry_delay_s: float = RETRY_DELAY_S
+) -> OtelRecorder | None:
     """Export this process's spans under a service name; None when no collector is set."""
-    if settings.otlp_endpoint is None:
+    if settings.endpoint is None:
         return None
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+        sampler=ParentBased(TraceIdRatioBased(settings.ratio)),
         resource=Resource({"service.name": service, "service.namespace": "convonet", "process.pid": os.getpid()}),
         shutdown_on_exit=False,
     )
     exporter = OTLPSpanExporter(
-        f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces",
-        headers=settings.otlp_headers_by_name,
+        f"{str(settings.endpoint).rstrip('/')}/v1/traces",
+        headers=settings.headers_by_name,
         timeout=COLLECTOR_TIMEOUT_S,
     )
     provider.add_span_processor(
@@ -89,7 +91,7 @@ def start_tracing(settings: Settings, service: str, *, retry_delay_s: float = RE
             schedule_delay_millis=BATCH_DELAY_S * 1000,
         )
     )
-    recorder = OtelRecorder(provider, words=settings.trace_words)
+    recorder = OtelRecorder(provider, words=settings.words)
     set_recorder(recorder)
     atexit.register(recorder.close)
     return recorder

@@ -1,4 +1,4 @@
-"""What a replica of the agent is made of: the one agent of its process, its port for the sessions, and its HTTP API."""
+"""The parts of a replica of the agent: the process's agent, the port for sessions, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -32,26 +32,28 @@ from deployments.reporting import start_reports
 
 
 class AgentReplica:
-    """All of one process."""
+    """The agent of one process with its port and HTTP API."""
 
     address: Address
-    """Where the sessions are answered, once the HTTP application has started."""
+    """Address of the port for sessions, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
-        self.agent = AgentService(settings, all_domains(), tools=None if settings.tools_url else remote_tools(settings))
+        self.agent = AgentService(
+            settings, all_domains(), tools=None if settings.agents.tools_url else remote_tools(settings)
+        )
         self.port = RpcServer(TurnRequests(self.agent).answer, stop_timeout_s=STOP_TIMEOUT_S)
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self._reporter = start_reports("agent", self._gauges)
-        self._records = TurnRecords(settings, self._reporter)
+        self._records = TurnRecords(settings.storage, self._reporter)
         measure("agent").gauge(RECORDS_WAITING, lambda: {"": len(self._records)})
         api = AgentApi(
             self.agent,
             self.agent.models,
-            Callers(self._database, settings.caller_timezone, fixed_user_id(settings)),
-            Threads(checkpoint_store(settings)),
+            Callers(self._database, settings.callers.timezone, fixed_user_id(settings)),
+            Threads(checkpoint_store(settings.storage)),
             with_metrics(self._records.add),
         )
-        token = ServiceToken(settings.agent_service_token, "AGENT_SERVICE_TOKEN")
+        token = ServiceToken(settings.agents.service_token, "AGENT_SERVICE_TOKEN")
         self.http: FastAPI = application(api, token, self._lifespan)
 
     def _gauges(self) -> dict[str, float]:
@@ -70,7 +72,7 @@ class AgentReplica:
 
 @cache
 def agent_replica() -> AgentReplica:
-    """That of this process, for Serve and for HTTP."""
+    """Return the replica of this process, for Serve and for HTTP."""
     settings = get_settings()
     log_to_own_stderr(settings)
     measure("agent")

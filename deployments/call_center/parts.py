@@ -24,7 +24,7 @@ from deployments.ray_compat import cluster_id
 @cache
 def cluster() -> Cluster:
     """The view of this process; the replica starts and stops it."""
-    return Cluster(cluster_id(), serving_store(get_settings()))
+    return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
@@ -32,9 +32,9 @@ def transfer_host() -> TransferHost:
     """The host of this process, for the handle and for the desks."""
     settings, database = get_settings(), _database()
     host = TransferHost(
-        settings,
+        settings.call_center,
         bridge=_bridge(settings),
-        checkpoints=checkpoint_store(settings),
+        checkpoints=checkpoint_store(settings.storage),
         ledger=Ledger(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
@@ -54,13 +54,13 @@ def desks_http() -> FastAPI:
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)
 
 
 def _bridge(settings: Settings) -> Bridge:
-    if not settings.has_telephone:
+    if not settings.telephony.is_configured:
         return NoTelephone()
     # half a second of imports that an installation without a telephone does without
     from convonet.telephony.twilio import TwilioBridge
 
-    return TwilioBridge(settings)
+    return TwilioBridge(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 
-from convonet.settings import OWN_PREFIXES, Settings
+from convonet.settings import VARIABLES
+from convonet.settings.unknown import OWN_PREFIXES
 from deployments.cluster.manifests import NAME, Object, Pod
 from deployments.cluster.ports import LOAD_BALANCER_NETWORKS
 from deployments.cluster.tree import Tree
@@ -64,25 +65,23 @@ def _data(tree: Tree, kind: str, name: str) -> dict[str, str]:
 
 def _unknown_names(tree: Tree, settings: dict[str, str], secrets: dict[str, str]) -> Iterator[str]:
     """Yield a sentence for each name in the two files that is not a setting; they have nothing else."""
-    known = {field.alias for field in Settings.model_fields.values()}
     for where, names in (("k8s/settings.yaml", settings), ("k8s/secrets.example.yaml", secrets)):
         for name in names:
             # for names with our prefix `_refused` proposes the right one
-            if name not in known and not name.startswith(OWN_PREFIXES):
+            if name not in VARIABLES and not name.startswith(OWN_PREFIXES):
                 yield f"{where}: {name} is not a setting of the product; docs/settings.md lists them all."
     flags = tree.environment.keys() - settings.keys()
     for pod in product_pods(tree):
         for variable in (one for container in pod.containers for one in container.get("env", ())):
             name = variable["name"]
-            if name not in known and name not in flags and not name.startswith("RAY_"):
+            if name not in VARIABLES and name not in flags and not name.startswith("RAY_"):
                 yield f"{pod}: {name} is neither a setting of the product (docs/settings.md) nor a flag of Ray."
 
 
 def _own_variables(tree: Tree) -> dict[str, str]:
     """Return the settings in the worker's template."""
-    known = {field.alias for field in Settings.model_fields.values()}
     variables = tree.workers[0].ray_container.get("env", ())
-    return {one["name"]: str(one["value"]) for one in variables if one["name"] in known and "value" in one}
+    return {one["name"]: str(one["value"]) for one in variables if one["name"] in VARIABLES and "value" in one}
 
 
 def _refused(environment: dict[str, str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
@@ -61,12 +61,13 @@ def _socket_life(tree: Tree) -> Iterator[str]:
 
 def _max_socket_life_s(tree: Tree) -> float:
     """Return the age at which the product moves a caller by itself."""
-    field = Settings.model_fields["max_socket_life_s"]
+    name = "CONVONET_MAX_SOCKET_LIFE_S"
+    default = float(VARIABLES[name].default)
     try:
-        return float(tree.environment.get(str(field.alias), field.default))
+        return float(tree.environment.get(name, default))
     except ValueError:
         # `environment` reports a value that is not a number
-        return float(field.default)
+        return default
 
 
 def _clusters_end(tree: Tree) -> Iterator[str]:

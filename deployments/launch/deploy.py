@@ -46,7 +46,7 @@ def deploy(metrics_port: str, scratch: str) -> None:
     from convonet.settings import Settings
 
     config = _config_file()
-    address = address or _start_ray(metrics_port, Settings.load().dashboard_port)
+    address = address or _start_ray(metrics_port, Settings.load().server.dashboard_port)
     _run(serve, "run", "--non-blocking", "--address", address, str(config))
 
 
@@ -113,10 +113,10 @@ def _config_file() -> Path:
 
     path, settings = ROOT / "serve_config.yaml", Settings.load()
     config = read_config(path)
-    address = {"host": settings.host, "port": settings.port}
+    address = {"host": settings.server.host, "port": settings.server.port}
     if config["http_options"] == address:
         return path
-    copy = settings.data_dir.absolute() / "serve_config.yaml"
+    copy = settings.storage.data_dir.absolute() / "serve_config.yaml"
     copy.write_text(yaml.safe_dump({**config, "http_options": address}, sort_keys=False))
     return copy
 

@@ -37,7 +37,6 @@ LIBRARIES = (
     "mcp.server.mcpserver",
     "numpy",
     "phonenumbers",
-    "pydantic_settings",
     "redis.asyncio",
     "sqlalchemy.ext.asyncio",
     "structlog",

@@ -23,7 +23,7 @@ def prepare(url: str) -> str:
 
 async def _prepare(settings: Settings, url: str) -> str | None:
     await _prepare_database(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.storage.database_url)
     try:
         return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
     finally:
@@ -32,12 +32,12 @@ async def _prepare(settings: Settings, url: str) -> str | None:
 
 async def _prepare_database(settings: Settings) -> None:
     """Bring the tables up to date; the embedded database also gets its demo data."""
-    await migrate(settings.database_url)
-    if settings.db_uri is None:
-        await seed_demo(settings.database_url)
-    elif not settings.enable_voice_pin:
+    await migrate(settings.storage.database_url)
+    if settings.storage.db_uri is None:
+        await seed_demo(settings.storage.database_url)
+    elif not settings.login.pin_required:
         # everybody calls as the demo caller; an operator's database gets no other data unasked
-        await add_demo_caller(settings.database_url)
+        await add_demo_caller(settings.storage.database_url)
 
 
 if __name__ == "__main__":

@@ -49,18 +49,18 @@ class Product:
     """Ray, the applications in it, and everything that they start."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
-        port = settings.metrics_port or _free_port()
-        metrics_address = f"{_reachable(settings.host)}:{port}"
+        port = settings.server.metrics_port or _free_port()
+        metrics_address = f"{_reachable(settings.server.host)}:{port}"
         self.metrics_url = f"http://{metrics_address}/metrics"
-        (settings.data_dir / PROMETHEUS_TARGETS).write_text(json.dumps([{"targets": [metrics_address]}]))
-        self.url = f"http://{_reachable(settings.host)}:{settings.port}"
-        self._log_path = settings.data_dir / "serve.log"
+        (settings.storage.data_dir / PROMETHEUS_TARGETS).write_text(json.dumps([{"targets": [metrics_address]}]))
+        self.url = f"http://{_reachable(settings.server.host)}:{settings.server.port}"
+        self._log_path = settings.storage.data_dir / "serve.log"
         self._log = self._log_path.open("wb")
-        self._environment = {**os.environ, **ray_flags(settings, scratch)}
+        self._environment = {**os.environ, **ray_flags(settings.server.host, scratch)}
         self._is_ours = "RAY_ADDRESS" not in os.environ
         self.dashboard_url = (
-            f"http://{DASHBOARD_HOST}:{settings.dashboard_port}"
-            if self._is_ours and settings.dashboard_port is not None
+            f"http://{DASHBOARD_HOST}:{settings.server.dashboard_port}"
+            if self._is_ours and settings.server.dashboard_port is not None
             else None
         )
         say(f"Starting Ray and the services (log: {self._log_path})")
@@ -149,7 +149,7 @@ def ray_env(path: Path = ROOT / "ray.env") -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
+def ray_flags(host: str, scratch: Path) -> dict[str, str]:
     """Return the flags of ray.env with those of this machine, which keep every listener on the loopback interface."""
     flags = (
         LOCAL_RAY
@@ -170,7 +170,7 @@ def ray_flags(settings: Settings, scratch: Path) -> dict[str, str]:
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
         }
     )
-    if settings.host in LOOPBACK:
+    if host in LOOPBACK:
         flags |= LOOPBACK_NODE
     return {name: value for name, value in flags.items() if name not in os.environ}
 

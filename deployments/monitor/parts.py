@@ -15,7 +15,8 @@ from convonet.monitor.stores import Kind, WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.store import RedisRecords
-from convonet.settings import Settings, get_settings
+from convonet.settings import get_settings
+from convonet.settings.storage import StorageSettings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
@@ -26,17 +27,17 @@ from deployments.ray_compat import cluster_id
 @cache
 def cluster() -> Cluster:
     """Return this process's view of the cluster; the replica starts and stops it."""
-    return Cluster(cluster_id(), serving_store(get_settings()))
+    return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
 def monitor_host() -> MonitorHost:
     """Return the host of this process, for the replica and for the pages."""
     settings = get_settings()
-    redis = RedisRecords(settings.redis_url.get_secret_value()) if settings.redis_url else None
-    index = TurnIndex(settings.data_dir / "turns.db")
-    today = TodaysTurns(ZoneInfo(settings.caller_timezone), settings.token_prices, settings.currency)
-    return MonitorHost(index, today, _stores(settings, index, redis), redis, cluster())
+    redis = RedisRecords(settings.storage.redis_url.get_secret_value()) if settings.storage.redis_url else None
+    index = TurnIndex(settings.storage.data_dir / "turns.db")
+    today = TodaysTurns(ZoneInfo(settings.callers.timezone), settings.monitor.token_prices, settings.monitor.currency)
+    return MonitorHost(index, today, _stores(settings.storage, index, redis), redis, cluster())
 
 
 def monitor_http() -> FastAPI:
@@ -46,7 +47,7 @@ def monitor_http() -> FastAPI:
     return application(_database(), settings, throttle(settings, "staff"), monitor_host())
 
 
-def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
+def _stores(settings: StorageSettings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
     kind: Kind = "redis" if redis is not None else "embedded"
     return [
         WatchedStore("records", kind, (redis or index).ping),
@@ -57,4 +58,4 @@ def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) ->
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)

@@ -26,7 +26,7 @@ class Speech:
         settings = get_settings()
         log_to_own_stderr(settings)
         measure("speech")
-        self._speech = LocalSpeech(settings)
+        self._speech = LocalSpeech(settings.speech, settings.storage.data_dir)
         await self._speech.start()
         requests = SpeechRequests(self._speech)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES)

@@ -1,4 +1,4 @@
-"""The tools: every domain's MCP server, for the agents on a replica's own port, for others at /mcp/<domain>."""
+"""The MCP servers of all domains: for the agents on a replica's own port, for other clients at /mcp/<domain>."""
 
 from __future__ import annotations
 
@@ -15,18 +15,15 @@ if TYPE_CHECKING:
     from convonet.rpc.wire import Address
 
 MAX_ONGOING = 200
-"""A tool call takes milliseconds; what comes on top waits in the proxy."""
+"""A tool call takes milliseconds; the proxy queues the others."""
 
 HEALTH_CHECK_TIMEOUT_S = 5.0
-"""Three checks that fail make another replica: one that hangs is replaced within half a minute.
-Until then the agents leave it alone by themselves, after one second."""
+"""Serve replaces a replica after three failed checks, so one that hangs is replaced within half a minute. The agents
+avoid it after one second already."""
 
 
 def build_http() -> Starlette:
-    """The replica's application.
-
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
-    """
+    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
     from deployments.tools.server import tools_replica
 
     return tools_replica().http
@@ -60,6 +57,6 @@ class Tools:
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    """Build the Serve application; `serve_config.yaml` sets the number of replicas."""
     tools: Deployment = Tools  # type: ignore[assignment]
     return tools.bind()

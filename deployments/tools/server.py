@@ -29,27 +29,27 @@ from deployments.reporting import start_reports
 
 log = structlog.get_logger(__name__)
 
-TIDY_EVERY_S = 3600.0
+CLEAN_UP_EVERY_S = 3600.0
 
 
 class ToolsReplica:
-    """All of one process."""
+    """The MCP servers of one process, their port, their HTTP application and their database."""
 
     address: Address
     """The address for the agents, once the HTTP application has started."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self.database_watch = DatabaseWatch(self._database)
         self._servers = all_servers(self._database, settings)
         requests = ToolRequests(self._servers, secret=settings.signing_secret)
         self.port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S)
-        self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._alongside)
+        self.http = http_app(self._servers, secret=settings.signing_secret, alongside=self._while_serving)
 
     @asynccontextmanager
-    async def _alongside(self) -> AsyncGenerator[None, None]:
+    async def _while_serving(self) -> AsyncGenerator[None, None]:
         tasks = BackgroundTasks()
-        tasks.spawn(_tidy(self._database))
+        tasks.spawn(_delete_old_effects(self._database))
         reporter = start_reports("tools", self._gauges)
         self.address = await self.port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         freeze_startup_objects()
@@ -71,18 +71,18 @@ class ToolsReplica:
 
 @cache
 def tools_replica() -> ToolsReplica:
-    """That of this process, for Serve and for HTTP."""
+    """The replica of this process, for Serve and for HTTP."""
     settings = get_settings()
     log_to_own_stderr(settings)
     measure("tools")
     return ToolsReplica(settings)
 
 
-async def _tidy(database: Database) -> None:
+async def _delete_old_effects(database: Database) -> None:
     while True:
         try:
             await delete_old_effects(database, datetime.now(UTC))
         except Exception:
-            # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+            # the top of a background task: log the failure and try again later
             log.exception("effects_not_tidied")
-        await asyncio.sleep(TIDY_EVERY_S)
+        await asyncio.sleep(CLEAN_UP_EVERY_S)

@@ -55,10 +55,12 @@ class Gateway:
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
-        self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
+        self._sockets = SocketsPerAddress(
+            settings.limits.sessions_per_address, TrustedProxies(settings.server.trusted_proxies)
+        )
         self._login_backoff = LoginBackoff()
         self._unauthenticated = UnauthenticatedSockets(
-            places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s
+            places=settings.login.max_unauthenticated, timeout_s=settings.login.timeout_s
         )
 
     async def webrtc(self, websocket: WebSocket) -> None:
@@ -66,7 +68,7 @@ class Gateway:
         socket = StarletteSocket(websocket)
         await websocket.accept()
         headers = websocket.headers
-        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.server.allowed_origins):
             metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
@@ -98,7 +100,7 @@ class Gateway:
 
     async def ready(self) -> JSONResponse:
         """Return whether a caller would be served, with the state of each component; 503 when a caller would not."""
-        parts = await self._replica.health.parts()
+        parts = await self._replica.health.components()
         ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
@@ -134,7 +136,7 @@ def gateway_http() -> FastAPI:
     app = http_service("voice-gateway-service", lifespan)
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
-    stt, tts = replica.recognizers[settings.hears_with], replica.voices[settings.speaks_with]
+    stt, tts = replica.recognizers[settings.speech.stt_provider], replica.voices[settings.speech.tts_provider]
     app.include_router(TwilioGate(settings, replica.transfers, stt, tts, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app

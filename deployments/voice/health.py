@@ -52,7 +52,7 @@ def health_of(
         "database": Check(database_state),
         "records": Check(records_state, needed=False),
     }
-    if settings.redis_url:
+    if settings.storage.redis_url:
         # without it calls go on, but none can be resumed when a replica is lost
         checks["redis"] = Check(checkpoints_state, needed=False)
     else:

@@ -41,7 +41,7 @@ class VoiceReplica:
         local = self._local_speech = remote_speech()
         self.is_closed: Callable[[], bool] = lambda: False
         """True when new callers are sent elsewhere; the gateway sets it."""
-        hosted = hosted_speech(settings, local, replicas=max(1, serve.get_replica_context().world_size))
+        hosted = hosted_speech(settings.speech, local, replicas=max(1, serve.get_replica_context().world_size))
         self._vendor = hosted.vendor if hosted else None
         self.recognizers: dict[str, SpeechToText] = {local.name: local}
         self.voices: dict[str, TextToSpeech] = {local.name: local}
@@ -50,14 +50,14 @@ class VoiceReplica:
             self.recognizers[speech.name] = self.voices[speech.name] = speech
         self.transfers = remote_transfers()
         self._tools = tool_pool()
-        self.cluster = Cluster(cluster_id(), serving_store(settings))
+        self.cluster = Cluster(cluster_id(), serving_store(settings.storage))
         self._calls = LiveCalls(replica_name())
         self._reporter = start_reports("voice", self.gauges, self._calls)
-        self._records = TurnRecords(settings, self._reporter)
+        self._records = TurnRecords(settings.storage, self._reporter)
         self._agent = remote_agent()
-        checkpoints = checkpoint_store(settings)
+        checkpoints = checkpoint_store(settings.storage)
         self._admission = Admission(
-            AdmissionLimits.of(settings), others_with_room=lambda: self._reporter.others_with_room
+            AdmissionLimits.of(settings.limits), others_with_room=lambda: self._reporter.others_with_room
         )
         self.sessions = SessionRegistry(
             settings=settings,
@@ -68,16 +68,16 @@ class VoiceReplica:
                 stt_providers=self.recognizers,
                 tts_providers=self.voices,
                 agent=self._agent,
-                default_stt=settings.hears_with,
-                default_tts=settings.speaks_with,
+                default_stt=settings.speech.stt_provider,
+                default_tts=settings.speech.tts_provider,
                 transfers=self.transfers,
                 record=with_metrics(self._records.add),
                 observe_call=self._calls.watch,
-                timeouts=Timeouts(agent_s=settings.turn_timeout_s + AGENT_OVERHEAD_S),
+                timeouts=Timeouts(agent_s=settings.agents.turn_timeout_s + AGENT_OVERHEAD_S),
             ),
             admission=self._admission,
         )
-        self._database = Database(settings.database_url)
+        self._database = Database(settings.storage.database_url)
         self.health = health_of(
             settings,
             self._database,

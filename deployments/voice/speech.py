@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.fallback import SpeechWithFallback
 from convonet.speech.replicas import SpeechReplicas
 
@@ -21,7 +21,7 @@ class HostedSpeech:
     speech: SpeechWithFallback
 
 
-def hosted_speech(settings: Settings, local: SpeechReplicas, *, replicas: int) -> HostedSpeech | None:
+def hosted_speech(settings: SpeechSettings, local: SpeechReplicas, *, replicas: int) -> HostedSpeech | None:
     """Create the vendor's speech; return None without a key.
 
     Args:

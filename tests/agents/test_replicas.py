@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from convonet.agents.base import (
-    CallBackWish,
+    CallBackRequest,
     ChatMessage,
     DomainChosen,
     Final,
@@ -19,8 +19,8 @@ from convonet.agents.base import (
 from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
-from convonet.core.errors import AgentAway, AgentError, AgentTimeout
-from convonet.core.hand_over import TransferContext
+from convonet.core.errors import AgentError, AgentTimeout, AgentUnavailable
+from convonet.core.hand_over import HandOverRequest, TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.replica import SilenceTimeouts
@@ -144,8 +144,8 @@ async def test_request_and_events_cross_as_they_are():
         "openai",
         "gpt",
         REQUEST.history,
-        transfer_marker="TRANSFER_INITIATED:1|sales|x",
-        call_back=CallBackWish("sales", "x", "+4930123"),
+        hand_over=HandOverRequest("sales", "1", "x"),
+        call_back=CallBackRequest("sales", "x", "+4930123"),
         transfer_context=context,
     )
     replica = Script([CHOSEN, started, finished, ANSWER, final])
@@ -161,10 +161,10 @@ async def test_a_turn_whose_replica_dies_before_a_word_is_asked_again_of_another
     assert replicas[0].asked == [REQUEST, REQUEST]
 
 
-async def test_what_was_said_is_not_said_again():
+async def test_spoken_words_are_not_spoken_again():
     replicas = Script.two([TextDelta("You have "), die], [CHOSEN, ANSWER, FINAL])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 
@@ -172,7 +172,7 @@ async def test_what_was_said_is_not_said_again():
 async def test_when_all_die_the_turn_has_failed():
     replicas = Script.two([die], [die])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
 
 
@@ -224,7 +224,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
         delays = replace(QUICK, replacement_timeout_s=3.0)
         agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=delays))
         events = []
-        with pytest.raises(AgentAway) if said is ANSWER else nullcontext():
+        with pytest.raises(AgentUnavailable) if said is ANSWER else nullcontext():
             async with asyncio.timeout(10):
                 async for event in agent.turn(REQUEST):
                     events.append(event)
@@ -238,7 +238,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
 async def test_a_replica_that_hangs_in_its_answer_is_given_up():
     replicas = Script.two([ANSWER, hang], [])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 
@@ -297,7 +297,7 @@ async def test_a_turn_goes_from_a_replica_that_stops_to_the_one_that_replaces_it
     await second.port.stop()
 
 
-async def test_a_replica_that_thinks_for_long_is_asked_once():
+async def test_a_slow_replica_is_asked_once():
     replicas = Script.two([CHOSEN, think, ANSWER, FINAL], [])
     async with agents(*replicas) as agent:
         assert await heard(agent) == [CHOSEN, ANSWER, FINAL]
@@ -328,7 +328,7 @@ async def test_an_answer_without_an_end_is_a_failure():
             await heard(agent)
 
 
-async def test_who_stops_listening_cancels_the_turn():
+async def test_a_reader_that_stops_cancels_the_turn():
     replica = Script([ANSWER, hang])
     async with agents(replica, delays=PoolDelays()) as agent:
         async with aclosing(agent.turn(REQUEST)) as events:

@@ -13,7 +13,7 @@ from convonet.auth.throttle import PinThrottle, WaitingThrottle
 from convonet.auth.throttle_redis import RedisAttempts, RedisThrottle
 from convonet.auth.throttle_sqlite import FILE, SqliteAttempts, attempts_file
 from convonet.core.errors import AuthThrottled, StorageError
-from convonet.settings import Settings
+from convonet.settings.login import LoginSettings
 from convonet.storage.redis_client import redis_client
 from convonet.storage.sqlite_thread import SqliteThread
 from tests.fixtures.redis import RedisServer
@@ -33,7 +33,7 @@ async def file_throttle(tmp_path: Path) -> AsyncIterator[MakeThrottle]:
     def make() -> PinThrottle:
         thread, clock = attempts_file(tmp_path / FILE)
         threads.append(thread)
-        return WaitingThrottle(SqliteAttempts(thread, clock, AttemptLimits.of(Settings()), "pin"))
+        return WaitingThrottle(SqliteAttempts(thread, clock, AttemptLimits.of(LoginSettings()), "pin"))
 
     yield make
     for thread in threads:
@@ -42,7 +42,7 @@ async def file_throttle(tmp_path: Path) -> AsyncIterator[MakeThrottle]:
 
 @pytest.fixture
 def redis_attempts(redis_url: str) -> RedisAttempts:
-    return RedisAttempts(redis_url, AttemptLimits.of(Settings()), "pin")
+    return RedisAttempts(redis_url, AttemptLimits.of(LoginSettings()), "pin")
 
 
 @pytest.fixture
@@ -92,11 +92,11 @@ async def test_fifty_colleagues_behind_one_address_all_get_in_at_once(throttle: 
 async def test_a_hundred_parallel_guesses_are_no_more_than_the_limit(make_exact_throttle: MakeThrottle) -> None:
     throttle = make_exact_throttle()
     attempts = [attempt(throttle, f"c-{n}", "192.0.2.1", right=False) for n in range(100)]
-    assert sum(await asyncio.gather(*attempts)) <= Settings().pin_attempts_per_address
+    assert sum(await asyncio.gather(*attempts)) <= LoginSettings().pin_attempts_per_address
 
 
 async def test_guesses_from_many_addresses_stop_at_the_overall_limit(throttle: PinThrottle) -> None:
-    settings = Settings()
+    settings = LoginSettings()
     let_through = 0
     for number in range(settings.pin_attempts_overall):
         address = f"198.51.{number >> 8}.{number & 255}"
@@ -112,7 +112,7 @@ async def test_guesses_from_many_addresses_stop_at_the_overall_limit(throttle: P
 async def test_two_processes_share_the_count(make_exact_throttle: MakeThrottle) -> None:
     throttles = [make_exact_throttle() for _ in range(2)]
     attempts = [attempt(throttles[n % 2], f"c-{n}", "192.0.2.1", right=False) for n in range(40)]
-    assert sum(await asyncio.gather(*attempts)) <= Settings().pin_attempts_per_address
+    assert sum(await asyncio.gather(*attempts)) <= LoginSettings().pin_attempts_per_address
 
 
 async def test_while_redis_is_down_callers_get_in_and_a_machine_still_limits_guesses(

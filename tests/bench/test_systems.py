@@ -28,8 +28,8 @@ def test_the_product_accepts_the_environment(llm, monkeypatch):
     for name, value in product_settings(bench).items():
         monkeypatch.setenv(name, value)
     settings = Settings.load()
-    assert settings.llm_provider == llm
-    assert str(settings.deepgram_base_url) == "http://127.0.0.1:9/"
+    assert settings.models.chosen == llm
+    assert str(settings.speech.deepgram_base_url) == "http://127.0.0.1:9/"
 
 
 def test_processes_are_found_by_their_mark_and_counted_after_their_end():

@@ -30,7 +30,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 from websockets.sync.client import connect
 
-from convonet.settings import Settings
+from convonet.settings.server import ServerSettings
 from deployments import haproxy
 from tests.fixtures.ports import free_port
 from tests.fixtures.servers import accepts_connections
@@ -241,7 +241,7 @@ def test_a_configuration_of_another_ray_is_refused(tmp_path):
 
 
 def test_the_defaults_are_those_of_the_settings():
-    settings = Settings(VOICE_PIN="471182")
+    settings = ServerSettings()
     limits = haproxy.Limits()
     assert limits == haproxy.Limits.of({}, resource.RLIM_INFINITY)
     assert limits.max_connections == settings.max_connections
@@ -251,7 +251,7 @@ def test_the_defaults_are_those_of_the_settings():
 
 def test_the_limits_are_read_by_the_names_of_the_settings():
     fields = ("max_connections", "connections_per_address", "forwarded_allow_ips", "proxy_metrics_host")
-    names = [Settings.model_fields[field].alias for field in fields]
+    names = [ServerSettings.model_fields[field].alias for field in fields]
     values = ("100", "7", "10.0.0.5", "10.0.0.1")
     limits = haproxy.Limits.of(dict(zip(names, values, strict=True)), resource.RLIM_INFINITY)
     assert limits == haproxy.Limits(100, 7, ("10.0.0.5/32",), "10.0.0.1")

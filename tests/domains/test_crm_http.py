@@ -56,7 +56,7 @@ async def suitecrm():
 def postgresql(request):
     """The address of a database of ours (SQLite is in `own`), or None for SuiteCRM."""
     if request.param == "postgresql":
-        return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
+        return Settings(DB_URI=request.getfixturevalue("migrated_database")).storage.database_url
     return None
 
 
@@ -115,7 +115,7 @@ async def test_a_patient_is_created_and_found_by_phone(api):
     assert found == {"success": True, "exists": True, "patient_id": patient_id, "patients": [kept]}
 
 
-async def test_a_number_that_nobody_has_finds_nobody(api):
+async def test_an_unknown_number_finds_no_patient(api):
     found = (await post(api, "/patient/search", {"phone": "415 555 0143"})).json()
     assert found == {"success": True, "exists": False, "patient_id": None, "patients": []}
 
@@ -131,7 +131,7 @@ async def test_meeting_case_and_note_are_added_to_a_patient(api):
         assert uuid.UUID(answer[name])
 
 
-async def test_what_belongs_to_nobody_is_not_found(api):
+async def test_unknown_ids_are_not_found(api):
     for path, body in bodies(NOBODY).items():
         answer = await post(api, path, body)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -225,7 +225,7 @@ async def test_what_is_not_possible_is_said_in_a_sentence(api):
         assert answer.json()["message"].endswith(".")
 
 
-async def test_health_is_open_and_tells_of_the_crm(crm, database):
+async def test_health_is_open_and_shows_the_state_of_the_crm(crm, database):
     async with client(crm, database, sent=None) as http:
         health = (await http.get("/health")).json()
     assert health["status"] == "ok"
@@ -307,7 +307,7 @@ async def test_a_patient_that_staff_have_deleted_is_created_anew(suitecrm, sqlit
     await crm.close()
 
 
-async def test_a_database_that_is_away_makes_the_api_unavailable():
+async def test_a_database_that_is_down_makes_the_api_unavailable():
     database = Database(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none")
     async with client(configured_crm(database, Settings()), database) as http:
         assert (await post(http, "/patient/search", {"phone": PERSON["phone"]})).status_code == 503

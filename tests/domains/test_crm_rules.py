@@ -21,7 +21,7 @@ ZONES = st.sampled_from([LOS_ANGELES, ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")
 
 
 @given(st.datetimes(TOMORROW, TOMORROW + timedelta(days=363)), ZONES)
-def test_a_local_time_within_a_year_is_kept_or_does_not_exist_that_night(local, zone):
+def test_a_local_time_within_a_year_is_unchanged_or_does_not_exist_that_night(local, zone):
     try:
         start = appointment_start(local.isoformat(), zone, NOW)
     except DomainError:
@@ -50,7 +50,7 @@ def test_the_hour_that_daylight_saving_leaves_out_is_refused():
 
 
 @given(st.dates())
-def test_a_birthdate_is_of_somebody_who_may_live(born):
+def test_a_birthdate_is_one_that_a_living_person_can_have(born):
     try:
         require_birthdate(born, NOW.date())
     except DomainError:

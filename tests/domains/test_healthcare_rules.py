@@ -25,13 +25,13 @@ from convonet.domains.healthcare.demo.member import AUTHORIZATIONS, CLAIMS
 from convonet.domains.healthcare.demo.plan import BENEFITS, PLAN, PROVIDERS
 from convonet.domains.healthcare.enums import (
     ADJUDICATED,
-    AUTH_STEPS,
-    CLAIM_STEPS,
+    AUTH_TRANSITIONS,
+    CLAIM_TRANSITIONS,
     AuthStatus,
     ClaimStatus,
     NetworkTier,
     ServiceCategory,
-    step,
+    transition,
 )
 from convonet.domains.healthcare.models import AuthorizationRow, BenefitRow, ClaimRow, PlanRow, midnight
 from convonet.domains.healthcare.plan_year import plan_year_on
@@ -140,21 +140,21 @@ def test_decided_claims_add_up_in_themselves_their_lines_and_the_limits(claims, 
 # -- states
 
 
-@pytest.mark.parametrize("steps", [CLAIM_STEPS, AUTH_STEPS], ids=["claims", "authorizations"])
+@pytest.mark.parametrize("steps", [CLAIM_TRANSITIONS, AUTH_TRANSITIONS], ids=["claims", "authorizations"])
 def test_only_the_steps_of_the_table_are_taken(steps):
     for current in steps:
         for following in type(current):
             if following in steps[current]:
-                assert step(steps, current, following) is following
+                assert transition(steps, current, following) is following
             else:
                 with pytest.raises(DomainError) as refusal:
-                    step(steps, current, following)
+                    transition(steps, current, following)
                 assert refusal.value.spoken.endswith(".")
 
 
 @pytest.mark.parametrize(
     ("steps", "first"),
-    [(CLAIM_STEPS, ClaimStatus.SUBMITTED), (AUTH_STEPS, AuthStatus.PENDING)],
+    [(CLAIM_TRANSITIONS, ClaimStatus.SUBMITTED), (AUTH_TRANSITIONS, AuthStatus.PENDING)],
     ids=["claims", "auths"],
 )
 def test_every_state_is_in_the_table_and_can_be_reached(steps, first):
@@ -169,20 +169,20 @@ def test_every_state_is_in_the_table_and_can_be_reached(steps, first):
 
 
 @given(st.data())
-def test_on_no_way_is_a_claim_appealed_twice_or_changed_once_it_is_paid(data):
+def test_no_path_appeals_a_claim_twice_or_changes_a_paid_one(data):
     way = [ClaimStatus.SUBMITTED]
-    while CLAIM_STEPS[way[-1]] and len(way) < 25:
-        way.append(data.draw(st.sampled_from(sorted(CLAIM_STEPS[way[-1]]))))
+    while CLAIM_TRANSITIONS[way[-1]] and len(way) < 25:
+        way.append(data.draw(st.sampled_from(sorted(CLAIM_TRANSITIONS[way[-1]]))))
     assert way.count(ClaimStatus.APPEALED) <= 1
     assert ClaimStatus.PAID not in way[:-1]
     appealed = [before for before, after in pairwise(way) if after is ClaimStatus.APPEALED]
     assert appealed in ([], [ClaimStatus.DENIED])
-    assert last_of(way, CLAIM_STEPS) is way[-1]
+    assert last_of(way, CLAIM_TRANSITIONS) is way[-1]
 
 
 def test_the_demonstrations_claims_and_authorizations_came_about_legally():
-    assert len({last_of(claim.path, CLAIM_STEPS) for claim in CLAIMS}) == 8
-    assert len({last_of(one.path, AUTH_STEPS) for one in AUTHORIZATIONS}) == 4
+    assert len({last_of(claim.path, CLAIM_TRANSITIONS) for claim in CLAIMS}) == 8
+    assert len({last_of(one.path, AUTH_TRANSITIONS) for one in AUTHORIZATIONS}) == 4
     assert {claim.path[0] for claim in CLAIMS} == {ClaimStatus.SUBMITTED}
     assert [claim.age_days for claim in CLAIMS] == sorted((claim.age_days for claim in CLAIMS), reverse=True)
 
@@ -281,7 +281,7 @@ def test_plan_years_begin_on_the_plans_day(today, anniversary, start, end):
 
 
 @given(days, days)
-def test_nobody_is_older_than_they_have_had_birthdays(born, today):
+def test_an_age_is_the_number_of_birthdays(born, today):
     if born <= today:
         age = age_on(today, born)
         assert age * 365 <= (today - born).days < (age + 1) * 367

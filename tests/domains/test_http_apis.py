@@ -26,7 +26,7 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.sqlite import inline_throttle
 
 NO_LIMIT = 10**9
-"""What an address may do: else 429 would be all there is to see."""
+"""High limits for an address: else all answers would be 429."""
 
 TOKEN = "a service token of thirty-two characters"
 PASSWORD = "correct horse battery"
@@ -58,8 +58,8 @@ def product(tmp_path_factory):
     product = Settings(CONVONET_DATA_DIR=tmp_path_factory.mktemp("apis"), CRM_SERVICE_TOKEN=TOKEN)
 
     async def prepare():
-        await migrate(product.database_url)
-        database = Database(product.database_url)
+        await migrate(product.storage.database_url)
+        database = Database(product.storage.database_url)
         await StaffAccounts(database).add("dora", "Dora Example", Role.AGENT, PASSWORD)
         await database.close()
 
@@ -71,7 +71,7 @@ def product(tmp_path_factory):
 def hanok(product):
     visits = AddressLimits(NO_LIMIT, misses=NO_LIMIT, bookings=NO_LIMIT)
     throttle = inline_throttle(product)
-    with serving(hanok_application(Database(product.database_url), product, throttle, visits)) as url:
+    with serving(hanok_application(Database(product.storage.database_url), product, throttle, visits)) as url:
         yield url
 
 
@@ -85,7 +85,7 @@ def staff(hanok):
 
 @pytest.fixture(scope="module")
 def crm(product):
-    with serving(crm_application(Database(product.database_url), product)) as url:
+    with serving(crm_application(Database(product.storage.database_url), product)) as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures nobody checked."""
+"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures are unchecked."""
 
 import uuid
 from decimal import Decimal
@@ -56,7 +56,7 @@ async def old_database(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     yield database

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
 from convonet.domains.mortgage.documents.requirements import INCOME, required
-from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED, STEPS, DebtType, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.enums import (
+    CHANGEABLE,
+    CLOSED,
+    TRANSITIONS,
+    DebtType,
+    DocumentStatus,
+    DocumentType,
+    Status,
+)
 from convonet.domains.mortgage.estimates.arithmetic import (
     MAX_RATIO,
     affordable_payment,
@@ -133,7 +141,7 @@ def test_handing_in_what_is_missing_leaves_nothing_missing(present, debts, pays_
     assert not [kind for one in requirements for kind in one.missing(present | missing)]
 
 
-def test_somebody_self_employed_needs_no_pay_stub():
+def test_a_self_employed_applicant_needs_no_pay_stub():
     assert INCOME.missing(()) == (DocumentType.INCOME_PAYSTUB, DocumentType.INCOME_W2)
     assert INCOME.missing({DocumentType.INCOME_1099}) == (DocumentType.INCOME_TAX_RETURN,)
     assert INCOME.missing({DocumentType.INCOME_TAX_RETURN, DocumentType.INCOME_PNL}) == ()
@@ -189,7 +197,7 @@ def test_whatever_becomes_known_in_whatever_order_only_legal_steps_are_taken(fac
             for paper in file.documents:
                 if kind == "verified" or paper.document_type == what:
                     paper.status = kind
-        file.settle(NOW)
+        file.update_status(NOW)
         assert file.status in CHANGEABLE | {Status.UNDER_REVIEW}
         assert reachable(before, file.status)
         complete = not file.missing_figures
@@ -200,13 +208,13 @@ def test_whatever_becomes_known_in_whatever_order_only_legal_steps_are_taken(fac
         assert (file.status == Status.DOCUMENT_VERIFICATION) == (collected and not verified)
         assert (file.status == Status.UNDER_REVIEW) == verified
         assert file.row.document_verification_completed == verified
-        assert file.following is None
+        assert file.next_status is None
 
 
 def reachable(start, end):
     seen, ahead = {start}, [start]
     while ahead:
-        ahead = [step for status in ahead for step in STEPS[status] if step not in seen]
+        ahead = [step for status in ahead for step in TRANSITIONS[status] if step not in seen]
         seen.update(ahead)
     return end in seen
 
@@ -223,10 +231,10 @@ def test_a_debt_named_late_asks_for_its_statement_again():
     kinds = ("identification", "income_paystub", "income_w2", "asset_bank_statement")
     documents = [document(DocumentType(kind)) for kind in kinds]
     file = LoanFile(row, [], documents)
-    file.settle(NOW)
+    file.update_status(NOW)
     assert file.status == Status.DOCUMENT_VERIFICATION
     later = LoanFile(row, [debt(DebtType.AUTO_LOAN)], documents)
-    later.settle(NOW)
+    later.update_status(NOW)
     assert (later.status, later.missing_documents) == (Status.DOCUMENT_COLLECTION, [DocumentType.DEBT_AUTO_LOAN])
 
 
@@ -238,18 +246,18 @@ def test_a_rejected_document_counts_as_missing():
 @given(st.sampled_from(Status), st.sampled_from(Status))
 def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(start, end):
     file = LoanFile(application(status=start), [], [])
-    if end in STEPS[start]:
-        file.step(end, NOW)
+    if end in TRANSITIONS[start]:
+        file.set_status(end, NOW)
         assert file.status == end
         assert (file.row.completed_at is not None) == (end in CLOSED)
     else:
         with pytest.raises(DomainError):
-            file.step(end, NOW)
+            file.set_status(end, NOW)
         assert file.status == start
 
 
 def test_every_open_application_can_be_cancelled_and_no_closed_one_moves():
-    assert all(Status.CANCELLED in STEPS[status] for status in set(Status) - CLOSED)
+    assert all(Status.CANCELLED in TRANSITIONS[status] for status in set(Status) - CLOSED)
     assert frozenset({Status.APPROVED, Status.REJECTED, Status.CANCELLED}) == CLOSED
 
 
@@ -257,7 +265,7 @@ def test_every_open_application_can_be_cancelled_and_no_closed_one_moves():
     ("number", "ending"),
     [("4000 1234 5678 9010", "9010"), ("ending in 1-2-3-4", "1234"), ("123", None), ("", None), (None, None)],
 )
-def test_of_an_account_number_four_digits_are_left(number, ending):
+def test_four_digits_of_an_account_number_are_left(number, ending):
     assert account_ending(number) == ending
 
 

@@ -1,4 +1,4 @@
-"""Teams, reminders and events of the deployment that is replaced, and what the demo caller is given."""
+"""Teams, reminders and events of the deployment that is replaced, and the demo caller's data."""
 
 import uuid
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ async def old_database(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     await migrate(url)
     database = Database(url)
@@ -75,7 +75,7 @@ async def old_database(fresh_database):
     await database.close()
 
 
-async def test_old_reminders_and_events_stay_nobodys_and_new_ones_have_an_owner(old_database):
+async def test_old_reminders_and_events_stay_without_an_owner_and_new_ones_have_one(old_database):
     reminders, events = ReminderService(old_database), EventService(old_database)
     everything = {"due": None, "due_from": None, "due_to": None, "limit": 100}
     assert await reminders.find(OLD, **everything) == []

@@ -275,7 +275,7 @@ def _ids_in_redis(product):
 
 
 async def add_caller(database_url, user):
-    await migrate(Settings(DB_URI=database_url).database_url)
+    await migrate(Settings(DB_URI=database_url).storage.database_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO users_anthropic (id, email, username, password_hash, first_name, last_name, voice_pin,"

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import itertools
 import time
 from contextlib import contextmanager
 
@@ -37,6 +36,9 @@ AUDIBLE = 0.02
 
 RISE_S = 0.012
 """At the ends the page fades for 10 ms."""
+
+MAX_LOST_S = 0.05
+"""Of one recording. One loss was seen on a busy machine, of 9 ms."""
 
 CLICK = 0.005
 """A steady tone follows from its last two samples: one that is lost is off by 0.026, what the page plays by 0.0001."""
@@ -180,13 +182,20 @@ async def finish(caller, text, turn=1):
 
 
 def recording(page):
-    """Samples, their rate, and the page's time of the first one."""
-    pieces = page.evaluate("window.recorded")
+    """Samples, their rate, and the page's time of the first one.
+
+    Chromium leaves a recorder out of a few blocks while the page changes its graph; samples lost so are not a number.
+    """
     rate = page.evaluate("window.audio.sampleRate")
-    for before, after in itertools.pairwise(pieces):
-        assert abs(after["end"] - len(after["samples"]) / rate - before["end"]) < 1e-6, "the recorder lost something"
-    samples = np.concatenate([piece["samples"] for piece in pieces])
-    return samples, rate, pieces[0]["end"] - len(pieces[0]["samples"]) / rate
+    first, *others = page.evaluate("window.recorded")
+    parts, end = [first["samples"]], first["end"]
+    for piece in others:
+        lost = round((piece["end"] - end) * rate) - len(piece["samples"])
+        parts += [np.full(lost, np.nan), piece["samples"]]
+        end = piece["end"]
+    samples = np.concatenate(parts)
+    assert np.count_nonzero(np.isnan(samples)) < MAX_LOST_S * rate, "the recorder lost too much"
+    return samples, rate, first["end"] - len(first["samples"]) / rate
 
 
 def sounding(samples):
@@ -199,7 +208,7 @@ def worst_click(samples, rate):
     """How far a steady tone is from one, at worst."""
     inner = samples[round(RISE_S * rate) : -round(RISE_S * rate)]
     wanted = 2 * np.cos(2 * np.pi * HERTZ / rate) * inner[1:-1]
-    return np.max(np.abs(inner[2:] + inner[:-2] - wanted))
+    return np.nanmax(np.abs(inner[2:] + inner[:-2] - wanted))
 
 
 def heard_to_the_end(page):
@@ -277,7 +286,7 @@ def test_an_answer_that_is_stopped_is_silent_within_100_ms(server, open_page, st
     whole = sounding(samples)
     # no click: it falls within 10 ms, and until then it is the tone
     assert worst_click(whole[: -round(RISE_S * rate)], rate) < CLICK
-    assert np.max(np.abs(np.diff(whole))) < 0.04
+    assert np.nanmax(np.abs(np.diff(whole))) < 0.04
 
 
 def test_an_answer_told_again_from_its_start_goes_on_where_the_page_has_it(server, open_page):

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from convonet.core.errors import CapacityError
-from convonet.gateway import admission as module
 from convonet.gateway.admission import (
     MAX_RETRY_S,
     MIN_RETRY_ELSEWHERE_S,
@@ -21,6 +20,7 @@ from convonet.gateway.admission import (
     Admission,
     AdmissionLimits,
 )
+from convonet.settings import Settings
 from tests.virtual_time import virtual_time
 
 LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0, cpu_share=0.8)
@@ -370,5 +370,5 @@ def test_the_limits_are_settings(monkeypatch):
     monkeypatch.setenv("CONVONET_MAX_LOOP_LAG_MS", "20")
     monkeypatch.setenv("CONVONET_MAX_TURN_WAIT_MS", "2000")
     monkeypatch.setenv("CONVONET_MAX_CPU_PERCENT", "70")
-    limits = AdmissionLimits.of(module.Settings.load())
+    limits = AdmissionLimits.of(Settings.load().limits)
     assert limits == AdmissionLimits(sessions=400, new_callers=30, loop_lag_s=0.020, turn_wait_s=2.0, cpu_share=0.7)

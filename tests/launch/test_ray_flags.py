@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from convonet.settings import Settings
+from convonet.settings.server import ServerSettings
 from deployments.launch.product import ray_flags
 
 RAY = Path(ray.__file__).parent
@@ -31,7 +31,7 @@ def is_read_by_ray(flag):
 
 
 def flags():
-    return sorted(ray_flags(Settings(), Path("scratch")).keys() - OTHERS)
+    return sorted(ray_flags(ServerSettings().host, Path("scratch")).keys() - OTHERS)
 
 
 @pytest.mark.parametrize("flag", flags())
@@ -46,6 +46,8 @@ def test_a_flag_that_ray_does_not_know_is_detected():
 
 def test_ports_are_chosen_that_no_connection_gets_by_chance():
     range_of_connections = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    ports = {int(port) for flag, port in ray_flags(Settings(), Path("scratch")).items() if flag.endswith("_PORT")}
+    ports = {
+        int(port) for flag, port in ray_flags(ServerSettings().host, Path("scratch")).items() if flag.endswith("_PORT")
+    }
     assert len(ports) == 3
     assert 20_000 <= min(ports) <= max(ports) < int(range_of_connections[0])

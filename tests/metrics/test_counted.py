@@ -2,9 +2,10 @@
 
 import asyncio
 
-from convonet.agents.models.base import ChosenModel, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
-from convonet.agents.models.chain import Limits, ModelChain
+from convonet.agents.models.base import ModelConfig, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
+from convonet.agents.models.chain import ModelChain
 from convonet.agents.models.failures import Failure, ModelFailed
+from convonet.agents.models.hosted import HostedModel, Limits
 from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
 from convonet.records.queue import RecordQueue
@@ -103,12 +104,12 @@ class UnreachableStore:
 
 async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counted):
     models = [
-        ChosenModel("anthropic", "claude", BrokenModel()),
-        ChosenModel("openai", "gpt", FriendlyModel()),
+        HostedModel(ModelConfig("anthropic", "claude", BrokenModel()), LIMITS),
+        HostedModel(ModelConfig("openai", "gpt", FriendlyModel()), LIMITS),
     ]
-    chain = ModelChain(models, Limits(silence=1, total=2, rest=60))
+    chain = ModelChain(models)
     for _ in range(2):
-        async for _ in chain.think(HELLO, set()):
+        async for _ in chain.answer(HELLO, set()):
             pass
     await chain.close()
     assert counted.of(d.PROVIDER_ERRORS, service="thinking", provider="anthropic") == 1, "then it rests"
@@ -116,19 +117,20 @@ async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counte
 
 
 async def test_the_first_choice_that_answers_is_no_fallback(counted):
-    chosen = ChosenModel("openai", "gpt", FriendlyModel())
-    chain = ModelChain([chosen], Limits(silence=1, total=2, rest=60))
-    async for _ in chain.think(HELLO, set()):
+    chosen = HostedModel(ModelConfig("openai", "gpt", FriendlyModel()), LIMITS)
+    chain = ModelChain([chosen])
+    async for _ in chain.answer(HELLO, set()):
         pass
     await chain.close()
     assert counted.all_of(d.FALLBACKS) == {}
 
 
+LIMITS = Limits(silence_s=1, answer_s=2, rest_s=60)
 HELLO = ModelRequest(SystemPrompt("", ""), (UserMessage("hello"),), Toolset("none"))
 
 
 class FriendlyModel:
-    async def answer(self, request):
+    async def stream(self, request):
         yield TextPart("Hello there.")
 
     async def close(self):
@@ -136,6 +138,6 @@ class FriendlyModel:
 
 
 class BrokenModel(FriendlyModel):
-    async def answer(self, request):
+    async def stream(self, request):
         raise ModelFailed(Failure("down"))
         yield

@@ -153,7 +153,7 @@ class Replica:
         self._world = world
         self.gate = LoginBackoff(clock=asyncio.get_running_loop().time)
         self.room = UnauthenticatedSockets(
-            places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s
+            places=world.settings.login.max_unauthenticated, timeout_s=world.settings.login.timeout_s
         )
         self.registry = SessionRegistry(
             settings=world.settings,
@@ -161,7 +161,7 @@ class Replica:
             throttle=world.throttle,
             checkpoints=self,
             services=replace(world.services, record=self._record),
-            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
+            admission=Admission(AdmissionLimits.of(world.settings.limits), clock=asyncio.get_running_loop().time),
         )
 
     @property

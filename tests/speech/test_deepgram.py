@@ -13,7 +13,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
 
 from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from tests.vendors.deepgram import DeepgramServer, Fault
@@ -32,7 +32,7 @@ async def server():
 
 @pytest.fixture
 async def deepgram(server):
-    settings = Settings(
+    settings = SpeechSettings(
         DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url, CONVONET_STT_TIMEOUT_S=2.0, CONVONET_TTS_TIMEOUT_S=2.0
     )
     speech = DeepgramSpeech(settings, tts_sockets=2)
@@ -205,7 +205,7 @@ async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram,
 
 
 async def test_nobody_listening_is_a_failure_of_the_provider(unused_tcp_port):
-    settings = Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
+    settings = SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
     speech = DeepgramSpeech(settings, tts_sockets=1)
     with pytest.raises(SpeechUnavailable):
         await hear(speech)

@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from convonet.core.errors import AnswerBroken, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from tests.vendors.deepgram import DeepgramServer, Fault
@@ -28,7 +28,7 @@ async def server():
 
 @contextlib.asynccontextmanager
 async def speech(server, sockets=2):
-    made = DeepgramSpeech(Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url), tts_sockets=sockets)
+    made = DeepgramSpeech(SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url), tts_sockets=sockets)
     try:
         yield made
     finally:

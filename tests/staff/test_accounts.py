@@ -87,7 +87,7 @@ async def test_who_left_and_who_logged_out_has_no_session(accounts, dora, databa
 def test_an_operator_adds_people_and_makes_links_at_the_terminal(tmp_path, monkeypatch):
     monkeypatch.setenv("CONVONET_DATA_DIR", str(tmp_path))
     get_settings.cache_clear()
-    asyncio.run(migrate(get_settings().database_url))
+    asyncio.run(migrate(get_settings().storage.database_url))
     add = ["staff", "add", "dora", "--name", "Dora Example", "--role", "supervisor"]
     added = CliRunner().invoke(app, add, input=f"{PASSWORD}\n{PASSWORD}\n")
     assert added.exit_code == 0, added.output

@@ -15,7 +15,7 @@ import pytest
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId, new_session_id
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
 from convonet.storage.checkpoints_sqlite import FILE, SCHEMA, SqliteCheckpoints, checkpoint_file
 from tests.fixtures.clock import Clock
@@ -117,7 +117,7 @@ async def test_reading_waits_for_no_lock(tmp_path: Path, store: SqliteCheckpoint
 
 
 async def test_the_file_is_in_the_data_folder_and_its_owners_alone(tmp_path: Path) -> None:
-    store = checkpoint_store(Settings(CONVONET_DATA_DIR=tmp_path / "new" / "folder"))
+    store = checkpoint_store(StorageSettings(CONVONET_DATA_DIR=tmp_path / "new" / "folder"))
     await store.save(ID, 1, b"x", TTL_S)
     files = list((tmp_path / "new" / "folder").iterdir())
     assert {file.name for file in files} >= {"calls.db", "calls.db-wal"}

@@ -30,7 +30,7 @@ OLD_USER = Owner(uuid.UUID("6f8f57b0-93c2-4b58-8a3c-7fb9c3a6a001"), ZoneInfo("UT
 
 
 async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await asyncio.gather(migrate(url), migrate(url))
     await migrate(url)
 
@@ -38,7 +38,7 @@ async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
 async def test_tables_and_rows_of_the_old_deployment_stay(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     await migrate(url)
     assert await connection.fetchval("SELECT voice_pin FROM users_anthropic") == "778899"
@@ -50,7 +50,7 @@ async def test_todos_of_the_old_deployment_are_listed_and_changed(fresh_database
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     todos = TodoService(database)

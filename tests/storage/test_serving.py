@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from convonet.core.errors import StorageError
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 from convonet.storage.serving import LEASE_S, RedisServing, Role, serving_store
 
 
@@ -96,4 +96,4 @@ async def test_a_redis_that_is_down_is_an_error(store, redis_server):
 
 
 def test_the_embedded_stores_know_no_other_cluster(tmp_path):
-    assert serving_store(Settings(CONVONET_DATA_DIR=tmp_path)) is None
+    assert serving_store(StorageSettings(CONVONET_DATA_DIR=tmp_path)) is None

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convonet.settings import Settings
+from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.bridge import BridgeError, CallOrder
 from convonet.telephony.twilio import TwilioBridge, is_signed, progress_of
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer, sign
@@ -14,7 +14,7 @@ ORDER = CallOrder("h-1", 0, "2001", "a-key", 20.0)
 
 
 def settings(twilio, **more):
-    return Settings(
+    return TelephonySettings(
         TWILIO_ACCOUNT_SID=ACCOUNT,
         TWILIO_BASE_URL=twilio.url,
         FREEPBX_DOMAIN="pbx.test",
@@ -32,7 +32,9 @@ async def twilio():
 
 @pytest.fixture
 async def bridge(twilio):
-    bridge = TwilioBridge(settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"))
+    bridge = TwilioBridge(
+        settings(twilio, FREEPBX_SIP_USERNAME="trunk", FREEPBX_SIP_PASSWORD="word"), ring_timeout_s=20.0
+    )
     yield bridge
     await bridge.close()
 
@@ -89,7 +91,7 @@ async def test_a_call_that_twilio_will_not_end_is_an_error(bridge, twilio):
 
 
 async def test_a_caller_is_called_back_and_connected_with_a_desk(twilio):
-    bridge = TwilioBridge(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"))
+    bridge = TwilioBridge(settings(twilio, TWILIO_PHONE_NUMBER="+14155550100"), ring_timeout_s=20.0)
     await bridge.call_back("+14155550142", "2001")
     await bridge.close()
     form = twilio.calls[0].form

@@ -10,7 +10,7 @@ from actors.transfer_host import TransferHost
 from convonet.core.errors import StorageError
 from convonet.core.hand_over import HandOverState, TransferContext
 from convonet.core.ids import SessionId
-from convonet.settings import Settings
+from convonet.settings.call_center import CallCenterSettings
 from convonet.telephony.messages import (
     DeskAction,
     DeskLogin,
@@ -82,7 +82,7 @@ class Upgrade:
     async def host(self, name):
         cluster = Cluster(name, self.serving)
         host = TransferHost(
-            Settings(TRANSFER_TIMEOUT=20.0),
+            CallCenterSettings(TRANSFER_TIMEOUT=20.0),
             bridge=self.phone,
             checkpoints=self.checkpoints,
             ledger=self.ledger,

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from actors.cluster import Cluster
 from actors.transfer_host import TransferHost
-from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
-from convonet.agents.call_back import CALL_BACK, reply, talk_of
-from convonet.core.hand_over import TransferContext
+from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Final, TextDelta
+from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
+from convonet.core.hand_over import HandOverRequest, TransferContext
 from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -57,8 +57,8 @@ class HandingOverAgent:
         await self.may_answer.wait()
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
-        talk = talk_of(request.memory.get(CALL_BACK, ""))
-        answered = reply(Sentence(request.transcript), talk, "US") if talk else None
+        dialogue = read_dialogue(request.memory.get(CALL_BACK, ""))
+        answered = reply(Sentence(request.transcript), dialogue, "US") if dialogue else None
         if answered:
             text = answered.text
         yield TextDelta(text)
@@ -72,9 +72,9 @@ class HandingOverAgent:
             verified_by=request.caller.verified_by,
         )
         over = "human" in request.transcript
-        wish = answered.wish if answered else None
+        call_back = answered.call_back if answered else None
         if "call me" in request.transcript:
-            wish = CallBackWish("support", "why is my list empty", "+14155550142")
+            call_back = CallBackRequest("support", "why is my list empty", "+14155550142")
         yield Final(
             text,
             "general",
@@ -82,9 +82,9 @@ class HandingOverAgent:
             "rules",
             request.history + said,
             answered.memory if answered else {},
-            transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
-            call_back=wish,
-            transfer_context=context if over or wish else None,
+            hand_over=HandOverRequest("support", "2001", "why is my list empty") if over else None,
+            call_back=call_back,
+            transfer_context=context if over or call_back else None,
         )
 
 
@@ -240,7 +240,7 @@ class CallCentre:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioBridge(self.settings)
+        self.bridge = TwilioBridge(self.settings.telephony, ring_timeout_s=20.0)
         self._stack.push_async_callback(self.bridge.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
@@ -277,7 +277,7 @@ class CallCentre:
 
     def _new_host(self):
         return TransferHost(
-            self.settings,
+            self.settings.call_center,
             bridge=self.bridge,
             checkpoints=self.checkpoints,
             ledger=self.ledger,

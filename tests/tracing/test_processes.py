@@ -24,6 +24,8 @@ from convonet.domains.crm.http import application as crm_application
 from convonet.domains.hanok.http import application as hanok_application
 from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
+from convonet.settings.tracing import TracingSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
@@ -58,7 +60,7 @@ def test_a_process_without_a_collector_does_not_even_import_the_exporter():
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "convonet.tracing.spans" in told.stdout
     assert "opentelemetry.exporter.otlp" not in told.stdout
-    assert export.start_tracing(Settings(), "tests") is None
+    assert export.start_tracing(TracingSettings(), "tests") is None
     assert exporters() == []
 
 
@@ -76,7 +78,7 @@ def test_a_span_that_nobody_records_costs_microseconds():
 
 def test_an_unreachable_collector_is_logged_once_and_found_again(collector):
     collector.away = True
-    settings = Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    settings = TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     recorder = export.start_tracing(settings, "tests", retry_delay_s=0.0)
     with structlog.testing.capture_logs() as lines:
         for away, name in ((True, "lost"), (True, "lost"), (False, "sent")):
@@ -91,7 +93,7 @@ def test_an_unreachable_collector_is_logged_once_and_found_again(collector):
 
 def test_an_unreachable_collector_is_not_tried_for_a_while(collector):
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    recorder = export.start_tracing(TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
     for _ in range(5):
         with span("lost", begins_trace=True):
             pass
@@ -102,7 +104,9 @@ def test_an_unreachable_collector_is_not_tried_for_a_while(collector):
 
 
 def test_an_unreachable_collector_delays_nothing():
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests")
+    recorder = export.start_tracing(
+        TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests"
+    )
     began = time.perf_counter()
     for _ in range(3 * export.MAX_QUEUED_SPANS):
         with span("lost", begins_trace=True):
@@ -217,7 +221,7 @@ async def test_only_a_request_with_the_service_token_may_name_its_trace(traced, 
 async def test_the_crm_trusts_the_traces_of_its_services_and_the_restaurant_trusts_none(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings.hanok))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")
@@ -244,7 +248,7 @@ async def test_a_tool_server_trusts_only_traces_that_come_with_a_callers_token(t
 
 
 async def heard_and_spoken(server):
-    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
+    deepgram = DeepgramSpeech(SpeechSettings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
     await deepgram.transcribe(Utterance(b"\x1a\x45\xdf\xa3"), language=Language("en-US"))
     await deepgram.synthesize("I added it.", language=Language("en-US"))
     await deepgram.close()

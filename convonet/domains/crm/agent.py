@@ -1,4 +1,4 @@
-"""The practice's CRM as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The CRM's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
@@ -27,8 +27,8 @@ DOMAIN = Domain(
     skill=FormSkill(
         "crm",
         (SUMMARY, NOTE, CASE, MOVE, REGISTER, BOOK, FIND),
-        own=r"patients?(?! with me| please)|clinical|intake|her appointment|his appointment|practice",
-        lost=(
+        own_words=r"patients?(?! with me| please)|clinical|intake|her appointment|his appointment|practice",
+        not_understood=(
             "For your patients I can look one up by phone number, register a new one, book an appointment, "
             "open a case, or save a note."
         ),

@@ -46,8 +46,8 @@ def application(database: Database, settings: Settings) -> FastAPI:
     """Make the application; it closes the CRM and the database when it stops."""
     crm = configured_crm(database, settings)
     app = http_service("crm-integration-service", closing(crm, database))
-    token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
-    app.include_router(router(crm, database, token, settings.phone_region))
+    token = ServiceToken(settings.crm.service_token, "CRM_SERVICE_TOKEN")
+    app.include_router(router(crm, database, token, settings.callers.phone_region))
     app.add_middleware(TracingMiddleware, trusts=token.is_given)
     return app
 
@@ -55,7 +55,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
 UTC_ZONE = ZoneInfo("UTC")
 
 FAILED_CHECK_HOLDS_S = 10.0
-"""`/health` is open to everybody, so a CRM that refuses us must not be asked for a token each time."""
+"""`/health` is open to all, so a CRM that refuses us must not be asked for a token each time."""
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 
@@ -90,7 +90,7 @@ class _Routes:
         self._region = region
 
     async def search_patients(self, wanted: PatientSearch) -> PatientsFound:
-        """Everybody with a phone number, however it is written."""
+        """All patients with a phone number, however it is written."""
         contacts = await self._crm.find_contacts(normalize(wanted.phone, self._region))
         return PatientsFound(
             exists=bool(contacts),
@@ -163,7 +163,7 @@ class _HealthCheck:
         self._failed_until = 0.0
 
     async def health(self) -> Health:
-        """Whether the CRM takes our credentials; never fails itself."""
+        """Say whether the CRM takes our credentials; never fails itself."""
         failing = time.monotonic() < self._failed_until or not await self._passes()
         own = self._crm.name == CrmName.OWN
         return Health(

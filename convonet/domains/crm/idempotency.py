@@ -34,14 +34,14 @@ SERVICE = uuid.uuid5(RECORDS, "service")
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A request: where to, what for, and under which key of the sender's, if any."""
+    """A request to a path, perhaps under a key of the sender's."""
 
     path: str
     body: BaseModel
     key: str | None
 
     def record_id(self) -> str:
-        """The id of what the request adds: the same one each time if it has a key."""
+        """The id of the record that the request adds: always the same if it has a key."""
         if self.key is None:
             return str(uuid.uuid4())
         return str(uuid.uuid5(RECORDS, f"service:{self.path}:{self.digest()}:{self.key}"))
@@ -95,7 +95,7 @@ class KeptAnswers:
                 await self._release(key)
 
     async def _claim(self, key: str, claim: dict[str, Any]) -> dict[str, Any]:
-        """Store the claim, unless there is one; returns the one that holds."""
+        """Store the claim, unless there is one; returns the valid one."""
         row = EffectRow(user_id=SERVICE, key=key, result=claim, created_at=datetime.now(UTC))
         try:
             async with self._database.transaction() as session:

@@ -65,7 +65,7 @@ class NoteRow(Base):
 
 
 class ContactOwnerRow(Base):
-    """The one caller who may touch a contact; `crm` says where the contact is (`CrmName`)."""
+    """The caller to whom a contact is bound; `crm` names the CRM that holds the contact (`CrmName`)."""
 
     __tablename__ = "crm_contact_owners"
 

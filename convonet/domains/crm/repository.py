@@ -58,12 +58,11 @@ class RecordRepository:
         self._session = session
 
     async def find_contacts(self, phone: str, limit: int) -> Sequence[ContactRow]:
-        """Everybody with this number, the oldest first."""
+        """All contacts with this number, the oldest first."""
         query = select(ContactRow).where(ContactRow.phone == phone)
         return (await self._session.scalars(query.order_by(ContactRow.created_at, ContactRow.id).limit(limit))).all()
 
     async def contact(self, contact_id: str) -> ContactRow | None:
-        """A contact, or None."""
         wanted = _uuid(contact_id)
         return None if wanted is None else await self._session.get(ContactRow, wanted)
 

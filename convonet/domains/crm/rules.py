@@ -15,7 +15,7 @@ RECORDS = uuid.UUID("5f1b6a0e-6d0c-4f58-9f0a-1f4f5f6d2c11")
 """Namespace of the ids that we give records."""
 
 RECORD_ID = re.compile(r"[0-9]{1,36}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""The ids that SuiteCRM V8 takes (Param/Options/Id.php), and so none with a slash in it."""
+"""The form of SuiteCRM V8's ids (Param/Options/Id.php); an id never holds a slash."""
 
 FURTHEST = timedelta(days=365)
 """Appointments are made within a year: a weekday and a date then name one day only."""
@@ -55,7 +55,7 @@ def require_birthdate(birthdate: date | None, today: date) -> None:
 
 
 def record_id(owner: Owner, kind: str) -> str:
-    """The id of what a call adds: the same for a repeated call, a new one each time for a call without a key."""
+    """The id of a new record: the same for a repeated call, a new one each time for a call without a key."""
     if owner.idempotency_key is None:
         return str(uuid.uuid4())
     return str(uuid.uuid5(RECORDS, f"{owner.user_id}:{kind}:{owner.idempotency_key}"))

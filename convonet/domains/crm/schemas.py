@@ -30,7 +30,6 @@ class Patient(BaseModel):
 
     @classmethod
     def of(cls, contact: Contact) -> Patient:
-        """The contact."""
         return cls(
             patient_id=contact.id,
             first_name=contact.first_name,

@@ -69,7 +69,6 @@ class CrmService:
             return await self._onboard(owner, person, phone)
 
     async def book(self, owner: Owner, patient_id: str, new: NewAppointment) -> Appointment:
-        """Add an appointment."""
         if known := await self._remembered(owner, Appointment):
             return known
         start = appointment_start(new.date_start, owner.zone, datetime.now(UTC))
@@ -93,7 +92,6 @@ class CrmService:
     async def log_intake(
         self, owner: Owner, patient_id: str, symptoms: str, triage_notes: str, priority: Priority
     ) -> Intake:
-        """Add a case for staff."""
         if known := await self._remembered(owner, Intake):
             return known
         await self._require_patient(owner, patient_id)
@@ -106,7 +104,6 @@ class CrmService:
         )
 
     async def save_summary(self, owner: Owner, patient_id: str, summary: str, call_type: str) -> CallNote:
-        """Add a note about a call."""
         if known := await self._remembered(owner, CallNote):
             return known
         await self._require_patient(owner, patient_id)
@@ -147,7 +144,7 @@ class CrmService:
         await self._for_patient(self._crm.contact(patient_id))
 
     async def _for_patient(self, work: Awaitable[object]) -> None:
-        """Map the contact's absence: it was bound to the caller, but was deleted from the CRM since."""
+        """Raise `PatientNotFound` for a bound contact that was deleted from the CRM since."""
         try:
             await work
         except NotFound as error:

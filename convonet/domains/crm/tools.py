@@ -14,7 +14,8 @@ from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.schemas import Label, Name, NewAppointment, NewPatient, Words
 from convonet.domains.crm.service import CrmService
 from convonet.domains.crm.speech import PRIORITIES
-from convonet.domains.speech import spoken_list, spoken_moment
+from convonet.domains.speech import spoken_moment
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -33,7 +34,7 @@ Born = Annotated[date | None, Field(description="Date of birth, such as 1980-05-
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the CRM domain."""
     crm = configured_crm(database, settings)
-    service = CrmService(database, crm, settings.phone_region)
+    service = CrmService(database, crm, settings.callers.phone_region)
     about = "Patient contacts, appointments, clinical intakes and call notes of the caller."
     mcp = DomainServer("crm", about, release=crm.close)
 
@@ -43,7 +44,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         One number may belong to several patients of a family. None found: offer to register with onboard_patient.
         """
-
         patients = await service.find(owner_of(context), phone)
         data = {
             "exists": bool(patients),
@@ -53,7 +53,7 @@ def server(database: Database, settings: Settings) -> DomainServer:
         if not patients:
             return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return tool_result(f"{spoken_list(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
+        return tool_result(f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
 
     @mcp.tool()
     async def onboard_patient(
@@ -63,7 +63,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         Ask for the date of birth: with it, a patient whom the practice has on file already is found, not added twice.
         """
-
         patient = await service.onboard(owner_of(context), NewPatient(first_name, last_name, phone, dob))
         return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
@@ -82,7 +81,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         case_id: Annotated[str | None, Field(max_length=64, description="Id of a case it is about.")] = None,
     ) -> CallToolResult:
         """Book an appointment for one of the caller's patients, in the practice's CRM. Confirm day and time first."""
-
         new = NewAppointment(appointment_type, date_start, duration, case_id)
         booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
@@ -100,7 +98,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         priority: Annotated[Priority, Field(description="P1 urgent, P2 high, P3 normal.")] = Priority.P3,
     ) -> CallToolResult:
         """Open a case for the clinical staff: what a patient of the caller suffers from, and how urgent it is."""
-
         intake = await service.log_intake(owner_of(context), patient_id, symptoms, triage_notes, priority)
         return tool_result(
             f"I passed this on to the clinical staff as {PRIORITIES[intake.priority]}.",
@@ -112,7 +109,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
         context: Call, patient_id: PatientId, summary: Words, call_type: Label
     ) -> CallToolResult:
         """Keep a note of this call with one of the caller's patients. Use it at the end of a call about a patient."""
-
         note = await service.save_summary(owner_of(context), patient_id, summary, call_type)
         return tool_result(
             "I saved a note of this call in the patient's record.", {"note_id": note.note_id, "note": _data(note)}

@@ -34,7 +34,7 @@ class ByCode:
     caller: uuid.UUID | None = None
 
     def may_see(self, row: ReservationRow) -> bool:
-        """The caller's own, or what the proof fits."""
+        """Allow the caller's own reservation, or one that the code and phone number prove."""
         is_own = self.caller is not None and row.owner_id == self.caller
         return is_own or (self.phone is not None and Proof(self.code, self.phone).fits(row))
 
@@ -48,7 +48,7 @@ class ByCaller:
     proof: Proof | None = None
 
     def may_see(self, row: ReservationRow) -> bool:
-        """Their own, or what they have a proof for."""
+        """Allow the caller's own reservation, or one with a proof."""
         return row.owner_id == self.caller or (self.proof is not None and self.proof.fits(row))
 
 
@@ -59,8 +59,7 @@ class ByStaff:
     reservation_id: int
 
     def may_see(self, row: ReservationRow) -> bool:
-        """Everything."""
         return True
 
 
-Asker = ByCode | ByCaller | ByStaff
+Requester = ByCode | ByCaller | ByStaff

@@ -1,4 +1,4 @@
-"""The restaurant as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The restaurant's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
@@ -41,12 +41,14 @@ DOMAIN = Domain(
     skill=FormSkill(
         "hanok",
         (CANCEL, CONFIRM, CHANGE, OWN_CODE, BY_CODE, MINE, MENU, HOURS, AVAILABILITY, BOOK),
-        own=(
+        own_words=(
             r"hanok|reservations?|bookings?|(?:book|reserve|get|have|need|want|make) (?:me |us )?an? (?:\w+ )?table"
             r"|(?:a|the|my|our) (?:table|booth) (?:for|on|at|free)|menu|bulgogi|galbi|mandu|japchae|bibimbap|kimchi"
             r"|pajeon|feast|waitlist|waiting list|confirmation code"
         ),
-        lost="About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu.",
+        not_understood=(
+            "About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu."
+        ),
     ),
     examples_by_form=examples_of("convonet.domains.hanok"),
 )

@@ -16,7 +16,7 @@ from convonet.domains.hanok.seating.floor import Floor
 
 
 def printable(text: str) -> str:
-    """The text without what can't be printed, which no database or page needs; line breaks stay."""
+    """Remove characters that can't be printed; line breaks stay."""
     return "".join(char for char in text if char.isprintable() or char == "\n").strip()
 
 
@@ -38,12 +38,12 @@ async def book(floor: Floor, booking: Booking, owner: Owner | None) -> Booked:
         raise ReservationRefused(Reason.TOO_MANY, words)
     await floor.seat_or_queue(row, may_wait=booking.waitlist_if_full)
     row.confirmation_code = await _free_code(floor)
-    await floor.reservations.add(row)
+    await floor.reservations.add_reservation(row)
     return await _booked(floor, row, deduplicated=False)
 
 
 def reprice(row: ReservationRow, order: Order) -> None:
-    """Put the order and its amounts into the row, and what they mean for its priority."""
+    """Put the order, its amounts and the resulting priority into the row."""
     row.preorder_json = to_store(order.items)
     row.food_subtotal_cents = order.subtotal_cents
     row.preorder_discount_cents = order.discount_cents
@@ -52,7 +52,7 @@ def reprice(row: ReservationRow, order: Order) -> None:
 
 
 def set_priority(row: ReservationRow) -> None:
-    """VIP is whom the staff made one, and without their word who orders for 500 dollars."""
+    """Set VIP by the staff's decision; without one, by an order of 500 dollars or more."""
     is_vip = row.food_total_cents >= VIP_CENTS if row.vip_by_staff is None else row.vip_by_staff
     row.guest_priority = GuestPriority.VIP if is_vip else GuestPriority.NORMAL
 

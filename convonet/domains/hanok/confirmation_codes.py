@@ -8,7 +8,7 @@ import secrets
 PREFIX = "HNK-"
 
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-"""Without I, L, O, 0 and 1. The replaced deployment used them: what is read allows them."""
+"""Without I, L, O, 0 and 1. The replaced deployment used them, so codes that are read may hold them."""
 _SAID = re.compile(r"(?:HNK)?([A-Z0-9]{4})")
 
 

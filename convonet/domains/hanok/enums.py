@@ -19,7 +19,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-STEPS: Mapping[Status, frozenset[Status]] = {
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.CANCELLED}),
     Status.CONFIRMED: frozenset({Status.SEATED, Status.CANCELLED}),
     Status.SEATED: frozenset({Status.COMPLETED}),
@@ -31,7 +31,7 @@ STEPS: Mapping[Status, frozenset[Status]] = {
 AHEAD = frozenset({Status.PENDING, Status.CONFIRMED})
 """The guests have not come yet: details may change."""
 
-GUEST_STEPS = frozenset({Status.CONFIRMED, Status.CANCELLED})
+GUEST_TRANSITIONS = frozenset({Status.CONFIRMED, Status.CANCELLED})
 """The status changes that guests may ask for; only the staff makes the others."""
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from convonet.core.opening_hours import OpeningHours
 from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.speech import spoken_clock, spoken_moment
-from convonet.settings import Settings
+from convonet.settings.hanok import HanokSettings
 
 TABLES: Mapping[int, int] = MappingProxyType({4: 2, 6: 3, 8: 3, 10: 2})
 """The number of tables by size."""
@@ -21,15 +21,15 @@ BOOKED_AHEAD = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The restaurant as it stands."""
+    """The restaurant's time zone, opening hours and tables."""
 
     zone: ZoneInfo
     hours: OpeningHours
     tables: Mapping[int, int] = field(default_factory=lambda: TABLES)
 
     @classmethod
-    def of(cls, settings: Settings) -> House:
-        return cls(ZoneInfo(settings.hanok_timezone), OpeningHours.parse(settings.hanok_opening_hours))
+    def of(cls, settings: HanokSettings) -> House:
+        return cls(ZoneInfo(settings.timezone), OpeningHours.parse(settings.opening_hours))
 
     def moment_of(self, text: str) -> datetime:
         """The moment in UTC, to the minute, of ISO 8601 text; without an offset it is the restaurant's own time.

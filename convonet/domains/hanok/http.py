@@ -21,7 +21,7 @@ from convonet.domains.hanok.house import House
 from convonet.domains.hanok.http_guests import GuestRoutes
 from convonet.domains.hanok.http_staff import StaffRoutes
 from convonet.domains.hanok.rate_limits import AddressLimits
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts
 from convonet.staff.http import COOKIE, StaffLogin
@@ -41,9 +41,8 @@ def application(
     """Make the application; it closes the database when it stops. The limits are those of the settings by default."""
     app = http_service("hanok-table-service", closing(database))
     login = StaffLogin(StaffAccounts(database), login_throttle or throttle(settings, "staff"), settings)
-    app.include_router(
-        router(Reservations(database, House.of(settings)), login.require_staff, limits or AddressLimits.of(settings))
-    )
+    reservations = ReservationService(database, House.of(settings.hanok))
+    app.include_router(router(reservations, login.require_staff, limits or AddressLimits.of(settings.hanok)))
     app.include_router(login.router())
     _add_pages(app, login)
     app.add_middleware(TracingMiddleware)
@@ -94,7 +93,7 @@ class _RefusalsWithReason(APIRoute):
         return handler
 
 
-def router(reservations: Reservations, require_staff: RequireStaff, limits: AddressLimits) -> APIRouter:
+def router(reservations: ReservationService, require_staff: RequireStaff, limits: AddressLimits) -> APIRouter:
     """All routes; the application answers errors in the one shape by `convonet.web.refusals`."""
     public = APIRouter(
         prefix=PREFIX, tags=["guests"], route_class=_RefusalsWithReason, responses=refusal_responses(409, 422, 429, 503)

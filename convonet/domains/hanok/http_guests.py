@@ -20,7 +20,7 @@ from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
 from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.domains.hanok.schemas import Availability, Changed, Reservation, ReservationStatus
 from convonet.domains.hanok.seating.tables import MAX_PARTY
-from convonet.domains.hanok.service import Reservations
+from convonet.domains.hanok.service import ReservationService
 from convonet.web.refusals import refusal_responses
 
 DEDUPLICATED = "X-Hanok-Deduplicated"
@@ -32,10 +32,10 @@ def flag_header(name: str, meaning: str) -> dict[str, Any]:
     return {"headers": {name: {"description": meaning, "schema": {"type": "string", "enum": ["0", "1"]}}}}
 
 
-TELLS_CHANGE: dict[int | str, dict[str, Any]] = {200: flag_header(CHANGED, "1 when anything is different now.")}
+CHANGE_RESPONSES: dict[int | str, dict[str, Any]] = {200: flag_header(CHANGED, "1 when anything is different now.")}
 
 
-def told_change(response: Response, changed: Changed) -> Reservation:
+def with_change_header(response: Response, changed: Changed) -> Reservation:
     """The reservation; the header says whether it is different now."""
     response.headers[CHANGED] = str(int(changed.changed))
     return changed.reservation
@@ -44,7 +44,7 @@ def told_change(response: Response, changed: Changed) -> Reservation:
 class GuestRoutes:
     """Each method is a route."""
 
-    def __init__(self, reservations: Reservations, limits: AddressLimits) -> None:
+    def __init__(self, reservations: ReservationService, limits: AddressLimits) -> None:
         self._reservations = reservations
         self._limits = limits
 
@@ -65,7 +65,7 @@ class GuestRoutes:
                 201: flag_header(DEDUPLICATED, "Always 0."),
             },
         )
-        known, changes = refusal_responses(404), {**refusal_responses(404), **TELLS_CHANGE}
+        known, changes = refusal_responses(404), {**refusal_responses(404), **CHANGE_RESPONSES}
         router.add_api_route("/by-code/{code}", self.status, methods=["GET"], dependencies=limited, responses=known)
         router.add_api_route(
             "/by-code/{code}/details",
@@ -98,26 +98,26 @@ class GuestRoutes:
         return booked.reservation
 
     async def status(self, code: Code, request: Request) -> ReservationStatus:
-        """What the code alone tells: status, time and table, or the place on the waitlist."""
+        """Status, time and table, or the place on the waitlist: all that the code alone shows."""
         with self._limits.guess(request):
             return await self._reservations.status_of(code)
 
     async def details(self, code: Code, body: WithPhone, request: Request) -> Reservation:
-        """The whole reservation, for who knows its phone number."""
+        """The whole reservation, with the code and its phone number."""
         with self._limits.guess(request):
-            return await self._reservations.get(body.asker(code))
+            return await self._reservations.get(body.requester(code))
 
     async def amend(self, code: Code, body: GuestDetails, request: Request, response: Response) -> Reservation:
         """Change details. A party that moves gets new tables, or keeps what it has (409 `no_table`)."""
         with self._limits.guess(request):
-            return told_change(response, await self._reservations.amend(body.asker(code), body.amendment()))
+            return with_change_header(response, await self._reservations.amend(body.requester(code), body.amendment()))
 
     async def set_status(self, code: Code, body: GuestStatus, request: Request, response: Response) -> Reservation:
         """Confirm or cancel. A large pre-order takes a second step (409 `premium_cancel_requires_retention_step`)."""
         with self._limits.guess(request):
             changed = await self._reservations.set_status(
-                body.asker(code),
+                body.requester(code),
                 Status(body.status),
                 retention_offer_acknowledged=body.retention_offer_acknowledged,
             )
-        return told_change(response, changed)
+        return with_change_header(response, changed)

@@ -1,4 +1,4 @@
-"""The HTTP API's requests. Strict: what the schema does not allow is refused."""
+"""The HTTP API's requests. They are strict: anything outside the schema is refused."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Body(BaseModel):
 
 
 class PreorderLine(_Body):
-    """So many of a dish; none of it is the same as no line."""
+    """A dish and its quantity; a quantity of 0 removes it."""
 
     menu_item_id: DishId
     quantity: Quantity
@@ -112,7 +112,7 @@ class CreateReservation(_Body):
 
 
 class Details(_Body):
-    """New details; what is left out or null stays."""
+    """New details; fields that are left out or null stay."""
 
     guest_name: GuestName | None = None
     party_size: PartySize | None = None
@@ -136,16 +136,16 @@ class Details(_Body):
 
 
 class WithPhone(_Body):
-    """The phone number of the reservation: with the code, it proves whose it is."""
+    """The phone number of the reservation, which together with the code proves the right to it."""
 
     guest_phone: Phone
 
-    def asker(self, code: str) -> ByCode:
+    def requester(self, code: str) -> ByCode:
         return ByCode(code, self.guest_phone)
 
 
 class GuestDetails(Details, WithPhone):
-    """A guest's change. `guest_phone` proves whose reservation it is; the staff can change it."""
+    """A guest's change. `guest_phone` proves the right to the reservation; the staff can change it."""
 
 
 class StaffDetails(Details):

@@ -84,7 +84,7 @@ class SlotRow(Base):
 
 
 def stored_tables(text: str | None) -> list[int]:
-    """The sizes in a row's JSON; none when something else is there."""
+    """Read the sizes in a row's JSON; anything else counts as empty."""
     try:
         sizes = json.loads(text) if text else []
     except ValueError:

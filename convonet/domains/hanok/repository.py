@@ -25,17 +25,16 @@ class ReservationRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, row: ReservationRow) -> None:
+    async def add_reservation(self, row: ReservationRow) -> None:
         """Add a reservation; it has its id afterwards."""
         self._session.add(row)
         await self._session.flush()
 
     async def save(self) -> None:
-        """Send what changed to the database, so that queries see it."""
+        """Flush changes to the database, so that queries see them."""
         await self._session.flush()
 
     async def by_id(self, reservation_id: int) -> ReservationRow | None:
-        """A reservation by id."""
         return await self._session.get(ReservationRow, reservation_id)
 
     async def by_code(self, code: str) -> ReservationRow | None:

@@ -178,7 +178,7 @@ class OpenSlot(BaseModel):
 
 
 class Availability(BaseModel):
-    """The half hours of a day of the restaurant's zone that are still ahead; none when it is closed."""
+    """The coming half hours of a day in the restaurant's zone; empty when it is closed."""
 
     date: date
     timezone: str

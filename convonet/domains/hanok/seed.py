@@ -49,15 +49,15 @@ GUESTS = (
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet; who finds no table any more is left out."""
-    floor = Floor(session, House.of(get_settings()), now)
+    """Add missing reservations; a party for which no table is free is left out."""
+    floor = Floor(session, House.of(get_settings().hanok), now)
     await floor.inventory.hold()
     for guest in GUESTS:
         if await floor.reservations.code_is_taken(guest.code):
             continue
         row = _row(guest, floor, user_id)
         if await floor.seat(row):
-            await floor.reservations.add(row)
+            await floor.reservations.add_reservation(row)
 
 
 def _row(guest: _Guest, floor: Floor, user_id: uuid.UUID) -> ReservationRow:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from convonet.domains.hanok.enums import Status
 from convonet.domains.hanok.menu import MENU
 from convonet.domains.hanok.schemas import Availability, Booked, Changed, Reservation
-from convonet.domains.speech import spoken_amount, spoken_clock, spoken_list, spoken_moment
+from convonet.domains.speech import spoken_amount, spoken_clock, spoken_moment
+from convonet.language.sentences import enumerated
 
 
 def spoken_money(cents: int) -> str:
@@ -31,13 +32,13 @@ MAX_SPOKEN = 4
 
 
 def menu() -> str:
-    """The dishes with their prices; what was ordered ahead costs less."""
+    """Name the dishes with their prices, and the discount for ordering ahead."""
     dishes = [f"{item.name_en} for {spoken_money(item.price_cents)}" for item in MENU]
-    return f"We have {spoken_list(dishes)}. Ordering ahead takes seven percent off."
+    return f"We have {enumerated(dishes)}. Ordering ahead takes seven percent off."
 
 
 def about(reservation: Reservation) -> str:
-    """Time, party, name, and how it stands."""
+    """Name time, party and guest, and the seating status."""
     return f"{_party(reservation)}, under {reservation.guest_name}.{_standing(reservation)}"
 
 
@@ -47,7 +48,7 @@ def list_of(found: Sequence[Reservation]) -> str:
         return f"You have a reservation: {about(found[0])}"
     named = [_party(one) for one in found[:MAX_SPOKEN]]
     rest = f", and {len(found) - len(named)} more" if len(found) > len(named) else ""
-    return f"You have {len(found)} reservations: {spoken_list(named)}{rest}."
+    return f"You have {len(found)} reservations: {enumerated(named)}{rest}."
 
 
 def booked(result: Booked) -> str:
@@ -85,10 +86,10 @@ def availability(day: Availability) -> str:
     if not free:
         return f"On {named} there is no free table for {spoken_party(day.party_size)}."
     if len(free) <= MAX_SPOKEN:
-        return f"On {named} you can come at {spoken_list([spoken_clock(slot.starts_at) for slot in free])}."
+        return f"On {named} you can come at {enumerated([spoken_clock(slot.starts_at) for slot in free])}."
     full = [spoken_clock(slot.starts_at) for slot in day.slots if not slot.available]
     first, last = spoken_clock(free[0].starts_at), spoken_clock(free[-1].starts_at)
-    except_for = f", except at {spoken_list(full[:MAX_SPOKEN])}" if full and len(full) <= MAX_SPOKEN else ""
+    except_for = f", except at {enumerated(full[:MAX_SPOKEN])}" if full and len(full) <= MAX_SPOKEN else ""
     sometimes = "at some times " if len(full) > MAX_SPOKEN else ""
     return f"On {named} there are tables {sometimes}from {first} to {last}{except_for}."
 

@@ -1,4 +1,4 @@
-"""The health plan as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The health plan's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
@@ -79,12 +79,12 @@ DOMAIN = Domain(
             BENEFIT,
             DATES,
         ),
-        own=(
+        own_words=(
             r"co-?pays?|co-?payments?|co-?insurance|deductible|out[- ]of[- ]pocket|claims?|(?:pre)?authori[sz]ations?"
             r"|prior auths?|insurance|health plan|my plan|coverage|covered|insured|in[- ]network|my network|eob"
             r"|benefits|\w+ologists?|preventive|screenings|care programs?|appeal"
         ),
-        lost=(
+        not_understood=(
             "About your health plan I can check coverage and copays, claims and appeals, prior authorizations, "
             "and find doctors."
         ),

@@ -37,12 +37,11 @@ class Share:
 
     @property
     def responsibility(self) -> Decimal:
-        """The sum that the member owes."""
         return self.deductible + self.copay + self.coinsurance
 
 
 def share(allowed: Decimal, terms: Terms, room: Room) -> Share:
-    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond what is left of the limits."""
+    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond the rest of the limits."""
     left, ceiling = allowed, room.out_of_pocket
     deductible = min(left, room.deductible, ceiling) if terms.copay is None else NOTHING
     left, ceiling = left - deductible, ceiling - deductible

@@ -92,7 +92,7 @@ class AuthStatus(StrEnum):
     ADDITIONAL_INFO_NEEDED = "additional_info_needed"
 
 
-CLAIM_STEPS: Mapping[ClaimStatus, frozenset[ClaimStatus]] = {
+CLAIM_TRANSITIONS: Mapping[ClaimStatus, frozenset[ClaimStatus]] = {
     ClaimStatus.SUBMITTED: frozenset({ClaimStatus.PROCESSING}),
     ClaimStatus.PROCESSING: frozenset(
         {ClaimStatus.PENDING_INFO, ClaimStatus.APPROVED, ClaimStatus.PARTIALLY_APPROVED, ClaimStatus.DENIED}
@@ -108,7 +108,7 @@ CLAIM_STEPS: Mapping[ClaimStatus, frozenset[ClaimStatus]] = {
 }
 """The states that may follow a claim's state. A claim is appealed once."""
 
-AUTH_STEPS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
+AUTH_TRANSITIONS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
     AuthStatus.PENDING: frozenset(
         {AuthStatus.APPROVED, AuthStatus.DENIED, AuthStatus.ADDITIONAL_INFO_NEEDED, AuthStatus.CANCELLED}
     ),
@@ -121,9 +121,9 @@ AUTH_STEPS: Mapping[AuthStatus, frozenset[AuthStatus]] = {
 """The states that may follow a prior authorization's state."""
 
 ADJUDICATED = frozenset({ClaimStatus.APPROVED, ClaimStatus.PARTIALLY_APPROVED, ClaimStatus.PAID})
-"""States in which what the member owes counts towards the deductible and the out-of-pocket maximum.
+"""States in which the member's share counts towards the deductible and the out-of-pocket maximum.
 
-A claim won on appeal counts from its payment on: until then nothing was worked out anew.
+A claim won on appeal counts from its payment on: until then its share is not recalculated.
 """
 
 UNDECIDED = frozenset({ClaimStatus.SUBMITTED, ClaimStatus.PROCESSING, ClaimStatus.PENDING_INFO})
@@ -131,11 +131,11 @@ UNDECIDED = frozenset({ClaimStatus.SUBMITTED, ClaimStatus.PROCESSING, ClaimStatu
 State = TypeVar("State", ClaimStatus, AuthStatus)
 
 
-def step(steps: Mapping[State, frozenset[State]], current: State, following: State) -> State:
-    """The following state. Raises `DomainError` when it may not follow the current one."""
-    if following not in steps[current]:
+def transition(transitions: Mapping[State, frozenset[State]], current: State, following: State) -> State:
+    """Return the following state. Raises `DomainError` when it may not follow the current one."""
+    if following not in transitions[current]:
         raise DomainError(
-            f"no step from {current} to {following}",
+            f"no transition from {current} to {following}",
             spoken=f"That is not possible while it is {current.replace('_', ' ')}.",
         )
     return following

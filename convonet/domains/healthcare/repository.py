@@ -29,7 +29,7 @@ from convonet.domains.healthcare.models import (
 from convonet.domains.healthcare.plan_year import PlanYear
 
 MAX_AUTHORIZATIONS = 50
-"""A member has a handful; the bound is for the rare one who has not."""
+"""A member has a handful; the bound is for rare exceptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ class MemberRepository:
         self._member = member
 
     async def benefits(self) -> Sequence[BenefitRow]:
-        """The terms of the member's plan."""
         query = select(BenefitRow).where(BenefitRow.plan_id == self._member.plan_id)
         return (await self._session.scalars(query.order_by(BenefitRow.service_category))).all()
 
@@ -163,7 +162,6 @@ class MemberRepository:
         return await self._session.scalar(query) is not None
 
     def add_authorization(self, row: AuthorizationRow) -> None:
-        """Add a request."""
         self._session.add(row)
 
 

@@ -18,7 +18,7 @@ from convonet.domains.healthcare.coverage.service import booked_figures
 from convonet.domains.healthcare.demo.adjudication import Adjudicator, last_of
 from convonet.domains.healthcare.demo.member import AUTHORIZATIONS, CLAIMS, DemoAuthorization, DemoClaim
 from convonet.domains.healthcare.demo.plan import BENEFITS, PLAN, PLAN_CODE, PROGRAMS, PROVIDERS, DemoBenefit
-from convonet.domains.healthcare.enums import AUTH_STEPS, AuthStatus, EligibilityStatus
+from convonet.domains.healthcare.enums import AUTH_TRANSITIONS, AuthStatus, EligibilityStatus
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -45,7 +45,7 @@ JOINED_CODE = "CVN-HEART"
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet for one caller; a caller who is a member of another plan is left alone."""
+    """Add missing rows for one caller; the member of another plan is left alone."""
     plan = await _plan(session, now)
     await _directory(session, now)
     member = await session.scalar(select(MemberRow).where(MemberRow.user_id == user_id))
@@ -224,7 +224,7 @@ async def _add_claims(
 
 def _authorization(key: uuid.UUID, member: MemberRow, demo: DemoAuthorization, now: datetime) -> AuthorizationRow:
     requested = now - timedelta(days=demo.age_days)
-    status = last_of(demo.path, AUTH_STEPS)
+    status = last_of(demo.path, AUTH_TRANSITIONS)
     decided = None if status in OPEN else requested + (URGENT_DECISION if demo.is_urgent else DECISION) / 2
     until = None if demo.valid_days is None else midnight(now.date() + timedelta(days=demo.valid_days))
     provider = next(provider.name for provider in PROVIDERS if provider.npi == demo.npi)

@@ -1,4 +1,4 @@
-"""Mortgage applications as the agent sees them: found by its file name, see `convonet.agents.domain`."""
+"""The mortgage domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
@@ -65,12 +65,12 @@ DOMAIN = Domain(
             APPLICATION_STATUS,
             WHAT_IF,
         ),
-        own=(
+        own_words=(
             r"mortgages?|can (?:i|we) afford|(?:home|house|car|auto|student) loan|loan|pre-?approv\w*|down payment"
             r"|closing costs|debts?|debt[- ]to[- ]income|dti|credit score|my application|w-?2|pay ?stubs?|tax returns?"
             r"|bank statements?"
         ),
-        lost=HELP_TEXT,
+        not_understood=HELP_TEXT,
     ),
     examples_by_form=examples_of("convonet.domains.mortgage"),
 )

@@ -20,7 +20,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-STEPS: Mapping[Status, frozenset[Status]] = {
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.FINANCIAL_REVIEW, Status.CANCELLED}),
     Status.FINANCIAL_REVIEW: frozenset({Status.DOCUMENT_COLLECTION, Status.REJECTED, Status.CANCELLED}),
     Status.DOCUMENT_COLLECTION: frozenset({Status.DOCUMENT_VERIFICATION, Status.REJECTED, Status.CANCELLED}),
@@ -35,7 +35,7 @@ STEPS: Mapping[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
 }
 """From where to where."""
-CLOSED = frozenset(status for status, following in STEPS.items() if not following)
+CLOSED = frozenset(status for status, following in TRANSITIONS.items() if not following)
 
 CHANGEABLE = frozenset(
     {Status.DRAFT, Status.FINANCIAL_REVIEW, Status.DOCUMENT_COLLECTION, Status.DOCUMENT_VERIFICATION}

@@ -16,7 +16,7 @@ from convonet.core.owner import Owner
 from convonet.domains.mortgage.applications.schemas import Application
 from convonet.domains.mortgage.documents.requirements import Requirement, required
 from convonet.domains.mortgage.documents.schemas import Document, DocumentChecklist, RequiredDocument
-from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED, STEPS, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED, TRANSITIONS, DocumentStatus, DocumentType, Status
 from convonet.domains.mortgage.estimates.arithmetic import ratio_percent
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
 from convonet.domains.mortgage.repository import MortgageRepository
@@ -54,7 +54,7 @@ class LoanFile:
 
     @property
     def counted_debt(self) -> Decimal | None:
-        """The larger of what was said and what the named debts add up to; None when neither is known."""
+        """The larger of the named sum and the debts' own sum; None when neither is known."""
         named = sum((debt.monthly_payment for debt in self.debts), Decimal(0)) if self.debts else None
         known = [amount for amount in (self.row.monthly_debt, named) if amount is not None]
         return max(known) if known else None
@@ -71,7 +71,7 @@ class LoanFile:
         return _kinds(document for document in self.documents if document.status != DocumentStatus.REJECTED)
 
     @property
-    def verified(self) -> bool:
+    def is_verified(self) -> bool:
         """True when the lender has verified all required documents and no figure is missing."""
         seen = _kinds(document for document in self.documents if document.status == DocumentStatus.VERIFIED)
         return not self.missing_figures and not any(one.missing(seen) for one in self.requirements)
@@ -85,30 +85,30 @@ class LoanFile:
         return [kind for requirement in self.requirements for kind in requirement.missing(self.present)]
 
     @property
-    def collected(self) -> bool:
+    def is_complete(self) -> bool:
         """True when no figure and no document is missing."""
         return not self.missing_figures and not self.missing_documents
 
     def require_changeable(self) -> None:
-        """Refuse changes of what the lender is deciding on or has decided."""
+        """Refuse changes once the lender decides or has decided."""
         if self.status not in CHANGEABLE:
             what = SPOKEN_STATUS[self.status]
             raise DomainError("not changeable", spoken=f"Your application {what}, so it can't be changed any more.")
 
-    def settle(self, now: datetime) -> None:
-        """Bring ratio, marks and status to what follows from the facts, one legal step at a time."""
+    def update_status(self, now: datetime) -> None:
+        """Update ratio, marks and status from the facts, one legal step at a time."""
         row, income, debt = self.row, self.income, self.counted_debt
         row.dti_ratio = None if income is None or debt is None else ratio_percent(debt, income)
         row.financial_review_completed = not self.missing_figures
-        row.document_collection_completed = self.collected
-        row.document_verification_completed = self.verified
+        row.document_collection_completed = self.is_complete
+        row.document_verification_completed = self.is_verified
         row.updated_at = now
-        while (following := self.following) is not None:
-            self.step(following, now)
+        while (following := self.next_status) is not None:
+            self.set_status(following, now)
 
-    def step(self, status: Status, now: datetime) -> None:
+    def set_status(self, status: Status, now: datetime) -> None:
         """Go to a status. Raises `DomainError` when that is no legal step."""
-        if status not in STEPS[self.status]:
+        if status not in TRANSITIONS[self.status]:
             raise DomainError("illegal step", spoken=f"Your application {SPOKEN_STATUS[self.status]}.")
         self.row.status = status
         self.row.updated_at = now
@@ -116,18 +116,18 @@ class LoanFile:
             self.row.completed_at = now
 
     @property
-    def following(self) -> Status | None:
-        """The next status that the facts ask for; None when it is the lender's turn, or the caller's."""
+    def next_status(self) -> Status | None:
+        """The next status by the facts; None when the lender or the caller must act first."""
         match self.status:
             case Status.DRAFT if len(self.missing_figures) < len(FIGURES):
                 return Status.FINANCIAL_REVIEW
             case Status.FINANCIAL_REVIEW if not self.missing_figures:
                 return Status.DOCUMENT_COLLECTION
-            case Status.DOCUMENT_COLLECTION if self.collected:
+            case Status.DOCUMENT_COLLECTION if self.is_complete:
                 return Status.DOCUMENT_VERIFICATION
-            case Status.DOCUMENT_VERIFICATION if not self.collected:
+            case Status.DOCUMENT_VERIFICATION if not self.is_complete:
                 return Status.DOCUMENT_COLLECTION
-            case Status.DOCUMENT_VERIFICATION if self.verified:
+            case Status.DOCUMENT_VERIFICATION if self.is_verified:
                 return Status.UNDER_REVIEW
         return None
 
@@ -155,7 +155,7 @@ class LoanFile:
         )
 
     def checklist(self) -> DocumentChecklist:
-        """The documents against what is needed."""
+        """The documents, and those that are needed."""
         return DocumentChecklist(
             application_id=str(self.row.id),
             documents=[Document.of(document) for document in self.documents],

@@ -52,11 +52,9 @@ class MortgageRepository:
         return (await self._session.scalars(wanted.order_by(DebtRow.created_at, DebtRow.id))).all()
 
     async def documents(self, application: ApplicationRow) -> Sequence[DocumentRow]:
-        """In the order in which they came."""
         wanted = select(DocumentRow).where(DocumentRow.application_id == application.id)
         return (await self._session.scalars(wanted.order_by(DocumentRow.created_at, DocumentRow.id))).all()
 
-    async def add(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
-        """Add a row."""
+    async def add_row(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
         self._session.add(row)
         await self._session.flush()

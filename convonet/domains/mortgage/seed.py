@@ -46,7 +46,7 @@ async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None
         _document(row, DocumentType.IDENTIFICATION, "Driver's license", now - timedelta(days=8)),
         _document(row, DocumentType.INCOME_PAYSTUB, "Pay stub", now - timedelta(days=6)),
     ]
-    LoanFile(row, debts, documents).settle(now - timedelta(days=6))
+    LoanFile(row, debts, documents).update_status(now - timedelta(days=6))
     session.add(row)
     await session.flush()
     session.add_all([*debts, *documents])

@@ -1,4 +1,4 @@
-"""The todo domain as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The todo domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
@@ -46,8 +46,8 @@ DOMAIN = Domain(
     skill=FormSkill(
         "todo",
         (CREATE, LIST, MORE, CHANGE),
-        own=(r"(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to"),
-        lost=NOT_UNDERSTOOD,
+        own_words=(r"(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to"),
+        not_understood=NOT_UNDERSTOOD,
         grammar=read_sentence,
     ),
     examples_by_form=examples_of("convonet.domains.todo"),

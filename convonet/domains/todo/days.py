@@ -16,7 +16,7 @@ END_OF_DAY = time(23, 59)
 """The time of a due date that was said without one."""
 
 YEARS = range(1970, 2201)
-"""Years that people mean; what is far outside was misheard, and could not be converted between zones."""
+"""Years that people mean; others were misheard, and could not be converted between zones."""
 
 
 class Due(StrEnum):
@@ -36,7 +36,6 @@ class Window:
     end: datetime | None = None
 
     def within(self, other: Window) -> Window:
-        """The intersection of both."""
         starts = [start for start in (self.start, other.start) if start]
         ends = [end for end in (self.end, other.end) if end]
         return Window(max(starts, default=None), min(ends, default=None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
+from convonet.domains.speech import spoken_clock
 from convonet.domains.todo.days import END_OF_DAY
 
 MAX_SPOKEN = 5
@@ -17,9 +18,9 @@ def spoken_due(due_date: str | None) -> str:
 
 
 def spoken_moment(moment: str) -> str:
-    """ "Tuesday, December 1 at 5 pm"; the day alone when it is the end of one that was said without a time."""
+    """ "Tuesday, December 1 at 5 pm"; the day alone for the end of a day, which was said without a time."""
     said = datetime.fromisoformat(moment)
-    return _day(said) if said.time() == END_OF_DAY else f"{_day(said)} at {_clock(said)}"
+    return _day(said) if said.time() == END_OF_DAY else f"{_day(said)} at {spoken_clock(said)}"
 
 
 def spoken_span(first: str, last: str | None) -> str:
@@ -30,13 +31,13 @@ def spoken_span(first: str, last: str | None) -> str:
         last_day = end - timedelta(days=1)
         return _day(start) if last_day.date() == start.date() else f"{_day(start)} to {_day(last_day)}"
     if end == start:
-        return f"{_day(start)} at {_clock(start)}"
+        return f"{_day(start)} at {spoken_clock(start)}"
     day = "" if end.date() == start.date() else f"{_day(end)} at "
-    return f"{_day(start)} from {_clock(start)} to {day}{_clock(end)}"
+    return f"{_day(start)} from {spoken_clock(start)} to {day}{spoken_clock(end)}"
 
 
 def in_one_breath(names: Sequence[str], *, between: str = ", ") -> str:
-    """ "milk, bread and eggs", with "and 3 more" for what is too much to follow; at least one name."""
+    """ "milk, bread and eggs", with "and 3 more" when there are too many; at least one name."""
     spoken = names[:MAX_SPOKEN]
     rest = len(names) - len(spoken)
     last = f"{'; ' if between == '; ' else ' '}and "
@@ -46,8 +47,3 @@ def in_one_breath(names: Sequence[str], *, between: str = ", ") -> str:
 
 def _day(moment: datetime) -> str:
     return moment.strftime("%A, %B ") + str(moment.day)
-
-
-def _clock(moment: datetime) -> str:
-    minutes = f":{moment.minute:02d}" if moment.minute else ""
-    return f"{moment.hour % 12 or 12}{minutes} {'pm' if moment.hour >= 12 else 'am'}"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from yarl import URL
 
 from convonet.core.errors import BadAudio, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import ANSWER_RATE, AudioFormat, Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.deepgram.answer import DeepgramAnswer
 from convonet.speech.deepgram.api import DeepgramApi, Refusal, read_all
@@ -36,18 +36,18 @@ class DeepgramSpeech:
     Args:
         settings: With the API key, models, voice and timeouts.
         tts_sockets: Maximum number of open TTS sockets: this process's share of the limit that Deepgram sets for a
-            project (`Settings.tts_sockets`).
+            project (`Settings.speech.tts_sockets`).
     """
 
     name = "deepgram"
 
-    def __init__(self, settings: Settings, *, tts_sockets: int) -> None:
+    def __init__(self, settings: SpeechSettings, *, tts_sockets: int) -> None:
         if settings.deepgram_api_key is None:
             raise SpeechUnavailable("DEEPGRAM_API_KEY is not set")
         base_url = str(settings.deepgram_base_url) if settings.deepgram_base_url else None
         self._api = DeepgramApi(settings.deepgram_api_key.get_secret_value(), base_url)
         self._model = settings.deepgram_model
-        self._voice = settings.deepgram_voice_id
+        self._voice = settings.deepgram_voice
         self._stt_timeout_s = settings.stt_timeout_s
         self._tts_timeout_s = settings.tts_timeout_s
         self._stall_s = min(STALL_TIMEOUT_S, settings.tts_timeout_s)

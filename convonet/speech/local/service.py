@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from convonet.core.errors import NoSpeech, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.local.jobs import (
     ChooseTranscript,
@@ -39,8 +40,8 @@ class LocalSpeech:
 
     name = "local"
 
-    def __init__(self, settings: Settings) -> None:
-        folder = settings.data_dir.absolute()
+    def __init__(self, settings: SpeechSettings, data_dir: Path) -> None:
+        folder = data_dir.absolute()
         limit = settings.max_utterance_s
         self._phrases = Worker(EngineSpec("phrases", folder, settings.local_voice, limit))
         self._general = Worker(EngineSpec("general", folder, settings.local_voice, limit))

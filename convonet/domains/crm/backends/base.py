@@ -87,7 +87,7 @@ class Crm(Protocol):
         """The CRM behind this interface."""
 
     async def find_contacts(self, phone: str) -> list[Contact]:
-        """Everybody with this E.164 number, always in the same order; of many, the oldest."""
+        """All contacts with this E.164 number, always in the same order; of many, the oldest."""
 
     async def contact(self, contact_id: str) -> Contact:
         """A contact by id. Raises `NotFound`."""

@@ -7,19 +7,20 @@ from convonet.domains.crm.backends.own import OwnCrm
 from convonet.domains.crm.backends.suitecrm import SuiteCrm
 from convonet.domains.crm.backends.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
 from convonet.settings import Settings
+from convonet.settings.crm import CrmSettings
 from convonet.storage.database import Database
 
 
 def configured_crm(database: Database, settings: Settings) -> Crm:
     """The CRM; make one per process and `close` it."""
-    account = _account(settings)
+    account = _account(settings.crm)
     if account is None:
         return OwnCrm(database)
-    return SuiteCrm(SuiteCrmClient(account), settings.phone_region)
+    return SuiteCrm(SuiteCrmClient(account), settings.callers.phone_region)
 
 
-def _account(settings: Settings) -> SuiteCrmAccount | None:
-    """The account, None without SUITECRM_*; the settings are all there or none is."""
+def _account(settings: CrmSettings) -> SuiteCrmAccount | None:
+    """The account, or None without SUITECRM_*; the settings are all there or all missing."""
     if not (settings.suitecrm_url and settings.suitecrm_client_id and settings.suitecrm_client_secret):
         return None
     return SuiteCrmAccount(

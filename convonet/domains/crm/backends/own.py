@@ -25,13 +25,11 @@ class OwnCrm:
         self._database = database
 
     async def find_contacts(self, phone: str) -> list[Contact]:
-        """See `Crm`."""
         async with self._database.reading() as session:
             rows = await RecordRepository(session).find_contacts(phone, MAX_FOUND)
         return [_contact(row) for row in rows]
 
     async def contact(self, contact_id: str) -> Contact:
-        """See `Crm`."""
         async with self._database.reading() as session:
             row = await RecordRepository(session).contact(contact_id)
         if row is None:
@@ -39,7 +37,6 @@ class OwnCrm:
         return _contact(row)
 
     async def add_contact(self, contact: Contact) -> None:
-        """See `Crm`."""
         await self._add(
             ContactRow(
                 id=uuid.UUID(contact.id),
@@ -52,12 +49,10 @@ class OwnCrm:
         )
 
     async def has_case(self, contact_id: str, case_id: str) -> bool:
-        """See `Crm`."""
         async with self._database.reading() as session:
             return await RecordRepository(session).case_contact(case_id) == contact_id
 
     async def add_meeting(self, meeting: Meeting) -> None:
-        """See `Crm`."""
         await self.contact(meeting.contact_id)
         await self._add(
             MeetingRow(
@@ -72,7 +67,6 @@ class OwnCrm:
         )
 
     async def add_case(self, case: Case) -> None:
-        """See `Crm`."""
         await self.contact(case.contact_id)
         await self._add(
             CaseRow(
@@ -86,7 +80,6 @@ class OwnCrm:
         )
 
     async def add_note(self, note: Note) -> None:
-        """See `Crm`."""
         await self.contact(note.contact_id)
         await self._add(
             NoteRow(
@@ -99,7 +92,6 @@ class OwnCrm:
         )
 
     async def check(self) -> None:
-        """See `Crm`."""
         await self.find_contacts("")
 
     async def close(self) -> None:

@@ -87,12 +87,10 @@ class SuiteCrm:
         return [contact for contact in found.values() if contact.phone == phone]
 
     async def contact(self, contact_id: str) -> Contact:
-        """See `Crm`."""
         page = await self._read(f"/module/Contacts/{_safe(contact_id)}", _OneContact, _fields())
         return self._contact(page.data)
 
     async def add_contact(self, contact: Contact) -> None:
-        """See `Crm`."""
         attributes = {
             "first_name": contact.first_name,
             "last_name": contact.last_name,
@@ -103,7 +101,6 @@ class SuiteCrm:
         await self._add("Contacts", contact.id, attributes)
 
     async def has_case(self, contact_id: str, case_id: str) -> bool:
-        """See `Crm`."""
         try:
             linked = await self._read(f"/module/Cases/{_safe(case_id)}/relationships/contacts", _Linked)
         except NotFound:
@@ -111,7 +108,7 @@ class SuiteCrm:
         return any(contact.id == contact_id for contact in linked.data)
 
     async def add_meeting(self, meeting: Meeting) -> None:
-        """See `Crm`. The meeting hangs on its case if it has one, else on the contact, who is invited in any case."""
+        """See `Crm`. The meeting's parent is its case if it has one, else the contact, who is invited in any case."""
         parent = ("Cases", meeting.case_id) if meeting.case_id else ("Contacts", meeting.contact_id)
         hours, minutes = divmod(meeting.duration_minutes, 60)
         attributes = {
@@ -129,7 +126,6 @@ class SuiteCrm:
         await self._link("Meetings", meeting.id, "contacts", "Contacts", meeting.contact_id)
 
     async def add_case(self, case: Case) -> None:
-        """See `Crm`."""
         attributes = {
             "name": case.subject,
             "description": case.description,
@@ -143,7 +139,6 @@ class SuiteCrm:
         await self._link("Contacts", case.contact_id, "cases", "Cases", case.id)
 
     async def add_note(self, note: Note) -> None:
-        """See `Crm`."""
         attributes = {
             "name": note.subject,
             "description": note.content,
@@ -154,11 +149,9 @@ class SuiteCrm:
         await self._add("Notes", note.id, attributes)
 
     async def check(self) -> None:
-        """See `Crm`."""
         await self._client.check()
 
     async def close(self) -> None:
-        """See `Crm`."""
         await self._client.close()
 
     async def _with_number(self, spelling: str) -> list[_ContactResource]:

@@ -122,7 +122,6 @@ class SuiteCrmClient:
         await self._valid_token()
 
     async def close(self) -> None:
-        """Close all connections."""
         if self._renewal is not None:
             self._renewal.cancel()
         await self._http.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from convonet.agents.forms.form import Ask, Move, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
 from convonet.core.errors import DomainError
 from convonet.domains.crm.backends.base import Priority
@@ -36,21 +36,21 @@ def find(work: Work) -> Move:
     if not phone:
         named = [patient for patient in people if who and patient.is_called(who)]
         return _found(named, f"{named[0].name} is on file.", work) if named else Ask("phone", _number_of(who))
-    told = work.answer("check_patient_exists")
-    if told is None:
+    answer = work.answer("check_patient_exists")
+    if answer is None:
         return UseTools((Call("check_patient_exists", {"phone": phone}),))
     people = with_phone(people, phone)
     if not people:
         more = {"phone": phone} | ({"name": who} if who else {})
-        return Sure(f"{told} Shall I register a new patient with it?", more, form="register")
-    return _found(people, told, work)
+        return Confirm(f"{answer} Shall I register a new patient with it?", more, form="register")
+    return _found(people, answer, work)
 
 
-def _found(people: list[KnownPatient], told: str, work: Work) -> Move:
+def _found(people: list[KnownPatient], answer: str, work: Work) -> Move:
     named = [patient for patient in people if patient.is_called(work.values.get("who", ""))] or people
     if len(named) > 1:
-        return which_of(named, work, told)
-    return Tell(told, talking_of(work, named[0]))
+        return which_of(named, work, answer)
+    return Tell(answer, talking_of(work, named[0]))
 
 
 def _number_of(who: str | None) -> str:
@@ -76,7 +76,7 @@ def register(work: Work) -> Move:
         words = (
             f"{first} {last}{spoken}, with the number {_spoken_phone(values['phone'])}. Shall I register that patient?"
         )
-        return Sure(words, {"read_back": "yes"})
+        return Confirm(words, {"read_back": "yes"})
     done = work.data("onboard_patient")
     if done is None:
         who = {"first_name": first, "last_name": last, "phone": values["phone"]}
@@ -116,7 +116,7 @@ def open_case(work: Work) -> Move:
         return Tell(work.outcomes[-1].text, talking_of(work, patient, done, case=opened["case_id"]))
     if not work.agreed:
         words = f"A case for {patient.name}, {PRIORITIES[priority]}: {symptoms}. Shall I open it?"
-        return Sure(words, {"patient": patient.id}, focus=talking_of(work, patient))
+        return Confirm(words, {"patient": patient.id}, focus=talking_of(work, patient))
     intake = {"patient_id": patient.id, "symptoms": symptoms, "triage_notes": TRIAGE, "priority": priority.value}
     return UseTools((Call("log_clinical_intake", intake),))
 
@@ -145,7 +145,7 @@ def summarize(work: Work) -> Move:
         return Ask("summary", "What should the summary say?", focus=talking_of(work, patient))
     if not work.agreed:
         words = f"For {patient.name} I'll write: {summary.rstrip('.')}. Shall I save that?"
-        return Sure(words, {"patient": patient.id, "summary": summary}, focus=talking_of(work, patient))
+        return Confirm(words, {"patient": patient.id, "summary": summary}, focus=talking_of(work, patient))
     return UseTools((_save(patient, summary, "phone call"),))
 
 
@@ -173,7 +173,7 @@ def book(work: Work) -> Move:
     if not work.agreed:
         when = spoken_moment(datetime.fromisoformat(_start(values)))
         words = f"A {_kind(values)} appointment for {patient.name} on {when}. Shall I book it?"
-        return Sure(words, {"patient": patient.id}, focus=talking_of(work, patient))
+        return Confirm(words, {"patient": patient.id}, focus=talking_of(work, patient))
     return UseTools((Call("book_appointment", _arguments(work, patient)),))
 
 
@@ -200,7 +200,7 @@ def move(work: Work) -> Move:
     day, _, clock = start.partition("T")
     values = {"day": day, "time": clock, "kind": kind, **work.values}
     when = spoken_moment(datetime.fromisoformat(_start(values)))
-    return Sure(f"{NOT_MOVED} Shall I book another one for {when}?", values, form="book")
+    return Confirm(f"{NOT_MOVED} Shall I book another one for {when}?", values, form="book")
 
 
 def _impossible(values: Values, now: datetime) -> str | None:

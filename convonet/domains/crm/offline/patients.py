@@ -9,8 +9,8 @@ from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, UseTools
-from convonet.domains.speech import spoken_list
 from convonet.language.phones import NOT_A_NUMBER
+from convonet.language.sentences import enumerated
 
 WHICH = "Which patient? Please tell me their phone number."
 _MAX_REMEMBERED = 12
@@ -30,7 +30,7 @@ class KnownPatient:
 
 
 def the_patient(work: Work) -> KnownPatient | Move:
-    """The patient that is meant; else the step that finds out."""
+    """The patient that is meant, or the move that finds out."""
     if refused := refusal(work):
         return refused
     phone, who = work.values.get("phone"), work.values.get("who")
@@ -71,7 +71,7 @@ def refusal(work: Work) -> Move | None:
 def which_of(people: Iterable[KnownPatient], work: Work, first: str = "") -> Ask:
     """Let the caller choose. All patients that were read out can be named from now on."""
     options = tuple(Option(patient.name, patient.id) for patient in people)
-    names = spoken_list([option.label for option in options]).replace(" and ", " or ")
+    names = enumerated([option.label for option in options], "or")
     return Ask("patient", f"Which one: {names}?", options, first=first, focus={"known": _written(known(work))})
 
 

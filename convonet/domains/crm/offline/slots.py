@@ -6,7 +6,8 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.agents.forms.readers import capitalized, without
 from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
 from convonet.language.when import day_and_time_in
@@ -143,9 +144,9 @@ def who() -> Slot:
         if found is None:
             return None
         before = _OF.sub("", text[: found.start("name")].strip())
-        return Found(_capitals(found["name"]), f"{before} {text[found.end() :].strip()}".strip())
+        return Found(capitalized(found["name"]), f"{before} {text[found.end() :].strip()}".strip())
 
-    return Slot("who", find, lambda text, now: found.value if (found := find(text, now)) else None)
+    return Slot("who", find)
 
 
 def new_name(ask: str) -> Slot:
@@ -154,10 +155,10 @@ def new_name(ask: str) -> Slot:
 
     def find(text: str, now: datetime) -> Found | None:
         if found := _NEW.search(text):
-            return Found(_capitals(found["name"]), _without(text, found))
+            return Found(capitalized(found["name"]), without(text, found))
         return plain.find(text, now)
 
-    return Slot("name", find, plain.read, ask, hint=plain.hint)
+    return Slot("name", find, plain.value_in, ask, hint=plain.hint)
 
 
 def name_part(name: str, called: str) -> Slot:
@@ -167,9 +168,9 @@ def name_part(name: str, called: str) -> Slot:
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(_capitals(found["name"]), _without(text, found)) if found else None
+        return Found(capitalized(found["name"]), without(text, found)) if found else None
 
-    return Slot(name, find, plain.read)
+    return Slot(name, find, plain.value_in)
 
 
 def born(ask: str) -> Slot:
@@ -199,9 +200,9 @@ def kind() -> Slot:
         if found := known.find(text, now):
             return found
         said = _KIND_WORDS.search(text)
-        return Found(said["kind"], _without(text, said)) if said else None
+        return Found(said["kind"], without(text, said)) if said else None
 
-    return Slot("kind", find, known.read)
+    return Slot("kind", find, known.value_in)
 
 
 def duration() -> Slot:
@@ -214,9 +215,9 @@ def duration() -> Slot:
             return None
         named = {"half": 30, "more": 90, "one": 60, "two": 120}
         minutes = found["minutes"] or str(named[found.lastgroup or "half"])
-        return Found(minutes, _without(said, found))
+        return Found(minutes, without(said, found))
 
-    return Slot("duration", find, lambda text, now: found.value if (found := find(text, now)) else None, early=True)
+    return Slot("duration", find, early=True)
 
 
 def day(ask: str | None = None) -> Slot:
@@ -234,7 +235,7 @@ def priority(ask: str) -> Slot:
 
     def find(text: str, now: datetime) -> Found | None:
         return next(
-            (Found(value, _without(text, m).strip(" ,")) for value, p in _PRIORITIES if (m := p.search(text))), None
+            (Found(value, without(text, m).strip(" ,")) for value, p in _PRIORITIES if (m := p.search(text))), None
         )
 
     def read(text: str, now: datetime) -> str | None:
@@ -272,33 +273,29 @@ def note_of() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return named.find(text, now) if _NOTE_OF.match(text) else None
 
-    return Slot("who", find, named.read)
+    return Slot("who", find, named.value_in)
 
 
 def chosen(name: str) -> Slot:
     """A choice among several; it comes only from options that were read out, or from earlier turns."""
-    return Slot(name, lambda text, now: None, lambda text, now: None)
+    return Slot(name, find_nothing)
 
 
 def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(found["words"][: readers.MOST_TEXT].strip(" ,"), text[: found.start()].strip()) if found else None
+        return (
+            Found(found["words"][: readers.MAX_TEXT_CHARACTERS].strip(" ,"), text[: found.start()].strip())
+            if found
+            else None
+        )
 
     def read(text: str, now: datetime) -> str | None:
         found = find(text, now)
-        return found.value if found else text[: readers.MOST_TEXT] or None
+        return found.value if found else text[: readers.MAX_TEXT_CHARACTERS] or None
 
     return Slot(name, find, read, ask)
 
 
 def _in_the_day(said: time) -> time:
     return said.replace(hour=said.hour + 12) if 0 < said.hour < _OPENS.hour else said
-
-
-def _without(text: str, found: re.Match[str]) -> str:
-    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
-
-
-def _capitals(said: str) -> str:
-    return " ".join(word[:1].upper() + word[1:] for word in said.split())

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Move, Option, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Option, Tell, Values, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.hanok.errors import Reason
 from convonet.domains.hanok.menu import DISHES
 from convonet.domains.hanok.seating.tables import MAX_PARTY
 from convonet.domains.hanok.speech import spoken_code, spoken_party
-from convonet.domains.speech import spoken_clock, spoken_list, spoken_moment
+from convonet.domains.speech import spoken_clock, spoken_moment
+from convonet.language.sentences import enumerated
 
 _ANOTHER_TIME = {Reason.NO_TABLE, Reason.WAITLIST_FULL, Reason.CLOSED, Reason.TIME_PASSED, Reason.NO_SUCH_TIME}
 
@@ -23,7 +24,7 @@ def book(work: Work) -> Move:
     if int(values["people"]) > MAX_PARTY:
         return Ask("people", f"We can seat at most {MAX_PARTY} people together. For how many should I book?")
     if not work.agreed:
-        return Sure(f"{_party(values)}. Shall I book that?")
+        return Confirm(f"{_party(values)}. Shall I book that?")
     if not work.outcomes:
         return UseTools((Call("create_reservation", _arguments(values)),))
     booked = work.outcomes[-1]
@@ -64,7 +65,7 @@ def _party(values: Values) -> str:
 
 def _spoken_order(order: str) -> str:
     lines = [line.split(":") for line in order.split(", ")]
-    return spoken_list([f"{count} {DISHES[dish].name_en}" for dish, count in lines])
+    return enumerated([f"{count} {DISHES[dish].name_en}" for dish, count in lines])
 
 
 _CHANGEABLE = ("people", "day", "time", "order", "wishes", "new_name")
@@ -84,8 +85,8 @@ def change(work: Work) -> Move:
 
 def confirm(work: Work) -> Move:
     """Confirm a reservation that waits for a table."""
-    if told := work.answer("set_reservation_status"):
-        return Tell(told)
+    if answer := work.answer("set_reservation_status"):
+        return Tell(answer)
     one = _the_one(work)
     if not isinstance(one, Mapping):
         return one
@@ -97,7 +98,7 @@ def cancel(work: Work) -> Move:
     cancelled = next((outcome for outcome in work.outcomes if outcome.tool == "cancel_reservation"), None)
     if cancelled is not None:
         if cancelled.data.get("reason") == Reason.RETENTION_STEP:
-            return Sure(f"{cancelled.text} Shall I cancel it all the same?", {"offer_heard": "yes"})
+            return Confirm(f"{cancelled.text} Shall I cancel it all the same?", {"offer_heard": "yes"})
         return Tell(cancelled.text)
     failed = next((outcome for outcome in work.outcomes if not outcome.ok), None)
     if failed is not None:
@@ -108,13 +109,13 @@ def cancel(work: Work) -> Move:
     if not work.agreed:
         when = spoken_moment(datetime.fromisoformat(one["starts_at"]))
         words = f"Do you really want to cancel your table for {spoken_party(one['party_size'])} on {when}?"
-        return Sure(words, {"reservation": str(one["id"])})
+        return Confirm(words, {"reservation": str(one["id"])})
     heard = {"retention_offer_acknowledged": True} if "offer_heard" in work.values else {}
     return UseTools((Call("cancel_reservation", _target(work, one) | heard),))
 
 
 def _the_one(work: Work) -> Mapping[str, Any] | Move:
-    """The reservation that is meant; else the step that finds out."""
+    """The reservation that is meant, or the move that finds out."""
     if "code" in work.focus and "phone" in work.focus:
         found = work.data("get_reservation_by_code")
         proof = {"confirmation_code": work.focus["code"], "guest_phone": work.focus["phone"]}
@@ -132,7 +133,7 @@ def _the_one(work: Work) -> Mapping[str, Any] | Move:
         only: Mapping[str, Any] = meant[0]
         return only
     options = tuple(Option(_label(one), str(one["id"])) for one in ahead[:4])
-    return Ask("reservation", f"Which one: {spoken_list([option.label for option in options])}?", options)
+    return Ask("reservation", f"Which one: {enumerated([option.label for option in options])}?", options)
 
 
 def _label(one: Mapping[str, Any]) -> str:
@@ -166,16 +167,12 @@ def _changes(values: Values, one: Mapping[str, Any]) -> dict[str, object]:
 
 def show_menu(work: Work) -> Move:
     """Read the menu."""
-    if told := work.answer("list_menu_items"):
-        return Tell(told)
-    return UseTools((Call("list_menu_items", {}),))
+    return answered_by(work, Call("list_menu_items", {}))
 
 
 def show_availability(work: Work) -> Move:
     """Say when a table is free on a day."""
-    if told := work.answer("search_seating_availability"):
-        return Tell(told)
-    return UseTools((_search(work.values["day"], int(work.values["people"])),))
+    return answered_by(work, _search(work.values["day"], int(work.values["people"])))
 
 
 def show_hours(work: Work) -> Move:
@@ -193,7 +190,7 @@ def show_hours(work: Work) -> Move:
 
 
 def show_own(work: Work) -> Move:
-    """Say how the caller's own reservations stand."""
+    """Name the caller's own reservations."""
     found = work.data("get_reservation")
     if found is None:
         return UseTools((Call("get_reservation", {}),))

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot
+from convonet.agents.forms.form import Found, Slot, find_nothing
 from convonet.domains.hanok.confirmation_codes import PREFIX, code_of
 from convonet.domains.hanok.menu import MENU
 from convonet.language.numbers import with_digits
@@ -59,7 +59,7 @@ def dishes() -> Slot:
                 said = said[: found.start()] + said[found.end() :]
         return Found(", ".join(order), " ".join(said.split())) if order else None
 
-    return Slot("order", find, lambda text, now: found.value if (found := find(text, now)) else None)
+    return Slot("order", find)
 
 
 def code(ask: str | None = None) -> Slot:
@@ -82,7 +82,7 @@ def code(ask: str | None = None) -> Slot:
 
 def reservation() -> Slot:
     """A choice among several reservations; it comes only from options that were read out."""
-    return Slot("reservation", lambda text, now: None, lambda text, now: None)
+    return Slot("reservation", find_nothing)
 
 
 def _mealtime(said: time) -> time:

@@ -10,7 +10,7 @@ from convonet.domains.hanok.seating.floor import Floor
 from convonet.domains.hanok.seating.tables import SLOT, STAY_MINUTES, chosen_tables, free_throughout, slot_of, slots_of
 
 
-async def day_of_house(floor: Floor, day: date, party_size: int) -> Availability:
+async def availability_on(floor: Floor, day: date, party_size: int) -> Availability:
     """The half hours of a local day in which guests may still arrive."""
     zone = floor.house.zone
     opening = floor.house.hours.on(day, zone)

@@ -1,6 +1,6 @@
-"""The floor of one evening: seats parties, frees their tables, and moves up those who wait.
+"""The floor of one evening: seats parties, frees their tables, and promotes from the waitlist.
 
-Used within a transaction that holds the inventory, so that what is read stays true.
+Used within a transaction that holds the inventory, so that its reads stay true.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Floor:
         tables = chosen_tables(row.party_size, free_throughout(free.values()))
         if tables is None:
             return False
-        await self.inventory.take(slots, tables)
+        await self.inventory.take_tables(slots, tables)
         row.tables = tables
         row.seating_status = SeatingStatus.ALLOCATED
         row.status = Status.CONFIRMED
@@ -61,13 +61,13 @@ class Floor:
         slots, tables = slots_of(row.starts_at, row.duration_minutes), row.tables
         held = row.seating_status == SeatingStatus.ALLOCATED and bool(tables)
         if held:
-            await self.inventory.give_back(slots, tables)
+            await self.inventory.return_tables(slots, tables)
         row.tables = []
         row.seating_status = SeatingStatus.NOT_APPLICABLE
         return slots if held else []
 
     async def promote(self, freed: list[datetime]) -> None:
-        """Seat who waits for the freed slots, in the order of the waitlist."""
+        """Seat parties that wait for the freed slots, in the order of the waitlist."""
         if not freed:
             return
         await self.reservations.save()

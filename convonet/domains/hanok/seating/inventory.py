@@ -1,7 +1,7 @@
 """The SQL of free tables. A slot's rows are made when it is first booked, from the house and the reservations.
 
 `hold` makes bookings go one at a time, so that there are no deadlocks and a list that was read stays true. But it is
-`take` that prevents selling a table twice: one conditional UPDATE over all slots of a stay.
+`take_tables` that prevents selling a table twice: one conditional UPDATE over all slots of a stay.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Inventory:
         taken = await self._booked(unknown) if unknown else {}
         return {slot: self._counts(taken.get(slot, Counter())) | known.get(slot, {}) for slot in slots}
 
-    async def take(self, slots: Sequence[datetime], tables: Sequence[int]) -> None:
+    async def take_tables(self, slots: Sequence[datetime], tables: Sequence[int]) -> None:
         """Hold the tables in all of the slots, or raise `TableTaken`: then the transaction must end."""
         free = await self.free(slots[0], slots[-1] + SLOT)
         await self._make_rows({slot: free[slot] for slot in slots})
@@ -73,7 +73,7 @@ class Inventory:
         if done.rowcount != len(slots) * len(wanted):
             raise TableTaken(f"{tables} in {slots[0]:%Y-%m-%d %H:%M}")
 
-    async def give_back(self, slots: Sequence[datetime], tables: Sequence[int]) -> None:
+    async def return_tables(self, slots: Sequence[datetime], tables: Sequence[int]) -> None:
         """Free the tables again in all of the slots."""
         wanted = Counter(tables)
         await self._session.execute(

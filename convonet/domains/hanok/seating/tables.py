@@ -40,7 +40,7 @@ def free_throughout(slots: Iterable[Counts]) -> dict[int, int]:
 
 
 def chosen_tables(party: int, free: Counts) -> list[int] | None:
-    """The fewest tables with the fewest empty chairs, as their sizes; None when nothing suits."""
+    """The fewest tables with the fewest empty chairs, as their sizes; None when no combination suits."""
     sizes = sorted(size for size, count in free.items() if count > 0)
     for number in range(1, MAX_TABLES + 1):
         fitting = [

@@ -1,4 +1,4 @@
-"""The waitlist of a slot: who comes first, how long it takes, and whether one more may join. No database."""
+"""The waitlist of a slot: its order, the waiting time, and whether one more party may join. No database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convonet.domains.hanok.models import ReservationRow
 from convonet.domains.hanok.seating.tables import Counts, slot_of, tables_needed
 
 MAX_UNITS = 5
-"""Tables that may be waited for in one slot: who would come after them would hardly get one."""
+"""Tables that may be waited for in one slot: a later party would hardly get one."""
 MINUTES_PER_POSITION = 15
 
 
@@ -27,12 +27,12 @@ class Place:
 
 
 def in_order(waiting: Iterable[ReservationRow]) -> list[ReservationRow]:
-    """VIPs first, then who came first."""
+    """Sort VIPs first, then by arrival on the list."""
     return sorted(waiting, key=lambda row: (row.guest_priority != GuestPriority.VIP, row.created_at, row.id))
 
 
 def places(waiting: Iterable[ReservationRow]) -> dict[int, Place]:
-    """The place of everybody who waits, by reservation id; each slot has a queue of its own."""
+    """The place of each waiting party, by reservation id; each slot has a queue of its own."""
     queues: dict[object, list[ReservationRow]] = {}
     for row in in_order(waiting):
         queues.setdefault(slot_of(row.starts_at), []).append(row)

@@ -1,4 +1,4 @@
-"""The service of prior authorizations: whether one is needed, requests, and how they stand."""
+"""The service of prior authorizations: rules, requests, and their status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
 from convonet.domains.healthcare.authorizations.schemas import Authorization, AuthRule, NewAuthorization
 from convonet.domains.healthcare.coverage.service import coverage_on
-from convonet.domains.healthcare.enums import AUTH_STEPS, AuthStatus, step
+from convonet.domains.healthcare.enums import AUTH_TRANSITIONS, AuthStatus, transition
 from convonet.domains.healthcare.models import AuthorizationRow, day_or_none
 from convonet.domains.healthcare.providers.repository import ProviderRepository
 from convonet.domains.healthcare.providers.service import name_of
@@ -97,7 +97,6 @@ class AuthorizationService:
         return Authorization.model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
     async def status(self, owner: Owner, reference: str) -> Authorization:
-        """One authorization."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return authorization_of(await MemberRepository(session, member).authorization(reference), owner)
@@ -115,7 +114,7 @@ def status_on(today: date, row: AuthorizationRow) -> AuthStatus:
     status = AuthStatus(row.status)
     until = day_or_none(row.expiration_date or row.approved_to_date)
     if status is AuthStatus.APPROVED and until is not None and until < today:
-        return step(AUTH_STEPS, status, AuthStatus.EXPIRED)
+        return transition(AUTH_TRANSITIONS, status, AuthStatus.EXPIRED)
     return status
 
 

@@ -7,9 +7,10 @@ from datetime import date
 from convonet.domains.healthcare.authorizations.schemas import Authorization, AuthRule
 from convonet.domains.healthcare.enums import AuthStatus
 from convonet.domains.healthcare.speech import MAX_SPOKEN
-from convonet.domains.speech import counted, spelled, spoken_day, spoken_list, spoken_words
+from convonet.domains.speech import counted, spelled, spoken_day, spoken_words
+from convonet.language.sentences import enumerated
 
-STANDS = {
+SPOKEN_STATUS = {
     AuthStatus.PENDING: "is being reviewed",
     AuthStatus.APPROVED: "is approved",
     AuthStatus.DENIED: "was denied",
@@ -40,7 +41,7 @@ def of_submitted(authorization: Authorization, today: date) -> str:
 def of_authorization(authorization: Authorization, today: date) -> str:
     """Say an authorization's status."""
     expected, until = authorization.decision_expected, authorization.valid_until
-    stands = STANDS[authorization.status]
+    stands = SPOKEN_STATUS[authorization.status]
     if expected is not None:
         due = f"a decision {'is' if expected >= today else 'was'} due by {spoken_day(expected, today)}"
         return f"Your request for {_procedure(authorization)} {stands}; {due}."
@@ -53,10 +54,10 @@ def of_authorizations(authorizations: list[Authorization], today: date) -> str:
     """Count the authorizations, and say the status of the newest."""
     if not authorizations:
         return "I found no such prior authorizations."
-    named = [f"{_procedure(one)} {STANDS[one.status]}" for one in authorizations[:MAX_SPOKEN]]
+    named = [f"{_procedure(one)} {SPOKEN_STATUS[one.status]}" for one in authorizations[:MAX_SPOKEN]]
     lead = "the newest: " if len(authorizations) > MAX_SPOKEN else ""
     count = counted(len(authorizations), "prior authorization", "prior authorizations")
-    return f"You have {count}; {lead}{spoken_list(named)}."
+    return f"You have {count}; {lead}{enumerated(named)}."
 
 
 def _procedure(authorization: Authorization) -> str:

@@ -30,7 +30,6 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
         diagnosis_code: DiagnosisCode | None = None,
     ) -> CallToolResult:
         """Say whether a procedure or kind of service needs prior authorization. Give a code or a kind of service."""
-
         if diagnosis_code:
             diagnosis_code_of(diagnosis_code)
         code = procedure_code_of(procedure_code) if procedure_code else None
@@ -48,7 +47,6 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
         is_urgent: Urgent = False,
     ) -> CallToolResult:
         """Ask for prior authorization of a procedure for the caller. Ask the caller to confirm first."""
-
         owner = owner_of(context)
         request = NewAuthorization(
             procedure_code=procedure_code_of(procedure_code),
@@ -66,7 +64,6 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
     @mcp.tool()
     async def get_prior_auth_status(context: Call, auth_id: AuthId) -> CallToolResult:
         """Say how one of the caller's prior authorizations stands and when a decision is due."""
-
         owner = owner_of(context)
         found = await service.status(owner, auth_id)
         return tool_result(
@@ -77,7 +74,6 @@ def add_authorization_tools(mcp: DomainServer, service: AuthorizationService) ->
     @mcp.tool()
     async def list_prior_auths(context: Call, status: AuthStatus | None = None) -> CallToolResult:
         """List the caller's prior authorizations, newest first. Use it also to find an authorization's number."""
-
         owner = owner_of(context)
         found = await service.find(owner, status)
         data = {"prior_authorizations": [one.model_dump(mode="json") for one in found]}

@@ -21,7 +21,7 @@ class ClaimLine(BaseModel):
 
 
 class Claim(BaseModel):
-    """A claim. Amounts but `billed` are None until it is decided."""
+    """A claim. All amounts but `billed` are None until it is decided."""
 
     claim_number: str
     status: ClaimStatus

@@ -12,7 +12,14 @@ from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
 from convonet.domains.healthcare.claims.schemas import Appeal, Claim, ClaimDetails, ClaimLine, ExplanationOfBenefits
 from convonet.domains.healthcare.cost_sharing import NOTHING
-from convonet.domains.healthcare.enums import CLAIM_STEPS, UNDECIDED, ClaimStatus, DenialReason, NetworkTier, step
+from convonet.domains.healthcare.enums import (
+    CLAIM_TRANSITIONS,
+    UNDECIDED,
+    ClaimStatus,
+    DenialReason,
+    NetworkTier,
+    transition,
+)
 from convonet.domains.healthcare.models import ClaimLineRow, ClaimRow, day, day_or_none
 from convonet.domains.healthcare.repository import MemberRepository, membership
 from convonet.domains.speech import spoken_day
@@ -43,7 +50,6 @@ class ClaimService:
         return [claim_of(row, owner.today()) for row in rows[:limit]], len(rows) > limit
 
     async def status(self, owner: Owner, reference: str) -> Claim:
-        """One claim."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             return claim_of(await MemberRepository(session, member).claim(reference), owner.today())
@@ -71,7 +77,7 @@ class ClaimService:
             row = await MemberRepository(session, member).claim(reference)
             _refuse_appeal(row, owner.today())
             now = datetime.now(UTC)
-            row.status = step(CLAIM_STEPS, ClaimStatus(row.status), ClaimStatus.APPEALED)
+            row.status = transition(CLAIM_TRANSITIONS, ClaimStatus(row.status), ClaimStatus.APPEALED)
             row.is_appealed = True
             row.appeal_date = row.updated_at = now
             row.appeal_reason = reason

@@ -7,9 +7,10 @@ from datetime import date
 from convonet.domains.healthcare.claims.schemas import Appeal, Claim, ClaimDetails, ExplanationOfBenefits
 from convonet.domains.healthcare.enums import ClaimStatus, DenialReason
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
-from convonet.domains.speech import spoken_amount, spoken_day, spoken_list, spoken_words
+from convonet.domains.speech import spoken_amount, spoken_day, spoken_words
+from convonet.language.sentences import enumerated
 
-STANDS = {
+SPOKEN_STATUS = {
     ClaimStatus.SUBMITTED: "has been received and waits to be processed",
     ClaimStatus.PROCESSING: "is being processed",
     ClaimStatus.PENDING_INFO: "waits for information from your provider",
@@ -22,7 +23,7 @@ STANDS = {
     ClaimStatus.APPEAL_DENIED: "was denied again on appeal",
 }
 
-BECAUSE = {
+SPOKEN_REASON = {
     DenialReason.NOT_COVERED: "your plan doesn't cover that service",
     DenialReason.OUT_OF_NETWORK: "the provider is not in your network",
     DenialReason.NO_PRIOR_AUTH: "there was no prior authorization",
@@ -55,13 +56,13 @@ def of_claim(claim: Claim, today: date) -> str:
         if claim.can_be_appealed and claim.appeal_until
         else ""
     )
-    return f"Your claim {_origin(claim, today)} {STANDS[claim.status]}{why}.{owed}{chance}"
+    return f"Your claim {_origin(claim, today)} {SPOKEN_STATUS[claim.status]}{why}.{owed}{chance}"
 
 
 def of_details(claim: ClaimDetails, today: date) -> str:
     """A claim with its services."""
     services = [line.description for line in claim.lines if line.description]
-    done = f" It is for {spoken_list(services[:MAX_SPOKEN])}." if services else ""
+    done = f" It is for {enumerated(services[:MAX_SPOKEN])}." if services else ""
     expected = claim.appeal_decision_expected
     decision = f" The decision is expected by {spoken_day(expected, today)}." if expected else ""
     return f"{of_claim(claim, today)} The bill was {spoken_amount(claim.billed)}.{done}{decision}"
@@ -71,7 +72,7 @@ def of_explanation(explanation: ExplanationOfBenefits) -> str:
     """Say the plan's and the member's shares."""
     billed = f"{spoken_amount(explanation.billed)} were billed"
     if explanation.denial_reason and not explanation.allowed:
-        return f"{billed} and nothing was allowed, because {BECAUSE[explanation.denial_reason]}."
+        return f"{billed} and nothing was allowed, because {SPOKEN_REASON[explanation.denial_reason]}."
     parts = [
         f"{spoken_amount(amount)} of {name}"
         for name, amount in (
@@ -82,7 +83,7 @@ def of_explanation(explanation: ExplanationOfBenefits) -> str:
         if amount
     ]
     paid = f"the plan pays {spoken_amount(explanation.paid) if explanation.paid else 'nothing'}"
-    own = f"your part is {spoken_list(parts) if parts else 'nothing'}"
+    own = f"your part is {enumerated(parts) if parts else 'nothing'}"
     return f"{billed}, {spoken_amount(explanation.allowed)} allowed; {paid}, and {own}."
 
 
@@ -101,7 +102,7 @@ def _why(claim: Claim) -> str:
     if claim.denial_reason is None:
         return ""
     was_denied = claim.status in (ClaimStatus.DENIED, ClaimStatus.APPEAL_DENIED)
-    return f"{'' if was_denied else '; it had been denied'} because {BECAUSE[claim.denial_reason]}"
+    return f"{'' if was_denied else '; it had been denied'} because {SPOKEN_REASON[claim.denial_reason]}"
 
 
 def _origin(claim: Claim, today: date) -> str:

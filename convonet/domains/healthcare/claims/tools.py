@@ -35,7 +35,6 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
     ) -> CallToolResult:
         """List the caller's insurance claims, newest first. Use it also to find a claim's number."""
-
         owner = owner_of(context)
         claims, more = await service.search(owner, since=date_from, until=date_to, status=status, limit=limit)
         data = {"claims": [claim.model_dump(mode="json") for claim in claims], "more": more}
@@ -44,7 +43,6 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
     @mcp.tool()
     async def get_claim_status(context: Call, claim_id: ClaimId) -> CallToolResult:
         """Say how one of the caller's claims stands, why it was denied, and whether it can be appealed."""
-
         owner = owner_of(context)
         claim = await service.status(owner, claim_id)
         return tool_result(speech.of_claim(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
@@ -52,7 +50,6 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
     @mcp.tool()
     async def get_claim_details(context: Call, claim_id: ClaimId) -> CallToolResult:
         """Give everything about one of the caller's claims: services, codes, amounts, appeal."""
-
         owner = owner_of(context)
         claim = await service.details(owner, claim_id)
         return tool_result(speech.of_details(claim, owner.today()), {"claim": claim.model_dump(mode="json")})
@@ -60,13 +57,11 @@ def add_claim_tools(mcp: DomainServer, service: ClaimService) -> None:
     @mcp.tool()
     async def get_eob(context: Call, claim_id: ClaimId) -> CallToolResult:
         """Give the explanation of benefits of a decided claim: billed, allowed, paid by the plan, owed by caller."""
-
         explanation = await service.explanation(owner_of(context), claim_id)
         return tool_result(speech.of_explanation(explanation), {"eob": explanation.model_dump(mode="json")})
 
     @mcp.tool()
     async def file_claim_appeal(context: Call, claim_id: ClaimId, reason: Reason) -> CallToolResult:
         """Appeal one of the caller's denied claims, once. Ask the caller for the reason and to confirm first."""
-
         appeal = await service.appeal(owner_of(context), claim_id, reason)
         return tool_result(speech.of_appeal(appeal), {"appeal": appeal.model_dump(mode="json")})

@@ -25,7 +25,7 @@ RECOMMENDED: tuple[tuple[int, int, PreventiveService], ...] = (
 
 
 def recommended(age: int | None) -> list[PreventiveService]:
-    """The services for an age; for everybody's when it is not known."""
+    """The services for an age; those for all ages when it is not known."""
     return [
         service
         for first, last, service in RECOMMENDED

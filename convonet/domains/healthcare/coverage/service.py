@@ -29,13 +29,11 @@ class CoverageService:
         self._database = database
 
     async def coverage(self, owner: Owner) -> Coverage:
-        """The caller's coverage today."""
         async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
         return coverage_on(owner.today(), member, plan)
 
     async def benefits(self, owner: Owner) -> Benefits:
-        """All terms of the caller's plan."""
         async with self._database.reading() as session:
             member, plan = await membership(session, owner.user_id)
             rows = await MemberRepository(session, member).benefits()
@@ -148,7 +146,7 @@ def _booking(counted: Counted) -> AccumulationRow:
 
 
 def booked_figures(counted: Counted) -> dict[str, Decimal]:
-    """The columns of `member_accumulations` for a member who is the family's only one with claims."""
+    """The columns of `member_accumulations` for a member without relatives on the plan."""
     return {
         f"{who}_{column}": amount
         for who in ("individual", "family")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from convonet.domains.healthcare.coverage.schemas import Benefit, Benefits, Coverage, Limits, PreventiveCare
-from convonet.domains.speech import counted, spoken_amount, spoken_day, spoken_list, spoken_percent, spoken_words
+from convonet.domains.speech import counted, spoken_amount, spoken_day, spoken_percent, spoken_words
+from convonet.language.sentences import enumerated
 
 MAX_SPOKEN = 4
 """Names that a caller can follow in one breath."""
@@ -45,7 +46,7 @@ def of_benefits(benefits: Benefits) -> str:
         for benefit in services
         if benefit.copay_in_network
     ]
-    named = f" Copays in the network are, for example, {spoken_list(copays[:MAX_SPOKEN])}." if copays else ""
+    named = f" Copays in the network are, for example, {enumerated(copays[:MAX_SPOKEN])}." if copays else ""
     return f"{benefits.plan_name} covers {counted(len(services), 'kind', 'kinds')} of service.{named}"
 
 
@@ -62,7 +63,7 @@ def of_benefit(benefit: Benefit) -> str:
         )
         if needed
     ]
-    first = f" You need {spoken_list(needs)} first." if needs else ""
+    first = f" You need {enumerated(needs)} first." if needs else ""
     visits = f" The plan pays for {benefit.visits_per_year} visits a year." if benefit.visits_per_year else ""
     return f"{service} is covered: {of_costs(benefit)}.{first}{visits}"
 
@@ -105,7 +106,7 @@ def of_preventive(care: PreventiveCare) -> str:
         service.name if service.condition is None else f"{service.name} {service.condition}"
         for service in care.services
     ]
-    listed = spoken_list(names)
+    listed = enumerated(names)
     at = "" if care.age is None else f" At {care.age},"
     advice = f"{at} recommended are: {listed}." if at else f" Recommended are: {listed}."
     return f"Preventive care is covered {cost}.{advice}"

@@ -12,7 +12,14 @@ from itertools import pairwise
 from convonet.domains.healthcare.cost_sharing import NOTHING, Room, Share, Terms, share
 from convonet.domains.healthcare.demo.member import DemoClaim
 from convonet.domains.healthcare.demo.plan import PROVIDERS
-from convonet.domains.healthcare.enums import ADJUDICATED, CLAIM_STEPS, ClaimStatus, NetworkTier, State, step
+from convonet.domains.healthcare.enums import (
+    ADJUDICATED,
+    CLAIM_TRANSITIONS,
+    ClaimStatus,
+    NetworkTier,
+    State,
+    transition,
+)
 from convonet.domains.healthcare.models import BenefitRow, ClaimLineRow, ClaimRow, PlanRow, midnight
 from convonet.domains.healthcare.repository import Counted
 
@@ -26,15 +33,15 @@ DECIDED = ADJUDICATED | {ClaimStatus.DENIED, ClaimStatus.APPEALED}
 UNSHARED = Share(NOTHING, NOTHING, NOTHING, NOTHING)
 
 
-def last_of(path: Sequence[State], steps: Mapping[State, frozenset[State]]) -> State:
-    """The last state of a path. Raises `DomainError` when one of its steps is not legal."""
+def last_of(path: Sequence[State], transitions: Mapping[State, frozenset[State]]) -> State:
+    """The last state of a path. Raises `DomainError` for an illegal transition."""
     for current, following in pairwise(path):
-        step(steps, current, following)
+        transition(transitions, current, following)
     return path[-1]
 
 
 class Adjudicator:
-    """Decides claims one after the other; `counted` is what they have added up to in the plan year."""
+    """Decides claims one after the other; `counted` is their sum in the plan year."""
 
     def __init__(self, plan: PlanRow, benefits: Sequence[BenefitRow], counted: Counted) -> None:
         self._plan = plan
@@ -45,7 +52,7 @@ class Adjudicator:
         self, key: uuid.UUID, member_id: uuid.UUID, claim: DemoClaim, now: datetime
     ) -> tuple[ClaimRow, list[ClaimLineRow]]:
         """The rows of a claim for a service `age_days` before `now`."""
-        status = last_of(claim.path, CLAIM_STEPS)
+        status = last_of(claim.path, CLAIM_TRANSITIONS)
         provider = next(provider for provider in PROVIDERS if provider.npi == claim.npi)
         counts = status in ADJUDICATED
         allowed = sum((line.allowed for line in claim.lines), NOTHING) if counts else NOTHING
@@ -108,7 +115,7 @@ class Adjudicator:
 
 
 def _lines(row: ClaimRow, claim: DemoClaim, owed: Decimal, *, counts: bool, is_decided: bool) -> list[ClaimLineRow]:
-    """The claim's services; what the member owes is taken from the first ones."""
+    """The claim's services; the member's share is taken from the first ones."""
     rows = []
     for number, line in enumerate(claim.lines, 1):
         allowed = line.allowed if counts else NOTHING

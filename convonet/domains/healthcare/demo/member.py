@@ -10,7 +10,7 @@ from convonet.domains.healthcare.enums import AuthStatus, ClaimStatus, DenialRea
 
 @dataclass(frozen=True, slots=True)
 class DemoLine:
-    """One service: what was billed, and what the plan would allow for it."""
+    """One service: the billed amount, and the amount that the plan would allow."""
 
     code: str
     description: str

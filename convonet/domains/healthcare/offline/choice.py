@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convonet.agents.forms.form import Ask, Move, Option, Work
-from convonet.domains.speech import spoken_list
+from convonet.language.sentences import enumerated
 
 MAX_OPTIONS = 4
 PLACES = ("first", "second", "third", "fourth")
@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Sequence[str], none: Move) -> Row | Move:
-    """The row that is meant; else what asks for it. `none` is what to do when there is no row."""
+    """The row that is meant, or the question for it. `none` is the move when there is no row."""
     if (place := work.values.get("place")) and (at := _at_place(rows, place)):
         return at
     # "my last claim" is not the one that was talked about
@@ -26,7 +26,7 @@ def chosen_row(work: Work, slot: str, rows: Sequence[Row], key: str, labels: Seq
     if len(meant) == 1 or "newest" in work.values:
         return meant[0]
     options = tuple(Option(label, str(row[key])) for label, row in list(zip(labels, rows, strict=True))[:MAX_OPTIONS])
-    names = spoken_list([option.label for option in options]).replace(" and ", " or ")
+    names = enumerated([option.label for option in options], "or")
     return Ask(slot, f"Which one: {names}?", options)
 
 

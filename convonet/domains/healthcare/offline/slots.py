@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot, sentence
+from convonet.agents.forms.form import Found, Slot, find_nothing, sentence
 from convonet.core.errors import DomainError
 from convonet.domains.healthcare.offline.choice import PLACES
 from convonet.domains.healthcare.synonyms import service_category
@@ -55,7 +54,7 @@ def service(ask: str | None = None) -> Slot:
         except DomainError:
             return None
 
-    return Slot("service", find, _reading(find), ask, hint="For example: a specialist, an MRI or physical therapy.")
+    return Slot("service", find, None, ask, hint="For example: a specialist, an MRI or physical therapy.")
 
 
 def specialty(ask: str) -> Slot:
@@ -77,7 +76,7 @@ def specialty(ask: str) -> Slot:
 
 
 def zip_code() -> Slot:
-    """Around which ZIP code; the tool takes the caller's home without one."""
+    """The ZIP code to search around; the tool takes the caller's home without one."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _ZIP.search(with_digits(text))
@@ -97,7 +96,7 @@ def npi(ask: str | None = None) -> Slot:
         found = digits_in(text)
         return Found(*found) if found and len(found[0]) == 10 else None
 
-    return Slot("npi", find, _reading(find), ask, early=True, hint="It has ten digits.")
+    return Slot("npi", find, None, ask, early=True, hint="It has ten digits.")
 
 
 def procedure(ask: str | None) -> Slot:
@@ -122,7 +121,7 @@ def urgent() -> Slot:
 
 
 def claim_status() -> Slot:
-    """In which state claims are to be."""
+    """The state of the claims to list."""
     return readers.choice(
         "status",
         None,
@@ -142,7 +141,7 @@ def denied() -> Slot:
 
 
 def authorization_status() -> Slot:
-    """In which state authorizations are to be."""
+    """The state of the authorizations to list."""
     return readers.choice(
         "status",
         None,
@@ -157,7 +156,7 @@ def newest() -> Slot:
 
 def chosen(name: str, ask: str | None = None) -> Slot:
     """One of several that were read out."""
-    return Slot(name, lambda text, now: None, lambda text, now: None, ask)
+    return Slot(name, find_nothing, None, ask)
 
 
 def other_place() -> Slot:
@@ -172,11 +171,7 @@ def named(name: str, pattern: re.Pattern[str]) -> Slot:
         found = pattern.search(text.lower())
         return Found(found[name], text) if found else None
 
-    return Slot(name, find, _reading(find))
-
-
-def _reading(find: Callable[[str, datetime], Found | None]) -> Callable[[str, datetime], str | None]:
-    return lambda text, now: found.value if (found := find(text, now)) else None
+    return Slot(name, find)
 
 
 def _code(said: str) -> str:

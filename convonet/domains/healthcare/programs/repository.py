@@ -56,5 +56,4 @@ class ProgramRepository:
         return (await self._session.scalars(query)).first()
 
     def add_enrollment(self, row: EnrollmentRow) -> None:
-        """Add an enrollment."""
         self._session.add(row)

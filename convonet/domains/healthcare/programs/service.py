@@ -27,7 +27,6 @@ class ProgramService:
         self._database = database
 
     async def find(self, owner: Owner) -> list[Program]:
-        """All programs on offer, by name."""
         async with self._database.reading() as session:
             member, _ = await membership(session, owner.user_id)
             found = await ProgramRepository(session).programs(member)

@@ -23,7 +23,6 @@ def add_program_tools(mcp: DomainServer, service: ProgramService) -> None:
     @mcp.tool()
     async def get_care_programs(context: Call) -> CallToolResult:
         """List care programs (diabetes, heart, maternity and others) and which ones the caller is enrolled in."""
-
         found = await service.find(owner_of(context))
         return tool_result(
             speech.of_programs(found), {"programs": [program.model_dump(mode="json") for program in found]}
@@ -32,6 +31,5 @@ def add_program_tools(mcp: DomainServer, service: ProgramService) -> None:
     @mcp.tool()
     async def enroll_care_program(context: Call, program_id: ProgramId) -> CallToolResult:
         """Enroll the caller in a care program. Ask the caller to confirm first."""
-
         program = await service.enroll(owner_of(context), program_id)
         return tool_result(f"You are now enrolled in {program.name}.", {"program": program.model_dump(mode="json")})

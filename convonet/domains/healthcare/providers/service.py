@@ -40,7 +40,6 @@ class ProviderService:
         )
 
     async def details(self, owner: Owner, npi: str) -> ProviderDetails:
-        """One provider by NPI."""
         async with self._database.reading() as session:
             await membership(session, owner.user_id)
             row = await ProviderRepository(session).provider(npi)

@@ -7,9 +7,10 @@ import re
 from convonet.domains.healthcare.enums import NetworkTier
 from convonet.domains.healthcare.providers.schemas import Provider, ProvidersFound
 from convonet.domains.healthcare.speech import MAX_SPOKEN, spoken_count
-from convonet.domains.speech import spelled, spoken_list
+from convonet.domains.speech import spelled
+from convonet.language.sentences import enumerated
 
-NETWORK = {
+SPOKEN_NETWORK = {
     NetworkTier.TIER_1: "is a preferred provider in your network",
     NetworkTier.TIER_2: "is in your network",
     NetworkTier.TIER_3: "is not in your network",
@@ -24,13 +25,13 @@ def of_providers(found: ProvidersFound) -> str:
     named = [_where(provider) for provider in found.providers[:MAX_SPOKEN]]
     lead = "The first are" if len(named) > 1 else "The first is"
     count = spoken_count(len(found.providers), "provider", "providers", more=found.more)
-    return f"I found {count} for {found.specialty}{area}. {lead} {spoken_list(named)}."
+    return f"I found {count} for {found.specialty}{area}. {lead} {enumerated(named)}."
 
 
 def of_network(provider: Provider) -> str:
     """Say whether a provider is in the network."""
     patients = "takes" if provider.accepting_patients else "takes no"
-    return f"{provider.name} {NETWORK[provider.network]} and {patients} new patients."
+    return f"{provider.name} {SPOKEN_NETWORK[provider.network]} and {patients} new patients."
 
 
 def of_provider(provider: Provider) -> str:
@@ -38,7 +39,7 @@ def of_provider(provider: Provider) -> str:
     specialty = f", {provider.specialty}," if provider.specialty else ""
     city = f", in {provider.city}" if provider.city else ""
     phone = f" The phone number is {_phone(provider.phone)}." if provider.phone else ""
-    return f"{provider.name}{specialty} {NETWORK[provider.network]}{city}.{phone}"
+    return f"{provider.name}{specialty} {SPOKEN_NETWORK[provider.network]}{city}.{phone}"
 
 
 def _phone(number: str) -> str:

@@ -36,7 +36,6 @@ def add_provider_tools(mcp: DomainServer, service: ProviderService) -> None:
         limit: Annotated[int, Field(ge=1, le=50)] = 10,
     ) -> CallToolResult:
         """Find doctors and clinics by specialty near a ZIP code, nearest first, with their network status."""
-
         around = zip_code_of(zip_code) if zip_code else None
         found = await service.search(
             owner_of(context), specialty, zip_code=around, radius_miles=radius_miles, limit=limit
@@ -46,13 +45,11 @@ def add_provider_tools(mcp: DomainServer, service: ProviderService) -> None:
     @mcp.tool()
     async def check_provider_network(context: Call, npi: Npi) -> CallToolResult:
         """Say whether a provider is in the caller's network and takes new patients."""
-
         provider = await service.details(owner_of(context), npi_of(npi))
         return tool_result(speech.of_network(provider), {"provider": provider.model_dump(mode="json")})
 
     @mcp.tool()
     async def get_provider_details(context: Call, npi: Npi) -> CallToolResult:
         """Give a provider's address, phone, languages, hospitals and rating."""
-
         provider = await service.details(owner_of(context), npi_of(npi))
         return tool_result(speech.of_provider(provider), {"provider": provider.model_dump(mode="json")})

@@ -40,14 +40,13 @@ class Figures:
 
 
 class MortgageService:
-    """Raises `DomainError` with words for the caller; `NotFound` for what is not there or not theirs."""
+    """Raises `DomainError` with words for the caller, and `NotFound` for an unknown or another caller's application."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
     async def create(self, owner: Owner) -> Application:
-        """Start an application."""
         now = self._clock()
 
         async def work(session: AsyncSession) -> Application:
@@ -64,7 +63,7 @@ class MortgageService:
                 document_collection_completed=False,
                 document_verification_completed=False,
             )
-            await repository.add(row)
+            await repository.add_row(row)
             return LoanFile(row, [], []).application()
 
         return await run_effect(self._database, owner, Application, work)
@@ -75,17 +74,17 @@ class MortgageService:
         The lender verifies documents without us, so the status that follows from it is saved when it is read.
         """
         file = await read_file(self._database, owner, application_id)
-        if file.following is None:
+        if file.next_status is None:
             return file.application()
         async with self._database.transaction() as session:
             repository = MortgageRepository(session, owner.user_id)
             file = await LoanFile.load(repository, str(file.row.id), lock=True)
-            if file.following is not None:
-                file.settle(self._clock())
+            if file.next_status is not None:
+                file.update_status(self._clock())
             return file.application()
 
     async def note_figures(self, owner: Owner, application_id: str | None, figures: Figures) -> Application:
-        """Note what the caller said of their money."""
+        """Note figures that the caller named."""
         given = {field.name: value for field in fields(figures) if (value := getattr(figures, field.name)) is not None}
         if not given:
             raise DomainError("no figures", spoken="Please tell me which figure to note.")
@@ -96,7 +95,7 @@ class MortgageService:
             loan, worth = file.row.loan_amount, file.row.property_value
             if loan is not None and worth is not None and loan > worth:
                 raise DomainError("loan above value", spoken="The loan can't be larger than the value of the property.")
-            file.settle(self._clock())
+            file.update_status(self._clock())
             return file.application()
 
         return await change_file(self._database, owner, application_id, Application, work)
@@ -106,13 +105,12 @@ class MortgageService:
 
         async def work(session: AsyncSession) -> Application:
             file = await LoanFile.load(MortgageRepository(session, owner.user_id), application_id, lock=True)
-            file.step(Status.CANCELLED, self._clock())
+            file.set_status(Status.CANCELLED, self._clock())
             return file.application()
 
         return await run_effect(self._database, owner, Application, work)
 
     async def ratio(self, owner: Owner, application_id: str | None) -> Ratio:
-        """Debt to income."""
         return ratio_of(await read_file(self._database, owner, application_id))
 
     async def preapproval(self, owner: Owner, application_id: str | None) -> PreApproval:

@@ -11,7 +11,8 @@ from convonet.domains.mortgage.applications.service import Figures, MortgageServ
 from convonet.domains.mortgage.enums import CHANGEABLE
 from convonet.domains.mortgage.schemas import Amount, ApplicationId, Call, CreditScore, Income, Payment, Price
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT, SPOKEN_FIGURE, SPOKEN_STATUS
-from convonet.domains.speech import counted, spoken_list
+from convonet.domains.speech import counted
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
@@ -21,14 +22,12 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def create_mortgage_application(context: Call) -> CallToolResult:
         """Start a new mortgage application for the caller. Look with get_mortgage_application_status first."""
-
         application = await service.create(owner_of(context))
         return tool_result(f"I started a mortgage application. {_next_step(application)}", _shown(application))
 
     @mcp.tool()
     async def get_mortgage_application_status(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say how the caller's mortgage application stands, and which figures and documents are missing."""
-
         application = await service.status(owner_of(context), application_id)
         sentence = f"Your application {SPOKEN_STATUS[application.status]}. {_next_step(application)}".strip()
         return tool_result(sentence, _shown(application))
@@ -50,7 +49,6 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
 
         Single debts belong into add_mortgage_debt; monthly_debt is what they say of all debts together.
         """
-
         figures = Figures(
             credit_score=credit_score,
             monthly_income=monthly_income,
@@ -67,7 +65,6 @@ def add_application_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def cancel_mortgage_application(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Cancel the caller's mortgage application for good. Ask the caller to confirm first."""
-
         application = await service.cancel(owner_of(context), application_id)
         return tool_result("I cancelled your mortgage application.", _shown(application))
 
@@ -83,7 +80,7 @@ def _next_step(application: Application) -> str:
         wanted = [SPOKEN_FIGURE[name] for name in application.missing_figures]
         # callers remember two at once
         later = f", and {counted(len(wanted) - 2, 'more figure', 'more figures')} later" if len(wanted) > 2 else ""
-        return f"Next I need {spoken_list(wanted[:2])}{later}."
+        return f"Next I need {enumerated(wanted[:2])}{later}."
     if application.missing_documents:
-        return f"Still missing: {spoken_list([SPOKEN_DOCUMENT[kind] for kind in application.missing_documents])}."
+        return f"Still missing: {enumerated([SPOKEN_DOCUMENT[kind] for kind in application.missing_documents])}."
     return "All documents are there; the lender verifies them now."

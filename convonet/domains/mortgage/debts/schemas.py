@@ -36,7 +36,7 @@ class Debt(BaseModel):
 
 
 class Debts(BaseModel):
-    """All debts of an application; `counted` is what the ratio stands on."""
+    """All debts of an application; `counted` is the sum in the ratio."""
 
     application_id: str
     debts: list[Debt]

@@ -17,7 +17,7 @@ from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database
 
 MAX_DEBTS = 50
-"""More than a real application has; what comes on top is a mistake or mischief."""
+"""More than any application has; another one is a mistake or abuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,13 @@ class NewDebt:
 
 
 class DebtService:
-    """Raises `DomainError` with words for the caller, and `NotFound` for what is not there or not theirs."""
+    """Raises `DomainError` with words for the caller, and `NotFound` for an unknown or another caller's application."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
     async def add_debt(self, owner: Owner, application_id: str | None, debt: NewDebt) -> Debt:
-        """Add a debt."""
         now = self._clock()
 
         async def work(repository: MortgageRepository, file: LoanFile) -> Debt:
@@ -60,14 +59,13 @@ class DebtService:
                 created_at=now,
                 updated_at=now,
             )
-            await repository.add(row)
-            LoanFile(file.row, [*file.debts, row], file.documents).settle(now)
+            await repository.add_row(row)
+            LoanFile(file.row, [*file.debts, row], file.documents).update_status(now)
             return Debt.of(row)
 
         return await change_file(self._database, owner, application_id, Debt, work)
 
     async def debts(self, owner: Owner, application_id: str | None) -> Debts:
-        """All debts of an application."""
         file = await read_file(self._database, owner, application_id)
         return Debts(
             application_id=str(file.row.id),

@@ -38,7 +38,6 @@ def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
         account_number: AccountNumber | None = None,
     ) -> CallToolResult:
         """Add one debt of the caller to their application: a credit card, a student or car loan, another mortgage."""
-
         new = NewDebt(
             debt_type, monthly_payment, creditor_name, account_number, outstanding_balance, interest_rate, description
         )
@@ -49,7 +48,6 @@ def add_debt_tools(mcp: DomainServer, service: DebtService) -> None:
     @mcp.tool()
     async def get_mortgage_debts(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """List the debts on the caller's application, with what they add up to a month."""
-
         found = await service.debts(owner_of(context), application_id)
         data = found.model_dump(mode="json")
         if not found.debts:

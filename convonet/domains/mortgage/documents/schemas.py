@@ -31,7 +31,7 @@ class Document(BaseModel):
 
 
 class RequiredDocument(BaseModel):
-    """A requirement: which documents meet it, and what of them is missing."""
+    """A requirement: the documents that meet it, and the missing ones of them."""
 
     requirement: str
     alternatives: list[list[DocumentType]]
@@ -39,7 +39,7 @@ class RequiredDocument(BaseModel):
 
 
 class DocumentChecklist(BaseModel):
-    """The documents of an application against what it needs."""
+    """The documents of an application, and those that it needs."""
 
     application_id: str | None
     documents: list[Document]

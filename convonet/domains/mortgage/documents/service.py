@@ -17,7 +17,7 @@ from convonet.domains.mortgage.repository import MortgageRepository
 from convonet.storage.database import Database
 
 MAX_DOCUMENTS = 100
-"""More than a real application has; what comes on top is a mistake or mischief."""
+"""More than any application has; another one is a mistake or abuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class NewDocument:
 
 
 class DocumentService:
-    """Raises `DomainError` with words for the caller, and `NotFound` for what is not there or not theirs."""
+    """Raises `DomainError` with words for the caller, and `NotFound` for an unknown or another caller's application."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -56,18 +56,18 @@ class DocumentService:
                 updated_at=now,
                 uploaded_at=now,
             )
-            await repository.add(row)
-            LoanFile(file.row, file.debts, [*file.documents, row]).settle(now)
+            await repository.add_row(row)
+            LoanFile(file.row, file.debts, [*file.documents, row]).update_status(now)
             return Document.of(row)
 
         return await change_file(self._database, owner, application_id, Document, work)
 
     async def checklist(self, owner: Owner, application_id: str | None) -> DocumentChecklist:
-        """The documents of an application against what it needs."""
+        """The documents of an application, and those that it needs."""
         return (await read_file(self._database, owner, application_id)).checklist()
 
     async def requirements(self, owner: Owner) -> DocumentChecklist:
-        """What the caller's application needs; without one, what every application does."""
+        """The requirements of the caller's application; without one, those of all applications."""
         try:
             return await self.checklist(owner, None)
         except NotFound:

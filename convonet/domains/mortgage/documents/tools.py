@@ -15,7 +15,7 @@ from convonet.domains.mortgage.schemas import (
     Url,
 )
 from convonet.domains.mortgage.speech import SPOKEN_DOCUMENT
-from convonet.domains.speech import spoken_list
+from convonet.language.sentences import enumerated
 from convonet.mcp.server import DomainServer, owner_of, tool_result
 
 
@@ -32,7 +32,6 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
         file_url: Url | None = None,
     ) -> CallToolResult:
         """Note on the application that the caller handed a document in. The lender verifies it later."""
-
         new = NewDocument(document_type, document_name, file_path, str(file_url) if file_url else None)
         document = await service.add_document(owner_of(context), application_id, new)
         what = SPOKEN_DOCUMENT[document_type]
@@ -42,7 +41,6 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
     @mcp.tool()
     async def get_mortgage_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """List the documents on the caller's application, with their status."""
-
         checklist = await service.checklist(owner_of(context), application_id)
         if not checklist.documents:
             return tool_result("There are no documents on your application yet.", checklist.model_dump(mode="json"))
@@ -52,15 +50,13 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
     @mcp.tool()
     async def get_required_documents(context: Call) -> CallToolResult:
         """Say which documents a mortgage application needs, for the caller's own figures and debts if known."""
-
         checklist = await service.requirements(owner_of(context))
         usual = [SPOKEN_DOCUMENT[kind] for one in checklist.required for kind in one.alternatives[0]]
-        return tool_result(f"Needed: {spoken_list(usual)}.", checklist.model_dump(mode="json"))
+        return tool_result(f"Needed: {enumerated(usual)}.", checklist.model_dump(mode="json"))
 
     @mcp.tool()
     async def get_missing_documents(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say which documents are still missing from the caller's application."""
-
         checklist = await service.checklist(owner_of(context), application_id)
         return tool_result(_missing_sentence(checklist), checklist.model_dump(mode="json"))
 
@@ -68,4 +64,4 @@ def add_document_tools(mcp: DomainServer, service: DocumentService) -> None:
 def _missing_sentence(checklist: DocumentChecklist) -> str:
     if not checklist.missing:
         return "No document is missing."
-    return f"Still missing: {spoken_list([SPOKEN_DOCUMENT[kind] for kind in checklist.missing])}."
+    return f"Still missing: {enumerated([SPOKEN_DOCUMENT[kind] for kind in checklist.missing])}."

@@ -1,6 +1,6 @@
-"""The arithmetic of mortgages in exact decimals: ratios, payments, and what somebody can afford.
+"""The arithmetic of mortgages in exact decimals: ratios, payments, and affordability.
 
-Estimates rest on the assumptions named here. They are told with every estimate, and none is an offer.
+Estimates rest on the assumptions named here. Each estimate names them, and none is an offer.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from convonet.domains.mortgage.estimates.arithmetic import (
 from convonet.domains.mortgage.estimates.schemas import Affordability, PaymentEstimate, PreApproval, Ratio
 from convonet.domains.mortgage.loan_file import LoanFile
 from convonet.domains.mortgage.speech import SPOKEN_FIGURE
-from convonet.domains.speech import spoken_list, spoken_percent
+from convonet.domains.speech import spoken_percent
+from convonet.language.sentences import enumerated
 
 MIN_CREDIT_SCORE = 620
 
@@ -115,4 +116,4 @@ def affordability(
 def _require(figures: dict[str, object]) -> None:
     missing = [SPOKEN_FIGURE[name] for name, value in figures.items() if value is None]
     if missing:
-        raise DomainError("figures missing", spoken=f"For that I need to know {spoken_list(missing)}.")
+        raise DomainError("figures missing", spoken=f"For that I need to know {enumerated(missing)}.")

@@ -1,4 +1,4 @@
-"""The tools that estimate: debt to income, pre-approval, payments, and what the caller can afford."""
+"""The tools that estimate: debt to income, pre-approval, payments, and affordability."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def calculate_dti_ratio(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Work out the caller's debt to income ratio from their application, and how a lender sees it."""
-
         ratio = await service.ratio(owner_of(context), application_id)
         sentence = f"Your debt to income ratio is {spoken_percent(ratio.dti_ratio)}, which is {ratio.band}."
         if ratio.with_payment is not None:
@@ -32,7 +31,6 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
     @mcp.tool()
     async def check_preapproval(context: Call, application_id: ApplicationId = None) -> CallToolResult:
         """Say whether the caller would probably be pre-approved, and why or why not. Only the lender decides."""
-
         check = await service.preapproval(owner_of(context), application_id)
         return tool_result(_spoken_check(check), check.model_dump(mode="json"))
 
@@ -41,7 +39,6 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
         loan_amount: Price, annual_rate_percent: Rate = ANNUAL_RATE_PERCENT, years: Years = YEARS
     ) -> CallToolResult:
         """Estimate the monthly payment of a mortgage of any size, without taxes and insurance. Needs no application."""
-
         estimate = payment_estimate(loan_amount, annual_rate_percent, years)
         sentence = (
             f"About {spoken_amount(estimate.monthly_payment)} a month at {spoken_percent(annual_rate_percent)} "
@@ -58,7 +55,6 @@ def add_estimate_tools(mcp: DomainServer, service: MortgageService) -> None:
         years: Years = YEARS,
     ) -> CallToolResult:
         """Estimate how large a loan and how expensive a home somebody can afford. Needs no application."""
-
         estimate = affordability(monthly_income, monthly_debt, down_payment_amount, annual_rate_percent, years)
         if estimate.largest_loan == 0:
             sentence = "With these debts there is no room for a mortgage payment."

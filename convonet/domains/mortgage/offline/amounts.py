@@ -71,7 +71,7 @@ def rate_in(text: str) -> tuple[str, str] | None:
 
 
 def years_in(text: str) -> tuple[str, str] | None:
-    """Over how many years, and the text without it."""
+    """The term in years, and the text without it."""
     return _cut(_YEARS.search(said), said) if (said := in_digits(text)) else None
 
 

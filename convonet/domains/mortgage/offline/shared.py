@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Move, Sure, Tell, Values, Work, sentence
+from convonet.agents.forms.form import Ask, Confirm, Move, Tell, Values, Work, sentence
 from convonet.agents.skill import Call, Outcome, UseTools
 from convonet.domains.mortgage.enums import CHANGEABLE, CLOSED
 from convonet.domains.mortgage.errors import NO_APPLICATION
@@ -41,7 +41,7 @@ def ours(*patterns: str) -> tuple[re.Pattern[str], ...]:
 
 def told_or_offered(outcome: Outcome) -> Move:
     """Say the tool's answer; where there is no application, offer to start one."""
-    return Sure(outcome.text, form="apply") if outcome.text == NO_APPLICATION else Tell(outcome.text)
+    return Confirm(outcome.text, form="apply") if outcome.text == NO_APPLICATION else Tell(outcome.text)
 
 
 def asking(tool: str) -> Callable[[Work], Move]:
@@ -83,7 +83,7 @@ def added_or_offered(work: Work, calls: tuple[Call, ...]) -> Move:
     added = [outcome for outcome in work.outcomes if outcome.tool == calls[0].tool]
     if added:
         none = next((outcome for outcome in added if outcome.text == NO_APPLICATION), None)
-        return Sure(none.text) if none else Tell(" ".join(outcome.text for outcome in added))
+        return Confirm(none.text) if none else Tell(" ".join(outcome.text for outcome in added))
     created = outcome_of(work, CREATE)
     if created is not None and not created.ok:
         return Tell(created.text)

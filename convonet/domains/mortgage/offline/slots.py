@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from convonet.agents.forms.form import Found, Slot
-from convonet.agents.forms.readers import choice
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.agents.forms.readers import choice, without
 from convonet.domains.mortgage.loan_file import FIGURES
 from convonet.domains.mortgage.offline.amounts import NUMBER, a_month, in_digits, only_amount, plain, rate_in, years_in
 
@@ -53,9 +53,9 @@ def figure(
     monthly: bool = False,
     none: re.Pattern[str] | None = None,
 ) -> Slot:
-    """An amount that stands after or before certain words; with `monthly` what is said of a year is made a month's.
+    """Make the slot of an amount near certain words; with `monthly` a year's amount becomes a month's.
 
-    `none` is how people say that it is zero.
+    `none` is the pattern of a spoken zero.
     """
     number_before = NUMBER.replace("value", "value2")
     pattern = re.compile(
@@ -67,14 +67,14 @@ def figure(
         return plain(fitting) if fitting is not None and least <= fitting <= most else None
 
     def find(text: str, now: datetime) -> Found | None:
-        if none and (without := none.search(text)):
-            return Found("0", cut(text, without))
+        if none and (zero := none.search(text)):
+            return Found("0", without(text, zero))
         said = in_digits(text)
         found = pattern.search(said)
         if found is None:
             return None
         value = meant(Decimal(found["value"] or found["value2"]), said)
-        return Found(value, cut(said, found)) if value else None
+        return Found(value, without(said, found)) if value else None
 
     def read(text: str, now: datetime) -> str | None:
         if _UNKNOWN.fullmatch(text):
@@ -101,7 +101,7 @@ def credit_score() -> Slot:
 
 
 def income(ask: str | None = None, alone: str = "") -> Slot:
-    """Dollars a month before taxes; `alone` are more words that stand before it where no other amount is likely."""
+    """Dollars a month before taxes; `alone` are more words before it where no other amount is likely."""
     return figure(
         "monthly_income",
         ask,
@@ -142,7 +142,7 @@ def down_payment(ask: str | None = None) -> Slot:
 
 
 def figures() -> tuple[Slot, ...]:
-    """All that an application holds; none has a question of its own, the form asks for what is missing."""
+    """All figures of an application; the form, not the slot, asks for the missing ones."""
     return (
         credit_score(),
         down_payment(),
@@ -185,9 +185,9 @@ def loan() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = in_digits(text)
         found = next((one for one in re.finditer(NUMBER, said) if Decimal(one["value"]) >= 1000), None)
-        return Found(found["value"], cut(said, found)) if found else None
+        return Found(found["value"], without(said, found)) if found else None
 
-    return Slot("loan", find, _reading(find), None, hint="For example: three hundred sixty thousand dollars.")
+    return Slot("loan", find, hint="For example: three hundred sixty thousand dollars.")
 
 
 def rate() -> Slot:
@@ -196,7 +196,7 @@ def rate() -> Slot:
 
 
 def years() -> Slot:
-    """Over how many years."""
+    """The term in years."""
     return _quantity("years", years_in)
 
 
@@ -210,7 +210,7 @@ def wish() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found("yes", text) if said.match(text) else None
 
-    return Slot("wish", find, lambda text, now: None, early=True)
+    return Slot("wish", find, find_nothing, early=True)
 
 
 def another() -> Slot:
@@ -222,13 +222,4 @@ def _quantity(name: str, within: Callable[[str], tuple[str, str] | None]) -> Slo
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := within(text)) else None
 
-    return Slot(name, find, _reading(find), None, early=True)
-
-
-def _reading(find: Callable[[str, datetime], Found | None]) -> Callable[[str, datetime], str | None]:
-    return lambda text, now: found.value if (found := find(text, now)) else None
-
-
-def cut(text: str, found: re.Match[str]) -> str:
-    """Take the match out of a sentence."""
-    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
+    return Slot(name, find, early=True)

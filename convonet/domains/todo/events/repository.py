@@ -21,8 +21,7 @@ class EventRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: EventRow) -> None:
-        """Add an event."""
+    def add_event(self, row: EventRow) -> None:
         self._session.add(row)
 
     async def get(self, event_id: str) -> EventRow:
@@ -43,5 +42,4 @@ class EventRepository:
         return (await self._session.scalars(query.order_by(EventRow.event_from, EventRow.id).limit(limit))).all()
 
     async def delete(self, row: EventRow) -> None:
-        """Delete an event."""
         await self._session.delete(row)

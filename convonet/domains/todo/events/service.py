@@ -31,7 +31,6 @@ class EventService:
     async def create(
         self, owner: Owner, title: str, event_from: str, event_to: str, description: str | None
     ) -> CalendarEvent:
-        """Add an event."""
         first, last = start_of(event_from, owner.zone), until_of(event_to, owner.zone)
         if first is None or last is None:
             raise DomainError("no time", spoken="When does it begin and end?")
@@ -49,7 +48,7 @@ class EventService:
         )
 
         async def work(session: AsyncSession) -> CalendarEvent:
-            EventRepository(session, owner.user_id).add(row)
+            EventRepository(session, owner.user_id).add_event(row)
             return CalendarEvent.of(row, owner.zone)
 
         return await run_effect(self._database, owner, CalendarEvent, work)
@@ -67,7 +66,6 @@ class EventService:
         return [CalendarEvent.of(row, owner.zone) for row in rows]
 
     async def change(self, owner: Owner, event_id: str, change: EventChange) -> CalendarEvent:
-        """Change an event's fields."""
         first, last = start_of(change.event_from, owner.zone), until_of(change.event_to, owner.zone)
 
         async def work(session: AsyncSession) -> CalendarEvent:

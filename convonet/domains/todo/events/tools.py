@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.domains.speech import counted
 from convonet.domains.todo.days import Due
 from convonet.domains.todo.errors import NothingToChange
 from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
@@ -33,7 +34,6 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
         context: Call, title: Title, event_from: Begin, event_to: End, description: Description | None = None
     ) -> CallToolResult:
         """Put an appointment or meeting with a beginning and an end into the caller's calendar."""
-
         event = await service.create(owner_of(context), title, event_from, event_to, description)
         return tool_result(f"It's in your calendar: {_spoken(event)}.", _shown(event))
 
@@ -45,7 +45,6 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
 
         Use it also to find the id of an event by its title.
         """
-
         events = await service.find(owner_of(context), when=when, date_from=date_from, date_to=date_to, limit=limit)
         return tool_result(_sentence(events), {"events": [event.model_dump(mode="json") for event in events]})
 
@@ -59,7 +58,6 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
         description: Description | None = None,
     ) -> CallToolResult:
         """Change or move one of the events in the caller's calendar."""
-
         change = EventChange(title, description, event_from, event_to)
         if change == EventChange():
             raise NothingToChange
@@ -69,7 +67,6 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
     @mcp.tool()
     async def delete_calendar_event(context: Call, id: EventId) -> CallToolResult:  # noqa: A002
         """Delete one of the events in the caller's calendar for good. Ask the caller to confirm first."""
-
         event = await service.delete(owner_of(context), id)
         return tool_result(f"I took {event.title} out of your calendar.", _shown(event))
 
@@ -85,5 +82,5 @@ def _spoken(event: CalendarEvent) -> str:
 def _sentence(events: list[CalendarEvent]) -> str:
     if not events:
         return "There is nothing in your calendar for that time."
-    count = "one event" if len(events) == 1 else f"{len(events)} events"
+    count = counted(len(events), "event", "events")
     return f"You have {count}: {in_one_breath([_spoken(event) for event in events], between='; ')}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from convonet.agents.forms.form import Ask, Move, Option, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Option, Tell, Values, Work
 from convonet.agents.skill import Call, Outcome, UseTools
 from convonet.domains.todo.offline import speech
 from convonet.domains.todo.offline.finding import belongs, effect, meant, named
@@ -26,7 +26,7 @@ def add(work: Work) -> Move:
     if create.fields.title is None:
         return Ask("title", speech.ASK_TITLE)
     if not create.certain and not work.agreed:
-        return Sure(speech.ask_add(create.fields.title))
+        return Confirm(speech.ask_add(create.fields.title))
     if work.outcomes:
         return _report(work, work.outcomes)
     return UseTools((Call("create_todo", create.fields.given()),))
@@ -76,7 +76,7 @@ def _carry_out(change: Change, chosen: tuple[Named, ...], work: Work) -> Move:
         values = {**work.values, "chosen": written(chosen[:1])}
         return Ask("value", speech.ask_value(change, chosen[0].title), values=values)
     if change.action == "delete" and not work.agreed:
-        return Sure(speech.ask_sure([todo.title for todo in chosen]), {"chosen": written(chosen)})
+        return Confirm(speech.ask_sure([todo.title for todo in chosen]), {"chosen": written(chosen)})
     return UseTools(tuple(effect(change, todo) for todo in chosen))
 
 
@@ -86,7 +86,7 @@ def written(todos: Sequence[Named]) -> str:
 
 
 def _find(change: Change, work: Work) -> tuple[Named, ...] | Move:
-    """The todos that are meant, a question which of several, or word that there is none."""
+    """The todos that are meant, or a question which of several, or the answer that there are none."""
     found, sure = meant(change, _looked_up(work))
     if not found:
         return Tell(speech.not_found(change))

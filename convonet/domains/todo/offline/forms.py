@@ -11,10 +11,10 @@ from convonet.domains.todo.offline.actions import add, change, read_list, read_o
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.intents import Change, Create, More
 
-CREATE = Form(name="create", act=add, slots=(slots.title(),), left="Okay, I won't add anything.")
+CREATE = Form(name="create", act=add, slots=(slots.title(),), drop_text="Okay, I won't add anything.")
 LIST = Form(name="list", act=read_list)
 MORE = Form(name="more", act=read_on)
-CHANGE = Form(name="change", act=change, slots=(slots.which(), slots.meant(), slots.value()), left=speech.LEFT)
+CHANGE = Form(name="change", act=change, slots=(slots.which(), slots.meant(), slots.value()), drop_text=speech.LEFT)
 
 
 def read_sentence(text: str, now: datetime, focus: Values) -> Parsed | None:

@@ -45,7 +45,7 @@ class Fields(_Value):
     priority: Priority | None = None
 
     def given(self) -> dict[str, str]:
-        """Those that are there, under the names that the tools use."""
+        """The given values, under the names that the tools use."""
         values = {"title": self.title, "due_date": self.due, "priority": self.priority}
         return {name: str(value) for name, value in values.items() if value is not None}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from convonet.agents.forms.form import Reply, ReplyReader, Slot, Values
+from convonet.agents.forms.form import Reply, ReplyReader, Slot, Values, find_nothing
 from convonet.domains.todo.offline.actions import written
 from convonet.domains.todo.offline.grammar import parse
 from convonet.domains.todo.offline.grammar.updating import value_of
@@ -39,7 +39,7 @@ def value() -> Slot:
 
 
 def _slot(name: str, read_reply: ReplyReader) -> Slot:
-    return Slot(name, lambda text, now: None, lambda text, now: None, read_reply=read_reply)
+    return Slot(name, find_nothing, read_reply=read_reply)
 
 
 def _title(reply: Reply) -> Read:

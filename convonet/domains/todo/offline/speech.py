@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convonet.domains.speech import counted
 from convonet.domains.todo.offline.intents import Change, Listing
 from convonet.domains.todo.speech import spoken_due
 from convonet.domains.todo.todos.schemas import Todo
@@ -52,7 +53,7 @@ def ask_sure(titles: Sequence[str]) -> str:
     """Ask before something is deleted for good."""
     if len(titles) == 1:
         return f"Do you really want to delete {titles[0]}?"
-    return f"That deletes {count(len(titles))}: {_some(titles)}. Are you sure?"
+    return f"That deletes {counted(len(titles), 'thing', 'things')}: {_some(titles)}. Are you sure?"
 
 
 def ask_which(titles: Sequence[str]) -> str:
@@ -109,11 +110,6 @@ def listed(listing: Listing, todos: Sequence[Todo]) -> str:
 def rest_of(titles: Sequence[str]) -> str:
     """Read the rest of the list."""
     return f"Then there {'is' if len(titles) == 1 else 'are'} {_some(titles)}."
-
-
-def count(number: int) -> str:
-    """ "one thing", "3 things"."""
-    return "one thing" if number == 1 else f"{number} things"
 
 
 def _which(listing: Listing) -> str:

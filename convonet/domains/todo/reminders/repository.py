@@ -21,8 +21,7 @@ class ReminderRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: ReminderRow) -> None:
-        """Add a reminder."""
+    def add_reminder(self, row: ReminderRow) -> None:
         self._session.add(row)
 
     async def get(self, reminder_id: str) -> ReminderRow:
@@ -45,5 +44,4 @@ class ReminderRepository:
         return (await self._session.scalars(query.limit(limit))).all()
 
     async def delete(self, row: ReminderRow) -> None:
-        """Delete a reminder."""
         await self._session.delete(row)

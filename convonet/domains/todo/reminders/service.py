@@ -25,7 +25,6 @@ class ReminderService:
         self._clock = clock
 
     async def create(self, owner: Owner, text: str, importance: Priority, reminder_date: str | None) -> Reminder:
-        """Add a reminder."""
         now = self._clock()
         row = ReminderRow(
             id=uuid.uuid4(),
@@ -38,7 +37,7 @@ class ReminderService:
         )
 
         async def work(session: AsyncSession) -> Reminder:
-            ReminderRepository(session, owner.user_id).add(row)
+            ReminderRepository(session, owner.user_id).add_reminder(row)
             return Reminder.of(row, owner.zone)
 
         return await run_effect(self._database, owner, Reminder, work)
@@ -57,7 +56,6 @@ class ReminderService:
         return [Reminder.of(row, owner.zone) for row in rows]
 
     async def change(self, owner: Owner, reminder_id: str, change: ReminderChange) -> Reminder:
-        """Change a reminder's fields."""
         moment = due_of(change.reminder_date, owner.zone)
 
         async def work(session: AsyncSession) -> Reminder:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.domains.speech import counted
 from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.errors import NothingToChange
 from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange, ReminderText
@@ -31,7 +32,6 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
         reminder_date: When = None,
     ) -> CallToolResult:
         """Write down a reminder for the caller. Use create_todo instead for something that is to be ticked off."""
-
         reminder = await service.create(owner_of(context), reminder_text, importance, reminder_date)
         return tool_result(f"I noted a reminder: {_spoken(reminder)}.", _shown(reminder))
 
@@ -43,7 +43,6 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
 
         Use it also to find the id of a reminder. With due "overdue" it lists those whose time has passed.
         """
-
         owner = owner_of(context)
         reminders = await service.find(owner, due=due, due_from=due_from, due_to=due_to, limit=limit)
         shown = {"reminders": [reminder.model_dump(mode="json") for reminder in reminders]}
@@ -58,7 +57,6 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
         reminder_date: When = None,
     ) -> CallToolResult:
         """Change text, importance or time of one of the caller's reminders."""
-
         change = ReminderChange(reminder_text, importance, reminder_date)
         if change == ReminderChange():
             raise NothingToChange
@@ -68,7 +66,6 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
     @mcp.tool()
     async def delete_reminder(context: Call, id: ReminderId) -> CallToolResult:  # noqa: A002
         """Delete one of the caller's reminders for good. Ask the caller to confirm first."""
-
         reminder = await service.delete(owner_of(context), id)
         return tool_result(f"I deleted the reminder: {reminder.reminder_text}.", _shown(reminder))
 
@@ -85,5 +82,5 @@ def _spoken(reminder: Reminder) -> str:
 def _sentence(reminders: list[Reminder]) -> str:
     if not reminders:
         return "You have no reminders for that."
-    count = "one reminder" if len(reminders) == 1 else f"{len(reminders)} reminders"
+    count = counted(len(reminders), "reminder", "reminders")
     return f"You have {count}: {in_one_breath([_spoken(reminder) for reminder in reminders], between='; ')}."

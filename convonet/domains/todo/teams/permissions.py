@@ -28,7 +28,7 @@ _RANKS = tuple(Role)
 
 
 class Right(StrEnum):
-    """Something that not everybody in a team may do."""
+    """A right that some roles lack."""
 
     SEE = "see the team, its members and its todos"
     ADD_TODOS = "add todos"

@@ -108,13 +108,12 @@ class TeamRepository:
         return _known(row) if row else None
 
     async def user(self, email: str) -> KnownUser | None:
-        """An active user by email."""
         query = select(*_PERSON).where(func.lower(UserRow.email) == func.lower(email), UserRow.is_active).limit(1)
         row = (await self._session.execute(query)).first()
         return _known(row) if row else None
 
     async def search(self, term: str, limit: int) -> list[KnownUser]:
-        """Active users whose name or email holds `term`, whatever characters it is made of."""
+        """Active users whose name or email holds `term`, literally."""
         whole_name = func.coalesce(UserRow.first_name, "") + " " + func.coalesce(UserRow.last_name, "")
         query = (
             select(*_PERSON)
@@ -138,12 +137,10 @@ class TeamRepository:
         await self._session.flush()
         self._session.add(owner)
 
-    def add(self, membership: MembershipRow) -> None:
-        """Add a member."""
+    def add_member(self, membership: MembershipRow) -> None:
         self._session.add(membership)
 
     async def change_role(self, team: uuid.UUID, user_id: uuid.UUID, role: Role) -> None:
-        """Give a member another role."""
         await self._session.execute(
             update(MembershipRow)
             .where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
@@ -151,7 +148,6 @@ class TeamRepository:
         )
 
     async def remove(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Remove a member from a team."""
         await self._session.execute(
             delete(MembershipRow).where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
         )
@@ -177,7 +173,7 @@ def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
 
 
 def full_name(first: str | None, last: str | None, email: str | None) -> str:
-    """A user's name; old rows may hold none."""
+    """A user's name; old rows may lack one."""
     return " ".join(part for part in (first, last) if part) or email or "somebody"
 
 

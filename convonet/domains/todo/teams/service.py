@@ -29,7 +29,6 @@ class TeamService:
         self._clock = clock
 
     async def teams(self, owner: Owner) -> list[Team]:
-        """The caller's teams by name."""
         async with self._database.reading() as session:
             found = await TeamRepository(session, owner.user_id).teams()
         return [_team(row, role, size) for row, role, size in found]
@@ -54,7 +53,6 @@ class TeamService:
         return [_person(known) for known in found]
 
     async def create(self, owner: Owner, name: str, description: str | None) -> Team:
-        """A new team that the caller owns."""
         now = self._clock()
         team = TeamRow(
             id=uuid.uuid4(), name=name, description=description, is_active=True, created_at=now, updated_at=now
@@ -87,7 +85,7 @@ class TeamService:
                 raise DomainError("member already", spoken=f"{user.name} is in {team.name} already.")
             if len(members) >= MAX_MEMBERS:
                 raise DomainError("team is full", spoken=f"{team.name} is full.")
-            repository.add(self._membership(team.id, user.id, role))
+            repository.add_member(self._membership(team.id, user.id, role))
             return Membership(team=team.name, member=_person(user), role=role)
 
         return await run_effect(self._database, owner, Membership, work)

@@ -1,4 +1,4 @@
-"""The SQL of todos. Each query is bound to the caller: what they may not see does not exist for them."""
+"""The SQL of todos. Each query is bound to the caller: todos that they may not see do not exist for them."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ class TodoRepository:
         self._session = session
         self._caller = caller
 
-    def add(self, row: TodoRow) -> None:
-        """Add a todo."""
+    def add_todo(self, row: TodoRow) -> None:
         self._session.add(row)
 
     async def get(self, todo_id: str) -> VisibleTodo:
@@ -51,7 +50,7 @@ class TodoRepository:
     async def find(
         self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int
     ) -> Sequence[VisibleTodo]:
-        """The caller's own todos, or all that they see of one team; what is due first, then the newest first."""
+        """The caller's own todos, or all that they see of one team; by due date, then the newest first."""
         query = _OWN if team is None else _SEEN.where(TodoRow.team_id == team)
         if completed is not None:
             query = query.where(TodoRow.completed == completed)
@@ -63,7 +62,6 @@ class TodoRepository:
         return [_seen(found) for found in await self._execute(query.limit(limit))]
 
     async def delete(self, row: TodoRow) -> None:
-        """Delete a todo."""
         await self._session.delete(row)
 
     async def _execute(self, query: Select[*tuple[Any, ...]]) -> Result[*tuple[Any, ...]]:

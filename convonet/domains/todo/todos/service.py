@@ -59,7 +59,7 @@ class TodoService:
         async def work(session: AsyncSession) -> Todo:
             place = await new_assignment(session, owner, team_id, assignee_id)
             row.team_id, row.assignee_id = place.team_id, place.assignee_id
-            TodoRepository(session, owner.user_id).add(row)
+            TodoRepository(session, owner.user_id).add_todo(row)
             return Todo.of(row, owner.zone, team=place.team, assignee=place.assignee)
 
         return await run_effect(self._database, owner, Todo, work)
@@ -76,7 +76,7 @@ class TodoService:
         team_id: str | None = None,
         limit: int = MAX_LISTED,
     ) -> list[Todo]:
-        """The caller's todos or a team's, what is due first. What is overdue is open, whatever `completed` says."""
+        """The caller's todos or a team's, by due date. An overdue todo is open, whatever `completed` says."""
         window = window_of(due, self._clock(), owner.zone).within(window_between(due_from, due_to, owner.zone))
         window = window.within(Window(end=start_of(due_before, owner.zone)))
         team = None if team_id is None else id_of(team_id)
@@ -92,7 +92,6 @@ class TodoService:
         return [_shown(seen, owner) for seen in found]
 
     async def change(self, owner: Owner, todo_id: str, change: TodoChange) -> Todo:
-        """Change a todo's fields."""
         due = due_of(change.due_date, owner.zone)
 
         async def work(session: AsyncSession) -> Todo:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from convonet.domains.speech import counted
 from convonet.domains.todo.days import Due
 from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.errors import NothingToChange
@@ -37,7 +38,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         assignee_id: AssigneeId = None,
     ) -> CallToolResult:
         """Add a todo to the caller's list. Use it when the caller wants to remember or do something."""
-
         owner = owner_of(context)
         todo = await service.create(
             owner, title, description, priority, due_date, team_id=team_id, assignee_id=assignee_id
@@ -55,7 +55,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         assignee_id: AssigneeId = None,
     ) -> CallToolResult:
         """Add a todo to the list of one of the caller's teams, for a member of the team if one is named."""
-
         owner = owner_of(context)
         todo = await service.create(
             owner, title, description, priority, due_date, team_id=team_id, assignee_id=assignee_id
@@ -79,7 +78,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
 
         They are those that the caller made or was given. Use it also to find the id of a todo by its title.
         """
-
         todos = await service.find(
             owner_of(context),
             completed=completed,
@@ -96,7 +94,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
     @mcp.tool()
     async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's refusal_responses name
         """Mark one of the caller's or their team's todos as done."""
-
         todo = await service.change(owner_of(context), id, TodoChange(completed=True))
         return tool_result(f"Done: {todo.title}.", _shown(todo))
 
@@ -114,7 +111,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         ] = None,
     ) -> CallToolResult:
         """Change title, description, priority, due date or state of a todo, or give a team's todo to a member."""
-
         change = TodoChange(title, description, priority, due_date, completed, assignee_id)
         if change == TodoChange():
             raise NothingToChange
@@ -124,7 +120,6 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
     @mcp.tool()
     async def delete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002
         """Delete a todo for good. Ask the caller to confirm first."""
-
         todo = await service.delete(owner_of(context), id)
         return tool_result(f"I deleted {todo.title}.", _shown(todo))
 
@@ -164,6 +159,6 @@ def _where(due: Due | None, *, in_time: bool, in_team: bool) -> str:
 def _sentence(todos: list[Todo], where: str) -> str:
     if not todos:
         return f"There is nothing {where}."
-    count = "one thing" if len(todos) == 1 else f"{len(todos)} things"
+    count = counted(len(todos), "thing", "things")
     owned = f"There {'is' if len(todos) == 1 else 'are'}" if where.endswith("team's list") else "You have"
     return f"{owned} {count} {where}: {in_one_breath([todo.title for todo in todos])}."

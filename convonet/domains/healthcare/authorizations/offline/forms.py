@@ -1,11 +1,11 @@
-"""The forms of prior authorization: the sentences that mean each of them, and what it needs to know."""
+"""The forms of prior authorization: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
+from convonet.agents.forms.form import Ask, Confirm, Form, Move, Tell, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import chosen_row
@@ -14,8 +14,8 @@ from convonet.domains.speech import spelled
 
 def _needed(work: Work) -> Move:
     values = work.values
-    if told := work.answer("check_prior_auth_required"):
-        return Tell(told, {"service": values.get("service", "")})
+    if answer := work.answer("check_prior_auth_required"):
+        return Tell(answer, {"service": values.get("service", "")})
     if "procedure" in values:
         return UseTools((Call("check_prior_auth_required", {"procedure_code": values["procedure"]}),))
     if "service" in values:
@@ -24,13 +24,13 @@ def _needed(work: Work) -> Move:
 
 
 def _request(work: Work) -> Move:
-    if told := work.answer("submit_prior_auth"):
-        return Tell(told)
+    if answer := work.answer("submit_prior_auth"):
+        return Tell(answer)
     values = work.values
     if not work.agreed:
         urgent = ", as urgent" if "urgent" in values else ""
         code, npi = spelled(values["procedure"]), spelled(values["npi"])
-        return Sure(f"I'll ask for authorization of procedure {code} by provider {npi}{urgent}. Shall I send that?")
+        return Confirm(f"I'll ask for authorization of procedure {code} by provider {npi}{urgent}. Shall I send that?")
     request: dict[str, object] = {"procedure_code": values["procedure"], "provider_npi": values["npi"]}
     if "urgent" in values:
         request["is_urgent"] = True
@@ -38,14 +38,12 @@ def _request(work: Work) -> Move:
 
 
 def _list(work: Work) -> Move:
-    if told := work.answer("list_prior_auths"):
-        return Tell(told)
-    return UseTools((_search(work),))
+    return answered_by(work, _search(work))
 
 
 def _status(work: Work) -> Move:
-    if told := work.answer("get_prior_auth_status"):
-        return Tell(told)
+    if answer := work.answer("get_prior_auth_status"):
+        return Tell(answer)
     found = work.data("list_prior_auths")
     if found is None:
         return UseTools((_search(work),))

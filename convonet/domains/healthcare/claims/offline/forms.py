@@ -1,4 +1,4 @@
-"""The forms of claims: the sentences that mean each of them, and what it needs to know."""
+"""The forms of claims: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Ask, Form, Move, Sure, Tell, Work
+from convonet.agents.forms.form import Ask, Confirm, Form, Move, Tell, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import Row, chosen_row
@@ -15,17 +15,15 @@ from convonet.domains.speech import spoken_day
 
 
 def _list(work: Work) -> Move:
-    if told := work.answer("search_claims"):
-        return Tell(told)
-    return UseTools((_search(work.values.get("status")),))
+    return answered_by(work, _search(work.values.get("status")))
 
 
 def about_one(tool: str) -> Callable[[Work], Move]:
     """The function of a form that asks about one claim."""
 
     def act(work: Work) -> Move:
-        if told := work.answer(tool):
-            return Tell(told, {"claim": _named(work)})
+        if answer := work.answer(tool):
+            return Tell(answer, {"claim": _named(work)})
         claim = _the_claim(work, work.values.get("denied"))
         return UseTools((Call(tool, {"claim_id": claim["claim_number"]}),)) if isinstance(claim, Mapping) else claim
 
@@ -33,8 +31,8 @@ def about_one(tool: str) -> Callable[[Work], Move]:
 
 
 def _appeal(work: Work) -> Move:
-    if told := work.answer("file_claim_appeal"):
-        return Tell(told)
+    if answer := work.answer("file_claim_appeal"):
+        return Tell(answer)
     if work.agreed:
         appeal = {"claim_id": work.values["claim"], "reason": work.values["reason"]}
         return UseTools((Call("file_claim_appeal", appeal),))
@@ -45,11 +43,11 @@ def _appeal(work: Work) -> Move:
     if "reason" not in values:
         return Ask("reason", f"The claim of {_label(claim, work)}: why is the denial wrong?", values=values)
     words = f"I'll appeal for the claim of {_label(claim, work)}, because: {values['reason']}. Shall I file that?"
-    return Sure(words, values)
+    return Confirm(words, values)
 
 
 def _the_claim(work: Work, status: str | None) -> Row | Move:
-    """The claim that is meant; else the step that finds out."""
+    """The claim that is meant, or the move that finds out."""
     found = work.data("search_claims")
     if found is None:
         return UseTools((_search(status),))

@@ -1,4 +1,4 @@
-"""The forms of coverage: the sentences that mean each of them, and what it needs to know."""
+"""The forms of coverage: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convonet.domains.healthcare.offline import slots
 
 
 def asks(tool: str, *, about_service: bool = False) -> Callable[[Work], Move]:
-    """The function of a form that asks one tool and says what it said."""
+    """Make the function of a form that asks one tool and says its answer."""
 
     def act(work: Work) -> Move:
         if work.outcomes:

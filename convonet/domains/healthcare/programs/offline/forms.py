@@ -1,4 +1,4 @@
-"""The forms of care programs: the sentences that mean each of them, and what it needs to know."""
+"""The forms of care programs: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Form, Move, Slot, Sure, Tell, Work
+from convonet.agents.forms.form import Confirm, Form, Move, Slot, Tell, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import chosen_row
 
 
 def _programs(work: Work) -> Move:
-    if told := work.answer("get_care_programs"):
-        return Tell(told)
-    return UseTools((Call("get_care_programs", {}),))
+    return answered_by(work, Call("get_care_programs", {}))
 
 
 def _enroll(work: Work) -> Move:
-    if told := work.answer("enroll_care_program"):
-        return Tell(told)
+    if answer := work.answer("enroll_care_program"):
+        return Tell(answer)
     if work.agreed:
         return UseTools((Call("enroll_care_program", {"program_id": work.values["program"]}),))
     found = work.data("get_care_programs")
@@ -37,7 +35,7 @@ def _enroll(work: Work) -> Move:
     one = chosen_row(work, "program", named or free, "program_code", [each["name"] for each in named or free], none)
     if not isinstance(one, Mapping):
         return one
-    return Sure(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
+    return Confirm(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
 
 
 def _about() -> Slot:

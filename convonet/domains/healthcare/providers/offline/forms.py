@@ -1,4 +1,4 @@
-"""The forms of the provider directory: the sentences that mean each of them, and what it needs to know."""
+"""The forms of the provider directory: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def about_doctor(tool: str) -> Callable[[Work], Move]:
     """The function of a form that asks about one provider: the one named, by number or of those found last."""
 
     def act(work: Work) -> Move:
-        if told := work.answer(tool):
-            return Tell(told, {"doctor": str(work.outcomes[-1].data["provider"]["npi"])})
+        if answer := work.answer(tool):
+            return Tell(answer, {"doctor": str(work.outcomes[-1].data["provider"]["npi"])})
         if "npi" in work.values:
             return UseTools((Call(tool, {"npi": work.values["npi"]}),))
         doctors: list[dict[str, Any]] = json.loads(work.focus.get("doctors", "[]"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from convonet.agents.forms.form import Ask, Move, Sure, Tell, Values, Work
+from convonet.agents.forms.form import Ask, Confirm, Move, Tell, Values, Work
 from convonet.agents.skill import Call, Outcome, UseTools
 from convonet.domains.mortgage.enums import Status
 from convonet.domains.mortgage.errors import NO_APPLICATION
@@ -59,7 +59,7 @@ def apply(work: Work) -> Move:
         if is_open(status):
             return _there_is_one(status, work.values)
         if "wish" not in work.values:
-            return Sure(_START)
+            return Confirm(_START)
     return UseTools((Call(CREATE, {}),))
 
 
@@ -75,7 +75,7 @@ def _there_is_one(status: Outcome, values: Values) -> Move:
     application = status.data["application"]
     stands = f"You have an application already, and it {SPOKEN_STATUS[Status(application['status'])]}."
     if "another" in values:
-        return Sure(f"{stands} Shall I start another one?")
+        return Confirm(f"{stands} Shall I start another one?")
     return ask_next(application, stands, after_first(status.text), {}, {})
 
 
@@ -102,7 +102,7 @@ def _noted(noted: Outcome, values: Values) -> Move:
         said = enumerated([spoken_figure(name, value) for name, value in given.items()])
         return ask_next(noted.data["application"], f"I noted {said}.", after_first(noted.text), given, _unknown(values))
     if noted.text == NO_APPLICATION:
-        return Sure(noted.text, form="apply")
+        return Confirm(noted.text, form="apply")
     amount = next((name for name in ("loan_amount", "property_value") if name in given), None)
     if amount and "larger than the value" in noted.text:
         return Ask(amount, QUESTIONS[amount], first=noted.text)
@@ -125,7 +125,7 @@ def _unknown(values: Values) -> Values:
 
 
 def show_status(work: Work) -> Move:
-    """Say how the application stands."""
+    """Say the application's status."""
     status = outcome_of(work, STATUS)
     if status is None:
         return UseTools((Call(STATUS, {}),))
@@ -179,7 +179,7 @@ def cancel(work: Work) -> Move:
         return Tell(status.text)
     application = status.data["application"]
     stands = SPOKEN_STATUS[Status(application["status"])]
-    return Sure(
+    return Confirm(
         f"Do you really want to cancel your mortgage application for good? It {stands}.",
         {"application": application["application_id"]},
     )

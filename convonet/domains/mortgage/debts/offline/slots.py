@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from convonet.agents.forms.form import Found, Slot
-from convonet.agents.forms.readers import choice
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.agents.forms.readers import choice, without
 from convonet.domains.mortgage.enums import DebtType
 from convonet.domains.mortgage.offline.amounts import NUMBER, in_digits, only_amount, rate_in
-from convonet.domains.mortgage.offline.slots import cut, figure
+from convonet.domains.mortgage.offline.slots import figure
 
 _DEBTS = {
     DebtType.AUTO_LOAN: r"(?:car|auto|truck|vehicle|motorcycle)(?: loans?| payments?| lease| note| debt)?",
@@ -68,7 +68,7 @@ def several() -> Slot:
                 kind = None
         return Found(",".join(debts), text) if len(debts) > 1 else None
 
-    return Slot("several", find, lambda text, now: None, early=True)
+    return Slot("several", find, find_nothing, early=True)
 
 
 def payment() -> Slot:
@@ -77,7 +77,7 @@ def payment() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = in_digits(text)
         if found := _MONTHLY.search(said):
-            return Found(found["value"], cut(said, found))
+            return Found(found["value"], without(said, found))
         return _PAID.find(text, now)
 
     def read(text: str, now: datetime) -> str | None:
@@ -94,9 +94,9 @@ def lender() -> Slot:
         found = _LENDER.search(in_digits(text))
         if found is None:
             return None
-        return Found(found["name"].title(), cut(in_digits(text), found))
+        return Found(found["name"].title(), without(in_digits(text), found))
 
-    return Slot("lender", find, lambda text, now: None)
+    return Slot("lender", find, find_nothing)
 
 
 def rate() -> Slot:
@@ -105,4 +105,4 @@ def rate() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := rate_in(text)) else None
 
-    return Slot("rate", find, lambda text, now: None, early=True)
+    return Slot("rate", find, find_nothing, early=True)

@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 
 from convonet.agents.forms.form import Form, Found, Move, Slot, Work
+from convonet.agents.forms.readers import without
 from convonet.agents.skill import Call
 from convonet.domains.mortgage.enums import DocumentType
 from convonet.domains.mortgage.offline.shared import added_or_offered, asking, ours
-from convonet.domains.mortgage.offline.slots import cut
 
 ADD_DOCUMENT = "upload_mortgage_document"
 
@@ -65,13 +65,10 @@ def _documents() -> Slot:
         for kind, (_, pattern) in _DOCUMENTS.items():
             if found := re.search(rf"\b(?:{pattern})\b", text, re.IGNORECASE):
                 kinds.append(kind.value)
-                text = cut(text, found)
+                text = without(text, found)
         return Found(",".join(kinds), text) if kinds else None
 
-    def read(text: str, now: datetime) -> str | None:
-        return found.value if (found := find(text, now)) else None
-
-    return Slot("documents", find, read, "Which document is it?", hint="For example: my W 2 or a bank statement.")
+    return Slot("documents", find, None, "Which document is it?", hint="For example: my W 2 or a bank statement.")
 
 
 def _add_documents(work: Work) -> Move:

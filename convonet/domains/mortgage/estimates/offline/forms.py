@@ -1,4 +1,4 @@
-"""The forms of estimates: the sentences that mean each of them, and what it needs to know."""
+"""The forms of estimates: the sentences that mean each of them, and their slots."""
 
 from __future__ import annotations
 

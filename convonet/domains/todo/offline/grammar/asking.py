@@ -1,4 +1,4 @@
-"""Questions about the list: what is on it, what is due, how many, when."""
+"""Questions about the list: its todos, their number, and their due dates."""
 
 from __future__ import annotations
 

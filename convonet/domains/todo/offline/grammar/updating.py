@@ -47,7 +47,7 @@ def value_of(text: str, now: datetime) -> Fields:
 
 
 def _named_field(found: Found, now: datetime) -> Intent | None:
-    """ "Set the due date of X to Y", "rename X to Y": what is changed was said, X and Y may be missing."""
+    """ "Set the due date of X to Y", "rename X to Y": the field was said, X and Y may be missing."""
     wants = _FIELDS[found["field"].lower()]
     target, value, fields = found.groupdict().get("target") or "", found.groupdict().get("value"), Fields()
     if wants == "title" and target and value:
@@ -82,7 +82,7 @@ def _time_or_priority(found: Found, now: datetime) -> Intent | None:
 
 
 def _moved(found: Found, now: datetime) -> Intent | None:
-    """ "Move X to Friday": the time is what the sentence ends with."""
+    """ "Move X to Friday": the time is at the end of the sentence."""
     target, due = due_at_end(found["rest"], now)
     if due is None:
         return None

@@ -140,7 +140,7 @@ def priority_of(text: str) -> Priority | None:
 
 
 def fields_of(text: str, now: datetime) -> Fields:
-    """A title with the list's name, a due date and a priority taken off its end, in whatever order they come."""
+    """Read a title, and take the list's name, a due date and a priority off its end in any order."""
     title, due, priority = text.strip(), None, None
     before = None
     while title != before:

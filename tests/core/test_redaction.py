@@ -1,4 +1,4 @@
-"""What a log line must not show is gone, and what only looks like it is left: ids, times and amounts."""
+"""Log lines show no secrets, numbers or words of callers, but still ids, times and amounts that look similar."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_an_error_in_a_field_or_a_librarys_text_quotes_nobody() -> None:
     assert "zucchini" not in str(line(event="never retrieved: <Task exception=KeyError('zucchini')>"))
 
 
-def test_a_librarys_own_log_gets_no_quotes_either() -> None:
+def test_a_librarys_own_log_has_no_quotes_either() -> None:
     record = logging.LogRecord("ray.serve", logging.ERROR, "f", 1, "failed: %s", (KeyError("zucchini"),), None)
     record.exc_info = (type(error := crash()), error, error.__traceback__)
     assert QuoteFree().filter(record)

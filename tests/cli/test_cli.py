@@ -1,4 +1,4 @@
-"""What an operator does for callers at the command line."""
+"""The commands by which an operator helps callers and staff."""
 
 import asyncio
 import uuid
@@ -102,7 +102,7 @@ async def test_an_operator_calls_a_caller_back(command, monkeypatch):
 
 
 async def _called_back_by(call_back_id):
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().storage.database_url)
     async with database.reading() as session:
         row = await session.get(CallBackRow, call_back_id)
     await database.close()
@@ -110,14 +110,14 @@ async def _called_back_by(call_back_id):
 
 
 async def _member(username, password):
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().storage.database_url)
     member = await StaffAccounts(database).verify(username, password)
     await database.close()
     return member
 
 
 async def _call_back():
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().storage.database_url)
     row = CallBackRow(
         id=uuid.uuid4(),
         transfer_id="h-1",
@@ -135,7 +135,7 @@ async def _call_back():
 
 
 async def _model_of_demo():
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().storage.database_url)
     caller = await Callers(database, "UTC").find(uuid.UUID(DEMO_USER_ID))
     await database.close()
     return caller.llm_provider

@@ -1,4 +1,4 @@
-"""A server of one's own (vLLM, Ollama, llama.cpp): its name, what in its text is speech, what its cache can keep."""
+"""A self-hosted server (vLLM, Ollama, llama.cpp): its name, speech in its text, and its prompt cache."""
 
 import asyncio
 import json
@@ -20,11 +20,10 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.failures import ModelFailed
-from convonet.agents.models.openai import Demand, OwnServerModel
-from convonet.agents.models.speech_filter import CALL_AS_TEXT, Habits, SpeechFilter
-from convonet.agents.service import AgentService
+from convonet.agents.models.openai import Demand, SelfHostedClient
+from convonet.agents.models.speech_filter import CALL_AS_TEXT, SpeechFilter, ThinkingHabits
 from convonet.domains.discovery import all_domains
-from tests.agents.conftest import NOW, Conversation
+from tests.agents.conftest import NOW, Conversation, quiet_agent
 from tests.agents.test_hosted_models import ADDED, ADDS, MILK, hosted, scripted
 from tests.vendors import openai
 from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, ChatServer, Reply
@@ -33,7 +32,7 @@ from tests.vendors.chat import MODEL, TOKENS_IN, TOKENS_OUT, ChatServer, Reply
 
 
 @pytest.mark.parametrize("server", ["vllm", "ollama", "llamacpp", "compatible"])
-async def test_records_show_what_serves_the_model(tmp_path, server):
+async def test_records_show_the_models_server(tmp_path, server):
     async with hosted(tmp_path, "vllm", LLM_SERVER=server) as world:
         final = (await (await world.talk()).say("what's on my list")).final
         assert (final.provider, final.model) == (server, "qwen")
@@ -83,7 +82,7 @@ cuts = st.lists(st.integers(1, 40), min_size=1, max_size=12)
 
 def said(text, lengths=(1,), habits=None):
     """What a caller hears of `text` that arrives in pieces of these lengths, again and again."""
-    speech, edges = SpeechFilter(habits or Habits()), [0]
+    speech, edges = SpeechFilter(habits or ThinkingHabits()), [0]
     while edges[-1] < len(text):
         edges.append(edges[-1] + lengths[len(edges) % len(lengths)])
     heard = ""
@@ -113,7 +112,7 @@ def test_a_tool_call_in_the_text_is_never_spoken(call, lengths):
 @pytest.mark.parametrize("thoughts", THOUGHTS.values(), ids=THOUGHTS)
 @given(lengths=cuts)
 def test_thoughts_in_the_text_are_never_spoken(thoughts, lengths):
-    habits = Habits()
+    habits = ThinkingHabits()
     assert said(f"{thoughts}You have nothing to do.", lengths, habits) == ("You have nothing to do.", "")
     assert habits.has_thought
     assert said(f"Well. {thoughts}", lengths) == ("Well. ", "")
@@ -124,7 +123,7 @@ def test_thoughts_that_find_no_end_are_not_spoken_either():
 
 
 def test_a_server_that_hides_where_thoughts_begin_is_found_out_by_the_first_answer():
-    habits = Habits()
+    habits = ThinkingHabits()
     thoughts = "The caller wants their list.\n</think>\n\nYou have nothing to do."
     assert said(thoughts, habits=habits)[0].endswith(" You have nothing to do.")
     assert said(thoughts, habits=habits) == ("You have nothing to do.", "")
@@ -162,7 +161,7 @@ async def test_words_before_a_tool_call_in_the_text_are_kept_and_the_next_model_
     ],
     ids=["in the text", "in fields", "begun by the server"],
 )
-async def test_a_server_that_thinks_aloud_is_heard_without_its_thoughts(tmp_path, reply):
+async def test_thoughts_in_a_servers_text_are_not_spoken(tmp_path, reply):
     async with hosted(tmp_path, "vllm") as world:
         scripted(world, "vllm", reply)
         talk = await world.talk()
@@ -204,7 +203,7 @@ async def test_requests_of_all_callers_and_turns_begin_with_the_same_bytes(tmp_p
         ann = await world.talk()
         await ann.say(ADDS)
         await ann.say("what's on my list")
-        later = AgentService(world.settings, all_domains(), clock=lambda: NOW + timedelta(hours=3))
+        later = quiet_agent(world.settings, all_domains(), clock=lambda: NOW + timedelta(hours=3))
         bob = Conversation(later, replace(await world.caller(), user_name="Bob", timezone="Asia/Seoul"))
         await bob.say("what's on my list")
         await later.close()
@@ -215,7 +214,7 @@ async def test_requests_of_all_callers_and_turns_begin_with_the_same_bytes(tmp_p
             assert _has_whole_head(head, body), head[-200:]
 
 
-async def test_what_belongs_to_the_caller_stands_with_their_last_words(tmp_path):
+async def test_the_callers_facts_stand_with_their_last_sentence(tmp_path):
     async with hosted(tmp_path, "vllm") as world:
         talk = await world.talk()
         talk.caller = replace(talk.caller, user_name="Ann")
@@ -249,10 +248,10 @@ async def test_a_tool_call_and_json_of_a_schema_can_be_demanded():
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     async with ChatServer(openai.WIRE) as server:
         server.replies = [Reply(calls=(("go", {}),)), Reply('{"city": "Paris"}')]
-        model = OwnServerModel(f"{server.url}/v1", "k", MODEL)
+        model = SelfHostedClient(f"{server.url}/v1", "k", MODEL)
         hello = ModelRequest(SystemPrompt("", "Be brief."), (UserMessage("hello"),), Toolset("none"))
-        called = [part async for part in model.answer(hello, Demand(must_call="go"))]
-        told = [part async for part in model.answer(hello, Demand(schema=schema))]
+        called = [part async for part in model.stream(hello, Demand(must_call="go"))]
+        told = [part async for part in model.stream(hello, Demand(schema=schema))]
         await model.close()
     assert any(isinstance(part, CallPart) for part in called)
     assert "".join(part.text for part in told if isinstance(part, TextPart)) == '{"city": "Paris"}'

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convonet.core.errors import SettingsError
-from convonet.settings import Settings
+from convonet.settings import VARIABLES, VARIABLES_BY_GROUP, Settings
 
 
 @pytest.fixture
@@ -25,13 +25,22 @@ def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
     return Settings.load()
 
 
-def test_without_any_variable_all_parts_are_embedded(data_dir: Path) -> None:
+def test_without_any_variable_everything_is_embedded(data_dir: Path) -> None:
     settings = Settings.load()
-    assert (settings.hears_with, settings.speaks_with, settings.thinks_with) == ("local", "local", ())
-    assert settings.database_url == f"sqlite+aiosqlite:///{data_dir / 'convonet.db'}"
-    assert settings.enable_voice_pin
-    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
-    assert settings.tools_url is None
+    assert (settings.speech.stt_provider, settings.speech.tts_provider) == ("local", "local")
+    assert settings.models.hosted == ()
+    assert settings.storage.database_url == f"sqlite+aiosqlite:///{data_dir / 'convonet.db'}"
+    assert settings.login.pin_required
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+    assert settings.agents.tools_url is None
+
+
+def test_every_variable_belongs_to_one_group() -> None:
+    assert sum(len(fields) for fields in VARIABLES_BY_GROUP.values()) == len(VARIABLES)
+
+
+def test_the_defaults_pass_the_checks_of_values_that_are_given() -> None:
+    assert Settings(**{name: field.default for name, field in VARIABLES.items()}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -108,12 +117,12 @@ def test_secrets_are_not_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
 def test_every_way_to_write_a_postgresql_address_is_understood(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     settings = load(monkeypatch, DB_URI=f"{scheme}://u:p%40ss@db.example:5433/app?x=1")
-    assert settings.database_url == "postgresql+asyncpg://u:p%40ss@db.example:5433/app?x=1"
+    assert settings.storage.database_url == "postgresql+asyncpg://u:p%40ss@db.example:5433/app?x=1"
 
 
 def test_the_ssl_option_of_a_hosted_database_is_passed_under_the_drivers_name(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, DB_URI="postgres://u@db.example/app?sslmode=require&x=1")
-    assert settings.database_url == "postgresql+asyncpg://u@db.example/app?ssl=require&x=1"
+    assert settings.storage.database_url == "postgresql+asyncpg://u@db.example/app?ssl=require&x=1"
 
 
 def test_the_demo_pin_is_random_kept_and_private(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +149,7 @@ def test_the_signing_key_is_kept_and_private(data_dir: Path) -> None:
 
 def test_processes_that_start_at_once_agree_on_the_secrets(data_dir: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda _: (Settings().demo_pin, Settings().signing_secret), range(64)))
+        found = list(pool.map(lambda _: (Settings.load().demo_pin, Settings.load().signing_secret), range(64)))
     assert len(set(found)) == 1
     assert {path.name for path in data_dir.iterdir()} == {"voice-pin", "signing-key"}
 
@@ -167,20 +176,20 @@ def test_voice_pin_is_the_demo_pin(monkeypatch: pytest.MonkeyPatch, data_dir: Pa
 
 def test_a_key_of_deepgram_switches_speech_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, DEEPGRAM_API_KEY="k", VOICE_TTS_PROVIDER="local")
-    assert (settings.hears_with, settings.speaks_with) == ("deepgram", "local")
+    assert (settings.speech.stt_provider, settings.speech.tts_provider) == ("deepgram", "local")
 
 
 def test_a_key_of_a_hosted_model_switches_to_it_and_the_order_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = {"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}
-    assert load(monkeypatch, **keys).thinks_with == ("anthropic", "openai")
+    assert load(monkeypatch, **keys).models.hosted == ("anthropic", "openai")
     for named, order in (
         ("openai,claude", ("openai", "anthropic")),
         ("openai, offline", ("openai",)),
         ("offline", ()),
     ):
-        assert load(monkeypatch, **keys, LLM_PROVIDER=named).thinks_with == order
+        assert load(monkeypatch, **keys, LLM_PROVIDER=named).models.hosted == order
 
 
 def test_origins_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(monkeypatch, CONVONET_ORIGINS="https://a.example/, https://b.example ,")
-    assert settings.allowed_origins == {"https://a.example", "https://b.example"}
+    assert settings.server.allowed_origins == {"https://a.example", "https://b.example"}
