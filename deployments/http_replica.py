@@ -56,4 +56,4 @@ def _database_watch() -> DatabaseWatch:
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)
