@@ -4,8 +4,8 @@ import { fromQuery, isEmpty, matches, NO_FILTERS, toQuery, type Filters } from "
 import { listedCalls, type LiveState } from "../src/agent-monitor/live-state";
 import { listError, listNote, noticesOf } from "../src/agent-monitor/notices";
 import { INITIAL, reduce, type Action, type State } from "../src/agent-monitor/state";
-import { MOST_ROWS } from "../src/agent-monitor/turns-state";
-import { figure, milliseconds } from "../src/agent-monitor/words";
+import { MAX_ROWS } from "../src/agent-monitor/turns-state";
+import { gauge, milliseconds } from "../src/agent-monitor/words";
 import type {
   LiveCall,
   LiveLine,
@@ -218,11 +218,11 @@ describe("the list of turns", () => {
   });
 
   it("does not grow without end, and leaves no gap", () => {
-    const many = Array.from({ length: MOST_ROWS - 1 }, (_, index) => turn(`m${index}`));
+    const many = Array.from({ length: MAX_ROWS - 1 }, (_, index) => turn(`m${index}`));
     const full = reduce(first, update({ turns: many }));
     const more = reduce(full, update({ turns: [turn("x1")] }));
     const again = reduce(more, update({ turns: [turn("x2")] }));
-    expect(ids(again)).toHaveLength(MOST_ROWS);
+    expect(ids(again)).toHaveLength(MAX_ROWS);
     expect(again.turns.unseen).toBe(2);
   });
 
@@ -355,7 +355,7 @@ describe("what a reader must know", () => {
   it("is a store that is away, with the records that wait", () => {
     const [notice] = notices(snapshot([], { ...NOW, stores: [away] }));
     expect(notice?.kind).toBe("away");
-    expect(notice?.words).toMatch(/^Redis \(turn records\) can't be reached since \d\d:\d\d; 17 records wait$/);
+    expect(notice?.words).toMatch(/^Redis \(turn records\) has been unreachable since \d\d:\d\d; 17 records wait$/);
   });
 
   it("is that a monitor has just started, and knows of no call yet", () => {
@@ -389,9 +389,9 @@ describe("what a reader must know", () => {
 
   it("about a list tells an empty store, one that is away and one that is being read apart", () => {
     expect(listNote(store({}), 0, false)).toMatch(/^No turns yet/);
-    expect(listNote(store({}), 0, true)).toMatch(/^No turn is like that/);
+    expect(listNote(store({}), 0, true)).toMatch(/^No turn matches/);
     expect(listNote(away, 0, false)).toMatch(/^The turns can't be read: Redis/);
-    expect(listNote(reading, 0, false)).toMatch(/^Reading the last week, 45 %/);
+    expect(listNote(reading, 0, false)).toMatch(/^Loading the last week, 45 %/);
     expect(listNote(store({}), 3, false)).toBe("");
   });
 });
@@ -403,7 +403,7 @@ describe("figures", () => {
     ["rss_bytes", 150 * 1_048_576, "rss", "150 MB"],
     ["sessions", 1_200, "sessions", "1,200"],
   ])("%s says its unit", (name, value, words, written) => {
-    expect(figure(name, value)).toEqual({ name: words, value: written });
+    expect(gauge(name, value)).toEqual({ name: words, value: written });
   });
 
   it.each([

@@ -29,7 +29,7 @@ const TYPED: Action = { type: "said", utterance: "u-1", text: "add milk", now: N
 const SPOKEN: Action = { type: "said", utterance: "u-1", text: null, now: NOW };
 
 function texts(state: State): string[] {
-  return state.lines.map((line) => `${line.role}: ${line.text}`);
+  return state.transcript.map((line) => `${line.role}: ${line.text}`);
 }
 
 describe("signing in", () => {
@@ -43,7 +43,7 @@ describe("signing in", () => {
     const refused = after(asked, errorMessage("auth_failed"));
     expect(refused.pin.checking).toBe(false);
     expect(refused.pin.error).toContain("not accepted");
-    expect(refused.lines).toEqual([]);
+    expect(refused.transcript).toEqual([]);
   });
 
   it("knows how long a throttled caller has to wait", () => {
@@ -96,10 +96,10 @@ describe("a turn", () => {
 
   it("shows a typed line at once and makes it the turn's own", () => {
     const typed = after(LIVE, TYPED);
-    expect(typed.lines[0]).toMatchObject({ text: "add milk", draft: true });
+    expect(typed.transcript[0]).toMatchObject({ text: "add milk", draft: true });
     const heard = after(typed, processingStart("t-1", "u-1"), transcript("t-1", "add milk"));
-    expect(heard.lines).toHaveLength(1);
-    expect(heard.lines[0]).toMatchObject({ turn: "t-1", draft: false });
+    expect(heard.transcript).toHaveLength(1);
+    expect(heard.transcript[0]).toMatchObject({ turn: "t-1", draft: false });
   });
 
   it("told again replaces its lines", () => {
@@ -153,9 +153,9 @@ describe("an answer that is still being written", () => {
   const growing = after(LIVE, processingStart("t-1", "u-1"), piece("t-1", "I added", 5), piece("t-1", " milk.", 6));
 
   it("grows piece by piece, and the whole answer replaces it", () => {
-    expect(growing.lines).toEqual([expect.objectContaining({ text: "I added milk.", draft: true })]);
+    expect(growing.transcript).toEqual([expect.objectContaining({ text: "I added milk.", draft: true })]);
     const whole = after(growing, answer("t-1", "I added **milk**.", 7));
-    expect(whole.lines).toEqual([expect.objectContaining({ text: "I added **milk**.", draft: false })]);
+    expect(whole.transcript).toEqual([expect.objectContaining({ text: "I added **milk**.", draft: false })]);
   });
 
   it("does not grow by what is told again after a reload", () => {
@@ -174,15 +174,15 @@ describe("an answer that is still being written", () => {
   it("stays as it is when its turn ends without the rest, or is cancelled", () => {
     for (const end of [{ type: "answer_over", turn: "t-1" }, { type: "cancelled" }] as const) {
       const over = after(growing, end, piece("t-1", " And more.", 8));
-      expect(over.lines).toEqual([expect.objectContaining({ text: "I added milk.", draft: false })]);
+      expect(over.transcript).toEqual([expect.objectContaining({ text: "I added milk.", draft: false })]);
     }
   });
 
   it("is not waited for when the server has forgotten its turn", () => {
     const back = after(growing, { type: "lost" }, authOk({ resumed: true }));
-    expect(back.lines[0]?.draft).toBe(false);
+    expect(back.transcript[0]?.draft).toBe(false);
     const known = after(growing, { type: "lost" }, authOk({ resumed: true, pending_utterance_id: "u-1" }));
-    expect(known.lines[0]?.draft).toBe(true);
+    expect(known.transcript[0]?.draft).toBe(true);
   });
 });
 
@@ -212,7 +212,7 @@ describe("errors", () => {
   });
 
   it("in a burst are told once", () => {
-    expect(after(LIVE, errorMessage("rate_limited"), errorMessage("rate_limited")).lines).toHaveLength(1);
+    expect(after(LIVE, errorMessage("rate_limited"), errorMessage("rate_limited")).transcript).toHaveLength(1);
   });
 
   it("that the page has no better words for are told in the server's", () => {
@@ -260,7 +260,7 @@ describe("the end", () => {
 
 it("a long conversation is bounded", () => {
   const told = Array.from({ length: 150 }, (_, index) => transcript(`t-${index}`, `line ${index}`));
-  const { lines } = after(LIVE, ...told);
-  expect(lines).toHaveLength(100);
-  expect(lines.at(-1)?.text).toBe("line 149");
+  const { transcript } = after(LIVE, ...told);
+  expect(transcript).toHaveLength(100);
+  expect(transcript.at(-1)?.text).toBe("line 149");
 });

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Worklet } from "./audio-thread";
-import "../src/voice/line-worklet";
+import "../src/voice/talk-worklet";
 
 const PER_MS = 16;
 const SLICE = 20 * PER_MS;
 
-let line: Worklet;
+let worklet: Worklet;
 /** Samples are numbered, so that it can be told which ones are played; 0 is silence. */
 let number: number;
 
 beforeEach(() => {
-  line = new Worklet("line");
+  worklet = new Worklet("talk");
   number = 0;
 });
 
@@ -18,13 +18,13 @@ beforeEach(() => {
 function comes(ms: number): void {
   for (let left = ms * PER_MS; left > 0; left -= SLICE) {
     const slice = Int16Array.from({ length: Math.min(left, SLICE) }, () => (number = (number % 30_000) + 1));
-    line.tell(slice.buffer);
+    worklet.tell(slice.buffer);
   }
 }
 
 /** The numbers of the samples that are played in this time. */
 function played(ms: number): number[] {
-  return line.play(Math.ceil((ms * PER_MS) / 128)).map((sample) => Math.round(sample * 0x8000));
+  return worklet.play(Math.ceil((ms * PER_MS) / 128)).map((sample) => Math.round(sample * 0x8000));
 }
 
 function isSilent(ms: number): boolean {
@@ -36,7 +36,7 @@ function runDry(): void {
   while (!isSilent(8));
 }
 
-describe("what came over the line", () => {
+describe("audio from the human", () => {
   it("waits for 30 ms before it is played, and then comes in order and whole", () => {
     comes(20);
     expect(isSilent(40)).toBe(true);
