@@ -33,9 +33,9 @@ interface Entry {
 }
 
 /**
-   * Audio to buffer before a piece starts. An answer that arrives faster than it is played has this much at once and
-   * does not wait. An answer that arrives just in time gets this much against the network's jitter.
-   */
+ * Audio to buffer before a piece starts. An answer that arrives faster than it is played has this much at once and
+ * does not wait. An answer that arrives just in time gets this much against the network's jitter.
+ */
 const FIRST_HOLD_S = 0.06;
 const MAX_HOLD_S = 0.48;
 
