@@ -85,7 +85,7 @@ function resume(pending_utterance_id: string | null): void {
 }
 
 describe("a turn", () => {
-  it("is thinking, then speaking while its answer is heard, and ready after its last sample", async () => {
+  it("is thinking, then speaking while its answer is played, and ready after the last sample", async () => {
     const { call, store } = live();
     call.sendText("add milk");
     expect(mood(store.state)).toBe("thinking");
@@ -102,7 +102,7 @@ describe("a turn", () => {
     expect(store.state.transcript.map(({ text }) => text)).toEqual(["add milk", "I added milk."]);
   });
 
-  it("told again by another server is heard once, and asked for once", async () => {
+  it("that another server repeats is played once, and sent once", async () => {
     const { call, store } = live();
     call.sendText("add milk");
     const id = saidId();
@@ -120,14 +120,14 @@ describe("a turn", () => {
     expect(mood(store.state)).toBe("ready");
   });
 
-  it("that the new server does not know is said to it again", () => {
+  it("that the new server does not know is sent again", () => {
     const { call } = live();
     call.sendText("add milk");
     resume(null);
     expect(socket().sent.slice(1)).toEqual([expect.objectContaining({ type: "text_input", text: "add milk" })]);
   });
 
-  it("that is stopped is silent, whatever is on its way", async () => {
+  it("that is stopped is silent, whatever still arrives", async () => {
     const { call, store } = live();
     socket().receive(processingStart("t-1", "u-1", 1));
     socket().receiveSound(frame(0, 300, 2));
@@ -140,7 +140,7 @@ describe("a turn", () => {
   });
 });
 
-it("a reload goes on where the answer was heard", async () => {
+it("a reload continues the answer where it was", async () => {
   const { call } = live();
   socket().receive(processingStart("t-1", "u-1", 1));
   socket().receiveSound(frame(0, 200, 2));
@@ -171,7 +171,7 @@ it("a talk with a human goes both ways in frames of its own kind, and is never p
   expect(await heardMs(100)).toBe(0);
 });
 
-it("a call that finds no room says when it is tried again, and is tried with the PIN that was typed", () => {
+it("a call without room says when it retries, and retries with the typed PIN", () => {
   const { call, store } = newCall();
   socket().receive(authRequired());
   call.submitPin("471182");

@@ -38,7 +38,7 @@ function isHeard(seconds = 5): boolean {
 }
 
 describe("the tone while a caller waits for a human", () => {
-  it.each(["queued", "dialing", "ringing"] as const)("is heard while it is %s", (stage) => {
+  it.each(["queued", "dialing", "ringing"] as const)("is audible while it is %s", (stage) => {
     expect(isHeard()).toBe(false);
     becomes(stage);
     expect(isHeard()).toBe(true);
@@ -52,7 +52,7 @@ describe("the tone while a caller waits for a human", () => {
     expect(isHeard(60)).toBe(false);
   });
 
-  it("goes on, and does not begin anew, from one state of the wait to the next", () => {
+  it("continues from one state of the wait to the next", () => {
     becomes("queued");
     becomes("dialing");
     becomes("ringing");
@@ -60,7 +60,7 @@ describe("the tone while a caller waits for a human", () => {
     expect(isHeard(60)).toBe(true);
   });
 
-  it("is not in the way of the agent's voice, nor of the caller's", () => {
+  it("is silent while the agent or the caller speaks", () => {
     becomes("queued");
     for (const type of ["playing", "recording"] as const) {
       happens({ type, on: true });

@@ -94,7 +94,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 const part = (name: string) => worklets.filter((worklet) => worklet.name === name).at(-1);
 const speak = (...samples: number[]) => part("pcm16")?.port.onmessage?.({ data: new Uint8Array(samples).buffer });
 
-it("what the caller says goes out, and silence of the same length while they are muted", async () => {
+it("the caller's audio is sent, and silence of the same length while they are muted", async () => {
   const { audio, sent, positions } = talk();
   audio.set(true, false);
   await settled();
@@ -111,7 +111,7 @@ it("what the caller says goes out, and silence of the same length while they are
   expect(positions).toEqual([0, 320, 640]);
 });
 
-it("what the human says is played, as loud as the caller has it", async () => {
+it("the human's audio is played at the caller's volume", async () => {
   const { audio } = talk();
   audio.setVolume(0.4);
   audio.set(true, false);
@@ -123,7 +123,7 @@ it("what the human says is played, as loud as the caller has it", async () => {
   expect(contexts[0]?.gain.value).toBe(0.9);
 });
 
-it("after the talk nothing goes out, nothing is played and the microphone is closed", async () => {
+it("after the talk nothing is sent or played, and the microphone is closed", async () => {
   const { audio, sent } = talk();
   audio.set(true, false);
   await settled();

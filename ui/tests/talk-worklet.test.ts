@@ -37,7 +37,7 @@ function runDry(): void {
 }
 
 describe("audio from the human", () => {
-  it("waits for 30 ms before it is played, and then comes in order and whole", () => {
+  it("is buffered for 30 ms, and then played in order and completely", () => {
     comes(20);
     expect(isSilent(40)).toBe(true);
     comes(10);
@@ -47,7 +47,7 @@ describe("audio from the human", () => {
     expect(second[0]).toBe(first.length + 1);
   });
 
-  it("loses its oldest part when it has piled up, and no word is late afterwards", () => {
+  it("drops its oldest part when too much is buffered, and is not late afterwards", () => {
     comes(100);
     // 90 ms may wait: twice what is wanted ahead, and a slice and a half
     const [first = 0] = played(8);
@@ -56,7 +56,7 @@ describe("audio from the human", () => {
     expect(played(8)[0]).toBe(first + 8 * PER_MS);
   });
 
-  it("is silence when nothing comes any more", () => {
+  it("is silent when nothing arrives", () => {
     comes(30);
     const last = played(40);
     expect(last.slice(0, 30 * PER_MS).every((sample) => sample > 0)).toBe(true);
@@ -64,7 +64,7 @@ describe("audio from the human", () => {
     expect(isSilent(1_000)).toBe(true);
   });
 
-  it("waits for twice as long after it has run dry, and never for more than 160 ms", () => {
+  it("is buffered twice as long after a gap, at most 160 ms", () => {
     for (const needed of [30, 60, 120, 160, 160]) {
       comes(needed - 1);
       expect(isSilent(8), `${String(needed)} ms are not there yet`).toBe(true);
@@ -74,7 +74,7 @@ describe("audio from the human", () => {
     }
   });
 
-  it("waits for less again after five seconds without a gap", () => {
+  it("is buffered less again after five seconds without a gap", () => {
     comes(30);
     runDry();
     comes(60);
