@@ -1,4 +1,4 @@
-"""The documentation names files that exist, links that lead somewhere, and stays within one line width."""
+"""The documentation names files and functions that exist, links that lead somewhere, and has one line width."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 FOLDERS = "actors|bench|convonet|deployments|evals|k8s|monitoring|scripts|tests|ui"
 REFERENCE = re.compile(rf"(?<![\w./:@-])(?:{FOLDERS})/[\w./-]*[\w/]")
+FUNCTION = re.compile(r"([\w/]+\.py)::([\w.]+)")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 NO_FILES = {
     "convonet/secrets-version",  # an annotation in cluster.yaml
@@ -36,6 +38,17 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_function_that_a_page_names_is_defined_in_its_file(page: Path) -> None:
+    missing = []
+    for file, name in FUNCTION.findall(page.read_text()):
+        path = ROOT / file
+        text = path.read_text() if path.exists() else ""
+        if not all(re.search(rf"^\s*(?:class|(?:async )?def) {part}\b", text, re.M) for part in name.split(".")):
+            missing.append(f"{file}::{name}")
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_within_the_documentation_leads_to_a_file_and_a_heading(page: Path) -> None:
     broken = []
     for path, anchor in LINK.findall(page.read_text()):
@@ -47,6 +60,6 @@ def test_every_link_within_the_documentation_leads_to_a_file_and_a_heading(page:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_lines_of_prose_have_one_width(page: Path) -> None:
-    prose = re.sub(r"^```.*?^```", lambda code: "\n" * code.group().count("\n"), page.read_text(), flags=re.M | re.S)
+    prose = CODE.sub(lambda code: "\n" * code.group().count("\n"), page.read_text())
     lines = enumerate(prose.splitlines(), start=1)
     assert [number for number, line in lines if len(line) > WIDTH and not line.startswith("|")] == []

@@ -70,13 +70,13 @@ async function heardMs(ms: number): Promise<number> {
   return soundMs(output.play(ms));
 }
 
-/** Of what was typed last. */
+/** Utterance id of the last typed text. */
 function saidId(): string {
   const said = socket().sent.findLast((message) => message.type === "text_input");
   return said?.utterance_id ?? "";
 }
 
-/** The server dies, and another one takes the session up. */
+/** The server dies, and another one resumes the session. */
 function resume(pending_utterance_id: string | null): void {
   socket().breakOff();
   vi.advanceTimersToNextTimer();

@@ -26,7 +26,7 @@ describe("a call on the desk's telephone", () => {
   it("is a caller's if it names a hand-over, or if this desk has one on the server", () => {
     expect(isCallers(at("ready", "h-1"))).toBe(true);
     expect(isCallers(at("ringing"))).toBe(true);
-    // a colleague has given the caller to this desk, over the call that was their own
+    // a colleague has transferred the caller to this desk, over the call between the two
     expect(isCallers(at("on_call"))).toBe(true);
   });
 

@@ -36,7 +36,7 @@ it("sends heartbeats only on a quiet connection", () => {
 it("does not mistake one stall of the page for silence of the server", () => {
   vi.advanceTimersByTime(2_000);
   expect(beat).toHaveBeenCalledOnce();
-  // the page is busy, or hidden: no timer runs when it is due
+  // the page is busy or hidden: timers are late
   stalledMs += 5_000;
   vi.advanceTimersByTime(1_800);
   expect(onSilence).not.toHaveBeenCalled();

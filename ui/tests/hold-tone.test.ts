@@ -17,7 +17,7 @@ beforeEach(() => {
   tell(authOk());
 });
 
-/** As the page does it: each change of the state starts or stops the tone. */
+/** Like the page: each change of the state starts or stops the tone. */
 function happens(action: Action): void {
   state = reduce(state, action);
   tone.set(isHeld(state));
@@ -32,7 +32,7 @@ function becomes(stage: TransferStatus["state"]): void {
   tell({ ...message, session_id: "s-1", seq: 1 });
 }
 
-/** Whether it is heard some seconds from now, if nothing else happens. */
+/** Whether the tone is audible some seconds from now, if nothing else happens. */
 function isHeard(seconds = 5): boolean {
   return audio.loudness(audio.currentTime + seconds) > 0.001;
 }

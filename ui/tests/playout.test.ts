@@ -5,7 +5,7 @@ import "../src/voice/playout-worklet";
 
 const MS = RATE / 1_000;
 const QUANTUM = 128;
-/** What ends in the middle of a sound is followed by this. */
+/** Length of the fade after a cut. */
 const FADE_MS = 10;
 
 let playout: Worklet;
@@ -14,7 +14,7 @@ beforeEach(() => {
   playout = new Worklet("playout");
 });
 
-/** This much sound comes, of the same loudness all over. */
+/** Adds audio of constant loudness. */
 function comes(ms: number, loudness = 0.5): void {
   playout.tell({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
 }
@@ -31,7 +31,7 @@ function isSilent(ms: number): boolean {
   return played(ms).every((sample) => sample === 0);
 }
 
-/** The greatest change from one sample to the next: a click is as large as the sound itself. */
+/** The greatest change between two samples: a click is as large as the sound itself. */
 function steepest(samples: readonly number[]): number {
   return Math.max(...samples.slice(1).map((sample, index) => Math.abs(sample - (samples[index] ?? 0))));
 }
@@ -184,7 +184,7 @@ describe("while the caller speaks", () => {
     playout.tell({ type: "hold", on: false });
     all.push(...played(300));
     expect(steepest(all)).toBeLessThan(0.5 / (9 * MS));
-    // what was fading is said again
+    // the fading audio is played again
     expect(heardMs(all)).toBeCloseTo(300 + 2 * FADE_MS, 1);
     expect(lastReport()).toMatchObject({ state: "over", played: 300 * MS });
   });

@@ -19,7 +19,7 @@ function resample(samples: Float32Array, to: number, pieces = [samples.length]):
   return Float32Array.from(made);
 }
 
-/** How much of this tone is in the samples, in decibels below full scale; without the ends, where it begins and ends. */
+/** Level of a tone in the samples, in decibels below full scale, without the transients at both ends. */
 function level(samples: Float32Array, hz: number, rate: number): number {
   let [real, imaginary] = [0, 0];
   const inner = samples.subarray(200, -200);

@@ -5,7 +5,7 @@ import { TalkAudio } from "../src/voice/talk-audio";
 vi.mock("../src/voice/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
 vi.mock("../src/voice/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
 
-/** What the page's audio has opened, in order. */
+/** Everything that the page's audio has opened, in order. */
 let contexts: FakeContext[];
 let worklets: FakeWorklet[];
 let tracks: { stopped: boolean }[];

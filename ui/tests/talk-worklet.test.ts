@@ -6,7 +6,7 @@ const PER_MS = 16;
 const SLICE = 20 * PER_MS;
 
 let worklet: Worklet;
-/** Samples are numbered, so that it can be told which ones are played; 0 is silence. */
+/** Samples are numbered, so that the output shows which ones are played; 0 is silence. */
 let number: number;
 
 beforeEach(() => {
@@ -14,7 +14,7 @@ beforeEach(() => {
   number = 0;
 });
 
-/** So much comes over the network, in slices of 20 ms and a rest. */
+/** Delivers audio from the network, in slices of 20 ms and a rest. */
 function comes(ms: number): void {
   for (let left = ms * PER_MS; left > 0; left -= SLICE) {
     const slice = Int16Array.from({ length: Math.min(left, SLICE) }, () => (number = (number % 30_000) + 1));
@@ -31,7 +31,7 @@ function isSilent(ms: number): boolean {
   return played(ms).every((sample) => sample === 0);
 }
 
-/** Plays all there is, until it runs dry. */
+/** Plays until the buffer is empty. */
 function runDry(): void {
   while (!isSilent(8));
 }
@@ -49,7 +49,7 @@ describe("audio from the human", () => {
 
   it("drops its oldest part when too much is buffered, and is not late afterwards", () => {
     comes(100);
-    // 90 ms may wait: twice what is wanted ahead, and a slice and a half
+    // 90 ms may be buffered: twice the wanted buffer, and a slice and a half
     const [first = 0] = played(8);
     expect(first).toBe(70 * PER_MS + 1);
     comes(60);

@@ -18,7 +18,7 @@ const MARKUP = '<img src="x" onerror="alert(1)">';
 const BASE = { session_id: "s-1" } as const;
 const NOW = 1_000_000;
 
-/** What the views have asked the call for. */
+/** Calls from the views. */
 let asked: string[];
 let call: Call;
 
@@ -40,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A page of these views; returns how it goes on by actions and messages. */
+/** Mounts these views; returns a function that applies actions and messages. */
 function page(state: State, ...views: ((state: State) => void)[]) {
   for (const view of views) view(state);
   return (...events: (Action | AnyServerMessage)[]): State => {
