@@ -1,4 +1,4 @@
-/** Rows that are patched by key: created once, redrawn when their item changes, moved only if their position changes. */
+/** Rows patched by key: created once, redrawn when their item changes, moved only if their position changes. */
 
 export interface Row<Item> {
   root: HTMLElement;

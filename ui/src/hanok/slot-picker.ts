@@ -30,8 +30,8 @@ export class SlotPicker {
   }
 
   /**
-   * Selects the previously chosen time if it is still available. With `own`, the reservation that is being moved, that is
-   * its own time at first.
+   * Selects the previously chosen time if it is still available. With `own`, the reservation that is being moved, that
+   * is its own time at first.
    */
   load(date: string, party: number, own: Stay | null = null): Promise<void> {
     this.ready = this.ask(date, party, own);

@@ -1,6 +1,6 @@
 /**
- * The WebSocket of a call. It authenticates, reconnects by itself, resumes the session with its resume token, and passes
- * on each server message once and in order. A call uses one instance for its whole life.
+ * The WebSocket of a call. It authenticates, reconnects by itself, resumes the session with its resume token, and
+ * passes on each server message once and in order. A call uses one instance for its whole life.
  */
 
 import type { AnyClientMessage, AnyServerMessage, AuthOk, Authenticate, ErrorMessage } from "../protocol.generated";

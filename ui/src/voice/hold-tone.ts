@@ -1,4 +1,4 @@
-/** A quiet tone while the caller waits, so that silence is not mistaken for a dead connection. Synthesized, not loaded. */
+/** A quiet synthesized tone while the caller waits, so that silence is not mistaken for a dead connection. */
 
 import type { SpeakerOutput } from "./speaker-output";
 import { mood, type State } from "./state";

@@ -76,7 +76,9 @@ function asked(state: State, pinRequired: boolean): State {
 function said(state: State, utterance: string, text: string | null, now: number): State {
   const key = typedKey(utterance);
   const transcript =
-    text === null ? state.transcript : withEntry(state.transcript, { key, role: "caller", text, turn: null, draft: true });
+    text === null
+      ? state.transcript
+      : withEntry(state.transcript, { key, role: "caller", text, turn: null, draft: true });
   return { ...state, transcript, unanswered: [...state.unanswered, utterance], waitingSince: now };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Resamples audio that arrives in pieces as one continuous signal. It is a windowed sinc filter with one set of taps for
- * each phase between the two rates.
+ * Resamples audio that arrives in pieces as one continuous signal. It is a windowed sinc filter with one set of taps
+ * for each phase between the two rates.
  */
 
 /** Input samples on each side of an output sample; with 16, aliases of 9 and 10 kHz are 59 dB lower (measured). */

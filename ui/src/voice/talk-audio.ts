@@ -1,6 +1,6 @@
 /**
- * The caller's audio in a talk with a human. The microphone is sent without a pause, and incoming audio is played through
- * a small jitter buffer. PCM16, 16 kHz, mono, in both directions.
+ * The caller's audio in a talk with a human. The microphone is sent without a pause, and incoming audio is played
+ * through a small jitter buffer. PCM16, 16 kHz, mono, in both directions.
  */
 
 import { talkFrame } from "./frames";

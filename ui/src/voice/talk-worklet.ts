@@ -1,7 +1,7 @@
 /**
- * The jitter buffer of a talk, on the audio thread: plays PCM16 slices. It waits a little before it starts, so that a late
- * slice leaves no gap. The wait doubles after each gap and shrinks after a time without one. Excess audio is dropped, so
- * that the talk is never late for the rest of the call.
+ * The jitter buffer of a talk, on the audio thread: plays PCM16 slices. It waits a little before it starts, so that a
+ * late slice leaves no gap. The wait doubles after each gap and shrinks after a time without one. Excess audio is
+ * dropped, so that the talk is never late for the rest of the call.
  */
 
 const PER_MS = 16; // samples
