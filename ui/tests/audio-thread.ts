@@ -44,7 +44,7 @@ export class Worklet {
   }
 
   /** Delivers a message from the page. */
-  tell(data: unknown): void {
+  post(data: unknown): void {
     this.port.onmessage?.({ data });
   }
 
@@ -58,7 +58,7 @@ export class Worklet {
   }
 
   /** Feeds samples of the microphone, or nothing if none is connected. */
-  hear(...samples: number[]): void {
+  feed(...samples: number[]): void {
     this.processor.process([samples.length > 0 ? [Float32Array.from(samples)] : []], []);
   }
 

@@ -16,11 +16,11 @@ beforeEach(() => {
 
 /** Adds audio of constant loudness. */
 function comes(ms: number, loudness = 0.5): void {
-  playout.tell({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
+  playout.post({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
 }
 
 function ends(): void {
-  playout.tell({ type: "end" });
+  playout.post({ type: "end" });
 }
 
 function played(ms: number): number[] {
@@ -135,7 +135,7 @@ describe("audio that is cut off", () => {
   it("is silent after 10 ms, without a click, and never comes back", () => {
     comes(1_000);
     const before = played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     const after = played(100);
     expect(heardMs(after)).toBeLessThan(FADE_MS + 0.1);
     expect(steepest([...before.slice(-1), ...after])).toBeLessThan(0.5 / (9 * MS));
@@ -145,7 +145,7 @@ describe("audio that is cut off", () => {
   it("does not delay the next answer, and is not counted with it", () => {
     comes(1_000);
     played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     comes(60);
     ends();
     expect(heardMs(played(75))).toBeCloseTo(60 + FADE_MS, 1);
@@ -155,10 +155,10 @@ describe("audio that is cut off", () => {
   it("twice within its fade does not click either", () => {
     comes(1_000);
     const all = played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     comes(1_000);
     all.push(...played(4));
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     all.push(...played(20));
     expect(steepest(all)).toBeLessThan(2 * (0.5 / (9 * MS)));
   });
@@ -166,11 +166,11 @@ describe("audio that is cut off", () => {
 
 describe("while the caller speaks", () => {
   it("an answer does not start, and is then played completely", () => {
-    playout.tell({ type: "hold", on: true });
+    playout.post({ type: "hold", on: true });
     comes(100);
     ends();
     expect(isSilent(500)).toBe(true);
-    playout.tell({ type: "hold", on: false });
+    playout.post({ type: "hold", on: false });
     expect(heardMs(played(150))).toBeCloseTo(100 + FADE_MS, 1);
   });
 
@@ -178,10 +178,10 @@ describe("while the caller speaks", () => {
     comes(300);
     ends();
     const all = played(100);
-    playout.tell({ type: "hold", on: true });
+    playout.post({ type: "hold", on: true });
     all.push(...played(100));
     expect(all.at(-1)).toBe(0);
-    playout.tell({ type: "hold", on: false });
+    playout.post({ type: "hold", on: false });
     all.push(...played(300));
     expect(steepest(all)).toBeLessThan(0.5 / (9 * MS));
     // the fading audio is played again

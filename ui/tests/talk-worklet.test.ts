@@ -18,7 +18,7 @@ beforeEach(() => {
 function comes(ms: number): void {
   for (let left = ms * PER_MS; left > 0; left -= SLICE) {
     const slice = Int16Array.from({ length: Math.min(left, SLICE) }, () => (number = (number % 30_000) + 1));
-    worklet.tell(slice.buffer);
+    worklet.post(slice.buffer);
   }
 }
 

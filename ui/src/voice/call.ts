@@ -219,11 +219,11 @@ export class Call {
   private readonly goLive = (message: AuthOk): void => {
     if (this.cancelOwed) this.cancelOwed = !this.connection.send({ type: "cancel" });
     this.show(message);
-    this.caller.takeUp(message.pending_utterance_id ?? null);
+    this.caller.resume(message.pending_utterance_id ?? null);
   };
 
   private readonly receive = (message: AnyServerMessage): void => {
-    this.caller.hear(message);
+    this.caller.handle(message);
     if (message.type === "greeting" || message.type === "announcement" || message.type === "audio_chunk")
       this.player.playFile(spokenFile(message));
     else if (message.type === "processing_start") this.player.begin(message);

@@ -68,7 +68,7 @@ export class Caller {
   }
 
   /** Sends again what the server may lack, and opens the microphone. Call it on a live session. */
-  takeUp(pendingUtterance: string | null): void {
+  resume(pendingUtterance: string | null): void {
     this.outbox.resend(pendingUtterance);
     void this.recorder.warmUp();
   }
@@ -78,15 +78,15 @@ export class Caller {
   }
 
   /** Drops utterances that a server message has made unnecessary. */
-  hear(message: AnyServerMessage): void {
+  handle(message: AnyServerMessage): void {
     if (message.type === "audio_ack") this.outbox.acknowledged(message.utterance_id, message.sequence);
     else if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
     else if (message.type === "transcript_final") this.outbox.recognized(message.turn_id, message.text);
     else if (message.type === "agent_final") this.outbox.answered(message.turn_id);
-    else if (message.type === "error") this.hearError(message);
+    else if (message.type === "error") this.handleError(message);
   }
 
-  private hearError(error: ErrorMessage): void {
+  private handleError(error: ErrorMessage): void {
     if (error.turn_id) {
       this.outbox.answered(error.turn_id);
     } else if (error.code === "utterance_too_long" && this.recording !== null) {

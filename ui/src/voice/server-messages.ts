@@ -73,7 +73,7 @@ function begun(state: State, message: ProcessingStart, now: number): State {
   const transcript = adopted(state.transcript, utterance, message.turn_id);
   return {
     ...state,
-    transcript: begunAnew(transcript, message.turn_id),
+    transcript: restarted(transcript, message.turn_id),
     unanswered: state.unanswered.filter((each) => each !== utterance),
     turns: { ...state.turns, [message.turn_id]: utterance },
     waitingSince: state.waitingSince ?? now,
@@ -98,7 +98,7 @@ function grown(state: State, { turn_id: turn, text_chunk: piece, seq }: AgentStr
 }
 
 /** Keeps the text of an answer until its first piece arrives again. */
-function begunAnew(transcript: readonly TranscriptEntry[], turn: string): readonly TranscriptEntry[] {
+function restarted(transcript: readonly TranscriptEntry[], turn: string): readonly TranscriptEntry[] {
   const entry = entryOf(transcript, agentKey(turn));
   return entry ? withEntry(transcript, { key: entry.key, role: "agent", text: entry.text, turn, draft: true }) : transcript;
 }
