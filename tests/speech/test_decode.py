@@ -1,4 +1,4 @@
-"""Recordings, good and hostile, on their way to the recogniser."""
+"""Recordings, good and hostile, on their way to the recognizer."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""The recogniser of all English by itself, and how it decides about our phrases."""
+"""The recognizer of all English by itself, and how it decides about our phrases."""
 
 from itertools import pairwise
 

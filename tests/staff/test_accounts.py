@@ -1,4 +1,4 @@
-"""Accounts: who is recognised, who is not, and links that work once."""
+"""Accounts: who is recognized, who is not, and links that work once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from convonet.storage.migrate import migrate
 from tests.staff.conftest import PASSWORD
 
 
-async def test_the_right_password_is_recognised_whatever_the_case_of_the_name(accounts, dora):
+async def test_the_right_password_is_recognized_whatever_the_case_of_the_name(accounts, dora):
     assert await accounts.verify(" DORA ", PASSWORD) == dora
 
 
