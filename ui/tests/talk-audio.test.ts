@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parseFrame } from "../src/voice/frames";
-import { HumanLine } from "../src/voice/human-line";
+import { TalkAudio } from "../src/voice/talk-audio";
 
-vi.mock("../src/voice/line-worklet.ts?worker&url", () => ({ default: "line.js" }));
+vi.mock("../src/voice/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
 vi.mock("../src/voice/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
 
-/** What the page's line has opened, in order. */
+/** Everything that the page's audio has opened, in order. */
 let contexts: FakeContext[];
 let worklets: FakeWorklet[];
 let tracks: { stopped: boolean }[];
@@ -78,7 +78,7 @@ function talk() {
   const sent: number[][] = [];
   const positions: number[] = [];
   const faults: string[] = [];
-  const line = new HumanLine({
+  const audio = new TalkAudio({
     send: (frame) => {
       const { kind, firstSample, pcm } = parseFrame(frame) ?? {};
       expect(kind).toBe("talk");
@@ -87,21 +87,21 @@ function talk() {
     },
     onFault: (fault) => faults.push(fault),
   });
-  return { line, sent, positions, faults };
+  return { audio, sent, positions, faults };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 const part = (name: string) => worklets.filter((worklet) => worklet.name === name).at(-1);
 const speak = (...samples: number[]) => part("pcm16")?.port.onmessage?.({ data: new Uint8Array(samples).buffer });
 
-it("what the caller says goes out, and silence of the same length while they are muted", async () => {
-  const { line, sent, positions } = talk();
-  line.set(true, false);
+it("the caller's audio is sent, and silence of the same length while they are muted", async () => {
+  const { audio, sent, positions } = talk();
+  audio.set(true, false);
   await settled();
   speak(1, 2);
-  line.set(true, true);
+  audio.set(true, true);
   speak(3, 4);
-  line.set(true, false);
+  audio.set(true, false);
   speak(5, 6);
   expect(sent).toEqual([
     [1, 2],
@@ -111,37 +111,37 @@ it("what the caller says goes out, and silence of the same length while they are
   expect(positions).toEqual([0, 320, 640]);
 });
 
-it("what the human says is played, as loud as the caller has it", async () => {
-  const { line } = talk();
-  line.setVolume(0.4);
-  line.set(true, false);
+it("the human's audio is played at the caller's volume", async () => {
+  const { audio } = talk();
+  audio.setVolume(0.4);
+  audio.set(true, false);
   await settled();
-  line.play(Int16Array.of(7, 8, 9).subarray(1));
-  expect(part("line")?.played.map((pcm) => [...new Int16Array(pcm)])).toEqual([[8, 9]]);
+  audio.play(Int16Array.of(7, 8, 9).subarray(1));
+  expect(part("talk")?.played.map((pcm) => [...new Int16Array(pcm)])).toEqual([[8, 9]]);
   expect(contexts[0]?.gain.value).toBe(0.4);
-  line.setVolume(0.9);
+  audio.setVolume(0.9);
   expect(contexts[0]?.gain.value).toBe(0.9);
 });
 
-it("after the talk nothing goes out, nothing is played and the microphone is closed", async () => {
-  const { line, sent } = talk();
-  line.set(true, false);
+it("after the talk nothing is sent or played, and the microphone is closed", async () => {
+  const { audio, sent } = talk();
+  audio.set(true, false);
   await settled();
-  line.set(false, false);
+  audio.set(false, false);
   speak(1, 2);
   await settled();
-  line.play(new Int16Array(320));
+  audio.play(new Int16Array(320));
   expect(sent).toEqual([]);
-  expect(part("line")?.played).toEqual([]);
+  expect(part("talk")?.played).toEqual([]);
   expect(contexts[0]?.closed).toBe(true);
   expect(tracks[0]?.stopped).toBe(true);
 });
 
-it("a talk that ends before its line is open leaves nothing open, and the next one works", async () => {
-  const { line, sent } = talk();
-  line.set(true, false);
-  line.set(false, false);
-  line.set(true, false);
+it("a talk that ends before its audio is open leaves nothing open, and the next one works", async () => {
+  const { audio, sent } = talk();
+  audio.set(true, false);
+  audio.set(false, false);
+  audio.set(true, false);
   await settled();
   await settled();
   expect(contexts.map(({ closed }) => closed)).toEqual([true, false]);
@@ -152,23 +152,23 @@ it("a talk that ends before its line is open leaves nothing open, and the next o
 
 it("without a microphone the caller is told, and still hears the human", async () => {
   refusal = new DOMException("no", "NotAllowedError");
-  const { line, faults } = talk();
-  line.set(true, false);
+  const { audio, faults } = talk();
+  audio.set(true, false);
   await settled();
-  line.play(new Int16Array(320));
+  audio.play(new Int16Array(320));
   expect(faults).toEqual(["refused"]);
-  expect(part("line")?.played).toHaveLength(1);
+  expect(part("talk")?.played).toHaveLength(1);
 });
 
-it("a browser that can't play the line says so, and the next talk tries again", async () => {
+it("a browser that can't play the audio says so, and the next talk tries again", async () => {
   isUnsupported = true;
-  const { line, sent, faults } = talk();
-  line.set(true, false);
+  const { audio, sent, faults } = talk();
+  audio.set(true, false);
   await settled();
   expect(faults).toEqual(["unsupported"]);
   isUnsupported = false;
-  line.set(false, false);
-  line.set(true, false);
+  audio.set(false, false);
+  audio.set(true, false);
   await settled();
   speak(1, 2);
   expect(sent).toEqual([[1, 2]]);

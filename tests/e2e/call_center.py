@@ -128,7 +128,7 @@ def add_person(product, username, extension, password):
 
 
 class DeskPage:
-    """The call centre's page of one person."""
+    """The call center's page of one person."""
 
     def __init__(self, page, product):
         self.page = page

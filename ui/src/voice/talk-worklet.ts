@@ -1,25 +1,25 @@
 /**
- * Runs on the audio thread: plays PCM16 slices as they come. It waits for a little before it begins, so that a late slice
- * is no gap: for longer whenever it has run dry, for shorter again while all is well. What has piled up is dropped, so
- * that no word is late for the rest of the call.
+ * The jitter buffer of a talk, on the audio thread: plays PCM16 slices. It waits a little before it starts, so that a
+ * late slice leaves no gap. The wait doubles after each gap and shrinks after a time without one. Excess audio is
+ * dropped, so that the talk is never late for the rest of the call.
  */
 
 const PER_MS = 16; // samples
-const LEAST_AHEAD = 30 * PER_MS;
-const MOST_AHEAD = 160 * PER_MS;
-/** Beyond what is wanted ahead: a slice and a half. */
+const MIN_AHEAD = 30 * PER_MS;
+const MAX_AHEAD = 160 * PER_MS;
+/** Allowed beyond the wanted buffer: a slice and a half. */
 const SPARE = 30 * PER_MS;
-/** After this long without a gap less is enough. */
+/** After this long without a gap the buffer is halved. */
 const CALM = 5_000 * PER_MS;
 const FULL_SCALE = 0x8000;
 
-class LineProcessor extends AudioWorkletProcessor {
+class TalkProcessor extends AudioWorkletProcessor {
   private readonly slices: Int16Array[] = [];
   private waiting = 0;
   /** Samples of the first slice that were played. */
   private played = 0;
   private flowing = false;
-  private ahead = LEAST_AHEAD;
+  private ahead = MIN_AHEAD;
   private sinceGap = 0;
 
   constructor() {
@@ -44,14 +44,14 @@ class LineProcessor extends AudioWorkletProcessor {
     const slice = this.slices[0];
     if (!slice) {
       this.flowing = false;
-      this.ahead = Math.min(2 * this.ahead, MOST_AHEAD);
+      this.ahead = Math.min(2 * this.ahead, MAX_AHEAD);
       this.sinceGap = 0;
       return 0;
     }
     const sample = slice[this.played] ?? 0;
     this.drop(1);
     this.sinceGap += 1;
-    if (this.sinceGap % CALM === 0) this.ahead = Math.max(this.ahead / 2, LEAST_AHEAD);
+    if (this.sinceGap % CALM === 0) this.ahead = Math.max(this.ahead / 2, MIN_AHEAD);
     return sample / FULL_SCALE;
   }
 
@@ -65,4 +65,4 @@ class LineProcessor extends AudioWorkletProcessor {
   }
 }
 
-registerProcessor("line", LineProcessor);
+registerProcessor("talk", TalkProcessor);

@@ -1,15 +1,15 @@
-/** The replicas of each part with their own figures, and the stores that they keep their data in. */
+/** The replicas of each component with their gauges, and the stores. */
 
 import { element, make, setText } from "../../common/dom";
 import type { Now, PartView, StoreView } from "../../protocol.generated";
 import { KeyedRows, type Row } from "../keyed-rows";
 import { isSilent, shortName } from "../notices";
 import type { State } from "../state";
-import { counted, figure, inWords, moment, nameOf, number, partName, timeOfDay } from "../words";
+import { counted, gauge, inWords, moment, nameOf, number, componentName, timeOfDay } from "../words";
 
-type Figure = [name: string, value: number];
+type Gauge = [name: string, value: number];
 
-export function mountParts(): (state: State) => void {
+export function mountComponents(): (state: State) => void {
   const parts = new KeyedRows<PartView>(element("parts", HTMLElement), keyOf, partRow);
   const stores = new KeyedRows<StoreView>(element("stores", HTMLUListElement), ({ name }) => name, storeRow);
   let drawn: Now | null = null;
@@ -28,11 +28,11 @@ function keyOf({ part, replica }: PartView): string {
 function partRow({ part, replica, since }: PartView): Row<PartView> {
   const silent = make("span", { class: "badge", "data-status": "failed", hidden: true });
   const list = make("ul", { class: "figures-of-part" });
-  const figures = new KeyedRows<Figure>(list, ([name]) => name, figureRow);
+  const gauges = new KeyedRows<Gauge>(list, ([name]) => name, gaugeRow);
   const root = make(
     "div",
     { role: "row", class: "row", "data-part": part },
-    make("span", { role: "cell", class: "name" }, partName(part)),
+    make("span", { role: "cell", class: "name" }, componentName(part)),
     make("span", { role: "cell", class: "mono replica", title: replica }, shortName(replica)),
     make("span", { role: "cell", class: "figures up" }, moment(since)),
     make("span", { role: "cell", class: "of-part" }, silent, list),
@@ -43,17 +43,17 @@ function partRow({ part, replica, since }: PartView): Row<PartView> {
       silent.hidden = !isSilent(view);
       setText(silent, silent.hidden ? "" : `Silent for ${number(view.silent_for_s)} s`);
       root.toggleAttribute("data-silent", !silent.hidden);
-      figures.show(Object.entries(view.figures));
+      gauges.show(Object.entries(view.figures));
     },
   };
 }
 
-function figureRow([name]: Figure): Row<Figure> {
+function gaugeRow([name]: Gauge): Row<Gauge> {
   const words = make("b");
   return {
-    root: make("li", {}, words, ` ${figure(name, 0).name}`),
+    root: make("li", {}, words, ` ${gauge(name, 0).name}`),
     draw: ([, value]) => {
-      setText(words, figure(name, value).value);
+      setText(words, gauge(name, value).value);
     },
   };
 }
@@ -73,7 +73,7 @@ function storeWords({ name, kind, state, since, progress, waiting }: StoreView):
   const wait = waiting > 0 ? `, ${counted(waiting, "record waits", "records wait")}` : "";
   const how = {
     ok: "works",
-    away: `can't be reached since ${timeOfDay(since)}`,
+    away: `has been unreachable since ${timeOfDay(since)}`,
     reading: progress == null ? "is being read" : `is being read, ${number(progress * 100)} %`,
   }[state];
   return `${inWords(name)} (${nameOf(kind)}): ${how}${wait}`;

@@ -1,4 +1,4 @@
-/** The waterfall of one turn: a row for each span, placed by grid and style properties, and a table behind it. */
+/** The waterfall of a turn: one row per span, placed by grid and style properties, and the same data as a table. */
 
 import { make } from "../../common/dom";
 import { placed, ticksOf, type Span, type Waterfall } from "../waterfall";
@@ -14,7 +14,7 @@ const KINDS: Record<Span["kind"], string> = {
   talk: "talk",
 };
 
-export function waterfallFigure(waterfall: Waterfall): HTMLElement {
+export function waterfallView(waterfall: Waterfall): HTMLElement {
   const { spans, waited, waitedFor } = waterfall;
   const title = make(
     "figcaption",

@@ -1,8 +1,8 @@
-/** Plays what the other side of a call says; an incoming call has no connection before it is answered. */
+/** Plays the remote audio of a call. An incoming call has no peer connection before it is answered. */
 
 import type { RTCSession } from "jssip/lib/RTCSession";
 
-export function hear(session: RTCSession, play: (stream: MediaStream) => void): void {
+export function playRemoteAudio(session: RTCSession, play: (stream: MediaStream) => void): void {
   const connection = session.connection as RTCPeerConnection | null;
   const follow = (from: RTCPeerConnection) => {
     const [receiver] = from.getReceivers();

@@ -1,15 +1,15 @@
 /**
- * The caller's end of a talk with a human: the microphone goes out without a pause, and what comes in is played through a
- * small buffer that evens out the network. PCM16, 16 kHz, mono, both ways.
+ * The caller's audio in a talk with a human. The microphone is sent without a pause, and incoming audio is played
+ * through a small jitter buffer. PCM16, 16 kHz, mono, in both directions.
  */
 
 import { talkFrame } from "./frames";
-import lineWorkletUrl from "./line-worklet.ts?worker&url";
+import talkWorkletUrl from "./talk-worklet.ts?worker&url";
 import { Microphone, MicrophoneError } from "./microphone";
 import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
 import type { MicFault } from "./state";
 
-export interface LineEnds {
+export interface TalkCallbacks {
   /** A binary frame for the server. */
   send: (frame: ArrayBuffer) => void;
   onFault: (fault: MicFault) => void;
@@ -23,7 +23,7 @@ interface Speaker {
 const RATE = 16_000;
 const SLICE_SAMPLES = 320; // 20 ms, as on a telephone line
 
-export class HumanLine {
+export class TalkAudio {
   private readonly microphone: Microphone;
   private wanted = false;
   private muted = false;
@@ -32,13 +32,13 @@ export class HumanLine {
   private speaker: Speaker | null = null;
   private opening = Promise.resolve();
 
-  constructor(private readonly ends: LineEnds) {
+  constructor(private readonly callbacks: TalkCallbacks) {
     this.microphone = new Microphone(() => {
-      ends.onFault("lost");
+      callbacks.onFault("lost");
     });
   }
 
-  /** Opens or closes the line; muted, the human hears silence. */
+  /** Starts or ends the audio; if muted, the human hears silence. */
   set(on: boolean, muted: boolean): void {
     this.muted = muted;
     if (on === this.wanted) return;
@@ -51,7 +51,7 @@ export class HumanLine {
     if (this.speaker) this.speaker.volume.gain.value = volume;
   }
 
-  /** Lets the caller hear what came over the line. */
+  /** Plays audio from the human. */
   play(pcm: Int16Array): void {
     const slice = pcm.slice().buffer;
     this.speaker?.worklet.port.postMessage(slice, [slice]);
@@ -63,7 +63,7 @@ export class HumanLine {
       await this.connect(this.context);
     } catch {
       // the next talk may try again
-      this.ends.onFault("unsupported");
+      this.callbacks.onFault("unsupported");
       await this.stop();
     }
   }
@@ -76,8 +76,8 @@ export class HumanLine {
   }
 
   private async connect(context: AudioContext): Promise<void> {
-    await Promise.all([lineWorkletUrl, pcmWorkletUrl].map((url) => context.audioWorklet.addModule(url)));
-    const worklet = new AudioWorkletNode(context, "line", { numberOfInputs: 0 });
+    await Promise.all([talkWorkletUrl, pcmWorkletUrl].map((url) => context.audioWorklet.addModule(url)));
+    const worklet = new AudioWorkletNode(context, "talk", { numberOfInputs: 0 });
     const volume = context.createGain();
     volume.gain.value = this.loudness;
     worklet.connect(volume).connect(context.destination);
@@ -92,7 +92,7 @@ export class HumanLine {
     const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, processorOptions });
     let position = 0;
     worklet.port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      if (this.wanted) this.ends.send(talkFrame(this.muted ? new ArrayBuffer(data.byteLength) : data, position));
+      if (this.wanted) this.callbacks.send(talkFrame(this.muted ? new ArrayBuffer(data.byteLength) : data, position));
       position += SLICE_SAMPLES;
     };
     context.createMediaStreamSource(stream).connect(worklet);
@@ -102,7 +102,7 @@ export class HumanLine {
     try {
       return await this.microphone.open();
     } catch (error) {
-      this.ends.onFault(error instanceof MicrophoneError ? error.fault : "in_use");
+      this.callbacks.onFault(error instanceof MicrophoneError ? error.fault : "in_use");
       return null;
     }
   }

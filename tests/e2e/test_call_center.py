@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.axe import faults, sticks_out
-from tests.e2e.call_centre import (
+from tests.e2e.call_center import (
     CALLER_HZ,
     COLLEAGUE_HZ,
     DESK_HZ,

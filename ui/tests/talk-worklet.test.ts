@@ -1,43 +1,43 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Worklet } from "./audio-thread";
-import "../src/voice/line-worklet";
+import "../src/voice/talk-worklet";
 
 const PER_MS = 16;
 const SLICE = 20 * PER_MS;
 
-let line: Worklet;
-/** Samples are numbered, so that it can be told which ones are played; 0 is silence. */
+let worklet: Worklet;
+/** Samples are numbered, so that the output shows which ones are played; 0 is silence. */
 let number: number;
 
 beforeEach(() => {
-  line = new Worklet("line");
+  worklet = new Worklet("talk");
   number = 0;
 });
 
-/** So much comes over the network, in slices of 20 ms and a rest. */
+/** Delivers audio from the network, in slices of 20 ms and a rest. */
 function comes(ms: number): void {
   for (let left = ms * PER_MS; left > 0; left -= SLICE) {
     const slice = Int16Array.from({ length: Math.min(left, SLICE) }, () => (number = (number % 30_000) + 1));
-    line.tell(slice.buffer);
+    worklet.post(slice.buffer);
   }
 }
 
 /** The numbers of the samples that are played in this time. */
 function played(ms: number): number[] {
-  return line.play(Math.ceil((ms * PER_MS) / 128)).map((sample) => Math.round(sample * 0x8000));
+  return worklet.play(Math.ceil((ms * PER_MS) / 128)).map((sample) => Math.round(sample * 0x8000));
 }
 
 function isSilent(ms: number): boolean {
   return played(ms).every((sample) => sample === 0);
 }
 
-/** Plays all there is, until it runs dry. */
+/** Plays until the buffer is empty. */
 function runDry(): void {
   while (!isSilent(8));
 }
 
-describe("what came over the line", () => {
-  it("waits for 30 ms before it is played, and then comes in order and whole", () => {
+describe("audio from the human", () => {
+  it("is buffered for 30 ms, and then played in order and completely", () => {
     comes(20);
     expect(isSilent(40)).toBe(true);
     comes(10);
@@ -47,16 +47,16 @@ describe("what came over the line", () => {
     expect(second[0]).toBe(first.length + 1);
   });
 
-  it("loses its oldest part when it has piled up, and no word is late afterwards", () => {
+  it("drops its oldest part when too much is buffered, and is not late afterwards", () => {
     comes(100);
-    // 90 ms may wait: twice what is wanted ahead, and a slice and a half
+    // 90 ms may be buffered: twice the wanted buffer, and a slice and a half
     const [first = 0] = played(8);
     expect(first).toBe(70 * PER_MS + 1);
     comes(60);
     expect(played(8)[0]).toBe(first + 8 * PER_MS);
   });
 
-  it("is silence when nothing comes any more", () => {
+  it("is silent when nothing arrives", () => {
     comes(30);
     const last = played(40);
     expect(last.slice(0, 30 * PER_MS).every((sample) => sample > 0)).toBe(true);
@@ -64,7 +64,7 @@ describe("what came over the line", () => {
     expect(isSilent(1_000)).toBe(true);
   });
 
-  it("waits for twice as long after it has run dry, and never for more than 160 ms", () => {
+  it("is buffered twice as long after a gap, at most 160 ms", () => {
     for (const needed of [30, 60, 120, 160, 160]) {
       comes(needed - 1);
       expect(isSilent(8), `${String(needed)} ms are not there yet`).toBe(true);
@@ -74,7 +74,7 @@ describe("what came over the line", () => {
     }
   });
 
-  it("waits for less again after five seconds without a gap", () => {
+  it("is buffered less again after five seconds without a gap", () => {
     comes(30);
     runDry();
     comes(60);
