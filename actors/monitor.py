@@ -72,19 +72,7 @@ class MonitorHost:
         write_timeout_s: float = WRITE_TIMEOUT_S,
         backfill_delay_s: float = BACKFILL_DELAY_S,
     ) -> None:
-        """Prepare the host.
-
-        Args:
-            index: the file of turns.
-            today: the totals of today.
-            stores: the data stores to ping; the first is that of the records.
-            redis: the records in Redis, when there is one.
-            cluster: when it is replaced, the pages are sent to the other cluster.
-            clock: Unix time.
-            restart_delay_s: time before a background task that has crashed starts again.
-            write_timeout_s: for the records of one report.
-            backfill_delay_s: see `RedisSync`.
-        """
+        """The first of `stores` is that of the records. When `cluster` is replaced, the pages are sent away."""
         self.index = index
         self._today = today
         self._stores = stores

@@ -1,7 +1,7 @@
-"""The sessions of one voice replica: made, found again after a loss, confirmed once a second, and forgotten.
+"""The sessions of one voice replica: creates and restores them, confirms them once a second, ends abandoned ones.
 
-Credentials are checked here, before a session exists, so that an unauthenticated socket costs nothing that lasts. What
-happens inside a session is the SessionActor's business.
+Credentials are checked here, before a session exists, so that an unauthenticated socket leaves nothing behind. Used by
+the callers' connections through `convonet.gateway.ports.Sessions`.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ from convonet.storage.checkpoints import Checkpoint, CheckpointStore
 log = structlog.get_logger(__name__)
 
 RESUME_TOKEN_TTL_S = 86_400.0
-"""Longer than any call: whether there is still something to resume, the checkpoint says."""
+"""Longer than any call; the checkpoint decides whether a session can still be resumed."""
 
 CONFIRM_INTERVAL_S = 1.0
-"""How soon a copy whose caller went elsewhere notices it."""
+"""Time in which a copy detects that its caller has moved to another process."""
 
 CONFIRM_TIMEOUT_S = 20.0
 """A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
 
 SWEEP_INTERVAL_S = 10.0
 MAX_SWEPT = 20
-"""Abandoned sessions that one sweep ends: after the loss of a node there may be hundreds, and calls go on meanwhile."""
+"""Abandoned sessions per sweep. After the loss of a node there may be hundreds, while other calls go on."""
 
 
 class SessionRegistry:
-    """See `convonet.gateway.ports.Sessions`. `start` it inside the event loop, `stop` it at the end."""
+    """Implements `convonet.gateway.ports.Sessions`. Call `start` inside the event loop and `stop` at the end."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class SessionRegistry:
         self._sessions: dict[SessionId, SessionActor] = {}
         self._running = BackgroundTasks()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
-        """Held by those who resume the session now."""
+        """Locks of the sessions that are being resumed."""
         self._housekeeping = BackgroundTasks()
         self._store_is_down = False
         self._confirm_timeout_s = confirm_timeout_s
@@ -83,7 +83,7 @@ class SessionRegistry:
         self._refused = 0
 
     def start(self) -> None:
-        """Begin to confirm sessions and to end abandoned ones."""
+        """Start to confirm sessions and to end abandoned ones."""
         self._housekeeping.spawn(self._confirm_periodically(), own_context=True)
         self._housekeeping.spawn(self._sweep_periodically(), own_context=True)
 
@@ -97,11 +97,10 @@ class SessionRegistry:
             raise StorageError(f"the sessions of this process are not confirmed for {silent_for:.0f} s")
 
     async def stop(self) -> None:
-        """Stop both. The sessions live on as their checkpoints."""
+        """Stop confirming and sweeping. The checkpoints of the sessions stay."""
         await self._housekeeping.cancel_and_wait()
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
-        """See `Sessions.open`."""
         with self._counting_refusals(), self._place(returning=False) as place:
             caller = await self._verify_pin(credentials)
         conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
@@ -111,7 +110,6 @@ class SessionRegistry:
         return session
 
     async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> SessionActor:
-        """See `Sessions.resume`."""
         lock = self._restoring.setdefault(session_id, asyncio.Lock())
         with self._counting_refusals():
             async with lock:
@@ -120,7 +118,7 @@ class SessionRegistry:
         return session
 
     def gauges(self) -> Mapping[str, float]:
-        """How this replica is doing."""
+        """Return the gauges and counters of this replica for the monitor."""
         return {
             **self._admission.gauges(),
             "sessions": len(self._sessions),
@@ -130,7 +128,7 @@ class SessionRegistry:
             "barge_ins": metrics.total(BARGE_INS),
         }
 
-    # -- letting in
+    # -- admission
 
     @contextlib.contextmanager
     def _counting_refusals(self) -> Generator[None, None, None]:
@@ -143,7 +141,7 @@ class SessionRegistry:
 
     @contextlib.contextmanager
     def _place(self, *, returning: bool) -> Generator[Place, None, None]:
-        """A place for a session, given back when the block fails. Raises `CapacityError`."""
+        """Take a place for a session, released when the block fails. Raises `CapacityError`."""
         place = self._admission.admit(returning=returning)
         try:
             yield place
@@ -158,7 +156,7 @@ class SessionRegistry:
         try:
             caller = await self._pins.verify(credentials.pin)
         except (AuthRefused, asyncio.CancelledError):
-            # one who hangs up before the answer has tried as well
+            # hanging up before the answer counts as an attempt
             metrics.count(PIN_FAILURES)
             await self._throttle.failed(credentials.connection_id, credentials.address)
             raise
@@ -166,12 +164,12 @@ class SessionRegistry:
         return caller
 
     async def _held_here(self, session_id: SessionId) -> SessionActor | None:
-        """The session, if it lives here and nowhere else: this process may have slept while it was taken over."""
+        """Return the session if it lives here and no other process has taken it over meanwhile."""
         session = self._sessions.get(session_id)
         if session is None:
             return None
         try:
-            # however young the last confirmation is: the caller may have been elsewhere for a moment
+            # even after a recent confirmation: the caller may just have been on another process
             await session.lease.confirm_if_reachable(ask=True)
         except Fenced:
             self._forget(session)
@@ -186,7 +184,7 @@ class SessionRegistry:
             conversation = _conversation_in(checkpoint)
             if conversation is None:
                 raise ResumeFailed("unreadable checkpoint")
-        # what the repeated turn says must be numbered after all that the client has
+        # the repeated turn's messages must be numbered after those that the client has
         conversation.seq = max(conversation.seq, last_seq)
         session = self._start_session(conversation, checkpoint.epoch, place)
         session.resume_after_restore(last_seq)
@@ -235,7 +233,7 @@ class SessionRegistry:
                 if self._sessions:
                     await self._confirm_all()
             except Exception:
-                # the top of a task that nobody waits for: without it this process's calls would count as abandoned
+                # the top of a background task: without it the calls of this process would count as abandoned
                 log.exception("confirming_crashed")
             self._confirming_since = None
 
@@ -261,27 +259,27 @@ class SessionRegistry:
     async def _sweep_periodically(self) -> None:
         suspects: set[SessionId] = set()
         while True:
-            # all replicas sweep: not at the same moment
+            # all replicas sweep, at different moments
             await asyncio.sleep(SWEEP_INTERVAL_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
             try:
                 found = await self._checkpoints.abandoned(MAX_SWEPT)
-                # after an outage of the store all leases are over, until each replica has renewed its own
+                # only what two sweeps find: after an outage of the store every lease has expired for a moment
                 for session_id in suspects.intersection(found):
                     await self._end_abandoned(session_id)
                 suspects = set(found)
             except ConvonetError as error:
-                # what was claimed and not ended is found again when its lease is over
+                # a session that was claimed and not ended is found again when its lease expires
                 log.warning("abandoned_sessions_wait", error=str(error))
                 suspects = set()
             except Exception:
-                # the top of a task that nobody waits for: the next sweep may do better
+                # the top of a background task: the next sweep may succeed
                 log.exception("sweep_crashed")
 
     async def _end_abandoned(self, session_id: SessionId) -> None:
-        """End a session whose process is gone and whose caller did not come back."""
+        """End a session whose process died and whose caller did not return."""
         if session_id in self._sessions:
             return
-        # its caller may have come back since it was listed
+        # the caller may have returned since it was listed
         checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace, only_abandoned=True)
         if checkpoint is None:
             return
@@ -292,7 +290,7 @@ class SessionRegistry:
 
 
 def embedded_parts(settings: Settings) -> list[str]:
-    """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
+    """Name the parts that run on their embedded default, as `auth_ok.offline` lists them."""
     parts = {
         "stt": settings.speech.stt_provider == "local",
         "tts": settings.speech.tts_provider == "local",
@@ -307,6 +305,6 @@ def _conversation_in(checkpoint: Checkpoint) -> Conversation | None:
     try:
         return Conversation.from_checkpoint(checkpoint.body)
     except ValueError as error:
-        # written by a release that kept other things
+        # written by a release with another format
         log.warning("checkpoint_unreadable", session_id=checkpoint.session_id, error=type(error).__name__)
         return None

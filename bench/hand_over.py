@@ -25,7 +25,7 @@ import structlog
 
 from convonet.storage.migrate import migrate
 from convonet.telephony import mulaw
-from tests.telephony.world import CallCentre
+from tests.telephony.world import CallCenter
 
 FRAME_S = 0.02
 CLICK_EVERY = 50
@@ -75,12 +75,12 @@ async def measure(calls: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.db"
         await migrate(f"sqlite+aiosqlite:///{file}")
-        async with CallCentre(file, CONVONET_TRANSCRIBE_TALKS=False) as centre, contextlib.AsyncExitStack() as stack:
+        async with CallCenter(file, CONVONET_TRANSCRIBE_TALKS=False) as center, contextlib.AsyncExitStack() as stack:
             pairs = []
             for number in range(calls):
-                client = await stack.enter_async_context(centre.caller())
-                desk = await centre.desk(f"desk-{number}", str(2001 + number)).ready()
-                pairs.append((client, await centre.connected(client, desk)))
+                client = await stack.enter_async_context(center.caller())
+                desk = await center.desk(f"desk-{number}", str(2001 + number)).ready()
+                pairs.append((client, await center.connected(client, desk)))
             cpu, wall = time.process_time(), time.perf_counter()
             ears = await asyncio.gather(*(talk(client, leg, seconds) for client, leg in pairs))
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

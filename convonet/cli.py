@@ -34,7 +34,7 @@ from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
-from convonet.telephony.ledger import Ledger
+from convonet.telephony.call_log import CallLog
 from convonet.wire_schema import render
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
@@ -91,7 +91,7 @@ def add_staff(
     """Create an account for a person who works with the product."""
 
     async def work(accounts: StaffAccounts) -> None:
-        await accounts.add(username, name, role, password)
+        await accounts.add_member(username, name, role, password)
 
     _with_accounts(work)
     typer.echo(f"{username} can log in now.")
@@ -140,14 +140,14 @@ def staff_link(
 def list_call_backs() -> None:
     """Print the callers who wait to be called back, oldest request first."""
 
-    async def work(ledger: Ledger) -> None:
-        for one in await ledger.call_backs():
+    async def work(call_log: CallLog) -> None:
+        for one in await call_log.open_call_backs():
             phone = one.phone or "no number known"
             typer.echo(
                 f"{one.id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.department}  {one.caller_name}  {phone}  {one.reason}"
             )
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
 @call_backs_app.command("place")
@@ -160,31 +160,31 @@ def place_call_back(
     if not settings.telephony.is_configured:
         raise SettingsError("no telephone is set up: docs/telephony.md says what to set")
 
-    async def work(ledger: Ledger) -> None:
+    async def work(call_log: CallLog) -> None:
         # a second of imports that no other command needs
-        from convonet.telephony.twilio import TwilioBridge
+        from convonet.telephony.twilio.carrier import TwilioCarrier
 
-        one = next((one for one in await ledger.call_backs() if one.id == call_back_id), None)
+        one = next((one for one in await call_log.open_call_backs() if one.id == call_back_id), None)
         if one is None:
             raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
         if not one.phone:
             raise DomainError("phone", spoken=f"No telephone number of {one.caller_name} is known.")
-        bridge = TwilioBridge(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
+        carrier = TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
         try:
-            call_sid = await bridge.call_back(one.phone, extension)
+            call_sid = await carrier.call_back(one.phone, extension)
         finally:
-            await bridge.close()
-        await ledger.call_back_done(one.id, f"extension {extension}")
+            await carrier.close()
+        await call_log.complete_call_back(one.id, f"extension {extension}")
         typer.echo(f"Calling {one.caller_name} ({call_sid}).")
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
-def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
+def _with_call_log(work: Callable[[CallLog], Awaitable[None]]) -> None:
     async def run() -> None:
         database = Database(get_settings().storage.database_url)
         try:
-            await work(Ledger(database))
+            await work(CallLog(database))
         finally:
             await database.close()
 

@@ -11,7 +11,7 @@ from convonet.desk import messages as desk
 from convonet.monitor import messages as monitor
 from convonet.protocol import client, server
 from convonet.records.record import TurnRecord
-from convonet.telephony.ledger import CallBack, PastCall
+from convonet.telephony.call_log import CallBack, PastCall
 
 DESK_SENDS = (desk.DeskDoes, desk.DeskAlive)
 DESK_GETS = (desk.DeskShown, desk.DeskRefused, desk.DeskAliveAck)

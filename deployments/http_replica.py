@@ -16,11 +16,13 @@ from deployments.logs import log_to_own_stderr
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from convonet.monitor.messages import ComponentName
+
 
 class HttpReplica:
     """One replica; it reports its load as that of `component`."""
 
-    component: ClassVar[str]
+    component: ClassVar[ComponentName]
 
     async def __init__(self) -> None:  # type: ignore[misc]
         from deployments.reporting import start_reports
@@ -37,7 +39,7 @@ class HttpReplica:
         _database_watch().check()
 
 
-def http_application(component: str, make: Callable[[Database, Settings], FastAPI]) -> FastAPI:
+def http_application(component: ComponentName, make: Callable[[Database, Settings], FastAPI]) -> FastAPI:
     """Make the application of this process's replica, with its logs, metrics and load."""
     from deployments.measuring import measure
 
@@ -54,4 +56,4 @@ def _database_watch() -> DatabaseWatch:
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)

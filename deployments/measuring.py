@@ -16,11 +16,7 @@ OWN_MODEL, OWN_SPEECH = "offline", "local"
 
 @cache
 def measure(component: str) -> Watch:
-    """Start this process's metrics; call it in the event loop.
-
-    Args:
-        component: a value of the tag `part`.
-    """
+    """Start this process's metrics, inside its event loop; `component` is a value of the tag `part`."""
     metrics.set_sink(RaySink())
     metrics.add_tag_values(d.DEPARTMENT, get_settings().call_center.department_names)
     return Watch(metrics, component)

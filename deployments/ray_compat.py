@@ -1,7 +1,7 @@
-"""Every use of Ray's private API, each with the file of Ray 2.60 that defines it and why there is no public way.
+"""Every use of Ray's private API, each with the file of Ray 2.60.0 that defines it and why there is no public way.
 
-The launcher and the applications call it; `tests/launch/test_ray_compat.py` names each use and fails on another Ray.
-Ray is imported inside the functions, since the launcher imports this module and does without Ray.
+The launcher and the applications call it. `tests/deployments/test_ray_compat.py` names each use and fails on another
+Ray. Ray is imported inside the functions, since the launcher imports this module and does without Ray.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def count(counter: Counter, value: float, tags: dict[str, str]) -> None:
     counter._record(value, tags)
 
 
-# -- what only Ray's client of its Global Control Service tells
+# -- Ray's client of its Global Control Service (GCS)
 
 
 def cluster_id() -> str:

@@ -17,7 +17,7 @@ from convonet.rpc.wire import Address
 from convonet.settings import Settings
 from convonet.speech.replicas import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
-from convonet.telephony.messages import HostAway
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.replicas import CALL_TIMEOUT_S, HostReplicas
 from deployments.handles import handle_to
 from deployments.ray_compat import broadcast
@@ -46,9 +46,9 @@ def remote_speech() -> SpeechReplicas:
     return SpeechReplicas(ReplicaPool("Speech", find, expected=1, delays=delays, max_message_bytes=MAX_MESSAGE_BYTES))
 
 
-def remote_transfers() -> HostReplicas:
-    """Return the `TransferHost` on the CallCenter deployment; `close` it at the end."""
-    find = _finder("CallCenter", "call-center", HostAway)
+def remote_hand_overs() -> HostReplicas:
+    """Return the `HandOverHost` on the CallCenter deployment; `close` it at the end."""
+    find = _finder("CallCenter", "call-center", HandOversUnavailable)
     delays = PoolDelays(replacement_timeout_s=CALL_TIMEOUT_S, refresh_s=HOST_REFRESH_S)
     return HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=delays))
 

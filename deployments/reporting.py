@@ -23,13 +23,7 @@ def replica_name() -> str:
 
 
 def start_reports(component: ComponentName, read_gauges: ReadGauges, calls: LiveCalls | None = None) -> Reporter:
-    """Start the reports of this process; `close` the reporter at the end. Call it inside the event loop.
-
-    Args:
-        component: the component that this process is a replica of.
-        read_gauges: the component's own gauges.
-        calls: the live calls of a voice replica.
-    """
+    """Start the reports of this process, inside its event loop; `close` the reporter at the end."""
     watch = measure(component)
 
     def all_gauges() -> Mapping[str, float]:

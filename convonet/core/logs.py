@@ -39,13 +39,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "agent": ("convonet.agents", "deployments.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
     "storage": ("convonet.storage", "convonet.records"),
-    "telephony": (
-        "convonet.telephony",
-        "convonet.desk",
-        "actors.transfer",
-        "actors.transfer_host",
-        "actors.office_store",
-    ),
+    "telephony": ("convonet.telephony", "convonet.desk", "actors.hand_overs"),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": (
         "convonet.monitor",

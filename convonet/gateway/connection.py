@@ -1,6 +1,7 @@
-"""One WebSocket of /webrtc/ws: checks what the client sends and gives it to the caller's session in this process.
+"""One WebSocket of /webrtc/ws: validates the client's messages and passes them to the caller's session.
 
-It holds nothing that must survive: whoever has the session's resume token finds it again on another connection.
+Created by the voice gateway for each socket. It keeps no state that must survive: a client with the session's resume
+token resumes the session on another connection.
 """
 
 from __future__ import annotations
@@ -59,34 +60,34 @@ from convonet.sessions.messages import (
 from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 from convonet.web.login_limits import BURST_S
 from convonet.web.rate_limit import TokenBucket
 
 log = structlog.get_logger(__name__)
 
 ADMISSION_TIMEOUT_S = 10.0
-"""PIN look-up, throttle and restore take milliseconds; a client must not wait for ever for a store in trouble."""
+"""Limit for a login; PIN look-up, throttle and restore take milliseconds when the stores work."""
 
 CONTROL_BYTES = 200
-"""No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
+"""Maximum size of a stop, cancel or hang-up. Larger messages beyond the rate are dropped without parsing."""
 
 RECONNECT_GRACE_S = 5.0
-"""A client that was sent away leaves at once; one that does not know `reconnect` is closed then, and comes back."""
+"""Time for a client to leave after `reconnect`. An older client that ignores it is closed then, and reconnects."""
 
 MOVE_BEFORE_S = 300.0
-"""So long before the end of a socket's life its caller is moved at the next silence, or in its last quarter."""
+"""The caller is moved at the next silence this long before the end of the socket's life, or in its last quarter."""
 
 CLOSE_NORMAL = 1000
 CLOSE_POLICY = 1008
 CLOSE_RESTART = 1012
 CLOSE_TRY_LATER = 1013
 CLOSE_REPLACED = 4001
-"""Another socket took up this session."""
+"""Another socket has resumed this session."""
 
 
 class CallerConnection:
-    """The life of one socket. `run` returns when the socket is closed."""
+    """One socket of a caller. `run` returns when it is closed."""
 
     def __init__(
         self,
@@ -108,9 +109,9 @@ class CallerConnection:
         self._unauthenticated = unauthenticated
         self._wall_clock = wall_clock
         self.proxy = proxy
-        """The address of the node whose HAProxy passes this socket on."""
+        """Address of the node whose HAProxy forwards this socket."""
         self.connected_at = wall_clock()
-        """Seconds since 1970."""
+        """Unix time in seconds."""
         self._connection_id = secrets.token_hex(8)
         self._rate = TokenBucket(
             settings.limits.max_messages_per_s,
@@ -121,7 +122,7 @@ class CallerConnection:
         self._session: CallerSession | None = None
         self._streams = False
         self._tasks = BackgroundTasks()
-        self._line: MediaBridge | None = None
+        self._bridge: MediaBridge | None = None
         self._acknowledged = 0
         self._end_of_life: asyncio.TimerHandle | None = None
         self._is_leaving = False
@@ -146,9 +147,9 @@ class CallerConnection:
             await self._detach()
 
     async def move(self, within_s: float, *, with_talks: bool) -> None:
-        """Let the client connect anew, at a moment when nobody speaks; returns when this socket is of no use any more.
+        """Ask the client to reconnect when nobody speaks, and wait until it has; see `CallerSession.move`.
 
-        See `CallerSession.move`. One without a session leaves at once.
+        A client without a session is asked at once.
         """
         if self._session is None:
             await self._send_away()
@@ -167,7 +168,7 @@ class CallerConnection:
         await self._socket.close(CLOSE_RESTART)
 
     def _limit_life(self, session: CallerSession) -> None:
-        """Whatever lies between us and the client ends an old connection without asking whether somebody speaks."""
+        """Move the caller before a proxy closes the old connection, maybe in the middle of a sentence."""
         life_s = self._settings.sessions.max_socket_life_s
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
@@ -177,20 +178,20 @@ class CallerConnection:
     # -- from the client
 
     async def _serve_frame(self) -> None:
-        """Do what the client's next frame says; the client is told what is wrong with it."""
+        """Handle the client's next frame, and report errors to the client."""
         frame = await self._socket.receive()
         try:
             if not self._rate.take(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
-                self._add_sound(frame)
+                self._add_audio(frame)
             else:
                 await self._handle(parse(frame, max_bytes=self._settings.limits.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
     async def _handle_excess(self, frame: str | bytes) -> None:
-        """A frame beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
+        """Drop a frame beyond the rate, except a stop, cancel or hang-up, which the page would not repeat."""
         message = None
         if isinstance(frame, str) and len(frame) <= CONTROL_BYTES:
             message = parse(frame, max_bytes=CONTROL_BYTES)
@@ -234,35 +235,35 @@ class CallerConnection:
             case VoiceProviders():
                 session.post(ChangePreferences(_preferences(message)))
             case TransferRequest():
-                # the agent decides about it as if it had been said: it knows who is there, and what to tell them
-                session.post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
+                # handled as if it had been said: the agent knows the departments and prepares the hand-over
+                session.post(TypedUtterance(secrets.token_hex(8), _transfer_request_text(message), self._wall_clock()))
             case TransferCancel():
                 session.post(CancelHandOver())
             case Hangup():
                 session.post(HangUp())
 
-    def _add_sound(self, frame: bytes) -> None:
-        """BinaryFrame of the utterance in progress, or for the human whom the caller talks with."""
+    def _add_audio(self, frame: bytes) -> None:
+        """Add audio to the utterance in progress, or send it to the human whom the caller talks with."""
         if len(frame) > self._settings.limits.max_message_bytes:
-            most = self._settings.limits.max_message_bytes
-            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
+            limit = self._settings.limits.max_message_bytes
+            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {limit} bytes at most.")
         if self._streams:
-            self._add_framed_sound(frame)
-        elif self._line is not None and self._require_session().recording is None:
-            self._line.send(frame)
+            self._add_framed_audio(frame)
+        elif self._bridge is not None and self._require_session().recording is None:
+            self._bridge.send_to_human(frame)
         else:
             self._require_recording().add_bytes(frame)
 
-    def _add_framed_sound(self, frame: bytes) -> None:
-        """That of a client that sends and gets headers."""
+    def _add_framed_audio(self, frame: bytes) -> None:
+        """Add audio of a streaming client, whose frames have a header."""
         try:
             kind = FrameHeader.unpack(frame).kind
         except ValueError as error:
             raise ProtocolError(ErrorCode.BAD_FIELD, f"Binary frame: {error}.") from None
         match kind:
             case SoundKind.TALK_PCM16:
-                if self._line is not None:
-                    self._line.send(frame[HEADER_BYTES:])
+                if self._bridge is not None:
+                    self._bridge.send_to_human(frame[HEADER_BYTES:])
             case SoundKind.CALLER_PCM16 if (recording := self._require_recording()).format == "pcm16":
                 recording.add_bytes(frame[HEADER_BYTES:])
             case _:
@@ -307,7 +308,7 @@ class CallerConnection:
             raise ProtocolError(ErrorCode.INVALID_MODE, "No recording is in progress; send start_recording first.")
         return recording
 
-    # -- letting in
+    # -- login
 
     async def _authenticate(self, message: Authenticate) -> None:
         if self._session is not None:
@@ -340,11 +341,11 @@ class CallerConnection:
     # -- to the client
 
     async def _send_all(self, session: CallerSession, last_seq: int) -> None:
-        """All that the session says, until it ends or another socket takes it up."""
+        """Send the session's output until it ends or another socket resumes it."""
         try:
             async with contextlib.aclosing(session.attach(last_seq)) as outgoing:
                 async for entry in outgoing:
-                    await self._pass_on(entry)
+                    await self._send_entry(entry)
         except ClientDisconnected:
             pass
         except SlowReader:
@@ -354,14 +355,14 @@ class CallerConnection:
             log.exception("connection_crashed", session_id=session.session_id)
             await self._give_up()
 
-    async def _pass_on(self, entry: Outgoing) -> None:
+    async def _send_entry(self, entry: Outgoing) -> None:
         match entry:
             case ToClient(text=text):
                 await self._socket.send(text)
             case BinaryFrame(frame=frame):
                 await self._socket.send_audio(frame)
-            case MediaLegChanged(line=line):
-                await self._change_line(line)
+            case MediaLegChanged(address=address):
+                await self._change_bridge(address)
             case ReconnectRequested():
                 await self._send_away()
             case Ended():
@@ -370,7 +371,7 @@ class CallerConnection:
                 await self._socket.close(CLOSE_REPLACED)
 
     async def _give_up(self) -> None:
-        """At a task's top: a caller must never sit before an open socket that leads nowhere."""
+        """Report an internal error and close the socket, which would otherwise stay open and do nothing."""
         with contextlib.suppress(ClientDisconnected):
             await self._send_error(ConvonetError())
         await self._socket.close(CLOSE_TRY_LATER)
@@ -385,24 +386,24 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    async def _change_line(self, address: LineAddress | None) -> None:
-        """The caller is connected with a human, with another line of theirs, or with nobody any more."""
-        if self._line is not None:
-            await self._line.close()
-            self._line = None
+    async def _change_bridge(self, address: MediaLegAddress | None) -> None:
+        """Connect the caller with the human at `address`; with None end the talk."""
+        if self._bridge is not None:
+            await self._bridge.close()
+            self._bridge = None
         if address is not None:
-            self._line = MediaBridge(address, self._socket, with_headers=self._streams)
+            self._bridge = MediaBridge(address, self._socket, with_headers=self._streams)
 
     async def _detach(self) -> None:
-        await self._change_line(None)
+        await self._change_bridge(None)
         if self._end_of_life is not None:
             self._end_of_life.cancel()
         await self._tasks.cancel_and_wait()
 
 
-def _in_words(wanted: TransferRequest) -> str:
-    asked = f"I want to talk to a person in {wanted.department or 'support'}"
-    return f"{asked} about {wanted.reason}" if wanted.reason else asked
+def _transfer_request_text(request: TransferRequest) -> str:
+    text = f"I want to talk to a person in {request.department or 'support'}"
+    return f"{text} about {request.reason}" if request.reason else text
 
 
 def _preferences(message: Authenticate | VoiceProviders) -> Preferences:

@@ -1,4 +1,4 @@
-"""From a WebSocket frame to a client message, or to the error that tells the client what is wrong with it."""
+"""Parse WebSocket frames of a caller into messages, or into errors that tell the client what is wrong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from convonet.protocol.client import AnyClientMessage, AudioChunk, client_messag
 
 
 def parse(text: str, *, max_bytes: int) -> AnyClientMessage:
-    """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field.
+    """Parse a JSON text frame.
 
-    An old client sends its whole recording in one slice: what holds audio is bounded by the server's own limit only.
+    Args:
+        text: The frame.
+        max_bytes: Limit for messages without audio. Audio chunks have only the server's limit, since an old client
+            sends a whole recording in one.
+
+    Raises:
+        ProtocolError: message_too_large, bad_json, unknown_type or bad_field.
     """
     try:
         message = client_messages.validate_json(text)

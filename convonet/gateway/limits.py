@@ -12,16 +12,16 @@ from convonet.web.client_address import TrustedProxies
 
 
 class TooManySockets(CapacityError):
-    """One address holds too many sockets."""
+    """The address has too many open sockets."""
 
     code = ErrorCode.TOO_MANY_SESSIONS
     spoken = "Too many calls are open from your address. Please close one and try again."
 
 
 class SocketsPerAddress:
-    """Counts the open sockets of each address; of IPv6 each /64, since one caller owns all of it.
+    """Limits the open sockets of each address, or of each /64 for IPv6, which belongs to one caller.
 
-    A trusted proxy that does not say who is behind it may hold any number: they are many callers.
+    A trusted proxy that does not forward the client's address has no limit, since it stands for many callers.
     """
 
     def __init__(self, max_sockets: int, trusted: TrustedProxies) -> None:
@@ -31,7 +31,7 @@ class SocketsPerAddress:
 
     @contextmanager
     def hold(self, address: str) -> Generator[None, None, None]:
-        """Count one socket in while the block runs. Raises `TooManySockets`."""
+        """Count a socket while the block runs. Raises `TooManySockets`."""
         if address in self._trusted:
             yield
             return

@@ -26,10 +26,11 @@ Read = Callable[[], Mapping[str, float]]
 class Watch:
     """Watches the event loop that it is created in, until that ends."""
 
-    def __init__(self, recorder: Recorder, component: str) -> None:
+    def __init__(self, recorder: Recorder, component: str, *, sample_delay_s: float = SAMPLE_DELAY_S) -> None:
         """`component` is a value of the tag `part`."""
         self._recorder = recorder
         self._component = component
+        self._sample_delay_s = sample_delay_s
         self._gauges: list[tuple[Metric, Read]] = []
         self._loop = asyncio.get_running_loop()
         self._lags_s = deque([0.0], maxlen=REPORTED_PERIODS)
@@ -46,7 +47,7 @@ class Watch:
         self._gauges.append((metric, read))
 
     def _schedule(self, now: float) -> None:
-        due = now + SAMPLE_DELAY_S
+        due = now + self._sample_delay_s
         self._loop.call_at(due, self._sample, due)
 
     def _sample(self, due: float) -> None:

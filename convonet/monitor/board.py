@@ -67,11 +67,7 @@ class Board:
         return True
 
     def new_day(self, midnight: float) -> None:
-        """Begin a day.
-
-        Args:
-            midnight: when it began; Unix time.
-        """
+        """Begin the day that started at this Unix time."""
         self._midnight = midnight
         self._refusals_today = 0.0
 

@@ -41,11 +41,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def as_json(bodies: AsyncIterator[Sequence[str]]) -> AsyncGenerator[str, None]:
-    """Stream the records as a JSON array.
-
-    Args:
-        bodies: batches of records as JSON.
-    """
+    """Stream the records, given in batches as JSON, as one JSON array."""
     yield "["
     separator = "\n"
     async for batch in bodies:

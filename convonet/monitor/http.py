@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Protocol
@@ -11,10 +9,10 @@ from typing import Annotated, Protocol
 import structlog
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from convonet.auth.throttle import PinThrottle
-from convonet.core.errors import AuthRefused, StorageError
+from convonet.core.errors import StorageError
 from convonet.monitor.export import MAX_EXPORTED_TURNS, as_csv, as_json
 from convonet.monitor.messages import (
     MAX_MESSAGE_BYTES,
@@ -25,6 +23,7 @@ from convonet.monitor.messages import (
     MonitorRefused,
     MonitorSnapshot,
     MonitorUpdate,
+    MonitorWatch,
     TurnPage,
     monitor_messages,
 )
@@ -35,8 +34,8 @@ from convonet.records.record import TurnRecord
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
+from convonet.staff.page_session import CHECK_INTERVAL_S, PageProtocol, PageSession
 from convonet.storage.database import Database
-from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, TRY_LATER, PageSocket
 from convonet.web.pages import page
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
@@ -46,11 +45,16 @@ log = structlog.get_logger(__name__)
 NOT_A_SUPERVISOR = 4403
 """Close code."""
 
-CHECK_EVERY_S = 10.0
-MAX_UNCHECKED = 30
-"""Checks of a login that may fail in a row while the database is down: five minutes."""
-
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
+
+
+PROTOCOL = PageProtocol[MonitorWatch](
+    monitor_messages,
+    MAX_MESSAGE_BYTES,
+    MonitorAlive,
+    MonitorAliveAck(),
+    lambda message: MonitorRefused(message=message),
+)
 
 
 class _ListQuery(TurnFilter):
@@ -73,8 +77,17 @@ class Host(Protocol):
 class MonitorApplication:
     """The routes of the monitor, with the host and the login that they need."""
 
-    def __init__(self, database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        throttle: PinThrottle,
+        host: Host,
+        *,
+        check_interval_s: float = CHECK_INTERVAL_S,
+    ) -> None:
         self._host = host
+        self._check_interval_s = check_interval_s
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)
 
     def add_routes(self, app: FastAPI) -> None:
@@ -140,67 +153,33 @@ class MonitorApplication:
 
     async def _socket(self, websocket: WebSocket) -> None:
         """Send the live state to a page, as it changes."""
-        await websocket.accept()
-        try:
-            member = await self.login.of_socket(websocket)
-        except AuthRefused:
-            await websocket.close(NOT_LOGGED_IN)
-        except StorageError:
-            await websocket.close(TRY_LATER)
-        else:
-            if member.role is Role.SUPERVISOR:
-                await _ViewerSocket(websocket, self._host, self.login, member).run()
-            else:
-                await websocket.close(NOT_A_SUPERVISOR)
+        session = await PageSession.accept(websocket, self.login, PROTOCOL)
+        if session is None:
+            return
+        if session.member.role is not Role.SUPERVISOR:
+            await session.close(NOT_A_SUPERVISOR)
+            return
+        viewer = Viewer()
+
+        async def watch(message: MonitorWatch) -> str:
+            viewer.watch_call(message.session_id)
+            return ""
+
+        await session.run(
+            self._host.follow(viewer, session.member.display_name),
+            watch,
+            session.watch_login(self.login, lambda member: member.role is Role.SUPERVISOR, self._check_interval_s),
+        )
 
 
-class _ViewerSocket:
-    """One WebSocket of one page."""
-
-    def __init__(self, websocket: WebSocket, host: Host, login: StaffLogin, member: StaffMember) -> None:
-        self._websocket = websocket
-        self._socket = PageSocket(websocket, member.username)
-        self._host = host
-        self._login = login
-        self._member = member
-        self._viewer = Viewer()
-
-    async def run(self) -> None:
-        """Serve the page until it disconnects, or its user may not see it any more."""
-        await self._socket.run(self._show(), self._listen(), self._check())
-
-    async def _show(self) -> None:
-        async with contextlib.aclosing(self._host.follow(self._viewer, self._member.display_name)) as messages:
-            async for message in messages:
-                await self._socket.send(message)
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                message = monitor_messages.validate_json(await self._socket.receive(MAX_MESSAGE_BYTES) or "")
-            except ValidationError:
-                await self._socket.send(MonitorRefused(message=MISUNDERSTOOD))
-                continue
-            if isinstance(message, MonitorAlive):
-                await self._socket.send(MonitorAliveAck())
-            else:
-                self._viewer.watch_call(message.session_id)
-
-    async def _check(self) -> None:
-        """Check that the user, who may have the page open for days, is still logged in and still a supervisor."""
-        unchecked = 0
-        while unchecked < MAX_UNCHECKED:
-            await asyncio.sleep(CHECK_EVERY_S)
-            try:
-                if (await self._login.of_socket(self._websocket)).role is not Role.SUPERVISOR:
-                    raise AuthRefused("no supervisor any more")
-                unchecked = 0
-            except StorageError:
-                # the page must be able to show that the database is down
-                unchecked += 1
-
-
-def application(database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> FastAPI:
+def application(
+    database: Database,
+    settings: Settings,
+    throttle: PinThrottle,
+    host: Host,
+    *,
+    check_interval_s: float = CHECK_INTERVAL_S,
+) -> FastAPI:
     """Build the application; it closes the database when it stops."""
 
     @asynccontextmanager
@@ -209,7 +188,7 @@ def application(database: Database, settings: Settings, throttle: PinThrottle, h
         await database.close()
 
     app = http_service("monitor-service", lifespan)
-    MonitorApplication(database, settings, throttle, host).add_routes(app)
+    MonitorApplication(database, settings, throttle, host, check_interval_s=check_interval_s).add_routes(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -47,16 +47,7 @@ class RedisSync:
         clock: Callable[[], float] = time.time,
         backfill_delay_s: float = BACKFILL_DELAY_S,
     ) -> None:
-        """Prepare the copying.
-
-        Args:
-            index: the file of turns.
-            redis: the records in Redis.
-            store: the availability of Redis; gets the progress of the reading.
-            add_turn: called with each record that the file lacked.
-            clock: Unix time.
-            backfill_delay_s: time between the recovery of Redis and the backfill.
-        """
+        """`store` gets the progress of the reading; `add_turn` gets each record that the file lacked."""
         self._index = index
         self._redis = redis
         self._store = store

@@ -57,11 +57,7 @@ class WatchedStore:
         return is_up
 
     def view(self, waiting: int = 0) -> StoreView:
-        """Return the state for the page.
-
-        Args:
-            waiting: number of records that wait to be written.
-        """
+        """Return the state for the page; `waiting` is the number of records that wait to be written."""
         state: Literal["ok", "away", "reading"] = "ok" if self.progress is None else "reading"
         return StoreView(
             name=self._name,

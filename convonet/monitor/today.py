@@ -46,13 +46,7 @@ class TodaysTurns:
     """The totals of one day. Each record is added once; `roll_over` begins a new day."""
 
     def __init__(self, zone: ZoneInfo, prices: Mapping[str, tuple[float, float]], currency: str) -> None:
-        """Begin without a day.
-
-        Args:
-            zone: time zone of the days.
-            prices: price of a million input tokens and of a million output tokens, by model.
-            currency: currency of the prices.
-        """
+        """`prices` has the price of a million input tokens and of a million output tokens, by model."""
         self._zone = zone
         self._prices = prices
         self._currency = currency

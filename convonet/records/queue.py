@@ -38,17 +38,26 @@ CLOSE_TIMEOUT_S = 2.0
 class RecordQueue:
     """Accepts records without waiting and writes them in the background, in order. `close` it at the end."""
 
-    def __init__(self, store: RecordSink, *, is_copy: bool = False, copy: RecordQueue | None = None) -> None:
+    def __init__(
+        self,
+        store: RecordSink,
+        *,
+        is_copy: bool = False,
+        copy: RecordQueue | None = None,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
         """Create a queue.
 
         Args:
             store: The store to write to.
             is_copy: Another queue writes the same records to a permanent store, so a record dropped here is not lost.
             copy: The queue that writes copies of these records. What it has written gets to `store` when that is back.
+            max_waiting: Records that may wait; then the oldest is dropped.
         """
         self._store = store
         self._is_copy = is_copy
         self._copy = copy
+        self._max_waiting = max_waiting
         self._write_now = asyncio.Event()
         self._is_gathering = False
         self._closing = self._closed = False
@@ -70,7 +79,7 @@ class RecordQueue:
             self._lost(record.request_id, "the process has ended")
             return
         self._waiting[record.request_id] = record
-        if len(self._waiting) > MAX_WAITING:
+        if len(self._waiting) > self._max_waiting:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
             self._drop(oldest, "too many wait")

@@ -1,4 +1,4 @@
-"""The end of a call whose process was lost and whose caller did not come back: its record, and its hand-over."""
+"""Finish calls whose process died and whose caller did not return. Called by the sweep of the session registry."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from convonet.sessions.turn_log import TurnLog
 
 
 async def end_abandoned(conversation: Conversation, services: SessionServices) -> None:
-    """Do what the session would have done at its end. Raises `HostAway` while the hand-over can't be left."""
+    """End the hand-over and record the lost turn. Raises `HandOversUnavailable`."""
     if (ongoing := conversation.transfer) is not None:
-        await services.transfers.leave(ongoing.order.transfer_id, hung_up=True)
+        await services.hand_overs.leave_hand_over(ongoing.order.transfer_id, hung_up=True)
     if (lost := conversation.in_flight) is not None:
         services.record(lost_turn_record(conversation, lost, services.wall_clock))
 
 
 def lost_turn_record(conversation: Conversation, lost: TurnInFlight, wall_clock: Callable[[], float]) -> TurnRecord:
-    """The record of a turn that nobody repeats."""
+    """Build the record of a turn that was lost and won't be repeated."""
     log = TurnLog(
         conversation.turn_id_of(lost.utterance_id),
         conversation,

@@ -1,4 +1,4 @@
-"""What a session says outside a turn: the greeting, and the last turn once more for a caller who missed it."""
+"""Speech of a session outside its turns: the greeting, announcements, and the last answer again."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from convonet.sessions.speaking import speaker_for
 
 
 async def speak_greeting(conversation: Conversation, services: SessionServices, emit: Emit) -> None:
-    """Welcome the caller by name, aloud when somebody can speak."""
+    """Greet the caller by name, aloud if synthesis works."""
     text = f"Hi {conversation.caller.user_name}, this is Convonet AI. What can I help you with today?"
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Greeting(text=text, data_b64=audio, mime_type=mime_type))
 
 
 async def speak_announcement(text: str, conversation: Conversation, services: SessionServices, emit: Emit) -> None:
-    """Say something that belongs to no turn, aloud when somebody can speak."""
+    """Send a text that belongs to no turn, aloud if synthesis works."""
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Announcement(text=text, data_b64=audio, mime_type=mime_type))
 
 
 async def _spoken(text: str, conversation: Conversation, services: SessionServices) -> tuple[str | None, str | None]:
-    """Audio in base64 and its type; neither when nobody can speak."""
+    """Synthesize `text`; return base64 audio and its media type, or None twice when synthesis fails."""
     voice = services.tts(conversation.tts_provider)
     try:
         async with asyncio.timeout(services.timeouts.tts_s):
@@ -40,7 +40,7 @@ async def _spoken(text: str, conversation: Conversation, services: SessionServic
 async def repeat_turn(
     last: FinishedTurn, conversation: Conversation, services: SessionServices, emit: Emit, emit_audio: EmitAudio
 ) -> None:
-    """Repeat transcript, answer and audio of a finished turn; nothing of it is done again."""
+    """Repeat transcript, answer and audio of a finished turn without asking the agent again."""
     emit(TranscriptFinal(turn_id=last.turn_id, text=last.transcript))
     emit(
         AgentFinal(

@@ -1,6 +1,6 @@
-"""What happens in a call, for whoever watches it: an observer beside the session, never in its way.
+"""Events in the life of a call, for an observer beside the session such as the monitor.
 
-What a session sends to its client is an event of its own (`ServerMessage`); these are the others.
+The messages that a session sends to its client (`ServerMessage`) are events too; this module has the others.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from convonet.telephony.messages import Spoken
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A session lives here now: a new one, or one that was restored."""
+    """A session, new or restored, now lives in this process."""
 
     conversation: Conversation
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The session lives here no more."""
+    """The session no longer lives in this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerConnected:
-    """A socket of the caller's is attached."""
+    """A socket of the caller was attached."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallerDisconnected:
-    """The caller's connection is lost."""
+    """The caller's last socket was detached."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerAudioStarted:
-    """The first sound of an answer has left."""
+    """The first audio of an answer was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnEnded:
-    """The turn has ended, well or not."""
+    """A turn has ended, successfully or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class HumanTalkTranscribed:
-    """All that was said so far between the caller and a human."""
+    """The whole transcript so far of the talk between the caller and a human."""
 
     said: tuple[Spoken, ...]
 
@@ -65,8 +65,8 @@ CallEvent = (
 )
 
 CallObserver = Callable[[SessionId, CallEvent], None]
-"""Is told of each; returns at once and never fails."""
+"""Called with each event. It returns at once and never fails."""
 
 
 def ignore_call_events(_: SessionId, __: CallEvent) -> None:
-    """A `CallObserver` that looks away."""
+    """Observe nothing."""

@@ -1,4 +1,4 @@
-"""The record that a hand-over leaves, beside those of the turns."""
+"""The record of a finished hand-over, stored beside the records of the turns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.sessions.hand_over_texts import spoken_text
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"
-"""Who has answered: no model."""
+"""Provider and model of a hand-over, which no model answered."""
 
 
-def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: TransferView) -> TurnRecord:
-    """What is known once it is over."""
+def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: HandOverView) -> TurnRecord:
+    """Build the record from the last view of the hand-over."""
     caller, asked, ended = conversation.caller, view.asked_at, view.ended_at or view.asked_at
     connected = view.connected_at or ended
     return TurnRecord(

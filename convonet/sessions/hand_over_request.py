@@ -1,4 +1,4 @@
-"""What a session asks of the hand-overs, as a turn has ended with it: a human, or a call back."""
+"""The hand-over or call back that a turn ended with, as the call center takes it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from pydantic import BaseModel
 from convonet.agents.base import Final
 from convonet.core.ids import SessionId, TurnId
 from convonet.speech.base import Language
-from convonet.telephony.messages import TransferOrder
+from convonet.telephony.messages import HandOverRequest
 
 
 class OngoingHandOver(BaseModel):
-    """What a session keeps of its hand-over."""
+    """A session's hand-over, kept in its checkpoint."""
 
-    order: TransferOrder
+    order: HandOverRequest
     extension: str
     is_begun: bool = True
-    """Whether the host of the hand-overs has it; a session that moves leaves it to the copy that takes it up."""
+    """True if the call center has it. A session that is about to move leaves it to its next copy."""
 
 
 def hand_over_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> OngoingHandOver | None:
-    """The hand-over that a turn has ended with."""
+    """Return the hand-over that a turn ended with, if any."""
     if final is None or final.hand_over is None or final.transfer_context is None:
         return None
-    order = TransferOrder(
-        # the same turn makes the same hand-over, on whichever host it is repeated
+    order = HandOverRequest(
+        # a repeated turn requests the same hand-over again
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
         department=final.hand_over.department,
@@ -39,11 +39,11 @@ def hand_over_from(
 
 def call_back_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
-) -> TransferOrder | None:
-    """The call back that a turn has promised."""
+) -> HandOverRequest | None:
+    """Return the call back that a turn promised, if any."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
-    return TransferOrder(
+    return HandOverRequest(
         transfer_id=turn_id.replace("t-", "b-", 1),
         session_id=session_id,
         department=final.call_back.department,

@@ -1,4 +1,4 @@
-"""How a hand-over is told: as messages to the page, aloud to the caller, and afterwards to the agent."""
+"""The state of a hand-over in words, for the page, for the caller's ear and for the agent's history."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from convonet.agents.call_back import OFFER, CallBackDialogue
 from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.hand_over_request import OngoingHandOver
-from convonet.telephony.messages import TransferView, Who
+from convonet.telephony.messages import HandOverView, Who
 
 SHOWN_STATES = {
     HandOverState.QUEUED: "queued",
     HandOverState.DIALING: "dialing",
     HandOverState.RINGING: "ringing",
-    # somebody has answered and is being told who calls
+    # the human has answered and hears who is calling
     HandOverState.WHISPER: "ringing",
     HandOverState.CONNECTED: "connected",
     HandOverState.ENDED: "ended",
@@ -31,13 +31,13 @@ BACK = "You are back with me. Is there anything else I can do for you?"
 
 
 def initiated_message(ongoing: OngoingHandOver) -> TransferInitiated:
-    """The message at its beginning."""
+    """Build the message for the start of a hand-over."""
     order = ongoing.order
     return TransferInitiated(department=order.department, extension=ongoing.extension, reason=order.reason)
 
 
-def status_message(view: TransferView) -> TransferStatus | None:
-    """The message that shows this view; None for one that shows nothing new to a caller."""
+def status_message(view: HandOverView) -> TransferStatus | None:
+    """Build the message that shows this view, or None for a state that callers don't see."""
     if view.state not in SHOWN_STATES:
         return None
     queued = view.state is HandOverState.QUEUED
@@ -52,8 +52,8 @@ def status_message(view: TransferView) -> TransferStatus | None:
     )
 
 
-def spoken_text(view: TransferView) -> str:
-    """What is said aloud of this view; empty when nothing is."""
+def spoken_text(view: HandOverView) -> str:
+    """Return the announcement for this view; empty when there is none."""
     match view.state:
         case HandOverState.QUEUED if view.absent:
             return f"Nobody in {view.department} is free right now. {KEEP_TRYING}"
@@ -76,8 +76,8 @@ def spoken_text(view: TransferView) -> str:
             return ""
 
 
-def history_entries(context: TransferContext, view: TransferView) -> tuple[ChatMessage, ...]:
-    """What the agent knows afterwards, as lines of the conversation: the talk as far as it was heard, and the rest."""
+def history_entries(context: TransferContext, view: HandOverView) -> tuple[ChatMessage, ...]:
+    """Return the talk as far as it was transcribed, and its outcome, as messages for the agent's history."""
     if view.state is not HandOverState.ENDED:
         return (ChatMessage("assistant", spoken_text(view)),)
     who = view.agent_name or f"a colleague from {view.department}"
@@ -91,8 +91,8 @@ def history_entries(context: TransferContext, view: TransferView) -> tuple[ChatM
     return (*talk, ChatMessage("assistant", end))
 
 
-def memory_after(view: TransferView, reason: str) -> dict[str, str]:
-    """What the agent must know of its own words when this view is the last one: that it has offered a call back."""
+def memory_after(view: HandOverView, reason: str) -> dict[str, str]:
+    """Return the agent's memory after the last view: whether a call back was offered."""
     offered = view.state is HandOverState.FAILED and view.why not in (
         EndReason.CALLER_CANCELLED,
         EndReason.CALLER_HUNG_UP,

@@ -1,4 +1,4 @@
-"""One turn: an utterance in, transcript, answer and sound out. Cancelling its task cancels everything it started."""
+"""One turn: recognizes an utterance, asks the agent, speaks the answer. Cancelling its task cancels it all."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ log = structlog.get_logger(__name__)
 
 
 class CheckpointLease(Protocol):
-    """The session's hold on its checkpoint; `actors.lease` is it."""
+    """The session's lease on its checkpoint; implemented by `actors.lease`."""
 
     def save(self) -> None:
         """Save the checkpoint in the background."""
         ...
 
     async def confirm_if_reachable(self) -> None:
-        """Raises `Fenced` when a newer copy of the session is known to exist."""
+        """Raise `Fenced` if a newer copy of the session exists; pass while that is unknown."""
         ...
 
     def run_when_confirmed(self, act: Callable[[], None]) -> None:
-        """Do it unless a newer copy of the session exists."""
+        """Run `act` unless a newer copy of the session exists."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
-    """What the turn leaves behind; `final` is None when no answer was given."""
+    """The result of a turn; `final` is None when there was no answer."""
 
     transcript: str
     final: Final | None
@@ -64,7 +64,7 @@ class TurnOutcome:
 
 
 class Turn:
-    """Runs one utterance through recognition, agent and voice."""
+    """Runs one utterance through STT, agent and TTS."""
 
     def __init__(
         self,
@@ -75,14 +75,14 @@ class Turn:
         *,
         emit: Emit,
         emit_audio: EmitAudio,
-        hold: CheckpointLease,
+        lease: CheckpointLease,
     ) -> None:
-        """`in_flight` is this turn in the conversation's checkpoint."""
+        """`in_flight` is this turn's part of the checkpoint."""
         self._turn_id = turn_id
         self._conversation = conversation
         self._in_flight = in_flight
         self._services = services
-        self._lease = hold
+        self._lease = lease
         self._log = TurnLog(
             turn_id,
             conversation,
@@ -104,7 +104,7 @@ class Turn:
         self._final: Final | None = None
 
     async def run(self, utterance: AnyUtterance) -> TurnOutcome:
-        """Answer what the caller said. Failures are told to the caller in words, on screen and aloud.
+        """Answer an utterance. The caller is told about a failure on screen and aloud.
 
         Raises `Fenced` when a newer copy of the session has the caller.
         """
@@ -126,15 +126,15 @@ class Turn:
                 log.warning("turn_failed", error=str(error), kind=type(error).__name__)
                 await self._apologize(error)
             except Exception:
-                # the top of the turn's task: whatever went wrong, the caller must hear of it
+                # the top of the turn's task: the caller must be told about any failure
                 log.exception("turn_crashed")
                 await self._apologize(ConvonetError())
-        # an answer that was given counts, whatever went wrong after it
+        # an answer that was given counts, even if something failed after it
         return TurnOutcome(self._log.transcript, self._final, self._log.status)
 
     @contextlib.contextmanager
     def _recorded(self) -> Generator[None, None, None]:
-        """The turn in its trace and in the turn records, whether it comes to its end or is cancelled."""
+        """Trace and record the turn, whether it ends or is cancelled."""
         with span(
             "turn",
             kind="server",
@@ -172,17 +172,17 @@ class Turn:
         try:
             with span("hear", provider=stt.name) as hearing:
                 async with asyncio.timeout(self._services.timeouts.stt_s):
-                    heard = await stt.transcribe(recording, language=self._language)
-                hearing.set(provider=heard.provider)
+                    transcript = await stt.transcribe(recording, language=self._language)
+                hearing.set(provider=transcript.provider)
         except TimeoutError:
             raise SpeechUnavailable(f"{stt.name} did not answer in time") from None
         self._log.mark_stage("stt_ms")
-        self._log.set_transcript(heard.text, heard.provider)
-        # a process that takes over can repeat the turn from here
-        self._in_flight.set_transcript(heard.text, heard.provider)
+        self._log.set_transcript(transcript.text, transcript.provider)
+        # another process can repeat the turn from here
+        self._in_flight.set_transcript(transcript.text, transcript.provider)
         self._lease.save()
-        if heard.provider != stt.name:
-            message = f"{stt.name} is not answering; {heard.provider} listens instead."
+        if transcript.provider != stt.name:
+            message = f"{stt.name} is not answering; {transcript.provider} listens instead."
             self._emit(Status(message=message, turn_id=self._turn_id))
 
     async def _answer(self) -> None:
@@ -191,7 +191,7 @@ class Turn:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
-                # the agent is asked before the speaker begins: there is nothing to say yet
+                # the agent is asked before the speaker starts, which has nothing to say yet
                 await self._ask_agent(speaker)
                 speaker.finish()
                 await talking
@@ -199,8 +199,8 @@ class Turn:
             raise _first(failures) from None
 
     async def _ask_agent(self, speaker: Speaker) -> None:
-        with span("think", kind="client") as thinking, contextlib.ExitStack() as waiting:
-            request = self._request(thinking.traceparent)
+        with span("think", kind="client") as asking, contextlib.ExitStack() as waiting:
+            request = self._request(asking.traceparent)
             waiting.enter_context(self._services.waiting_for_agent())
             try:
                 async with (
@@ -245,18 +245,18 @@ class Turn:
         )
 
     def _say(self, text: str, speaker: Speaker) -> None:
-        """A piece of the answer has come."""
+        """Send a piece of the answer, and pass it to the speaker."""
         self._log.mark_stage("first_token_ms")
         if self._said_before:
-            self._compare(text)
+            self._restart_if_different(text)
         is_first, self._in_flight.said = not self._in_flight.said, self._in_flight.said + text
         speaker.feed(text)
         self._emit(AgentStreamChunk(turn_id=self._turn_id, text_chunk=text))
         if is_first:
             self._lease.save()
 
-    def _compare(self, text: str) -> None:
-        """A repeated turn whose model answers otherwise than before: what the caller has heard of it is void."""
+    def _restart_if_different(self, text: str) -> None:
+        """Discard what a repeated turn had sent before if the model now answers differently."""
         said, self._said_before, self._in_flight.said = self._said_before, "", ""
         if not (text.startswith(said) or said.startswith(text)):
             self._emit(PlaybackStop(turn_id=self._turn_id))
@@ -284,7 +284,7 @@ class Turn:
     async def _apologize(self, error: ConvonetError) -> None:
         self._log.set_error(error)
         if self._said_before:
-            self._compare(error.spoken)
+            self._restart_if_different(error.spoken)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
             speaker = self._speaker(group)

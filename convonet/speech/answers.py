@@ -1,7 +1,4 @@
-"""Building blocks of streamed answers: text that grows, whole samples, and synthesis sentence by sentence.
-
-Used by the implementations of `SpokenAnswer`, one beside each vendor.
-"""
+"""Building blocks of the vendors' streamed answers: growing text, whole samples, sentence by sentence."""
 
 from __future__ import annotations
 
@@ -45,7 +42,6 @@ class AnswerText:
         self.changed.set()
 
     def finish(self) -> None:
-        """See `SpokenAnswer.finish`."""
         self.finished = True
         self.changed.set()
         for answer in self._followers:
@@ -94,7 +90,6 @@ class SentenceAnswer(AnswerText):
         self._is_open = False
 
     def speak(self, text: str) -> None:
-        """See `SpokenAnswer.speak`."""
         super().speak(text)
         self._request_due()
 

@@ -1,6 +1,6 @@
 """Decode recordings into the 16 kHz mono samples that local recognition takes.
 
-The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a playlist can make
+The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a mere text can make
 it open a network connection. The work is bounded by the longest allowed utterance, and a damaged packet is skipped.
 """
 
@@ -40,9 +40,7 @@ class UtteranceTooLong(BadAudio):
 def decode(utterance: Utterance, *, max_seconds: float) -> Samples:
     """Decode an utterance into 16 kHz mono samples.
 
-    Raises:
-        BadAudio: Nothing can be decoded.
-        UtteranceTooLong: More than `max_seconds` + 1 s came out; the rest is not decoded.
+    Raises `BadAudio` when nothing can be decoded, `UtteranceTooLong` as soon as more than `max_seconds` + 1 s came out.
     """
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     frames = _webm_frames(utterance.audio) if utterance.format == "webm" else _pcm_frames(utterance)

@@ -47,14 +47,12 @@ class SpeechWithFallback:
         )
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         return await self._tts.call(
             partial(self._primary.synthesize, text, language=language),
             partial(self._secondary.synthesize, text, language=language),
         )
 
     def begin_answer(self, *, language: Language) -> SpokenAnswer:
-        """See `TextToSpeech.begin_answer`."""
         return FallbackAnswer(
             self._tts,
             partial(self._primary.begin_answer, language=language),

@@ -1,7 +1,4 @@
-"""A streamed answer with a fallback, begun by `SpeechWithFallback`.
-
-The second provider speaks when the first yields no audio in time, or goes on from the sentence at which it broke off.
-"""
+"""A streamed answer of two providers: the second takes over when the first is late, or where it breaks off."""
 
 from __future__ import annotations
 
@@ -29,7 +26,6 @@ class FallbackAnswer(AnswerText):
             self._first = self._begin(first, 0)
 
     async def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
-        """See `SpokenAnswer.chunks`."""
         try:
             if self._first is not None:
                 # it waits for the first piece by itself, which saves a switch of tasks before the first audio

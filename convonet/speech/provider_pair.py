@@ -1,7 +1,4 @@
-"""The choice between two providers of one service: the second is called when the first fails or is slow.
-
-Used by `SpeechWithFallback` for recognition and for synthesis.
-"""
+"""The choice between two providers of one service: the second helps when the first fails or is slow."""
 
 from __future__ import annotations
 
@@ -47,7 +44,7 @@ class ProviderPair:
 
     @property
     def first_cools_down(self) -> bool:
-        """Whether the first provider failed within the last `cool_down_s` seconds."""
+        """True if the first provider failed within the last `cool_down_s` seconds."""
         return self._clock() < self._cools_down_until
 
     async def call(self, first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -1,7 +1,4 @@
-"""Client of the Speech deployment, used by the voice replicas.
-
-When a replica dies or is silent, the request goes to another one: recognition and synthesis have no side effects.
-"""
+"""Client of the Speech deployment. Requests are repeated elsewhere when a replica dies: they change nothing."""
 
 from __future__ import annotations
 
@@ -38,12 +35,10 @@ class SpeechReplicas:
         self.pool = pool
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`."""
         with _counted("hearing"):
             return to_transcript(await self._ask(TRANSCRIBE, transcribe_params(utterance, language)))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         with _counted("speaking"):
             return to_spoken(await self._ask(SYNTHESIZE, {"text": text, "language": language}))
 
@@ -56,7 +51,6 @@ class SpeechReplicas:
         self.pool.start_discovery()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self.pool.close()
 
     async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:

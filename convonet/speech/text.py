@@ -1,7 +1,4 @@
-"""Prepare text for synthesis: remove markup, and cut an answer into sentences while it is still being written.
-
-Used by the speakers of sessions and by the vendors beside this module.
-"""
+"""Prepare text for synthesis: remove markup, and cut an answer into sentences while it is written."""
 
 from __future__ import annotations
 

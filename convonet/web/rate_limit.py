@@ -44,8 +44,16 @@ class TokenBucket:
 class BucketPerAddress:
     """A token bucket for each IPv4 address or IPv6 /64 network: `max_events` in `window_s`."""
 
-    def __init__(self, max_events: int, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        max_events: int,
+        window_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        max_addresses: int = MAX_ADDRESSES,
+    ) -> None:
         self._limit = max_events / window_s, max_events, clock
+        self._max_addresses = max_addresses
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def of(self, address: str) -> TokenBucket:
@@ -53,6 +61,6 @@ class BucketPerAddress:
         network = network_of(address)
         bucket = self._buckets.setdefault(network, TokenBucket(*self._limit))
         self._buckets.move_to_end(network)
-        if len(self._buckets) > MAX_ADDRESSES:
+        if len(self._buckets) > self._max_addresses:
             self._buckets.popitem(last=False)
         return bucket

@@ -1,7 +1,7 @@
-"""The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
+"""The call center as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
-There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one. Of two
-clusters each has one, and the one of the cluster that serves has the office.
+There is one replica. The next one takes everything over from it, and sessions, media legs and desks find that one. Of
+two clusters each has a replica, and the one of the cluster that serves owns the call center.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAX_ONGOING = 4_000
 
 
 def build_http() -> FastAPI:
-    """The desks' side.
+    """Build the desks' web application.
 
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    Only replicas need these imports. The process that builds the Serve application does not.
     """
     from deployments.call_center.parts import desks_http
 
@@ -49,7 +49,7 @@ class CallCenter:
 
         self._cluster, host = cluster(), transfer_host()
         await self._cluster.start()
-        # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
+        # Serve awaits this constructor, so nobody reaches this host before it has restored everything
         await host.start()
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
@@ -67,11 +67,11 @@ class CallCenter:
         self._port.check_listening()
 
     async def ready(self) -> bool:
-        """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""
+        """Return True: a replica is reachable only after it has restored all hand-overs."""
         return True
 
     async def listens_at(self) -> Address:
-        """Where this replica answers sessions, lines and webhooks."""
+        """Address for sessions, media legs and webhooks."""
         return self._address
 
 

@@ -18,11 +18,7 @@ SOCKET = "WORKER_FORK_SERVER"
 
 
 def main(arguments: list[str]) -> None:
-    """Order a worker, or become it.
-
-    Args:
-        arguments: those of Ray's script that sets up a worker, which are the worker's script and its arguments.
-    """
+    """Order a worker, or become it; `arguments` are the worker's script and the arguments of that."""
     if not _is_plain(arguments) or not _order(arguments):
         usual = os.path.join(os.path.dirname(arguments[0]), "setup_worker.py")  # noqa: PTH118, PTH120 -- pathlib takes as long as the rest
         os.execv(sys.executable, [sys.executable, usual, *arguments])  # noqa: S606

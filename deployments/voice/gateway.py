@@ -27,7 +27,7 @@ from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.client_address import PEER, TrustedProxies
 from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
@@ -49,8 +49,8 @@ class Gateway:
     """The callers' sockets of this process."""
 
     def __init__(self, replica: VoiceReplica) -> None:
-        self.lines = CallerPort()
-        self.connections = Connections(has_media_legs=lambda: self.lines.has_lines)
+        self.media_legs = CallerPort()
+        self.connections = Connections(has_media_legs=lambda: self.media_legs.has_legs)
         self._replica = replica
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
@@ -117,7 +117,7 @@ def gateway() -> Gateway:
 
 def gateway_http() -> FastAPI:
     """Build the web application."""
-    replica, callers = voice_replica(), gateway().lines
+    replica, callers = voice_replica(), gateway().media_legs
     settings = replica.settings
 
     @asynccontextmanager
@@ -137,7 +137,7 @@ def gateway_http() -> FastAPI:
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
     stt, tts = replica.recognizers[settings.speech.stt_provider], replica.voices[settings.speech.tts_provider]
-    app.include_router(TwilioGate(settings, replica.transfers, stt, tts, callers).router(), prefix="/twilio")
+    app.include_router(TwilioWebhooks(settings, replica.hand_overs, stt, tts, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app
 

@@ -24,7 +24,7 @@ from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
 from deployments.measuring import begin_session_counters, measure
 from deployments.ray_compat import cluster_id
-from deployments.replicas import remote_agent, remote_speech, remote_transfers, tool_pool
+from deployments.replicas import remote_agent, remote_hand_overs, remote_speech, tool_pool
 from deployments.reporting import replica_name, start_reports
 from deployments.voice.health import health_of
 from deployments.voice.speech import hosted_speech
@@ -48,7 +48,7 @@ class VoiceReplica:
         if hosted is not None:
             speech = hosted.speech
             self.recognizers[speech.name] = self.voices[speech.name] = speech
-        self.transfers = remote_transfers()
+        self.hand_overs = remote_hand_overs()
         self._tools = tool_pool()
         self.cluster = Cluster(cluster_id(), serving_store(settings.storage))
         self._calls = LiveCalls(replica_name())
@@ -70,7 +70,7 @@ class VoiceReplica:
                 agent=self._agent,
                 default_stt=settings.speech.stt_provider,
                 default_tts=settings.speech.tts_provider,
-                transfers=self.transfers,
+                hand_overs=self.hand_overs,
                 record=with_metrics(self._records.add),
                 observe_call=self._calls.watch,
                 timeouts=Timeouts(agent_s=settings.agents.turn_timeout_s + AGENT_OVERHEAD_S),
@@ -86,7 +86,7 @@ class VoiceReplica:
                 "speech": self._local_speech.pool,
                 "agent": self._agent.pool,
                 "tools": self._tools,
-                "call_center": self.transfers.pool,
+                "call_center": self.hand_overs.pool,
             },
             has_room=lambda: self._admission.has_room,
             store_is_down=lambda: self._records.store_is_down,
@@ -112,7 +112,7 @@ class VoiceReplica:
         self.sessions.start()
         self._agent.start()
         self._local_speech.start()
-        self.transfers.start()
+        self.hand_overs.start()
         # the first readiness check asks the tools
         self._tools.start_discovery()
         if self._vendor is not None:
@@ -124,7 +124,7 @@ class VoiceReplica:
         await self.sessions.stop()
         await self._agent.close()
         await self._local_speech.close()
-        await self.transfers.close()
+        await self.hand_overs.close()
         await self._tools.close()
         if self._vendor is not None:
             await self._vendor.close()

@@ -22,13 +22,7 @@ class HostedSpeech:
 
 
 def hosted_speech(settings: SpeechSettings, local: SpeechReplicas, *, replicas: int) -> HostedSpeech | None:
-    """Create the vendor's speech; return None without a key.
-
-    Args:
-        settings: with the vendor's key.
-        local: the fallback.
-        replicas: number of processes that share the vendor's synthesis sockets.
-    """
+    """Create the vendor's speech, None without a key; `replicas` share the vendor's limit of synthesis sockets."""
     if settings.deepgram_api_key is None:
         return None
     # imports that the embedded default does without

@@ -16,7 +16,7 @@ from convonet.settings import get_settings
 from convonet.staff.accounts import StaffAccounts
 from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
-from convonet.telephony.ledger import CallBackRow, Ledger
+from convonet.telephony.call_log import CallBackRow, CallLog
 from tests.telephone import TELEPHONE
 from tests.vendors.twilio import ACCOUNT, TOKEN, TwilioServer
 
@@ -111,7 +111,7 @@ async def _called_back_by(call_back_id):
 
 async def _member(username, password):
     database = Database(get_settings().storage.database_url)
-    member = await StaffAccounts(database).verify(username, password)
+    member = await StaffAccounts(database).verify_password(username, password)
     await database.close()
     return member
 
@@ -129,7 +129,7 @@ async def _call_back():
         asked_at=datetime.now(UTC),
     )
     row_id = row.id
-    await Ledger(database).ask_call_back(row)
+    await CallLog(database).add_call_back(row)
     await database.close()
     return row_id
 

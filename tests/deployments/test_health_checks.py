@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import inspect
 import time
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,6 +11,7 @@ import yaml
 from actors.session_registry import CONFIRM_TIMEOUT_S
 from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.rpc.server import RpcServer
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.local.service import LocalSpeech
 from deployments.health_checks import EventLoopLate, check_event_loop
 from deployments.launch.steps import ROOT
@@ -55,11 +55,10 @@ async def test_a_port_that_is_closed_fails():
 
 
 async def test_a_speech_worker_that_can_not_be_started_fails(tmp_path):
-    settings = SimpleNamespace(data_dir=tmp_path, max_utterance_s=30, local_voice="nobody")
-    speech = LocalSpeech(settings)
+    speech = LocalSpeech(SpeechSettings(CONVONET_LOCAL_VOICE="nobody"), tmp_path)
     speech.check_workers()
     with pytest.raises(SpeechUnavailable, match="does not start"):
-        await speech.sound("hello")
+        await speech.synthesize_pcm("hello")
     with pytest.raises(SpeechUnavailable, match="does not start"):
         speech.check_workers()
     speech.close()

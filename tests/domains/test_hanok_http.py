@@ -66,7 +66,7 @@ async def guest(app):
 async def staff(app, database):
     async with database.transaction() as session:
         await session.execute(delete(StaffRow))
-    await StaffAccounts(database).add("dora", "Dora Example", Role.AGENT, PASSWORD)
+    await StaffAccounts(database).add_member("dora", "Dora Example", Role.AGENT, PASSWORD)
     headers = {"Origin": "http://hanok"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://hanok", headers=headers

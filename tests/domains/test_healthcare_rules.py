@@ -307,11 +307,11 @@ def test_known_distances_are_right():
 
 
 @given(zips, st.integers(min_value=1, max_value=100))
-def test_all_codes_within_the_radius_are_found_and_none_beyond(centre, radius):
-    found = zip_codes_within(centre, radius)
-    assert found[centre] == 0
+def test_all_codes_within_the_radius_are_found_and_none_beyond(center, radius):
+    found = zip_codes_within(center, radius)
+    assert found[center] == 0
     for code, place in CENTERS.items():
-        assert (code in found) is (round(miles(CENTERS[centre], place), 1) <= radius)
+        assert (code in found) is (round(miles(CENTERS[center], place), 1) <= radius)
 
 
 def test_every_provider_of_the_demonstration_can_be_placed_and_has_no_real_number():

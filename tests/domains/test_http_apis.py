@@ -60,7 +60,7 @@ def product(tmp_path_factory):
     async def prepare():
         await migrate(product.storage.database_url)
         database = Database(product.storage.database_url)
-        await StaffAccounts(database).add("dora", "Dora Example", Role.AGENT, PASSWORD)
+        await StaffAccounts(database).add_member("dora", "Dora Example", Role.AGENT, PASSWORD)
         await database.close()
 
     asyncio.run(prepare())

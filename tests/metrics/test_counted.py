@@ -8,12 +8,11 @@ from convonet.agents.models.failures import Failure, ModelFailed
 from convonet.agents.models.hosted import HostedModel, Limits
 from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
-from convonet.records import queue
 from convonet.records.queue import RecordQueue
 from convonet.speech.base import Language
 from convonet.speech.fallback import SpeechWithFallback
 from tests.metrics.test_turns import a_record
-from tests.sessions.doubles import ScriptedVoice, World
+from tests.sessions.doubles import ScriptedTts, World
 from tests.virtual_time import virtual_time
 
 
@@ -70,7 +69,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
 
 @virtual_time
 async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted):
-    vendor, own = ScriptedVoice(), ScriptedVoice()
+    vendor, own = ScriptedTts(), ScriptedTts()
     vendor.name, own.name = "deepgram", "local"
     vendor.fails_with = SpeechUnavailable("down")
     speech = SpeechWithFallback(vendor, own)
@@ -81,9 +80,8 @@ async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted)
 
 
 @virtual_time
-async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted, monkeypatch):
-    monkeypatch.setattr(queue, "MAX_WAITING", 2)
-    records = RecordQueue(AwayStore())
+async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted):
+    records = RecordQueue(UnreachableStore(), max_waiting=2)
     for number in range(3):
         record = a_record()
         record.request_id = f"s:{number}"
@@ -96,12 +94,12 @@ async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(cou
     assert counted.of(d.RECORDS_LOST) == 3
 
 
-class AwayStore:
+class UnreachableStore:
     async def write(self, records):
-        raise StorageError("away")
+        raise StorageError("down")
 
     async def recent(self, limit):
-        raise StorageError("away")
+        raise StorageError("down")
 
 
 async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counted):

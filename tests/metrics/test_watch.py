@@ -8,9 +8,8 @@ from convonet.metrics.watch import SAMPLE_DELAY_S, SAMPLES_PER_REPORT, Watch
 from tests.virtual_time import virtual_time
 
 
-async def test_a_block_of_the_loop_is_seen(kept, monkeypatch):
-    monkeypatch.setattr("convonet.metrics.watch.SAMPLE_DELAY_S", 0.01)
-    Watch(kept.recorder, "agent")
+async def test_a_block_of_the_loop_is_seen(kept):
+    Watch(kept.recorder, "agent", sample_delay_s=0.01)
     await asyncio.sleep(0.02)
     time.sleep(0.1)  # noqa: ASYNC251 -- this is the block
     await asyncio.sleep(0.06)

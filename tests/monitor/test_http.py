@@ -14,13 +14,14 @@ from sqlalchemy import update
 from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.core.errors import StorageError
-from convonet.monitor.http import NOT_A_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
+from convonet.monitor.http import NOT_A_SUPERVISOR, application
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import TurnRecord
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
+from convonet.staff.page_session import NOT_LOGGED_IN, TRY_LATER
 from convonet.storage.database import Database
 from tests.fixtures.serving import served
 from tests.fixtures.sqlite import inline_throttle
@@ -43,7 +44,7 @@ class Running:
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(self.url, cookie_jar=jar, headers={"Origin": self.url}) as http:
             if role is not None:
-                await self.accounts.add(role.value, "Sue Example", role, PASSWORD)
+                await self.accounts.add_member(role.value, "Sue Example", role, PASSWORD)
                 login = {"username": role.value, "password": PASSWORD}
                 async with http.post("/staff/api/login", json=login) as answer:
                     assert answer.status == 200
@@ -63,7 +64,7 @@ async def running(tmp_path, migrated_sqlite):
         Cluster("only", None),
     )
     await host.start()
-    app = application(database, settings, inline_throttle(settings), host)
+    app = application(database, settings, inline_throttle(settings), host, check_interval_s=0.1)
     async with served(app) as url:
         yield Running(url, host, database)
     await host.stop()
@@ -107,8 +108,7 @@ async def test_a_foreign_page_gets_no_socket(running):
         assert socket.close_code == NOT_LOGGED_IN
 
 
-async def test_a_page_is_closed_after_logout(running, monkeypatch):
-    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
+async def test_a_page_is_closed_after_logout(running):
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         assert json.loads((await socket.receive()).data)["staff_name"] == "Sue Example"
         await socket.send_json({"type": "monitor_alive"})
@@ -118,8 +118,7 @@ async def test_a_page_is_closed_after_logout(running, monkeypatch):
         assert await _next(socket, "closed") == NOT_LOGGED_IN
 
 
-async def test_a_page_is_closed_when_its_user_is_no_supervisor_any_more(running, monkeypatch):
-    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
+async def test_a_page_is_closed_when_its_user_is_no_supervisor_any_more(running):
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         async with running.database.transaction() as session:
             await session.execute(update(StaffRow).values(role=Role.AGENT))

@@ -1,4 +1,4 @@
-"""What one process of a cluster knows of which cluster serves."""
+"""The role of a cluster, as one of its processes knows it."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ async def started(store, name):
 
 
 @virtual_time
-async def test_the_first_client_of_any_process_makes_a_waiting_cluster_the_one_that_serves():
+async def test_a_client_of_any_process_makes_a_waiting_cluster_serve():
     store = MemoryServing()
     old = await started(store, "old")
     voice, desks = await started(store, "new"), await started(store, "new")
@@ -36,7 +36,7 @@ async def test_the_first_client_of_any_process_makes_a_waiting_cluster_the_one_t
 
 
 @virtual_time
-async def test_a_process_that_starts_in_a_replaced_cluster_takes_nobody():
+async def test_a_process_that_starts_in_a_replaced_cluster_accepts_no_client():
     store = MemoryServing()
     old, new = await started(store, "old"), await started(store, "new")
     await new.register_client()
@@ -48,7 +48,7 @@ async def test_a_process_that_starts_in_a_replaced_cluster_takes_nobody():
 
 
 @virtual_time
-async def test_while_the_store_is_down_clients_are_served_and_the_role_is_found_out_later():
+async def test_clients_are_served_while_the_store_is_down_and_the_role_is_read_later():
     store = MemoryServing()
     store.is_down = True
     cluster = await started(store, "one")

@@ -1,4 +1,4 @@
-"""What a session has said and its client may not have heard."""
+"""The output of a session that its client may not have received."""
 
 import asyncio
 from contextlib import aclosing
@@ -29,7 +29,7 @@ def filled(count):
 
 
 @virtual_time
-async def test_a_reader_gets_what_its_client_lacks_and_then_what_comes():
+async def test_a_reader_gets_what_its_client_lacks_and_then_new_entries():
     outbox = filled(3)
     async with aclosing(outbox.read(1)) as entries:
         assert [(await anext(entries)).seq for _ in range(2)] == [2, 3]
@@ -65,7 +65,7 @@ async def test_a_closed_outbox_is_read_to_its_end():
 
 
 @virtual_time
-async def test_the_oldest_goes_when_there_is_too_much():
+async def test_the_oldest_entries_are_dropped_when_there_are_too_many_bytes():
     outbox = Outbox(max_bytes=100)
     for seq in range(1, 21):
         outbox.write(BinaryFrame(seq, bytes(10)))
@@ -73,7 +73,7 @@ async def test_the_oldest_goes_when_there_is_too_much():
 
 
 @virtual_time
-async def test_a_reader_that_takes_nothing_is_given_up_and_its_memory_is_bounded():
+async def test_a_reader_that_reads_nothing_is_given_up_and_its_memory_is_bounded():
     outbox = Outbox(max_bytes=100)
     async with aclosing(outbox.read(0)) as entries:
         outbox.write(BinaryFrame(1, bytes(10)))
@@ -87,7 +87,7 @@ async def test_a_reader_that_takes_nothing_is_given_up_and_its_memory_is_bounded
 
 
 @virtual_time
-async def test_sound_that_was_sent_is_forgotten_when_the_caller_goes_on_but_the_last_messages_are_kept():
+async def test_sent_audio_is_dropped_at_the_next_turn_and_the_last_messages_are_kept():
     outbox = Outbox()
     async with aclosing(outbox.read(0)) as entries:
         for seq in range(1, 2 * MAX_SENT + 1):
@@ -100,7 +100,7 @@ async def test_sound_that_was_sent_is_forgotten_when_the_caller_goes_on_but_the_
 
 
 @virtual_time
-async def test_sound_that_was_not_sent_yet_is_kept():
+async def test_unsent_audio_is_kept():
     outbox = Outbox()
     outbox.write(BinaryFrame(1, b"sound"))
     outbox.drop_sent_audio()

@@ -54,7 +54,7 @@ def test_a_model_is_built_once_per_content(tmp_path):
     assert not [file for file in first.parent.iterdir() if file.name.startswith("tmp")]
 
 
-def test_a_model_knows_the_phrases_and_the_commonest_english_words(tmp_path):
+def test_a_model_knows_the_phrases_and_the_most_common_english_words(tmp_path):
     words = build_phrase_model(tmp_path, Phrases(PHRASES)).read_text()
     assert "add fresh bread" in words
     assert " house" in words

@@ -1,4 +1,4 @@
-"""The recogniser of all English by itself, and how it decides about our phrases."""
+"""The recognizer of general English by itself, and its choice between its own transcript and a phrase."""
 
 from itertools import pairwise
 
@@ -32,7 +32,7 @@ def heard(whisper, samples, phrase=None):
     return listened.hypothesis if phrase is None else whisper.choose(listened, Hypothesis(phrase, 0.0, ()))
 
 
-def test_what_no_phrase_foresees_is_understood(whisper):
+def test_sentences_beyond_the_phrases_are_recognized(whisper):
     assert heard(whisper, speak("how old is the universe")).text == "how old is the universe"
 
 
@@ -40,20 +40,20 @@ def test_numbers_are_written_as_they_are_spoken(whisper):
     assert "friday at seven" in heard(whisper, speak("book a table for friday at seven", "rms")).text
 
 
-def test_a_phrase_that_sounds_like_it_is_believed(whisper):
+def test_a_phrase_that_sounds_like_the_recording_is_chosen(whisper):
     assert "by milk" in heard(whisper, speak(MILK)).text
     assert heard(whisper, speak(MILK), MILK).text == MILK
 
 
-def test_a_phrase_that_sounds_otherwise_is_not(whisper):
+def test_a_phrase_that_sounds_different_is_not_chosen(whisper):
     assert heard(whisper, speak("how old is the universe"), MILK).text == "how old is the universe"
 
 
-def test_a_sentence_that_it_would_repeat_is_heard_once(whisper):
+def test_repetitions_of_a_sentence_are_cut(whisper):
     assert heard(whisper, speak("what's my yearly limit")).text == "what's my yearly limit"
 
 
-def test_its_words_carry_their_times(whisper):
+def test_words_have_their_times(whisper):
     samples = speak("how old is the universe")
     words = heard(whisper, samples).words
     assert " ".join(word.text for word in words) == "how old is the universe"
@@ -62,23 +62,23 @@ def test_its_words_carry_their_times(whisper):
     assert words[-1].end < samples.size / 16_000 - 0.4
 
 
-def test_what_is_longer_than_its_window_is_heard_to_the_end(whisper):
+def test_a_recording_longer_than_a_window_is_recognized_to_the_end(whisper):
     long = np.concatenate([speak("how old is the universe"), silence(28.0), speak("is the highway blocked")])
     assert heard(whisper, long).text == "how old is the universe is the highway blocked"
 
 
 @pytest.mark.parametrize("sound", [silence(0.0), silence(0.01), white_noise(0.3), tone(1.0)])
-def test_no_sound_is_too_short_or_too_strange(whisper, sound):
+def test_no_recording_is_too_short_or_too_strange(whisper, sound):
     listened = whisper.recognize(sound)
     assert listened is None or whisper.choose(listened, Hypothesis(MILK, 0.0, ()))
 
 
-def test_it_stops_on_request(whisper):
+def test_recognition_stops_on_request(whisper):
     with pytest.raises(Stopped):
         whisper.recognize(speak(MILK), lambda: True)
 
 
-def test_phrases_are_more_expected_than_what_only_sounds_like_them(expected):
+def test_phrases_are_more_probable_than_sentences_that_only_sound_like_them(expected):
     assert expected.log_probability(MILK) > expected.log_probability("add by milk to my total list") > -200
     assert expected.log_probability("call mom") > expected.log_probability("call xylographer")
 

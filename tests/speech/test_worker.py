@@ -1,4 +1,4 @@
-"""The worker processes: they die, hang and outlive nobody."""
+"""Worker processes that die or hang, and end with their parent."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ def is_alive(pid):
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-async def test_a_worker_that_died_between_two_jobs_is_started_again_unnoticed(worker):
+async def test_a_worker_that_died_between_two_jobs_is_restarted_unnoticed(worker):
     await worker.start()
     first = worker.pid
     os.kill(first, signal.SIGKILL)
@@ -80,7 +80,7 @@ async def test_a_job_of_another_engine_is_refused_and_the_worker_lives(worker):
     assert await worker.run(HELLO)
 
 
-async def test_a_job_that_nobody_waits_for_any_more_is_not_started(worker):
+async def test_a_cancelled_job_is_not_started(worker):
     await worker.start()
     os.kill(worker.pid, signal.SIGSTOP)
     first, second = (asyncio.create_task(worker.run(SynthesizePcm(text))) for text in ("One.", "Two."))
@@ -100,7 +100,7 @@ async def test_a_closed_worker_leaves_no_process(worker):
     assert not is_alive(pid)
 
 
-def test_a_worker_ends_with_its_parent_however_that_ends(tmp_path):
+def test_a_worker_ends_when_its_parent_dies(tmp_path):
     program = f"""
 import asyncio, os, pathlib
 from convonet.speech.local.jobs import EngineSpec

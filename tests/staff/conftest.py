@@ -25,7 +25,7 @@ def accounts(database):
 
 @pytest.fixture
 async def dora(accounts):
-    return await accounts.add("Dora", "Dora Example", Role.AGENT, PASSWORD)
+    return await accounts.add_member("Dora", "Dora Example", Role.AGENT, PASSWORD)
 
 
 @pytest.fixture

@@ -76,10 +76,10 @@ def test_a_span_that_nobody_records_costs_microseconds():
 # -- the collector
 
 
-def test_an_unreachable_collector_is_logged_once_and_found_again(collector, monkeypatch):
-    monkeypatch.setattr(export, "RETRY_DELAY_S", 0.0)
+def test_an_unreachable_collector_is_logged_once_and_found_again(collector):
     collector.away = True
-    recorder = export.start_tracing(TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    settings = TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    recorder = export.start_tracing(settings, "tests", retry_delay_s=0.0)
     with structlog.testing.capture_logs() as lines:
         for away, name in ((True, "lost"), (True, "lost"), (False, "sent")):
             collector.away = away
@@ -221,7 +221,7 @@ async def test_only_a_request_with_the_service_token_may_name_its_trace(traced, 
 async def test_the_crm_trusts_the_traces_of_its_services_and_the_restaurant_trusts_none(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings.hanok))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from convonet.web import rate_limit
 from convonet.web.rate_limit import BucketPerAddress, TokenBucket
 from tests.fixtures.clock import Clock
 
@@ -44,9 +43,8 @@ def test_each_network_has_a_bucket_of_its_own_that_refills_evenly():
     assert buckets.of("2001:db8::1").take()
 
 
-def test_the_address_that_was_seen_longest_ago_is_dropped_first(monkeypatch):
-    monkeypatch.setattr(rate_limit, "MAX_ADDRESSES", 2)
-    buckets = BucketPerAddress(1, 60, Clock())
+def test_the_address_that_was_seen_longest_ago_is_dropped_first():
+    buckets = BucketPerAddress(1, 60, Clock(), max_addresses=2)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"):
         buckets.of(address).take()
     assert not buckets.of("192.0.2.1").take()

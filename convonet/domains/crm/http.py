@@ -46,7 +46,7 @@ def application(database: Database, settings: Settings) -> FastAPI:
     """Make the application; it closes the CRM and the database when it stops."""
     crm = configured_crm(database, settings)
     app = http_service("crm-integration-service", closing(crm, database))
-    token = ServiceToken(settings.crm_service_token, "CRM_SERVICE_TOKEN")
+    token = ServiceToken(settings.crm.service_token, "CRM_SERVICE_TOKEN")
     app.include_router(router(crm, database, token, settings.callers.phone_region))
     app.add_middleware(TracingMiddleware, trusts=token.is_given)
     return app

@@ -125,9 +125,8 @@ class CrmService:
         mine = next((contact for contact in namesakes if owners.get(contact.id) == owner.user_id), None)
         if mine is not None:
             return await self._remember(owner, Patient.of(mine))
-        contact = next(
-            (contact for contact in namesakes if contact.id not in owners and _proven(contact, person)), None
-        )
+        unbound = (contact for contact in namesakes if contact.id not in owners and contact.birthdate is not None)
+        contact = next((contact for contact in unbound if contact.birthdate == person.birthdate), None)
         if contact is None:
             new_id = contact_id(owner.user_id, phone, person.name, bound)
             contact = Contact(new_id, person.first_name, person.last_name, phone, person.birthdate)
@@ -162,11 +161,6 @@ class CrmService:
             return result.model_dump(mode="json")
 
         return type(result).model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
-
-
-def _proven(contact: Contact, person: NewPatient) -> bool:
-    """Say whether the caller has named the contact's date of birth."""
-    return contact.birthdate is not None and contact.birthdate == person.birthdate
 
 
 def _cut(subject: str) -> str:

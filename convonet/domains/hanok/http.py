@@ -41,8 +41,8 @@ def application(
     """Make the application; it closes the database when it stops. The limits are those of the settings by default."""
     app = http_service("hanok-table-service", closing(database))
     login = StaffLogin(StaffAccounts(database), login_throttle or throttle(settings, "staff"), settings)
-    reservations = ReservationService(database, House.of(settings))
-    app.include_router(router(reservations, login.require_staff, limits or AddressLimits.of(settings)))
+    reservations = ReservationService(database, House.of(settings.hanok))
+    app.include_router(router(reservations, login.require_staff, limits or AddressLimits.of(settings.hanok)))
     app.include_router(login.router())
     _add_pages(app, login)
     app.add_middleware(TracingMiddleware)

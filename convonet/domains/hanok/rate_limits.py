@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from fastapi import Request
 
 from convonet.core.errors import NotFound
-from convonet.settings import Settings
+from convonet.settings.hanok import HanokSettings
 from convonet.web.rate_limit import BucketPerAddress, TokenBucket
 from convonet.web.refusals import Refused
 
@@ -43,8 +43,8 @@ class AddressLimits:
         self._bookings = BucketPerAddress(bookings, BOOKING_WINDOW_S, clock)
 
     @classmethod
-    def of(cls, settings: Settings) -> AddressLimits:
-        return cls(settings.hanok_requests_per_minute)
+    def of(cls, settings: HanokSettings) -> AddressLimits:
+        return cls(settings.requests_per_minute)
 
     async def admit(self, request: Request) -> None:
         """FastAPI dependency of every public route. Raises `Refused` with 429 when it was too often."""

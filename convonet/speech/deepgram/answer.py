@@ -1,7 +1,4 @@
-"""A streamed answer by Deepgram: over a pooled WebSocket while one works, otherwise one request for each sentence.
-
-Begun by `DeepgramSpeech`.
-"""
+"""A streamed answer by Deepgram: over a pooled WebSocket, or with a request for each sentence."""
 
 from __future__ import annotations
 

@@ -83,7 +83,6 @@ class DeepgramApi:
         return (self._base_url / path).with_query(query)
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._warming.cancel_and_wait()
         if self._session is not None:
             await self._session.close()

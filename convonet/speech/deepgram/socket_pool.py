@@ -92,12 +92,7 @@ class SpeakSocketPool:
         return socket
 
     def give_back(self, socket: SpeakSocket, *, is_clean: bool) -> None:
-        """Return a socket after its answer.
-
-        Args:
-            socket: As `take` lent it.
-            is_clean: Whether all its text was spoken; otherwise the socket is closed.
-        """
+        """Return a socket after its answer. It is closed unless `is_clean`: all its text was spoken."""
         socket.notify_on_input(None)
         self._lent.discard(socket)
         if is_clean and not socket.closed_reason and not socket.is_old:

@@ -50,14 +50,12 @@ class Allowance:
 
     @property
     def left(self) -> int:
-        """Amount that may be used now."""
         start = self._clock() - self._window_s
         while self._used and self._used[0][0] < start:
             self._left += self._used.popleft()[1]
         return self._left
 
     def use(self, amount: int) -> None:
-        """Note that `amount` is used now."""
         self._left -= amount
         self._used.append((self._clock(), amount))
 
@@ -101,7 +99,7 @@ class SpeakSocket:
 
     @property
     def has_confirmed(self) -> bool:
-        """Whether a confirmation is queued, perhaps behind audio."""
+        """True if a confirmation is queued, perhaps behind audio."""
         return self._confirmations > 0
 
     def take_audio(self, max_bytes: int) -> bytes:

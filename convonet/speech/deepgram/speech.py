@@ -1,7 +1,4 @@
-"""Deepgram for STT and TTS: a request for each utterance, a pooled WebSocket for each streamed answer.
-
-Built once by each voice replica when `DEEPGRAM_API_KEY` is set.
-"""
+"""Deepgram for STT and TTS, with a request for each utterance and a pooled WebSocket for each answer."""
 
 from __future__ import annotations
 
@@ -64,12 +61,10 @@ class DeepgramSpeech:
         await self._api.warm()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._sockets.close()
         await self._api.close()
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`."""
         url = self._listen_url(utterance.format, utterance.sample_rate, language)
         try:
             with span("listen", kind="client", provider=self.name, model=self._model):

@@ -1,7 +1,4 @@
-"""The program of a worker process: builds one engine, then runs jobs until the pipe closes.
-
-Started by `worker.py` as `python -m convonet.speech.local.child <file descriptor>`.
-"""
+"""The program of a worker process, which `worker.py` starts: builds one engine, then runs its jobs."""
 
 from __future__ import annotations
 
@@ -31,9 +28,9 @@ def main(descriptor: int) -> None:
         return
 
 
-def _answer(work: Work, job: object, stop_requested: Callable[[], bool]) -> Done | Failed:
+def _answer(work: Work, job: object, should_stop: Callable[[], bool]) -> Done | Failed:
     try:
-        return Done(work(job, stop_requested))
+        return Done(work(job, should_stop))
     except (ConvonetError, Stopped) as error:
         return Failed(error)
     except Exception as error:  # noqa: BLE001 - the job's top: the parent logs it, the process goes on

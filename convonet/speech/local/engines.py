@@ -1,7 +1,4 @@
-"""The engines of the worker processes, built by `child.py`.
-
-Each imports its libraries when it is built, so that no process loads those of another.
-"""
+"""The engines of the worker processes. Each imports its libraries only in the process that builds it."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ def _phrases(spec: EngineSpec) -> Work:
     detector.holds_speech(_second_of_silence())
     recognizer.recognize(_second_of_silence())
 
-    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, should_stop: Callable[[], bool]) -> object:
         match job:
             case PrepareRecording(utterance):
                 samples = decode(utterance, max_seconds=spec.max_seconds)
@@ -56,7 +53,7 @@ def _phrases(spec: EngineSpec) -> Work:
                     raise NoSpeech("no speech was detected")
                 return samples
             case RecognizePhrase(samples):
-                return recognizer.recognize(samples, stop_requested)
+                return recognizer.recognize(samples, should_stop)
         raise TypeError(f"not a job of the phrase engine: {job!r:.80}")
 
     return work
@@ -70,10 +67,10 @@ def _general(spec: EngineSpec) -> Work:
     whisper = Whisper(PhraseModel(build_phrase_model(spec.data_dir / "speech", Phrases.load())))
     whisper.recognize(_second_of_silence())
 
-    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, should_stop: Callable[[], bool]) -> object:
         match job:
             case RecognizeEnglish(samples):
-                return whisper.recognize(samples, stop_requested)
+                return whisper.recognize(samples, should_stop)
             case ChooseTranscript(english, phrase):
                 return whisper.choose(english, phrase)
         raise TypeError(f"not a job of the English engine: {job!r:.80}")
@@ -88,7 +85,7 @@ def _voice(spec: EngineSpec) -> Work:
     voice.synthesize_file("Hello.")
     voice.synthesize_pcm("Hello.")
 
-    def work(job: object, _stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, _should_stop: Callable[[], bool]) -> object:
         match job:
             case SynthesizeFile(text):
                 return voice.synthesize_file(text)

@@ -16,10 +16,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A transcript by one recognizer.
-
-    `score` is a log probability. It compares hypotheses of one recognizer about one utterance only.
-    """
+    """A transcript by one recognizer. `score` is a log probability, comparable for one recognizer and utterance."""
 
     text: str
     score: float

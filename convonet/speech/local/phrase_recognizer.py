@@ -44,7 +44,7 @@ class PhraseRecognizer:
         self._decoder.activate_search("callers")
         self._fresh_channel = self._decoder.get_cmn(False)
 
-    def recognize(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Hypothesis | None:
+    def recognize(self, samples: Samples, should_stop: Callable[[], bool] = lambda: False) -> Hypothesis | None:
         """Return the best hypothesis for 16 kHz mono `samples`, or None. Raises `Stopped` on request."""
         if not samples.size:  # the decoder would never end its utterance
             return None
@@ -53,7 +53,7 @@ class PhraseRecognizer:
         self._decoder.start_utt()
         try:
             for piece in _pieces(at_trained_level(samples)):
-                if stop_requested():
+                if should_stop():
                     raise Stopped
                 self._decoder.process_raw(piece, False, False)
         finally:

@@ -50,7 +50,6 @@ class Phrases:
 
     @classmethod
     def load(cls) -> Phrases:
-        """Load the phrase files of the product."""
         folder = resources.files("convonet.speech.local") / "phrases"
         files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
         pronunciations = (folder / "pronunciations.dict").read_text("utf-8")
@@ -65,7 +64,6 @@ class Phrases:
 
     @property
     def words(self) -> frozenset[str]:
-        """Every word of the phrases."""
         choices = self._choices()
         return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
 

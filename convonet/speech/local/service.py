@@ -61,7 +61,6 @@ class LocalSpeech:
             await self._general.start()
 
     def close(self) -> None:
-        """End all workers."""
         for worker in (self._phrases, self._general, self._voice):
             worker.close()
 
@@ -98,10 +97,9 @@ class LocalSpeech:
         return Transcript(found.text, self.name, words=found.words)
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         return SpokenAudio(await self._synthesize(SynthesizeFile(text)), "audio/mpeg", self.name)
 
-    async def sound(self, sentence: str) -> bytes:
+    async def synthesize_pcm(self, sentence: str) -> bytes:
         """Synthesize one sentence of a streamed answer as PCM16 at `ANSWER_RATE`. Raises `SpeechUnavailable`."""
         return await self._synthesize(SynthesizePcm(sentence))
 

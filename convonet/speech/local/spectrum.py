@@ -18,11 +18,7 @@ Spectrogram = npt.NDArray[np.float32]
 
 
 def log_mel(samples: npt.NDArray[np.int16], seconds: float) -> Spectrogram:
-    """Compute the spectrogram of 16 kHz mono `samples`, padded with silence to `seconds`.
-
-    Returns:
-        `BANDS` rows and one column for each 10 ms.
-    """
+    """Compute `BANDS` rows, with a column for each 10 ms, of 16 kHz mono `samples` padded with silence to `seconds`."""
     length = int(seconds * SAMPLE_RATE)
     sound = np.zeros(length, np.float32)
     sound[: samples.size] = samples[:length]

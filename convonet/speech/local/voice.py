@@ -53,7 +53,6 @@ class Espeak:
         self.use(voice)
 
     def use(self, voice: str) -> None:
-        """Switch to another voice."""
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise SpeechUnavailable(f"eSpeak NG has no voice {voice}")
 

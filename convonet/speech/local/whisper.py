@@ -70,9 +70,8 @@ ONE_WORD = {"to-do": "todo", "to-dos": "todos", "co-pay": "copay", "co-pays": "c
 class Whisper:
     """A model on one core in a worker process. Not thread-safe."""
 
-    def __init__(self, expected: PhraseModel) -> None:
-        """Load the model; `expected` is the language model of our phrases."""
-        self._expected = expected
+    def __init__(self, phrase_model: PhraseModel) -> None:
+        self._phrase_model = phrase_model
         folder = _folder()
         self._model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -82,15 +81,13 @@ class Whisper:
         self._suppressed = [-1, *(token for token, text in enumerate(texts) if not _WRITTEN.fullmatch(text))]
         self._begins_word = [text.startswith(" ") for text in texts]
 
-    def recognize(
-        self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False
-    ) -> EnglishTranscript | None:
+    def recognize(self, samples: Samples, should_stop: Callable[[], bool] = lambda: False) -> EnglishTranscript | None:
         """Recognize 16 kHz mono `samples`; None when nothing was said. Raises `Stopped` on request."""
         if not samples.size:
             return None
         level, size = at_trained_level(samples), int(MAX_WINDOW_S * SAMPLE_RATE)
         windows = [level[start : start + size] for start in range(0, level.size, size)]
-        found = [self._window(window, stop_requested) for window in windows]
+        found = [self._window(window, should_stop) for window in windows]
         return _joined([english for english in found if english is not None])
 
     def choose(self, english: EnglishTranscript, phrase: Hypothesis) -> Hypothesis:
@@ -101,21 +98,16 @@ class Whisper:
         if not english.features.size:
             return own
         likely = self._aligned(english, self._tokens(_as_written(phrase.text, english.written)))
-        wins = (
-            self._expected.log_probability(phrase.text)
-            - self._expected.log_probability(own.text)
-            + likely.score
-            - own.score
-        )
-        return phrase if wins >= MIN_ADVANTAGE else own
+        expected = self._phrase_model.log_probability(phrase.text) - self._phrase_model.log_probability(own.text)
+        return phrase if expected + likely.score - own.score >= MIN_ADVANTAGE else own
 
-    def _window(self, samples: Samples, stop_requested: Callable[[], bool]) -> EnglishTranscript | None:
-        if stop_requested():
+    def _window(self, samples: Samples, should_stop: Callable[[], bool]) -> EnglishTranscript | None:
+        if should_stop():
             raise Stopped
         seconds = samples.size / SAMPLE_RATE
         spectrum = log_mel(samples, min(MAX_WINDOW_S, max(MIN_WINDOW_S, seconds + PAUSE_S)))
         features = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(spectrum[None])))
-        if stop_requested():
+        if should_stop():
             raise Stopped
         tokens = self._decoded(features, seconds)
         loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - SPEECH_RANGE)

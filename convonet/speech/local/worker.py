@@ -62,9 +62,7 @@ class Worker:
     async def run(self, job: Job) -> object:
         """Run `job` after the jobs queued before it; cancelling stops it.
 
-        Raises:
-            SpeechUnavailable: The process died or took too long.
-            ConvonetError: As the engine raised it.
+        Raises what the engine raises, or `SpeechUnavailable` when the process dies or takes too long.
         """
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, job)

@@ -190,7 +190,7 @@ class SuiteCrmClient:
             answer = await self._deliver(self._token_request(root), UNSENT)
             status = answer.status_code
             with suppress(ValidationError):
-                granted = _Granted.model_validate_json(_if_ok(answer))
+                granted = _Granted.model_validate_json(answer.content if answer.is_success else b"")
                 # a token of less than two minutes is used for half its time
                 lasts = max(granted.expires_in - TOKEN_MARGIN_S, granted.expires_in / 2)
                 self._token = _Token(root, granted.access_token, self._clock() + lasts)
@@ -215,10 +215,6 @@ def _look_at(renewal: asyncio.Task[_Token]) -> None:
     """Read a failure that no request waits for any more, so that asyncio does not log it."""
     if not renewal.cancelled():
         renewal.exception()
-
-
-def _if_ok(answer: httpx2.Response) -> bytes:
-    return answer.content if answer.is_success else b""
 
 
 def _parsed(answer: httpx2.Response, shape: type[Page]) -> Page:

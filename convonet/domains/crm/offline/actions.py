@@ -72,7 +72,7 @@ def register(work: Work) -> Move:
     except DomainError as error:
         return Ask("born", error.spoken)
     if not work.agreed or "read_back" not in values:
-        spoken = f", born {_spoken_day(born)}" if born else ""
+        spoken = f", born {born:%B} {born.day}, {born.year}" if born else ""
         words = (
             f"{first} {last}{spoken}, with the number {_spoken_phone(values['phone'])}. Shall I register that patient?"
         )
@@ -89,10 +89,6 @@ def _name(values: Values) -> tuple[str, str]:
     """First and last name; a part that was said alone takes precedence."""
     first, _, last = values["name"].partition(" ")
     return values.get("first", first), values.get("last", last)
-
-
-def _spoken_day(day: date) -> str:
-    return f"{day:%B} {day.day}, {day.year}"
 
 
 def _spoken_phone(digits: str) -> str:

@@ -50,7 +50,7 @@ def of_claims(claims: list[Claim], today: date, *, more: bool) -> str:
 def of_claim(claim: Claim, today: date) -> str:
     """Say a claim's status, its reason, and whether it can be appealed."""
     why = _why(claim)
-    owed = _owed(claim)
+    owed = f" Your part is {spoken_amount(claim.member_responsibility)}." if claim.member_responsibility else ""
     chance = (
         f" You can appeal until {spoken_day(claim.appeal_until, today)}."
         if claim.can_be_appealed and claim.appeal_until
@@ -108,7 +108,3 @@ def _why(claim: Claim) -> str:
 def _origin(claim: Claim, today: date) -> str:
     where = f" with {claim.provider_name}" if claim.provider_name else ""
     return f"of {spoken_day(claim.service_date, today)}{where}"
-
-
-def _owed(claim: Claim) -> str:
-    return f" Your part is {spoken_amount(claim.member_responsibility)}." if claim.member_responsibility else ""

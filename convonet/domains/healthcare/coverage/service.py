@@ -62,7 +62,7 @@ class CoverageService:
             booked = await repository.accumulation(year)
             # early in a plan year nothing is booked, though its first claims are decided
             counted = await repository.counted(year) if booked is None else None
-        return limits_of(kind, plan, year, booked or _booking(counted or Counted()))
+        return limits_of(kind, plan, year, booked or AccumulationRow(**booked_figures(counted or Counted())))
 
     async def preventive_care(self, owner: Owner) -> PreventiveCare:
         """The services recommended at the caller's age, and whether the plan pays all of it."""
@@ -138,11 +138,6 @@ def limits_of(kind: Kind, plan: PlanRow, year: PlanYear, booked: AccumulationRow
 def age_on(today: date, born: date) -> int:
     """Whole years."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-
-def _booking(counted: Counted) -> AccumulationRow:
-    """The claims' sums as they would be booked; the family's are the member's own."""
-    return AccumulationRow(**booked_figures(counted))
 
 
 def booked_figures(counted: Counted) -> dict[str, Decimal]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from convonet.agents.forms.form import Confirm, Form, Move, Slot, Tell, Work, answered_by
+from convonet.agents.forms.form import Confirm, Form, Move, Tell, Work, answered_by
 from convonet.agents.skill import Call, UseTools
 from convonet.domains.healthcare.offline import slots
 from convonet.domains.healthcare.offline.choice import chosen_row
@@ -38,9 +38,7 @@ def _enroll(work: Work) -> Move:
     return Confirm(f"{one['name']}: shall I enroll you?", {"program": one["program_code"]})
 
 
-def _about() -> Slot:
-    return slots.named("about", re.compile(r"\b(?P<about>diabetes|heart|maternity|asthma|weight|smok|stress|back)"))
-
+_ABOUT = slots.named("about", re.compile(r"\b(?P<about>diabetes|heart|maternity|asthma|weight|smok|stress|back)"))
 
 PROGRAMS = Form(
     name="programs",
@@ -59,5 +57,5 @@ ENROLL = Form(
         r"\b(?:enroll|sign|put|join|register)\b.*\bprograms?\b",
         r"\b(?:enroll|sign) me (?:up )?(?:in|into|for)\b.*\b(?:diabetes|heart|maternity|care|wellness|asthma)\b",
     ),
-    slots=(_about(), slots.chosen("program")),
+    slots=(_ABOUT, slots.chosen("program")),
 )

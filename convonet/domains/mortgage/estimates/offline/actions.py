@@ -40,7 +40,8 @@ def _assessed(work: Work, tool: str) -> Move:
     """Assess the application. A missing figure is asked for and noted first."""
     found, noted = outcome_of(work, tool), outcome_of(work, UPDATE)
     if found is not None:
-        wanted = None if found.ok else _missing_figure(found)
+        missing = (name for name, words in SPOKEN_FIGURE.items() if not found.ok and words in found.text)
+        wanted = next(missing, None)
         # an "if" in the question is no figure to note; the answer to a question is
         return (
             Ask(wanted, QUESTIONS[wanted], first=found.text, values={"asked": "yes"})
@@ -57,10 +58,6 @@ def _assessed(work: Work, tool: str) -> Move:
     return UseTools((Call(tool, {}),))
 
 
-def _missing_figure(found: Outcome) -> str | None:
-    return next((name for name, words in SPOKEN_FIGURE.items() if words in found.text), None)
-
-
 def estimate_payment(work: Work) -> Move:
     """Estimate the payment of a loan."""
     estimate, status = outcome_of(work, PAYMENT_TOOL), outcome_of(work, STATUS)
@@ -70,7 +67,7 @@ def estimate_payment(work: Work) -> Move:
     if estimate is not None:
         if not estimate.ok:
             return Tell(estimate.text)
-        first = f"For a loan of {_amount(own)}: " if own and "loan" not in work.values else ""
+        first = f"For {spoken_figure('loan_amount', str(own))}: " if own and "loan" not in work.values else ""
         text = f"{first}{estimate.text[0].lower()}{estimate.text[1:]}" if first else estimate.text
         return Tell(text, {"estimate": "payment", **_only(values, _LOAN_ARGUMENTS)})
     if "loan" in values:
@@ -132,10 +129,6 @@ def _changes(values: Values) -> bool:
 
 def _application(status: Outcome | None) -> Mapping[str, Any]:
     return status.data["application"] if status is not None and status.ok else {}
-
-
-def _amount(value: object) -> str:
-    return spoken_figure("loan_amount", str(value)).removeprefix("a loan of ")
 
 
 def _only(values: Values, names: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:
