@@ -217,7 +217,7 @@ class Replica(Connection):
             self._check_silence_in(self._timeouts.silent_after_s)
             self.ping()
 
-    def _lose(self) -> None:
+    def _fail_pending(self) -> None:
         for request in self._pending.values():
             if not request.answer.done():
                 request.answer.set_exception(ReplicaUnavailable("the connection is closed"))
