@@ -94,7 +94,7 @@ class AgentApi:
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
         turn_log = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
-        turn_log.heard(body.prompt)
+        turn_log.set_transcript(body.prompt)
         request = TurnRequest(
             session_id=conversation.session_id,
             turn_id=turn_id,
@@ -113,14 +113,14 @@ class AgentApi:
                     if isinstance(event, Final):
                         conversation.remember(utterance.utterance_id, body.prompt, event)
                         await self._threads.save_thread(thread)
-                        turn_log.ended()
+                        turn_log.mark_ended()
                     yield event
         except ConvonetError as error:
-            turn_log.failed(error)
-            turn_log.ended()
+            turn_log.set_error(error)
+            turn_log.mark_ended()
             raise
         finally:
-            self._record(turn_log.record())
+            self._record(turn_log.build_record())
 
 
 def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastAPI:
@@ -181,13 +181,13 @@ def _sent(event: AgentEvent, began: float) -> ServerSentEvent:
 def _note(turn_log: TurnLog, event: AgentEvent) -> None:
     match event:
         case DomainChosen():
-            turn_log.mark("agent_start_ms")
+            turn_log.mark_stage("agent_start_ms")
         case TextDelta():
-            turn_log.mark("first_token_ms")
+            turn_log.mark_stage("first_token_ms")
         case ToolStarted() | ToolFinished():
-            turn_log.tool(event)
+            turn_log.add_tool_event(event)
         case Final():
-            turn_log.answered(event)
+            turn_log.set_answer(event)
 
 
 def _last_final(conversation: Conversation) -> Final:

@@ -114,7 +114,7 @@ class AgentService:
                     task: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
                     # this cancels running nodes
                     stack.push_async_callback(_cancel, task)
-                    task.add_done_callback(lambda _, events=events: events.put_nowait(None))
+                    task.add_done_callback(partial(_end, events))
                     while (event := await _next(events, deadline)) is not None:
                         yield event
                     state = _result_of(task)
@@ -226,6 +226,10 @@ async def _next(events: asyncio.Queue[AgentEvent | None], deadline: float) -> Ag
             return await events.get()
     except TimeoutError:
         raise AgentTimeout("the turn took too long") from None
+
+
+def _end(events: asyncio.Queue[AgentEvent | None], _: object) -> None:
+    events.put_nowait(None)
 
 
 async def _cancel(task: asyncio.Task[TurnState]) -> None:

@@ -98,7 +98,7 @@ class TodoService:
             seen = await TodoRepository(session, owner.user_id).get(todo_id)
             row = seen.row
             if not may_change_todo(
-                seen.role, created=row.creator_id == owner.user_id, reassigned=row.assignee_id == owner.user_id
+                seen.role, created=row.creator_id == owner.user_id, assigned=row.assignee_id == owner.user_id
             ):
                 raise DomainError("may not change", spoken="You may see that, but not change it.")
             place = Assignment(row.team_id, seen.team, row.assignee_id, seen.assignee)

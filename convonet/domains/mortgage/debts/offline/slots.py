@@ -60,12 +60,12 @@ def several() -> Slot:
     """Several debts of one sentence, as "auto_loan:300,student_loan:200"."""
 
     def find(text: str, now: datetime) -> Found | None:
-        debts, kind = [], None
+        debts, named = [], None
         for part in re.split(r",| and ", in_digits(text)):
-            kind = heard.value if (heard := kind().find(part, now)) else kind
-            if kind and (paid := payment().find(part, now)):
-                debts.append(f"{kind}:{paid.value}")
-                kind = None
+            named = heard.value if (heard := kind().find(part, now)) else named
+            if named and (paid := payment().find(part, now)):
+                debts.append(f"{named}:{paid.value}")
+                named = None
         return Found(",".join(debts), text) if len(debts) > 1 else None
 
     return Slot("several", find, find_nothing, early=True)
