@@ -159,7 +159,7 @@ class HandOverHost:
 
     async def follow_desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
         """Log a desk in and follow its views. Yields nothing when the desk has to find another host."""
-        await self._services.cluster.client_came()
+        await self._services.cluster.register_client()
         try:
             await self.registry.ownership.require_open()
         except HandOversUnavailable:

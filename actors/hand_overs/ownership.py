@@ -88,7 +88,7 @@ class Ownership:
         """Raise `HandOversUnavailable`, or `Fenced`, unless this host owns the call center."""
         if self._phase is Phase.CLOSED:
             # its cluster may have begun to serve a moment ago
-            await self._cluster.look()
+            await self._cluster.refresh()
             if self._cluster.role is Role.SERVING:
                 await self._open()
         if self._phase is not Phase.OPEN:
@@ -125,7 +125,7 @@ class Ownership:
 
     async def lose(self) -> None:
         """Give up: another host of this cluster or of another one has taken over."""
-        await self._cluster.look()
+        await self._cluster.refresh()
         self._give_up()
 
     def _cluster_changed(self, role: Role) -> None:

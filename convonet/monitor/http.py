@@ -47,7 +47,7 @@ NO_SUPERVISOR = 4403
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
 
 
-PROTOCOL = PageProtocol[MonitorWatch](
+PROTOCOL: PageProtocol[MonitorWatch] = PageProtocol(
     monitor_messages, MOST_BYTES, MonitorAlive, MonitorAliveAck(), lambda message: MonitorRefused(message=message)
 )
 

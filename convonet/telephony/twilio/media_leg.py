@@ -14,15 +14,15 @@ import structlog
 
 from convonet.core.errors import SpeechUnavailable
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony import media_stream
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.events import CallEvent, StreamStopped, WhisperPlayed
 from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
-from convonet.telephony.media_stream import Mark, Media, Start, StreamFacts
 from convonet.telephony.messages import MediaLegAction, MediaLegRequest, MediaLegView, Spoken, Who
 from convonet.telephony.pacing import Pacer
 from convonet.telephony.resampling import FromTelephone, ToTelephone, mulaw_of_file
 from convonet.telephony.transcriber import Transcriber
+from convonet.telephony.twilio import media_stream
+from convonet.telephony.twilio.media_stream import Mark, Media, Start, StreamFacts
 
 log = structlog.get_logger(__name__)
 
