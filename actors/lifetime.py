@@ -21,7 +21,7 @@ class Lifetimes:
         return self.idle + self.grace
 
 
-class Patience:
+class SessionDeadline:
     """The moving deadline of a session: idle time while the caller is connected, grace time while not.
 
     There is none while the caller talks with a human: two people may be silent as long as they like.
@@ -42,20 +42,20 @@ class Patience:
         finally:
             self._timeout = None
 
-    def caller_is_here(self) -> None:
+    def caller_connected(self) -> None:
         """Switch to the idle time: a socket is attached."""
         self._connected = True
         self.renew()
 
-    def caller_is_gone(self) -> None:
+    def caller_disconnected(self) -> None:
         """Switch to the grace period: no socket is attached any more."""
         self._connected = False
         self.renew()
 
-    def human_is_here(self, is_here: bool) -> None:
+    def set_talking(self, is_talking: bool) -> None:
         """Suspend the deadline while the caller talks with a human."""
-        if is_here != self._talking:
-            self._talking = is_here
+        if is_talking != self._talking:
+            self._talking = is_talking
             self.renew()
 
     def renew(self) -> None:

@@ -47,7 +47,7 @@ class Mover:
     ) -> None:
         """`ask` asks the page to reconnect; `awaits_human` tells whether a desk may ring for this caller."""
         self._activity = activity
-        self._is_waited_for = awaits_human
+        self._awaits_human = awaits_human
         self._ask = ask
         self._deadline = 0.0
         self._with_talks = False
@@ -56,7 +56,7 @@ class Mover:
 
     @property
     def is_pending(self) -> bool:
-        """Whether a move has started and the caller is still connected."""
+        """True if a move has started and the caller is still connected."""
         return self._moved is not None
 
     def start_move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
@@ -94,7 +94,7 @@ class Mover:
             now, activity = loop.time(), self._activity()
             if activity is not Activity.SILENT:
                 spoke_at = now
-            if not self._is_waited_for():
+            if not self._awaits_human():
                 waited_since = now
             is_due = now >= self._deadline or now - waited_since >= MAX_RINGING_S
             if self._may_go(activity, is_due=is_due, silent_s=now - spoke_at):

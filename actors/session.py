@@ -6,10 +6,10 @@ authenticated before it exists (see `session_registry`).
 
     state      event            next       what happens
     ---------  ---------------  ---------  ------------------------------------------------
-    READY      utterance        ANSWERING   the turn starts
-    ANSWERING   utterance        ANSWERING   it waits its turn (a few may wait, then `busy`)
-    ANSWERING   turn over        READY      checkpoint; the next waiting utterance starts
-    ANSWERING   cancel           READY      the turn is stopped; playback_stop
+    READY      utterance        ANSWERING  the turn starts
+    ANSWERING  utterance        ANSWERING  it waits its turn (a few may wait, then `busy`)
+    ANSWERING  turn over        READY      checkpoint; the next waiting utterance starts
+    ANSWERING  cancel           READY      the turn is stopped; playback_stop
     READY      cancel           READY      playback_stop
     any        hand-over view   same       the caller is informed; no turns during a talk with a human
     any        hang up          ENDED      the checkpoint is deleted
@@ -30,7 +30,7 @@ from enum import StrEnum
 import structlog
 
 from actors.lease import Lease
-from actors.lifetime import Lifetimes, Patience
+from actors.lifetime import Lifetimes, SessionDeadline
 from actors.mover import Activity, Mover
 from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError, ErrorCode, Fenced, ProtocolError, StorageError
@@ -158,7 +158,7 @@ class SessionActor:
         self.state = SessionState.READY
         self.recording: Recording | None = None
         self._services = services
-        self._patience = Patience(lifetimes)
+        self._deadline = SessionDeadline(lifetimes)
         self._auth_ok = auth_ok
         self._on_end = on_end
         self._mailbox: asyncio.Queue[_Mail] = asyncio.Queue()
@@ -167,7 +167,7 @@ class SessionActor:
         self._current: AnyUtterance | None = None
         self._turn: asyncio.Task[TurnOutcome | None] | None = None
         self._announcing = BackgroundTasks()
-        """What is said outside a turn; a cancel stops it too."""
+        """Speech outside a turn; a cancel stops it too."""
         self._attached = 0
         """Number of attached sockets; two while one takes over from the other."""
         self.lease = Lease(
@@ -183,7 +183,7 @@ class SessionActor:
             conversation,
             services,
             emit=self._emit,
-            change_line=self._outbox.write,
+            change_media_leg=self._outbox.write,
             post=lambda view: self._mailbox.put_nowait(_HandOverChanged(view)),
             confirm=self.lease.confirm,
             is_moving=lambda: self._mover.is_pending,
@@ -213,28 +213,28 @@ class SessionActor:
         """Yield the output that a client with `last_seq` lacks, then all that follows. A later attach ends this one."""
         self.conversation.seq = max(self.conversation.seq, last_seq)
         self._mover.end_move()
-        self._patience.caller_is_here()
-        self._hand_over.caller_is_here()
+        self._deadline.caller_connected()
+        self._hand_over.caller_connected()
         self._notify_observer(CallerConnected())
         self._attached += 1
         try:
             if self._hand_over.is_talking:
-                yield self._hand_over.line
+                yield self._hand_over.media_leg
             if self._hand_over.last_status is not None:
                 # a reloaded page has lost it
                 yield ToClient(0, self._serialize_message(self._hand_over.last_status.model_copy(), 0))
             async with contextlib.aclosing(self._outbox.read(last_seq)) as entries:
                 async for entry in entries:
                     yield entry
-            is_over = self.state is SessionState.ENDED and not self.lease.is_claimed
-            yield Ended() if is_over else Superseded()
+            is_ended = self.state is SessionState.ENDED and not self.lease.is_claimed
+            yield Ended() if is_ended else Superseded()
         finally:
             self._attached -= 1
             if not self._attached:
                 self._mover.end_move()
-                self._patience.caller_is_gone()
+                self._deadline.caller_disconnected()
                 self._notify_observer(CallerDisconnected())
-                self._hand_over.caller_is_gone()
+                self._hand_over.caller_disconnected()
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         return self._auth_ok(self, resumed)
@@ -281,7 +281,7 @@ class SessionActor:
     async def _run_until_timeout(self) -> bool:
         """Handle commands until the session ends. Returns whether it ended by a timeout."""
         try:
-            async with self._patience.limit():
+            async with self._deadline.limit():
                 while self.state is not SessionState.ENDED:
                     await self._handle_next()
         except TimeoutError:
@@ -294,7 +294,7 @@ class SessionActor:
         command = await self._mailbox.get()
         if self.lease.is_claimed:
             command = _Claimed()
-        self._patience.renew()
+        self._deadline.renew()
         match command:
             case SpokenUtterance() | TypedUtterance():
                 self._accept_utterance(command)
@@ -412,7 +412,7 @@ class SessionActor:
             if view.state is HandOverState.CONNECTED:
                 # the agent must not speak during the talk
                 self._cancel()
-            self._patience.human_is_here(self._hand_over.is_talking)
+            self._deadline.set_talking(self._hand_over.is_talking)
             self.lease.save()
 
     def _activity(self) -> Activity:

@@ -93,7 +93,7 @@ class AgentApi:
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
         notes = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
-        notes.heard(body.prompt)
+        notes.set_transcript(body.prompt)
         request = TurnRequest(
             session_id=conversation.session_id,
             turn_id=turn_id,
@@ -112,14 +112,14 @@ class AgentApi:
                     if isinstance(event, Final):
                         conversation.remember(utterance.utterance_id, body.prompt, event)
                         await self._threads.keep(thread)
-                        notes.ended()
+                        notes.mark_ended()
                     yield event
         except ConvonetError as error:
-            notes.failed(error)
-            notes.ended()
+            notes.set_error(error)
+            notes.mark_ended()
             raise
         finally:
-            self._record(notes.record())
+            self._record(notes.build_record())
 
 
 def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastAPI:
@@ -180,13 +180,13 @@ def _sent(event: AgentEvent, began: float) -> ServerSentEvent:
 def _note(notes: TurnLog, event: AgentEvent) -> None:
     match event:
         case DomainChosen():
-            notes.mark("agent_start_ms")
+            notes.mark_stage("agent_start_ms")
         case TextDelta():
-            notes.mark("first_token_ms")
+            notes.mark_stage("first_token_ms")
         case ToolStarted() | ToolFinished():
-            notes.tool(event)
+            notes.add_tool_event(event)
         case Final():
-            notes.answered(event)
+            notes.set_answer(event)
 
 
 def _told_again(conversation: Conversation) -> Final:

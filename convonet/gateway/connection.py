@@ -356,8 +356,8 @@ class CallerConnection:
                 await self._socket.send(text)
             case BinaryFrame(frame=frame):
                 await self._socket.send_audio(frame)
-            case MediaLegChanged(line=line):
-                await self._change_bridge(line)
+            case MediaLegChanged(address=address):
+                await self._change_bridge(address)
             case ReconnectRequested():
                 await self._send_away()
             case Ended():

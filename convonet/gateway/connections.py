@@ -44,7 +44,7 @@ class Connections:
         self._tasks = BackgroundTasks()
         self._drain_is_short = False
         self.is_closed = False
-        """Whether new clients are sent to another process."""
+        """True if new clients are sent to another process."""
 
     def __len__(self) -> int:
         return len(self._connections)

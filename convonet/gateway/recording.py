@@ -36,7 +36,7 @@ class Recording:
         self._last_sequence = -1
         self._was_resumed = False
         self.has_gap = False
-        """Whether a slice was lost; recognizing the rest would produce a sentence that nobody said."""
+        """True if a slice was lost; recognizing the rest would produce a sentence that nobody said."""
 
     def acknowledged(self) -> AudioAck:
         """Build the acknowledgment of the slices that have arrived."""

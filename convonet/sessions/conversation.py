@@ -52,7 +52,7 @@ class TurnInFlight(BaseModel):
     captured_s: float = 0.0
     language: Language | None = None
     client_gives_again: bool = False
-    """Whether the client can send this utterance again while it is not recognized."""
+    """True if the client can send this utterance again while it is not recognized."""
     recording: KeptAudio | None = None
     """The recording while it is not recognized; None when it is too long to keep."""
     transcript: str | None = None
@@ -169,11 +169,11 @@ class Conversation(Versioned):
         return turn_id_of(self.session_id, utterance_id)
 
     def has_answered(self, utterance_id: str) -> bool:
-        """Whether this utterance's turn is over."""
+        """True if this utterance's turn is over."""
         return utterance_id in self.answered
 
     def answered_last(self, utterance_id: str) -> bool:
-        """Whether this utterance's turn was the last one, whose answer is kept."""
+        """True if this utterance's turn was the last one, whose answer is kept."""
         return self.last_turn is not None and self.last_turn.utterance_id == utterance_id
 
     @property

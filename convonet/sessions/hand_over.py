@@ -52,7 +52,7 @@ class SessionHandOver:
         services: SessionServices,
         *,
         emit: Callable[[ServerMessage], None],
-        change_line: Callable[[MediaLegChanged], None],
+        change_media_leg: Callable[[MediaLegChanged], None],
         post: Callable[[HandOverView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
@@ -65,28 +65,28 @@ class SessionHandOver:
         self._conversation = conversation
         self._services = services
         self._emit = emit
-        self._change_line = change_line
+        self._change_media_leg = change_media_leg
         self._post = post
         self._confirm = confirm
         self._is_moving = is_moving
         self._following = BackgroundTasks()
-        self._aside = BackgroundTasks()
+        self._outlasting = BackgroundTasks()
         self._grace_period: asyncio.Task[None] | None = None
         self._has_hung_up = False
-        self.line = MediaLegChanged(None)
+        self.media_leg = MediaLegChanged(None)
         """Address of the human's audio, for a socket that attaches."""
         self.last_status: TransferStatus | None = None
         """The last status that was sent to the client."""
 
     @property
     def is_talking(self) -> bool:
-        """Whether the caller talks with a human."""
-        return self.line.line is not None
+        """True if the caller talks with a human."""
+        return self.media_leg.address is not None
 
     @property
     def is_busy(self) -> bool:
-        """Whether work is in progress that another copy of the session would not do, such as an announcement."""
-        return bool(self._aside)
+        """True if work is in progress that another copy of the session would not do, such as an announcement."""
+        return bool(self._outlasting)
 
     def resume_after_restore(self) -> None:
         """Follow the hand-over in progress, or start the one that the previous copy left to this one."""
@@ -112,9 +112,9 @@ class SessionHandOver:
         ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
-        if view.line != self.line.line:
-            self.line = MediaLegChanged(view.line)
-            self._change_line(self.line)
+        if view.line != self.media_leg.address:
+            self.media_leg = MediaLegChanged(view.line)
+            self._change_media_leg(self.media_leg)
         status = status_message(view)
         if status is None or status == before:
             return False
@@ -144,13 +144,13 @@ class SessionHandOver:
         self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
-    def caller_is_gone(self) -> None:
+    def caller_disconnected(self) -> None:
         """Start the grace period of a caller who lost the connection, which is shorter than the session's own."""
         self._cancel_grace_period()
         if self._conversation.transfer is not None:
             self._grace_period = self._start(self._leave_after_grace_period())
 
-    def caller_is_here(self) -> None:
+    def caller_connected(self) -> None:
         """End the grace period, and start a hand-over that was waiting for the caller to be moved."""
         self._cancel_grace_period()
         if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
@@ -165,7 +165,7 @@ class SessionHandOver:
     async def wait_finished(self) -> None:
         """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
         await self._following.wait_all()
-        await self._aside.wait_all()
+        await self._outlasting.wait_all()
 
     def _record_if_over(self, view: HandOverView) -> bool:
         """Record the hand-over if it has ended. Returns whether it has."""
@@ -178,7 +178,7 @@ class SessionHandOver:
         return True
 
     def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
-        """Whether it waits for the caller to be moved, so that the call center does not know about it yet."""
+        """True if it waits for the caller to be moved, so that the call center does not know about it yet."""
         return not ongoing.is_begun and not self._following
 
     def _cancel_grace_period(self) -> None:
@@ -253,7 +253,7 @@ class SessionHandOver:
         self._start(speak_announcement(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        return self._aside.spawn(work, own_context=True)
+        return self._outlasting.spawn(work, own_context=True)
 
 
 def _failed_view(ongoing: OngoingHandOver) -> HandOverView:

@@ -16,7 +16,7 @@ class OngoingHandOver(BaseModel):
     order: HandOverRequest
     extension: str
     is_begun: bool = True
-    """Whether the call center has it. A session that is about to move leaves it to its next copy."""
+    """True if the call center has it. A session that is about to move leaves it to its next copy."""
 
 
 def hand_over_from(

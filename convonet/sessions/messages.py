@@ -46,7 +46,7 @@ class SpokenUtterance:
     captured_s: float = 0.0
     language: Language | None = None
     is_named_by_client: bool = False
-    """Whether the client chose the id, so that it can send the utterance again when its turn is lost."""
+    """True if the client chose the id, so that it can send the utterance again when its turn is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class BinaryFrame:
 class MediaLegChanged:
     """The address of the human's audio has changed; None ends the talk."""
 
-    line: MediaLegAddress | None
+    address: MediaLegAddress | None
 
 
 @dataclass(frozen=True, slots=True)

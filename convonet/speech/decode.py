@@ -1,6 +1,6 @@
 """Decode recordings into the 16 kHz mono samples that local recognition takes.
 
-The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a playlist can make
+The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a mere text can make
 it open a network connection. The work is bounded by the longest allowed utterance, and a damaged packet is skipped.
 """
 

@@ -44,7 +44,7 @@ class ProviderPair:
 
     @property
     def first_cools_down(self) -> bool:
-        """Whether the first provider failed within the last `cool_down_s` seconds."""
+        """True if the first provider failed within the last `cool_down_s` seconds."""
         return self._clock() < self._cools_down_until
 
     async def call(self, first: Callable[[], Awaitable[Answer]], second: Callable[[], Awaitable[Answer]]) -> Answer:

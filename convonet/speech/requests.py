@@ -66,7 +66,7 @@ class Engine(Protocol):
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio: ...
 
-    async def sound(self, sentence: str) -> bytes: ...
+    async def synthesize_pcm(self, sentence: str) -> bytes: ...
 
 
 class SpeechRequests:
@@ -87,7 +87,7 @@ class SpeechRequests:
                     return await self._synthesize(params)
             if request.method == SOUND:
                 with serving("synthesise", params["along"]):
-                    return {"pcm": _to_text(await self._speech.sound(params["text"]))}
+                    return {"pcm": _to_text(await self._speech.synthesize_pcm(params["text"]))}
         except SpeechError as error:
             raise RpcError(REFUSED, str(error), _name_of(error)) from None
         raise RpcError(METHOD_NOT_FOUND, f"There is no method {request.method}.")

@@ -31,7 +31,7 @@ class Speech:
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_message_bytes=MAX_MESSAGE_BYTES)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         leave_alone_what_is_there()
-        self._reporter = reporting("speech", self._speech.figures)
+        self._reporter = reporting("speech", self._speech.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()

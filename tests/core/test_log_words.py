@@ -53,7 +53,7 @@ async def one_turn(tmp_path, *, fails_with=None, monkeypatch=None):
         monkeypatch.setattr(TodoService, "create", crashes)
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as agents:
         world = World(agent=agents.agent, caller=await agents.caller())
-        world.ear.hears = SAID
+        world.stt.hears = SAID
         async with world.client() as client:
             await client.until("auth_required")
             client.say("authenticate", pin="0000")

@@ -1,4 +1,4 @@
-"""Who is let in, on virtual time: a simulated event loop is late by what its callers cost."""
+"""Admission control in virtual time, with a simulated event loop that lags by the cost of its callers."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ class Building:
         self._stall_at_each_look()
 
     def call(self, *, returning=False):
-        """A caller tries; whether they are in."""
+        """Try to admit a caller; returns whether it worked."""
         try:
             self.places.append(self.admission.admit(returning=returning))
         except CapacityError as refusal:
@@ -47,7 +47,7 @@ class Building:
         return True
 
     async def fill(self, count):
-        """That many callers, who all come slowly enough."""
+        """Admit that many callers, slowly enough."""
         while len(self.places) < count:
             if not self.call():
                 await asyncio.sleep(1)
@@ -62,7 +62,7 @@ class Building:
         self.leave(len(self.places))
 
     def _stall_at_each_look(self):
-        """Just before a look is due something keeps the loop, for as long as it is late."""
+        """Block the loop just before a measurement is due, for the time of its lag."""
         start = self.admission._probe._next
 
         def start_late():
@@ -157,7 +157,7 @@ async def test_one_long_pause_does_not_close_admission():
 
 @virtual_time
 async def test_admission_does_not_flap():
-    """Around the limit it stays as it is: closed until there is clearly room, then open until there is none."""
+    """Around the limit it keeps its state: closed until there is clearly room, then open until there is none."""
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(100)
@@ -306,7 +306,7 @@ async def test_refused_callers_return_soon_when_another_replica_has_room():
         assert soon[0] == pytest.approx(MIN_RETRY_ELSEWHERE_S, abs=0.05)
         assert soon == sorted(soon)
         assert soon[-1] == pytest.approx(MIN_RETRY_ELSEWHERE_S + 100 / (others * RETRIES_PER_S), abs=0.1)
-        # who comes next waits behind them
+        # the next one waits behind them
         others = 0
         b.refusals.clear()
         assert not b.call()
@@ -344,7 +344,7 @@ async def test_the_loop_is_not_measured_without_callers():
 
 @virtual_time
 async def test_three_times_more_callers_than_capacity_do_not_slow_down_the_others():
-    """The loop of a process that carries 150: its lag grows without bounds towards 170. Callers stay five minutes."""
+    """The process has a capacity of 150; towards 170 its lag grows without bounds. Callers stay five minutes."""
 
     def lag_s(sessions):
         busy = min(sessions / 170, 0.995)

@@ -1,4 +1,4 @@
-"""Whatever a client sends is answered with a documented code; the socket stays open, other callers notice nothing."""
+"""Bad input is answered with a documented code; the socket stays open, and other callers notice nothing."""
 
 import asyncio
 import base64
@@ -136,7 +136,7 @@ async def test_a_recording_of_hours_is_refused_and_its_memory_is_freed():
         assert (await client.until("error"))["code"] == "utterance_too_long"
         client.say("stop_recording")
         assert (await client.until("error"))["code"] == "utterance_too_long"
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
         client.speak()
         assert "You said" in spoken(await client.answer())
     await world.end()
@@ -168,7 +168,7 @@ async def test_a_recording_that_lost_slices_to_the_rate_limit_is_refused():
         client.say("stop_recording")
         codes = [(await client.until("error"))["code"] for _ in range(2)]
         assert codes == ["rate_limited", "bad_audio"]
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 

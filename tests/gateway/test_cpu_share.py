@@ -1,4 +1,4 @@
-"""How busy the cores are, by the real clock of this machine."""
+"""The busy share of the cores, measured with this machine's real clock."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def spin():
 def test_a_process_that_uses_up_its_core_is_busy_although_others_idle():
     share = CpuShare()
     spin()
-    # a machine that is busy with other work lends it less of a core
+    # on a busy machine it gets less of a core
     assert share.since_last() > 0.3
 
 

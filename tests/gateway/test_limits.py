@@ -1,4 +1,4 @@
-"""What one address may hold."""
+"""The limits of messages per socket and of sockets per address."""
 
 import ipaddress
 from contextlib import ExitStack

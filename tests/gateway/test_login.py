@@ -1,4 +1,4 @@
-"""Before login: who has to wait is refused without asking the throttle, and silent sockets make room."""
+"""Limits before login: blocked addresses are refused without asking the throttle, and silent sockets are closed."""
 
 import asyncio
 from contextlib import suppress
@@ -50,7 +50,7 @@ async def refused_for_ms(attempt):
 
 
 async def guess_until_throttled(attempts, address=STRANGER):
-    """Guess with a new socket each time, as a flood does; returns the time that the throttle wants it to wait."""
+    """Guess with a new socket each time, as a flood does; returns the throttle's wait."""
     while True:
         try:
             with suppress(AuthRefused):
@@ -137,7 +137,7 @@ async def test_blocked_networks_are_bounded_and_expire():
 
 
 class Sockets:
-    """Sockets that wait in a room, and why each has left."""
+    """Unauthenticated sockets, and the reason why each was closed."""
 
     def __init__(self, room):
         self._room = room

@@ -12,7 +12,7 @@ from convonet.records.queue import RecordQueue
 from convonet.speech.base import Language
 from convonet.speech.fallback import SpeechWithFallback
 from tests.metrics.test_turns import a_record
-from tests.sessions.doubles import ScriptedVoice, World
+from tests.sessions.doubles import ScriptedTts, World
 from tests.virtual_time import virtual_time
 
 
@@ -69,7 +69,7 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
 
 @virtual_time
 async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counted):
-    vendor, own = ScriptedVoice(), ScriptedVoice()
+    vendor, own = ScriptedTts(), ScriptedTts()
     vendor.name, own.name = "deepgram", "local"
     vendor.fails_with = SpeechUnavailable("down")
     speech = SpeechWithFallback(vendor, own)

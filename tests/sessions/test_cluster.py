@@ -1,4 +1,4 @@
-"""What one process of a cluster knows of which cluster serves."""
+"""The role of a cluster, as one of its processes knows it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a session remembers of a conversation."""
+"""The conversation that a session keeps."""
 
 from convonet.agents.base import ChatMessage, Final
 from convonet.core.ids import SessionId
@@ -15,7 +15,7 @@ def test_messages_from_before_and_during_the_agents_answer_are_kept_once():
     conversation.ask_agent()
     known = conversation.history
     conversation.note((LATE,), {"late": "2"})
-    # the agent has dealt with what it knew
+    # the answer includes what the agent knew
     final = Final("Nothing.", "todo", "offline", "rules", (*known, QUESTION, ANSWER), {"todo": "3"})
     conversation.remember("u-1", QUESTION.content, final)
     assert conversation.history == (EARLY, QUESTION, ANSWER, LATE)

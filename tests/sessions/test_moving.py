@@ -1,4 +1,4 @@
-"""A caller is moved to another connection at a moment when nobody speaks, whatever the reason; nothing is lost."""
+"""Callers are moved to another connection when nobody speaks, and lose nothing."""
 
 import asyncio
 
@@ -22,11 +22,11 @@ def now():
 
 
 def door_of(world, client):
-    return world.replica_of(client.session_id).door
+    return world.replica_of(client.session_id).sockets
 
 
 async def silence(world, client):
-    """Until nobody has spoken for a while: the greeting is over."""
+    """Wait until nobody has spoken for a while, and the greeting is over."""
     await asyncio.sleep(2)
     return door_of(world, client)
 
@@ -36,7 +36,7 @@ def reconnects(client):
 
 
 class NotedHandOvers:
-    """Hand-overs that wait in a queue for ever; notes which were begun."""
+    """A call center whose hand-overs stay in the queue; collects those that were begun."""
 
     def __init__(self):
         self.begun = []
@@ -54,7 +54,7 @@ class NotedHandOvers:
 
 
 class HandingOver:
-    """Hands over whoever says "human"."""
+    """Starts a hand-over when a caller says "human"."""
 
     delay = 1.0
 
@@ -102,8 +102,8 @@ async def test_nobody_is_moved_during_a_turn_or_while_the_answer_plays(audio):
     world.agent.delay = 3
     async with world.caller(audio=audio) as client:
         door = await silence(world, client)
-        # as long as it takes at the rate of each
-        world.voice.silence = bytes(SECONDS_OF_SOUND * (48_000 if audio == "stream" else 6_000))
+        # the length of the audio at the rate of each format
+        world.tts.silence = bytes(SECONDS_OF_SOUND * (48_000 if audio == "stream" else 6_000))
         client.say("text_input", text="hello")
         await client.until("tool_event")
         moving = asyncio.create_task(door.move(60))
@@ -128,7 +128,7 @@ async def test_only_callers_who_came_through_a_draining_node_are_moved_and_only_
             world.lose_socket(each)
             await each.until("auth_ok", resumed=True)
         door = await silence(world, client)
-        # its next connection comes by another node
+        # its next connection comes through another node
         client.proxy = "10.0.0.2"
         for _ in range(5):
             door.move_from_proxy("10.0.0.1", 60)
@@ -142,7 +142,7 @@ async def test_an_interrupted_answer_counts_as_silence():
     world = World()
     async with world.caller() as client:
         door = await silence(world, client)
-        world.voice.silence = bytes(30 * 6_000)
+        world.tts.silence = bytes(30 * 6_000)
         client.say("text_input", text="hello")
         await client.answer()
         moving = asyncio.create_task(door.move(60))
@@ -170,7 +170,7 @@ async def test_a_caller_who_records_is_not_moved_before_the_answer():
         assert "You said" in spoken(await client.answer())
         await client.until("auth_ok", resumed=True)
         assert (await moving).moved == 1
-    assert world.ear.audio == AUDIO
+    assert world.stt.audio == AUDIO
     await world.end()
 
 
@@ -225,7 +225,7 @@ async def test_a_socket_near_the_end_of_its_life_is_replaced_at_a_silence():
         assert not reconnects(client)
         await client.until("auth_ok", resumed=True)
         assert 79 < now() - opened_at < 82
-        # the new socket has a life of its own
+        # the life of the new socket starts again
         await asyncio.sleep(70)
         assert reconnects(client) == 1
         client.say("text_input", text="still here")
@@ -259,10 +259,10 @@ async def test_a_replica_that_stops_moves_all_callers_accepts_none_and_waits():
         client.say("text_input", text="hello")
         await client.until("tool_event")
         began_at = now()
-        await replica.door.drain(60)
+        await replica.sockets.drain(60)
         assert 2 < now() - began_at < 2 + SILENCE_S + SOON_S
-        assert replica.door.is_closed
-        assert len(replica.door) == 0
+        assert replica.sockets.is_closed
+        assert len(replica.sockets) == 0
         await asyncio.sleep(CONFIRM_INTERVAL_S + 0.1)
         assert world.replica_of(client.session_id) is not replica
         client.say("text_input", text="and again")
@@ -280,9 +280,9 @@ async def test_a_short_drain_waits_for_nobody():
         await client.log_in()
         client.say("text_input", text="hello")
         await client.until("tool_event")
-        replica.door.shorten_drain()
+        replica.sockets.shorten_drain()
         began_at = now()
-        await replica.door.drain(60)
+        await replica.sockets.drain(60)
         assert now() - began_at < 2
         assert reconnects(client) == 1
     await world.end()
@@ -299,7 +299,7 @@ async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
         await client.until("processing_start")
         moving = asyncio.create_task(door.drain(60))
         await client.until("reconnect")
-        # the answer may still sound: nobody waits for its end, since a desk may be free
+        # the answer may still play: its end is not waited for, since a desk may be free
         assert hand_overs.begun == []
         assert "transfer_initiated" not in types(client.received)
         await client.until("auth_ok", resumed=True)
@@ -335,7 +335,7 @@ async def test_a_caller_who_waits_for_a_human_is_moved_at_once_and_keeps_the_pla
     world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
-        world.voice.silence = bytes(60 * 6_000)
+        world.tts.silence = bytes(60 * 6_000)
         client.say("text_input", text="a human please")
         await client.until("transfer_status", state="queued")
         began_at, moving = now(), asyncio.create_task(door.move(60))

@@ -1,4 +1,4 @@
-"""What a session has said and its client may not have heard."""
+"""The output of a session that its client may not have received."""
 
 import asyncio
 from contextlib import aclosing

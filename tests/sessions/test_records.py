@@ -1,4 +1,4 @@
-"""Every turn leaves one record: of a turn that went well, failed, took too long, was cancelled or typed."""
+"""Every turn leaves one record, whether it succeeded, failed, timed out, was cancelled or was typed."""
 
 import asyncio
 
@@ -82,7 +82,7 @@ async def test_a_turn_that_takes_too_long_is_recorded_as_timed_out():
 @virtual_time
 async def test_an_utterance_without_speech_is_recorded():
     world = World()
-    world.ear.hears = NoSpeech()
+    world.stt.hears = NoSpeech()
     async with world.caller() as client:
         client.speak()
         await client.until("error")

@@ -1,4 +1,4 @@
-"""Lost sockets, lost replicas: the caller goes on, nothing is lost and nothing is done twice."""
+"""After a lost socket or replica the caller goes on; nothing is lost and nothing is done twice."""
 
 import asyncio
 import base64
@@ -129,8 +129,8 @@ def test_a_replica_killed_during_a_turn_costs_the_caller_only_a_moment(until, au
             await client.answer()
             turn_ids = {turn_id for turn_id, _ in world.agent.effects}
             assert len(turn_ids) == 1, "a repeated turn must have the id of the first, so that its effects happen once"
-            assert (world.ear.calls == 1) is (until != "processing_start"), "what was recognized needs no second time"
-            assert world.ear.audio == AUDIO
+            assert (world.stt.calls == 1) is (until != "processing_start"), "what was recognized needs no second time"
+            assert world.stt.audio == AUDIO
         (record,) = world.records
         assert (record.status, record.metadata.source) == ("success", "voice")
         await world.end()
@@ -197,7 +197,7 @@ async def test_a_lost_streamed_answer_is_streamed_again_under_its_number():
 @virtual_time
 async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_in_the_checkpoint():
     world = World()
-    world.ear.delay = 2
+    world.stt.delay = 2
     async with world.client(comes_back=True) as client:
         await client.log_in()
         client.speak()
@@ -205,7 +205,7 @@ async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_
         await asyncio.sleep(0.1)
         world.kill(world.replica_of(client.session_id))
         assert "You said" in spoken(await client.answer())
-        assert world.ear.audio == AUDIO
+        assert world.stt.audio == AUDIO
         await asyncio.sleep(0.1)
         assert b"audio" not in world.session_of(client).conversation.to_checkpoint().split(b'"audio":"files"')[1]
     await world.end()
@@ -214,7 +214,7 @@ async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_
 @virtual_time
 async def test_the_caller_is_asked_to_repeat_a_long_recording_that_the_client_can_not_send_again():
     world = World()
-    world.ear.delay = 2
+    world.stt.delay = 2
     async with world.caller() as client:
         client.say("start_recording")
         for number in range(3):
@@ -284,7 +284,7 @@ async def test_a_turn_in_flight_is_repeated_where_the_caller_returns_and_recorde
             assert "You said" in spoken(await elsewhere.answer())
             await asyncio.sleep(5)
     assert len({turn_id for turn_id, _ in world.agent.effects}) == 1
-    assert world.ear.calls == 1
+    assert world.stt.calls == 1
     assert [record.status for record in world.records] == ["success"]
     await world.end()
 
@@ -295,11 +295,11 @@ async def test_a_frozen_copy_whose_caller_went_elsewhere_does_nothing_more():
     async with world.caller() as client:
         old = world.replica_of(client.session_id)
         asleep = old.session(client.session_id)
-        await old.registry.stop()  # its housekeeping sleeps, as all of a frozen process does
+        await old.registry.stop()  # its housekeeping stops, as in a frozen process
         async with world.client(replica=other_than(world, old)) as elsewhere:
             await elsewhere.resume(client.resume_token, client.last_seq())
             await asyncio.sleep(CONFIRMATION_TTL_S)
-            # the first thing that it does when it wakes
+            # its first action when it resumes
             client.say("text_input", text="to the copy that slept")
             assert (await client.until("closed"))["code"] == CLOSE_REPLACED
             assert asleep.lease.is_claimed
@@ -531,7 +531,7 @@ async def test_a_repeated_turn_with_another_answer_discards_the_first_one():
     world = World()
     async with world.caller(audio="stream") as client:
         world.agent.delay = 0
-        world.voice.delay = 5
+        world.tts.delay = 5
         client.speak("u-1")
         before = await client.until("processing_start")
         await client.until("agent_stream_chunk")
@@ -576,7 +576,7 @@ async def test_a_recording_continues_after_a_lost_socket_with_the_missing_slices
             assert (await again.until("audio_ack"))["sequence"] == 3
             again.say("stop_recording")
             await again.answer()
-    assert world.ear.audio == AUDIO[:2000]
+    assert world.stt.audio == AUDIO[:2000]
     await world.end()
 
 
@@ -589,12 +589,12 @@ async def test_a_recording_that_starts_again_after_a_lost_socket_replaces_the_fi
             client.say("audio_chunk", sequence=number, data_b64=slice_of(number))
         client.say("start_recording", utterance_id="u-1")
         await client.until("audio_ack", sequence=2)
-        # an answer that came too late: the page gives all of it, in fewer slices
+        # a late acknowledgment: the page sends all of it, in fewer slices
         client.say("stream_reset")
         client.say("audio_chunk", sequence=0, data_b64=base64.b64encode(AUDIO).decode())
         client.say("stop_recording")
         await client.answer()
-        assert world.ear.audio == AUDIO
+        assert world.stt.audio == AUDIO
     await world.end()
 
 
@@ -623,11 +623,11 @@ async def test_a_recording_with_a_gap_is_refused():
         client.say("audio_chunk", sequence=2, data_b64=slice_of(2))
         client.say("stop_recording")
         assert (await client.until("error"))["code"] == "bad_audio"
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 
-# -- calls that nobody comes back to
+# -- abandoned calls
 
 
 @virtual_time

@@ -1,4 +1,4 @@
-"""What a caller lives through in a conversation, from the first message to hanging up."""
+"""A conversation as the caller sees it, from the first message to hanging up."""
 
 import asyncio
 
@@ -46,18 +46,18 @@ async def test_stt_agent_and_tts_get_the_callers_language():
     world = World()
     async with world.client() as client:
         await client.log_in(language="ko-KR")
-        assert world.voice.language == "ko-KR"
+        assert world.tts.language == "ko-KR"
         for of_utterance, used in (({}, "ko-KR"), ({"language": "en-US"}, "en-US")):
             client.speak(**of_utterance)
             await client.answer()
-            assert (world.ear.language, world.agent.language, world.voice.language) == (used, used, used)
+            assert (world.stt.language, world.agent.language, world.tts.language) == (used, used, used)
     await world.end()
 
 
 @virtual_time
 async def test_the_greeting_is_shown_when_synthesis_fails():
     world = World()
-    world.voice.fails_with = SpeechUnavailable("down")
+    world.tts.fails_with = SpeechUnavailable("down")
     async with world.client() as client:
         await client.log_in()
         assert "Hi Demo" in client.received[-1]["text"]
@@ -107,7 +107,7 @@ async def test_the_transcript_is_sent_as_soon_as_recognition_is_done():
 @virtual_time
 async def test_the_caller_is_told_about_a_fallback_to_another_provider():
     world = World()
-    world.ear.answers_as = world.voice.answers_as = "local"
+    world.stt.answers_as = world.tts.answers_as = "local"
     async with world.caller() as client:
         client.speak()
         told = [m["message"] for m in await client.answer() if m["type"] == "status"]
@@ -123,14 +123,14 @@ async def test_a_typed_turn_needs_no_recognition():
         client.say("text_input", text="what are my todos")
         messages = await client.answer()
         assert "You said what are my todos." in spoken(messages)
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 
 @virtual_time
 async def test_a_long_answer_is_spoken_sentence_by_sentence_in_order():
     world = World()
-    world.ear.hears = "one. Two comes second. Three comes third"
+    world.stt.hears = "one. Two comes second. Three comes third"
     async with world.caller() as client:
         client.speak()
         messages = await client.answer()
@@ -150,7 +150,7 @@ def test_a_recording_that_is_not_recognized_is_answered_on_screen_and_aloud(erro
     @virtual_time
     async def run():
         world = World()
-        world.ear.hears = error
+        world.stt.hears = error
         async with world.caller() as client:
             client.speak()
             messages = await client.answer()
@@ -158,7 +158,7 @@ def test_a_recording_that_is_not_recognized_is_answered_on_screen_and_aloud(erro
             assert told["code"] == code
             assert spoken(messages) == told["message"] == error.spoken
             assert "transcript_final" not in types(messages)
-            world.ear.hears = "hello"
+            world.stt.hears = "hello"
             client.speak()
             assert "You said hello." in spoken(await client.answer())
         await world.end()
@@ -204,7 +204,7 @@ async def test_an_agent_that_hangs_is_given_up_after_the_timeout():
 async def test_an_answer_that_can_not_be_synthesized_is_still_shown():
     world = World()
     async with world.caller() as client:
-        world.voice.fails_with = SpeechUnavailable("down")
+        world.tts.fails_with = SpeechUnavailable("down")
         client.speak()
         messages = await client.answer()
         assert "agent_final" in types(messages)
@@ -217,11 +217,11 @@ async def test_an_answer_that_can_not_be_synthesized_is_still_shown():
 async def test_a_crash_of_tts_ends_the_turn_and_the_answer_is_kept():
     world = World()
     async with world.caller() as client:
-        world.voice.fails_with = RuntimeError("a bug")
+        world.tts.fails_with = RuntimeError("a bug")
         client.speak()
         messages = await client.answer()
         assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
-        world.voice.fails_with = None
+        world.tts.fails_with = None
         client.say("text_input", text="and now")
         assert "You said and now." in spoken(await client.answer())
         await asyncio.sleep(0.1)
@@ -382,7 +382,7 @@ async def test_the_answers_text_is_shown_while_it_is_written():
 async def test_a_cancel_stops_a_streamed_answer_while_it_plays():
     world = World()
     world.agent.answers_with = " ".join(f"Sentence number {n} is here." for n in range(20))
-    world.voice.delay = 0.2
+    world.tts.delay = 0.2
     async with world.caller(audio="stream") as client:
         client.speak()
         await client.until("sound")
@@ -392,7 +392,7 @@ async def test_a_cancel_stops_a_streamed_answer_while_it_plays():
         heard = len(client.frames)
         await asyncio.sleep(10)
         assert len(client.frames) == heard < 8
-        assert len(world.voice.spoken) < 8, "the voice's work is stopped too"
+        assert len(world.tts.spoken) < 8, "the voice's work is stopped too"
     await world.end()
 
 
@@ -400,7 +400,7 @@ async def test_a_cancel_stops_a_streamed_answer_while_it_plays():
 async def test_a_streamed_answer_that_can_not_be_synthesized_is_still_shown_and_ends():
     world = World()
     async with world.caller(audio="stream") as client:
-        world.voice.fails_with = SpeechUnavailable("down")
+        world.tts.fails_with = SpeechUnavailable("down")
         client.speak()
         messages = await client.answer()
         assert "agent_final" in types(messages)
@@ -413,7 +413,7 @@ async def test_a_streamed_answer_that_can_not_be_synthesized_is_still_shown_and_
 @virtual_time
 async def test_a_tts_provider_that_hangs_ends_the_turn_after_the_timeout():
     world = World()
-    world.voice.delay = 10_000
+    world.tts.delay = 10_000
     async with world.caller(audio="stream") as client:
         client.speak()
         messages = await client.answer()

@@ -1,4 +1,4 @@
-"""Recordings, good and hostile, on their way to the recogniser."""
+"""Decoding of good and hostile recordings."""
 
 import contextlib
 import time

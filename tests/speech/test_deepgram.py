@@ -1,4 +1,4 @@
-"""Recognition and whole files of speech by Deepgram, against a loopback server with its wire format and failures."""
+"""Deepgram's recognition and synthesis of files, against a loopback server with its wire format and failures."""
 
 import asyncio
 import io
@@ -40,7 +40,7 @@ async def deepgram(server):
     await speech.close()
 
 
-def hear(deepgram, utterance=RECORDING):
+def transcribe(deepgram, utterance=RECORDING):
     return deepgram.transcribe(utterance, language=ENGLISH)
 
 
@@ -48,7 +48,7 @@ def speak(deepgram, text="I added it."):
     return deepgram.synthesize(text, language=ENGLISH)
 
 
-CALLS = pytest.mark.parametrize("call", [hear, speak])
+CALLS = pytest.mark.parametrize("call", [transcribe, speak])
 
 
 async def test_the_loopback_server_speaks_the_sdks_wire_format(server):
@@ -76,7 +76,7 @@ async def test_the_loopback_server_speaks_the_sdks_wire_format(server):
 
 async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, server):
     server.transcripts = ["Add buy milk."]
-    transcript = await hear(deepgram)
+    transcript = await transcribe(deepgram)
     assert transcript.text == "Add buy milk."
     assert transcript.provider == "deepgram"
     assert transcript.confidence == 0.99
@@ -90,7 +90,7 @@ async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, ser
 
 
 async def test_pcm16_is_sent_unchanged_with_its_rate(deepgram, server):
-    await hear(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
+    await transcribe(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
     (request,) = server.requests
     assert request.body == b"\1\0" * 800
     assert (request.query["encoding"], request.query["sample_rate"]) == (["linear16"], ["8000"])
@@ -98,7 +98,7 @@ async def test_pcm16_is_sent_unchanged_with_its_rate(deepgram, server):
 
 async def test_a_recording_of_three_megabytes_is_sent_whole(deepgram, server):
     recording = bytes(range(256)) * 12_000
-    await hear(deepgram, Utterance(recording))
+    await transcribe(deepgram, Utterance(recording))
     assert server.requests[0].body == recording
 
 
@@ -116,13 +116,13 @@ async def test_a_text_becomes_mp3(deepgram, server):
 async def test_an_empty_transcript_is_no_speech(deepgram, server):
     server.transcripts = [" "]
     with pytest.raises(NoSpeech):
-        await hear(deepgram)
+        await transcribe(deepgram)
 
 
 async def test_audio_that_deepgram_refuses_is_bad_audio(deepgram, server):
     server.fail_with(Fault(status=400))
     with pytest.raises(BadAudio):
-        await hear(deepgram)
+        await transcribe(deepgram)
     assert len(server.requests) == 1
 
 
@@ -201,14 +201,14 @@ async def test_the_second_attempt_has_only_the_rest_of_the_timeout(deepgram, ser
 async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram, server):
     server.fail_with(Fault(kind="garbage"))
     with pytest.raises(SpeechUnavailable):
-        await hear(deepgram)
+        await transcribe(deepgram)
 
 
 async def test_a_refused_connection_is_a_failure_of_the_provider(unused_tcp_port):
     settings = SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
     speech = DeepgramSpeech(settings, tts_sockets=1)
     with pytest.raises(SpeechUnavailable):
-        await hear(speech)
+        await transcribe(speech)
     await speech.close()
 
 
@@ -228,17 +228,17 @@ async def test_barge_in_closes_the_request(deepgram, server, call):
 
 async def test_turns_share_one_connection(deepgram, server):
     for _ in range(3):
-        await hear(deepgram)
+        await transcribe(deepgram)
         await speak(deepgram)
     assert server.connections == 1
 
 
 async def test_the_first_utterance_finds_an_open_connection(deepgram, server):
     await deepgram.start()
-    await hear(deepgram)
+    await transcribe(deepgram)
     assert (server.greeted, server.connections) == (1, 1)
     deepgram.begin_answer(language=ENGLISH)
-    await hear(deepgram)
+    await transcribe(deepgram)
     assert server.greeted == 1, "one that was just used needs no warming"
 
 

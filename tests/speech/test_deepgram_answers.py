@@ -1,4 +1,4 @@
-"""Streamed answers by Deepgram: over its sockets, within its limits, and by requests where a socket can't."""
+"""Streamed answers by Deepgram: over sockets within its limits, otherwise with requests."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def without_spaces(text):
 
 
 async def heard(answer):
-    """What an answer says, without its spaces."""
+    """The text of an answer without its spaces."""
     pcm = bytearray()
     async with aclosing(answer.chunks()) as chunks:
         async for chunk in chunks:
@@ -57,7 +57,7 @@ async def heard(answer):
 
 
 async def spoken(deepgram, sentences=SENTENCES):
-    """What is heard of an answer that is there at once."""
+    """Speak an answer that is complete at once, and return its text."""
     answer = deepgram.begin_answer(language=ENGLISH)
     for sentence in sentences:
         answer.speak(sentence)
@@ -108,7 +108,7 @@ async def test_audio_is_sent_at_its_first_bytes(deepgram, server):
 
 
 async def sizes(deepgram):
-    """Of the chunks of an answer that is there at once."""
+    """Return the sizes of the chunks of an answer that is complete at once."""
     answer = deepgram.begin_answer(language=ENGLISH)
     for sentence in SENTENCES:
         answer.speak(sentence)
@@ -335,7 +335,7 @@ async def test_a_refused_key_is_a_failure_of_the_provider(deepgram, server):
     assert KEY not in repr(failure.value.__cause__)
 
 
-# -- sockets that are lost
+# -- sockets that fail
 
 
 async def test_an_unmeasured_voice_counts_as_slow(deepgram, server):
@@ -345,7 +345,7 @@ async def test_an_unmeasured_voice_counts_as_slow(deepgram, server):
 
 
 def repeated(said, sentences=SENTENCES):
-    """How many characters were heard twice; fails when one was not heard at all."""
+    """Count the characters that were spoken twice; fail when one is missing."""
     starts = [len(without_spaces("".join(sentences[:number]))) for number in range(len(sentences))]
     for start in reversed(starts):
         begun = len(said) - (len(WHOLE) - start)

@@ -1,4 +1,4 @@
-"""A turn goes on when its speech provider does not."""
+"""A turn goes on when its speech provider fails."""
 
 import asyncio
 from contextlib import aclosing
@@ -169,11 +169,11 @@ async def test_barge_in_stops_both_providers():
     assert (deepgram.cancelled, local.cancelled) == (1, 1)
 
 
-# -- answers that are streamed
+# -- streamed answers
 
 
 async def said(answer):
-    """Who said what, chunk by chunk."""
+    """The provider and the text of each chunk."""
     async with aclosing(answer.chunks()) as chunks:
         return [(chunk.provider, chunk.pcm.decode("utf-16-le")) async for chunk in chunks]
 

@@ -1,4 +1,4 @@
-"""Local speech as sessions use it: WebM in, text out; text in, MP3 out; and the event loop stays free."""
+"""Local speech as sessions use it: it turns WebM into text and text into MP3, and leaves the event loop free."""
 
 import asyncio
 import time
@@ -103,7 +103,7 @@ async def test_an_answer_is_synthesized_as_intelligible_mp3(local_speech):
 
 async def test_a_sentence_of_a_streamed_answer_is_intelligible_pcm(local_speech):
     sentence = "Remind me to pay the rent tomorrow."
-    pcm = await local_speech.sound(sentence)
+    pcm = await local_speech.synthesize_pcm(sentence)
     file = await local_speech.synthesize(sentence, language=ENGLISH)
     assert len(pcm) / 2 / ANSWER_RATE == pytest.approx(samples_of(file.audio).size / 16_000, abs=0.1)
     assert "pay the rent" in await heard(local_speech, Utterance(pcm, "pcm16", ANSWER_RATE))

@@ -1,4 +1,4 @@
-"""The decoder of our phrases by itself."""
+"""The phrase recognizer by itself."""
 
 import itertools
 
@@ -14,34 +14,34 @@ from tests.speech_samples import silence, speak
 
 
 @pytest.fixture(scope="module")
-def decoder(tmp_path_factory):
+def recognizer(tmp_path_factory):
     phrases = Phrases("call mom\ncall dad\nbuy milk\n")
     return PhraseRecognizer(phrases, build_phrase_model(tmp_path_factory.mktemp("model"), phrases))
 
 
-def test_an_empty_recording_has_no_hypothesis_and_the_recognizer_still_works(decoder):
-    assert decoder.recognize(silence(0.0)) is None
-    assert decoder.recognize(speak("call mom")).text == "call mom"
+def test_an_empty_recording_has_no_hypothesis_and_the_recognizer_still_works(recognizer):
+    assert recognizer.recognize(silence(0.0)) is None
+    assert recognizer.recognize(speak("call mom")).text == "call mom"
 
 
-def test_a_stopped_recognizer_can_be_used_again(decoder):
+def test_a_stopped_recognizer_can_be_used_again(recognizer):
     calls = itertools.count()
     with pytest.raises(Stopped):
-        decoder.recognize(speak("call dad"), lambda: next(calls) == 3)
-    assert decoder.recognize(speak("call dad")).text == "call dad"
+        recognizer.recognize(speak("call dad"), lambda: next(calls) == 3)
+    assert recognizer.recognize(speak("call dad")).text == "call dad"
 
 
-def test_the_same_recording_always_has_the_same_hypothesis(decoder):
-    first, second = (decoder.recognize(speak("buy milk")) for _ in range(2))
+def test_the_same_recording_always_has_the_same_hypothesis(recognizer):
+    first, second = (recognizer.recognize(speak("buy milk")) for _ in range(2))
     assert first.text == second.text
 
 
-def test_other_callers_recordings_change_nothing(decoder):
-    before = decoder.recognize(speak("call mom")).score
+def test_other_callers_recordings_change_nothing(recognizer):
+    before = recognizer.recognize(speak("call mom")).score
     for _ in range(3):
-        decoder.recognize(speak("buy milk", voice="kal16"))
+        recognizer.recognize(speak("buy milk", voice="kal16"))
     # its codebook cache still differs by a hair; without a fresh start the score falls by 0.05
-    assert decoder.recognize(speak("call mom")).score == pytest.approx(before, abs=0.01)
+    assert recognizer.recognize(speak("call mom")).score == pytest.approx(before, abs=0.01)
 
 
 @pytest.mark.parametrize("loudness", [0.01, 1.0])

@@ -1,4 +1,4 @@
-"""Local speech in other processes, which may die or hang, or whose machine may vanish: the caller hears the answer."""
+"""Local speech in other processes, which may die, hang or lose their machine; the caller still hears the answer."""
 
 import asyncio
 import os
@@ -21,11 +21,11 @@ from tests.fixtures.servers import require_tool
 ENGLISH = Language("en-US")
 QUICK = Delays(replaced_within=0.5, retry=0.02, max_retry=0.1)
 ANSWERED_WITHIN_S = 3.0
-"""It takes a second; the machine may be busy."""
+"""A fallback takes a second; the machine may be busy."""
 
 
 class Process:
-    """A speech replica, reached by a way that can vanish."""
+    """A speech replica behind a connection that can be cut."""
 
     def __init__(self, process, way, key):
         self.process = process
@@ -139,7 +139,7 @@ async def test_a_replica_that_is_lost_costs_a_second_and_not_a_word(two, loss):
         began = time.monotonic()
         getattr(first, loss)()
         other = two[1 - two.index(first)]
-        # the sentence is spoken by the other one, under whose hands it takes as long
+        # the other one speaks the sentence, which takes as long there
         assert await other.says() == "begun"
         transcript = await speech.transcribe(Utterance(b"abc"), language=ENGLISH)
         assert transcript.text == f"3 bytes at {other.process.pid}"
@@ -150,7 +150,7 @@ async def test_a_replica_that_is_lost_costs_a_second_and_not_a_word(two, loss):
 
 
 async def begun_at(processes):
-    """Who has begun with what takes long."""
+    """Wait for the replica that has begun with a slow request."""
     saying = {asyncio.create_task(process.says()): process for process in processes}
     done, pending = await asyncio.wait(saying, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:

@@ -1,4 +1,4 @@
-"""Text on its way to a voice."""
+"""Preparing text for synthesis."""
 
 import pytest
 from hypothesis import given

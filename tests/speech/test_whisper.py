@@ -1,4 +1,4 @@
-"""The recogniser of all English by itself, and how it decides about our phrases."""
+"""The recognizer of general English by itself, and its choice between its own transcript and a phrase."""
 
 from itertools import pairwise
 

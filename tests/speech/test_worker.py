@@ -1,4 +1,4 @@
-"""The worker processes: they die, hang and outlive nobody."""
+"""Worker processes that die or hang, and end with their parent."""
 
 import asyncio
 import os

@@ -178,7 +178,7 @@ async def test_a_caller_who_talks_with_a_human_is_moved_when_that_is_over(call_c
     async with call_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
-        door = center.sessions.replica_of(client.session_id).door
+        door = center.sessions.replica_of(client.session_id).sockets
         moving = asyncio.create_task(door.move(0.5))
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         assert not [m for m in client.received if m["type"] == "reconnect"]

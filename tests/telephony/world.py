@@ -35,7 +35,7 @@ from convonet.telephony.twilio.twiml import HOLD_S
 from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
-from tests.sessions.doubles import ScriptedEar, ScriptedVoice
+from tests.sessions.doubles import ScriptedStt, ScriptedTts
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
@@ -90,7 +90,7 @@ class HandingOverAgent:
         )
 
 
-class WavVoice(ScriptedVoice):
+class WavVoice(ScriptedTts):
     """Speaks with flite, so that a line gets real audio."""
 
     async def synthesize(self, text, *, language):
@@ -257,7 +257,7 @@ class CallCenter:
         self.hand_overs = HostReplicas(pool)
         self._stack.push_async_callback(self.hand_overs.close)
         self.tts = WavVoice(delay=0)
-        self.stt = ScriptedEar(hears="so far so good", delay=0)
+        self.stt = ScriptedStt(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
         self.sessions = Sessions(hand_overs=self.hand_overs, caller_grace_s=self._caller_grace_s)

@@ -23,7 +23,7 @@ async def talking(tmp_path):
     """A caller of the real relay, session and agent with real tool servers over HTTP; ear and voice are doubles."""
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as agents:
         world = World(agent=agents.agent, caller=await agents.caller())
-        world.ear.hears = SAID
+        world.stt.hears = SAID
         async with world.caller() as client:
             yield client
         await world.end()
@@ -186,7 +186,7 @@ async def test_a_turn_that_the_caller_interrupts_ends_all_its_spans_as_cancelled
 @virtual_time
 async def test_a_voice_that_fails_is_seen_at_its_sentence(traced):
     tracing, world = traced(), World()
-    world.voice.fails_with = SpeechUnavailable("down")
+    world.tts.fails_with = SpeechUnavailable("down")
     async with world.caller() as client:
         client.say("text_input", text=SAID)
         await answered(client)

@@ -83,7 +83,7 @@ class Exchange:
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything that was sent is spoken and confirmed, so that the socket can be reused."""
+        """True if everything that was sent is spoken and confirmed, so that the socket can be reused."""
         return self._has_ended and self._flushed == self._sent and not self._unconfirmed
 
     async def audio(self) -> AsyncGenerator[bytes, None]:
@@ -102,7 +102,7 @@ class Exchange:
 
     @property
     def _has_ended(self) -> bool:
-        """Whether no more text will be sent here: the answer is complete, or the socket's limit is reached."""
+        """True if no more text will be sent here: the answer is complete, or the socket's limit is reached."""
         return self._text.finished if self._sent == len(self._text.pieces) else not self._has_room
 
     @property
@@ -129,7 +129,7 @@ class Exchange:
         )
 
     def _may_yield(self, now: float) -> bool:
-        """Whether the audio that has arrived need not wait for more."""
+        """True if the audio that has arrived need not wait for more."""
         socket = self._socket
         is_enough = socket.waiting_bytes >= CHUNK_BYTES or socket.has_confirmed or bool(socket.closed_reason)
         return is_enough or now >= self._playout.next_by

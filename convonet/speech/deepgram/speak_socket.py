@@ -99,7 +99,7 @@ class SpeakSocket:
 
     @property
     def has_confirmed(self) -> bool:
-        """Whether a confirmation is queued, perhaps behind audio."""
+        """True if a confirmation is queued, perhaps behind audio."""
         return self._confirmations > 0
 
     def take_audio(self, max_bytes: int) -> bytes:

@@ -93,7 +93,7 @@ class LocalSpeech:
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
         return SpokenAudio(await self._synthesize(SynthesizeFile(text)), "audio/mpeg", self.name)
 
-    async def sound(self, sentence: str) -> bytes:
+    async def synthesize_pcm(self, sentence: str) -> bytes:
         """Synthesize one sentence of a streamed answer as PCM16 at `ANSWER_RATE`. Raises `SpeechUnavailable`."""
         return await self._synthesize(SynthesizePcm(sentence))
 
