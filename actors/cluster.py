@@ -80,7 +80,7 @@ class Cluster:
             return
         takes = self._has_client and self._role is Role.WAITING
         try:
-            standing = await self._store.look(self.cluster_id, takes=takes, takes_if_free=takes_if_free)
+            standing = await self._store.renew_role(self.cluster_id, takes_over=takes, takes_over_if_free=takes_if_free)
         except StorageError as error:
             if not self._store_is_down:
                 log.warning("cluster_role_unknown", error=str(error))

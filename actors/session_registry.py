@@ -43,6 +43,9 @@ RESUME_TOKEN_TTL_S = 86_400.0
 CONFIRM_INTERVAL_S = 1.0
 """Time in which a copy detects that its caller has moved to another process."""
 
+CONFIRM_TIMEOUT_S = 20.0
+"""A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
+
 SWEEP_INTERVAL_S = 10.0
 MAX_SWEPT = 20
 """Abandoned sessions per sweep. After the loss of a node there may be hundreds, while other calls go on."""
@@ -60,6 +63,7 @@ class SessionRegistry:
         checkpoints: CheckpointStore,
         services: SessionServices,
         admission: Admission,
+        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._pins = pins
@@ -74,12 +78,23 @@ class SessionRegistry:
         """Locks of the sessions that are being resumed."""
         self._housekeeping = BackgroundTasks()
         self._store_is_down = False
+        self._confirm_timeout_s = confirm_timeout_s
+        self._confirming_since: float | None = None
         self._refused = 0
 
     def start(self) -> None:
         """Start to confirm sessions and to end abandoned ones."""
         self._housekeeping.spawn(self._confirm_periodically(), own_context=True)
         self._housekeeping.spawn(self._sweep_periodically(), own_context=True)
+
+    def check_confirming(self) -> None:
+        """Raise `StorageError` when the store does not answer this process: its calls would count as abandoned.
+
+        That the store is down is an answer too, since another process would be told the same.
+        """
+        since = self._confirming_since
+        if since is not None and (silent_for := asyncio.get_running_loop().time() - since) > self._confirm_timeout_s:
+            raise StorageError(f"the sessions of this process are not confirmed for {silent_for:.0f} s")
 
     async def stop(self) -> None:
         """Stop confirming and sweeping. The checkpoints of the sessions stay."""
@@ -213,12 +228,14 @@ class SessionRegistry:
     async def _confirm_periodically(self) -> None:
         while True:
             await asyncio.sleep(CONFIRM_INTERVAL_S)
+            self._confirming_since = asyncio.get_running_loop().time()
             try:
                 if self._sessions:
                     await self._confirm_all()
             except Exception:
                 # the top of a background task: without it the calls of this process would count as abandoned
                 log.exception("confirming_crashed")
+            self._confirming_since = None
 
     async def _confirm_all(self) -> None:
         sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()

@@ -1,9 +1,9 @@
-"""Two voice replicas that only exist for the monitor: synthetic calls, reported through the product's own reporter.
+"""Two simulated voice replicas: synthetic calls, reported through the product's own reporter.
 
 .venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
-With `parts` it plays the product's other replicas, which have only figures to tell. With `untold` all is the same and
-nobody is told: what it costs by itself.
+With `parts` it plays the product's other replicas, which have only gauges to report. With `untold` all is the same, but
+nothing is reported, which shows the cost of the simulation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Callable
 
 import ray
 
-from actors.remote_monitor import remote_monitor
 from convonet.core.caller import AgentType, Caller
 from convonet.core.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
@@ -27,6 +26,7 @@ from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingSta
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.call_events import AnswerAudioStarted, CallerConnected, CallObserver, CallStarted, TurnEnded
 from convonet.sessions.conversation import Conversation
+from deployments.replicas import remote_monitor
 
 TURN_EVERY_S = 10.0
 PARTS = 9
@@ -131,8 +131,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     calls = LiveCalls(name)
     watch, record = _ignore, _ignore
     if is_told:
-        figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-        reporter = Reporter("voice", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+        gauges = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
+        reporter = Reporter("voice", name, remote_monitor(), lambda: {**gauges, **calls.gauges()}, calls)
         watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
     async with asyncio.TaskGroup() as group:
@@ -143,8 +143,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
 async def part(name: str, *, is_told: bool) -> None:
     """One replica that holds no calls."""
     if is_told:
-        figures = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
-        Reporter("speech", name, remote_monitor(), lambda: figures).start()
+        gauges = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
+        Reporter("speech", name, remote_monitor(), lambda: gauges).start()
     await asyncio.Event().wait()
 
 

@@ -44,7 +44,7 @@ SENTENCES = (
 )
 
 Way = tuple[str, int, Callable[[], Awaitable[object]]]
-"""What it is called, how many utterances or sentences a call of it is, and the call."""
+"""Name, number of utterances or sentences in one call, and the call."""
 
 
 async def streamed(answer: SpokenAnswer) -> None:

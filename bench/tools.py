@@ -1,4 +1,4 @@
-"""What a tool call costs both sides: by the product's own way, and over streamable HTTP as a foreign client has it.
+"""Cost of a tool call on both sides: over a replica's own port, and over streamable HTTP as for other clients.
 
     .venv/bin/python -m bench.tools
 
@@ -70,8 +70,8 @@ class Cost:
         p50, p95 = statistics.median(taken), taken[int(0.95 * len(taken))]
         agent, server = (1000 * spent / len(taken) for spent in (self.agent_cpu_s, self.server_cpu_s))
         rate = len(taken) / self.wall_s
-        figures = (f"{p50:.1f}", f"{p95:.1f}", f"{agent:.2f}", f"{server:.2f}", f"{rate:.0f}")
-        return f"| {' | '.join(map(str, (*names, *figures)))} |"
+        values = (f"{p50:.1f}", f"{p95:.1f}", f"{agent:.2f}", f"{server:.2f}", f"{rate:.0f}")
+        return f"| {' | '.join(map(str, (*names, *values)))} |"
 
 
 async def serve() -> None:

@@ -17,13 +17,13 @@ from sqlalchemy import select
 from typer.core import TyperGroup
 
 from convonet.agents import phrase_file
-from convonet.agents.meaning import KNOWN, write_known
-from convonet.agents.router import example_lines
+from convonet.agents.embeddings import EMBEDDINGS_FILE, write_example_embeddings
+from convonet.agents.router import example_sentences
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import ConvonetError, DomainError, SettingsError
 from convonet.core.ids import TurnId, UserId
 from convonet.demo import seed_demo
-from convonet.domains.catalogue import catalogue_page
+from convonet.domains.catalog import catalog_page
 from convonet.domains.discovery import all_domains, all_servers
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
@@ -57,7 +57,7 @@ model_app = typer.Typer(cls=_ChoiceGroup, no_args_is_help=True, help="Models tha
 app.add_typer(model_app, name="model")
 
 DOCS = Path(__file__).parents[1] / "docs"
-LINES = Path(__file__).parent / "agents" / KNOWN
+LINES = Path(__file__).parent / "agents" / EMBEDDINGS_FILE
 DASHBOARD = DOCS.parent / "monitoring" / "dashboard.json"
 PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.NAME
 
@@ -211,13 +211,13 @@ def protocol() -> None:
 @app.command()
 def lines() -> None:
     """Write what is derived from the example sentences: their embeddings and the recognizer's phrases."""
-    write_known(all_example_lines(), LINES)
+    write_example_embeddings(all_example_lines(), LINES)
     PHRASES.write_text(phrase_file.render(all_example_lines()))
 
 
 def all_example_lines() -> list[str]:
     """Return the example sentences of all domains, from which the router's classifier learns."""
-    return [line for examples in example_lines(all_domains()).values() for line in examples]
+    return [line for examples in example_sentences(all_domains()).values() for line in examples]
 
 
 @app.command("eval")
@@ -259,7 +259,7 @@ def domains_page() -> str:
     """Describe all tools of all domains as Markdown."""
     settings = Settings()
     # the database is not used: the tools only need one to be defined
-    return asyncio.run(catalogue_page(all_servers(Database(settings.storage.database_url), settings)))
+    return asyncio.run(catalog_page(all_servers(Database(settings.storage.database_url), settings)))
 
 
 @model_app.command("choose")
@@ -289,7 +289,7 @@ def check_model(
     Exits with 1 if it can't serve them. A key is taken from LLM_API_KEY.
     """
     # a tenth of a second of imports that no other command needs
-    from convonet.agents.models.check import Server, check_server
+    from convonet.agents.models.server_check import Server, check_server
 
     models = get_settings().models
     address = url or str(models.compatible_base_url or "")

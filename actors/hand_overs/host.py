@@ -60,7 +60,7 @@ class HandOverHost:
         """Restore what an earlier host has left, unless another cluster serves."""
         await self.registry.ownership.start()
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """Numbers for the monitor: waiting callers by department, hand-overs and desks by state."""
         switchboard, machines = self.desks.switchboard, [actor.machine for actor in self.registry.actors.values()]
         counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -53,6 +54,15 @@ class DeskState(StrEnum):
     RINGING = "ringing"
     ON_CALL = "on_call"
     WRAP_UP = "wrap_up"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverDecision:
+    """The agent's decision to hand the caller over; `reason` is one line of at most 200 characters."""
+
+    department: str
+    extension: str
+    reason: str
 
 
 class TransferContext(BaseModel):

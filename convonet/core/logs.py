@@ -36,7 +36,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
         "actors.lease",
     ),
     "speech": ("convonet.speech", "deployments.speech"),
-    "agent": ("convonet.agents", "actors.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
+    "agent": ("convonet.agents", "deployments.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
     "storage": ("convonet.storage", "convonet.records"),
     "telephony": ("convonet.telephony", "convonet.desk", "actors.hand_overs"),

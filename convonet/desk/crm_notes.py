@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy import select
 
 from convonet.core.errors import ConvonetError
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Note
+from convonet.domains.crm.backends.base import Note
+from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -26,7 +26,7 @@ class CrmNotes:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._crm = chosen_crm(database, settings)
+        self._crm = configured_crm(database, settings)
 
     async def add_note(self, row: HandOverRow, author: str) -> bool:
         """Add the notes of a hand-over. Returns whether a contact got them; the call log has them in any case."""

@@ -15,14 +15,14 @@ from sqlalchemy import select
 
 from convonet.core.errors import ConvonetError, DomainError
 from convonet.core.owner import Owner
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Contact
+from convonet.domains.crm.backends.base import Contact
+from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.models import ContactOwnerRow
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.service import Reservations
-from convonet.domains.healthcare.service import CoverageService
-from convonet.domains.mortgage.service import MortgageService
-from convonet.domains.todo.service import TodoService
+from convonet.domains.hanok.service import ReservationService
+from convonet.domains.healthcare.coverage.service import CoverageService
+from convonet.domains.mortgage.applications.service import MortgageService
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow
@@ -40,11 +40,11 @@ class CallerFacts:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._zone = ZoneInfo(settings.callers.timezone)
-        self._crm = chosen_crm(database, settings)
+        self._crm = configured_crm(database, settings)
         self._todos = TodoService(database)
         self._mortgage = MortgageService(database)
         self._coverage = CoverageService(database)
-        self._reservations = Reservations(database, House.of(settings.hanok))
+        self._reservations = ReservationService(database, House.of(settings.hanok))
         self._sources: dict[str, Callable[[Owner], Awaitable[list[str]]]] = {
             "Account": self._account,
             "CRM": self._contacts,

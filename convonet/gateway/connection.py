@@ -18,7 +18,6 @@ from convonet.auth.tokens import read_resume_token
 from convonet.core.background import BackgroundTasks
 from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, ResumeFailed
 from convonet.gateway.frames import parse
-from convonet.gateway.limits import MessageRate
 from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
 from convonet.gateway.media_bridge import MediaBridge
 from convonet.gateway.ports import CallerSession, ClientDisconnected, ClientSocket, Sessions
@@ -62,6 +61,8 @@ from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
 from convonet.telephony.messages import MediaLegAddress
+from convonet.web.login_limits import BURST_S
+from convonet.web.rate_limit import TokenBucket
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +113,11 @@ class CallerConnection:
         self.connected_at = wall_clock()
         """Unix time in seconds."""
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.limits.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate = TokenBucket(
+            settings.limits.max_messages_per_s,
+            settings.limits.max_messages_per_s * BURST_S,
+            asyncio.get_running_loop().time,
+        )
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
@@ -176,7 +181,7 @@ class CallerConnection:
         """Handle the client's next frame, and report errors to the client."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.allow(1 + len(frame) // self._settings.limits.max_message_bytes):
+            if not self._rate.take(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
                 self._add_audio(frame)

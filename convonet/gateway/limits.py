@@ -1,39 +1,14 @@
-"""Limits for each socket and each address, enforced by the voice gateway."""
+"""The limit on the sockets of one address."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from convonet.auth.attempt_limits import network_of
 from convonet.core.errors import CapacityError, ErrorCode
 from convonet.web.client_address import TrustedProxies
-
-BURST = 4
-"""Seconds' worth of messages that a socket may save up: a browser that was frozen sends its slices at once."""
-
-
-class MessageRate:
-    """Token bucket: `per_s` messages a second, with a burst of `BURST` seconds."""
-
-    def __init__(self, per_s: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s = per_s
-        self._clock = clock
-        self._tokens = float(per_s * BURST)
-        self._then = clock()
-
-    def allow(self, size: int = 1) -> bool:
-        """Take a message out of the budget, or return False. A large message counts as `size` small ones."""
-        now = self._clock()
-        self._tokens = min(self._per_s * BURST, self._tokens + (now - self._then) * self._per_s)
-        self._then = now
-        size = min(size, self._per_s * BURST)
-        if self._tokens < size:
-            return False
-        self._tokens -= size
-        return True
 
 
 class TooManySockets(CapacityError):

@@ -1,4 +1,4 @@
-"""The monitor's web application, for supervisors only: the page and its socket, the list of turns, a turn, exports."""
+"""The monitor's web application for supervisors: the page and its socket, the list of turns, single turns, exports."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import Field
 
 from convonet.auth.throttle import PinThrottle
 from convonet.core.errors import StorageError
-from convonet.monitor.export import MOST_EXPORTED, as_csv, as_json
+from convonet.monitor.export import MAX_EXPORTED_TURNS, as_csv, as_json
 from convonet.monitor.messages import (
-    MOST_BYTES,
+    MAX_MESSAGE_BYTES,
     Choices,
     MonitorAlive,
     MonitorAliveAck,
@@ -42,17 +42,22 @@ from convonet.web.service import http_service
 
 log = structlog.get_logger(__name__)
 
-NO_SUPERVISOR = 4403
+NOT_A_SUPERVISOR = 4403
+"""Close code."""
 
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
 
 
-PROTOCOL = PageProtocol[MonitorWatch](
-    monitor_messages, MOST_BYTES, MonitorAlive, MonitorAliveAck(), lambda message: MonitorRefused(message=message)
+PROTOCOL: PageProtocol[MonitorWatch] = PageProtocol(
+    monitor_messages,
+    MAX_MESSAGE_BYTES,
+    MonitorAlive,
+    MonitorAliveAck(),
+    lambda message: MonitorRefused(message=message),
 )
 
 
-class _Asked(TurnFilter):
+class _ListQuery(TurnFilter):
     """The query of the list."""
 
     cursor: Annotated[str | None, Field(pattern=r"^\d{1,20}(\.\d{1,20})?(e\+\d{1,2})?-\d{1,18}$")] = None
@@ -60,7 +65,7 @@ class _Asked(TurnFilter):
 
 
 class Host(Protocol):
-    """What the pages follow."""
+    """The monitor's host, as the pages use it."""
 
     index: TurnIndex
 
@@ -70,7 +75,7 @@ class Host(Protocol):
 
 
 class MonitorApplication:
-    """All that the application's routes need."""
+    """The routes of the monitor, with the host and the login that they need."""
 
     def __init__(
         self,
@@ -86,7 +91,7 @@ class MonitorApplication:
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)
 
     def add_routes(self, app: FastAPI) -> None:
-        """Everything below /agent-monitor."""
+        """Add all routes below /agent-monitor."""
         app.include_router(self.login.router())
         app.add_api_route("/", self._page, include_in_schema=False, dependencies=[Depends(self._require_on_page)])
         app.add_api_route("/api/turns", self._turns, methods=["GET"])
@@ -103,7 +108,7 @@ class MonitorApplication:
         try:
             member = await self.login.require_staff_page(request)
         except StorageError:
-            # the page holds nothing of anybody; what it asks for is refused until the database is back
+            # the page itself has no data; its requests are refused until the database is up again
             return
         if member.role is not Role.SUPERVISOR:
             raise HTTPException(303, headers={"Location": "staff/login?for=supervisors&to=/agent-monitor/"})
@@ -111,35 +116,35 @@ class MonitorApplication:
     async def _require(self, request: Request) -> StaffMember:
         return _require_supervisor(await self.login.require_staff(request))
 
-    async def _turns(self, request: Request, asked: Annotated[_Asked, Query()]) -> TurnPage:
-        """The newest turns that the filters let through, a page at a time."""
+    async def _turns(self, request: Request, query: Annotated[_ListQuery, Query()]) -> TurnPage:
+        """Return one page of the turns that match the filters, newest first."""
         await self._require(request)
-        return await self._host.index.page(asked, asked.cursor, asked.limit)
+        return await self._host.index.page(query, query.cursor, query.limit)
 
     async def _turn(self, request_id: str, request: Request) -> TurnRecord:
-        """All that is known of a turn."""
+        """Return the whole record of a turn."""
         member = await self._require(request)
-        record = await self._host.index.get(request_id)
+        record = await self._host.index.get_record(request_id)
         if record is None:
             raise Refused(404, "not_found", "There is no such turn, or it is older than a week.")
         log.info("turn_read", staff=member.username, request_id=request_id)
         return record
 
     async def _choices(self, request: Request) -> Choices:
-        """What the list can be filtered by."""
+        """Return the values for the filters of the list."""
         await self._require(request)
         return await self._host.index.choices()
 
     async def _export_json(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
-        """The turns that the filters let through, as a JSON array of whole records."""
+        """Export the turns that match the filters as a JSON array of whole records."""
         await self._require_export(request)
-        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        bodies = self._host.index.bodies(wanted, MAX_EXPORTED_TURNS)
         return StreamingResponse(as_json(bodies), media_type="application/json", headers=_file("turns.json"))
 
     async def _export_csv(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
-        """The turns that the filters let through, for a spreadsheet."""
+        """Export the turns that match the filters for a spreadsheet."""
         await self._require_export(request)
-        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        bodies = self._host.index.bodies(wanted, MAX_EXPORTED_TURNS)
         return StreamingResponse(as_csv(bodies), media_type="text/csv; charset=utf-8", headers=_file("turns.csv"))
 
     async def _require_export(self, request: Request) -> None:
@@ -147,17 +152,17 @@ class MonitorApplication:
         log.info("turns_exported", staff=member.username)
 
     async def _socket(self, websocket: WebSocket) -> None:
-        """Show what is going on, as it happens."""
+        """Send the live state to a page, as it changes."""
         session = await PageSession.accept(websocket, self.login, PROTOCOL)
         if session is None:
             return
         if session.member.role is not Role.SUPERVISOR:
-            await session.close(NO_SUPERVISOR)
+            await session.close(NOT_A_SUPERVISOR)
             return
         viewer = Viewer()
 
         async def watch(message: MonitorWatch) -> str:
-            viewer.watch(message.session_id)
+            viewer.watch_call(message.session_id)
             return ""
 
         await session.run(
@@ -175,7 +180,7 @@ def application(
     *,
     check_interval_s: float = CHECK_INTERVAL_S,
 ) -> FastAPI:
-    """The whole application; it closes the database when it stops."""
+    """Build the application; it closes the database when it stops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -187,7 +192,7 @@ def application(
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """Alive: this replica answers."""
+        """Report that this replica answers."""
         return {"status": "ok", "service": "monitor-service"}
 
     return app

@@ -6,10 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from convonet.agents.base import CallBackWish, ChatMessage, Final
+from convonet.agents.base import CallBackRequest, ChatMessage, Final
 from convonet.core.caller import AgentType, Caller
 from convonet.core.hand_over import TransferContext
 from convonet.core.ids import SessionId, TurnId, turn_id_of
+from convonet.protocol.transfer_marker import to_marker
 from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.sessions.messages import (
     AnyUtterance,
@@ -133,7 +134,7 @@ class FinishedTurn(BaseModel):
     model: str
     last_seq: int
     transfer_marker: str | None = None
-    call_back: CallBackWish | None = None
+    call_back: CallBackRequest | None = None
     transfer_context: TransferContext | None = None
     """These three come from `Final`. A turn that an earlier version stored has none of them."""
 
@@ -213,7 +214,7 @@ class Conversation(Versioned):
             provider=final.provider if final else "",
             model=final.model if final else "",
             last_seq=self.seq,
-            transfer_marker=final.transfer_marker if final else None,
+            transfer_marker=to_marker(final.hand_over) if final else None,
             call_back=final.call_back if final else None,
             transfer_context=final.transfer_context if final else None,
         )

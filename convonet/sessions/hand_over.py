@@ -17,7 +17,7 @@ from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import speak_announcement
 from convonet.sessions.conversation import Conversation
@@ -100,7 +100,7 @@ class SessionHandOver:
         if call_back is not None:
             self._start(self._request_call_back(call_back))
         if conversation.transfer is not None:
-            if call_back is not None or answer(transcript) == "drop":
+            if call_back is not None or Sentence(transcript).answer == "drop":
                 self.leave(hung_up=False)
             return
         conversation.transfer = hand_over_from(final, turn_id, conversation.session_id, conversation.language)

@@ -23,19 +23,18 @@ def hand_over_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> OngoingHandOver | None:
     """Return the hand-over that a turn ended with, if any."""
-    if final is None or final.transfer_marker is None or final.transfer_context is None:
+    if final is None or final.hand_over is None or final.transfer_context is None:
         return None
-    extension, department, reason = final.transfer_marker.partition(":")[2].split("|", 2)
     order = HandOverRequest(
         # a repeated turn requests the same hand-over again
         transfer_id=turn_id.replace("t-", "h-", 1),
         session_id=session_id,
-        department=department,
-        reason=reason,
+        department=final.hand_over.department,
+        reason=final.hand_over.reason,
         context=final.transfer_context,
         language=language,
     )
-    return OngoingHandOver(order=order, extension=extension, is_begun=False)
+    return OngoingHandOver(order=order, extension=final.hand_over.extension, is_begun=False)
 
 
 def call_back_from(

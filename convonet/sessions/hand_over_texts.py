@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convonet.agents.base import ChatMessage
-from convonet.agents.call_back import OFFER, CallBackTalk
+from convonet.agents.call_back import OFFER, CallBackDialogue
 from convonet.core.hand_over import EndReason, HandOverState, TransferContext
 from convonet.protocol.server import TransferInitiated, TransferStatus
 from convonet.sessions.hand_over_request import OngoingHandOver
@@ -97,5 +97,5 @@ def memory_after(view: HandOverView, reason: str) -> dict[str, str]:
         EndReason.CALLER_CANCELLED,
         EndReason.CALLER_HUNG_UP,
     )
-    talk = CallBackTalk(department=view.department, reason=reason, known=view.known_phone)
-    return talk.remembered() if offered else {}
+    dialogue = CallBackDialogue(department=view.department, reason=reason, known=view.known_phone)
+    return dialogue.to_memory() if offered else {}

@@ -24,6 +24,7 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
+from convonet.protocol.transfer_marker import to_marker
 from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitAudio
 from convonet.sessions.call_events import AnswerAudioStarted
 from convonet.sessions.conversation import Conversation, TurnInFlight
@@ -272,7 +273,7 @@ class Turn:
             AgentFinal(
                 turn_id=self._turn_id,
                 text=final.text,
-                transfer_marker=final.transfer_marker,
+                transfer_marker=to_marker(final.hand_over),
                 agent_type=final.agent_type,
                 provider=final.provider,
                 model=final.model,

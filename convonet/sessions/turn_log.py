@@ -9,6 +9,7 @@ from convonet.agents.base import Final, ToolFinished, ToolStarted
 from convonet.core.errors import AgentTimeout, ConvonetError
 from convonet.core.ids import TurnId
 from convonet.core.status import Source, TurnStatus
+from convonet.protocol.transfer_marker import to_marker
 from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 
@@ -114,7 +115,7 @@ class TurnLog:
                 voice_timing=dict(self.stages),
                 tokens_in=final.tokens_in if final else 0,
                 tokens_out=final.tokens_out if final else 0,
-                transfer_marker=final.transfer_marker if final else None,
+                transfer_marker=to_marker(final.hand_over) if final else None,
             ),
         )
 

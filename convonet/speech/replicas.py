@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from convonet.core.errors import BadAudio, SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
-from convonet.rpc.calls import answer_of
+from convonet.rpc.calls import call_any_replica
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.answers import SentenceAnswer
@@ -23,7 +23,7 @@ from convonet.speech.requests import (
     to_transcript,
     transcribe_params,
 )
-from convonet.tracing.carried import carried
+from convonet.tracing.propagation import outgoing_trace
 
 
 class SpeechReplicas:
@@ -48,7 +48,7 @@ class SpeechReplicas:
 
     def start(self) -> None:
         """Open the connections, so that the first utterance does not wait for them."""
-        self.pool.keep_found()
+        self.pool.start_discovery()
 
     async def close(self) -> None:
         await self.pool.close()
@@ -61,7 +61,7 @@ class SpeechReplicas:
 
     async def _ask(self, method: str, params: Message) -> Message:
         try:
-            return await answer_of(self.pool, method, {**params, "along": carried()})
+            return await call_any_replica(self.pool, method, {**params, "along": outgoing_trace()})
         except RpcError as error:
             raise to_error(error) from None
         except NoReplica as error:

@@ -9,7 +9,7 @@ from convonet.core.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavaila
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.base import AudioFormat, Language, SpokenAudio, Transcript, Utterance, Word
-from convonet.tracing.carried import serving
+from convonet.tracing.propagation import incoming_span
 
 TRANSCRIBE = "transcribe"
 SYNTHESIZE = "synthesize"
@@ -80,13 +80,13 @@ class SpeechRequests:
         params = request.params
         try:
             if request.method == TRANSCRIBE:
-                with serving("recognise", params["along"]):
+                with incoming_span("recognise", params["along"]):
                     return await self._transcribe(params)
             if request.method == SYNTHESIZE:
-                with serving("synthesise", params["along"]):
+                with incoming_span("synthesise", params["along"]):
                     return await self._synthesize(params)
             if request.method == SOUND:
-                with serving("synthesise", params["along"]):
+                with incoming_span("synthesise", params["along"]):
                     return {"pcm": _to_text(await self._speech.synthesize_pcm(params["text"]))}
         except SpeechError as error:
             raise RpcError(REFUSED, str(error), _name_of(error)) from None

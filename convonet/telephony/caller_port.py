@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
-from convonet.rpc.keepalive import end_when_peer_is_lost
+from convonet.rpc.keepalive import close_when_peer_vanishes
 from convonet.telephony.messages import MediaLegAddress
 
 log = structlog.get_logger(__name__)
@@ -79,7 +79,7 @@ class CallerPort:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         key = ""
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         try:
             async with asyncio.timeout(KEY_TIMEOUT_S):
                 key = (await reader.readuntil(b"\n")).decode("ascii").strip()
@@ -112,7 +112,7 @@ class CallerAudio:
         """Connect to a media leg. Raises `OSError` or `TimeoutError` when it can't be reached."""
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(address.host, address.port)
-        end_when_peer_is_lost(writer.transport)
+        close_when_peer_vanishes(writer.transport)
         writer.write(address.key.encode("ascii") + b"\n")
         return cls(reader, writer)
 

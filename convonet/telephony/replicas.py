@@ -14,9 +14,9 @@ from typing import TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from convonet.rpc.calls import answer_of, stream_of
+from convonet.rpc.calls import call_any_replica, stream_from
 from convonet.rpc.pool import NoReplica, ReplicaPool
-from convonet.rpc.replica import Lost, Replica
+from convonet.rpc.replica import Replica, ReplicaUnavailable
 from convonet.rpc.wire import Message, RpcError
 from convonet.telephony.events import CallEvent
 from convonet.telephony.hand_overs import HandOversUnavailable
@@ -67,7 +67,7 @@ class HostReplicas:
 
     def start(self) -> None:
         """Connect before the first hand-over needs it."""
-        self.pool.keep_found()
+        self.pool.start_discovery()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -76,7 +76,7 @@ class HostReplicas:
     async def _call(self, method: str, params: Message) -> Message:
         try:
             async with asyncio.timeout(self._call_timeout_s):
-                return await answer_of(self.pool, method, params)
+                return await call_any_replica(self.pool, method, params)
         except TimeoutError:
             raise HandOversUnavailable("no answer in time") from None
         except (RpcError, NoReplica) as error:
@@ -85,17 +85,17 @@ class HostReplicas:
     async def _stream(self, method: str, params: Message, kind: TypeAdapter[View]) -> AsyncGenerator[View, None]:
         replica = await self._replica()
 
-        def may_leave() -> bool:
+        def may_switch() -> bool:
             return self.pool.choose_ready((replica,)) is not None
 
-        stream = stream_of(self.pool, replica, method, params, may_leave=may_leave, max_silence_s=MAX_SILENCE_S)
+        stream = stream_from(self.pool, replica, method, params, may_switch=may_switch, max_silence_s=MAX_SILENCE_S)
         try:
             async with contextlib.aclosing(stream) as messages:
                 async for message in messages:
                     if message:
                         yield kind.validate_python(message)
-        except (Lost, RpcError) as error:
-            self.pool.miss()
+        except (ReplicaUnavailable, RpcError) as error:
+            self.pool.refresh_soon()
             raise HandOversUnavailable(f"transfer host: {error}") from None
 
     async def _replica(self) -> Replica:
@@ -103,6 +103,6 @@ class HostReplicas:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._call_timeout_s):
                 while (replica := self.pool.choose_ready()) is None:
-                    await self.pool.arrival()
+                    await self.pool.wait_for_arrival()
                 return replica
         raise HandOversUnavailable("there is no host")

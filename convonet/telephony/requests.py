@@ -48,11 +48,11 @@ class HostRequests:
         self._host = host
 
     async def answer(self, request: Request) -> Message:
-        """Answer a request. Raises `RpcError`, with `LEAVING` when another host has taken over."""
+        """Answer a request. Raises `RpcError`, with `STOPPING` when another host has taken over."""
         try:
             return await self._answer(request)
         except Fenced:
-            raise RpcError(wire.LEAVING, "Another host has taken over.") from None
+            raise RpcError(wire.STOPPING, "Another host has taken over.") from None
         except HandOversUnavailable as error:
             raise RpcError(NOT_NOW, str(error)) from None
         except StorageError as error:

@@ -13,6 +13,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class CallCenter:
         from convonet.rpc.server import RpcServer
         from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
         from deployments.call_center.parts import cluster, transfer_host
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
         self._cluster, host = cluster(), transfer_host()
         await self._cluster.start()
@@ -53,12 +54,17 @@ class CallCenter:
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        self._reporter = reporting("call_center", host.figures)
+        self._reporter = start_reports("call_center", host.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
         await self._cluster.stop()
         await self._reporter.close()
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or nobody can reach this host's own port any more."""
+        await check_event_loop()
+        self._port.check_listening()
 
     async def ready(self) -> bool:
         """Return True: a replica is reachable only after it has restored all hand-overs."""

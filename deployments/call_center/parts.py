@@ -18,8 +18,8 @@ from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
 from convonet.telephony.call_log import CallLog
 from convonet.telephony.carrier import Carrier, NoCarrier
-from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache

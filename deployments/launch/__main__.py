@@ -45,7 +45,7 @@ def _launch(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
         product = Product(settings, Path(scratch))
         try:
-            # Ray needs ten seconds before the first tool could look at the database
+            # Ray needs ten seconds before the first tool could use the database
             say("Preparing the database")
             staff_link = result_of("preparation", product.url)
             product.wait_until_ready()
@@ -54,7 +54,7 @@ def _launch(settings: Settings) -> None:
         except KeyboardInterrupt:
             pass
         finally:
-            # an impatient second Ctrl-C must not leave anything behind
+            # a second Ctrl-C must not leave processes behind
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             say("Stopping")
@@ -81,7 +81,7 @@ def _print_addresses(settings: Settings, product: Product, staff_link: str) -> N
     elif settings.login.pin_required:
         typer.echo("  PIN                  users_anthropic.voice_pin of your database")
     typer.echo(f"  Restaurant           {url}/hanok")
-    typer.echo(f"  Call centre          {url}/call-center")
+    typer.echo(f"  Call center          {url}/call-center")
     typer.echo(f"  Agent Monitor        {url}/agent-monitor")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo(f"  Metrics              {product.metrics_url}")

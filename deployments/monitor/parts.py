@@ -1,4 +1,4 @@
-"""What the replica of the monitor is made of: the host, the stores that it watches, and the pages' web application."""
+"""The objects of the monitor's replica: the host, the stores that it pings, and the pages' web application."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from convonet.settings.storage import StorageSettings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache
 def cluster() -> Cluster:
-    """The view of this process; the replica starts and stops it."""
+    """Return this process's view of the cluster; the replica starts and stops it."""
     return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
 def monitor_host() -> MonitorHost:
-    """The host of this process, for the handle and for the pages."""
+    """Return the host of this process, for the replica and for the pages."""
     settings = get_settings()
     redis = RedisRecords(settings.storage.redis_url.get_secret_value()) if settings.storage.redis_url else None
     index = TurnIndex(settings.storage.data_dir / "turns.db")
@@ -41,17 +41,17 @@ def monitor_host() -> MonitorHost:
 
 
 def monitor_http() -> FastAPI:
-    """The HTTP application."""
+    """Build the HTTP application."""
     settings = get_settings()
     measure("monitor")
     return application(_database(), settings, throttle(settings, "staff"), monitor_host())
 
 
 def _stores(settings: StorageSettings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
-    kept_by: Kind = "redis" if redis is not None else "embedded"
+    kind: Kind = "redis" if redis is not None else "embedded"
     return [
-        WatchedStore("records", kept_by, (redis or index).ping),
-        WatchedStore("checkpoints", kept_by, checkpoint_store(settings).ping),
+        WatchedStore("records", kind, (redis or index).ping),
+        WatchedStore("checkpoints", kind, checkpoint_store(settings).ping),
         WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _database().ping),
     ]
 

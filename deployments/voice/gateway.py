@@ -1,7 +1,7 @@
-"""What the outside reaches: /webrtc/ws and the voice page for callers, /twilio for the telephone.
+"""The web application of a voice replica: /webrtc/ws and the voice page for callers, /twilio for the telephone.
 
-Replicas seldom come or go: each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
-most. A caller whose replica is lost finds their session again on another one.
+Replicas seldom come or go. Each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
+most. A caller whose replica is lost resumes the session on another one.
 """
 
 from __future__ import annotations
@@ -33,17 +33,16 @@ from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.draining import watch_draining_nodes
-from deployments.garbage import leave_alone_what_is_there
+from deployments.garbage import freeze_startup_objects
 from deployments.stopping import when_stopped
 from deployments.voice.replica import VoiceReplica, voice_replica
 from deployments.voice.socket import StarletteSocket
 
 REPLACED_WITHIN_S = 120.0
-"""A caller of a cluster that was replaced is moved at the next silence, and after so long in any case."""
+"""A caller of a cluster that was replaced is moved at the next silence, and after this time in any case."""
 
-ELSEWHERE_MS = 500
-"""A client that was sent elsewhere and came here again has met a door that does not know yet: HAProxy's, or that of a
-load balancer."""
+RECONNECT_DELAY_MS = 500
+"""A client that was sent elsewhere may come back here, through an HAProxy or a load balancer that is not up to date."""
 
 
 class Gateway:
@@ -65,7 +64,7 @@ class Gateway:
         )
 
     async def webrtc(self, websocket: WebSocket) -> None:
-        """The wire contract of docs/protocol.md."""
+        """Serve the socket of a caller; docs/protocol.md is its wire contract."""
         socket = StarletteSocket(websocket)
         await websocket.accept()
         headers = websocket.headers
@@ -74,7 +73,7 @@ class Gateway:
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
         if self.connections.is_closed or not await self._replica.cluster.register_client():
-            await socket.refuse(Reconnect(after_ms=ELSEWHERE_MS), CLOSE_RESTART)
+            await socket.refuse(Reconnect(after_ms=RECONNECT_DELAY_MS), CLOSE_RESTART)
             return
         address = websocket.client.host if websocket.client else "unknown"
         try:
@@ -100,7 +99,7 @@ class Gateway:
             self.connections.drain_in_background(REPLACED_WITHIN_S)
 
     async def ready(self) -> JSONResponse:
-        """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
+        """Return whether a caller would be served, with the state of each component; 503 when a caller would not."""
         parts = await self._replica.health.components()
         ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
@@ -112,12 +111,12 @@ class Gateway:
 
 @cache
 def gateway() -> Gateway:
-    """The gateway of this process, for HTTP and for the handle."""
+    """Return the gateway of this process, for the web application and for the handle."""
     return Gateway(voice_replica())
 
 
 def gateway_http() -> FastAPI:
-    """The HTTP application."""
+    """Build the web application."""
     replica, callers = voice_replica(), gateway().media_legs
     settings = replica.settings
 
@@ -126,7 +125,7 @@ def gateway_http() -> FastAPI:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
         when_stopped(gateway().connections.drain)
-        leave_alone_what_is_there()
+        freeze_startup_objects()
         tasks = BackgroundTasks()
         tasks.spawn(watch_draining_nodes(gateway().connections.move_from_proxy), own_context=True)
         yield
@@ -146,18 +145,18 @@ def gateway_http() -> FastAPI:
 def _add_pages(app: FastAPI) -> None:
     @app.get("/")
     async def root() -> RedirectResponse:
-        """The voice page is what a visitor wants."""
+        """Lead a visitor to the voice page."""
         return RedirectResponse("/voice_assistant")
 
     @app.get("/voice_assistant")
     @app.get("/voice-assistant", include_in_schema=False)
     async def voice_page() -> FileResponse:
-        """The page a caller opens."""
+        """Serve the page that a caller opens."""
         return page("voice")
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        """Alive: this replica answers."""
+        """Report that this replica answers."""
         return JSONResponse({"status": "ok", "service": "voice-gateway-service"})
 
     app.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))

@@ -1,4 +1,4 @@
-"""What the benchmark starts the product with, and how it finds its processes again."""
+"""The environment in which the benchmark starts the product, and the search for its processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ child.wait()
 
 
 @pytest.mark.parametrize("llm", ["compatible", "openai", "anthropic"])
-def test_the_product_accepts_what_it_is_started_with(llm, monkeypatch):
+def test_the_product_accepts_the_environment(llm, monkeypatch):
     bench = Bench("http://127.0.0.1:9", (0,), llm, ConvonetClient(PIN))
     for name, value in product_settings(bench).items():
         monkeypatch.setenv(name, value)

@@ -11,7 +11,7 @@ import structlog
 
 from convonet.core.errors import SettingsError
 from convonet.core.logs import COMPONENTS, configure, levels_by_component
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from tests.agents.conftest import running_world
 from tests.e2e.product import ROOT

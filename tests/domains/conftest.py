@@ -73,7 +73,7 @@ async def tool_box(database, settings=None):
 
 @pytest.fixture
 def settings():
-    """What the tool servers are told; a test module may have a fixture of its own."""
+    """The settings of the tool servers; a test module may have a fixture of its own."""
     return Settings()
 
 

@@ -1,33 +1,15 @@
-"""The limits of messages per socket and of sockets per address."""
+"""The limit on the sockets of one address."""
 
 import ipaddress
 from contextlib import ExitStack
 
 import pytest
 
-from convonet.gateway.limits import BURST, MessageRate, SocketsPerAddress, TooManySockets
+from convonet.gateway.limits import SocketsPerAddress, TooManySockets
 from convonet.web.client_address import TrustedProxies
-from tests.fixtures.clock import Clock
 
 NOBODY = TrustedProxies()
 PROXY = "35.191.12.34"
-
-
-def test_a_socket_may_send_its_rate_and_a_burst():
-    clock = Clock()
-    rate = MessageRate(10, clock)
-    assert sum(rate.allow() for _ in range(100)) == 10 * BURST
-    clock.now += 1
-    assert sum(rate.allow() for _ in range(100)) == 10
-
-
-def test_a_large_message_counts_as_several_and_is_never_too_large():
-    clock = Clock()
-    rate = MessageRate(10, clock)
-    assert sum(rate.allow(16) for _ in range(100)) == 10 * BURST // 16
-    clock.now += BURST
-    assert rate.allow(1_000)
-    assert not rate.allow()
 
 
 def test_an_address_with_too_many_sockets_gets_no_more_until_one_is_closed():

@@ -21,7 +21,7 @@ NATIVE = "core/src/ray/raylet/raylet"
 """Has all flags of Ray's core, each with the name of its variable."""
 
 OTHERS = {"HAPROXY_BINARY", "HAPROXY_LOOPBACK", "MALLOC_TRIM_THRESHOLD_", "OPENBLAS_NUM_THREADS"}
-"""What HAProxy's start, glibc and OpenBLAS read."""
+"""Flags of HAProxy's start, glibc and OpenBLAS."""
 
 
 def is_read_by_ray(flag):
@@ -39,7 +39,7 @@ def test_ray_reads_the_flag(flag):
     assert is_read_by_ray(flag), f"Ray {ray.__version__} does not know {flag}"
 
 
-def test_a_flag_that_ray_does_not_know_is_noticed():
+def test_a_flag_that_ray_does_not_know_is_detected():
     assert not is_read_by_ray("RAY_SERVE_CONTROL_LOOP_PERIOD_S")
     assert not is_read_by_ray("RAY_local_fs_monitor_period_ms")
 

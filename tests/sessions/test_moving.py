@@ -7,7 +7,7 @@ import pytest
 from actors.mover import SILENCE_S
 from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.agents.base import DomainChosen, Final, TextDelta
-from convonet.core.hand_over import HandOverState, TransferContext
+from convonet.core.hand_over import HandOverDecision, HandOverState, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
 from convonet.telephony.messages import HandOverView
 from tests.sessions.doubles import AUDIO, World, spoken, types
@@ -73,7 +73,7 @@ class HandingOver:
             "offline",
             "rules",
             request.history,
-            transfer_marker="TRANSFER_INITIATED:2001|support|list" if wanted else None,
+            hand_over=HandOverDecision("support", "2001", "list") if wanted else None,
             transfer_context=context if wanted else None,
         )
 

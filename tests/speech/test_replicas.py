@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 import pytest
 
 from convonet.core.errors import AnswerBroken, BadAudio, NoSpeech, SpeechUnavailable
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.speech.base import Language, Utterance
 from convonet.speech.replicas import SpeechReplicas
@@ -19,7 +19,7 @@ from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 
 ENGLISH = Language("en-US")
-QUICK = Delays(replaced_within=0.5, retry=0.02, max_retry=0.1)
+QUICK = PoolDelays(replacement_timeout_s=0.5, retry_s=0.02, max_retry_s=0.1)
 ANSWERED_WITHIN_S = 3.0
 """A fallback takes a second; the machine may be busy."""
 
@@ -164,7 +164,7 @@ async def test_a_replica_that_is_silent_for_a_moment_is_waited_for_when_there_is
         one.way.vanish()
         asked = asyncio.create_task(speech.synthesize("One.", language=ENGLISH))
         async with asyncio.timeout(5):
-            while await speech.pool.answers():
+            while await speech.pool.is_answering():
                 await asyncio.sleep(0.01)
         one.way.come_back()
         assert (await asked).audio == b"One."

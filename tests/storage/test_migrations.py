@@ -1,4 +1,4 @@
-"""Migrations: repeatable, safe beside the tables of the deployment that is replaced."""
+"""Migrations: repeatable, and safe on the tables of the replaced deployment."""
 
 import asyncio
 import uuid
@@ -8,7 +8,8 @@ import asyncpg
 
 from convonet.core.owner import Owner
 from convonet.demo import seed_demo
-from convonet.domains.todo.service import TodoChange, TodoService
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate

@@ -27,11 +27,11 @@ def before(name: str) -> bytes:
 
 
 def newer(body: bytes, **fields: object) -> bytes:
-    """As a release to come may write it."""
+    """As a later release may write it."""
     return json.dumps({**json.loads(body), "version": Versioned.VERSION + 1, **fields}).encode()
 
 
-def test_a_call_of_the_release_before_goes_on() -> None:
+def test_a_call_of_the_previous_release_goes_on() -> None:
     conversation = Conversation.from_checkpoint(before("conversation"))
     assert (conversation.version, conversation.session_id) == (1, "s-of-the-release-before")
     assert [message.content for message in conversation.history] == ["let me talk to a person", "I'll connect you."]
@@ -58,12 +58,12 @@ async def test_a_call_center_of_the_release_before_is_taken_over_with_its_hand_o
 
 
 @pytest.mark.parametrize("kind", [Conversation, CallCenterSnapshot, HandOverSnapshot])
-def test_fields_of_a_newer_release_are_passed_over(kind: type[Versioned]) -> None:
+def test_fields_of_a_newer_release_are_ignored(kind: type[Versioned]) -> None:
     name = {Conversation: "conversation", CallCenterSnapshot: "office", HandOverSnapshot: "transfer"}[kind]  # type: ignore[index]
     assert kind.from_checkpoint(newer(before(name), something_new={"a": 1})).version == Versioned.VERSION + 1
 
 
-def test_a_newer_release_can_say_that_this_one_must_not_read_it() -> None:
+def test_a_newer_release_can_keep_this_one_from_reading_its_checkpoints() -> None:
     with pytest.raises(ValueError, match=f"can be read from version {Versioned.VERSION + 1} on"):
         Conversation.from_checkpoint(newer(before("conversation"), needs=Versioned.VERSION + 1))
 

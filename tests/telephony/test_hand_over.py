@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from convonet.auth.pin import OpenDoor
+from convonet.auth.pin import NoPin
 from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
 from tests.sessions.doubles import CALLER
@@ -115,7 +115,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
 async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_center):
     async with call_center() as center:
         for replica in center.sessions.replicas.values():
-            replica.registry._pins = OpenDoor(CALLER)
+            replica.registry._pins = NoPin(CALLER)
         desk = await center.desk().ready()
         async with center.caller() as client:
             client.say("text_input", text="a human please")

@@ -13,14 +13,15 @@ from fastapi import FastAPI
 from actors.cluster import Cluster
 from actors.hand_overs.host import HandOverHost
 from actors.hand_overs.registry import GracePeriods, HostServices
-from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
-from convonet.agents.call_back import CALL_BACK, reply, talk_of
-from convonet.core.hand_over import TransferContext
+from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Final, TextDelta
+from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.language.sentences import Sentence
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -40,7 +41,7 @@ from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
 
-QUICK = Delays(retry=0.02, max_retry=0.1, replaced_within=8.0)
+QUICK = PoolDelays(retry_s=0.02, max_retry_s=0.1, replacement_timeout_s=8.0)
 """How soon a host that was replaced is found."""
 
 SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
@@ -59,8 +60,8 @@ class HandingOverAgent:
         await self.may_answer.wait()
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
-        talk = talk_of(request.memory.get(CALL_BACK, ""))
-        answered = reply(request.transcript, talk, "US") if talk else None
+        dialogue = read_dialogue(request.memory.get(CALL_BACK, ""))
+        answered = reply(Sentence(request.transcript), dialogue, "US") if dialogue else None
         if answered:
             text = answered.text
         yield TextDelta(text)
@@ -74,9 +75,9 @@ class HandingOverAgent:
             verified_by=request.caller.verified_by,
         )
         over = "human" in request.transcript
-        wish = answered.wish if answered else None
+        call_back = answered.call_back if answered else None
         if "call me" in request.transcript:
-            wish = CallBackWish("support", "why is my list empty", "+14155550142")
+            call_back = CallBackRequest("support", "why is my list empty", "+14155550142")
         yield Final(
             text,
             "general",
@@ -84,9 +85,9 @@ class HandingOverAgent:
             "rules",
             request.history + said,
             answered.memory if answered else {},
-            transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
-            call_back=wish,
-            transfer_context=context if over or wish else None,
+            hand_over=HandOverDecision("support", "2001", "why is my list empty") if over else None,
+            call_back=call_back,
+            transfer_context=context if over or call_back else None,
         )
 
 

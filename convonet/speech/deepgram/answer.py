@@ -13,7 +13,7 @@ from convonet.speech.base import SpokenChunk
 from convonet.speech.deepgram.exchange import Exchange, SpeechRate
 from convonet.speech.deepgram.socket_pool import SpeakSocketPool
 from convonet.speech.deepgram.speak_socket import SocketClosed
-from convonet.tracing.spans import begin, status_of
+from convonet.tracing.spans import start_span, status_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class DeepgramAnswer(AnswerText):
         if not await self.has_piece(0):
             return
         # not a `with` block: a generator leaves its context at each chunk
-        speaking = begin("synthesise", kind="client", provider=NAME, model=self._model)
+        speaking = start_span("synthesise", kind="client", provider=NAME, model=self._model)
         try:
             async with contextlib.aclosing(self._audio()) as chunks:
                 async for chunk in chunks:

@@ -64,6 +64,12 @@ class LocalSpeech:
         for worker in (self._phrases, self._general, self._voice):
             worker.close()
 
+    def check_workers(self) -> None:
+        """Raise `SpeechUnavailable` when a worker died and could not be started again."""
+        for worker in (self._phrases, self._general, self._voice):
+            if worker.start_error is not None:
+                raise SpeechUnavailable(worker.start_error)
+
     def gauges(self) -> Mapping[str, float]:
         """Return the utterances and sentences in progress, the totals so far, and the refusals."""
         return {

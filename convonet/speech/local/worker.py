@@ -46,6 +46,8 @@ class Worker:
         self._running: Job | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
+        self.start_error: str | None = None
+        """Why the process could not be started the last time; None when it could."""
 
     @property
     def pid(self) -> int | None:
@@ -122,7 +124,9 @@ class Worker:
                 raise TimeoutError(f"not ready in {START_TIMEOUT_S:g} s")
         except (EOFError, OSError) as error:
             self._end()
-            raise SpeechUnavailable(f"the {self._spec.kind} worker does not start: {error!r}") from error
+            self.start_error = f"the {self._spec.kind} worker does not start: {error!r}"
+            raise SpeechUnavailable(self.start_error) from error
+        self.start_error = None
         return ours
 
     def _end(self) -> None:
