@@ -21,12 +21,21 @@ export type AnyDeskClientMessage = DeskDoes | DeskAlive;
 export type DeskAction =
   "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
-export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
+/**
+ * States of a hand-over; `convonet.telephony.transfer` draws the transitions.
+ *
+ */
+export type HandOverState =
+  "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
 /**
  * One of the two who talk.
  *
  */
 export type Who = "caller" | "human";
+/**
+ * States of the person at a desk.
+ *
+ */
 export type DeskState = "ready" | "not_ready" | "ringing" | "on_call" | "wrap_up";
 export type AnyMonitorClientMessage = MonitorWatch | MonitorAlive;
 export type AnyMonitorServerMessage = MonitorSnapshot | MonitorUpdate | MonitorLines | MonitorAliveAck | MonitorRefused;
@@ -270,7 +279,7 @@ export interface DeskShown {
  */
 export interface DeskView {
   call_backs: number;
-  call_state?: State | null;
+  call_state?: HandOverState | null;
   card?: Card | null;
   extension: string;
   queue: {
