@@ -146,7 +146,7 @@ async def test_a_repeated_request_for_a_person_is_answered_with_the_same_hand_ov
 
 async def test_a_conversation_that_an_earlier_version_has_stored_can_be_read(service, ann, sqlite_world):
     await service.ask(ann, "add buy milk to my list", key="k-1")
-    thread = await service.threads.take(await service.callers.find(uuid.UUID(ann)), "default", reset=False)
+    thread = await service.threads.open_thread(await service.callers.find(uuid.UUID(ann)), "default", reset=False)
     stored = json.loads(thread.conversation.to_checkpoint())
     for name in ("transfer_marker", "transfer_context", "call_back"):
         del stored["last_turn"][name]
