@@ -1,14 +1,14 @@
 # The product in one image, for a cluster and for a single machine: `make image`, docs/image.md.
 #
-# Each base may be another one, which is how a test builds it without any registry of images. Python must be of the same
-# minor version everywhere in a cluster, and BASE and BUILD_BASE must have it at the same path.
+# Each base can be replaced, which is how a test builds the image without an image registry. All images of a cluster need
+# the same minor version of Python, and BASE and BUILD_BASE must have it at the same path.
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 ARG BUILD_BASE=docker.io/library/python:3.11-bookworm
 ARG NODE_BASE=docker.io/library/node:22-bookworm-slim
 
 # -- the pages
 FROM ${NODE_BASE} AS pages
-# where a proxy has a certificate of its own: a file that is mounted while the image is built
+# for a proxy with its own certificate: a file that is mounted during the build
 ARG NODE_EXTRA_CA_CERTS
 WORKDIR /ui
 COPY ui/package.json ui/package-lock.json ui/.npmrc ./
@@ -16,7 +16,7 @@ RUN npm ci --no-audit --no-fund --loglevel=error
 COPY ui/ ./
 RUN npm run --silent build
 
-# -- what the product needs of Python, without what it does not need of that
+# -- the Python packages that the product needs, stripped
 FROM ${BUILD_BASE} AS packages
 ARG SSL_CERT_FILE
 ARG UV_VERSION=0.13.9
@@ -42,12 +42,12 @@ RUN /opt/venv/bin/python -m compileall -q --invalidation-mode checked-hash actor
     && printf '#!/opt/venv/bin/python\nfrom convonet.cli import main\n\nmain()\n' > bin/convonet \
     && chmod 755 bin/convonet
 
-# -- the image: no compiler, no package tool besides Debian's own, no root
+# -- the image: no compiler, no package manager except Debian's own, no root
 FROM ${BASE}
 # KubeRay's probes call wget
 RUN command -v wget >/dev/null \
     || { apt-get update && apt-get install --yes --no-install-recommends wget && rm -rf /var/lib/apt/lists/*; }
-# whatever shell is asked for finds our programs: a login shell begins with a path of its own
+# login shells set their own PATH, and must find our programs too
 RUN groupadd --gid 10001 convonet \
     && useradd --uid 10001 --gid 10001 --create-home --shell /bin/bash convonet \
     && install --directory --owner convonet --group convonet /var/lib/convonet \
@@ -65,7 +65,7 @@ ENV PATH=/app/bin:/opt/venv/bin:$PATH \
     HAPROXY_BINARY=/opt/venv/bin/haproxy \
     RAY_SERVE_HAPROXY_BINARY_PATH=/app/deployments/haproxy.py
 
-# The flags of ray.env. They are in the image's environment, so that they hold whatever command a container is given:
+# The flags of ray.env. They are in the image's environment, so that they apply to any command of a container:
 # KubeRay replaces the command, and an entry point with it. A test compares them with the file.
 ENV RAY_SERVE_ENABLE_HA_PROXY=1 \
     RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S=60 \
@@ -97,5 +97,5 @@ USER 10001:10001
 EXPOSE 8000 8080 8265
 LABEL org.opencontainers.image.title="Convonet" \
       org.opencontainers.image.description="A voice contact center on Ray Serve"
-# the product on one machine; on a cluster KubeRay gives another command
+# the product on one machine; on a cluster KubeRay sets another command
 CMD ["python", "-m", "deployments.launch"]

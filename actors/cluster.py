@@ -1,90 +1,86 @@
-"""Whether the cluster of this process is the one that serves: an upgrade runs a new one beside the old.
+"""The role of this process's cluster: during an upgrade a new cluster runs beside the old one, and one of them serves.
 
     role      event                                        next
     --------  -------------------------------------------  --------
     (start)   no other cluster serves                      SERVING
     (start)   another one does                             WAITING
-    WAITING   a client from outside has come, to any       SERVING   and the other cluster is REPLACED
-              process of this cluster
+    WAITING   a client connects to any process of this     SERVING   and the other cluster is REPLACED
+              cluster
     SERVING   another cluster has a client                 REPLACED  for good: callers and desks are sent there
 
-Each process asks the store once a second, and at once when it has a client while it waits.
+Used by the voice replicas, the call center and the monitor. Each process asks the store once a second, and at once when
+a client connects while it waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
 from convonet.storage.serving import Role, ServingStore
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S = 1.0
+REFRESH_INTERVAL_S = 1.0
 
 
 class Cluster:
-    """This process's view. `start` it inside the event loop, `stop` it at the end."""
+    """The role as this process knows it. Call `start` inside the event loop and `stop` at the end."""
 
     def __init__(self, cluster_id: str, store: ServingStore | None) -> None:
-        """Without a store there is no other cluster."""
+        """Without a store this is the only cluster."""
         self.cluster_id = cluster_id
         self._store = store
         self._role = Role.SERVING
         self._has_client = False
         self._listeners: list[Callable[[Role], None]] = []
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._store_is_down = False
 
     @property
     def role(self) -> Role:
-        """As it was known last. While the store can't be asked a cluster serves: nobody can replace it then."""
+        """The last known role. A cluster serves while the store is down, since none can replace it then."""
         return self._role
 
     @property
     def is_replaced(self) -> bool:
-        """Whether clients are to go elsewhere."""
         return self._role is Role.REPLACED
 
     def on_change(self, listener: Callable[[Role], None]) -> None:
-        """Call `listener` with each new role."""
+        """Call `listener` with each new role from now on."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Find out the role, and keep it up to date."""
+        """Read the role and keep it up to date."""
         if self._store is None:
             return
-        await self._look(takes_if_free=True)
-        # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        self._watching = asyncio.create_task(self._watch(), context=contextvars.Context())
+        await self._refresh(takes_if_free=True)
+        self._tasks.spawn(self._watch(), own_context=True)
 
     async def stop(self) -> None:
-        """Look no more."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
 
-    async def client_came(self) -> bool:
-        """A client from outside has come; returns whether this cluster serves it."""
+    async def register_client(self) -> bool:
+        """Note that a client has connected. Returns whether this cluster serves it."""
         self._has_client = True
         if self._role is Role.WAITING:
-            await self.look()
+            await self.refresh()
         return self._role is Role.SERVING or (self._role is Role.WAITING and self._store_is_down)
 
-    async def look(self) -> None:
-        """Ask the store now."""
-        await self._look(takes_if_free=self._role is Role.SERVING)
+    async def refresh(self) -> None:
+        """Read the role from the store now."""
+        await self._refresh(takes_if_free=self._role is Role.SERVING)
 
-    async def _look(self, *, takes_if_free: bool) -> None:
+    async def _refresh(self, *, takes_if_free: bool) -> None:
         if self._store is None or self.is_replaced:
             return
         takes = self._has_client and self._role is Role.WAITING
         try:
-            standing = await self._store.look(self.cluster_id, takes=takes, takes_if_free=takes_if_free)
+            standing = await self._store.renew_role(self.cluster_id, takes_over=takes, takes_over_if_free=takes_if_free)
         except StorageError as error:
             if not self._store_is_down:
                 log.warning("cluster_role_unknown", error=str(error))
@@ -103,9 +99,9 @@ class Cluster:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(REFRESH_INTERVAL_S)
             try:
-                await self.look()
+                await self.refresh()
             except Exception:
-                # the top of a task that nobody waits for: without it an upgrade would never be noticed
+                # the top of a background task: without it an upgrade would not be noticed
                 log.exception("cluster_watch_crashed")

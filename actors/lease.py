@@ -1,8 +1,8 @@
-"""One session's hold on its checkpoint: keeps it current, and knows whether a newer copy lives elsewhere.
+"""A session's lease on its checkpoint: saves it, and detects a newer copy of the session in another process.
 
-A session's process may be frozen or cut off and wake up when another one has taken its caller over. So a copy confirms
-its epoch before it does what can't be taken back, unless it has done so a moment ago; each process confirms all its
-sessions once a second in one go (see `session_registry`).
+A process may freeze or lose its network, and resume when another process has taken over its caller. So a copy confirms
+its epoch before anything irreversible, unless it did so a moment ago. Each process also confirms all its sessions once
+a second (see `session_registry`).
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from collections.abc import Callable
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
 
 log = structlog.get_logger(__name__)
 
-CONFIRM_AFTER_S = 2.0
-"""A confirmation that is older proves nothing: a lost caller is back on another process within two seconds."""
+CONFIRMATION_TTL_S = 2.0
+"""An older confirmation proves nothing: a caller is back on another process within two seconds."""
 
-SAVE_AFTER_S = 0.001
-"""What a turn does next, and its caller waits for, goes before the checkpoint. The checkpoint goes before what the
-caller is told of it (`convonet.sessions.outbox.TEXT_WAIT_S`)."""
+SAVE_DELAY_S = 0.001
+"""Delay before a checkpoint is saved, so that the next step of the turn goes first. It is shorter than the delay of
+messages to the caller (`convonet.sessions.outbox.TEXT_DELAY_S`)."""
 
 STORE_TIMEOUT_S = 0.25
-"""A store that works answers in a millisecond; a caller's turn waits for one that hangs no longer than this."""
+"""Limit for a turn's wait on a store that hangs; one that works answers in a millisecond."""
 
 
 class Lease:
-    """The hold of one copy. Saving runs in the context of whoever asks for it: the session."""
+    """The lease of one copy of a session."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Lease:
         lease_s: float,
         on_claimed: Callable[[], None],
     ) -> None:
-        """`body` makes the checkpoint; `on_claimed` is called once, when a newer copy was found to exist."""
+        """`body` serializes the checkpoint. `on_claimed` is called once, when a newer copy is detected."""
         self.session_id = session_id
         self.epoch = epoch
         self._store = store
@@ -54,36 +55,37 @@ class Lease:
         self._on_claimed = on_claimed
         self._confirmed_at = asyncio.get_running_loop().time()
         self._unknown_until = 0.0
-        self._saving: asyncio.Task[None] | None = None
+        self._is_saving = False
         self._changed = False
         self._unsaved = False
         self._is_over = False
-        self._acting: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.is_claimed = False
 
-    # -- keeping the checkpoint current
+    # -- saving the checkpoint
 
     def save(self) -> None:
-        """Save the checkpoint in the background; changes that come while it is being saved are saved after it."""
+        """Save the checkpoint in the background. Changes during a save are saved after it."""
         self._changed = True
-        if self._saving is None and not self.is_claimed and not self._is_over:
-            self._saving = asyncio.create_task(self._save_all())
+        if not self._is_saving and not self.is_claimed and not self._is_over:
+            self._is_saving = True
+            self._tasks.spawn(self._save_all())
 
-    async def settle(self) -> None:
-        """Wait until all that was to be saved or done is."""
-        await asyncio.gather(*self._acting, *([self._saving] if self._saving else []), return_exceptions=True)
+    async def wait_saved(self) -> None:
+        """Wait until everything is saved and every confirmed action has run."""
+        await self._tasks.wait_all()
 
     async def _save_all(self) -> None:
         try:
-            await asyncio.sleep(SAVE_AFTER_S)
+            await asyncio.sleep(SAVE_DELAY_S)
             while self._changed and not self.is_claimed and not self._is_over:
                 self._changed = False
                 await self._save_once()
         except Exception:
-            # the top of a task whose result nobody reads
+            # the top of a background task
             log.exception("checkpoint_crashed", session_id=self.session_id)
         finally:
-            self._saving = None
+            self._is_saving = False
 
     async def _save_once(self) -> None:
         asked_at = asyncio.get_running_loop().time()
@@ -91,61 +93,61 @@ class Lease:
             await self._store.save(self.session_id, self.epoch, self._body(), self._ttl_s, lease_s=self._lease_s)
         except Fenced:
             if not self._is_over:
-                self.claimed()
+                self.mark_claimed()
         except StorageError as error:
-            # the caller talks on without a safety net; it is tried again as soon as the store answers
+            # the call goes on without a checkpoint, which is saved as soon as the store answers
             self._unsaved = True
             log.warning("checkpoint_failed", session_id=self.session_id, error=str(error))
         else:
             self._unsaved = False
-            self.confirmed(asked_at)
+            self.mark_confirmed(asked_at)
 
     async def delete(self) -> None:
-        """The session has ended. Raises `Fenced` and `StorageError`."""
+        """Delete the checkpoint: the session has ended. Raises `Fenced` and `StorageError`."""
         self._is_over = True
         try:
             await self._store.delete(self.session_id, self.epoch)
         except Fenced:
             self._is_over = False
-            self.claimed()
+            self.mark_claimed()
             raise
 
-    # -- holding it
+    # -- confirming the epoch
 
-    def confirmed(self, asked_at: float) -> None:
-        """The store was asked at that time of the loop's clock, and knew of no newer copy."""
+    def mark_confirmed(self, asked_at: float) -> None:
+        """Note that the store, asked at `asked_at` on the loop's clock, knew no newer copy."""
         self._confirmed_at = max(asked_at, self._confirmed_at)
         if self._unsaved:
             self.save()
 
-    def missing(self) -> None:
-        """The store has lost the checkpoint."""
+    def mark_missing(self) -> None:
+        """Save again: the store has lost the checkpoint."""
         self.save()
 
-    def claimed(self) -> None:
-        """A newer copy exists: this one must stop. What this one has ended looks like that too."""
+    def mark_claimed(self) -> None:
+        """Note that a newer copy exists, so that this one must stop. A session that this copy ended looks the same."""
         if not self.is_claimed and not self._is_over:
             self.is_claimed = True
             self._on_claimed()
 
     async def confirm(self, *, ask: bool = False) -> None:
-        """Make sure that no newer copy exists; with `ask` the store is asked in any case.
+        """Make sure that no newer copy exists; with `ask` even after a recent confirmation.
 
-        Raises `Fenced`, and `StorageError` while nobody can tell.
+        Raises `Fenced` when one exists, and `StorageError` when the store can't be asked.
         """
         if self.is_claimed:
             raise Fenced(f"epoch {self.epoch} was claimed")
         asked_at = asyncio.get_running_loop().time()
-        if self._is_over or (not ask and asked_at - self._confirmed_at < CONFIRM_AFTER_S):
+        if self._is_over or (not ask and asked_at - self._confirmed_at < CONFIRMATION_TTL_S):
             return
         held = await self._store.hold({self.session_id: self.epoch}, self._lease_s)
         if self.session_id in held.claimed:
-            self.claimed()
+            self.mark_claimed()
             raise Fenced(f"epoch {self.epoch} was claimed")
-        self.confirmed(asked_at)
+        self.mark_confirmed(asked_at)
 
-    async def confirm_if_known(self, *, ask: bool = False) -> None:
-        """The same for what may go on while the store is down: only a newer copy that is known of stops it."""
+    async def confirm_if_reachable(self, *, ask: bool = False) -> None:
+        """Like `confirm`, for work that may go on while the store is down. Raises only `Fenced`."""
         if asyncio.get_running_loop().time() < self._unknown_until:
             return
         try:
@@ -154,22 +156,20 @@ class Lease:
         except Fenced:
             raise
         except (StorageError, TimeoutError) as error:
-            # or else each turn would wait for a store that hangs
-            self._unknown_until = asyncio.get_running_loop().time() + CONFIRM_AFTER_S
+            # so that not every turn waits for a store that hangs
+            self._unknown_until = asyncio.get_running_loop().time() + CONFIRMATION_TTL_S
             log.warning("epoch_unconfirmed", session_id=self.session_id, error=str(error))
 
-    def when_confirmed(self, act: Callable[[], None]) -> None:
-        """Do it now if the epoch was confirmed a moment ago, else after it was; never when a newer copy exists."""
+    def run_when_confirmed(self, act: Callable[[], None]) -> None:
+        """Run `act` as soon as the epoch is confirmed; never when a newer copy exists."""
         if self.is_claimed:
             return
-        if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRM_AFTER_S:
+        if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRMATION_TTL_S:
             act()
         else:
-            task = asyncio.create_task(self._confirm_and(act))
-            self._acting.add(task)
-            task.add_done_callback(self._acting.discard)
+            self._tasks.spawn(self._confirm_and(act))
 
     async def _confirm_and(self, act: Callable[[], None]) -> None:
         with contextlib.suppress(Fenced):
-            await self.confirm_if_known()
+            await self.confirm_if_reachable()
             act()

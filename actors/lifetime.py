@@ -1,4 +1,4 @@
-"""How long a session lives when nobody uses it."""
+"""Timeouts of a session that nobody uses, and the moving deadline that the `SessionActor` sets from them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Lifetimes:
 
     @property
     def checkpoint(self) -> float:
-        """How long a checkpoint may be claimed: as long as the session could live on after it was written."""
+        """Time to live of a checkpoint: as long as the session may go on after it was written."""
         return self.idle + self.grace
 
 
-class Patience:
+class SessionDeadline:
     """The moving deadline of a session: idle time while the caller is connected, grace time while not.
 
     There is none while the caller talks with a human: two people may be silent as long as they like.
@@ -35,31 +35,31 @@ class Patience:
 
     @asynccontextmanager
     async def limit(self) -> AsyncGenerator[None, None]:
-        """Bound what happens inside; raises `TimeoutError` when patience ends."""
+        """Limit the block. Raises `TimeoutError` at the deadline."""
         try:
             async with asyncio.timeout(self._span()) as self._timeout:
                 yield
         finally:
             self._timeout = None
 
-    def caller_is_here(self) -> None:
-        """A socket is attached."""
+    def caller_connected(self) -> None:
+        """Switch to the idle time: a socket is attached."""
         self._connected = True
         self.renew()
 
-    def caller_is_gone(self) -> None:
-        """No socket is attached any more."""
+    def caller_disconnected(self) -> None:
+        """Switch to the grace period: no socket is attached any more."""
         self._connected = False
         self.renew()
 
-    def human_is_here(self, is_here: bool) -> None:
-        """A human is on the line, or is not any more."""
-        if is_here != self._talking:
-            self._talking = is_here
+    def set_talking(self, is_talking: bool) -> None:
+        """Suspend the deadline while the caller talks with a human."""
+        if is_talking != self._talking:
+            self._talking = is_talking
             self.renew()
 
     def renew(self) -> None:
-        """The session is in use: wait the whole time again."""
+        """Start the current timeout again: the session is in use."""
         if self._timeout is not None and not self._timeout.expired():
             span = self._span()
             self._timeout.reschedule(None if span is None else asyncio.get_running_loop().time() + span)

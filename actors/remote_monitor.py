@@ -1,60 +1,60 @@
-"""The monitor, seen from the processes that report to it."""
+"""The monitor's client in the processes that report to it; `deployments/replicas.py` creates it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import cast
+from dataclasses import fields
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
-from actors.failures import remote_errors
-from actors.handles import handle_to
 from convonet.core.errors import StorageError
-from convonet.monitor.report_connection import ReportAddress, ReportConnection
-from convonet.monitor.reports import Report, Taken
+from convonet.monitor.report_requests import MAX_MESSAGE_BYTES, REPORT
+from convonet.monitor.reports import Report, ReportAnswer
+from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
+from convonet.rpc.wire import Address, RpcError
 
-TIMEOUT_S = 3.0
-"""A report is taken in milliseconds, its records are written in a few; a monitor that can't is as good as away."""
+REPORT_TIMEOUT_S = 3.0
+"""The monitor answers a report within milliseconds, also one with records to write; one that can't counts as down."""
+
+_ANSWER = TypeAdapter(ReportAnswer)
 
 
 class RemoteMonitor:
-    """`MonitorPort` on a connection, which is opened when there is something to report."""
+    """`MonitorPort` on a connection, which is opened with the first report."""
 
-    def __init__(self, find: Callable[[], Awaitable[ReportAddress]]) -> None:
-        """`find` tells where the monitor is now."""
+    def __init__(self, find: Callable[[], Awaitable[Address]], *, report_timeout_s: float = REPORT_TIMEOUT_S) -> None:
+        """`find` returns the monitor's current address."""
         self._find = find
-        self._connection: ReportConnection | None = None
+        self._report_timeout_s = report_timeout_s
+        self._connection: Replica | None = None
 
-    async def report(self, report: Report) -> Taken:
+    async def report(self, report: Report) -> ReportAnswer:
         """See `MonitorPort.report`."""
-        message = to_json(report)
-        # whoever is interrupted leaves none whose next message would be the answer to an earlier report
+        # taken away meanwhile: an interrupted report must not be followed by another one on its connection
         connection, self._connection = self._connection, None
         is_kept = False
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                connection = connection or await ReportConnection.open(await self._find())
-                taken = await connection.ask(message)
+            async with asyncio.timeout(self._report_timeout_s):
+                if connection is None or not connection.is_open:
+                    connection = await self._connect()
+                params = {field.name: getattr(report, field.name) for field in fields(report)}
+                answer = await connection.send_request(REPORT, params).answer
             is_kept = not report.ended
         except TimeoutError:
             raise StorageError("the monitor does not answer in time") from None
-        except (OSError, EOFError, ValueError) as error:
-            raise StorageError(f"the monitor is away: {type(error).__name__}") from error
+        except (OSError, ReplicaUnavailable, RpcError, ValueError) as error:
+            raise StorageError(f"the monitor is unavailable: {type(error).__name__}") from error
         finally:
             if is_kept:
                 self._connection = connection
             elif connection is not None:
-                connection.close()
-        return taken
+                # at once: a late report would be wrong
+                connection.abort()
+        return _ANSWER.validate_python(answer)
 
-
-def remote_monitor() -> RemoteMonitor:
-    """The monitor."""
-    where = handle_to("Monitor", "agent-monitor").takes_reports_at
-
-    async def find() -> ReportAddress:
-        with remote_errors(StorageError, "monitor"):
-            return cast("ReportAddress", await where.remote())
-
-    return RemoteMonitor(find)
+    async def _connect(self) -> Replica:
+        # no pings: the report's own timeout is short
+        timeouts = SilenceTimeouts(self._report_timeout_s, self._report_timeout_s)
+        address = await self._find()
+        return await Replica.connect(address, timeouts, lambda: None, max_message_bytes=MAX_MESSAGE_BYTES)

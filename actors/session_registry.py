@@ -1,14 +1,13 @@
-"""The sessions of one voice replica: made, found again after a loss, confirmed once a second, and forgotten.
+"""The sessions of one voice replica: creates and restores them, confirms them once a second, ends abandoned ones.
 
-Credentials are checked here, before a session exists, so that an unauthenticated socket costs nothing that lasts. What
-happens inside a session is the SessionActor's business.
+Credentials are checked here, before a session exists, so that an unauthenticated socket leaves nothing behind. Used by
+the callers' connections through `convonet.gateway.ports.Sessions`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import random
 from collections.abc import Generator, Mapping
 from dataclasses import replace
@@ -21,8 +20,9 @@ from actors.session import SessionActor
 from convonet.auth.pin import PinVerifier
 from convonet.auth.throttle import PinThrottle
 from convonet.auth.tokens import mint_resume_token
+from convonet.core.background import BackgroundTasks
 from convonet.core.caller import Caller
-from convonet.core.errors import AuthRefused, ConvonetError, Fenced, SessionGone, StorageError
+from convonet.core.errors import AuthRefused, ConvonetError, Fenced, ResumeFailed, StorageError
 from convonet.core.ids import SessionId, new_session_id
 from convonet.gateway.admission import Admission, Place
 from convonet.metrics.definitions import BARGE_INS, PIN_FAILURES
@@ -31,25 +31,28 @@ from convonet.protocol.server import AuthOk
 from convonet.sessions.abandoned import end_abandoned
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import Credentials, Preferences
-from convonet.sessions.services import Services
+from convonet.sessions.services import SessionServices
 from convonet.settings import Settings
 from convonet.storage.checkpoints import Checkpoint, CheckpointStore
 
 log = structlog.get_logger(__name__)
 
-RESUME_TOKEN_S = 86_400.0
-"""Longer than any call: whether there is still something to resume, the checkpoint says."""
+RESUME_TOKEN_TTL_S = 86_400.0
+"""Longer than any call; the checkpoint decides whether a session can still be resumed."""
 
-CONFIRM_EVERY_S = 1.0
-"""How soon a copy whose caller went elsewhere notices it."""
+CONFIRM_INTERVAL_S = 1.0
+"""Time in which a copy detects that its caller has moved to another process."""
 
-SWEEP_EVERY_S = 10.0
+CONFIRM_TIMEOUT_S = 20.0
+"""A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
+
+SWEEP_INTERVAL_S = 10.0
 MAX_SWEPT = 20
-"""Abandoned sessions that one sweep ends: after the loss of a node there may be hundreds, and calls go on meanwhile."""
+"""Abandoned sessions per sweep. After the loss of a node there may be hundreds, while other calls go on."""
 
 
 class SessionRegistry:
-    """See `convonet.gateway.ports.Sessions`. `start` it inside the event loop, `stop` it at the end."""
+    """Implements `convonet.gateway.ports.Sessions`. Call `start` inside the event loop and `stop` at the end."""
 
     def __init__(
         self,
@@ -58,8 +61,9 @@ class SessionRegistry:
         pins: PinVerifier,
         throttle: PinThrottle,
         checkpoints: CheckpointStore,
-        services: Services,
+        services: SessionServices,
         admission: Admission,
+        confirm_timeout_s: float = CONFIRM_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._pins = pins
@@ -67,61 +71,64 @@ class SessionRegistry:
         self._checkpoints = checkpoints
         self._services = replace(services, waiting_for_agent=admission.waiting)
         self._admission = admission
-        self._lifetimes = Lifetimes(idle=settings.idle_timeout_s, grace=settings.resume_grace_s)
+        self._lifetimes = Lifetimes(idle=settings.sessions.idle_timeout_s, grace=settings.sessions.resume_grace_s)
         self._sessions: dict[SessionId, SessionActor] = {}
-        self._lives: set[asyncio.Task[None]] = set()
+        self._running = BackgroundTasks()
         self._restoring: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
-        """Held by those who resume the session now."""
-        self._housekeeping: list[asyncio.Task[None]] = []
+        """Locks of the sessions that are being resumed."""
+        self._housekeeping = BackgroundTasks()
         self._store_is_down = False
+        self._confirm_timeout_s = confirm_timeout_s
+        self._confirming_since: float | None = None
         self._refused = 0
 
     def start(self) -> None:
-        """Begin to confirm sessions and to end abandoned ones."""
-        # not in the context of the request that makes the first replica answer: Serve cancels what that has started
-        context = contextvars.Context()
-        self._housekeeping = [
-            asyncio.create_task(self._confirm_for_ever(), context=context),
-            asyncio.create_task(self._sweep_for_ever(), context=context),
-        ]
+        """Start to confirm sessions and to end abandoned ones."""
+        self._housekeeping.spawn(self._confirm_periodically(), own_context=True)
+        self._housekeeping.spawn(self._sweep_periodically(), own_context=True)
+
+    def check_confirming(self) -> None:
+        """Raise `StorageError` when the store does not answer this process: its calls would count as abandoned.
+
+        That the store is down is an answer too, since another process would be told the same.
+        """
+        since = self._confirming_since
+        if since is not None and (silent_for := asyncio.get_running_loop().time() - since) > self._confirm_timeout_s:
+            raise StorageError(f"the sessions of this process are not confirmed for {silent_for:.0f} s")
 
     async def stop(self) -> None:
-        """Stop both. The sessions live on as their checkpoints."""
-        for task in self._housekeeping:
-            task.cancel()
-        await asyncio.gather(*self._housekeeping, return_exceptions=True)
+        """Stop confirming and sweeping. The checkpoints of the sessions stay."""
+        await self._housekeeping.cancel_and_wait()
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> SessionActor:
-        """See `Sessions.open`."""
         with self._counting_refusals(), self._place(returning=False) as place:
-            caller = await self._identify(credentials)
+            caller = await self._verify_pin(credentials)
         conversation = Conversation(session_id=new_session_id(), caller=caller, began_at=self._services.wall_clock())
-        conversation.choose(preferences)
-        session = self._bring_to_life(conversation, 1, place)
+        conversation.apply_preferences(preferences)
+        session = self._start_session(conversation, 1, place)
         session.greet()
         return session
 
     async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> SessionActor:
-        """See `Sessions.resume`."""
         lock = self._restoring.setdefault(session_id, asyncio.Lock())
         with self._counting_refusals():
             async with lock:
                 session = await self._held_here(session_id) or await self._restore(session_id, last_seq)
-        session.conversation.choose(preferences)
+        session.conversation.apply_preferences(preferences)
         return session
 
-    def figures(self) -> Mapping[str, float]:
-        """How this replica is doing."""
+    def gauges(self) -> Mapping[str, float]:
+        """Return the gauges and counters of this replica for the monitor."""
         return {
-            **self._admission.figures(),
+            **self._admission.gauges(),
             "sessions": len(self._sessions),
-            "capacity": self._settings.sessions_per_host,
+            "capacity": self._settings.limits.sessions_per_host,
             "refusals": self._refused,
             "pin_failures": metrics.total(PIN_FAILURES),
             "barge_ins": metrics.total(BARGE_INS),
         }
 
-    # -- letting in
+    # -- admission
 
     @contextlib.contextmanager
     def _counting_refusals(self) -> Generator[None, None, None]:
@@ -134,7 +141,7 @@ class SessionRegistry:
 
     @contextlib.contextmanager
     def _place(self, *, returning: bool) -> Generator[Place, None, None]:
-        """A place for a session, given back when the block fails. Raises `CapacityError`."""
+        """Take a place for a session, released when the block fails. Raises `CapacityError`."""
         place = self._admission.admit(returning=returning)
         try:
             yield place
@@ -142,14 +149,14 @@ class SessionRegistry:
             place.release()
             raise
 
-    async def _identify(self, credentials: Credentials) -> Caller:
-        if not self._settings.enable_voice_pin:
+    async def _verify_pin(self, credentials: Credentials) -> Caller:
+        if not self._settings.login.pin_required:
             return await self._pins.verify(credentials.pin)
         await self._throttle.check(credentials.connection_id, credentials.address)
         try:
             caller = await self._pins.verify(credentials.pin)
         except (AuthRefused, asyncio.CancelledError):
-            # one who hangs up before the answer has tried as well
+            # hanging up before the answer counts as an attempt
             metrics.count(PIN_FAILURES)
             await self._throttle.failed(credentials.connection_id, credentials.address)
             raise
@@ -157,13 +164,13 @@ class SessionRegistry:
         return caller
 
     async def _held_here(self, session_id: SessionId) -> SessionActor | None:
-        """The session, if it lives here and nowhere else: this process may have slept while it was taken over."""
+        """Return the session if it lives here and no other process has taken it over meanwhile."""
         session = self._sessions.get(session_id)
         if session is None:
             return None
         try:
-            # however young the last confirmation is: the caller may have been elsewhere for a moment
-            await session.lease.confirm_if_known(ask=True)
+            # even after a recent confirmation: the caller may just have been on another process
+            await session.lease.confirm_if_reachable(ask=True)
         except Fenced:
             self._forget(session)
             return None
@@ -173,18 +180,18 @@ class SessionRegistry:
         with self._place(returning=True) as place:
             checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace)
             if checkpoint is None:
-                raise SessionGone
+                raise ResumeFailed
             conversation = _conversation_in(checkpoint)
             if conversation is None:
-                raise SessionGone("unreadable checkpoint")
-        # what the repeated turn says must be numbered after all that the client has
+                raise ResumeFailed("unreadable checkpoint")
+        # the repeated turn's messages must be numbered after those that the client has
         conversation.seq = max(conversation.seq, last_seq)
-        session = self._bring_to_life(conversation, checkpoint.epoch, place)
-        session.take_up(last_seq)
+        session = self._start_session(conversation, checkpoint.epoch, place)
+        session.resume_after_restore(last_seq)
         log.info("session_restored", session_id=session_id, epoch=checkpoint.epoch)
         return session
 
-    def _bring_to_life(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
+    def _start_session(self, conversation: Conversation, epoch: int, place: Place) -> SessionActor:
         session = SessionActor(
             conversation,
             epoch,
@@ -195,11 +202,8 @@ class SessionRegistry:
             on_end=self._forget,
         )
         self._sessions[conversation.session_id] = session
-        # not in the context of the socket that it came with: Serve cancels what a cancelled request has called in turn,
-        # and a session lives on when its socket is lost
-        life = asyncio.create_task(session.run(), context=contextvars.Context())
-        self._lives.add(life)
-        life.add_done_callback(self._lives.discard)
+        # a session lives on when its socket is lost, so it must not run in the context of that request
+        life = self._running.spawn(session.run(), own_context=True)
         life.add_done_callback(lambda _: place.release())
         return session
 
@@ -213,7 +217,7 @@ class SessionRegistry:
             session_id=session.session_id,
             user_id=caller.user_id,
             user_name=caller.user_name,
-            resume_token=mint_resume_token(session.session_id, secret=secret, lifetime_s=RESUME_TOKEN_S),
+            resume_token=mint_resume_token(session.session_id, secret=secret, lifetime_s=RESUME_TOKEN_TTL_S),
             resumed=resumed,
             pending_utterance_id=session.pending_utterance_id,
             offline=embedded_parts(self._settings),
@@ -221,15 +225,17 @@ class SessionRegistry:
 
     # -- housekeeping
 
-    async def _confirm_for_ever(self) -> None:
+    async def _confirm_periodically(self) -> None:
         while True:
-            await asyncio.sleep(CONFIRM_EVERY_S)
+            await asyncio.sleep(CONFIRM_INTERVAL_S)
+            self._confirming_since = asyncio.get_running_loop().time()
             try:
                 if self._sessions:
                     await self._confirm_all()
             except Exception:
-                # the top of a task that nobody waits for: without it this process's calls would count as abandoned
+                # the top of a background task: without it the calls of this process would count as abandoned
                 log.exception("confirming_crashed")
+            self._confirming_since = None
 
     async def _confirm_all(self) -> None:
         sessions, asked_at = dict(self._sessions), asyncio.get_running_loop().time()
@@ -244,36 +250,36 @@ class SessionRegistry:
         self._store_is_down = False
         for session_id, session in sessions.items():
             if session_id in held.claimed:
-                session.lease.claimed()
+                session.lease.mark_claimed()
             elif session_id in held.missing:
-                session.lease.missing()
+                session.lease.mark_missing()
             else:
-                session.lease.confirmed(asked_at)
+                session.lease.mark_confirmed(asked_at)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_periodically(self) -> None:
         suspects: set[SessionId] = set()
         while True:
-            # all replicas sweep: not at the same moment
-            await asyncio.sleep(SWEEP_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
+            # all replicas sweep, at different moments
+            await asyncio.sleep(SWEEP_INTERVAL_S * random.uniform(0.5, 1.5))  # noqa: S311 -- nothing secret
             try:
                 found = await self._checkpoints.abandoned(MAX_SWEPT)
-                # after an outage of the store all leases are over, until each replica has renewed its own
+                # only what two sweeps find: after an outage of the store every lease has expired for a moment
                 for session_id in suspects.intersection(found):
-                    await self._end(session_id)
+                    await self._end_abandoned(session_id)
                 suspects = set(found)
             except ConvonetError as error:
-                # what was claimed and not ended is found again when its lease is over
+                # a session that was claimed and not ended is found again when its lease expires
                 log.warning("abandoned_sessions_wait", error=str(error))
                 suspects = set()
             except Exception:
-                # the top of a task that nobody waits for: the next sweep may do better
+                # the top of a background task: the next sweep may succeed
                 log.exception("sweep_crashed")
 
-    async def _end(self, session_id: SessionId) -> None:
-        """End a session whose process is gone and whose caller did not come back."""
+    async def _end_abandoned(self, session_id: SessionId) -> None:
+        """End a session whose process died and whose caller did not return."""
         if session_id in self._sessions:
             return
-        # its caller may have come back since it was listed
+        # the caller may have returned since it was listed
         checkpoint = await self._checkpoints.claim(session_id, lease_s=self._lifetimes.grace, only_abandoned=True)
         if checkpoint is None:
             return
@@ -284,13 +290,13 @@ class SessionRegistry:
 
 
 def embedded_parts(settings: Settings) -> list[str]:
-    """Names of the parts that run on their embedded default, as `auth_ok.offline` lists them."""
+    """Name the parts that run on their embedded default, as `auth_ok.offline` lists them."""
     parts = {
-        "stt": settings.hears_with == "local",
-        "tts": settings.speaks_with == "local",
-        "agent": not settings.thinks_with,
-        "database": settings.db_uri is None,
-        "checkpoints": settings.redis_url is None,
+        "stt": settings.speech.stt_provider == "local",
+        "tts": settings.speech.tts_provider == "local",
+        "agent": not settings.models.hosted,
+        "database": settings.storage.db_uri is None,
+        "checkpoints": settings.storage.redis_url is None,
     }
     return [name for name, embedded in parts.items() if embedded]
 
@@ -299,6 +305,6 @@ def _conversation_in(checkpoint: Checkpoint) -> Conversation | None:
     try:
         return Conversation.from_checkpoint(checkpoint.body)
     except ValueError as error:
-        # written by a release that kept other things
+        # written by a release with another format
         log.warning("checkpoint_unreadable", session_id=checkpoint.session_id, error=type(error).__name__)
         return None

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from convonet.monitor.reporter import Reporter
 from convonet.records.queue import RecordQueue
-from convonet.records.record import TurnRecord, writable
+from convonet.records.record import TurnRecord, serializable
 from convonet.records.store import RedisRecords
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 
 
 class TurnRecords:
     """Takes the records of this process and writes them in the background; `close` it at the end."""
 
-    def __init__(self, settings: Settings, reporter: Reporter) -> None:
+    def __init__(self, settings: StorageSettings, reporter: Reporter) -> None:
         shown = reporter.record_queue(is_copy=bool(settings.redis_url))
         self._kept, self._shown = shown, None
         if settings.redis_url:
@@ -25,7 +25,7 @@ class TurnRecords:
 
     def add(self, record: TurnRecord) -> None:
         """Take a record; returns at once, and never fails."""
-        record = writable(record)
+        record = serializable(record)
         self._kept.add(record)
         if self._shown is not None:
             self._shown.add(record)
@@ -35,11 +35,11 @@ class TurnRecords:
         return len(self._kept)
 
     @property
-    def store_is_away(self) -> bool:
+    def store_is_down(self) -> bool:
         """Whether the last attempt to keep some has failed."""
-        return self._kept.store_is_away
+        return self._kept.store_is_down
 
-    def figures(self) -> Mapping[str, float]:
+    def gauges(self) -> Mapping[str, float]:
         """How many are not kept for good yet."""
         return {"records_waiting": len(self)}
 

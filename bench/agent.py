@@ -1,4 +1,4 @@
-"""What the graph itself takes of a turn: routing, offline model, LangGraph and the tools' client, without the tools.
+"""Time of the graph itself in a turn: routing, offline model, LangGraph and the tools' client, without the tools.
 
     OPENBLAS_NUM_THREADS=1 .venv/bin/python -m bench.agent
 

@@ -4,7 +4,7 @@
 
 Servers run on one core, callers and vendors on another. Each system is started afresh for each of its runs, in the
 order A B C D D C B A, so that a machine that becomes slower is slower for all. The tables of docs/performance.md and
-all figures as JSON are written to .cache/bench/. Callers: `bench.harness.callers`; vendors: `bench.vendors`; the
+all results as JSON are written to .cache/bench/. Callers: `bench.harness.callers`; vendors: `bench.vendors`; the
 oracle: `bench.harness.script`.
 """
 
@@ -38,7 +38,7 @@ PAUSE_S = 1.5
 START_TRIES = 2
 TOOL_CALLERS = 10
 GIVE_UP_MS = 1500.0
-"""Beyond this p50, or with a quarter of the callers lost, a higher level says nothing more."""
+"""Beyond this p50, or with a quarter of the callers lost, higher levels are not measured."""
 ONE_PROCESS = {"pipecat", "bare"}
 BRIEF_IDLE_S = 10.0
 """They do nothing when idle, and a short look shows it."""
@@ -50,7 +50,7 @@ PACKAGES = ("ray", "uvicorn", "fastapi", "aiohttp", "uvloop", "websockets", "ope
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured, and for how long (seconds).
+    """The measurements to make, and their durations in seconds.
 
     Args:
         levels: calls at a time, in this order.
@@ -114,7 +114,7 @@ class Measurement:
         for number, system in self._plan.order():
             say(f"{TITLES[system]}, run {number + 1} of {self._plan.passes}, {time.monotonic() - began:.0f} s")
             self._start_and_run(system, number)
-            self._write_figures()
+            self._write_results()
         return Comparison(self._runs)
 
     def _start_and_run(self, system: str, number: int) -> None:
@@ -161,13 +161,13 @@ class Measurement:
         say(f"  carries {found} calls")
         return found
 
-    def _write_figures(self) -> None:
-        figures = {
+    def _write_results(self) -> None:
+        results = {
             "plan": asdict(self._plan),
             "environment": _environment(),
             "runs": [asdict(run) for run in self._runs],
         }
-        self._path.with_suffix(".json").write_text(json.dumps(figures, indent=1))
+        self._path.with_suffix(".json").write_text(json.dumps(results, indent=1))
 
 
 def say(text: str) -> None:
@@ -214,7 +214,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--aggregation", choices=["sentence", "token"], default="sentence", help="Pipecat's")
     ours = parser.add_argument_group("the product and its callers")
     ours.add_argument("--llm", choices=["compatible", "openai", "anthropic"], default="compatible")
-    ours.add_argument("--audio", choices=["stream", "files"], default="stream", help="how answers are heard")
+    ours.add_argument("--audio", choices=["stream", "files"], default="stream", help="form of the answers' audio")
     ours.add_argument("--input", choices=["webm250", "pcm20"], default="webm250", help="what callers send")
     ours.add_argument("--stt-mode", choices=["batch", "streaming"], default="batch")
     ours.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="a setting more")
@@ -238,7 +238,7 @@ def main() -> None:
     """Measure, print the tables, and write them."""
     options = _options()
     plan = _plan(options)
-    # whoever ends this must not leave servers behind
+    # a signal must not leave servers behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # it would stop all callers for 50 ms now and then
     gc.disable()
@@ -257,7 +257,7 @@ def main() -> None:
         )
         tables = Measurement(plan, bench, path).run().markdown()
     path.with_suffix(".md").write_text(tables + "\n")
-    say(f"\n{tables}\n\nAll figures: {path.with_suffix('.json')}")
+    say(f"\n{tables}\n\nAll results: {path.with_suffix('.json')}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What our part of a talk with a human costs: the delay that it adds each way, and the processor time of each call.
+"""Cost of our side of a talk with a human: the delay that it adds each way, and the CPU time of each call.
 
     .venv/bin/python -m bench.hand_over [--calls 10] [--seconds 20]
 
 Caller's relay, line, pacing and resampling are the real ones, over real sockets, in one process together with the
 loopback Twilio and the callers: what is measured is therefore more than what a replica spends. A click goes each way
 every second; its delay is the time from handing it to the socket to its arrival on the other side, network left out.
-Talks are not written down here; recognition has its own figures.
+Talks are not transcribed here; recognition has its own benchmark.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import structlog
 
 from convonet.storage.migrate import migrate
 from convonet.telephony import mulaw
-from tests.telephony.world import CallCentre
+from tests.telephony.world import CallCenter
 
 FRAME_S = 0.02
 CLICK_EVERY = 50
@@ -75,12 +75,12 @@ async def measure(calls: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.db"
         await migrate(f"sqlite+aiosqlite:///{file}")
-        async with CallCentre(file, CONVONET_TRANSCRIBE_TALKS=False) as centre, contextlib.AsyncExitStack() as stack:
+        async with CallCenter(file, CONVONET_TRANSCRIBE_TALKS=False) as center, contextlib.AsyncExitStack() as stack:
             pairs = []
             for number in range(calls):
-                client = await stack.enter_async_context(centre.caller())
-                desk = await centre.desk(f"desk-{number}", str(2001 + number)).ready()
-                pairs.append((client, await centre.connected(client, desk)))
+                client = await stack.enter_async_context(center.caller())
+                desk = await center.desk(f"desk-{number}", str(2001 + number)).ready()
+                pairs.append((client, await center.connected(client, desk)))
             cpu, wall = time.process_time(), time.perf_counter()
             ears = await asyncio.gather(*(talk(client, leg, seconds) for client, leg in pairs))
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -1,4 +1,4 @@
-"""What the idle product costs, process by process.
+"""Cost of the idle product, process by process.
 
     .venv/bin/python -m bench.idle [--seconds 60] [--settle 60] [--system rayfloor]
 
@@ -17,8 +17,8 @@ from pathlib import Path
 from bench.harness.idle import Idle, measure_idle
 from bench.harness.systems import SYSTEMS, Bench, running
 
-NOBODY = "http://127.0.0.1:9"
-"""Vendors that nobody calls."""
+NO_VENDORS = "http://127.0.0.1:9"
+"""Address of vendors that are never called."""
 
 
 def main() -> None:
@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--settle", type=float, default=60.0)
     parser.add_argument("--server-core", type=int, default=0)
     options = parser.parse_args()
-    # whoever ends this must not leave a server behind
+    # a signal must not leave a server behind
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bench = Bench(NOBODY, (options.server_core,))
+    bench = Bench(NO_VENDORS, (options.server_core,))
     with tempfile.TemporaryDirectory() as logs, running(options.system, bench, Path(logs)) as target:
         time.sleep(options.settle)
         idle = measure_idle(target.mark, target.cores, options.seconds)

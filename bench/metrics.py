@@ -1,4 +1,4 @@
-"""What the metrics of a turn cost. Starts a Ray of its own, in which this process records.
+"""Cost of the metrics of a turn. Starts a Ray of its own, in which this process records.
 
 .venv/bin/python -m bench.metrics
 """
@@ -7,11 +7,11 @@ import time
 
 import ray
 
-from actors.metrics import RaySink
 from convonet.metrics import definitions, tools
 from convonet.metrics.recorder import Recorder
 from convonet.records import turn_metrics as turns
 from convonet.records.record import TurnMetadata, TurnRecord
+from deployments.ray_metrics import RaySink
 
 TURNS = 20_000
 
@@ -34,8 +34,8 @@ def main() -> None:
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     began = time.perf_counter()
     recorder = Recorder(RaySink())
-    turns.begin(recorder, ("offline",), sources=("voice", "text"))
-    tools.begin("todo", ["create_todo"], recorder)
+    turns.declare_counters(recorder, ("offline",), sources=("voice", "text"))
+    tools.declare_tools("todo", ["create_todo"], recorder)
     print(f"making them, once a process: {1000 * (time.perf_counter() - began):.1f} ms")
     turn = a_turn()
     print(f"a spoken turn with two tools: {timed(lambda: one_turn(turn, recorder)):.1f} us")
@@ -44,9 +44,9 @@ def main() -> None:
 
 def one_turn(turn: TurnRecord, recorder: Recorder) -> None:
     """All that is recorded of a turn, in the voice replica and in the agent."""
-    turns.note(turn, recorder)
+    turns.count_turn(turn, recorder)
     for _ in range(2):
-        tools.note("todo", "create_todo", ok=True, spent_s=0.012, recorder=recorder)
+        tools.count_call("todo", "create_todo", ok=True, spent_s=0.012, recorder=recorder)
 
 
 def timed(work) -> float:

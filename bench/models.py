@@ -1,4 +1,4 @@
-"""What a turn with a hosted model costs the agent's process, everything of ours included.
+"""Cost of a turn with a hosted model in the agent's process, with all of our code.
 
     OPENBLAS_NUM_THREADS=1 .venv/bin/python -m bench.models --turns 30
 
@@ -70,7 +70,7 @@ HISTORY = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """Where a vendor of the tests is plugged in."""
+    """Connection of a vendor of the tests."""
 
     wire: Wire
     address: str
@@ -88,8 +88,8 @@ VENDORS = {
 
 
 @dataclass
-class Taken:
-    """What the turns of one vendor took, in milliseconds; CPU is that of the agent's process."""
+class Times:
+    """Times of one vendor's turns in milliseconds; CPU is that of the agent's process."""
 
     cpu: list[float] = field(default_factory=list)
     until_asked: list[float] = field(default_factory=list)
@@ -99,7 +99,7 @@ class Taken:
 
 
 async def play_vendors() -> None:
-    """Be the vendors and the tools until whoever started this closes the pipe; write a line for each request."""
+    """Serve the vendors and the tools until the parent closes the pipe; write a line for each request."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="convonet-bench-"))
         url = f"sqlite+aiosqlite:///{folder}/bench.db"
@@ -136,8 +136,8 @@ async def vendors() -> AsyncGenerator[tuple[dict[str, str], Address, asyncio.Str
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        told = json.loads(await process.stdout.readline())
-        yield told["urls"], Address(**told["tools"]), process.stdout
+        started = json.loads(await process.stdout.readline())
+        yield started["urls"], Address(**started["tools"]), process.stdout
     finally:
         process.stdin.close()
         await process.wait()
@@ -161,16 +161,16 @@ async def measure(turns: int, chosen: list[str]) -> None:
             await agent.warm_up()
             await asked.readline()
             for _ in range(3):
-                await one_turn(agent, asked, Taken())
-            taken = Taken()
+                await one_turn(agent, asked, Times())
+            times = Times()
             for _ in range(turns):
-                await one_turn(agent, asked, taken)
+                await one_turn(agent, asked, times)
             shared = await side_by_side(agent, asked)
             await agent.close()
             print(
-                f"| {vendor} | {_p(taken.cpu, 50)} / {_p(taken.cpu, 95)} | {shared:.1f} "
-                f"| {_p(taken.until_asked, 50)} / {_p(taken.until_asked, 95)} | {_p(taken.cpu_until_asked, 50)} "
-                f"| {_p(taken.events, 50)} |",
+                f"| {vendor} | {_p(times.cpu, 50)} / {_p(times.cpu, 95)} | {shared:.1f} "
+                f"| {_p(times.until_asked, 50)} / {_p(times.until_asked, 95)} | {_p(times.cpu_until_asked, 50)} "
+                f"| {_p(times.events, 50)} |",
                 flush=True,
             )
 
@@ -185,16 +185,16 @@ def _settings(vendor: str, urls: dict[str, str]) -> Settings:
     )
 
 
-async def one_turn(agent: AgentService, asked: asyncio.StreamReader, taken: Taken) -> None:
+async def one_turn(agent: AgentService, asked: asyncio.StreamReader, times: Times) -> None:
     """Run a turn and note what it took."""
     arrival = asyncio.create_task(_arrival(asked))
     await asyncio.sleep(PAUSE_S)
     began, cpu = time.monotonic(), time.process_time()
-    taken.events.append(await _talk(agent))
-    taken.cpu.append(1000 * (time.process_time() - cpu))
+    times.events.append(await _talk(agent))
+    times.cpu.append(1000 * (time.process_time() - cpu))
     arrived, cpu_then = await arrival
-    taken.until_asked.append(1000 * (arrived - began))
-    taken.cpu_until_asked.append(1000 * (cpu_then - cpu))
+    times.until_asked.append(1000 * (arrived - began))
+    times.cpu_until_asked.append(1000 * (cpu_then - cpu))
 
 
 async def side_by_side(agent: AgentService, asked: asyncio.StreamReader) -> float:

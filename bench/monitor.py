@@ -1,11 +1,11 @@
-"""What the Agent Monitor costs: 200 live calls, 100,000 stored turns, and a page that shows them.
+"""Cost of the Agent Monitor: 200 live calls, 100,000 stored turns, and a page that shows them.
 
     .venv/bin/python -m bench.monitor --calls 200 --turns 100000
 
 Starts the product on a folder with so many turns. A process that joins its Ray cluster plays two voice replicas: it
 reports that many calls, each with a turn every ten seconds, through the product's own reporter, as voice replicas do;
-another one has the same calls and tells nobody. What the reports of parts without calls cost is measured in the same
-way. Measured are the CPU time of the processes, the answers to lists and searches, and in Chromium the page's main
+another one has the same calls and reports nothing. The cost of reports of components without calls is measured in the
+same way. Measured are the CPU time of the processes, the answers to lists and searches, and in Chromium the page's main
 thread.
 """
 
@@ -132,45 +132,45 @@ def measure(product: Product, calls: int, seconds: float) -> None:
     time.sleep(SETTLE_S)
     idle = statistics.median(_spent([monitor], seconds, time.sleep)[0] for _ in range(ROUNDS))
     print(f"the monitor without calls: {idle:.1f}")
-    with processes_of(product, "parts", "untold") as untold, processes_of(product, "parts") as told:
-        rounds = [_spent([told.pid, untold.pid], seconds, time.sleep) for _ in range(ROUNDS)]
+    with processes_of(product, "parts", "untold") as silent, processes_of(product, "parts") as reporting:
+        rounds = [_spent([reporting.pid, silent.pid], seconds, time.sleep) for _ in range(ROUNDS)]
         parts = statistics.median(a - b for a, b in rounds)
-    print(f"the reports of the parts without calls: {parts:.1f} of their own")
-    with processes_of(product, str(calls), "untold") as untold, processes_of(product, str(calls)) as told:
-        load = Load(monitor, told.pid, untold.pid, idle, parts)
+    print(f"the reports of the components without calls: {parts:.1f} of their own")
+    with processes_of(product, str(calls), "untold") as silent, processes_of(product, str(calls)) as reporting:
+        load = Load(monitor, reporting.pid, silent.pid, idle, parts)
         load.measure("without a page", seconds, time.sleep)
         lists(product, page(product, seconds, load))
 
 
 @dataclass(frozen=True)
 class Load:
-    """The processes, by pid: the monitor, hosts with calls that it is told, and others with the same that it is not."""
+    """Pids of the monitor, of the simulated replicas that report, and of those that don't."""
 
     monitor: int
-    told: int
-    untold: int
+    reporting: int
+    silent: int
     idle: float
     parts: float
-    """What the other parts' reports cost them."""
+    """Cost of the reports of the other components."""
 
     def measure(self, name: str, seconds: float, wait: Callable[[float], None]) -> None:
-        """Print what they take. Side by side, since the machine's speed changes by the minute."""
-        pids = [self.monitor, self.told, self.untold]
+        """Print the CPU time of the processes, measured side by side since the machine's speed changes."""
+        pids = [self.monitor, self.reporting, self.silent]
         rounds = [_spent(pids, seconds, wait) for _ in range(ROUNDS)]
-        monitor, told, untold = (statistics.median(column) for column in zip(*rounds, strict=True))
+        monitor, reporting, silent = (statistics.median(column) for column in zip(*rounds, strict=True))
         of_all = statistics.median(a + b - c for a, b, c in rounds) + self.parts
         print(
-            f"{name}: the monitor {monitor:.1f} ({monitor - self.idle:.1f} by the calls), the hosts {told:.1f}, "
-            f"with the same calls untold {untold:.1f}: {of_all:.1f} altogether"
+            f"{name}: the monitor {monitor:.1f} ({monitor - self.idle:.1f} by the calls), "
+            f"the replicas {reporting:.1f}, without reports {silent:.1f}: {of_all:.1f} altogether"
         )
 
 
 @contextmanager
 def processes_of(product: Product, *what: str) -> Generator[subprocess.Popen[str], None, None]:
-    """Who reports, in a process of their own: see `bench.monitor_load`."""
+    """Start the reporting process; see `bench.monitor_load`."""
     load = subprocess.Popen(
         [sys.executable, "-m", "bench.monitor_load", str(ray_address(product.pid)), *what],
-        # its calls are to cost what a voice replica's cost
+        # so that its calls cost as much as those of a voice replica
         env={**product.environment, **ray_env(), **LOCAL_RAY, **LOOPBACK_NODE},
         stdout=subprocess.PIPE,
         text=True,
@@ -186,7 +186,7 @@ def processes_of(product: Product, *what: str) -> Generator[subprocess.Popen[str
 
 
 def _spent(pids: list[int], seconds: float, wait: Callable[[float], None]) -> list[float]:
-    """Milliseconds of CPU a second that each of these processes takes from now on."""
+    """Return the milliseconds of CPU per second of each process from now on."""
     before = [process_cpu_seconds(pid) for pid in pids]
     wait(seconds)
     return [1000 * (process_cpu_seconds(pid) - at) / seconds for pid, at in zip(pids, before, strict=True)]

@@ -1,9 +1,9 @@
-"""Two voice replicas that only exist for the monitor: synthetic calls, reported through the product's own reporter.
+"""Two simulated voice replicas: synthetic calls, reported through the product's own reporter.
 
 .venv/bin/python -m bench.monitor_load <Ray's address> <calls>|parts [untold]
 
-With `parts` it plays the product's other replicas, which have only figures to tell. With `untold` all is the same and
-nobody is told: what it costs by itself.
+With `parts` it plays the product's other replicas, which have only gauges to report. With `untold` all is the same, but
+nothing is reported, which shows the cost of the simulation.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from collections.abc import Callable
 
 import ray
 
-from actors.remote_monitor import remote_monitor
 from convonet.core.caller import AgentType, Caller
 from convonet.core.ids import SessionId, UserId
 from convonet.monitor.live_calls import LiveCalls
 from convonet.monitor.reporter import Reporter
 from convonet.protocol.server import AgentFinal, AgentStreamChunk, ProcessingStart, ToolEvent, TranscriptFinal
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord
+from convonet.sessions.call_events import AnswerAudioStarted, CallerConnected, CallObserver, CallStarted, TurnEnded
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import AnswerSounds, CallBegan, CallerCame, TurnOver, Watch
+from deployments.replicas import remote_monitor
 
 TURN_EVERY_S = 10.0
 PARTS = 9
@@ -98,12 +98,12 @@ def synthetic_turn(session_id: str, at: float) -> TurnRecord:
     )
 
 
-async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
+async def call(watch: CallObserver, record: Callable[[TurnRecord], None]) -> None:
     """One call that never ends."""
     session_id = SessionId(f"s-{uuid.uuid4().hex}")
     caller = Caller(UserId(str(uuid.uuid4())), f"Caller {random.randrange(2000)}")
-    watch(session_id, CallBegan(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
-    watch(session_id, CallerCame())
+    watch(session_id, CallStarted(Conversation(session_id=session_id, caller=caller, began_at=time.time())))
+    watch(session_id, CallerConnected())
     await asyncio.sleep(random.uniform(0, TURN_EVERY_S))
     while True:
         kind, said, tool, answer = random.choice(SAID)
@@ -120,8 +120,8 @@ async def call(watch: Watch, record: Callable[[TurnRecord], None]) -> None:
             await asyncio.sleep(0.05)
         final = AgentFinal(**turn, text=answer, agent_type=agent_type, provider="offline", model="rules")
         watch(session_id, final)
-        watch(session_id, AnswerSounds())
-        watch(session_id, TurnOver())
+        watch(session_id, AnswerAudioStarted())
+        watch(session_id, TurnEnded())
         record(synthetic_turn(session_id, time.time()))
         await asyncio.sleep(TURN_EVERY_S + random.uniform(-1, 1))
 
@@ -131,8 +131,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
     calls = LiveCalls(name)
     watch, record = _ignore, _ignore
     if is_told:
-        figures = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
-        reporter = Reporter("voice", name, remote_monitor(), lambda: {**figures, **calls.figures()}, calls)
+        gauges = {"sessions": count, "capacity": 400, "refusals": 0, "pin_failures": 0}
+        reporter = Reporter("voice", name, remote_monitor(), lambda: {**gauges, **calls.gauges()}, calls)
         watch, record = calls.watch, reporter.record_queue(is_copy=False).add
         reporter.start()
     async with asyncio.TaskGroup() as group:
@@ -143,8 +143,8 @@ async def host(name: str, count: int, *, is_told: bool) -> None:
 async def part(name: str, *, is_told: bool) -> None:
     """One replica that holds no calls."""
     if is_told:
-        figures = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
-        Reporter("speech", name, remote_monitor(), lambda: figures).start()
+        gauges = {"busy": 0, "waiting": 0, "failures": 0, "loop_lag_ms": 0.3}
+        Reporter("speech", name, remote_monitor(), lambda: gauges).start()
     await asyncio.Event().wait()
 
 

@@ -1,11 +1,11 @@
-"""Three times more callers than a core carries: the surplus is refused at once, those who are in keep their latency.
+"""Overload with three times the callers that a core carries: the surplus is refused, the others keep their latency.
 
     .venv/bin/python -m bench.overload --capacity 150 [--set CONVONET_MAX_LOOP_LAG_MS=10] ...
 
-First a few callers show what a turn takes when there is room. Then three times the capacity come within `--rush`
-seconds. Whoever is refused comes back when the refusal says so, and again. When all have come and the first have
-settled, the turns of those who are in are measured. The server runs on one core, callers and vendors on another; a
-round in which the harness was late, or others used the server's core, is done again.
+First a few callers show the latency of a turn when there is room. Then three times the capacity come within `--rush`
+seconds. A refused caller comes back when the refusal says so, again and again. When all have come and the first have
+started, the turns of the admitted callers are measured. The server runs on one core, callers and vendors on another. A
+round in which the harness was late, or others used the server's core, is repeated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bench.harness.callers import Caller, Scene
 from bench.harness.clock import Clock, Quantiles
 from bench.harness.level import Load, Target, Use, run_level, watch_window
 from bench.harness.systems import PIN, Bench, running, running_vendors
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.launch.steps import ROOT
 
 OUTPUT = ROOT / ".cache" / "bench"
@@ -42,7 +42,13 @@ MAX_REFUSAL_MS = 50.0
 MAX_RATIO = 1.3
 TRIES = 3
 
-ADMISSION = ("sessions_per_host", "max_new_callers", "max_cpu_percent", "max_loop_lag_ms", "max_turn_wait_ms")
+ADMISSION = (
+    "CONVONET_SESSIONS_PER_HOST",
+    "CONVONET_MAX_NEW_CALLERS",
+    "CONVONET_MAX_CPU_PERCENT",
+    "CONVONET_MAX_LOOP_LAG_MS",
+    "CONVONET_MAX_TURN_WAIT_MS",
+)
 """Settings that other benchmarks raise, since they look for the machine's limits; here they have their defaults."""
 
 
@@ -56,7 +62,7 @@ class Refusal:
 
 
 class PatientConvonet(Convonet):
-    """One attempt of a client that hears when to come back; it begins to connect when this is made."""
+    """One attempt of a client to connect, which begins at once; a refusal says when to come back."""
 
     def __init__(self, client: ConvonetClient) -> None:
         super().__init__(client)
@@ -109,7 +115,7 @@ class PatientCaller(Caller):
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """What became of the callers of one round; times to the first audio in milliseconds."""
+    """Results of one round; times to the first audio in milliseconds."""
 
     callers: int
     accepted: int
@@ -128,9 +134,9 @@ class Rush:
 
     @property
     def holds(self) -> bool:
-        """Whether the goals are met."""
-        nobody_was_lost = not (self.failed_turns or self.lost) and set(self.codes) <= {"overloaded"}
-        return nobody_was_lost and self.ratio <= MAX_RATIO and self.refusal_ms.p95 <= MAX_REFUSAL_MS
+        """True when the goals are met."""
+        no_caller_was_lost = not (self.failed_turns or self.lost) and set(self.codes) <= {"overloaded"}
+        return no_caller_was_lost and self.ratio <= MAX_RATIO and self.refusal_ms.p95 <= MAX_REFUSAL_MS
 
     def __str__(self) -> str:
         calm, rush, refusal = self.calm_ms, self.rush_ms, self.refusal_ms
@@ -162,14 +168,14 @@ async def run_rush(target: Target, client: ConvonetClient, callers: int, rush_s:
             clock.close()
     turns = [turn for caller in crowd for turn in caller.turns if 0 <= turn.stopped_s < window_s]
     refusals = [refusal for caller in crowd for refusal in caller.refusals]
-    longest_ms = scene.behavior.timeout_s * 1000
+    timeout_ms = scene.behavior.timeout_s * 1000
     return Rush(
         callers=callers,
         accepted=sum(caller.connect_ms is not None for caller in crowd),
         refusal_ms=Quantiles.of([refusal.after_ms for refusal in refusals]),
         codes=tuple(sorted({refusal.code for refusal in refusals})),
         calm_ms=Quantiles.of([turn.ttfa_ms for turn in calm.records if turn.ttfa_ms is not None]),
-        rush_ms=Quantiles.of([longest_ms if turn.ttfa_ms is None else turn.ttfa_ms for turn in turns]),
+        rush_ms=Quantiles.of([timeout_ms if turn.ttfa_ms is None else turn.ttfa_ms for turn in turns]),
         failed_turns=sum(turn.outcome != "ok" for turn in turns),
         lost=sum(bool(caller.failure) for caller in crowd),
         use=use,
@@ -188,7 +194,7 @@ async def _scene(target: Target, http: aiohttp.ClientSession, clock: Clock, call
         callers=callers,
         clock=clock,
     )
-    scene.began.set()  # nobody waits for the others
+    scene.began.set()  # no caller waits for the others
     return scene
 
 
@@ -233,8 +239,7 @@ def main() -> None:
     folder.mkdir(parents=True)
     client = ConvonetClient(PIN, audio=options.audio)
     with running_vendors(folder) as vendors:
-        fields = [Settings.model_fields[name] for name in ADMISSION]
-        defaults = {str(field.alias): str(field.default) for field in fields}
+        defaults = {name: str(VARIABLES[name].default) for name in ADMISSION}
         settings = defaults | dict(pair.split("=", 1) for pair in options.set)
         bench = Bench(vendors, (options.server_core,), client=client, settings=settings)
         with running("convonet", bench, folder) as target:

@@ -1,10 +1,10 @@
-"""How often a sentence goes where it must: the router on lines that were not used for building it.
+"""Accuracy of the router on sentences that were not used for building it.
 
     .venv/bin/python -m bench.routing [--spoken VOICE]
 
-Prints the share that went right, the confusion matrix, and how far the classifier alone is right on its own example
-lines when each is left out in turn. With --spoken each line is first said by that synthetic voice and heard by the
-local recogniser.
+Prints the share of correct routes, the confusion matrix, and the accuracy of the classifier alone on its own example
+sentences when each is left out in turn. With --spoken each sentence is first spoken by that synthetic voice and
+recognized by the local recognizer.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pathlib import Path
 
 from convonet.agents.base import TurnRequest
 from convonet.agents.departments import Department, Departments
-from convonet.agents.router import Router, example_lines
+from convonet.agents.router import Router, example_sentences
 from convonet.core.caller import Caller
 from convonet.core.errors import NoSpeech
 from convonet.core.ids import TurnId, UserId, new_session_id
 from convonet.domains.discovery import all_domains
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.local.service import LocalSpeech
 from tests.speech_samples import SAMPLE_RATE, speak
@@ -46,14 +47,14 @@ async def went(router: Router, said: str) -> str:
 
 
 async def measure(lines: Sequence[tuple[str, str]]) -> Counter[tuple[str, str]]:
-    """How often each label went where."""
+    """Count the routes of each label."""
     router = Router(all_domains(), Departments([Department("support", "2001")]))
     return Counter([(label, await went(router, said)) for label, said in lines])
 
 
 async def as_heard(lines: Sequence[tuple[str, str]], voice: str) -> list[tuple[str, str]]:
-    """The lines as the local recogniser hears a synthetic voice say them."""
-    speech = LocalSpeech(Settings())
+    """Return the sentences as the local recognizer transcribes a synthetic voice."""
+    speech = LocalSpeech(SpeechSettings(), Settings.load().storage.data_dir)
     await speech.start()
     heard = []
     for label, said in lines:
@@ -87,5 +88,5 @@ if __name__ == "__main__":
     print(
         f"{right} of {counts.total()} right ({100 * right / counts.total():.1f} %), {false_hand_over} false hand-overs"
     )
-    print(f"from {sum(map(len, example_lines(all_domains()).values()))} example lines\n")
+    print(f"from {sum(map(len, example_sentences(all_domains()).values()))} example lines\n")
     print(table(counts))

@@ -26,7 +26,7 @@ from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
 
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, SpokenAnswer, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.speech.fallback import SpeechWithFallback
@@ -44,7 +44,7 @@ SENTENCES = (
 )
 
 Way = tuple[str, int, Callable[[], Awaitable[object]]]
-"""What it is called, how many utterances or sentences a call of it is, and the call."""
+"""Name, number of utterances or sentences in one call, and the call."""
 
 
 async def streamed(answer: SpokenAnswer) -> None:
@@ -90,7 +90,7 @@ def ways(sdk: AsyncDeepgramClient, sockets: DeepgramSpeech, requests: DeepgramSp
 
 async def measure(url: str, rounds: int, calls: int) -> None:
     """Print a row for each way."""
-    settings = Settings(DEEPGRAM_API_KEY="bench", DEEPGRAM_BASE_URL=url)
+    settings = SpeechSettings(DEEPGRAM_API_KEY="bench", DEEPGRAM_BASE_URL=url)
     there = DeepgramClientEnvironment(base=url, production=url.replace("http", "ws"), agent=url, agent_rest=url)
     sockets, requests = DeepgramSpeech(settings, tts_sockets=45), DeepgramSpeech(settings, tts_sockets=0)
     async with httpx.AsyncClient() as http:

@@ -1,4 +1,4 @@
-"""What a tool call costs both sides: by the product's own way, and over streamable HTTP as a foreign client has it.
+"""Cost of a tool call on both sides: over a replica's own port, and over streamable HTTP as for other clients.
 
     .venv/bin/python -m bench.tools
 
@@ -70,14 +70,14 @@ class Cost:
         p50, p95 = statistics.median(taken), taken[int(0.95 * len(taken))]
         agent, server = (1000 * spent / len(taken) for spent in (self.agent_cpu_s, self.server_cpu_s))
         rate = len(taken) / self.wall_s
-        figures = (f"{p50:.1f}", f"{p95:.1f}", f"{agent:.2f}", f"{server:.2f}", f"{rate:.0f}")
-        return f"| {' | '.join(map(str, (*names, *figures)))} |"
+        values = (f"{p50:.1f}", f"{p95:.1f}", f"{agent:.2f}", f"{server:.2f}", f"{rate:.0f}")
+        return f"| {' | '.join(map(str, (*names, *values)))} |"
 
 
 async def serve() -> None:
     """The tool servers, until the process is ended; tells both ports."""
-    settings = Settings()
-    servers = all_servers(Database(settings.database_url), settings)
+    settings = Settings.load()
+    servers = all_servers(Database(settings.storage.database_url), settings)
     requests = ToolRequests(servers, secret=SECRET)
     own = await RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S).start("127.0.0.1")
     http = uvicorn.Server(uvicorn.Config(http_app(servers, secret=SECRET), log_level="warning"))
@@ -127,9 +127,9 @@ async def measure(boxes: dict[str, ToolBox], server_pid: int, calls: int) -> Non
 async def run(calls: int) -> None:
     """Prepare the data, start the servers, measure, stop."""
     configure("warning")
-    settings = Settings()
-    await migrate(settings.database_url)
-    await seed_demo(settings.database_url)
+    settings = Settings.load()
+    await migrate(settings.storage.database_url)
+    await seed_demo(settings.storage.database_url)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.tools", "--serve", stdout=asyncio.subprocess.PIPE
     )

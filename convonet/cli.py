@@ -1,4 +1,4 @@
-"""The `convonet` command: what an operator does besides running the product."""
+"""The `convonet` command, for everything that an operator does besides running the product."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from sqlalchemy import select
 from typer.core import TyperGroup
 
 from convonet.agents import phrase_file
-from convonet.agents.meaning import KNOWN, write_known
-from convonet.agents.router import example_lines
+from convonet.agents.embeddings import EMBEDDINGS_FILE, write_example_embeddings
+from convonet.agents.router import example_sentences
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import ConvonetError, DomainError, SettingsError
 from convonet.core.ids import TurnId, UserId
 from convonet.demo import seed_demo
-from convonet.domains.catalogue import catalogue_page
+from convonet.domains.catalog import catalog_page
 from convonet.domains.discovery import all_domains, all_servers
 from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
-from convonet.settings import LLM_NAMES, Settings, get_settings
+from convonet.settings import VARIABLES_BY_GROUP, Settings, get_settings
+from convonet.settings.models import LLM_NAMES
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.links import one_time_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
-from convonet.telephony.ledger import Ledger
+from convonet.telephony.call_log import CallLog
 from convonet.wire_schema import render
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Operate Convonet.")
-staff_app = typer.Typer(no_args_is_help=True, help="Accounts of the people who work with the product.")
+staff_app = typer.Typer(no_args_is_help=True, help="Accounts of staff: agents at desks and supervisors.")
 app.add_typer(staff_app, name="staff")
-call_backs_app = typer.Typer(no_args_is_help=True, help="Callers who want to be called back.")
+call_backs_app = typer.Typer(no_args_is_help=True, help="Callers who have asked to be called back.")
 app.add_typer(call_backs_app, name="call-backs")
 
 
 class _ChoiceGroup(TyperGroup):
-    """Takes `convonet model EMAIL PROVIDER` for `convonet model choose EMAIL PROVIDER`, its only form once."""
+    """Accepts `convonet model EMAIL PROVIDER`, as in earlier releases, for `convonet model choose EMAIL PROVIDER`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See `click.Group.parse_args`."""
@@ -52,11 +53,11 @@ class _ChoiceGroup(TyperGroup):
         return super().parse_args(ctx, ["choose", *args] if names_none else args)
 
 
-model_app = typer.Typer(cls=_ChoiceGroup, no_args_is_help=True, help="Which models answer, and what they can.")
+model_app = typer.Typer(cls=_ChoiceGroup, no_args_is_help=True, help="Models that answer callers: choice and check.")
 app.add_typer(model_app, name="model")
 
 DOCS = Path(__file__).parents[1] / "docs"
-LINES = Path(__file__).parent / "agents" / KNOWN
+LINES = Path(__file__).parent / "agents" / EMBEDDINGS_FILE
 DASHBOARD = DOCS.parent / "monitoring" / "dashboard.json"
 PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.NAME
 
@@ -64,33 +65,33 @@ PHRASES = Path(__file__).parent / "speech" / "local" / "phrases" / phrase_file.N
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the newest schema; safe to repeat."""
-    asyncio.run(migrate(get_settings().database_url))
+    asyncio.run(migrate(get_settings().storage.database_url))
     typer.echo("The database is up to date.")
 
 
 @app.command()
 def seed() -> None:
-    """Add the demo caller and what every domain knows of them, relative to today; safe to repeat.
+    """Add the demo caller and their data in every domain, dated relative to today; safe to repeat.
 
-    With DB_URI too: the demo caller has no PIN there, so nobody can call as them until you set one.
+    In a database (DB_URI) the demo caller has no PIN, so nobody can log in as them until you set one.
     """
-    asyncio.run(seed_demo(get_settings().database_url))
+    asyncio.run(seed_demo(get_settings().storage.database_url))
     typer.echo("The demo caller and their data are there.")
 
 
 @staff_app.command("add")
 def add_staff(
-    username: Annotated[str, typer.Argument(help="What they log in with.")],
-    name: Annotated[str, typer.Option(help="How colleagues and callers see them.")],
-    role: Annotated[Role, typer.Option(help="What they may see.")] = Role.AGENT,
+    username: Annotated[str, typer.Argument(help="Name with which they log in.")],
+    name: Annotated[str, typer.Option(help="Name that colleagues and callers see.")],
+    role: Annotated[Role, typer.Option(help="Role, which decides what they may see.")] = Role.AGENT,
     password: Annotated[
         str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="Asked for when left out.")
     ] = "",
 ) -> None:
-    """Make an account for a person who works with the product."""
+    """Create an account for a person who works with the product."""
 
     async def work(accounts: StaffAccounts) -> None:
-        await accounts.add(username, name, role, password)
+        await accounts.add_member(username, name, role, password)
 
     _with_accounts(work)
     typer.echo(f"{username} can log in now.")
@@ -98,20 +99,20 @@ def add_staff(
 
 @staff_app.command("telephone")
 def staff_telephone(
-    username: Annotated[str, typer.Argument(help="Whose account.")],
+    username: Annotated[str, typer.Argument(help="Name with which they log in.")],
     extension: Annotated[str, typer.Option(help="Their extension at the PBX.")],
-    departments: Annotated[str, typer.Option(help="Whose calls they take, comma-separated; default: all.")] = "",
+    departments: Annotated[str, typer.Option(help="Departments that they serve, comma-separated; default: all.")] = "",
     sip_password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, help="Of the extension; asked for when left out.")
+        str, typer.Option(prompt=True, hide_input=True, help="SIP password of the extension; asked for when left out.")
     ] = "",
 ) -> None:
-    """Give a person the telephone at which callers are handed over to them."""
+    """Set the extension at which callers are handed over to a person."""
     settings = get_settings()
-    if settings.freepbx_domain is None:
+    if settings.telephony.sip_domain is None:
         raise typer.BadParameter("set FREEPBX_DOMAIN first: the PBX checks the password together with it")
-    domain = settings.freepbx_domain
+    domain = settings.telephony.sip_domain
     names = [name.strip() for name in departments.split(",") if name.strip()]
-    unknown = set(names) - set(settings.department_names)
+    unknown = set(names) - set(settings.call_center.department_names)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: VOICE_AGENT_DEPARTMENTS has no such department")
 
@@ -124,10 +125,10 @@ def staff_telephone(
 
 @staff_app.command("link")
 def staff_link(
-    username: Annotated[str, typer.Argument(help="Whose account.")],
-    base_url: Annotated[str, typer.Option(help="Where the product answers.")] = "http://127.0.0.1:8000",
+    username: Annotated[str, typer.Argument(help="Name with which they log in.")],
+    base_url: Annotated[str, typer.Option(help="Address of the product.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Print a link that logs a person in once, within 15 minutes; for a forgotten password too."""
+    """Print a link that logs a person in once, within 15 minutes; also the way to a new password."""
 
     async def work(accounts: StaffAccounts) -> None:
         typer.echo(await one_time_link(accounts, username, base_url, secret=get_settings().signing_secret))
@@ -137,53 +138,53 @@ def staff_link(
 
 @call_backs_app.command("list")
 def list_call_backs() -> None:
-    """Print who waits to be called back, the first one first."""
+    """Print the callers who wait to be called back, oldest request first."""
 
-    async def work(ledger: Ledger) -> None:
-        for one in await ledger.call_backs():
+    async def work(call_log: CallLog) -> None:
+        for one in await call_log.open_call_backs():
             phone = one.phone or "no number known"
             typer.echo(
                 f"{one.id}  {one.asked_at:%Y-%m-%d %H:%M}  {one.department}  {one.caller_name}  {phone}  {one.reason}"
             )
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
 @call_backs_app.command("place")
 def place_call_back(
     call_back_id: Annotated[uuid.UUID, typer.Argument(help="As `convonet call-backs list` prints it.")],
-    extension: Annotated[str, typer.Option(help="The desk that talks with them.")],
+    extension: Annotated[str, typer.Option(help="Extension of the desk that talks with them.")],
 ) -> None:
     """Call a caller back: their telephone rings, then the desk's."""
     settings = get_settings()
-    if not settings.has_telephone:
+    if not settings.telephony.is_configured:
         raise SettingsError("no telephone is set up: docs/telephony.md says what to set")
 
-    async def work(ledger: Ledger) -> None:
+    async def work(call_log: CallLog) -> None:
         # a second of imports that no other command needs
-        from convonet.telephony.twilio import TwilioBridge
+        from convonet.telephony.twilio.carrier import TwilioCarrier
 
-        one = next((one for one in await ledger.call_backs() if one.id == call_back_id), None)
+        one = next((one for one in await call_log.open_call_backs() if one.id == call_back_id), None)
         if one is None:
             raise DomainError("call back", spoken="Nobody of that number waits to be called back.")
         if not one.phone:
             raise DomainError("phone", spoken=f"No telephone number of {one.caller_name} is known.")
-        bridge = TwilioBridge(settings)
+        carrier = TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
         try:
-            call_sid = await bridge.call_back(one.phone, extension)
+            call_sid = await carrier.call_back(one.phone, extension)
         finally:
-            await bridge.close()
-        await ledger.call_back_done(one.id, f"extension {extension}")
+            await carrier.close()
+        await call_log.complete_call_back(one.id, f"extension {extension}")
         typer.echo(f"Calling {one.caller_name} ({call_sid}).")
 
-    _with_ledger(work)
+    _with_call_log(work)
 
 
-def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
+def _with_call_log(work: Callable[[CallLog], Awaitable[None]]) -> None:
     async def run() -> None:
-        database = Database(get_settings().database_url)
+        database = Database(get_settings().storage.database_url)
         try:
-            await work(Ledger(database))
+            await work(CallLog(database))
         finally:
             await database.close()
 
@@ -192,7 +193,7 @@ def _with_ledger(work: Callable[[Ledger], Awaitable[None]]) -> None:
 
 def _with_accounts(work: Callable[[StaffAccounts], Awaitable[None]]) -> None:
     async def run() -> None:
-        database = Database(get_settings().database_url)
+        database = Database(get_settings().storage.database_url)
         try:
             await work(StaffAccounts(database))
         finally:
@@ -209,23 +210,23 @@ def protocol() -> None:
 
 @app.command()
 def lines() -> None:
-    """Write what follows from the example lines: what they mean, and the recogniser's phrases."""
-    write_known(all_example_lines(), LINES)
+    """Write what is derived from the example sentences: their embeddings and the recognizer's phrases."""
+    write_example_embeddings(all_example_lines(), LINES)
     PHRASES.write_text(phrase_file.render(all_example_lines()))
 
 
 def all_example_lines() -> list[str]:
-    """What the router's classifier learns from, in any order."""
-    return [line for examples in example_lines(all_domains()).values() for line in examples]
+    """Return the example sentences of all domains, from which the router's classifier learns."""
+    return [line for examples in example_sentences(all_domains()).values() for line in examples]
 
 
 @app.command("eval")
 def evaluate(
     scenarios: Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.")],
     only: Annotated[str, typer.Option(help="Only scenarios with this in their name.")] = "",
-    junit: Annotated[Path | None, typer.Option(help="Write the results there too, as JUnit XML.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="File to which the results are written as JUnit XML.")] = None,
 ) -> None:
-    """Hold the conversations of these scenarios with the model that LLM_PROVIDER names; exit with 1 if one fails.
+    """Run the conversations of these scenarios with the model that LLM_PROVIDER names; exit with 1 if one fails.
 
     Each has a database of its own with the demo data; yours is not touched.
     """
@@ -235,7 +236,7 @@ def evaluate(
     from convonet.evals.scenario import read_scenarios
 
     settings = get_settings()
-    today = datetime.now(ZoneInfo(settings.caller_timezone)).date()
+    today = datetime.now(ZoneInfo(settings.callers.timezone)).date()
     wanted = [scenario for scenario in read_scenarios(scenarios, today) if only in scenario.name]
     results = asyncio.run(
         run_scenarios(wanted, settings, lambda result: typer.echo("x" if result.faults else ".", nl=False))
@@ -250,23 +251,23 @@ def evaluate(
 
 @app.command()
 def domains() -> None:
-    """Write docs/domains.md from the tools themselves."""
+    """Write docs/domains.md from the definitions of the tools."""
     (DOCS / "domains.md").write_text(domains_page())
 
 
 def domains_page() -> str:
-    """All tools of all domains, as Markdown."""
+    """Describe all tools of all domains as Markdown."""
     settings = Settings()
-    # nothing is asked of the database: the tools only have to be there
-    return asyncio.run(catalogue_page(all_servers(Database(settings.database_url), settings)))
+    # the database is not used: the tools only need one to be defined
+    return asyncio.run(catalog_page(all_servers(Database(settings.storage.database_url), settings)))
 
 
 @model_app.command("choose")
 def choose_model(
-    email: Annotated[str, typer.Argument(help="The caller.")],
+    email: Annotated[str, typer.Argument(help="Email address of the caller.")],
     provider: Annotated[str, typer.Argument(help="A name as in LLM_PROVIDER, or `default`.")],
 ) -> None:
-    """Choose which hosted model answers a caller first; it takes effect with their next call."""
+    """Choose the hosted model that answers a caller first; it takes effect with their next call."""
     if provider != "default" and LLM_NAMES.get(provider) is None:
         raise SettingsError(f"{provider} is none of {', '.join(LLM_NAMES)}, default")
     asyncio.run(_choose_model(email, LLM_NAMES.get(provider)))
@@ -283,20 +284,20 @@ def check_model(
     url: Annotated[str, typer.Option(help="The server's address with its /v1; default: LLM_BASE_URL.")] = "",
     model: Annotated[str, typer.Option(help="The model; default: LLM_MODEL, or the only one there.")] = "",
 ) -> None:
-    """Ask a server of your own (vLLM, Ollama, llama.cpp) what it can do for callers.
+    """Check what a server of your own (vLLM, Ollama, llama.cpp) can do for callers.
 
     Exits with 1 if it can't serve them. A key is taken from LLM_API_KEY.
     """
     # a tenth of a second of imports that no other command needs
-    from convonet.agents.models.check import Server, check_server
+    from convonet.agents.models.server_check import Server, check_server
 
-    settings = get_settings()
-    address = url or str(settings.llm_base_url or "")
+    models = get_settings().models
+    address = url or str(models.compatible_base_url or "")
     if not address:
         raise SettingsError("name a server: --url http://127.0.0.1:11434/v1, or set LLM_BASE_URL and LLM_MODEL")
     # a model of the settings belongs to the server of the settings
-    name = model or (None if url else settings.llm_model)
-    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
+    name = model or (None if url else models.compatible_model)
+    key = models.compatible_api_key.get_secret_value() if models.compatible_api_key else None
 
     async def work() -> bool:
         serves = True
@@ -317,8 +318,8 @@ def check_model(
 
 @app.command()
 def token(
-    email: Annotated[str, typer.Argument(help="The caller whose data the tools shall see.")] = DEMO_EMAIL,
-    minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long it is valid.")] = 60,
+    email: Annotated[str, typer.Argument(help="Email address of the caller whose data is used.")] = DEMO_EMAIL,
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="Minutes for which it is valid.")] = 60,
 ) -> None:
     """Print a token with which an MCP client, such as MCP Inspector, may use the tools for a caller."""
     typer.echo(asyncio.run(_caller_token(email, minutes)))
@@ -327,14 +328,14 @@ def token(
 async def _caller_token(email: str, minutes: int) -> str:
     settings = get_settings()
     async with _caller(email) as user:
-        claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.caller_timezone, TurnId(""))
+        claims = CallerClaims(UserId(str(user.id)), user.first_name or "", settings.callers.timezone, TurnId(""))
     return mint_caller_token(claims, secret=settings.signing_secret, lifetime_s=60.0 * minutes)
 
 
 @asynccontextmanager
 async def _caller(email: str) -> AsyncGenerator[UserRow, None]:
-    """The caller's row; what is changed in it is kept. Raises `SettingsError` when there is none."""
-    database = Database(get_settings().database_url)
+    """Yield the caller's row and save what is changed in it. Raises `SettingsError` when there is none."""
+    database = Database(get_settings().storage.database_url)
     try:
         async with database.transaction() as session:
             user = await session.scalar(select(UserRow).where(UserRow.email == email))
@@ -354,26 +355,26 @@ def metrics_command() -> None:
 
 @app.command("settings")
 def settings_command() -> None:
-    """Write docs/settings.md from the settings themselves."""
+    """Write docs/settings.md from the definitions of the settings."""
     (DOCS / "settings.md").write_text(settings_page())
 
 
 def settings_page() -> str:
-    """The table of all settings, as Markdown."""
+    """Describe all settings, by group, as Markdown."""
     rows = []
-    for field in Settings.model_fields.values():
-        default = "" if field.default is None else str(field.default)
-        rows.append(f"| `{field.alias}` | {f'`{default}`' if default else ''} | {field.description} |")
+    for group, fields in VARIABLES_BY_GROUP.items():
+        rows += ["", f"## {group.replace('_', ' ').capitalize()}", "", "| variable | default | meaning |"]
+        rows.append("| --- | --- | --- |")
+        for name, field in fields.items():
+            default = "" if field.default is None else str(field.default)
+            rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {field.description} |")
     return "\n".join(
         [
             "# Settings",
             "",
-            "All settings are environment variables, read once at start by `convonet/settings.py`, from which this",
-            "page is generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two",
+            "All settings are environment variables, read once at start by `convonet/settings/`, from which this page",
+            "is generated (`convonet settings`). An unknown name that looks like ours, a malformed value or two",
             "settings that contradict each other stop the start with a sentence that names them.",
-            "",
-            "| variable | default | meaning |",
-            "| --- | --- | --- |",
             *rows,
             "",
         ]
@@ -381,7 +382,7 @@ def settings_page() -> str:
 
 
 def main() -> None:
-    """Entry point: our own errors end in one sentence, not in a stack trace."""
+    """Run the command; our own errors end in one sentence, not in a stack trace."""
     try:
         app()
     except ConvonetError as error:

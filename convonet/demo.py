@@ -1,4 +1,4 @@
-"""The demo caller and what every domain knows of them: `make run` and `convonet seed` put it into the database."""
+"""The demo caller and their data in every domain, added to the database by `make run` and `convonet seed`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convonet.storage.users import add_demo_user
 
 
 async def add_demo_caller(url: str) -> None:
-    """Add the demo caller if they are not there. Raises `StorageError`."""
+    """Add the demo caller if the database has none. Raises `StorageError`."""
     database = Database(url)
     try:
         async with database.transaction() as session:
@@ -22,7 +22,7 @@ async def add_demo_caller(url: str) -> None:
 
 
 async def seed_demo(url: str) -> None:
-    """Add what is not there yet, relative to now. Raises `StorageError`."""
+    """Add the demo caller and the data that is missing, dated relative to now. Raises `StorageError`."""
     database = Database(url)
     try:
         async with database.transaction() as session:

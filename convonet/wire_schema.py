@@ -1,4 +1,4 @@
-"""The wire contracts as one JSON Schema document, from which docs/ and the pages' TypeScript types are generated."""
+"""The wire contracts as one JSON Schema document, from which `make protocol` generates docs and TypeScript types."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from convonet.desk import messages as desk
 from convonet.monitor import messages as monitor
 from convonet.protocol import client, server
 from convonet.records.record import TurnRecord
-from convonet.telephony.ledger import CallBack, PastCall
+from convonet.telephony.call_log import CallBack, PastCall
 
 DESK_SENDS = (desk.DeskDoes, desk.DeskAlive)
 DESK_GETS = (desk.DeskShown, desk.DeskRefused, desk.DeskAliveAck)
 DESK_READS = (desk.Phone, PastCall, CallBack)
-"""What the desk's page gets over HTTP."""
+"""Bodies that the desk's page gets over HTTP."""
 
 MONITOR_SENDS = (monitor.MonitorWatch, monitor.MonitorAlive)
 MONITOR_GETS = (
@@ -27,11 +27,11 @@ MONITOR_GETS = (
     monitor.MonitorRefused,
 )
 MONITOR_READS = (monitor.TurnPage, monitor.Choices, TurnRecord)
-"""What the monitor's page gets over HTTP."""
+"""Bodies that the monitor's page gets over HTTP."""
 
 
 def wire_schema() -> dict[str, Any]:
-    """JSON Schema with one definition per message, and the unions of what each side of each socket sends."""
+    """Build the JSON Schema: one definition per message, and for each side of each socket the union of its messages."""
     senders = [m for m in vars(client).values() if _is_message(m, client.ClientMessage)]
     receivers = [m for m in vars(server).values() if _is_message(m, server.ServerMessage)]
     _, document = models_json_schema(
@@ -50,7 +50,7 @@ def wire_schema() -> dict[str, Any]:
 
 
 def render() -> str:
-    """The document as text, stable from run to run."""
+    """Return the document as text, the same in every run."""
     return json.dumps(wire_schema(), indent=2, sort_keys=True) + "\n"
 
 

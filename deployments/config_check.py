@@ -1,4 +1,4 @@
-"""Strict reading of serve_config.yaml: Ray ignores keys that it does not know, and a typing error then does nothing."""
+"""Strict parsing of serve_config.yaml for `make run` and `make check`, since Ray ignores keys that it does not know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convonet.core.errors import SettingsError
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The file's content. Raises `SettingsError` naming every key that Ray's schema does not know."""
+    """Read a serve config. Raises `SettingsError`, which names every key that Ray's schema does not know."""
     try:
         text = path.read_text()
     except OSError as error:
@@ -23,7 +23,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def parse_config(text: str, name: str) -> dict[str, Any]:
-    """The same for a config that is not a file of its own; `name` is what errors call it."""
+    """Parse a serve config that is part of another file; errors call it `name`."""
     try:
         content = yaml.safe_load(text)
         ServeDeploySchema.model_validate(content)
@@ -50,7 +50,7 @@ def _unknown_keys(content: Any, model: type[BaseModel], path: str) -> Iterator[s
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The pydantic model in an annotation such as `list[Model] | None`."""
+    """Find the pydantic model in an annotation such as `list[Model] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in get_args(annotation):

@@ -1,15 +1,15 @@
-"""Python's garbage collector in a replica that has started."""
+"""Python's garbage collector in a replica, which calls this once it has started."""
 
 from __future__ import annotations
 
 import gc
 
 
-def leave_alone_what_is_there() -> None:
-    """Call when a replica is ready: what it has made until then stays as long as the process.
+def freeze_startup_objects() -> None:
+    """Exclude all objects that exist now from garbage collection; they live as long as the process.
 
-    A full collection would look at all of it, which stops the event loop, and with it all calls, for 16 to 84 ms. It
-    also writes to each object, so that memory shared with the process it was forked from is copied.
+    A full collection would visit them all, which stops the event loop, and with it all calls, for 16 to 84 ms. It also
+    writes to each object, so that memory shared with the process it was forked from is copied.
     """
     gc.collect()
     gc.freeze()

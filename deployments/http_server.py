@@ -1,65 +1,58 @@
-"""Limits for the HTTP servers that Ray starts: one in each replica with an ingress, one in each of Ray's own proxies.
+"""Limits and pace of the HTTP servers that Ray starts: one in each replica with an ingress, one in each of its proxies.
 
-Ray starts uvicorn with its defaults (messages of 16 MiB, compressed ones inflated to that) and has no option for them.
-Its start is wrapped here and nowhere else.
+Ray starts uvicorn with its defaults (messages of 16 MiB, compressed ones inflated to that, ten ticks a second) and has
+no option for them. `deployments/__init__.py` sets them in replicas; Ray calls `limit_proxy_server` in its proxies.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial
 from typing import Any
 
 import uvicorn
-from ray.serve._private import replica
-from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from convonet.settings import Settings, get_settings
 from convonet.web.client_address import ClientAddress, TrustedProxies
 from deployments.limited_websocket import LimitedWebSocket
-
-Start = Callable[..., Awaitable[tuple["asyncio.Task[None]", uvicorn.Server]]]
+from deployments.ray_compat import StartHttpServer, has_haproxy, wrap_http_server_start
 
 MESSAGE_OVERHEAD_BYTES = 65_536
-"""What an utterance in one base64 message may have around it."""
+"""Most bytes that one base64 message may have around its utterance."""
 
-PROXY_MODULE = "ray.serve._private.proxy"
+TICK_S = 1.0
+"""uvicorn's own ten ticks a second cost each replica 1 ms of CPU a second. All that a tick does is to set the clock of
+the `Date` header, and to see whether the server must stop."""
 
 
 def limit_replica_server() -> None:
-    """Give the HTTP server of this process's replica its limits; harmless outside a replica."""
-    _wrap_start_in(replica, login_limits=True)
+    """Give the HTTP server of this process's replica its limits."""
+    wrap_http_server_start("replica", partial(limited, login_limits=True))
 
 
 def limit_proxy_server() -> list[Middleware]:
-    """Give the HTTP server of this process's proxy its limits.
+    """Give the HTTP server of this process's proxy its limits; does nothing in a replica.
 
-    Ray calls it by its name in RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH, in proxies and in replicas, and wants a list
-    of middlewares. A proxy reads sockets for replicas that can't reach them, so login limits could not be lifted: its
-    messages may be as large as an utterance from the beginning.
+    Ray calls it by its name in RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH, in proxies and in replicas. A proxy reads
+    sockets for replicas that can't reach them, so login limits could not be lifted: its messages may be as large as an
+    utterance from the beginning.
+
+    Returns:
+        The middlewares that Ray is to add: none.
     """
-    if (proxy := sys.modules.get(PROXY_MODULE)) is not None:
-        _wrap_start_in(proxy, login_limits=False)
+    wrap_http_server_start("proxy", partial(limited, login_limits=False))
     return []
 
 
-def _wrap_start_in(module: Any, *, login_limits: bool) -> None:
-    if not hasattr(module.start_asgi_http_server, "__wrapped__"):
-        module.start_asgi_http_server = limited(module.start_asgi_http_server, login_limits=login_limits)
+def limited(start: StartHttpServer, *, login_limits: bool) -> StartHttpServer:
+    """Add our limits and the clients' addresses to Ray's `start_asgi_http_server`."""
 
-
-def limited(start: Start, *, login_limits: bool) -> Start:
-    """Ray's `start_asgi_http_server`, with what it lacks."""
-
-    @wraps(start)
     async def start_limited(app: ASGIApp, *args: Any, **kwargs: Any) -> tuple[asyncio.Task[None], uvicorn.Server]:
         settings = get_settings()
-        trusted = TrustedProxies(settings.trusted_proxies)
-        app = ClientAddress(app, trusted, behind_haproxy=RAY_SERVE_ENABLE_HA_PROXY)
+        trusted = TrustedProxies(settings.server.trusted_proxies)
+        app = ClientAddress(app, trusted, behind_haproxy=has_haproxy())
         task, server = await start(app, *args, **kwargs)
         # the task has not run yet: nothing was awaited since it was made
         _set_limits(server.config, settings, login_limits=login_limits)
@@ -73,6 +66,17 @@ def _set_limits(config: uvicorn.Config, settings: Settings, *, login_limits: boo
         raise RuntimeError("uvicorn has read its configuration already: the limits would not hold")
     if login_limits:
         config.ws = LimitedWebSocket
-    config.ws_max_size = settings.max_utterance_bytes * 4 // 3 + MESSAGE_OVERHEAD_BYTES
+    config.ws_max_size = settings.limits.max_utterance_bytes * 4 // 3 + MESSAGE_OVERHEAD_BYTES
     config.ws_per_message_deflate = False
     config.proxy_headers = False  # `ClientAddress` knows of HAProxy, uvicorn would believe whoever is on this machine
+
+
+def tick_once_a_second() -> None:
+    """Slow down the HTTP servers that this process starts from now on."""
+    uvicorn.Server.main_loop = _main_loop  # type: ignore[assignment, method-assign]
+
+
+async def _main_loop(server: uvicorn.Server) -> None:
+    # a tick of number 0 sets the clock
+    while not await server.on_tick(0):  # noqa: ASYNC110 -- uvicorn sets an attribute
+        await asyncio.sleep(TICK_S)

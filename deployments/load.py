@@ -1,4 +1,4 @@
-"""How much the HTTP service of this process has to do: its application counts, its replica tells the monitor."""
+"""Load of this process's HTTP service: its application counts the requests, and its replica reports them."""
 
 from functools import cache
 
@@ -9,11 +9,11 @@ from convonet.web.load import Load, LoadCounter
 
 @cache
 def load() -> Load:
-    """The counts of this process."""
+    """Return the counts of this process."""
     return Load()
 
 
 def counted(app: FastAPI) -> FastAPI:
-    """The application, which counts its requests from now on."""
+    """Let the application count its requests; return it."""
     app.add_middleware(LoadCounter, load=load())
     return app

@@ -1,7 +1,8 @@
-"""Logs and traces of a replica. Logs go straight to the process's own stderr.
+"""Logs and traces of a replica; each application sets them up before anything else.
 
-Serve replaces `sys.stderr` in a replica by a stream into its own log, which under the flags of ray.env holds back up to
-a thousand lines: those before a crash, the ones that matter, would be lost.
+Logs go straight to the process's own stderr. Serve replaces `sys.stderr` in a replica by a stream into its own log,
+which under the flags of ray.env buffers up to a thousand lines. The lines before a crash, which matter most, would be
+lost.
 """
 
 import logging
@@ -9,25 +10,25 @@ import sys
 
 from ray import serve
 
-from convonet.core.logs import configure, levels_by_part
+from convonet.core.logs import configure, levels_by_component
 from convonet.core.redaction import QuoteFree
 from convonet.settings import Settings
 
 
 def log_to_own_stderr(settings: Settings) -> None:
-    """Call once when a replica starts. Its traces, if they are wanted, bear the name of its deployment."""
+    """Set up this replica's logs, and its traces if a collector is set; they have the name of its deployment."""
     configure(
-        settings.log_level,
+        settings.logs.level,
         sys.__stderr__,
-        levels=levels_by_part(settings.log_levels),
-        words=settings.log_words,
-        region=settings.phone_region,
+        levels=levels_by_component(settings.logs.levels),
+        words=settings.logs.words,
+        region=settings.callers.phone_region,
     )
-    if not settings.log_words:
-        # Serve writes what a request raised into a log of its own
+    if not settings.logs.words:
+        # Serve logs the exceptions of requests by itself
         logging.getLogger("ray.serve").addFilter(QuoteFree())
-    if settings.otlp_endpoint is not None:
-        # what it imports is not needed otherwise
+    if settings.tracing.endpoint is not None:
+        # its imports are not needed otherwise
         from convonet.tracing.export import start_tracing
 
-        start_tracing(settings, serve.get_replica_context().deployment)
+        start_tracing(settings.tracing, serve.get_replica_context().deployment)

@@ -1,41 +1,41 @@
-"""Puts a replica's metrics on Ray's endpoint, and lets its counters begin at 0."""
+"""Metrics of a replica on Ray's endpoint; its counters start at 0 when the replica does."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from actors.metrics import RaySink
 from convonet.metrics import definitions as d
 from convonet.metrics.recorder import metrics
 from convonet.metrics.watch import Watch
 from convonet.records import turn_metrics as turns
 from convonet.settings import Settings, get_settings
+from deployments.ray_metrics import RaySink
 
 OWN_MODEL, OWN_SPEECH = "offline", "local"
 
 
 @cache
-def measure(part: str) -> Watch:
-    """Call when a replica starts, in its event loop; `part` is a value of the tag of that name."""
-    metrics.use(RaySink())
-    metrics.know(d.DEPARTMENT, get_settings().department_names)
-    return Watch(metrics, part)
+def measure(component: str) -> Watch:
+    """Start this process's metrics, inside its event loop; `component` is a value of the tag `part`."""
+    metrics.set_sink(RaySink())
+    metrics.add_tag_values(d.DEPARTMENT, get_settings().call_center.department_names)
+    return Watch(metrics, component)
 
 
 def begin_session_counters(settings: Settings) -> None:
-    """Of a voice replica."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("voice", "text"))
-    for service, provider in (("hearing", settings.hears_with), ("speaking", settings.speaks_with)):
+    """Start the counters of a voice replica."""
+    turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("voice", "text"))
+    for service, provider in (("hearing", settings.speech.stt_provider), ("speaking", settings.speech.tts_provider)):
         providers = dict.fromkeys((provider, OWN_SPEECH))
-        metrics.begin(d.PROVIDER_ERRORS, service=[service], provider=providers)
-        metrics.begin(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
+        metrics.declare(d.PROVIDER_ERRORS, service=[service], provider=providers)
+        metrics.declare(d.FALLBACKS, service=[service], provider=[OWN_SPEECH])
     for counter in (d.HAND_OVERS, d.TALK, d.BARGE_INS, d.REFUSALS, d.PIN_FAILURES, d.RECORDS_LOST):
-        metrics.begin(counter)
+        metrics.declare(counter)
 
 
 def begin_agent_counters(settings: Settings) -> None:
-    """Of a replica of the agent; those of the tools begin when their servers have named them."""
-    turns.begin(metrics, (*settings.thinks_with, OWN_MODEL), sources=("api",))
+    """Start the counters of a replica of the agent, except those of tools, whose names their servers give later."""
+    turns.declare_counters(metrics, (*settings.models.hosted, OWN_MODEL), sources=("api",))
     for counter in (d.PROVIDER_ERRORS, d.FALLBACKS):
-        metrics.begin(counter, service=["thinking"], provider=(*settings.thinks_with, OWN_MODEL))
-    metrics.begin(d.RECORDS_LOST)
+        metrics.declare(counter, service=["thinking"], provider=(*settings.models.hosted, OWN_MODEL))
+    metrics.declare(d.RECORDS_LOST)

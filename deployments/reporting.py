@@ -1,4 +1,4 @@
-"""What a replica of any part needs to be seen: its reports to the monitor."""
+"""Reports of a replica to the monitor; every application starts them with its replica."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 
 from ray import serve
 
-from actors.remote_monitor import remote_monitor
-from convonet.monitor.reporter import Figures, Reporter
+from convonet.monitor.reporter import ReadGauges, Reporter
 from deployments.measuring import measure
+from deployments.replicas import remote_monitor
 
 if TYPE_CHECKING:
-    # most parts have no calls, and do without what watches them
+    # most components have no calls, and do without these imports
     from convonet.monitor.live_calls import LiveCalls
-    from convonet.monitor.messages import PartName
+    from convonet.monitor.messages import ComponentName
 
 
 def replica_name() -> str:
-    """How this replica is called."""
+    """Return Serve's id of this replica."""
     return serve.get_replica_context().replica_id.unique_id
 
 
-def reporting(part: PartName, figures: Figures, calls: LiveCalls | None = None) -> Reporter:
-    """The reports of this process, which have begun; `close` it at the end. Called inside a running event loop."""
-    watch = measure(part)
+def start_reports(component: ComponentName, read_gauges: ReadGauges, calls: LiveCalls | None = None) -> Reporter:
+    """Start the reports of this process, inside its event loop; `close` the reporter at the end."""
+    watch = measure(component)
 
-    def all_figures() -> Mapping[str, float]:
-        return {**figures(), "loop_lag_ms": round(watch.lag_ms, 1)}
+    def all_gauges() -> Mapping[str, float]:
+        return {**read_gauges(), "loop_lag_ms": round(watch.lag_ms, 1)}
 
-    reporter = Reporter(part, replica_name(), remote_monitor(), all_figures, calls)
+    reporter = Reporter(component, replica_name(), remote_monitor(), all_gauges, calls)
     reporter.start()
     return reporter

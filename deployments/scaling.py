@@ -1,6 +1,6 @@
-"""How many replicas there should be, by a metric that the replicas report themselves.
+"""The number of replicas that a metric of theirs calls for, as the autoscaling policies use it.
 
-Serve's controller runs the policies that use this; it imports nothing for that reason.
+Serve's controller runs it, so it imports nothing else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def replicas_for(metric: str, context: AutoscalingContext) -> float:
-    """As many as have `target_ongoing_requests` of the metric each; Serve applies limits and delays."""
+    """Return the number of replicas with `target_ongoing_requests` of the metric each; Serve applies its limits."""
     reported: dict[str, dict[Any, float]] = context.aggregated_metrics or {}
     config: Any = context.config
     return float(sum(reported.get(metric, {}).values()) / config.get_target_ongoing_requests())

@@ -1,6 +1,6 @@
 """Synthetic callers for tests: sentences in several voices, and what a microphone picks up when nobody speaks.
 
-The voices are those that the recogniser understands (of eSpeak NG's, only the Klatt ones): flite's from Debian's
+The voices are those that the recognizer understands (of eSpeak NG's, only the Klatt ones): flite's from Debian's
 package `flite`, eSpeak NG's from the wheel that the product itself speaks with.
 """
 
@@ -41,7 +41,7 @@ TODO_SENTENCES = {
 """What callers say, and the title that must come of it."""
 
 LEAD_SILENCE_S = 0.5
-"""A caller presses the button before speaking; a recogniser's level estimate needs it too."""
+"""A caller presses the button before speaking; a recognizer's level estimate needs it too."""
 
 MICROPHONE_NOISE = 12.0
 """Standard deviation of the background of a quiet room, of 32,768."""

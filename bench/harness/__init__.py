@@ -1,1 +1,1 @@
-"""What the comparison is made of: callers, their clock, the meter of a server's processes, and the table."""
+"""Parts of the comparison: callers, their clock, the meter of a server's processes, and the table."""

@@ -1,4 +1,4 @@
-"""How a caller speaks with a server: one class for each wire protocol.
+"""Adapters between a caller and a server: one class for each wire protocol.
 
 `callers` knows only the shape of `Adapter`, so a new system is a new class here and a line in `systems`.
 """
@@ -32,17 +32,17 @@ OPEN_TIMEOUT_S = 30.0
 """For login and greeting."""
 
 Input = Literal["webm250", "pcm20"]
-"""What a caller sends: slices of a recording every 250 ms, or 20 ms of PCM."""
+"""Audio of a caller: slices of a recording every 250 ms, or 20 ms of PCM."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What a message from the server is to a caller.
+class Received:
+    """A message from the server, as a caller takes it.
 
     Args:
         kind: `end` is the end of the answer, with or without sound of its own.
         audio_ms: length of its sound.
-        is_voiced: whether one hears something in it.
+        is_voiced: whether it is louder than silence.
     """
 
     kind: Literal["audio", "end", "error", "other"]
@@ -51,7 +51,7 @@ class Heard:
     detail: str = ""
 
 
-OTHER = Heard("other")
+OTHER = Received("other")
 
 
 class Adapter(Protocol):
@@ -61,7 +61,7 @@ class Adapter(Protocol):
         """Log in and wait until a turn may begin. Raises `ConnectionError` on refusal."""
 
     async def keep_alive(self) -> None:
-        """Whatever a client does besides its turns, until cancelled."""
+        """Do all that a client does besides its turns, until cancelled."""
 
     async def start_utterance(self) -> None: ...
 
@@ -69,7 +69,7 @@ class Adapter(Protocol):
 
     async def stop_utterance(self) -> None: ...
 
-    def read(self, message: aiohttp.WSMessage) -> Heard: ...
+    def read(self, message: aiohttp.WSMessage) -> Received: ...
 
 
 NewAdapter = Callable[[], Adapter]
@@ -89,36 +89,36 @@ class RawPcm:
                 raise ConnectionError(f"closed before it was ready: {message.type!r}")
 
     async def keep_alive(self) -> None:
-        """Nothing."""
+        """Do nothing: the protocol has no heartbeat."""
 
     async def start_utterance(self) -> None:
-        """The caller presses the button."""
+        """Start the recording."""
         await self._socket.send_str('{"type":"start"}')
 
     async def send_audio(self, piece: bytes, index: int) -> None:
-        """The caller speaks."""
+        """Send a piece of audio."""
         await self._socket.send_bytes(piece)
 
     async def stop_utterance(self) -> None:
-        """The caller lets go."""
+        """Stop the recording."""
         await self._socket.send_str('{"type":"stop"}')
 
-    def read(self, message: aiohttp.WSMessage) -> Heard:
-        """What a message is."""
+    def read(self, message: aiohttp.WSMessage) -> Received:
+        """Classify a message."""
         if message.type is not aiohttp.WSMsgType.BINARY:
             return OTHER
-        return Heard("audio", len(message.data) / PCM_24K_BYTES_PER_MS, is_voiced(message.data))
+        return Received("audio", len(message.data) / PCM_24K_BYTES_PER_MS, is_voiced(message.data))
 
 
 @dataclass(frozen=True, slots=True)
 class ConvonetClient:
-    """How a client of the product behaves.
+    """Behavior of a client of the product.
 
     Args:
-        pin: what it logs in with.
+        pin: PIN of its login.
         audio: whether answers come as files (older clients) or as binary frames.
-        stt_mode: how it names its way of recording.
-        input: what it sends.
+        stt_mode: recognition mode that it asks for.
+        input: audio that it sends.
     """
 
     pin: str
@@ -135,7 +135,7 @@ class Convonet:
         self._seq = self._turn_number = self._sequence = 0
 
     async def open(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Log in and hear the greeting."""
+        """Log in and wait for the greeting."""
         self._socket = socket
         await self._send("authenticate", pin=self._client.pin, audio=self._client.audio)
         await self._until("auth_ok")
@@ -145,19 +145,19 @@ class Convonet:
         """Send a heartbeat every ten seconds."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            # the socket may close at any time; who reads it says so
+            # the socket may close at any time; its reader reports that
             with contextlib.suppress(ConnectionError):
                 await self._send("heartbeat", ts_ms=int(time.time() * 1e3), last_seq=self._seq)
 
     async def start_utterance(self) -> None:
-        """The caller presses the button."""
+        """Start the recording."""
         self._sequence += 1
         form = {"format": "pcm16", "sample_rate": 16000} if self._client.input == "pcm20" else {"format": "webm"}
         utterance_id = f"{id(self):x}-{self._sequence}"
         await self._send("start_recording", stt_mode=self._client.stt_mode, utterance_id=utterance_id, **form)
 
     async def send_audio(self, piece: bytes, index: int) -> None:
-        """The caller speaks."""
+        """Send a piece of audio."""
         if self._client.input == "pcm20" and self._client.audio == "stream":
             header = FrameHeader(SoundKind.CALLER_PCM16, first_sample=index * CALLER_SAMPLES_PER_FRAME)
             await self._socket.send_bytes(header.pack() + piece)
@@ -165,11 +165,11 @@ class Convonet:
             await self._send("audio_chunk", sequence=index, data_b64=base64.b64encode(piece).decode())
 
     async def stop_utterance(self) -> None:
-        """The caller lets go."""
+        """Stop the recording."""
         await self._send("stop_recording")
 
-    def read(self, message: aiohttp.WSMessage) -> Heard:
-        """What a message is."""
+    def read(self, message: aiohttp.WSMessage) -> Received:
+        """Classify a message."""
         if message.type is aiohttp.WSMsgType.BINARY:
             return self._read_frame(message.data)
         body = json.loads(message.data)
@@ -180,18 +180,18 @@ class Convonet:
             case "audio_chunk" if self._client.audio == "files":
                 return _read_file(body)
             case "error":
-                return Heard("error", detail=f"{body['code']}: {body['message']}")
+                return Received("error", detail=f"{body['code']}: {body['message']}")
         return OTHER
 
-    def _read_frame(self, data: bytes) -> Heard:
+    def _read_frame(self, data: bytes) -> Received:
         if self._client.audio == "files":
-            return Heard("error", detail="a binary frame for a client that asked for files")
+            return Received("error", detail="a binary frame for a client that asked for files")
         header = FrameHeader.unpack(data)
         if header.kind is not SoundKind.ANSWER_PCM16 or header.turn_number != self._turn_number & 0xFFFF:
             return OTHER
         self._seq = max(self._seq, header.seq)
         sound = data[HEADER_BYTES:]
-        return Heard("end" if header.is_last else "audio", len(sound) / PCM_24K_BYTES_PER_MS, is_voiced(sound))
+        return Received("end" if header.is_last else "audio", len(sound) / PCM_24K_BYTES_PER_MS, is_voiced(sound))
 
     async def _until(self, kind: str) -> None:
         while True:
@@ -212,15 +212,15 @@ class Convonet:
 
 
 def is_voiced(pcm: bytes) -> bool:
-    """Whether one hears something in the first 400 samples."""
+    """Test the first 400 samples for sound."""
     return any(abs(sample) > QUIET for sample in array.array("h", pcm[:800][: len(pcm) & ~1]))
 
 
-def _read_file(body: dict[str, Any]) -> Heard:
+def _read_file(body: dict[str, Any]) -> Received:
     data = base64.b64decode(body["data_b64"])
     kind: Literal["audio", "end"] = "end" if body["is_final"] else "audio"
     if body["mime_type"] == "audio/mpeg":
         # the vendors' MP3 counts as voice from its first byte
-        return Heard(kind, len(data) / MP3_BYTES_PER_MS, bool(data))
+        return Received(kind, len(data) / MP3_BYTES_PER_MS, bool(data))
     pcm = data[WAV_HEADER_BYTES:] if data.startswith(b"RIFF") else data
-    return Heard(kind, len(pcm) / PCM_24K_BYTES_PER_MS, is_voiced(pcm))
+    return Received(kind, len(pcm) / PCM_24K_BYTES_PER_MS, is_voiced(pcm))

@@ -1,7 +1,7 @@
-"""The load: callers who press the button, speak for 1.5 s in real time, let go, hear the reply out, think, and repeat.
+"""The load: callers who press the button, speak for 1.5 s in real time, play the whole reply, pause, and repeat.
 
-What is measured of a turn is `ttfa_ms`, from `stop` sent to the first byte of audio that can be heard, and `added_ms`,
-that less the critical path (`bench.harness.script.Delays`): what the server, its clients, the loopback and this harness
+Measured of a turn are `ttfa_ms`, from `stop` sent to the first byte of audible audio, and `added_ms`, that time without
+the critical path (`bench.harness.script.Delays`): the time that the server, its clients, the loopback and this harness
 added. Nothing is clipped.
 
 A caller plays at real time: the next turn begins a second after the reply was played, so that a server which sends
@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import aiohttp
 
-from bench.harness.adapters import Adapter, Heard, Input, NewAdapter
+from bench.harness.adapters import Adapter, Input, NewAdapter, Received
 from bench.harness.clock import Clock
 
 GAP_MS = 40.0
@@ -41,7 +41,7 @@ Outcome = Literal["ok", "timeout", "error", "short", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """What callers do, the same against every system.
+    """Behavior of callers, the same against every system.
 
     Args:
         speech_s: they speak for so long.
@@ -58,11 +58,11 @@ class Behavior:
 
     @property
     def piece_s(self) -> float:
-        """How often a caller's client sends."""
+        """Interval in which a client sends audio."""
         return 0.02 if self.input == "pcm20" else 0.25
 
     def pieces(self) -> list[bytes]:
-        """What it sends in a turn."""
+        """Audio that a client sends in a turn."""
         if self.input == "pcm20":
             return _speech(self.speech_s, self.piece_s)
         return _recording(self.speech_s, self.piece_s)
@@ -86,7 +86,7 @@ class Turn:
 
 @dataclass
 class Scene:
-    """What the callers of one level share; its times are known once all are connected."""
+    """State that the callers of one level share; its times are known once all are connected."""
 
     url: str
     new_adapter: NewAdapter
@@ -179,26 +179,26 @@ class Caller:
         if self._turn:
             self._end_turn(self._turn, "closed", self.failure)
 
-    def _take(self, heard: Heard, now: float) -> None:
+    def _take(self, received: Received, now: float) -> None:
         turn = self._turn
         if turn is None or self._answered.is_set():
-            self.stray_audio_ms += heard.audio_ms
-        elif heard.kind == "error":
-            self._end_turn(turn, "error", heard.detail)
-        elif heard.kind in {"audio", "end"}:
-            self._play(turn, heard, now)
-            if heard.kind == "end" or turn.audio_ms >= self._scene.reply_ms - ROUNDING_MS:
+            self.stray_audio_ms += received.audio_ms
+        elif received.kind == "error":
+            self._end_turn(turn, "error", received.detail)
+        elif received.kind in {"audio", "end"}:
+            self._play(turn, received, now)
+            if received.kind == "end" or turn.audio_ms >= self._scene.reply_ms - ROUNDING_MS:
                 self._end_turn(turn, "ok" if turn.audio_ms >= COMPLETE * self._scene.reply_ms else "short")
 
-    def _play(self, turn: Turn, heard: Heard, now: float) -> None:
-        if turn.ttfa_ms is None and heard.is_voiced:
+    def _play(self, turn: Turn, received: Received, now: float) -> None:
+        if turn.ttfa_ms is None and received.is_voiced:
             turn.ttfa_ms = round((now - self._stopped_at) * 1e3, 3)
             turn.added_ms = round(turn.ttfa_ms - self._scene.critical_path_ms, 3)
-        if self._played_until and (gap := (now - self._played_until) * 1e3) > GAP_MS and heard.audio_ms:
+        if self._played_until and (gap := (now - self._played_until) * 1e3) > GAP_MS and received.audio_ms:
             turn.gaps += 1
             turn.worst_gap_ms = round(max(turn.worst_gap_ms, gap), 1)
-        self._played_until = max(self._played_until, now) + heard.audio_ms / 1e3
-        turn.audio_ms += heard.audio_ms
+        self._played_until = max(self._played_until, now) + received.audio_ms / 1e3
+        turn.audio_ms += received.audio_ms
 
     def _end_turn(self, turn: Turn, outcome: Outcome, detail: str = "") -> None:
         turn.outcome, turn.detail = outcome, detail

@@ -1,4 +1,4 @@
-"""How many calls one core carries: the most with which a turn's added p95 stays within a limit and none fails."""
+"""Capacity of one core: the largest number of calls with which no turn fails and the added p95 stays within a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bench.harness.level import Load, Result
 
 LIMIT_MS = 50.0
-"""Of added p95: what nobody hears."""
+"""Limit of the added p95; a difference that is not audible."""
 MAX_CALLS = 240
 RESOLUTION = 0.08
 """The search ends when what breaks is so much more than what holds; finer is within the noise."""
@@ -37,7 +37,7 @@ def find_capacity(run: RunLoad, *, first: int, seconds: float, pause_s: float = 
         run: of a load; a result with suspicion counts like another, since the harness is never what makes it hold.
         first: calls to begin with.
         seconds: of each probe.
-        pause_s: between two, for the server to settle.
+        pause_s: between two levels, for the server to come to rest.
     """
     holds, breaks_at, calls = 0, None, first
     probes: list[Result] = []

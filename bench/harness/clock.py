@@ -76,7 +76,7 @@ class Clock:
 
 
 class LagProbe:
-    """How late this process's own event loop runs: a harness that is late itself cannot accuse a server."""
+    """Lag of this process's own event loop: a harness that is late itself can't measure a server."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -104,7 +104,7 @@ class Quantiles:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Quantiles:
-        """Those of the values."""
+        """Compute the quantiles of the values."""
         if not values:
             nan = float("nan")
             return cls(0, nan, nan, nan, nan, nan)

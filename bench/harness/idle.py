@@ -1,4 +1,4 @@
-"""What a server costs that nobody calls."""
+"""Cost of a server without calls."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from bench.harness.meter import CoreSeconds, ServerMeter
 WARM_UP_CYCLES = 1.05
 LAST_TURNS_S = 10.0
 MAX_FAILURES = 5
-"""Different ones that are told."""
+"""Different failures that are printed."""
 
 MAX_HARNESS_LAG_MS = 5.0
 MAX_HARNESS_CPU = 0.85
@@ -45,7 +45,7 @@ class Target:
     cores: tuple[int, ...]
     vendors: str
     tool_query: str = ""
-    """What the URL gets in turns that use a tool."""
+    """Suffix of the URL for turns that use a tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +62,24 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What server, machine and harness did in the measured window; CPU in seconds a second, that is in cores."""
+    """Use of server, machine and harness in the measured window; CPU in seconds per second, which are cores."""
 
     window_s: float
     server_cpu: float
     server_waited: float
-    """How long the server's threads were ready but on no core."""
+    """Time for which the server's threads were ready but on no core."""
     foreign_cpu: float
-    """What others used of the server's core."""
+    """Use of the server's core by others."""
     stolen_cpu: float
     pss_mib: float
     driver_cpu: float
     driver_lag_ms: Quantiles
     vendors: dict[str, Any]
-    """What their `/stats` said."""
+    """The vendors' `/stats`."""
 
     @property
     def suspicion(self) -> str:
-        """Why the run says little of the server; nothing when it is sound."""
+        """Return the reasons against using the run; empty when it is valid."""
         lag_ms = max(self.driver_lag_ms.p99, self.vendors["loop_lag_ms"]["p99"])
         harness_cpu = self.driver_cpu + self.vendors["cpu_share"]
         reasons = {
@@ -92,19 +92,19 @@ class Use:
 
     @property
     def flushes_refused(self) -> int:
-        """How often the server broke Deepgram's limit on flushes."""
+        """Number of flushes beyond Deepgram's limit."""
         return int(self.vendors["counts"].get("tts_flushes_refused", 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was seen of one level."""
+    """Results of one level."""
 
     load: Load
     critical_path_ms: float
     turns: int
     added_ms: Quantiles
-    """A turn without any audio counts as late as callers wait: it may not flatter by its absence."""
+    """A turn without any audio counts with the callers' timeout, so that its absence does not improve the result."""
     first_turn_added_ms: Quantiles
     connect_ms: Quantiles
     failed_turns: int
@@ -117,7 +117,7 @@ class Result:
 
     @property
     def is_clean(self) -> bool:
-        """Whether each turn was answered, within the vendors' limits."""
+        """True when each turn was answered, within the vendors' limits."""
         return bool(self.turns) and not (self.failed_turns or self.lost_sessions or self.use.flushes_refused)
 
     def __str__(self) -> str:
@@ -135,7 +135,7 @@ class Result:
 
 
 async def run_level(target: Target, load: Load) -> Result:
-    """Run it and tell what was seen."""
+    """Run one level and return its results."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         await _post(http, f"{target.vendors}/script", {"tool": load.tool})
         config = await _get(http, f"{target.vendors}/config")

@@ -83,7 +83,7 @@ class ServerMeter:
 
 @dataclass(frozen=True, slots=True)
 class CoreSeconds:
-    """What some cores did since boot; tells the work of others from that of the server."""
+    """Use of some cores since boot; separates the work of others from that of the server."""
 
     busy: float
     interrupts: float
@@ -104,7 +104,7 @@ class CoreSeconds:
 
 
 def process_cpu_seconds(pid: int) -> float:
-    """User and system time of one process since it began; 0 when it is gone."""
+    """User and system time of one process since it began; 0 when it has ended."""
     fields = _stat(pid)
     return _cpu_s(fields) if fields else 0.0
 
@@ -118,7 +118,7 @@ def _core_lines(cores: Sequence[int]) -> Iterator[list[float]]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat after the name; none when the process is gone."""
+    """The fields of /proc/<pid>/stat after the name; none when the process has ended."""
     try:
         return (_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
@@ -148,7 +148,7 @@ def _pss_kib(pid: int) -> int:
 
 
 def _name(pid: int) -> str:
-    """What a person knows the process by: Ray's workers name themselves, others run a module or a script."""
+    """Return a readable name of the process: Ray's workers name themselves, others run a module or a script."""
     try:
         arguments = (_PROC / str(pid) / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
     except OSError:

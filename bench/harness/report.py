@@ -1,7 +1,7 @@
 """The table of one comparison: what each server adds and costs, and whether the product's goals are met.
 
-A figure is the median over the runs of a system. Runs in which the harness was late, or others used the server's core,
-are left out where sound ones exist; where none does, the figure is marked.
+A value is the median over the runs of a system. Runs in which the harness was late, or others used the server's core,
+are left out where valid ones exist; where none does, the value is marked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What a system adds to a turn under one load."""
+    """Latency that a system adds to a turn under one load."""
 
     p50: float
     p95: float
@@ -84,7 +84,7 @@ class Comparison:
         return sorted(loads, key=lambda load: (load[1], load[0]))
 
     def added(self, system: str, callers: int, *, tool: bool) -> Added | None:
-        """What that system added under that load."""
+        """Return the latency that a system added under a load."""
         every = [
             result
             for run in self._of(system)
@@ -161,14 +161,14 @@ class Comparison:
         if suspect:
             notes.append(
                 f"{len(suspect)} of {len(results)} runs were suspect and are left out where sound ones exist; "
-                f"figures marked{MARK} have none:"
+                f"values marked{MARK} have none:"
             )
             notes += [f"- {TITLES[run.system]}, {result.load}: {result.use.suspicion}" for run, result in suspect]
         return "\n".join(notes)
 
 
 def calls_per_core(runs: Sequence[Run]) -> float | None:
-    """The most calls that held; several searches are one figure's median."""
+    """Return the capacity, which is the median over several searches."""
     found = [capacity.holds for run in runs for capacity in run.capacity]
     return statistics.median(found) if found else None
 
@@ -194,7 +194,7 @@ def idle_memory(runs: Sequence[Run]) -> float | None:
 
 
 def idle_processes(runs: Sequence[Run]) -> float | None:
-    """How many there are."""
+    """Format a count."""
     return _median([float(len(run.idle.processes)) for run in runs if run.idle])
 
 
@@ -224,7 +224,7 @@ def _median_slope(runs: Sequence[Run], of: Callable[[Result], float]) -> float |
 
 @dataclass(frozen=True, slots=True)
 class _Ratios:
-    """What we add, in parts of what another adds."""
+    """Return our added latency as a share of another system's."""
 
     ours: Added | None
     theirs: Added | None

@@ -1,4 +1,4 @@
-"""What is said in the benchmark, how long it lasts, and the critical path. Vendors and callers share it."""
+"""The script of the benchmark: texts, durations and the critical path, shared by vendors and callers."""
 
 from __future__ import annotations
 

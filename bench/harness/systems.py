@@ -28,9 +28,9 @@ from bench.harness.adapters import Convonet, ConvonetClient, NewAdapter, RawPcm
 from bench.harness.callers import Behavior
 from bench.harness.level import Target
 from bench.harness.meter import MARK, ServerMeter
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.launch.product import ray_flags
-from deployments.launch.readiness import look
+from deployments.launch.readiness import check_readiness
 from deployments.launch.steps import ROOT
 
 PEERS_PYTHON = ROOT / "bench" / ".venv" / "bin" / "python"
@@ -39,7 +39,7 @@ START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.25
 LOG_TAIL = 3000
-"""Characters of a log that are told when a server does not start."""
+"""Characters of a log that are printed when a server does not start."""
 
 Llm = Literal["compatible", "openai", "anthropic"]
 
@@ -68,7 +68,7 @@ class NotStarted(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where servers run and what they are given.
+    """Placement and environment of the servers.
 
     Args:
         vendors: address of `bench.vendors`.
@@ -89,7 +89,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How one is started, and how it is reached then."""
+    """A system to start, and the way to reach it."""
 
     command: list[str]
     environment: dict[str, str]
@@ -114,7 +114,7 @@ def convonet(bench: Bench, scratch: Path) -> Server:
         path="/webrtc/ws",
         new_adapter=lambda: Convonet(bench.client),
         behavior=Behavior(bench.client.input),
-        is_ready=lambda: look(url).is_complete,
+        is_ready=lambda: check_readiness(url).is_complete,
     )
 
 
@@ -163,7 +163,7 @@ def ray_floor(bench: Bench, scratch: Path) -> Server:
             }
         )
     )
-    flags = ray_flags(Settings.model_construct(host="127.0.0.1"), scratch)
+    flags = ray_flags("127.0.0.1", scratch)
     # its callers never log in: the limits for strangers would close their sockets
     del flags[SERVER_LIMITS]
     return Server(
@@ -241,7 +241,7 @@ def running_vendors(log_folder: Path, *options: str) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -264,8 +264,7 @@ def _peer(command: list[str], vendors: str) -> Server:
 
 def _without_settings() -> dict[str, str]:
     """This process's environment; what the developer has set for the product is not what is measured."""
-    ours = {field.alias for field in Settings.model_fields.values()}
-    return {name: value for name, value in os.environ.items() if name not in ours}
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 def _wait_until_ready(name: str, server: Server, process: subprocess.Popen[bytes], log_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What the product is compared with: Pipecat, the least that Ray Serve costs, and the least that Python costs."""
+"""Peers of the comparison: Pipecat, the minimal cost of Ray Serve, and the minimal cost of Python."""

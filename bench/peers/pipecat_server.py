@@ -46,7 +46,7 @@ from pipecat.workers.runner import WorkerRunner
 from bench.harness.script import TOOL
 
 VAD_STOP_S = 0.2
-"""What Pipecat expects to see in a VAD stop frame, else it warns; nothing waits for it here."""
+"""Pipecat expects it in a VAD stop frame, else it warns; nothing waits for it here."""
 INSTRUCTIONS = "You are a helpful voice assistant."
 PACKAGES = ("pipecat-ai", "deepgram-sdk", "openai", "fastapi", "uvicorn", "websockets", "uvloop")
 
@@ -55,7 +55,7 @@ class PushToTalkSerializer(FrameSerializer):
     """Raw PCM in and out; start and stop become VAD frames."""
 
     async def serialize(self, frame: Frame) -> str | bytes | None:
-        """What is sent for a frame of Pipecat's."""
+        """Serialize a frame of Pipecat's."""
         return frame.audio if isinstance(frame, OutputAudioRawFrame) else None
 
     async def deserialize(self, data: str | bytes) -> Frame | None:

@@ -40,7 +40,7 @@ def new_session() -> aiohttp.ClientSession:
 
 
 def speak_message(sentence: str) -> str:
-    """What makes Deepgram speak a sentence."""
+    """Make the messages with which Deepgram synthesizes a sentence."""
     return json.dumps({"type": "Speak", "text": sentence.strip() + " "})
 
 

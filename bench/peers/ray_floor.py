@@ -1,4 +1,4 @@
-"""What Ray Serve itself costs: the calls of `bare_server` in one ingress replica, the model behind a streamed handle.
+"""Cost of Ray Serve itself: the calls of `bare_server` in one ingress replica, the model behind a streamed handle.
 
 Started by `serve run` with the product's flags and HAProxy. Its annotations are no strings: FastAPI reads them in a
 replica, where this module's names are not known.
@@ -87,7 +87,7 @@ class Voice:
 
     @app.get("/health")
     async def health(self) -> str:
-        """Whether calls are taken."""
+        """Answer that calls are taken."""
         return "ok"
 
     @app.websocket("/ws")

@@ -69,11 +69,11 @@ async def _config(stage: Stage, _: web.Request) -> web.Response:
 
 
 async def _stats(stage: Stage, _: web.Request) -> web.Response:
-    return web.json_response(stage.ledger.report(stage.lag))
+    return web.json_response(stage.activity.report(stage.lag))
 
 
 async def _reset(stage: Stage, _: web.Request) -> web.Response:
-    stage.ledger.reset()
+    stage.activity.reset()
     stage.lag.late_ms.clear()
     return web.json_response({})
 

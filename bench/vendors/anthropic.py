@@ -22,7 +22,7 @@ async def create_message(stage: Stage, request: web.Request) -> web.StreamRespon
     body = await request.json()
     received = time.monotonic()
     streams = bool(body.get("stream"))
-    stage.ledger.counts["anthropic_stream" if streams else "anthropic"] += 1
+    stage.activity.counts["anthropic_stream" if streams else "anthropic"] += 1
     tool = _prompt(body).tool_to_call(stage)
     if not streams:
         return await _whole_answer(stage, body, received, tool)

@@ -1,4 +1,4 @@
-"""What a model says and when, whatever its wire format."""
+"""Text and timing of a model's answer, whatever its wire format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROMPT_TOKENS = 50
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What of a request decides the answer.
+    """The part of a request that decides the answer.
 
     Args:
         tools: names of the tools that it offers.
@@ -35,19 +35,19 @@ async def reply_tokens(stage: Stage, received: float) -> AsyncIterator[str]:
     for index, token in enumerate(REPLY_TOKENS):
         due = await _until_token(stage, received, index)
         if index == 0:
-            stage.ledger.note_sent("llm_first_token", due)
+            stage.activity.note_sent("llm_first_token", due)
         elif index == FIRST_CUT:
-            stage.ledger.note_sent("llm_first_sentence", due)
+            stage.activity.note_sent("llm_first_sentence", due)
         yield token
 
 
 async def call_tokens(stage: Stage, received: float) -> AsyncIterator[int]:
     """The tokens of a tool's call, each when it is due: 0 is its name, 1 are its arguments."""
-    stage.ledger.counts["tool_calls"] += 1
+    stage.activity.counts["tool_calls"] += 1
     for index in range(TOOL_CALL_TOKENS):
         due = await _until_token(stage, received, index)
         yield index
-    stage.ledger.note_sent("llm_tool_call", due)
+    stage.activity.note_sent("llm_tool_call", due)
 
 
 async def _until_token(stage: Stage, received: float, index: int) -> float:

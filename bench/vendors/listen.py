@@ -33,8 +33,8 @@ async def recognize(stage: Stage, request: web.Request) -> web.Response:
     recording = await request.read()
     due = time.monotonic() + stage.delays.stt_final_ms / 1e3
     await stage.clock.until(due)
-    stage.ledger.counts["stt_batch"] += 1
-    stage.ledger.note_sent("stt_final", due)
+    stage.activity.counts["stt_batch"] += 1
+    stage.activity.note_sent("stt_final", due)
     text = TRANSCRIPT if len(recording) >= SMALLEST_RECORDING else ""
     models = {"models": [stage.request_id], "model_info": {stage.request_id: MODEL_INFO}}
     return web.json_response(
@@ -49,7 +49,7 @@ async def listen_live(stage: Stage, request: web.Request) -> web.WebSocketRespon
     """WS /v1/listen."""
     socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
     await socket.prepare(request)
-    stage.ledger.counts["stt_sockets"] += 1
+    stage.activity.counts["stt_sockets"] += 1
     await _LiveTranscription(stage, socket, request.query).run()
     return socket
 
@@ -124,8 +124,8 @@ class _LiveTranscription:
     async def _send_final(self, line: str, due: float) -> None:
         await self._stage.clock.until(due)
         if not self._socket.closed:
-            self._stage.ledger.counts["stt_live_finals"] += 1
-            self._stage.ledger.note_sent("stt_final", due)
+            self._stage.activity.counts["stt_live_finals"] += 1
+            self._stage.activity.note_sent("stt_final", due)
             await self._socket.send_str(line)
 
     def _results(self, text: str, *, is_final: bool, speech_final: bool = False, from_finalize: bool = False) -> str:

@@ -26,7 +26,7 @@ async def complete(stage: Stage, request: web.Request) -> web.StreamResponse:
     body = await request.json()
     received = time.monotonic()
     streams = bool(body.get("stream"))
-    stage.ledger.counts["openai_stream" if streams else "openai"] += 1
+    stage.activity.counts["openai_stream" if streams else "openai"] += 1
     tool = _prompt(body).tool_to_call(stage)
     if not streams:
         return await _whole_answer(stage, body, received, tool)

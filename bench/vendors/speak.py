@@ -74,7 +74,7 @@ async def speak(stage: Stage, request: web.Request) -> web.StreamResponse:
     if encoding != "mp3" and encoding not in BYTES_PER_SAMPLE:
         return web.json_response({"err_code": "UNSUPPORTED", "err_msg": f"no encoding {encoding} here"}, status=400)
     voice = Voice(encoding, int(request.query.get("sample_rate", 24000)))
-    stage.ledger.counts["tts_rest"] += 1
+    stage.activity.counts["tts_rest"] += 1
     is_wav = encoding == "linear16" and request.query.get("container", "wav") == "wav"
     head = voice.wav_header() if is_wav else b""
     due = received + stage.delays.tts_ttfb_ms / 1e3
@@ -83,7 +83,7 @@ async def speak(stage: Stage, request: web.Request) -> web.StreamResponse:
         headers={"Content-Type": voice.mime_type(wav=is_wav), "dg-request-id": stage.request_id}
     )
     await response.prepare(request)
-    stage.ledger.note_sent("tts_first_byte", due)
+    stage.activity.note_sent("tts_first_byte", due)
     async for piece in _audio(stage, voice, speech_ms(text, stage.delays.ms_per_char), due):
         await response.write(head + piece)
         head = b""
@@ -94,7 +94,7 @@ async def speak_live(stage: Stage, request: web.Request) -> web.WebSocketRespons
     """WS /v1/speak."""
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
-    stage.ledger.counts["tts_sockets"] += 1
+    stage.activity.counts["tts_sockets"] += 1
     voice = Voice(request.query.get("encoding", "linear16"), int(request.query.get("sample_rate", 24000)))
     await _LiveSpeech(stage, socket, voice).run()
     return socket
@@ -153,7 +153,7 @@ class _LiveSpeech:
         while self._flushes and self._flushes[0] <= now - FLUSH_WINDOW_S:
             self._flushes.popleft()
         if len(self._flushes) >= MAX_FLUSHES:
-            self._stage.ledger.counts["tts_flushes_refused"] += 1
+            self._stage.activity.counts["tts_flushes_refused"] += 1
             description = f"No more than {MAX_FLUSHES} Flush messages in {FLUSH_WINDOW_S:.0f} s"
             await self._socket.send_json({"type": "Warning", "code": "EXCESSIVE_FLUSH", "description": description})
             return
@@ -184,8 +184,8 @@ class _LiveSpeech:
             total_ms = speech_ms(text, self._stage.delays.ms_per_char)
             async for piece in _audio(self._stage, self._voice, total_ms, due):
                 if is_idle:
-                    self._stage.ledger.counts["tts_live"] += 1
-                    self._stage.ledger.note_sent("tts_first_byte", due)
+                    self._stage.activity.counts["tts_live"] += 1
+                    self._stage.activity.note_sent("tts_first_byte", due)
                     is_idle = False
                 await self._socket.send_bytes(piece)
             free_at = due + total_ms / self._stage.delays.tts_speed / 1e3

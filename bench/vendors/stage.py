@@ -1,4 +1,4 @@
-"""What all vendors of one process share: their delays, their clock, what is played, and the ledger of what they did."""
+"""State that all vendors of one process share: their delays, their clock, the script, and a log of their work."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bench.harness.clock import Clock, LagProbe, Quantiles
 from bench.harness.script import Delays
 
 TtsCut = Literal["space", "eager"]
-"""When live speech takes a sentence as whole: when white space follows its end mark, or at once.
+"""Condition for a complete sentence in live synthesis: white space after its end mark, or the end mark itself.
 
 Deepgram documents that it buffers until it has enough or is flushed, not its rule. `eager` spares a client that sends
 tokens as they come, with no trailing space, the wait for the next token.
 """
 
 
-class Ledger:
+class ActivityLog:
     """Counts of what was served, and how late each answer left."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Ledger:
         self._excess_ms[what].append((time.monotonic() - due) * 1e3)
 
     def report(self, lag: LagProbe) -> dict[str, Any]:
-        """What `GET /stats` answers."""
+        """Return the answer of `GET /stats`."""
         wall_s = time.monotonic() - self._since
         cpu_s = time.process_time() - self._cpu_since
         return {
@@ -55,7 +55,7 @@ class Stage:
     delays: Delays
     tts_cut: TtsCut
     clock: Clock
-    ledger: Ledger = field(default_factory=Ledger)
+    activity: ActivityLog = field(default_factory=ActivityLog)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     tool: bool = False
 

@@ -1,1 +1,1 @@
-"""The agent over HTTP, for services that have its token: one turn at a time, as one answer or as a stream."""
+"""The agent's HTTP API for other services: one turn per request, as one answer or as a stream."""

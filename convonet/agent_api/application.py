@@ -1,4 +1,4 @@
-"""The agent-llm-service over HTTP: POST /process and /stream, GET /providers, /health."""
+"""The routes of agent-llm-service: POST /process and /stream, GET /providers and /health. Each replica serves them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ from convonet.agents.base import (
 from convonet.agents.models.health import ProviderHealth
 from convonet.core.errors import AgentError, ConvonetError
 from convonet.core.trace import current_traceparent
+from convonet.protocol.transfer_marker import from_marker, to_marker
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
 from convonet.sessions.turn_log import TurnLog
-from convonet.settings import LLM_NAMES
-from convonet.web.refusals import Refusal, documented
+from convonet.settings.models import LLM_NAMES
+from convonet.web.refusals import Refusal, refusal_responses
 from convonet.web.service import Lifespan, http_service
 from convonet.web.service_token import ServiceToken
-from convonet.web.traced import Traced
+from convonet.web.tracing import TracingMiddleware
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 
 class AgentApi:
-    """Each public method is a route."""
+    """The handlers; each public method is a route."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class AgentApi:
         self._record = record
 
     async def process(self, body: ProcessRequest, idempotency_key: Key = None) -> ProcessAnswer:
-        """One turn. A request that is repeated under its `Idempotency-Key` repeats no effect."""
+        """Answer one turn. A request that is repeated under its `Idempotency-Key` repeats no effect."""
         began = time.perf_counter()
         async with aclosing(self._turn(await self._open(body, idempotency_key), body, idempotency_key)) as events:
             async for event in events:
@@ -68,7 +69,7 @@ class AgentApi:
         raise AgentError("the agent's stream ended without an answer")
 
     async def stream(self, body: ProcessRequest, idempotency_key: Key = None) -> AsyncIterator[ServerSentEvent]:
-        """One turn as server-sent events: `agent`, `text`, `tool`, at the end `final` with the answer, or `error`."""
+        """Stream one turn as server-sent events: `agent`, `text` and `tool`, and last `final` or `error`."""
         began = time.perf_counter()
         try:
             async with aclosing(self._turn(await self._open(body, idempotency_key), body, idempotency_key)) as events:
@@ -78,22 +79,22 @@ class AgentApi:
             yield ServerSentEvent(event="error", data=Refusal(code=error.code, message=error.spoken))
 
     async def providers(self) -> Providers:
-        """The models in the order in which they are asked, and how they are doing."""
+        """List the models in the order in which they are asked, with their health."""
         return Providers(providers=list(self._models()))
 
     async def _open(self, body: ProcessRequest, key: str | None) -> Thread:
         caller = await self._callers.find(body.user_id)
-        return await self._threads.take(caller, body.session_id, reset=body.reset_thread, repeats=key)
+        return await self._threads.open_thread(caller, body.session_id, reset=body.reset_thread, repeats=key)
 
     async def _turn(self, thread: Thread, body: ProcessRequest, key: str | None) -> AsyncGenerator[AgentEvent, None]:
         conversation = thread.conversation
         utterance = TypedUtterance(key or secrets.token_hex(12), body.prompt, time.time())
         if conversation.answered_last(utterance.utterance_id):
-            yield _told_again(conversation)
+            yield _last_final(conversation)
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
-        notes = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
-        notes.heard(body.prompt)
+        turn_log = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
+        turn_log.set_transcript(body.prompt)
         request = TurnRequest(
             session_id=conversation.session_id,
             turn_id=turn_id,
@@ -108,45 +109,45 @@ class AgentApi:
         try:
             async with aclosing(self._agent.turn(request)) as events:
                 async for event in events:
-                    _note(notes, event)
+                    _note(turn_log, event)
                     if isinstance(event, Final):
                         conversation.remember(utterance.utterance_id, body.prompt, event)
-                        await self._threads.keep(thread)
-                        notes.ended()
+                        await self._threads.save_thread(thread)
+                        turn_log.mark_ended()
                     yield event
         except ConvonetError as error:
-            notes.failed(error)
-            notes.ended()
+            turn_log.set_error(error)
+            turn_log.mark_ended()
             raise
         finally:
-            self._record(notes.record())
+            self._record(turn_log.build_record())
 
 
 def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastAPI:
-    """The whole application; `lifespan` closes what `api` was made of."""
+    """Build the application; `lifespan` opens and closes the resources of `api`."""
     bearer = HTTPBearer(auto_error=False, description="The value of AGENT_SERVICE_TOKEN.")
     guarded = APIRouter(
-        responses=documented(401, 404, 413, 422, 503), dependencies=[Security(bearer), Depends(token.require)]
+        responses=refusal_responses(401, 404, 413, 422, 503), dependencies=[Security(bearer), Depends(token.require)]
     )
     guarded.add_api_route("/process", api.process, methods=["POST"])
     guarded.add_api_route("/stream", api.stream, methods=["POST"], response_class=EventSourceResponse)
     guarded.add_api_route("/providers", api.providers, methods=["GET"])
     app = http_service("agent-llm-service", lifespan)
     app.include_router(guarded)
-    app.add_middleware(Traced, trusts=token.is_given)
+    app.add_middleware(TracingMiddleware, trusts=token.is_given)
     app.add_api_route("/health", _health, methods=["GET"])
     return app
 
 
 async def _health() -> Health:
-    """Alive: this replica answers."""
+    """Answer that this replica is alive."""
     return Health()
 
 
 def _answer(final: Final, began: float) -> ProcessAnswer:
     return ProcessAnswer(
         response=final.text,
-        transfer_marker=final.transfer_marker,
+        transfer_marker=to_marker(final.hand_over),
         transfer_context=final.transfer_context,
         call_back=final.call_back,
         processing_time_ms=round((time.perf_counter() - began) * 1000, 1),
@@ -177,19 +178,19 @@ def _sent(event: AgentEvent, began: float) -> ServerSentEvent:
             return ServerSentEvent(event="final", data=_answer(event, began))
 
 
-def _note(notes: TurnLog, event: AgentEvent) -> None:
+def _note(turn_log: TurnLog, event: AgentEvent) -> None:
     match event:
         case DomainChosen():
-            notes.mark("agent_start_ms")
+            turn_log.mark_stage("agent_start_ms")
         case TextDelta():
-            notes.mark("first_token_ms")
+            turn_log.mark_stage("first_token_ms")
         case ToolStarted() | ToolFinished():
-            notes.tool(event)
+            turn_log.add_tool_event(event)
         case Final():
-            notes.answered(event)
+            turn_log.set_answer(event)
 
 
-def _told_again(conversation: Conversation) -> Final:
+def _last_final(conversation: Conversation) -> Final:
     last = conversation.last_turn
     assert last is not None  # noqa: S101 -- it was asked just before
     return Final(
@@ -199,7 +200,7 @@ def _told_again(conversation: Conversation) -> Final:
         last.model,
         conversation.history,
         conversation.memory,
-        transfer_marker=last.transfer_marker,
+        hand_over=from_marker(last.transfer_marker),
         call_back=last.call_back,
         transfer_context=last.transfer_context,
     )

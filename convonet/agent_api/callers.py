@@ -1,4 +1,4 @@
-"""Callers by id, for requests whose sender we trust."""
+"""Callers by id, for requests with the service token. `AgentApi` looks each one up."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from convonet.core.ids import UserId
 from convonet.storage.database import Database
 from convonet.storage.users import UserRow
 
-NOBODY_NAMED = "Callers are told apart here: the request has to say in user_id who calls."
+NO_USER_ID = "Callers are told apart here: the request has to say in user_id who calls."
 
 
 class Callers:
-    """The active users of the database; `timezone` is theirs, IANA name.
-
-    A request that names nobody comes from `only_caller`, and is refused where callers are told apart.
-    """
+    """The active users of the database."""
 
     def __init__(self, database: Database, timezone: str, only_caller: UserId | None = None) -> None:
+        """`timezone` is an IANA name; requests without a user id are from `only_caller`, or refused if it is None."""
         self._database = database
         self._timezone = timezone
         self._only_caller = uuid.UUID(only_caller) if only_caller else None
 
     async def find(self, user_id: uuid.UUID | None) -> Caller:
-        """The caller. Raises `NotFound` for nobody and for who is not active, `StorageError` from the database."""
+        """Return the caller. Raises `NotFound` without an active user, and `StorageError`."""
         user_id = user_id or self._only_caller
         if user_id is None:
-            raise NotFound("nobody is named", spoken=NOBODY_NAMED)
+            raise NotFound("no user id", spoken=NO_USER_ID)
         async with self._database.reading() as session:
             user = await session.get(UserRow, user_id)
         if user is None or not user.is_active:

@@ -1,7 +1,7 @@
-"""What passes between a session and the agent: one request per turn in, a stream of typed events out.
+"""The contract between a session and the agent: one `TurnRequest` in, a stream of typed events out.
 
-The agent is stateless: history, domain so far and caller come with the request, the new history goes back in
-`Final`. All values are picklable, since they cross a process border.
+The agent is stateless: history, domain so far and caller come with the request, and the new history returns in
+`Final`. All values cross a process border, as JSON on a replica's own port.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from convonet.core.caller import AgentType, Caller
-from convonet.core.hand_over import TransferContext
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import SessionId, TurnId
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One line of the conversation as the agent remembers it."""
+    """One message of the conversation as the agent remembers it."""
 
     role: Literal["user", "assistant"]
     content: str
     done: tuple[str, ...] = ()
-    """What the tools of that turn changed, as a person reads it."""
+    """Labels of the tools that changed something in that turn, for a person to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class TurnRequest:
     transcript: str
     history: tuple[ChatMessage, ...] = ()
     agent_type: AgentType | None = None
-    """The domain of the conversation so far."""
+    """Domain of the conversation so far."""
     memory: dict[str, str] = field(default_factory=dict)
-    """What the offline model remembers between turns (slots being filled), opaque to the session."""
+    """State of the rules between turns, such as slots being filled. The session stores it without reading it."""
     language: str = "en-US"
-    """What the caller speaks, IETF tag."""
+    """BCP 47 tag of the caller's language."""
     provider: str | None = None
-    """The hosted model to ask first, before the caller's own; one that isn't set up is not asked."""
+    """Hosted model to ask first, before the caller's own; ignored when it isn't configured."""
     traceparent: str | None = None
-    """The W3C trace context of whoever asks."""
+    """W3C trace context of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class DomainChosen:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer, in order, as it is made."""
+    """The next piece of the answer."""
 
     text: str
 
@@ -63,7 +63,7 @@ class ToolStarted:
     call_id: str
     tool: str
     label: str
-    """What a person reads: "Adding the todo"."""
+    """For a person to read: "Adding the todo"."""
     arguments: dict[str, object] = field(default_factory=dict)
 
 
@@ -73,24 +73,24 @@ class ToolFinished:
     tool: str
     label: str
     ok: bool
-    """True status: a tool that answered with an error is not ok."""
+    """False also for a tool that answered with an error."""
     result: str
     duration_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class CallBackWish:
+class CallBackRequest:
     """A call back that was promised to the caller."""
 
     department: str
     reason: str = ""
     phone: str = ""
-    """In E.164, as the caller has just said it, for this call back only; empty: the number that the server knows."""
+    """E.164 number that the caller gave for this call back only; empty for the number on file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The end of the turn: the whole answer and all that the session must remember for the next one."""
+    """The end of the turn: the whole answer, and all that the session must remember for the next one."""
 
     text: str
     agent_type: AgentType
@@ -98,11 +98,10 @@ class Final:
     model: str
     history: tuple[ChatMessage, ...]
     memory: dict[str, str] = field(default_factory=dict)
-    transfer_marker: str | None = None
-    """Set when the caller is to be handed over: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
-    call_back: CallBackWish | None = None
+    hand_over: HandOverDecision | None = None
+    call_back: CallBackRequest | None = None
     transfer_context: TransferContext | None = None
-    """What the human is told, with either of the two."""
+    """Briefing for the human, set with `hand_over` or `call_back`."""
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -114,8 +113,9 @@ class Agent(Protocol):
     """Answers one turn."""
 
     def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
-        """Stream the turn's events; the last one is `Final`.
+        """Stream the turn's events; the last one is `Final`. Closing the generator cancels the turn.
 
-        Raises `AgentError` when no answer can be given. Closing the generator cancels the turn.
+        Raises:
+            AgentError: no answer can be given.
         """
         ...

@@ -1,6 +1,7 @@
-"""The talk about a call back, by rules whichever model thinks: the offer, the number, and whether it was heard right.
+"""The dialogue about a call back, by rules whichever model answers: the offer, the number, and its confirmation.
 
-Of a number that the server has of the caller only the last four digits come here, so no answer can say more of it.
+The router leads it. Of the caller's number on file only the last four digits reach this module, so no answer can leak
+the others.
 """
 
 from __future__ import annotations
@@ -9,174 +10,148 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from convonet.agents.base import CallBackWish
-from convonet.core.errors import DomainError
-from convonet.language.numbers import digits_in
-from convonet.language.phones import normalised
-from convonet.language.spoken import answer, cleaned
+from convonet.agents.base import CallBackRequest
+from convonet.language.phones import digit_by_digit, find_phone
+from convonet.language.sentences import Sentence
 
 CALL_BACK = "hand_over.call_back"
-"""Key in the memory: how far the talk about a call back is. It is for the next sentence only."""
+"""Memory key of the dialogue's state, which holds for the next sentence only."""
 
 OFFER = "Shall I have somebody call you back, or can I help you with something else?"
-WHICH_NUMBER = "What number can we reach you at?"
+ASK_NUMBER = "What number can we reach you at?"
 NOT_A_NUMBER = "Sorry, I didn't get a complete phone number. Please say it digit by digit with its area code."
-NOBODY_CALLS = "All right, nobody will call you. What else can I do for you?"
+DECLINED = "All right, nobody will call you. What else can I do for you?"
 ANYTHING_ELSE = "Is there anything else?"
 
-MOST_MISSES = 2
-"""Unusable answers; a caller who is asked more often hangs up."""
+MAX_MISSES = 2
+"""Answers that were not understood; a caller who is asked more often hangs up."""
 
 _CALL_ME_BACK = re.compile(
     r"(?:have )?(?:somebody |someone |anybody |a person |a human |them |an agent )?(?:should |to )?"
     r"(?:call|phone|ring)(?:s)? me(?: back)?(?: later| tomorrow| when .+| as soon as .+)?",
     re.IGNORECASE,
 )
-_YES_AND_MORE = re.compile(r"\W*(?:yes|yeah|yep|yup|sure|ok|okay|please|correct|right|exactly)\b", re.IGNORECASE)
+_AGREEMENT = re.compile(r"\W*(?:yes|yeah|yep|yup|sure|ok|okay|please|correct|right|exactly)\b", re.IGNORECASE)
 _WRONG = re.compile(r"\b(?:no|nope|not|isn't|wasn't|wrong|incorrect|mistake)\b", re.IGNORECASE)
 _OTHER_NUMBER = re.compile(r"\b(?:an?other|different|new) (?:phone |telephone )?number\b", re.IGNORECASE)
-_BETWEEN_DIGITS = re.compile(r"\b(?:area code|and|then|dash|dot)\b", re.IGNORECASE)
-_PLUS = re.compile(r"\+|\bplus\b", re.IGNORECASE)
 
 
-class CallBackTalk(BaseModel):
-    """What is known between two sentences. Immutable."""
+class CallBackDialogue(BaseModel):
+    """State between two sentences. Immutable; stored in the memory as JSON."""
 
     model_config = ConfigDict(frozen=True)
 
     department: str
     reason: str = ""
     known: str = ""
-    """The last four digits of the number that the server has; empty when it has none."""
+    """Last four digits of the number on file; empty without one."""
     asked: Literal["offer", "number", "right"] = "offer"
-    """What waits for an answer: whether to call, where, and whether that was heard right."""
+    """The open question: whether to call, at which number, and whether the number read back is right."""
     heard: str = ""
-    """The number that was read back, in E.164."""
+    """E.164 number that was read back."""
     misses: int = 0
 
-    def remembered(self) -> dict[str, str]:
-        """The entry of the memory."""
+    def to_memory(self) -> dict[str, str]:
+        """Return the memory entry."""
         return {CALL_BACK: self.model_dump_json()}
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said, what is remembered, and the call back once it is settled."""
+    """The answer, the memory entry, and the call back once it is settled."""
 
     text: str
     memory: dict[str, str] = field(default_factory=dict)
-    wish: CallBackWish | None = None
+    call_back: CallBackRequest | None = None
 
 
-def talk_of(remembered: str) -> CallBackTalk | None:
-    """The talk that a memory holds; None when it can't be read."""
+def read_dialogue(entry: str) -> CallBackDialogue | None:
+    """Read a memory entry; None when it is unreadable."""
     try:
-        return CallBackTalk.model_validate_json(remembered)
+        return CallBackDialogue.model_validate_json(entry)
     except ValidationError:
         return None
 
 
-def reply(said: str, talk: CallBackTalk, region: str) -> Reply | None:
-    """What a sentence leads to; None when it is no answer to the offer. `region` is that of numbers without a +."""
-    phone = phone_in(said, region)
-    match talk.asked:
+def reply(said: Sentence, dialogue: CallBackDialogue, region: str) -> Reply | None:
+    """Answer a sentence; None when it is no reply. `region` (ISO 3166) is for numbers without a country code."""
+    phone = find_phone(said.raw, region)
+    match dialogue.asked:
         case "offer":
-            return _to_offer(said, talk, phone, region)
+            return _answer_offer(said, dialogue, phone, region)
         case "number":
-            return _to_number(said, talk, phone, region)
+            return _answer_number(said, dialogue, phone, region)
         case "right":
-            return _to_read_back(said, talk, phone, region)
+            return _answer_read_back(said, dialogue, phone, region)
 
 
-def wanted(talk: CallBackTalk, phone: str | None, region: str) -> Reply:
-    """The caller wants it: the number is read back, known, or asked for."""
+def accept(dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
+    """Answer a caller who wants the call back: read `phone` back, use the number on file, or ask for one."""
     if phone:
-        return _read_back(talk, phone, region)
-    return _noted(talk) if talk.known else _ask(talk)
+        return _read_back(dialogue, phone, region)
+    return _noted(dialogue) if dialogue.known else _ask_number(dialogue)
 
 
-def names_a_call(said: str) -> bool:
-    """Whether the sentence has to do with calling somebody."""
+def mentions_call(said: str) -> bool:
+    """Return whether the sentence is about calling somebody."""
     return re.search(r"\b(?:call|phone|ring|reach)", said, re.IGNORECASE) is not None
 
 
-def phone_in(said: str, region: str) -> str | None:
-    """The phone number of a sentence in E.164; None when there is no valid one."""
-    found = digits_in(_BETWEEN_DIGITS.sub(" ", said))
-    if found is None:
-        return None
-    try:
-        return normalised(("+" if _PLUS.search(said) else "") + found[0], region)
-    except DomainError:
-        return None
+def _answer_offer(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply | None:
+    agrees = _AGREEMENT.match(said.raw) is not None or re.search(r"\b(?:call|reach) me\b", said.raw, re.IGNORECASE)
+    if agrees and (phone or _OTHER_NUMBER.search(said.raw)):
+        return _read_back(dialogue, phone, region) if phone else _ask_number(dialogue)
+    if said.answer == "yes" or _CALL_ME_BACK.fullmatch(said.cleaned):
+        return accept(dialogue, None, region)
+    return Reply(DECLINED) if said.answer in ("no", "drop") else None
 
 
-def _to_offer(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply | None:
-    agrees = _YES_AND_MORE.match(said) is not None or re.search(r"\b(?:call|reach) me\b", said, re.IGNORECASE)
-    if agrees and (phone or _OTHER_NUMBER.search(said)):
-        return _read_back(talk, phone, region) if phone else _ask(talk)
-    if answer(said) == "yes" or _CALL_ME_BACK.fullmatch(cleaned(said)):
-        return wanted(talk, None, region)
-    return Reply(NOBODY_CALLS) if answer(said) in ("no", "drop") else None
+def _answer_number(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
+    if said.answer == "drop":
+        return Reply(DECLINED)
+    return _read_back(dialogue, phone, region) if phone else _missed(dialogue, f"{NOT_A_NUMBER} Or say never mind.")
 
 
-def _to_number(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
-    if answer(said) == "drop":
-        return Reply(NOBODY_CALLS)
-    return _read_back(talk, phone, region) if phone else _missed(talk, f"{NOT_A_NUMBER} Or say never mind.")
+def _answer_read_back(said: Sentence, dialogue: CallBackDialogue, phone: str | None, region: str) -> Reply:
+    agrees = _AGREEMENT.match(said.raw) is not None and not _WRONG.search(said.raw)
+    if said.answer == "drop":
+        return Reply(DECLINED)
+    if phone and not (agrees and phone == dialogue.heard):
+        return _read_back(dialogue, phone, region)
+    if agrees or said.answer == "yes":
+        return _noted(dialogue, dialogue.heard)
+    if _WRONG.search(said.raw):
+        return _ask_number(dialogue, "Sorry. ")
+    return _missed(dialogue, _is_it_right(dialogue.heard, region))
 
 
-def _to_read_back(said: str, talk: CallBackTalk, phone: str | None, region: str) -> Reply:
-    agrees = _YES_AND_MORE.match(said) is not None and not _WRONG.search(said)
-    if answer(said) == "drop":
-        return Reply(NOBODY_CALLS)
-    if phone and not (agrees and phone == talk.heard):
-        return _read_back(talk, phone, region)
-    if agrees or answer(said) == "yes":
-        return _noted(talk, talk.heard)
-    if _WRONG.search(said):
-        return _ask(talk, "Sorry. ")
-    return _missed(talk, _is_it_right(talk.heard, region))
+def _ask_number(dialogue: CallBackDialogue, before: str = "") -> Reply:
+    return Reply(before + ASK_NUMBER, dialogue.model_copy(update={"asked": "number", "heard": ""}).to_memory())
 
 
-def _ask(talk: CallBackTalk, before: str = "") -> Reply:
-    return Reply(before + WHICH_NUMBER, talk.model_copy(update={"asked": "number", "heard": ""}).remembered())
-
-
-def _read_back(talk: CallBackTalk, phone: str, region: str) -> Reply:
+def _read_back(dialogue: CallBackDialogue, phone: str, region: str) -> Reply:
     update = {"asked": "right", "heard": phone}
-    return Reply(_is_it_right(phone, region), talk.model_copy(update=update).remembered())
+    return Reply(_is_it_right(phone, region), dialogue.model_copy(update=update).to_memory())
 
 
-def _missed(talk: CallBackTalk, again: str) -> Reply:
-    misses = talk.misses + 1
-    if misses < MOST_MISSES:
-        return Reply(again, talk.model_copy(update={"misses": misses}).remembered())
-    if talk.known:
-        return _noted(talk)
+def _missed(dialogue: CallBackDialogue, again: str) -> Reply:
+    misses = dialogue.misses + 1
+    if misses < MAX_MISSES:
+        return Reply(again, dialogue.model_copy(update={"misses": misses}).to_memory())
+    if dialogue.known:
+        return _noted(dialogue)
     # what was read back and not agreed to may be a stranger's number
-    text = f"I'm sorry, I couldn't get your number. I've told {talk.department} that you want to be called back."
-    return Reply(f"{text} {ANYTHING_ELSE}", wish=CallBackWish(talk.department, talk.reason))
+    text = f"I'm sorry, I couldn't get your number. I've told {dialogue.department} that you want to be called back."
+    return Reply(f"{text} {ANYTHING_ELSE}", call_back=CallBackRequest(dialogue.department, dialogue.reason))
 
 
-def _noted(talk: CallBackTalk, phone: str = "") -> Reply:
-    ending = phone[-4:] or talk.known
-    text = f"All right, somebody from {talk.department} will call you back at the number ending in {ending}."
-    return Reply(f"{text} {ANYTHING_ELSE}", wish=CallBackWish(talk.department, talk.reason, phone))
+def _noted(dialogue: CallBackDialogue, phone: str = "") -> Reply:
+    ending = phone[-4:] or dialogue.known
+    text = f"All right, somebody from {dialogue.department} will call you back at the number ending in {ending}."
+    return Reply(f"{text} {ANYTHING_ELSE}", call_back=CallBackRequest(dialogue.department, dialogue.reason, phone))
 
 
 def _is_it_right(phone: str, region: str) -> str:
-    return f"I heard {_digit_by_digit(phone, region)}. Is that right?"
-
-
-def _digit_by_digit(phone: str, region: str) -> str:
-    """As it is read aloud: "4 1 5, 5 5 5, 0 1 4 2"; a voice would make "four hundred and fifteen" of "415"."""
-    number = phonenumbers.parse(phone)
-    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-    is_local = number.country_code == phonenumbers.country_code_for_region(region)
-    groups = re.findall(r"\d+", written)[is_local:]
-    return ("" if is_local else "plus ") + ", ".join(" ".join(group) for group in groups)
+    return f"I heard {digit_by_digit(phone, region)}. Is that right?"

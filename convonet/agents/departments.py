@@ -1,4 +1,4 @@
-"""The departments that a caller can be handed over to, and what a human is told about the call before they answer."""
+"""Departments for hand-overs, and the briefing that a human gets. The router and `turn_end` call it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from convonet.agents.base import ChatMessage
-from convonet.agents.hand_over import asks_for_nothing_else
+from convonet.agents.hand_over import gives_no_reason
 from convonet.core.caller import Caller
-from convonet.core.hand_over import TransferContext
-from convonet.settings import Settings
+from convonet.core.hand_over import HandOverDecision, TransferContext
+from convonet.language.sentences import Sentence
+from convonet.settings.call_center import CallCenterSettings
+from convonet.settings.telephony import TelephonySettings
 
-MOST_TOLD = 20
-"""Messages of the conversation that go along."""
+MAX_CONTEXT_MESSAGES = 20
+"""Messages of the conversation in a briefing."""
 
 _WORDS = {
     "support": r"support|help ?desk|customer service|service",
@@ -25,23 +27,24 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """Where a call can go: its name and its extension."""
+    """A department, and the extension that rings there."""
 
     name: str
     extension: str
 
 
 class Departments:
-    """Those of this installation; none while no PBX is set."""
+    """The departments of this installation; none without a PBX."""
 
     def __init__(self, departments: Sequence[Department], fallback: str = "support") -> None:
         self._departments = tuple(departments)
         self.fallback = fallback
-        """Name of the one for everybody, also where there is no telephone."""
+        """Name of the general department, known also without a PBX."""
 
     @classmethod
-    def of(cls, settings: Settings) -> Departments:
-        if settings.freepbx_domain is None:
+    def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
+        """Read the departments from the settings."""
+        if not telephony.is_configured:
             return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]
@@ -53,13 +56,13 @@ class Departments:
     def names(self) -> tuple[str, ...]:
         return tuple(department.name for department in self._departments)
 
-    def meant(self, said: str) -> Department | None:
-        """The department that a sentence names, else the first; None when there is none at all."""
+    def for_sentence(self, said: str) -> Department | None:
+        """Return the department that a sentence names, else the general one; None without departments."""
         return self.named_in(said) or (self._departments[0] if self._departments else None)
 
     def named_in(self, said: str) -> Department | None:
-        """The department that a sentence names."""
-        # the first one is for everybody, and its word may stand beside another's: "technical support"
+        """Return the department that a sentence names."""
+        # the general one last: its word may stand beside another's, as in "technical support"
         return next((d for d in reversed(self._departments) if _names(d, said)), None)
 
 
@@ -68,26 +71,26 @@ def _names(department: Department, said: str) -> bool:
     return re.search(rf"\b(?:{words})\b", said, re.IGNORECASE) is not None
 
 
-def marker(department: Department, reason: str) -> str:
-    """The line that tells the session to transfer: `TRANSFER_INITIATED:<extension>|<department>|<reason>`."""
-    plain = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
-    return f"TRANSFER_INITIATED:{department.extension}|{department.name}|{plain}"
+def hand_over_to(department: Department, reason: str) -> HandOverDecision:
+    """Decide a hand-over; the reason becomes one line, without the bars of the transfer marker."""
+    line = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
+    return HandOverDecision(department.name, department.extension, line)
 
 
-def reason_of(asked: Sequence[str]) -> str:
-    """Why they want a human, of all that they asked: the last sentence, or the one before, which was not enough."""
-    return asked[-2] if len(asked) > 1 and asks_for_nothing_else(asked[-1]) else asked[-1]
+def hand_over_reason(requests: Sequence[str]) -> str:
+    """Return the caller's reason: their last sentence, or the one before when the last gives none."""
+    return requests[-2] if len(requests) > 1 and gives_no_reason(Sentence(requests[-1])) else requests[-1]
 
 
-def context_of(
+def transfer_context(
     caller: Caller, conversation: Sequence[ChatMessage], reason: str, open_question: str, today: date
 ) -> TransferContext:
-    """What the human is told: who calls, what for, what was done, what is open.
+    """Brief the human: who calls, what for, what was done, what is open.
 
-    The `conversation` ends with the turn that asked for them.
+    The `conversation` ends with the turn that asked for a human.
     """
-    done = [deed for message in conversation for deed in message.done]
-    asked = asked_in(conversation)
+    done = [label for message in conversation for label in message.done]
+    asked = caller_sentences(conversation)
     verified = f"verified by {caller.verified_by}" if caller.verified_by else "not verified"
     lines = [
         f"{caller.user_name or 'A caller'}, {verified}, {today:%B} {today.day}.",
@@ -99,7 +102,7 @@ def context_of(
     if open_question:
         lines.append(f"Open: {open_question}")
     return TransferContext(
-        conversation_history=[_line(message) for message in conversation[-MOST_TOLD:]],
+        conversation_history=[{"role": m.role, "content": m.content} for m in conversation[-MAX_CONTEXT_MESSAGES:]],
         user_id=caller.user_id,
         user_name=caller.user_name,
         activities=done,
@@ -108,10 +111,6 @@ def context_of(
     )
 
 
-def asked_in(conversation: Sequence[ChatMessage]) -> list[str]:
-    """The caller's sentences."""
+def caller_sentences(conversation: Sequence[ChatMessage]) -> list[str]:
+    """Return the caller's part of the conversation."""
     return [message.content for message in conversation if message.role == "user"]
-
-
-def _line(message: ChatMessage) -> dict[str, str]:
-    return {"role": message.role, "content": message.content}

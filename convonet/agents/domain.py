@@ -1,4 +1,4 @@
-"""What the agent must know of a domain; `convonet.domains.discovery` finds them."""
+"""A domain as the agent knows it: one `Domain` per folder, found by `convonet.domains.discovery`."""
 
 from __future__ import annotations
 
@@ -15,42 +15,40 @@ _HEADING = re.compile(r"\[(\w+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One domain, as data."""
-
     name: str
-    """That of its folder, and of its MCP server."""
+    """Name of its folder and of its MCP server."""
     agent_type: AgentType
-    """What clients call it; two domains may share one."""
+    """Name for clients; two domains may share one."""
     about: str
-    """What the agent can do here, as the end of "I can …"."""
+    """Its abilities, as the end of "I can …"."""
     prompt: str
-    """Instructions to a hosted model."""
+    """Instructions for a hosted model."""
     examples: tuple[str, ...]
-    """Sentences that callers may say."""
+    """Sentences that the agent suggests to callers."""
     labels: Mapping[str, str]
-    """What a person reads while a tool works."""
+    """Labels of its tools, for a person to read while one works."""
     skill: Skill
-    """The rules of the offline model."""
-    lines: Mapping[str, tuple[str, ...]]
-    """What callers say, by what they want: the router learns the domain from it, and the skill gets the name."""
+    """Rules for when no hosted model answers."""
+    examples_by_form: Mapping[str, tuple[str, ...]]
+    """Sentences that callers say, by form: the router's classifier learns from them, and the skill gets the form."""
 
     def label(self, tool: str) -> str:
-        """What a person reads while `tool` works."""
+        """Return the label of a tool, for a person to read while it works."""
         return self.labels.get(tool, tool.replace("_", " ").capitalize())
 
 
-def lines_of(package: str) -> Mapping[str, tuple[str, ...]]:
-    """The example lines in the package's file `lines.txt`."""
-    return read_lines(resources.files(package).joinpath("lines.txt").read_text("utf-8"))
+def examples_of(package: str) -> Mapping[str, tuple[str, ...]]:
+    """Read the example sentences in the package's `examples.txt`, by form."""
+    return read_examples(resources.files(package).joinpath("examples.txt").read_text("utf-8"))
 
 
-def read_lines(text: str) -> Mapping[str, tuple[str, ...]]:
-    """Lines under headings such as "[book]"; "#" begins a comment."""
-    lines: dict[str, list[str]] = {}
+def read_examples(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Read sentences under headings such as "[book]"; "#" begins a comment."""
+    examples: dict[str, list[str]] = {}
     heading = ""
     for line in text.splitlines():
         if found := _HEADING.fullmatch(line):
             heading = found[1]
         elif line and not line.startswith("#"):
-            lines.setdefault(heading, []).append(line)
-    return {name: tuple(examples) for name, examples in lines.items()}
+            examples.setdefault(heading, []).append(line)
+    return {name: tuple(sentences) for name, sentences in examples.items()}

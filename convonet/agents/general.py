@@ -1,4 +1,4 @@
-"""Sentences that belong to no domain, for a hosted model; our own router answers them from `small_talk`."""
+"""The general domain of hosted models, for sentences that belong to no other. The rules use `small_talk` instead."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from convonet.agents.small_talk import out_of_scope
 NAME = "general"
 
 
-class _Lost:
-    """The rules for when no hosted model answers: see `convonet.agents.skill.Skill`."""
+class _OutOfScopeSkill:
+    """Implements `Skill` for when no hosted model answers."""
 
     def __init__(self, domains: Sequence[Domain]) -> None:
         self._text = out_of_scope(tuple(domains))
@@ -25,7 +25,7 @@ class _Lost:
 
 
 def general_domain(domains: Sequence[Domain]) -> Domain:
-    """A domain without tools of its own, from which the model goes to one of `domains`."""
+    """Return a domain without tools, from which the model goes to one of `domains`."""
     return Domain(
         name=NAME,
         agent_type="general",
@@ -36,6 +36,6 @@ def general_domain(domains: Sequence[Domain]) -> Domain:
         ),
         examples=(),
         labels={},
-        skill=_Lost(domains),
-        lines={},
+        skill=_OutOfScopeSkill(domains),
+        examples_by_form={},
     )

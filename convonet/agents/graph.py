@@ -1,12 +1,12 @@
-"""The turn as a LangGraph graph, built once per process.
+"""The turn as a LangGraph graph, built once per process and run by `AgentService`.
 
     route ─┬─► small_talk, hand_over, out_of_scope ──► end
-           └─► think ◄──► use_tools ──► hand_over           (the domain agent)
+           └─► ask_model ◄──► use_tools ──► hand_over     (the domain agent)
                  └──► end
 
-The route is known before the graph begins, and a hosted model is asked: a step of LangGraph's takes as long as all that
-is done in it. Nodes emit the typed events of `base` as they happen; what a node needs comes with the turn's context.
-Nodes and the functions that choose between them are async: LangGraph runs others in threads, at 0.5 ms each.
+Routing and the first request to a hosted model come before the graph, since a LangGraph step ends only when all of its
+work is done. Nodes emit the events of `base` as they happen. All functions are async: LangGraph runs others in threads,
+at 0.5 ms each.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
-from convonet.agents.ahead import Ahead
 from convonet.agents.base import AgentEvent, DomainChosen, ToolFinished, ToolStarted, TurnRequest
 from convonet.agents.call_back import CALL_BACK
 from convonet.agents.domain import Domain
-from convonet.agents.models.base import AssistantMessage, Message, ToolCall, ToolMessage
-from convonet.agents.models.chain import ModelChain, Thought
-from convonet.agents.patience import Patience
+from convonet.agents.eager_stream import EagerStream
+from convonet.agents.fillers import FillerTimer
+from convonet.agents.models.base import AssistantMessage, Message, ModelAnswer, ToolCall, ToolMessage
+from convonet.agents.models.chain import ModelChain
 from convonet.agents.prompt import model_request
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import QUESTION
@@ -39,81 +39,61 @@ from convonet.agents.toolsets import Toolsets
 from convonet.agents.writing import AnswerWriter
 from convonet.auth.tokens import CallerClaims
 from convonet.core.errors import AgentError
-from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.server import tool_name
 from convonet.metrics import tools as tool_metrics
 from convonet.tracing.spans import span
 
-MOST_ROUNDS = 6
-"""Times that tools may be used in one turn; a caller does not wait for more."""
+MAX_TOOL_ROUNDS = 6
+"""Rounds of tool calls in one turn; a caller does not wait for more."""
 
-MOST_AT_ONCE = 8
+MAX_PARALLEL_TOOLS = 8
 """Tool calls of one turn that run at the same time."""
 
-READING = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
-"""How the names of tools begin that change nothing."""
+READ_PREFIXES = ("get_", "list_", "search_", "check_", "calculate_", "estimate_")
+"""Names of tools that change nothing begin with one of these."""
 
 GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller parts."
 
 
-@dataclass(slots=True)
-class Counters:
-    """How many turns are answered now, and what was done so far."""
-
-    answering: int = 0
-    turns: int = 0
-    tool_calls: int = 0
-    tool_failures: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all turns of a process share."""
-
-    domains: Mapping[str, Domain]
-    """By name, with that of the sentences which belong to none."""
-    router: Router
-    models: ModelChain
-    tools: ToolBox
-    toolsets: Toolsets
-    counters: Counters = field(default_factory=Counters)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
-    """What does not change during a turn; `now` is in the caller's time zone."""
+    """The constants of a turn, and what its nodes work with."""
 
     request: TurnRequest
     now: datetime
-    around: Surroundings
-    patience: Patience
-    tried: set[str]
+    """In the caller's time zone."""
+    domains: Mapping[str, Domain]
+    """All domains by name, with the general one."""
+    router: Router
+    models: ModelChain
+    tools: Toolsets
+    fillers: FillerTimer
+    failed_providers: set[str]
     """Providers that have failed in this turn."""
     effects: EffectKeys
     emit: Callable[[AgentEvent], None]
-    """Tells whoever asked for the turn."""
-    ahead: Ahead[str | Thought] | None = None
-    """The first answer of the model, where it was asked already."""
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+    first_answer: EagerStream[str | ModelAnswer] | None = None
+    """The model's first answer, if it was requested before the graph."""
+    tool_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PARALLEL_TOOLS))
 
     @property
     def claims(self) -> CallerClaims:
-        """For whom the turn's tools are called."""
+        """The caller for whom tools are called."""
         caller, turn_id = self.request.caller, self.request.turn_id
         return CallerClaims(caller.user_id, caller.user_name, str(self.now.tzinfo), turn_id, self.request.session_id)
 
 
 class TurnState(TypedDict, total=False):
-    """What nodes hand on. What is annotated adds up; `done` is what the tools changed, as a person reads it.
+    """The state that nodes pass on. Annotated values add up; `done` holds labels of tools that changed something.
 
-    `answer` is all that the caller hears; `meant` is that without the fillers, as the conversation remembers it.
+    `spoken` is everything that the caller hears; `content` is the same without fillers, for the history.
     """
 
     route: Route
     messages: Annotated[list[Message], operator.add]
-    answer: Annotated[str, operator.add]
-    meant: Annotated[str, operator.add]
+    spoken: Annotated[str, operator.add]
+    content: Annotated[str, operator.add]
     memory: dict[str, str]
     rounds: Annotated[int, operator.add]
     done: Annotated[list[str], operator.add]
@@ -127,155 +107,145 @@ TurnGraph = CompiledStateGraph[TurnState, TurnContext, TurnState, TurnState]
 
 
 def build_graph() -> TurnGraph:
-    """The compiled graph; it keeps nothing between turns."""
+    """Compile the graph; it keeps nothing between turns."""
     graph = StateGraph(TurnState, TurnContext)
-    for direct in ("small_talk", "hand_over", "out_of_scope"):
-        graph.add_node(direct, _say_prepared)
-        graph.add_edge(direct, END)
-    graph.add_node("think", _think)
+    for prepared in ("small_talk", "hand_over", "out_of_scope"):
+        graph.add_node(prepared, _say_prepared)
+        graph.add_edge(prepared, END)
+    graph.add_node("ask_model", _ask_model)
     graph.add_node("use_tools", _use_tools)
     graph.add_node("give_up", _give_up)
     graph.add_conditional_edges(
         START,
-        _first,
-        {"domain": "think", "small_talk": "small_talk", "hand_over": "hand_over", "out_of_scope": "out_of_scope"},
+        _first_node,
+        {"domain": "ask_model", "small_talk": "small_talk", "hand_over": "hand_over", "out_of_scope": "out_of_scope"},
     )
-    graph.add_conditional_edges("think", _after_thinking, ["use_tools", "give_up", END])
-    graph.add_conditional_edges("use_tools", _after_tools, ["think", "hand_over"])
+    graph.add_conditional_edges("ask_model", _after_model, ["use_tools", "give_up", END])
+    graph.add_conditional_edges("use_tools", _after_tools, ["ask_model", "hand_over"])
     graph.add_edge("give_up", END)
     return graph.compile()
 
 
-async def think(turn: TurnContext, route: Route, messages: list[Message]) -> AsyncGenerator[str | Thought, None]:
-    """A model's answer, with the tools of the route's domain; without any while their server is down."""
-    domain, models = turn.around.domains[route.domain], turn.around.models
-    tools = await turn.around.toolsets.of(domain)
-    asked = model_request(domain, turn.request, turn.now, route.suggested, messages, tools)
+async def stream_answer(
+    turn: TurnContext, route: Route, messages: list[Message]
+) -> AsyncGenerator[str | ModelAnswer, None]:
+    """Stream a model's answer: pieces of text, then the whole answer."""
+    domain = turn.domains[route.domain]
+    tools = await turn.tools.toolset(domain)
+    request = model_request(domain, turn.request, turn.now, route.suggested_form, messages, tools)
     preferred = turn.request.provider or turn.request.caller.llm_provider
-    async with contextlib.aclosing(models.think(asked, turn.tried, preferred)) as parts:
-        async for part in parts:
-            yield part
+    async with contextlib.aclosing(turn.models.answer(request, turn.failed_providers, preferred)) as items:
+        async for item in items:
+            yield item
 
 
 async def _say_prepared(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    with _writer(state, runtime) as writer:
-        writer.say(state["route"].text)
-    return _said(writer) | {"memory": state["route"].memory}
+    return _say(state["route"].text, state, runtime) | {"memory": state["route"].memory}
 
 
-async def _think(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+async def _give_up(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+    return _say(GIVE_UP, state, runtime)
+
+
+async def _ask_model(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn = runtime.context
-    if turn.ahead is not None and not state["rounds"]:
-        answering = turn.ahead.items()
+    if turn.first_answer is not None and not state["rounds"]:
+        stream = turn.first_answer.items()
     else:
-        answering = think(turn, state["route"], state["messages"])
-    thought: Thought | None = None
+        stream = stream_answer(turn, state["route"], state["messages"])
+    answer: ModelAnswer | None = None
     with _writer(state, runtime) as writer:
-        async with contextlib.aclosing(answering) as parts:
-            async for part in parts:
-                if isinstance(part, Thought):
-                    thought = part
+        async with contextlib.aclosing(stream) as items:
+            async for item in items:
+                if isinstance(item, ModelAnswer):
+                    answer = item
                 else:
-                    writer.say(part)
-        if thought is None:
+                    writer.write(item)
+        if answer is None:
             raise AgentError("the model's stream ended without an answer")
-        if thought.message.calls:
-            writer.pause()
-    return _thought(thought, turn.request) | _said(writer)
-
-
-def _thought(thought: Thought, request: TurnRequest) -> TurnState:
-    # only our own model keeps a question open: a hosted one reads the conversation
-    unasked = {name: value for name, value in request.memory.items() if name != QUESTION}
-    memory = unasked if thought.memory is None else thought.memory
-    return {
-        "messages": [thought.message],
+        if answer.message.calls:
+            writer.end_sentence()
+    memory = answer.memory
+    if memory is None:
+        # only the rules keep a question open: a hosted model reads the conversation
+        memory = {name: value for name, value in turn.request.memory.items() if name != QUESTION}
+    update: TurnState = {
+        "messages": [answer.message],
         # a "yes" after this answers something else
         "memory": {name: value for name, value in memory.items() if name != CALL_BACK},
-        "provider": thought.provider,
-        "model": thought.model,
-        "tokens_in": thought.tokens_in,
-        "tokens_out": thought.tokens_out,
+        "provider": answer.provider,
+        "model": answer.model,
+        "tokens_in": answer.tokens_in,
+        "tokens_out": answer.tokens_out,
     }
+    return update | _written(writer)
 
 
-async def _first(state: TurnState) -> str:
+async def _first_node(state: TurnState) -> str:
     return state["route"].kind
 
 
-async def _after_thinking(state: TurnState) -> str:
+async def _after_model(state: TurnState) -> str:
     if not _calls(state):
         return END
-    return "use_tools" if state.get("rounds", 0) < MOST_ROUNDS else "give_up"
+    return "use_tools" if state.get("rounds", 0) < MAX_TOOL_ROUNDS else "give_up"
 
 
 async def _after_tools(state: TurnState) -> str:
-    return "hand_over" if state["route"].kind == "hand_over" else "think"
+    return "hand_over" if state["route"].kind == "hand_over" else "ask_model"
 
 
 async def _use_tools(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn, route, calls = runtime.context, state["route"], _calls(state)
-    domain = turn.around.domains[route.domain]
-    has_read = any(isinstance(said, ToolMessage) and said.tool not in STEERING for said in state["messages"])
+    domain = turn.domains[route.domain]
+    has_read = any(isinstance(message, ToolMessage) and message.tool not in STEERING for message in state["messages"])
     with _writer(state, runtime) as writer:
         async with asyncio.TaskGroup() as group:
-            working = [group.create_task(_use_tool(turn, domain, c)) for c in calls if c.name not in STEERING]
-    results = [task.result() for task in working]
-    done = [domain.label(result.tool) for result in results if _changed(result)]
+            tasks = [group.create_task(_use_tool(turn, domain, c)) for c in calls if c.name not in STEERING]
+    results = [task.result() for task in tasks]
+    done = [domain.label(result.tool) for result in results if result.ok and not result.tool.startswith(READ_PREFIXES)]
     for call in calls:
         if call.name in STEERING:
-            route, told = turn.around.router.steered(turn.request, route, call, has_read=has_read)
-            results.append(ToolMessage(call.id, call.name, True, told))
+            route, text = turn.router.steer(turn.request, route, call, has_read=has_read)
+            results.append(ToolMessage(call.id, call.name, True, text))
     if route.agent_type != state["route"].agent_type:
         turn.emit(DomainChosen(route.agent_type))
     update: TurnState = {"messages": [*results], "rounds": 1, "done": done, "route": route}
-    return update | _said(writer)
-
-
-def _changed(result: ToolMessage) -> bool:
-    return result.ok and not result.tool.startswith(READING)
+    return update | _written(writer)
 
 
 async def _use_tool(turn: TurnContext, domain: Domain, call: ToolCall) -> ToolMessage:
-    around, label = turn.around, domain.label(call.name)
-    async with turn.slots:
+    label = domain.label(call.name)
+    async with turn.tool_slots:
         turn.emit(ToolStarted(call.id, call.name, label, call.arguments))
         began = time.perf_counter()
-        with span("execute_tool", kind="client", tool=tool_name(call.name)) as calling:
-            calling.words(arguments=call.arguments)
-            result = around.toolsets.made_up(domain, call.name) or await around.tools.call(
-                domain.name,
-                call.name,
-                call.arguments,
-                claims=turn.claims,
-                idempotency_key=turn.effects.key(domain.name, call.name, call.arguments),
-            )
-            calling.status = "success" if result.ok else "failed"
-            calling.words(result=result.text)
+        with span("execute_tool", kind="client", tool=tool_name(call.name)) as tool_span:
+            tool_span.words(arguments=call.arguments)
+            key = turn.effects.key(domain.name, call.name, call.arguments)
+            result = await turn.tools.call_tool(domain, call, claims=turn.claims, idempotency_key=key)
+            tool_span.status = "success" if result.ok else "failed"
+            tool_span.words(result=result.text)
         spent_s = time.perf_counter() - began
-        tool_metrics.note(domain.name, call.name, ok=result.ok, spent_s=spent_s)
-        around.counters.tool_calls += 1
-        around.counters.tool_failures += not result.ok
+        tool_metrics.count_call(domain.name, call.name, ok=result.ok, spent_s=spent_s)
         turn.emit(ToolFinished(call.id, call.name, label, result.ok, result.text, round(1000 * spent_s, 2)))
     return ToolMessage(call.id, call.name, result.ok, result.text, result.data)
 
 
-async def _give_up(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    with _writer(state, runtime) as writer:
-        writer.say(GIVE_UP)
-    return _said(writer)
-
-
 def _calls(state: TurnState) -> tuple[ToolCall, ...]:
-    """What the last answer of a model wants to use."""
+    """Return the tool calls of the model's last answer."""
     return cast("AssistantMessage", state["messages"][-1]).calls
+
+
+def _say(text: str, state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+    with _writer(state, runtime) as writer:
+        writer.write(text)
+    return _written(writer)
 
 
 def _writer(state: TurnState, runtime: Runtime[TurnContext]) -> AnswerWriter:
     turn = runtime.context
-    return AnswerWriter(state.get("answer", ""), state.get("meant", ""), turn.patience, turn.emit)
+    return AnswerWriter(state.get("spoken", ""), state.get("content", ""), turn.fillers, turn.emit)
 
 
-def _said(writer: AnswerWriter) -> TurnState:
-    """What a node said, as nodes hand it on."""
-    return {"answer": writer.heard, "meant": writer.meant}
+def _written(writer: AnswerWriter) -> TurnState:
+    return {"spoken": writer.spoken, "content": writer.content}

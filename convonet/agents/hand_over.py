@@ -1,11 +1,11 @@
-"""Recognises a caller who wants to speak to a human, by what is asked for: "real estate agent" alone asks nothing."""
+"""Rules that recognize a caller who asks for a human; "real estate agent" alone asks nothing. The router calls them."""
 
 from __future__ import annotations
 
 import re
 
 from convonet.agents.call_back import OFFER
-from convonet.language.spoken import cleaned
+from convonet.language.sentences import Sentence
 
 NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
 
@@ -15,7 +15,7 @@ _PERSON = (
     r"|somebody|body|representative|rep|operator|manager|supervisor|staff|employee|customer (?:service|support)|support"
     r"|sales|technical support|the front desk)(?: agent| person| representative| team)?"
 )
-_WISH = re.compile(
+_REQUEST = re.compile(
     rf"(?:(?:i (?:need|want|would like|have) to |i'd rather |to )*(?:talk|speak|chat)(?: to| with)? {_PERSON}"
     r"(?: please| instead| now)*"
     r"|(?:transfer|connect|put|forward|transport|hand)(?: me| us| this call| the call)?(?: over| through)?(?: to| with)"
@@ -27,7 +27,7 @@ _WISH = re.compile(
     r")(?P<about> (?:about|regarding|concerning|because|so that|who can|that can|instead of) .+)?",
     re.IGNORECASE,
 )
-_ASKED_FOR = re.compile(
+_REQUEST_WITHIN = re.compile(
     r"\b(?:talk|speak(?:ing)?|chat|deal|discuss|connect(?:ed)?|transfer(?:red)?|put|get|give|pass|switch|hand|forward"
     r"|bring|send|want|need|rather|prefer|like|demand|reach|find|is there|are there|let)\b[^.?!]{0,50}?"
     r"\b(?:humans?(?: being| agent)?|(?:real|live|actual|living) (?:person|people|agent|employee)|operator"
@@ -36,11 +36,11 @@ _ASKED_FOR = re.compile(
     r"(?! (?:rights|body|nature|resources|brain|beings))",
     re.IGNORECASE,
 )
-_NOT_OUR_PEOPLE = re.compile(
+_OTHER_MEANING = re.compile(
     r"\b(?:list|remind|reminder|task|to-?do|calendar|are you|am i|is this|you sound|team called|crane|forklift)\b",
     re.IGNORECASE,
 )
-_PEOPLE = re.compile(
+_MENTION = re.compile(
     r"\b(?:human|person|people|agent|operator|representative|rep|somebody|someone|anybody|anyone|manager|supervisor|staff"
     r"|colleague|employee|team|department|service|support|individual|receptionist|reception|specialist|advisor|adviser"
     r"|consultant|expert|boss|folks?|help desk|customer care|in charge|whoever|nurse|owner|machine|robot|bot|computer"
@@ -55,25 +55,25 @@ _REFUSAL = re.compile(
 )
 
 
-def wants_a_human(said: str) -> bool:
-    """Whether the sentence surely asks for a person."""
-    if _WISH.fullmatch(cleaned(said)):
+def wants_human(said: Sentence) -> bool:
+    """Return whether the sentence surely asks for a person."""
+    if _REQUEST.fullmatch(said.cleaned):
         return True
-    asked = _ASKED_FOR.search(said) and not _NOT_OUR_PEOPLE.search(said)
-    return bool(asked) and not refuses_a_human(said)
+    asks = _REQUEST_WITHIN.search(said.raw) and not _OTHER_MEANING.search(said.raw)
+    return bool(asks) and not refuses_human(said.raw)
 
 
-def asks_for_nothing_else(said: str) -> bool:
-    """Whether the sentence asks for a person and does not say why."""
-    wish = _WISH.fullmatch(cleaned(said))
-    return wish is not None and wish["about"] is None
+def gives_no_reason(said: Sentence) -> bool:
+    """Return whether the sentence asks for a person and does not say why."""
+    request = _REQUEST.fullmatch(said.cleaned)
+    return request is not None and request["about"] is None
 
 
-def names_a_person(said: str) -> bool:
-    """Whether anybody is named to whom a caller might want to speak."""
-    return _PEOPLE.search(said) is not None
+def mentions_person(said: str) -> bool:
+    """Return whether the sentence has a word for somebody to whom a caller might want to speak."""
+    return _MENTION.search(said) is not None
 
 
-def refuses_a_human(said: str) -> bool:
-    """ "Don't transfer me, just tell me my copay"."""
+def refuses_human(said: str) -> bool:
+    """Return whether the caller declines: "don't transfer me, just tell me my copay"."""
     return _REFUSAL.search(said) is not None

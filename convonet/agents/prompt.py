@@ -1,4 +1,4 @@
-"""What a model is told before the caller's words: who it is, who calls, what day it is, and what was said before."""
+"""Builds requests to models: instructions, the facts of the call, and the conversation. The graph calls it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from convonet.agents.base import TurnRequest
 from convonet.agents.domain import Domain
 from convonet.agents.models.base import (
     AssistantMessage,
-    Briefing,
     Message,
-    ModelRequest,
     SystemPrompt,
     Toolset,
+    TurnModelRequest,
     UserMessage,
 )
 
@@ -24,40 +23,39 @@ _STYLE = (
     "to you. Say so when you do not understand or can't do something."
 )
 
-
 _STEERING = (
     "When the caller asks for something that another topic is about, call go_to with it at once and say nothing. When "
     "they ask for a human, or you can't help them, call transfer_to_agent; never when they say that they don't want "
     "that."
 )
-"""To hosted models, which have these tools."""
+"""For hosted models, which have these tools."""
 
 
 def model_request(
     domain: Domain,
     request: TurnRequest,
     now: datetime,
-    suggested: str | None,
+    suggested_form: str | None,
     messages: Sequence[Message],
     tools: Toolset,
-) -> ModelRequest:
-    """The question to a model that works in `domain`.
+) -> TurnModelRequest:
+    """Build the request to a model that works in `domain`.
 
     Args:
-        domain: whose instructions it gets.
+        domain: the domain whose instructions the model gets.
         request: the turn.
-        now: in the caller's time zone.
-        suggested: the form for which the classifier takes the sentence.
-        messages: the conversation, with what the turn has brought so far.
-        tools: what the model may use.
+        now: the time in the caller's time zone.
+        suggested_form: the classifier's guess, for the rules.
+        messages: the conversation, with this turn's answers and results so far.
+        tools: the tools that the model may use.
     """
-    briefing = Briefing(domain.name, now, request.memory, suggested)
-    return ModelRequest(_system_prompt(domain, request, now), tuple(messages), tools, briefing)
+    system = _system_prompt(domain, request, now)
+    return TurnModelRequest(system, tuple(messages), tools, domain.name, now, request.memory, suggested_form)
 
 
 def conversation(request: TurnRequest) -> list[Message]:
-    """What was said so far, the caller's new sentence last."""
-    # a history that was cut may begin with an answer; vendors want the caller to begin
+    """Return the conversation so far, with the caller's new sentence last."""
+    # a truncated history may begin with an answer, which vendors refuse
     history = dropwhile(lambda message: message.role == "assistant", request.history)
     before = [UserMessage(m.content) if m.role == "user" else AssistantMessage(m.content) for m in history]
     return [*before, UserMessage(request.transcript)]

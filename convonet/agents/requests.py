@@ -1,4 +1,4 @@
-"""How a replica of the agent answers a turn on its own port: its events as they happen, its `Final` as the result."""
+"""Turns on a replica's own port: events as they happen, `Final` as the result. `AgentReplicas` is the client."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ TURN = "turn"
 
 METHOD_NOT_FOUND = -32601
 NO_ANSWER = -32000
-"""The turn has failed; the error's data names the exception."""
+"""JSON-RPC error code of a failed turn; the error's data names the exception."""
 
 STOP_TIMEOUT_S = 15.0
-"""For the turns at work when a replica stops; most end within five."""
+"""Time for running turns when a replica stops; most end within five seconds."""
 
 _REQUEST = TypeAdapter(TurnRequest)
 _EVENTS: dict[str, TypeAdapter[AgentEvent]] = {
@@ -39,12 +39,12 @@ _ERRORS = {kind.__name__: kind for kind in (AgentError, AgentTimeout)}
 
 
 def to_params(request: TurnRequest) -> Message:
-    """A turn as it is asked for."""
+    """Return the parameters of a request."""
     return cast("Message", _REQUEST.dump_python(request, mode="json"))
 
 
 def to_event(message: Message) -> AgentEvent:
-    """What an event or a result says. Raises `AgentError` when it is neither."""
+    """Read an event or a result. Raises `AgentError` for any other message."""
     try:
         return _EVENTS[message["kind"]].validate_python(message["is"])
     except (LookupError, ValueError) as error:
@@ -52,31 +52,31 @@ def to_event(message: Message) -> AgentEvent:
 
 
 def to_error(error: RpcError) -> AgentError:
-    """Why the turn has failed."""
+    """Return the exception of a failed turn."""
     return _ERRORS.get(str(error.data), AgentError)(error.message)
 
 
 class TurnRequests:
-    """Answers for the agent of this process."""
+    """Handles requests for the agent of this process."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
 
     async def answer(self, request: Request) -> Message:
-        """The `Final` of a turn. Raises `RpcError`."""
+        """Run a turn, emit its events, and return its `Final`. Raises `RpcError`."""
         if request.method != TURN:
             raise RpcError(METHOD_NOT_FOUND, f"There is no method {request.method}.")
         try:
             async with contextlib.aclosing(self._agent.turn(_REQUEST.validate_python(request.params))) as events:
                 async for event in events:
                     if isinstance(event, Final):
-                        return _message(event)
-                    request.emit(_message(event))
+                        return _to_message(event)
+                    request.emit(_to_message(event))
         except ConvonetError as error:
             raise RpcError(NO_ANSWER, str(error), type(error).__name__) from None
         raise RpcError(NO_ANSWER, "the agent's stream ended without an answer", AgentError.__name__)
 
 
-def _message(event: AgentEvent) -> Message:
+def _to_message(event: AgentEvent) -> Message:
     kind = type(event).__name__
     return {"kind": kind, "is": _EVENTS[kind].dump_python(event, mode="json")}

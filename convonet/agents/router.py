@@ -1,10 +1,11 @@
-"""Decides what a sentence is about: the open question first, then rules that are sure, then the classifier.
+"""Routes a sentence to a domain or to a prepared answer. `AgentService` asks it at the start of each turn.
 
-Rules come from the domains' skills and from here; the classifier learns from the domains' example lines. A hand-over
-needs a rule, or a confident guess and a word for a person: nobody is transferred by mistake.
+The open question comes first, then rules that are sure, then the classifier. Rules come from the domains' skills and
+from this package; the classifier learns from the domains' example sentences. A hand-over needs a rule, or a confident
+guess and a word for a person, so that nobody is transferred by mistake.
 
-Where a hosted model thinks, it decides what the classifier is unsure of: it gets the sentence in the domain of the
-conversation so far, or in none, and may go to another one.
+With a hosted model, sentences of which the classifier is unsure stay in the domain of the conversation, or in the
+general one, and the model may go to another domain.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from importlib import resources
 from typing import Any, Literal
 
 from convonet.agents import call_back, general
-from convonet.agents.base import CallBackWish, TurnRequest
-from convonet.agents.call_back import CALL_BACK, CallBackTalk, names_a_call
+from convonet.agents.base import CallBackRequest, TurnRequest
+from convonet.agents.call_back import CALL_BACK, CallBackDialogue, mentions_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
-from convonet.agents.domain import Domain, read_lines
-from convonet.agents.hand_over import NO_HUMAN_YET, names_a_person, refuses_a_human, wants_a_human
+from convonet.agents.domain import Domain, read_examples
+from convonet.agents.hand_over import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
@@ -35,235 +36,241 @@ from convonet.agents.small_talk import (
     offer,
     out_of_scope,
     small_talk,
-    wants_a_repeat,
+    wants_repeat,
 )
 from convonet.agents.steering import ASK_CALL_BACK, GO_TO
 from convonet.core.caller import AgentType
-from convonet.language.spoken import MOST_CHARACTERS, TOO_LONG, answer, cleaned, is_latin
+from convonet.language.phones import find_phone
+from convonet.language.sentences import MAX_CHARACTERS, TOO_LONG, Sentence, is_latin
 
-CONFIDENT = 0.38
-"""From here a guess decides where no rule does; of the example lines, each left out in turn, 97 % of such are right."""
+MIN_GUESS = 0.38
+"""Probability from which a guess decides where no rule does; 97 % of such guesses are right (leave-one-out)."""
 
-CHANGES_TOPIC = 0.6
-"""From here a guess takes a sentence away from the domain whose question it might answer."""
+MIN_TOPIC_CHANGE = 0.6
+"""Probability from which a guess takes a sentence away from the domain whose question it might answer."""
 
-HANDS_OVER = 0.7
-"""From here a guess that a person is wanted counts: a wrong hand-over costs two people's time."""
+MIN_HAND_OVER = 0.7
+"""Probability from which a guess of a hand-over counts: a wrong one costs two people's time."""
 
-FEW_WORDS = 2
-"""The classifier has learned from sentences."""
+MIN_MAYBE = 0.15
+"""Probability below which a domain does not get a longer sentence of which its own rules are unsure."""
 
-POSSIBLE = 0.15
-"""Below this no domain gets a longer sentence that its rules only may take."""
+CURRENT_DOMAIN_BONUS = 0.3
+"""Advantage of the conversation's domain when several are sure."""
 
-STICKY = 0.3
-"""What the domain of the conversation has ahead when several are sure."""
+MAX_SHORT_WORDS = 2
+"""Sentences of this length tell the classifier little: it has learned from longer ones."""
 
 Kind = Literal["domain", "small_talk", "hand_over", "out_of_scope"]
 
-_BETWEEN = re.compile(r"(?:[,.;]| and| then)+ (?:(?:then|also|please|and) )*", re.IGNORECASE)
+_SEPARATOR = re.compile(r"(?:[,.;]| and| then)+ (?:(?:then|also|please|and) )*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a turn goes; `text` and `memory` are the whole answer when no domain is needed for it."""
+    """A decision; `text` and `memory` are the whole answer unless `kind` is "domain"."""
 
     kind: Kind
     agent_type: AgentType
     domain: str = ""
     text: str = ""
     memory: dict[str, str] = field(default_factory=dict)
-    suggested: str | None = None
-    """The form for which the classifier takes the sentence."""
+    suggested_form: str | None = None
+    """The classifier's guess."""
     department: Department | None = None
-    """Where a caller is handed over to."""
+    """Department of a hand-over."""
     reason: str = ""
-    """Why, where a hosted model said so."""
-    call_back: CallBackWish | None = None
+    """Reason that a hosted model gave."""
+    call_back: CallBackRequest | None = None
 
 
 GENERAL = Route("domain", "general", general.NAME)
 
 
 class Router:
-    """Pure: the same request goes the same way."""
+    """Pure: the same request gets the same route."""
 
     def __init__(
         self, domains: Sequence[Domain], departments: Departments, *, hosted: bool = False, region: str = "US"
     ) -> None:
-        """`region` is that of phone numbers without a country code."""
+        """`region` is the ISO 3166 code for phone numbers without a country code."""
         self._departments = departments
         self._region = region
         self._hosted = hosted
         self._domains = {domain.name: domain for domain in domains}
-        self._classifier = _fitted(tuple(sorted(example_lines(domains).items())))
-        # one guess at a time, beside the event loop
+        self._all_domains = tuple(domains)
+        self._classifier = _fitted(tuple(sorted(example_sentences(domains).items())))
+        # the classifier would block the event loop
         self._thread = ThreadPoolExecutor(1, "classifier")
 
     async def warm_up(self) -> None:
-        """Let the classifier load what it needs."""
+        """Load the classifier's model."""
         await self._guess("hello")
 
-    def parts(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
-        """The sentences of a turn that wants several things, when each alone is surely one; else the one sentence."""
+    def split(self, request: TurnRequest, now: datetime) -> tuple[str, ...]:
+        """Split a sentence with several requests, if the rules are sure of each; a request for a human comes last."""
         said = request.transcript
-        if len(said) > MOST_CHARACTERS or QUESTION in request.memory:
+        if len(said) > MAX_CHARACTERS or QUESTION in request.memory:
             return (said,)
-        parts = tuple(part for part in _BETWEEN.split(said) if part)
-        if len(parts) < 2 or not all(self._sure(SkillTurn(part, now)) or wants_a_human(part) for part in parts):
+        parts = tuple(part for part in _SEPARATOR.split(said) if part)
+        sentences = [Sentence(part) for part in parts]
+        if len(parts) < 2 or not all(self._sure(SkillTurn(s, now)) or wants_human(s) for s in sentences):
             return (said,)
-        wishes = [part for part in parts if wants_a_human(part)]
-        if not wishes:
+        hand_overs = [sentence.raw for sentence in sentences if wants_human(sentence)]
+        if not hand_overs:
             return parts
-        # at the end: who is handed over is not here any more for the rest; of several the one that says where to
-        wish = next((wish for wish in reversed(wishes) if self._departments.named_in(wish)), wishes[-1])
-        return (*(part for part in parts if part not in wishes), wish)
+        # of several, the one that names a department
+        last = next((part for part in reversed(hand_overs) if self._departments.named_in(part)), hand_overs[-1])
+        return (*(part for part in parts if part not in hand_overs), last)
 
     async def route(self, request: TurnRequest, now: datetime) -> Route:
-        """Where this turn goes."""
-        so_far: AgentType = request.agent_type or "general"
-        said, memory = request.transcript, request.memory
-        if len(said) > MOST_CHARACTERS:
-            too_long = Route("out_of_scope", so_far, text=TOO_LONG, memory=memory)
-            return self._unsure({}, so_far, {}, memory) if self._hosted else too_long
-        if not is_latin(said):
-            # neither rules nor classifier have learned it; a hosted model has
-            return self._unsure({}, so_far, {}, memory) if self._hosted else _only_english(so_far, memory)
-        if wants_a_repeat(said):
-            return Route("small_talk", so_far, text=last_answer(request.history), memory=memory)
-        if CALL_BACK in memory:
-            memory = dict(memory)
-            talk = call_back.talk_of(memory.pop(CALL_BACK))
-            if talk is not None and (reply := call_back.reply(said, talk, self._region)) is not None:
-                return _talked("small_talk", so_far, memory, reply)
-        unasked = {name: value for name, value in memory.items() if name != QUESTION}
-        if wants_a_human(said):
-            return self._hand_over(said, so_far, unasked)
-        claims = {name: domain.skill.claims(SkillTurn(said, now, memory)) for name, domain in self._domains.items()}
+        """Decide where a turn goes."""
+        current: AgentType = request.agent_type or "general"
+        said, sentence = request.transcript, Sentence(request.transcript)
+        if early := self._before_the_domains(request, sentence, current):
+            return early
+        memory = {name: value for name, value in request.memory.items() if name != CALL_BACK}
+        without_question = {name: value for name, value in memory.items() if name != QUESTION}
+        claims = {name: domain.skill.claims(SkillTurn(sentence, now, memory)) for name, domain in self._domains.items()}
         strong = [name for name, claim in claims.items() if claim >= Claim.LIKELY]
-        chat = small_talk(said, Moment(request.caller.user_name, now, tuple(self._domains.values())))
-        # "yes" and "cancel it" are small talk only when nothing was asked or talked about; a hosted model's question is
-        # in the conversation only
-        asked_or_told = strong or QUESTION in memory or (self._hosted and request.history)
-        if chat is not None and (answer(said) is None or not asked_or_told):
-            return Route("small_talk", so_far, text=chat, memory=unasked)
+        chat = small_talk(sentence, Moment(request.caller.user_name, now, self._all_domains))
+        # "yes" and "cancel it" are small talk only without context; a hosted model's question is in the history only
+        has_context = strong or QUESTION in memory or (self._hosted and request.history)
+        if chat is not None and (sentence.answer is None or not has_context):
+            return Route("small_talk", current, text=chat, memory=without_question)
         if len(strong) == 1 and claims[strong[0]] >= Claim.SURE:
             return self._to(strong[0])
-        guess = await self._guess(cleaned(said))
+        guess = await self._guess(sentence.cleaned)
         topics = guess.topics
-        asked = QUESTION in memory and Claim.MAYBE in claims.values()
-        found = self._by_guess(said, so_far, guess, unasked, claims, asked=asked)
+        may_answer = QUESTION in memory and Claim.MAYBE in claims.values()
+        guessed = self._by_guess(said, current, guess, without_question, claims, may_answer=may_answer)
         if strong:
-            best = self._strongest(strong, claims, so_far, topics)
-            ahead = topics[best] + STICKY * (self._type(best) == so_far) >= max(topics.values())
-            vague = found is not None and found.kind != "domain" and max(topics.values()) < CHANGES_TOPIC
-            if found is None or vague or ahead or claims[best] >= Claim.SURE:
+            best = self._strongest(strong, claims, current, topics)
+            leads = topics[best] + CURRENT_DOMAIN_BONUS * (self._type(best) == current) >= max(topics.values())
+            vague = guessed is not None and guessed.kind != "domain" and max(topics.values()) < MIN_TOPIC_CHANGE
+            if guessed is None or vague or leads or claims[best] >= Claim.SURE:
                 return self._to(best)
-        return found or self._unsure(claims, so_far, topics, unasked, known=asked or len(said.split()) <= FEW_WORDS)
+        return guessed or self._unsure(
+            claims, current, topics, without_question, trust_rules=may_answer or len(said.split()) <= MAX_SHORT_WORDS
+        )
 
-    def steered(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
-        """Where a hosted model's call of a steering tool leads, and what it is told of that.
+    def steer(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
+        """Carry out a hosted model's call of a steering tool.
 
-        `has_read` is whether it has seen results of tools in this turn. They may hold anybody's words, so that only the
-        caller's own transfer them then.
+        `has_read` is whether the model has read tool results in this turn. They may hold anybody's words, so that a
+        hand-over then needs the caller's own. Returns the new route, and the tool's result for the model.
         """
-        so_far = route.agent_type
+        current = route.agent_type
         if call.name == GO_TO:
             topic = str(call.arguments.get("topic", ""))
             return (self._to(topic), "Go on.") if topic in self._domains else (route, f"There is no topic {topic}.")
         if call.name == ASK_CALL_BACK:
-            if has_read and not _asked_for(request, names_a_call):
+            if has_read and not _requested(request, mentions_call):
                 return route, "The caller has not asked for a call back. Ask whether they want one."
-            return self._call_back(request, so_far, call.arguments), "Asked."
-        if refuses_a_human(request.transcript):
+            return self._call_back(request, current, call.arguments), "Asked."
+        if refuses_human(request.transcript):
             return route, "The caller does not want to be transferred."
-        if has_read and not _asked_for(request, names_a_person):
+        if has_read and not _requested(request, mentions_person):
             return route, "The caller has not asked for a person. Ask whether they want one."
-        over = self._hand_over(str(call.arguments.get("department", "")), so_far, request.memory)
-        return replace(over, reason=str(call.arguments.get("reason", ""))), "Transferred."
+        hand_over = self._hand_over(str(call.arguments.get("department", "")), current, request.memory)
+        return replace(hand_over, reason=str(call.arguments.get("reason", ""))), "Transferred."
+
+    def _before_the_domains(self, request: TurnRequest, sentence: Sentence, current: AgentType) -> Route | None:
+        """Route a sentence that no domain is asked about."""
+        said, memory = request.transcript, request.memory
+        if len(said) > MAX_CHARACTERS or not is_latin(said):
+            if self._hosted:
+                return self._unsure({}, current, {}, memory)
+            # rules and classifier know English only, unlike hosted models
+            text = TOO_LONG if len(said) > MAX_CHARACTERS else ENGLISH_ONLY
+            return Route("out_of_scope", current, text=text, memory=memory)
+        if wants_repeat(sentence):
+            return Route("small_talk", current, text=last_answer(request.history), memory=memory)
+        dialogue = call_back.read_dialogue(memory.get(CALL_BACK, ""))
+        if dialogue is not None and (reply := call_back.reply(sentence, dialogue, self._region)) is not None:
+            return _call_back_route("small_talk", current, memory, reply)
+        if wants_human(sentence):
+            rest = {name: value for name, value in memory.items() if name not in (CALL_BACK, QUESTION)}
+            return self._hand_over(said, current, rest)
+        return None
 
     async def _guess(self, said: str) -> Guess:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._classifier.guess, said)
 
     def _strongest(
-        self, strong: Sequence[str], claims: Mapping[str, Claim], so_far: AgentType, topics: Mapping[str, float]
+        self, strong: Sequence[str], claims: Mapping[str, Claim], current: AgentType, topics: Mapping[str, float]
     ) -> str:
-        """Who gets a sentence that several claim."""
-        likely = {name: topics.get(name, 0.0) + STICKY * (self._type(name) == so_far) for name in strong}
+        """Choose between domains that claim a sentence."""
+        scores = {name: topics.get(name, 0.0) + CURRENT_DOMAIN_BONUS * (self._type(name) == current) for name in strong}
         asked = next((name for name in strong if claims[name] is Claim.ANSWER), None)
-        others = [name for name in strong if name != asked and (not asked or likely[name] >= CHANGES_TOPIC)]
-        return max(others, key=likely.__getitem__) if others else asked or strong[0]
+        others = [name for name in strong if name != asked and (not asked or scores[name] >= MIN_TOPIC_CHANGE)]
+        return max(others, key=scores.__getitem__) if others else asked or strong[0]
 
     def _by_guess(
         self,
         said: str,
-        so_far: AgentType,
+        current: AgentType,
         guess: Guess,
         memory: dict[str, str],
         claims: Mapping[str, Claim],
         *,
-        asked: bool,
+        may_answer: bool,
     ) -> Route | None:
         topic = max(guess.topics, key=guess.topics.__getitem__)
-        sure = guess.topics[topic] >= CHANGES_TOPIC
-        # what may answer a question, or go on with what a hosted model talks of, takes more to be something else
-        if not sure and (guess.topics[topic] < CONFIDENT or asked or (self._hosted and so_far != "general")):
+        sure = guess.topics[topic] >= MIN_TOPIC_CHANGE
+        # a sentence that may answer a question, or continue a hosted model's topic, needs more to be something else
+        if not sure and (guess.topics[topic] < MIN_GUESS or may_answer or (self._hosted and current != "general")):
             return None
         if topic == "hand_over":
-            wanted = guess.topics[topic] >= HANDS_OVER and names_a_person(said) and not refuses_a_human(said)
-            return self._hand_over(said, so_far, memory) if wanted else None
+            is_wanted = guess.topics[topic] >= MIN_HAND_OVER and mentions_person(said) and not refuses_human(said)
+            return self._hand_over(said, current, memory) if is_wanted else None
+        if topic in self._domains:
+            return self._to(topic, guess.forms[topic])
+        maybe = Claim.MAYBE in claims.values()
         # "delete it" and "milk" look like chatter to the classifier
-        if (
-            topic in ("out_of_scope", "small_talk")
-            and len(said.split()) <= FEW_WORDS
-            and Claim.MAYBE in claims.values()
-        ):
+        if self._hosted or (maybe and len(said.split()) <= MAX_SHORT_WORDS):
             return None
-        if topic in ("out_of_scope", "small_talk") and self._hosted:
-            return None
-        if topic == "out_of_scope" and sure and not asked:
-            return Route("out_of_scope", so_far, text=out_of_scope(tuple(self._domains.values())), memory=memory)
-        if topic == "small_talk" and (sure or Claim.MAYBE not in claims.values()) and " " in said.strip():
-            return Route("small_talk", so_far, text=offer(tuple(self._domains.values())), memory=memory)
-        if topic not in self._domains:
-            return None
-        return self._to(topic, guess.forms[topic])
+        if topic == "out_of_scope" and sure and not may_answer:
+            return Route("out_of_scope", current, text=out_of_scope(self._all_domains), memory=memory)
+        if topic == "small_talk" and (sure or not maybe) and " " in said.strip():
+            return Route("small_talk", current, text=offer(self._all_domains), memory=memory)
+        return None
 
-    def _hand_over(self, said: str, so_far: AgentType, memory: dict[str, str]) -> Route:
-        department = self._departments.meant(said)
+    def _hand_over(self, said: str, current: AgentType, memory: dict[str, str]) -> Route:
+        department = self._departments.for_sentence(said)
         if department is None:
-            memory = memory | CallBackTalk(department=self._departments.fallback, reason=said).remembered()
-            return Route("hand_over", so_far, text=NO_HUMAN_YET, memory=memory)
+            memory = memory | CallBackDialogue(department=self._departments.fallback, reason=said).to_memory()
+            return Route("hand_over", current, text=NO_HUMAN_YET, memory=memory)
         text = f"I'll connect you to a person in {department.name} now."
-        return Route("hand_over", so_far, text=text, memory=memory, department=department)
+        return Route("hand_over", current, text=text, memory=memory, department=department)
 
-    def _call_back(self, request: TurnRequest, so_far: AgentType, args: Mapping[str, Any]) -> Route:
-        """A hosted model has understood that the caller wants it; the number is our own business from here."""
-        offered = call_back.talk_of(request.memory.get(CALL_BACK, ""))
+    def _call_back(self, request: TurnRequest, current: AgentType, args: Mapping[str, Any]) -> Route:
+        """Begin the dialogue about a call back that a hosted model has requested; the rules ask for the number."""
+        offered = call_back.read_dialogue(request.memory.get(CALL_BACK, ""))
         department = str(args.get("department", ""))
         if department not in self._departments.names:
             department = self._departments.fallback
-        talk = offered or CallBackTalk(department=department, reason=request.transcript)
-        reply = call_back.wanted(talk, call_back.phone_in(str(args.get("phone", "")), self._region), self._region)
-        return _talked("hand_over", so_far, request.memory, reply)
+        dialogue = offered or CallBackDialogue(department=department, reason=request.transcript)
+        reply = call_back.accept(dialogue, find_phone(str(args.get("phone", "")), self._region), self._region)
+        return _call_back_route("hand_over", current, request.memory, reply)
 
     def _unsure(
         self,
         claims: Mapping[str, Claim],
-        so_far: AgentType,
+        current: AgentType,
         topics: Mapping[str, float],
         memory: dict[str, str],
         *,
-        known: bool = False,
+        trust_rules: bool = False,
     ) -> Route:
-        """`known` is whether the domain's rules count although the classifier thinks little of them."""
+        """With `trust_rules` a domain's MAYBE counts although the classifier finds it improbable."""
         if self._hosted:
-            likely = [name for name in self._domains if self._type(name) == so_far]
+            likely = [name for name in self._domains if self._type(name) == current]
             return self._to(max(likely, key=lambda name: topics.get(name, 0.0))) if likely else GENERAL
-        maybe = [n for n, claim in claims.items() if claim is Claim.MAYBE and (known or topics[n] >= POSSIBLE)]
+        maybe = [n for n, claim in claims.items() if claim is Claim.MAYBE and (trust_rules or topics[n] >= MIN_MAYBE)]
         if maybe:
-            return self._to(max(maybe, key=lambda name: self._type(name) == so_far))
-        return Route("out_of_scope", so_far, text=out_of_scope(tuple(self._domains.values())), memory=memory)
+            return self._to(max(maybe, key=lambda name: self._type(name) == current))
+        return Route("out_of_scope", current, text=out_of_scope(self._all_domains), memory=memory)
 
     def _sure(self, turn: SkillTurn) -> bool:
         return any(domain.skill.claims(turn) >= Claim.LIKELY for domain in self._domains.values())
@@ -271,35 +278,30 @@ class Router:
     def _type(self, domain: str) -> AgentType:
         return self._domains[domain].agent_type
 
-    def _to(self, domain: str, suggested: str | None = None) -> Route:
-        return Route("domain", self._type(domain), domain, suggested=suggested)
+    def _to(self, domain: str, suggested_form: str | None = None) -> Route:
+        return Route("domain", self._type(domain), domain, suggested_form=suggested_form)
 
 
-def _asked_for(request: TurnRequest, names: Callable[[str], bool]) -> bool:
-    """Whether the caller has named it, or says yes to an answer that did."""
+def _requested(request: TurnRequest, mentions: Callable[[str], bool]) -> bool:
+    """Return whether the caller mentions it, or says yes to an answer that did."""
     said = request.transcript
-    return names(said) or (answer(said) == "yes" and names(last_answer(request.history)))
+    return mentions(said) or (Sentence(said).answer == "yes" and mentions(last_answer(request.history)))
 
 
-def _talked(kind: Kind, so_far: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:
-    """A step of the talk about a call back."""
+def _call_back_route(kind: Kind, current: AgentType, memory: Mapping[str, str], reply: call_back.Reply) -> Route:
     others = {name: value for name, value in memory.items() if name != CALL_BACK}
-    return Route(kind, so_far, text=reply.text, memory=others | reply.memory, call_back=reply.wish)
+    return Route(kind, current, text=reply.text, memory=others | reply.memory, call_back=reply.call_back)
 
 
-def _only_english(so_far: AgentType, memory: dict[str, str]) -> Route:
-    return Route("out_of_scope", so_far, text=ENGLISH_ONLY, memory=memory)
-
-
-def example_lines(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
-    """What the classifier learns from, by label: "hanok.book", "small_talk"."""
-    lines = dict(read_lines(resources.files("convonet.agents").joinpath("lines.txt").read_text("utf-8")))
+def example_sentences(domains: Sequence[Domain]) -> Mapping[str, tuple[str, ...]]:
+    """Return the classifier's examples by label: "hanok.book", "small_talk"."""
+    examples = dict(read_examples(resources.files("convonet.agents").joinpath("examples.txt").read_text("utf-8")))
     for domain in domains:
-        lines |= {f"{domain.name}.{form}": examples for form, examples in domain.lines.items()}
-    return lines
+        examples |= {f"{domain.name}.{form}": sentences for form, sentences in domain.examples_by_form.items()}
+    return examples
 
 
 @lru_cache(maxsize=2)
-def _fitted(lines: tuple[tuple[str, tuple[str, ...]], ...]) -> Classifier:
-    """A second of work, the same for all routers of a process."""
-    return Classifier(dict(lines))
+def _fitted(examples: tuple[tuple[str, tuple[str, ...]], ...]) -> Classifier:
+    """Fit the classifier, which takes a second, once for all routers of a process."""
+    return Classifier(dict(examples))

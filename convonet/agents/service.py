@@ -1,5 +1,6 @@
-"""The agent of a process: owns the graph, the model and the open connections to the tools; answers one turn at a time
-for any number of callers at once. It keeps nothing of a conversation.
+"""The agent of a process: owns graph, models and tools, and answers any number of turns at once.
+
+It keeps nothing of a conversation. A replica of the agent, the HTTP API and `convonet eval` use it.
 """
 
 from __future__ import annotations
@@ -8,41 +9,42 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
 from convonet.agents import general
-from convonet.agents.ahead import Ahead
 from convonet.agents.base import AgentEvent, DomainChosen, TextDelta, TurnRequest
-from convonet.agents.closing import final_of
 from convonet.agents.departments import Departments
 from convonet.agents.domain import Domain
-from convonet.agents.graph import Surroundings, TurnContext, TurnState, build_graph, think
-from convonet.agents.models import chosen_models
-from convonet.agents.models.base import ChosenModel
-from convonet.agents.models.chain import Limits, ModelChain
+from convonet.agents.eager_stream import EagerStream
+from convonet.agents.fillers import FILLER_DELAY_S, FillerTimer
+from convonet.agents.graph import TurnContext, TurnState, build_graph, stream_answer
+from convonet.agents.models import models_from
+from convonet.agents.models.base import Model
+from convonet.agents.models.chain import ModelChain
 from convonet.agents.models.health import ProviderHealth
-from convonet.agents.patience import FILLER_AFTER_S, Patience
 from convonet.agents.prompt import conversation
 from convonet.agents.router import Route, Router
 from convonet.agents.skill import SkillTurn
 from convonet.agents.toolsets import Toolsets
+from convonet.agents.turn_end import build_final
 from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
+from convonet.language.sentences import Sentence
 from convonet.mcp.client import ToolBox
 from convonet.mcp.effect_key import EffectKeys
 from convonet.mcp.port import ToolServers
-from convonet.mcp.streamable_http import named_tool_servers
+from convonet.mcp.streamable_http import external_tool_servers
 from convonet.settings import Settings
 from convonet.tracing.spans import Attributes, Span, span
 
 log = structlog.get_logger(__name__)
 
-ASKED_WITHIN_S = 0.001
-"""For a question to a hosted model to be sent."""
+REQUEST_HEAD_START_S = 0.001
+"""Time for a request to a hosted model to leave before the graph starts."""
 
 
 class AgentService:
@@ -54,132 +56,137 @@ class AgentService:
         domains: Sequence[Domain],
         *,
         tools: ToolServers | None = None,
-        models: Sequence[ChosenModel] | None = None,
+        models: Sequence[Model] | None = None,
         clock: Clock = utc_now,
+        filler_delay_s: float = FILLER_DELAY_S,
     ) -> None:
-        """`tools` are the tool servers; default: those at the address that the settings name."""
-        everything = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
-        skills = {name: domain.skill for name, domain in everything.items()}
-        departments = Departments.of(settings)
-        chain = ModelChain(
-            chosen_models(settings, skills) if models is None else models,
-            Limits(settings.llm_silence_s, settings.llm_timeout_s, settings.llm_rest_s),
+        """`tools` and `models` are by default those in the settings; `clock` gives the time in UTC."""
+        all_domains = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
+        if models is None:
+            models = models_from(settings.models, {name: domain.skill for name, domain in all_domains.items()})
+        departments, chain = Departments.of(settings.call_center, settings.telephony), ModelChain(models)
+        box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.agents.tool_timeout_s)
+        self._domains = tuple(domains)
+        self._models = chain
+        self._router = Router(domains, departments, hosted=chain.has_hosted, region=settings.callers.phone_region)
+        self._tools = Toolsets(box, domains, departments, steers=chain.has_hosted)
+        self._context = partial(
+            TurnContext, domains=all_domains, router=self._router, models=self._models, tools=self._tools
         )
-        box = ToolBox(tools or named_tool_servers(settings), timeout_s=settings.tool_timeout_s)
-        self._around = Surroundings(
-            everything,
-            Router(domains, departments, hosted=chain.has_hosted, region=settings.phone_region),
-            chain,
-            box,
-            Toolsets(box, domains, departments, steers=chain.has_hosted),
-        )
-        self._of_callers = tuple(domains)
         self._graph = build_graph()
+        self._turns_in_progress = self._turns = 0
         self._is_warm = False
-        self._turn_timeout_s = settings.turn_timeout_s
+        self._turn_timeout_s = settings.agents.turn_timeout_s
+        self._filler_delay_s = filler_delay_s
         self._clock = clock
 
-    def figures(self) -> Mapping[str, float]:
-        """Turns at work now and so far, tool calls and models' failures so far."""
-        return {**asdict(self._around.counters), "model_failures": sum(model.failures for model in self.models())}
+    def gauges(self) -> Mapping[str, float]:
+        """Return turns in progress, and the numbers of turns, tool calls and failures so far."""
+        return {
+            "answering": self._turns_in_progress,
+            "turns": self._turns,
+            "tool_calls": self._tools.calls,
+            "tool_failures": self._tools.failures,
+            "model_failures": sum(model.failures for model in self.models()),
+        }
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[AgentEvent, None]:
         """See `Agent.turn`."""
-        ends_at = asyncio.get_running_loop().time() + self._turn_timeout_s
+        deadline = asyncio.get_running_loop().time() + self._turn_timeout_s
         now = self._clock().astimezone(_zone(request))
         state: TurnState = {}
-        tried: set[str] = set()
-        patience, effects = Patience(FILLER_AFTER_S), EffectKeys(request.turn_id)
-        with self._counted(), _traced(request) as answering:
-            for said in self._around.router.parts(request, now):
+        fillers = FillerTimer(self._filler_delay_s)
+        context = partial(
+            self._context, now=now, fillers=fillers, failed_providers=set(), effects=EffectKeys(request.turn_id)
+        )
+        with self._counted(), _traced(request) as turn_span:
+            for said in self._router.split(request, now):
                 if state:
-                    patience.heard(" ")
+                    fillers.note_text(" ")
                     yield TextDelta(" ")
                 events: asyncio.Queue[AgentEvent | None] = asyncio.Queue()
-                part = _part_of(request, said, state)
-                turn = TurnContext(part, now, self._around, patience, tried, effects, events.put_nowait)
+                turn = context(request=_part_of(request, said, state), emit=events.put_nowait)
                 route = await self._route(turn)
-                async with AsyncExitStack() as working:
-                    turn = await self._ask_ahead(turn, route, working)
+                async with AsyncExitStack() as stack:
+                    turn = await self._request_early(turn, route, stack)
                     yield DomainChosen(route.agent_type)
-                    start = _start_of(part, route, state)
-                    running: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
-                    # what cancels the nodes at work
-                    working.push_async_callback(_stop, running)
-                    running.add_done_callback(partial(_end, events))
-                    while (event := await _next(events, ends_at)) is not None:
+                    start = _start_of(turn.request, route, state)
+                    task: asyncio.Task[TurnState] = asyncio.create_task(self._graph.ainvoke(start, context=turn))  # type: ignore[arg-type]
+                    # this cancels running nodes
+                    stack.push_async_callback(_cancel, task)
+                    task.add_done_callback(partial(_end, events))
+                    while (event := await _next(events, deadline)) is not None:
                         yield event
-                    state = _state_of(running)
+                    state = _result_of(task)
                 if state["route"].department or state["route"].call_back:
-                    # what leads to a human ends the turn
+                    # a hand-over ends the turn
                     break
-            final = final_of(request, state, now)
-            answering.set(agent_type=final.agent_type, provider=final.provider, model=final.model)
-            answering.words(transcript=request.transcript, answer=final.text)
-        # after the span: who has the last event closes this generator
+            final = build_final(request, state, now)
+            turn_span.set(agent_type=final.agent_type, provider=final.provider, model=final.model)
+            turn_span.words(transcript=request.transcript, answer=final.text)
+        # after the span: the reader closes this generator at the last event
         yield final
 
     async def warm_up(self) -> bool:
-        """Do what is slow the first time (classifier, dates, connections); returns whether all domains' tools answer.
+        """Load classifier and dates, connect to the tools; return whether all domains' tools answer.
 
         Hosted models are tried in the background: the agent is ready without them.
         """
         if self._is_warm:
             return True
-        await self._around.router.warm_up()
-        for domain in self._of_callers:
-            await self._around.toolsets.of(domain)
-            domain.skill.claims(SkillTurn(f"{domain.examples[0]} by december third", self._clock()))
-        self._around.models.warm_up()
-        self._is_warm = self._around.toolsets.know_all()
+        await self._router.warm_up()
+        for domain in self._domains:
+            await self._tools.toolset(domain)
+            domain.skill.claims(SkillTurn(Sentence(f"{domain.examples[0]} by december third"), self._clock()))
+        self._models.warm_up()
+        self._is_warm = self._tools.are_complete()
         return self._is_warm
 
     def models(self) -> tuple[ProviderHealth, ...]:
-        """The models in the order in which they are asked, and how they are doing."""
-        return self._around.models.health()
+        """Return the health of the models, in the order in which they are asked."""
+        return self._models.health()
 
     async def close(self) -> None:
-        """Close the connections to the models and the tools."""
-        await self._around.models.close()
-        await self._around.tools.close()
+        """Close the connections to models and tools."""
+        await self._models.close()
+        await self._tools.close()
 
     @contextlib.contextmanager
     def _counted(self) -> Generator[None, None, None]:
-        counters = self._around.counters
-        counters.answering += 1
-        counters.turns += 1
+        self._turns_in_progress += 1
+        self._turns += 1
         try:
             yield
         finally:
-            counters.answering -= 1
+            self._turns_in_progress -= 1
 
     async def _route(self, turn: TurnContext) -> Route:
-        with span("route") as routing:
-            route = await self._around.router.route(turn.request, turn.now)
-            routing.set(route=route.kind, agent_type=route.agent_type)
+        with span("route") as route_span:
+            route = await self._router.route(turn.request, turn.now)
+            route_span.set(route=route.kind, agent_type=route.agent_type)
         log.debug("routed", kind=route.kind, agent_type=route.agent_type)
         return route
 
-    async def _ask_ahead(self, turn: TurnContext, route: Route, working: AsyncExitStack) -> TurnContext:
-        """Ask a hosted model before the graph begins, and wait until the question has left."""
-        if route.kind != "domain" or not self._around.models.has_hosted:
+    async def _request_early(self, turn: TurnContext, route: Route, stack: AsyncExitStack) -> TurnContext:
+        """Send the first request to a hosted model before the graph starts."""
+        if route.kind != "domain" or not self._models.has_hosted:
             return turn
-        ahead = Ahead(think(turn, route, conversation(turn.request)))
-        working.push_async_callback(ahead.close)
-        await asyncio.sleep(ASKED_WITHIN_S)
-        return replace(turn, ahead=ahead)
+        first_answer = EagerStream(stream_answer(turn, route, conversation(turn.request)))
+        stack.push_async_callback(first_answer.close)
+        await asyncio.sleep(REQUEST_HEAD_START_S)
+        return replace(turn, first_answer=first_answer)
 
 
 @contextlib.contextmanager
 def _traced(request: TurnRequest) -> Generator[Span, None, None]:
-    """The agent's part of a turn, in logs and traces. What crashes is told here: Serve's log would quote the caller."""
+    """Bind the turn's ids to logs and traces, and log a crash: Serve's own log would quote the caller."""
     ids: Attributes = {"session_id": request.session_id, "turn_id": request.turn_id}
     with (
         structlog.contextvars.bound_contextvars(**ids),
-        span("agent", kind="server", parent=request.traceparent, **ids) as answering,
+        span("agent", kind="server", parent=request.traceparent, **ids) as turn_span,
     ):
         try:
-            yield answering
+            yield turn_span
         except ConvonetError:
             raise
         except Exception as error:
@@ -188,7 +195,7 @@ def _traced(request: TurnRequest) -> Generator[Span, None, None]:
 
 
 def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
-    """The request for one of several wishes in a sentence, after those before it."""
+    """Return the request for one of several requests in a sentence, after those before it."""
     if not before:
         return replace(request, transcript=said)
     memory = before.get("memory", request.memory)
@@ -196,19 +203,19 @@ def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
 
 
 def _start_of(request: TurnRequest, route: Route, before: TurnState) -> TurnState:
-    """With what the graph begins; what adds up goes on from `before`."""
+    """Return the graph's first state; values that add up continue from `before`."""
     start: TurnState = {
         "route": route,
         "messages": conversation(request) if route.kind == "domain" else [],
         "rounds": 0,
-        "answer": f"{before['answer']} " if before else "",
-        "meant": f"{before['meant']} " if before else "",
+        "spoken": f"{before['spoken']} " if before else "",
+        "content": f"{before['content']} " if before else "",
         "done": before.get("done", []),
         "tokens_in": before.get("tokens_in", 0),
         "tokens_out": before.get("tokens_out", 0),
     }
     if "model" in before:
-        # whose tokens these are, where the rest of the turn needs no model
+        # the rest of the turn may need no model, and the record must name whose tokens these are
         start |= {"provider": before["provider"], "model": before["model"]}
     return start
 
@@ -225,17 +232,16 @@ def _end(events: asyncio.Queue[AgentEvent | None], _: object) -> None:
     events.put_nowait(None)
 
 
-async def _stop(task: asyncio.Task[TurnState]) -> None:
+async def _cancel(task: asyncio.Task[TurnState]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _state_of(running: asyncio.Task[TurnState]) -> TurnState:
-    """What the graph has ended with."""
+def _result_of(task: asyncio.Task[TurnState]) -> TurnState:
     try:
-        return running.result()
+        return task.result()
     except ExceptionGroup as failures:
-        # tools of one step work side by side, so their failures come as a group
+        # the tools of one round run in a task group
         raise AgentError(f"a tool crashed: {type(failures.exceptions[0]).__name__}") from failures
 
 

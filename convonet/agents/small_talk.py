@@ -1,4 +1,4 @@
-"""What is said between matters: greetings, thanks, "what can you do?". Answered without a model, so at once."""
+"""Answers to small talk, without a model: greetings, thanks, "what can you do?". The router asks for them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import datetime
 
 from convonet.agents.base import ChatMessage
 from convonet.agents.domain import Domain
-from convonet.language.spoken import answer, bare, cleaned, enumerated
+from convonet.language.sentences import Sentence, enumerated
 
-MOST_EXAMPLES = 2
+MAX_EXAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What an answer may refer to."""
+    """Values that an answer may name."""
 
     user_name: str
     now: datetime
@@ -26,13 +26,12 @@ class Moment:
 Answer = Callable[[Moment], str]
 
 
-def small_talk(said: str, moment: Moment) -> str | None:
-    """The answer to small talk; None when the sentence is something else."""
-    text = bare(said)
+def small_talk(said: Sentence, moment: Moment) -> str | None:
+    """Return the answer to small talk; None for any other sentence."""
     for pattern, reply in _REPLIES:
-        if pattern.fullmatch(text) or pattern.fullmatch(cleaned(said)):
+        if pattern.fullmatch(said.bare) or pattern.fullmatch(said.cleaned):
             return reply(moment)
-    match answer(said):
+    match said.answer:
         case "drop":
             return "Okay."
         case "yes":
@@ -42,31 +41,31 @@ def small_talk(said: str, moment: Moment) -> str | None:
     return None
 
 
-def wants_a_repeat(said: str) -> bool:
-    """Whether the caller missed the last answer."""
-    return _REPEAT.fullmatch(cleaned(said)) is not None
+def wants_repeat(said: Sentence) -> bool:
+    """Return whether the caller asks for the last answer again."""
+    return _REPEAT.fullmatch(said.cleaned) is not None
 
 
 def last_answer(history: Sequence[ChatMessage]) -> str:
-    """What was said last, to be said again."""
+    """Return the last answer, to be said again."""
     last = next((message.content for message in reversed(history) if message.role == "assistant"), "")
     return last or "I haven't said anything yet. What can I do for you?"
 
 
 def offer(domains: Sequence[Domain]) -> str:
-    """What the agent can do, with as many examples as a caller keeps in mind."""
-    examples = [domain.examples[0] for domain in domains][-MOST_EXAMPLES:]
+    """Say what the agent can do, with as many examples as a caller can remember."""
+    examples = [domain.examples[0] for domain in domains][-MAX_EXAMPLES:]
     can = enumerated([domain.about for domain in domains])
     return f"I can {can}. Say, for example: {enumerated(examples, 'or')}."
 
 
 def out_of_scope(domains: Sequence[Domain]) -> str:
-    """The answer to what nobody here can help with."""
+    """Answer a request that no domain can help with."""
     return f"Sorry, I didn't understand that, or I can't help with it. {offer(domains)}"
 
 
 ENGLISH_ONLY = "Sorry, I understand only English here. 죄송합니다. 지금은 영어로만 도와드릴 수 있어요."
-"""To a caller who speaks another language while our own model thinks alone."""
+"""Answer to other languages without a hosted model."""
 
 
 def _hello(moment: Moment) -> str:
@@ -82,7 +81,7 @@ def _day(moment: Moment) -> str:
     return f"Today is {moment.now:%A, %B} {moment.now.day}."
 
 
-def _says(text: str) -> Answer:
+def _constant(text: str) -> Answer:
     return lambda moment: text
 
 
@@ -99,18 +98,18 @@ _TABLE: tuple[tuple[str, Answer], ...] = (
         r"|many thanks"
         r"|thank you so much|that's great|that is great|great|perfect|awesome|wonderful|nice|cool|good job|well done)"
         r"(?: for (?:your|the) help)?",
-        _says("You're welcome."),
+        _constant("You're welcome."),
     ),
     (
         r"(?:okay[, ]+)?(?:goodbye|good bye|bye|bye bye|see you(?: later| soon)?|have a (?:nice|good) (?:day|evening"
         r"|one)"
         r"|good night|talk to you later)(?:[, ]+(?:bye|convonet|thanks|thank you))*",
-        _says("Goodbye."),
+        _constant("Goodbye."),
     ),
     (
         r"(?:no[, ]+)?(?:thanks?(?: you)?[, ]+)?(?:that's|that is|that will be|that'll be) (?:all|it|everything)"
         r"(?: for now| for today)?(?:[, ]+(?:thanks|thank you|bye|goodbye))*",
-        _says("All right. Goodbye."),
+        _constant("All right. Goodbye."),
     ),
     (
         r"(?:what (?:can|do|else can) (?:you|i) (?:do|say|ask)(?: for me| here| with you)?|what are you (?:for"
@@ -122,16 +121,16 @@ _TABLE: tuple[tuple[str, Answer], ...] = (
     ),
     (
         r"how are you(?: doing| today| doing today)?|how is it going|how's it going",
-        _says("I'm fine, thank you. What can I do for you?"),
+        _constant("I'm fine, thank you. What can I do for you?"),
     ),
     (
         r"(?:who|what) are you|what(?:'s| is) your name|are you (?:a )?(?:robot|human|real|machine|computer|person|bot)"
         r"(?: person)?|am i talking to a (?:robot|machine|human|computer|person)",
-        _says("I'm Convonet, an automated voice assistant."),
+        _constant("I'm Convonet, an automated voice assistant."),
     ),
     (
         r"(?:can you hear me|are you (?:still )?there|is anybody there|testing|test|one two three)",
-        _says("Yes, I can hear you. What can I do for you?"),
+        _constant("Yes, I can hear you. What can I do for you?"),
     ),
     (r"what(?:'s| is) the time|what time is it(?: now)?", _clock),
     (r"what(?:'s| is) (?:the date|today's date|the date today|today)|what day is (?:it|today|it today)", _day),

@@ -1,4 +1,4 @@
-"""Tools that only hosted models have: to change the topic, to hand the caller over, and to have them called back."""
+"""Tools of hosted models that steer a turn: change the topic, hand the caller over, promise a call back."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ TRANSFER = "transfer_to_agent"
 ASK_CALL_BACK = "ask_call_back"
 STEERING = frozenset({GO_TO, TRANSFER, ASK_CALL_BACK})
 
-CALLS_BACK = (
-    "Have somebody call the caller back, when the caller wants that. It asks for the number itself if it is needed."
-)
-
 
 def steering_tools(
     domain: Domain, domains: Sequence[Domain], departments: Sequence[str], fallback: str
 ) -> tuple[Tool, ...]:
-    """The tools of a model that works in `domain`; without departments nobody can be handed over, but called back."""
+    """Return the steering tools for a model in `domain`; the tool for a hand-over needs `departments`."""
     others = {other.name: other.about for other in domains if other.name != domain.name}
     tools = [_tool(GO_TO, _go_to(others), {"topic": {"type": "string", "enum": list(others)}})] if others else []
     if departments:
         where = {"type": "string", "enum": list(departments)}
         why = {"type": "string", "description": "What the human should know first, in a few words."}
         tools.append(_tool(TRANSFER, "Connect the caller to a human.", {"department": where, "reason": why}))
-    back = {
+    call_back = {
         "department": {"type": "string", "enum": list(departments) or [fallback]},
         "phone": {"type": "string", "description": "The number that the caller has just said; else empty."},
     }
-    tools.append(_tool(ASK_CALL_BACK, CALLS_BACK, back))
+    about = (
+        "Have somebody call the caller back, when the caller wants that. It asks for the number itself if it is needed."
+    )
+    tools.append(_tool(ASK_CALL_BACK, about, call_back))
     return tuple(tools)
 
 

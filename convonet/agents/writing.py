@@ -1,8 +1,8 @@
-"""Writes a node's part of an answer: in pieces that are worth a message, and with a filler when the caller waits.
+"""Writes a graph node's part of an answer: in pieces that are worth a message, with fillers while the caller waits.
 
-A model's tokens come every 10 to 20 ms, and each message costs this process and the one that reads it some 0.2 ms. A
-sentence leaves when its end is there, since a voice can begin with it; what is no whole sentence waits for at most
-`HOLD_S` and what comes in that time.
+A model's tokens come every 10 to 20 ms, and each message costs this process and its reader some 0.2 ms. A sentence
+leaves as soon as it is complete, since text-to-speech can start on it. An incomplete sentence is held for at most
+`HOLD_S`, together with what arrives meanwhile.
 """
 
 from __future__ import annotations
@@ -13,78 +13,78 @@ from types import TracebackType
 from typing import Self
 
 from convonet.agents.base import TextDelta
-from convonet.agents.patience import Patience
-from convonet.language.spoken import gap, is_whole
+from convonet.agents.fillers import FillerTimer
+from convonet.language.sentences import ends_sentence, missing_space
 
 HOLD_S = 0.1
-"""A reader does not mind words in steps of a tenth of a second, and nothing is spoken before a sentence is whole."""
+"""A reader does not mind words in steps of a tenth of a second, and nothing is spoken before a sentence is complete."""
 
 
 class AnswerWriter:
-    """For one node. Leave its block and nothing is held back, and no timer is left."""
+    """Writes for one node. When its block ends, nothing is held back and no timer is left."""
 
-    def __init__(self, heard: str, meant: str, patience: Patience, emit: Callable[[TextDelta], None]) -> None:
-        """`heard` and `meant` are the answer so far, with and without fillers."""
-        self.heard = self.meant = ""
-        """What this node adds to them."""
-        self._heard_before, self._meant_before = heard, meant
-        self._patience = patience
+    def __init__(self, spoken: str, content: str, fillers: FillerTimer, emit: Callable[[TextDelta], None]) -> None:
+        """`spoken` and `content` are the answer so far, with and without fillers."""
+        self.spoken = self.content = ""
+        """The part that this node adds to them."""
+        self._spoken_before, self._content_before = spoken, content
+        self._fillers = fillers
         self._emit = emit
         self._held = ""
-        self._leaving: asyncio.TimerHandle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._wait()
+        self._schedule_filler()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._filling.cancel()
+        self._filler_timer.cancel()
         if kind is None:
             self.flush()
-        elif self._leaving is not None:
-            self._leaving.cancel()
+        elif self._flush_timer is not None:
+            self._flush_timer.cancel()
 
-    def say(self, text: str) -> None:
-        """Say some of the answer."""
-        self.meant += text if self.meant else gap(self._meant_before, text) + text
-        self._write(text if self.heard else gap(self._heard_before, text) + text)
+    def write(self, text: str) -> None:
+        """Add a piece of the answer."""
+        self.content += text if self.content else missing_space(self._content_before, text) + text
+        self._pass_on(text if self.spoken else missing_space(self._spoken_before, text) + text)
 
-    def pause(self) -> None:
-        """Let what was said be spoken before there is more: a voice takes a sentence when white space follows."""
-        if self.heard and not self.heard[-1].isspace():
-            self.say(" ")
+    def end_sentence(self) -> None:
+        """Let text-to-speech start on what was written: it takes a sentence when white space follows."""
+        if self.spoken and not self.spoken[-1].isspace():
+            self.write(" ")
 
     def flush(self) -> None:
-        """Let what is held back leave."""
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        """Emit what is held back."""
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
         if self._held:
             held, self._held = self._held, ""
             self._emit(TextDelta(held))
 
-    def _write(self, text: str) -> None:
-        if self.heard.endswith(" "):
+    def _pass_on(self, text: str) -> None:
+        if self.spoken.endswith(" "):
             text = text.lstrip(" ")
         if not text:
             return
-        self.heard += text
+        self.spoken += text
         self._held += text
-        if self._patience.heard(text):
+        if self._fillers.note_text(text):
             self.flush()
-        elif self._leaving is None:
-            self._leaving = asyncio.get_running_loop().call_later(HOLD_S, self.flush)
+        elif self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(HOLD_S, self.flush)
 
-    def _wait(self) -> None:
-        self._filling = asyncio.get_running_loop().call_at(self._patience.ends_at, self._fill)
+    def _schedule_filler(self) -> None:
+        self._filler_timer = asyncio.get_running_loop().call_at(self._fillers.due_at, self._fill)
 
     def _fill(self) -> None:
-        # what was said since the timer was set has put the end of the caller's patience off
-        if asyncio.get_running_loop().time() >= self._patience.ends_at:
-            heard, filler = self._heard_before + self.heard, self._patience.filler()
-            in_mid_sentence = heard.strip() and not is_whole(heard)
-            self._write(f"{'… ' if in_mid_sentence else gap(heard, filler)}{filler} ")
+        # text that was written since the timer was set has postponed the filler
+        if asyncio.get_running_loop().time() >= self._fillers.due_at:
+            spoken, filler = self._spoken_before + self.spoken, self._fillers.next_filler()
+            in_mid_sentence = spoken.strip() and not ends_sentence(spoken)
+            self._pass_on(f"{'… ' if in_mid_sentence else missing_space(spoken, filler)}{filler} ")
             self.flush()
-        self._wait()
+        self._schedule_filler()

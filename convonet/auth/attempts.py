@@ -1,6 +1,6 @@
-"""The rules of `attempt_limits`, applied to what is known of one attempt.
+"""The rules of `attempt_limits` in Python, for `throttle_sqlite`.
 
-`throttle_sqlite` keeps this in a file; `throttle_redis` does the same in Lua, and one set of tests runs over both.
+`throttle_redis` does the same in Lua; one set of tests runs over both.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from convonet.core.errors import AuthThrottled
 
 @dataclass(slots=True)
 class Attempts:
-    """One scope: times of wrong PINs (sorted), and of attempts being checked by session."""
+    """One scope: the sorted times of its wrong PINs, and by session the times of attempts that are being checked."""
 
     failures: list[float] = field(default_factory=list)
     pending: dict[str, float] = field(default_factory=dict)
 
     def prune(self, now: float) -> None:
-        """Forget what counts no more."""
+        """Drop expired attempts."""
         self.failures = [t for t in self.failures if t > now - WINDOW_S]
         self.pending = {s: t for s, t in self.pending.items() if t > now - RESERVATION_S}
 
     def wait(self, now: float, limit: int, *, at_once: int) -> float:
-        """Seconds until this scope has room for one more attempt; `at_once` may be checked in parallel."""
+        """Return the seconds until this scope has room for one more attempt; `at_once` may be checked in parallel."""
         failed = len(self.failures)
         if failed >= limit:
             return self.failures[failed - limit] + WINDOW_S - now
@@ -46,51 +46,51 @@ class Attempts:
 
     @property
     def counts_until(self) -> float:
-        """When nothing of this counts any more."""
+        """Time from which nothing in this scope counts any more."""
         failed = self.failures[-1] + WINDOW_S if self.failures else 0.0
         return max(failed, *(at + RESERVATION_S for at in self.pending.values()), 0.0)
 
 
 @dataclass(slots=True)
 class Lane(Attempts):
-    """A share of the over-all limit; under attack, `due` is the next slot's time and `holder` took the last one."""
+    """A share of the overall limit; under attack, `due` is the next slot's time, `holder` the last one's session."""
 
     due: float = 0.0
     holder: str = ""
 
     def wait_for_slot(self, now: float, limits: AttemptLimits, last_failure: float | None) -> float:
-        """Seconds until this lane has room; `last_failure` is the latest wrong PIN of the caller's address."""
+        """Return the seconds until this lane has room; `last_failure` is the address's latest wrong PIN."""
         if len(self.failures) < limits.fast:
             return 0.0 if len(self.failures) + len(self.pending) < limits.fast else BRIEF_S
         stand_back = last_failure + STAND_BACK_S - now if last_failure is not None else 0.0
         return max(stand_back, self.due - now, 0.0)
 
-    def take(self, now: float, session_id: str, limits: AttemptLimits) -> None:
+    def reserve(self, now: float, session_id: str, limits: AttemptLimits) -> None:
         """Reserve one attempt."""
         if len(self.failures) >= limits.fast:
             self.due = now + limits.gap_s
             self.holder = session_id
         self.pending[session_id] = now
 
-    def give_back(self, now: float, session_id: str) -> None:
-        """The attempt was right: its slot is free."""
+    def release(self, now: float, session_id: str) -> None:
+        """Free the slot of an attempt that was right."""
         if self.holder == session_id:
             self.due, self.holder = now, ""
 
 
 @dataclass(slots=True)
 class Scopes:
-    """All that one attempt is measured by: its connection, its address, and the lane of this."""
+    """The scopes of one attempt: its connection, its address and both lanes."""
 
     session: Attempts = field(default_factory=Attempts)
     address: Attempts = field(default_factory=Attempts)
     strangers: Lane = field(default_factory=Lane)
     known: Lane = field(default_factory=Lane)
     let_in_at: float | None = None
-    """When somebody was let in last from this address."""
+    """Time of the address's last right PIN."""
 
     def check(self, session_id: str, now: float, limits: AttemptLimits) -> None:
-        """Reserve one attempt. Raises `AuthThrottled` with the time after which it may be tried again."""
+        """Reserve one attempt. Raises `AuthThrottled` with the time to wait."""
         lane = self._prune(now)
         wait = max(
             self.session.wait(now, limits.session, at_once=1),
@@ -100,21 +100,21 @@ class Scopes:
         if wait > 0:
             raise AuthThrottled(math.ceil(wait * 1000))
         self.session.pending[session_id] = self.address.pending[session_id] = now
-        lane.take(now, session_id, limits)
+        lane.reserve(now, session_id, limits)
 
     def failed(self, session_id: str, now: float) -> None:
-        """The attempt that `check` let through was a wrong PIN."""
+        """Count a reserved attempt as a wrong PIN."""
         lane = self._prune(now)
         at = self._settle(session_id, now)
         for scope in (self.session, self.address, lane):
             insort(scope.failures, at)
 
     def succeeded(self, session_id: str, now: float) -> None:
-        """The attempt that `check` let through was a right PIN."""
+        """Settle a reserved attempt as a right PIN."""
         self._prune(now)
         self._settle(session_id, now)
         for lane in (self.strangers, self.known):
-            lane.give_back(now, session_id)
+            lane.release(now, session_id)
         self.session = Attempts()
         self.let_in_at = now
 
@@ -125,7 +125,7 @@ class Scopes:
         return self.known if is_known else self.strangers
 
     def _settle(self, session_id: str, now: float) -> float:
-        """Take the reservation back; returns its time, which is when the attempt was made."""
+        """Remove the reservation and return its time, which is when the attempt was made."""
         reserved = self.session.pending.get(session_id, now)
         for scope in (self.session, self.address, self.strangers, self.known):
             scope.pending.pop(session_id, None)

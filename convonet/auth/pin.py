@@ -1,7 +1,7 @@
-"""Who calls, by PIN: the protocol that voice replicas use, and one class for each place where PINs come from.
+"""Identification of callers by PIN: the protocol that voice replicas use, and one class per source of PINs.
 
-A refusal never tells why: malformed, unknown, inactive and wrong take the same way and the same words. A PIN never gets
-into a log, a repr or an exception.
+A refusal never gives its reason: malformed, unknown, inactive and wrong PINs take the same path and get the same words.
+A PIN never gets into a log, a repr or an exception.
 """
 
 from __future__ import annotations
@@ -23,34 +23,36 @@ from convonet.settings import Settings
 log = structlog.get_logger(__name__)
 
 DATABASE_TIMEOUT_S = 2.0
-"""Connecting included; a caller who waits longer thinks that the PIN was lost."""
+"""Including the connection; a caller who waits longer thinks that the PIN was lost."""
 
 _WELL_FORMED = re.compile(r"[0-9]{4,10}")
-_LONGEST = 10
+_MAX_DIGITS = 10
 _MATCHES_NOBODY = ""
-"""What a malformed PIN is looked up and compared as, so that its refusal does the work of any other."""
+"""Looked up and compared in place of a malformed PIN, so that its refusal takes the same time as any other."""
 
 _FIND_USER = """
     SELECT id::text AS id, username, first_name, voice_pin, is_active, llm_provider
     FROM users_anthropic WHERE voice_pin = $1 LIMIT 2
 """
 
-DATABASE_AWAY = "I can't check your PIN right now. Please try again in a moment."
+DATABASE_UNAVAILABLE = "I can't check your PIN right now. Please try again in a moment."
 
 
 class PinVerifier(Protocol):
-    """Knows whom a PIN belongs to."""
+    """A source of PINs."""
 
     async def verify(self, pin: str) -> Caller:
-        """The caller with this PIN.
+        """Return the caller with this PIN.
 
-        Raises `AuthRefused` when it is nobody's, or `StorageError` when that can't be found out now.
+        Raises:
+            AuthRefused: No active user has this PIN.
+            StorageError: The database does not answer.
         """
         ...
 
 
 class FixedPin:
-    """One PIN, one caller: the embedded setup."""
+    """The single PIN of the embedded setup."""
 
     def __init__(self, pin: str, caller: Caller) -> None:
         self._pin = pin
@@ -63,14 +65,14 @@ class FixedPin:
         return self._caller
 
 
-class OpenDoor:
-    """ENABLE_VOICE_PIN=false: whoever calls is the given caller."""
+class NoPin:
+    """Every caller is the same user: ENABLE_VOICE_PIN=false."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
     async def verify(self, pin: str) -> Caller:
-        """See `PinVerifier.verify`; the PIN is not looked at."""
+        """See `PinVerifier.verify`; any PIN will do."""
         return self._caller
 
 
@@ -109,40 +111,40 @@ class PostgresPins:
                 rows: list[asyncpg.Record] = await pool.fetch(_FIND_USER, probe)
                 return rows
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            # only the kind: asyncpg quotes parameters in some of its messages
-            raise StorageError(f"postgresql: {type(error).__name__}", spoken=DATABASE_AWAY) from None
+            # only the type: asyncpg quotes parameters in some of its messages
+            raise StorageError(f"postgresql: {type(error).__name__}", spoken=DATABASE_UNAVAILABLE) from None
 
     async def _open(self) -> asyncpg.Pool:
         async with self._opening:
             if self._pool is None:
-                # unnamed statements, so that a pooler such as PgBouncer may sit between
+                # no prepared statements, so that a pooler such as PgBouncer may sit between
                 self._pool = await asyncpg.create_pool(
                     self._url, min_size=0, max_size=4, timeout=DATABASE_TIMEOUT_S, statement_cache_size=0
                 )
             return self._pool
 
 
-def only_caller(settings: Settings) -> UserId | None:
-    """Whom every caller is taken for, by `pin_verifier` too; None where a database of PINs tells them apart."""
-    is_told_apart = settings.enable_voice_pin and settings.db_uri is not None
+def fixed_user_id(settings: Settings) -> UserId | None:
+    """Return the user that all callers are, for `pin_verifier` too; None when a database of PINs tells them apart."""
+    is_told_apart = settings.login.pin_required and settings.storage.db_uri is not None
     return None if is_told_apart else DEMO_USER_ID
 
 
 def pin_verifier(settings: Settings) -> PinVerifier:
-    """The verifier that the settings ask for; without a database of PINs everyone is the seeded demo user."""
-    demo_caller = Caller(DEMO_USER_ID, "Demo", settings.caller_timezone)
-    if not settings.enable_voice_pin:
-        return OpenDoor(demo_caller)
-    if settings.db_uri is not None:
-        return PostgresPins(settings.db_uri.get_secret_value(), timezone=settings.caller_timezone)
+    """Create the verifier for these settings; without a database of PINs everyone is the seeded demo user."""
+    demo_caller = Caller(DEMO_USER_ID, "Demo", settings.callers.timezone)
+    if not settings.login.pin_required:
+        return NoPin(demo_caller)
+    if settings.storage.db_uri is not None:
+        return PostgresPins(settings.storage.db_uri.get_secret_value(), timezone=settings.callers.timezone)
     if settings.demo_pin is None:
         raise SettingsError("VOICE_PIN: neither a PIN nor a database of PINs is set")
     return FixedPin(settings.demo_pin, demo_caller)
 
 
 def _is_same(given: str, known: str) -> bool:
-    """Whether `given` is a well-formed PIN and equal to `known`, in a time that tells nothing about `known`."""
+    """Whether `given` is a well-formed PIN and equal to `known`, compared in constant time."""
     well_formed = _WELL_FORMED.fullmatch(given) is not None
-    padded = (given if well_formed else _MATCHES_NOBODY).rjust(_LONGEST)
-    equal = hmac.compare_digest(padded.encode(), known.rjust(_LONGEST).encode())
+    padded = (given if well_formed else _MATCHES_NOBODY).rjust(_MAX_DIGITS)
+    equal = hmac.compare_digest(padded.encode(), known.rjust(_MAX_DIGITS).encode())
     return well_formed and equal

@@ -1,6 +1,6 @@
-"""Who may try a PIN or a password now: the protocol of a throttle, and which ledger counts for it.
+"""The throttle of PIN and password attempts, which all logins of callers and staff check first.
 
-The rules, and why they can't be used to lock everybody out, are in `attempt_limits`.
+The rules, and why nobody can use them to lock everybody out, are in `attempt_limits`.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import time
 from typing import Literal, Protocol
 
 from convonet.auth.attempt_limits import BRIEF_S, AttemptLimits
-from convonet.auth.throttle_sqlite import SqliteLedger
+from convonet.auth.throttle_sqlite import SqliteAttempts
 from convonet.core.errors import AuthThrottled
 from convonet.settings import Settings
 
-PATIENCE_S = 2.0
-"""How long a check waits for attempts that are just being checked: fifty colleagues behind one address are let in one
-after the other, not turned away."""
+CHECK_TIMEOUT_S = 2.0
+"""Longest wait for attempts that are being checked: fifty colleagues behind one address get in one after the other
+instead of being refused."""
 
 MAX_WAITING = 100
-"""Checks that may wait in one process; each looks again every `BRIEF_S`, which takes 0.1 ms of CPU."""
+"""Waiting checks in one process; each looks again every `BRIEF_S`, which takes 0.1 ms of CPU."""
 
 CROWDED_RETRY_MS = 1_000
 
 
 class PinThrottle(Protocol):
-    """Limits attempts at PINs and passwords: `check` before each, then `failed` or `succeeded`. `address` is an IP.
+    """Limits PIN and password attempts: call `check` before each, then `failed` or `succeeded`.
 
-    Every method raises `StorageError` when attempts can't be counted.
+    `address` is an IP address. Every method raises `StorageError` when attempts can't be counted.
     """
 
     async def check(self, session_id: str, address: str) -> None:
@@ -35,58 +35,46 @@ class PinThrottle(Protocol):
         ...
 
     async def failed(self, session_id: str, address: str) -> None:
-        """The attempt was a wrong PIN."""
+        """Count the attempt as a wrong PIN."""
         ...
 
     async def succeeded(self, session_id: str, address: str) -> None:
-        """The attempt was a right PIN."""
+        """Settle the attempt as a right PIN."""
         ...
 
 
-class Ledger(Protocol):
-    """Counts attempts: as `PinThrottle`, but its `check` waits for nothing."""
-
-    async def check(self, session_id: str, address: str) -> None:
-        """Reserve one attempt. Raises `AuthThrottled` with the time after which it may be tried again."""
-        ...
-
-    async def failed(self, session_id: str, address: str) -> None:
-        """The attempt that `check` let through was a wrong PIN."""
-        ...
-
-    async def succeeded(self, session_id: str, address: str) -> None:
-        """The attempt that `check` let through was a right PIN."""
-        ...
+class AttemptStore(PinThrottle, Protocol):
+    """Counts attempts: a `PinThrottle` whose `check` refuses at once instead of waiting for others."""
 
 
 def throttle(settings: Settings, of: Literal["pin", "staff"]) -> PinThrottle:
-    """The attempts of callers at PINs or of staff at passwords: in Redis when REDIS_URL is set, else in a file.
+    """Create the throttle for callers' PINs or staff's passwords: in Redis when REDIS_URL is set, else in a file.
 
-    Each has a ledger of its own: who floods one must not keep people out of the other.
+    Their attempts are counted apart, so that a flood of one does not keep people out of the other.
     """
-    limits = AttemptLimits.of(settings)
-    embedded = LedgerThrottle(SqliteLedger.in_folder(settings.data_dir, limits, of))
-    if not settings.redis_url:
+    limits = AttemptLimits.of(settings.login)
+    embedded = WaitingThrottle(SqliteAttempts.in_folder(settings.storage.data_dir, limits, of))
+    if not settings.storage.redis_url:
         return embedded
     # imported here: a process without Redis does without its client, a tenth of a second of imports
-    from convonet.auth.throttle_redis import RedisLedger, RedisThrottle
+    from convonet.auth.throttle_redis import RedisAttempts, RedisThrottle
 
-    return RedisThrottle(RedisLedger(settings.redis_url.get_secret_value(), limits, of), embedded)
+    return RedisThrottle(RedisAttempts(settings.storage.redis_url.get_secret_value(), limits, of), embedded)
 
 
-class LedgerThrottle:
-    """`PinThrottle` on a ledger: a check waits for a moment when only attempts still being checked are in its way."""
+class WaitingThrottle:
+    """A `PinThrottle` whose `check` waits a moment while other attempts are being checked."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, store: AttemptStore) -> None:
+        self._store = store
         self._waiting = 0
 
     async def check(self, session_id: str, address: str) -> None:
         """See `PinThrottle.check`."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + CHECK_TIMEOUT_S
         while True:
             try:
-                return await self._ledger.check(session_id, address)
+                return await self._store.check(session_id, address)
             except AuthThrottled as refusal:
                 if refusal.retry_after_ms > BRIEF_S * 1000:
                     raise
@@ -100,8 +88,8 @@ class LedgerThrottle:
 
     async def failed(self, session_id: str, address: str) -> None:
         """See `PinThrottle.failed`."""
-        await self._ledger.failed(session_id, address)
+        await self._store.failed(session_id, address)
 
     async def succeeded(self, session_id: str, address: str) -> None:
         """See `PinThrottle.succeeded`."""
-        await self._ledger.succeeded(session_id, address)
+        await self._store.succeeded(session_id, address)

@@ -1,8 +1,8 @@
-"""The ledger of PIN attempts of a whole cluster: the rules of `attempt_limits` as Lua, one script a call.
+"""The attempts of a whole cluster in Redis: the rules of `attempt_limits` in Lua, one script per call.
 
 Each scope (connection, address, lane) is two sorted sets scored by time, `<key>:failed` and `<key>:pending`; a lane
-also has the hash `<key>:slot`. All keys expire, and share a hash tag, `{pin}` or `{staff}`, so that a script may touch
-them together. The time is Redis's own, so hosts with different clocks agree.
+also has the hash `<key>:slot`. All keys expire. They share a hash tag, `{pin}` or `{staff}`, so that a script may use
+them together. The scripts use Redis's clock, so hosts with different clocks agree.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from convonet.auth.attempt_limits import (
     BRIEF_S,
     FREE_FAILURES,
     KNOWN_S,
-    LONGEST_DELAY_S,
+    MAX_DELAY_S,
     RESERVATION_S,
     STAND_BACK_S,
     WINDOW_S,
     AttemptLimits,
     network_of,
 )
-from convonet.auth.throttle import LedgerThrottle, PinThrottle
+from convonet.auth.throttle import PinThrottle, WaitingThrottle
 from convonet.core.errors import AuthThrottled, StorageError
 from convonet.storage.redis_client import ScriptRunner
 
@@ -59,7 +59,7 @@ local function wait(key, limit, at_once)
   local failed = count(key .. ':failed')
   if failed >= limit then return score(key .. ':failed', failed - limit) + WINDOW_S - now end
   if failed >= FREE_FAILURES then
-    local delay = math.min(LONGEST_DELAY_S, 2 ^ math.min(failed - FREE_FAILURES, 30))
+    local delay = math.min(MAX_DELAY_S, 2 ^ math.min(failed - FREE_FAILURES, 30))
     local due = score(key .. ':failed', -1) + delay - now
     if due > 0 then return due end
     at_once = 1
@@ -112,11 +112,11 @@ redis.call('SET', known, string.format('%.6f', now), 'EX', KNOWN_S)
 
 
 class RedisThrottle:
-    """`PinThrottle` for a cluster with Redis. While Redis is down each machine counts for itself: callers get in."""
+    """`PinThrottle` for a cluster. While Redis is down each machine counts by itself, so that callers get in."""
 
-    def __init__(self, ledger: RedisLedger, substitute: PinThrottle) -> None:
-        self._shared = LedgerThrottle(ledger)
-        self._substitute = substitute
+    def __init__(self, store: RedisAttempts, fallback: PinThrottle) -> None:
+        self._shared = WaitingThrottle(store)
+        self._fallback = fallback
 
     async def check(self, session_id: str, address: str) -> None:
         """See `PinThrottle.check`."""
@@ -124,25 +124,25 @@ class RedisThrottle:
             await self._shared.check(session_id, address)
         except StorageError as error:
             log.warning("pin_throttle_local", error=str(error))
-            await self._substitute.check(session_id, address)
+            await self._fallback.check(session_id, address)
 
     async def failed(self, session_id: str, address: str) -> None:
         """See `PinThrottle.failed`."""
         try:
             await self._shared.failed(session_id, address)
         except StorageError:
-            await self._substitute.failed(session_id, address)
+            await self._fallback.failed(session_id, address)
 
     async def succeeded(self, session_id: str, address: str) -> None:
         """See `PinThrottle.succeeded`."""
         try:
             await self._shared.succeeded(session_id, address)
         except StorageError:
-            await self._substitute.succeeded(session_id, address)
+            await self._fallback.succeeded(session_id, address)
 
 
-class RedisLedger:
-    """`Ledger` in Redis."""
+class RedisAttempts:
+    """`AttemptStore` in Redis; `of` (pin or staff) is in its keys."""
 
     def __init__(self, url: str, limits: AttemptLimits, of: str, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
@@ -154,17 +154,17 @@ class RedisLedger:
         self._succeeded = runner.register(common + _SUCCEEDED)
 
     async def check(self, session_id: str, address: str) -> None:
-        """See `Ledger.check`."""
+        """See `AttemptStore.check`."""
         wait_ms = await self._check(self._keys(session_id, address), self._args(session_id))
         if isinstance(wait_ms, int) and wait_ms > 0:
             raise AuthThrottled(wait_ms)
 
     async def failed(self, session_id: str, address: str) -> None:
-        """See `Ledger.failed`."""
+        """See `AttemptStore.failed`."""
         await self._failed(self._keys(session_id, address), self._args(session_id))
 
     async def succeeded(self, session_id: str, address: str) -> None:
-        """See `Ledger.succeeded`."""
+        """See `AttemptStore.succeeded`."""
         await self._succeeded(self._keys(session_id, address), self._args(session_id))
 
     def _keys(self, session_id: str, address: str) -> list[str]:
@@ -186,7 +186,7 @@ def _constants(limits: AttemptLimits) -> str:
         "WINDOW_S": int(WINDOW_S),
         "RESERVATION_S": int(RESERVATION_S),
         "KNOWN_S": int(KNOWN_S),
-        "LONGEST_DELAY_S": LONGEST_DELAY_S,
+        "MAX_DELAY_S": MAX_DELAY_S,
         "STAND_BACK_S": STAND_BACK_S,
         "BRIEF_S": BRIEF_S,
         "FREE_FAILURES": FREE_FAILURES,

@@ -1,7 +1,7 @@
-"""The attempts at PINs and passwords in a file of the data folder: exact over all processes of one machine.
+"""The attempts of all processes of one machine, in a SQLite file of the data folder.
 
-An attempt is read, decided and written without a lock: the one statement that writes does nothing if another process
-has written since, and then the attempt is decided anew. So a process that is stopped in between keeps nobody waiting.
+An attempt is read, decided and written without a lock: the only statement that writes does nothing if another process
+has written meanwhile, and the attempt is decided again. So a process that is stopped in between blocks nobody.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ FILE = "attempts.db"
 
 MAX_BYTES = 64_000_000
 MAX_KNOWN = 20_000
-"""Addresses where somebody was let in; some 100 bytes each. Those that were let in longest ago go first."""
+"""Known addresses, some 100 bytes each; those whose last right PIN is oldest are dropped first."""
 
 SWEEP_DELAY_S = 60.0
 
 MAX_TRIES = 100
-"""Each time that one attempt has to be decided anew another one was written, which takes 0.2 ms."""
+"""An attempt is decided again only when another one was written, which takes 0.2 ms."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS attempts (
@@ -47,13 +47,13 @@ INSERT OR REPLACE INTO attempts
 
 _SWEEP = """
 DELETE FROM attempts WHERE counts_until <= :now OR (ledger, scope) IN (
-  SELECT ledger, scope FROM attempts WHERE scope GLOB 'known:*' ORDER BY written_at DESC LIMIT -1 OFFSET :most
+  SELECT ledger, scope FROM attempts WHERE scope GLOB 'known:*' ORDER BY written_at DESC LIMIT -1 OFFSET :max_known
 )
 """
 
 
-class SqliteLedger:
-    """`Ledger` in a SQLite file."""
+class SqliteAttempts:
+    """`AttemptStore` in a SQLite file."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class SqliteLedger:
         *,
         max_known: int = MAX_KNOWN,
     ) -> None:
-        """`sqlite` has been given `SCHEMA`; `of` is the name of this ledger in the file."""
+        """`sqlite` must have `SCHEMA`; `of` (pin or staff) names these attempts in the file."""
         self._sqlite = sqlite
         self._clock = clock
         self._limits = limits
@@ -73,20 +73,20 @@ class SqliteLedger:
         self._next_sweep = 0.0
 
     @classmethod
-    def in_folder(cls, folder: Path, limits: AttemptLimits, of: str) -> SqliteLedger:
-        """A ledger in that data folder; the file is opened at first use."""
+    def in_folder(cls, folder: Path, limits: AttemptLimits, of: str) -> SqliteAttempts:
+        """Create a store in that data folder; the file is opened at first use."""
         return cls(*_in_folder(folder.absolute()), limits, of)
 
     async def check(self, session_id: str, address: str) -> None:
-        """See `Ledger.check`."""
+        """See `AttemptStore.check`."""
         await self._change(session_id, address, lambda scopes, now: scopes.check(session_id, now, self._limits))
 
     async def failed(self, session_id: str, address: str) -> None:
-        """See `Ledger.failed`."""
+        """See `AttemptStore.failed`."""
         await self._change(session_id, address, lambda scopes, now: scopes.failed(session_id, now))
 
     async def succeeded(self, session_id: str, address: str) -> None:
-        """See `Ledger.succeeded`."""
+        """See `AttemptStore.succeeded`."""
         await self._change(session_id, address, lambda scopes, now: scopes.succeeded(session_id, now))
 
     async def _change(self, session_id: str, address: str, decide: Callable[[Scopes, float], None]) -> None:
@@ -119,11 +119,11 @@ class SqliteLedger:
     def _sweep(self, connection: sqlite3.Connection) -> None:
         if (now := self._clock()) >= self._next_sweep:
             self._next_sweep = now + SWEEP_DELAY_S
-            connection.execute(_SWEEP, {"now": now, "most": self._max_known})
+            connection.execute(_SWEEP, {"now": now, "max_known": self._max_known})
 
 
 def attempts_file(path: Path) -> tuple[SqliteThread, Callable[[], float]]:
-    """What `SqliteLedger` takes; other processes may use the same file."""
+    """Open the file that `SqliteAttempts` takes, with its clock; other processes may use the same file."""
     latest = "SELECT max(written_at) FROM attempts"
     return embedded_file(path, schema=SCHEMA, latest=latest, max_bytes=MAX_BYTES)
 
@@ -145,7 +145,7 @@ def _scopes(states: dict[str, str], keys: list[str]) -> Scopes:
 
 
 def _rows(scopes: Scopes, keys: list[str]) -> dict[str, tuple[str, float]]:
-    """The state of each scope that has one, and until when it counts."""
+    """Return the JSON state of each scope, and the time until which it counts."""
     session, address, let_in, strangers, known = keys
     states: dict[str, Attempts] = {
         session: scopes.session,

@@ -1,6 +1,6 @@
-"""Short-lived signed tokens (JWT, HS256): who a tool call is for, and who may take up a session again.
+"""Short-lived signed tokens (JWT, HS256) for the caller of a tool call and for resuming a session.
 
-A token has one purpose, its audience, so that one kind can never be passed off as the other.
+A token's audience is its only purpose, so that one kind can never pass for the other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CALLER_TOKEN_LIFETIME_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CallerClaims:
-    """Whom a tool call acts for; `turn_id` is the base of its idempotency key."""
+    """The caller that a tool call acts for; `turn_id` is the base of its idempotency key."""
 
     user_id: UserId
     user_name: str
@@ -34,7 +34,7 @@ class CallerClaims:
 
 
 def mint_caller_token(claims: CallerClaims, *, secret: bytes, lifetime_s: float = CALLER_TOKEN_LIFETIME_S) -> str:
-    """Sign the identity that tools act for."""
+    """Sign the claims of a tool call."""
     body = {
         "sub": claims.user_id,
         "name": claims.user_name,
@@ -46,19 +46,19 @@ def mint_caller_token(claims: CallerClaims, *, secret: bytes, lifetime_s: float 
 
 
 def read_caller_token(token: str, *, secret: bytes) -> CallerClaims:
-    """Raises `AuthRefused` when the token is forged, expired or of another kind."""
+    """Verify a caller token. Raises `AuthRefused` when it is forged, expired or of another kind."""
     body = _verify(token, _TOOLS, secret)
     session_id = SessionId(body.get("session", "")) or None
     return CallerClaims(UserId(body["sub"]), body["name"], body["tz"], TurnId(body["turn"]), session_id)
 
 
 def mint_resume_token(session_id: SessionId, *, secret: bytes, lifetime_s: float) -> str:
-    """Sign the right to take up a session again."""
+    """Sign the right to resume a session."""
     return _sign({"sub": session_id}, _RESUME, secret, lifetime_s)
 
 
 def read_resume_token(token: str, *, secret: bytes) -> SessionId:
-    """The session that its bearer may take up. Raises `AuthRefused` for a forged, expired or other kind of token."""
+    """Return the session that a token resumes. Raises `AuthRefused` when it is forged, expired or of another kind."""
     return SessionId(_verify(token, _RESUME, secret)["sub"])
 
 

@@ -1,4 +1,4 @@
-"""The caller and the domain that answers them, as every floor of the product knows them."""
+"""The caller and the name of the agent that answers them: types that every floor of the product shares."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from convonet.core.ids import UserId
 AgentType = Literal["todo", "mortgage", "healthcare", "hanok_table", "general"]
 
 Proof = Literal["PIN"]
-"""How a caller has shown who they are."""
+"""Means by which callers prove their identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, as the server knows it; never taken from a client's field or a model's argument."""
+    """The identity of a caller, established by the server; never taken from a client's field or a model's argument."""
 
     user_id: UserId
     user_name: str
     timezone: str = "UTC"
-    """IANA name."""
+    """IANA time zone."""
     llm_provider: str | None = None
-    """The hosted model that answers them first, if it is set up."""
+    """Vendor of the hosted model that is asked first, if it is configured."""
     verified_by: Proof | None = None
-    """None: it was taken on trust."""
+    """None: the identity was not checked."""

@@ -1,4 +1,4 @@
-"""The clock that services are given, so that tests can set the time."""
+"""The clock that services take as a parameter, so that tests can set the time."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The clock of production."""
+    """Return the current time; the clock of production."""
     return datetime.now(UTC)

@@ -4,9 +4,9 @@
     ├── SettingsError            the operator must change a setting
     ├── ProtocolError            the client sent something that the wire contract does not allow
     ├── AuthError
-    │   ├── AuthRefused          wrong or unknown PIN or token: all look alike
-    │   ├── SessionGone          the session to be resumed is over
-    │   └── AuthThrottled        too many attempts: wait
+    │   ├── AuthRefused          wrong or unknown PIN or token; callers can't tell which
+    │   ├── ResumeFailed         the session to be resumed is over
+    │   └── AuthThrottled        too many attempts: the caller must wait
     ├── CapacityError            no room for this caller now
     ├── SpeechError
     │   ├── NoSpeech             the utterance holds no speech: ask the caller again
@@ -14,15 +14,15 @@
     │   └── SpeechUnavailable    the provider failed: another one may work
     │       └── AnswerBroken     a streamed answer broke off: another one may speak the rest
     ├── AgentError               the agent could not answer
-    │   ├── AgentAway            the process that was asked has died, or none is there
-    │   └── AgentTimeout         it took too long
-    ├── DomainError              a tool was asked for something that can't be done; its words are for the caller
-    │   └── NotFound
+    │   ├── AgentUnavailable     the process that was asked has died, or none is running
+    │   └── AgentTimeout         the turn took too long
+    ├── DomainError              a tool was asked for something that can't be done; its text is for the caller
+    │   └── NotFound             the thing does not exist, or belongs to somebody else
     ├── ToolsUnavailable         no tool server can be reached
     ├── CrmUnavailable           the CRM that the operator connected does not answer
     └── StorageError             a database or checkpoint store failed
-        ├── StorageRefused       the store is there and will never do what it was asked
-        └── Fenced               a newer copy of this session exists: this one must stop
+        ├── StorageRefused       the store works and will refuse the same request again
+        └── Fenced               a newer copy of this session exists: this copy must stop
 
 Each error knows its wire code, whether a retry can help, and what a caller hears.
 """
@@ -63,7 +63,7 @@ class ErrorCode(StrEnum):
 
 
 class ConvonetError(Exception):
-    """Base of the tree. `str(error)` is for logs; `spoken` is what a caller hears or reads."""
+    """Base of the tree. `str(error)` is for logs; `spoken` is the text that a caller hears or reads."""
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL_ERROR
     retryable: ClassVar[bool] = False
@@ -76,7 +76,7 @@ class ConvonetError(Exception):
 
 
 class SettingsError(ConvonetError):
-    """A setting is unknown, malformed or contradicts another; the text names it."""
+    """A setting is unknown, malformed or contradicts another one; the text names it."""
 
 
 class ProtocolError(ConvonetError):
@@ -97,12 +97,12 @@ class AuthError(ConvonetError):
 
 
 class AuthRefused(AuthError):
-    """Wrong PIN, unknown PIN, inactive user: the caller can't tell which."""
+    """The PIN is wrong or unknown, or its user is inactive; the caller can't tell which."""
 
     spoken = "That PIN was not accepted. Please try again."
 
 
-class SessionGone(AuthError):
+class ResumeFailed(AuthError):
     """The session ended or was never there; the caller must give the PIN again."""
 
     code = ErrorCode.RESUME_FAILED
@@ -110,7 +110,7 @@ class SessionGone(AuthError):
 
 
 class AuthThrottled(AuthError):
-    """Too many attempts from this session, this address, or everywhere."""
+    """There were too many attempts from this session, from this address or in total."""
 
     code = ErrorCode.AUTH_THROTTLED
     retryable = True
@@ -125,7 +125,7 @@ class AuthThrottled(AuthError):
 
 
 class CapacityError(ConvonetError):
-    """No room for another session; the client may come back after `retry_after_ms`."""
+    """There is no room for another session; the client may try again after `retry_after_ms`."""
 
     code = ErrorCode.OVERLOADED
     retryable = True
@@ -137,13 +137,13 @@ class CapacityError(ConvonetError):
 
 
 class SpeechError(ConvonetError):
-    """Speech could not be recognised or made."""
+    """Speech could not be recognized or synthesized."""
 
     code = ErrorCode.STT_FAILED
 
 
 class NoSpeech(SpeechError):
-    """Silence, noise, or a recording with no words in it."""
+    """The recording holds only silence or noise."""
 
     code = ErrorCode.NO_SPEECH
     spoken = "I didn't catch that. Please say it again."
@@ -159,8 +159,9 @@ class BadAudio(SpeechError):
 class SpeechUnavailable(SpeechError):
     """A provider is down, hangs, refuses our key or is over its limit.
 
-    `retry_same` says whether the same provider may succeed at once (a 5xx or a broken connection);
-    otherwise the turn goes on with the next provider.
+    Args:
+        retry_same: The same provider may succeed at once (after a 5xx or a broken connection). Otherwise the turn goes
+            on with the next provider.
     """
 
     retryable = True
@@ -172,7 +173,7 @@ class SpeechUnavailable(SpeechError):
 
 
 class AnswerBroken(SpeechUnavailable):
-    """A streamed answer broke off. `sounded` is how many of the pieces given to it have wholly been spoken."""
+    """A streamed answer broke off. `sounded` counts the pieces of it that were spoken to their end."""
 
     def __init__(self, detail: str = "", *, sounded: int) -> None:
         super().__init__(detail)
@@ -187,8 +188,8 @@ class AgentError(ConvonetError):
     spoken = "Sorry, I couldn't finish that. Please try again."
 
 
-class AgentAway(AgentError):
-    """No process answers as the agent: the one that was asked has died."""
+class AgentUnavailable(AgentError):
+    """No process of the agent answers: the one that was asked has died, or none is running."""
 
 
 class AgentTimeout(AgentError):
@@ -199,21 +200,21 @@ class DomainError(ConvonetError):
     """A domain rule forbids what a tool was asked; `spoken` tells the caller why."""
 
     reason: str = ""
-    """The same for programs; empty where none needs to tell this refusal from others."""
+    """The same as a code for programs; empty where no program needs to distinguish this refusal from others."""
 
 
 class NotFound(DomainError):
-    """The thing does not exist, or belongs to somebody else: both look alike."""
+    """The thing does not exist or belongs to somebody else; callers can't tell which."""
 
 
 class ToolsUnavailable(ConvonetError):
-    """No server of the tools can be reached."""
+    """No tool server can be reached."""
 
     retryable = True
 
 
 class CrmUnavailable(ConvonetError):
-    """The CRM is down, hangs, refuses our credentials or speaks nonsense; nothing is known to have changed."""
+    """The CRM is down, hangs, refuses our credentials or sends malformed answers; no change in it is confirmed."""
 
     retryable = True
     spoken = "Sorry, I can't reach the patient records right now. Please try again in a moment."
@@ -226,7 +227,7 @@ class StorageError(ConvonetError):
 
 
 class StorageRefused(StorageError):
-    """The store is there, and refuses this one thing: the same will be refused again."""
+    """The store works but refuses this request, and would refuse it again."""
 
     retryable = False
 

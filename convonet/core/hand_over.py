@@ -1,7 +1,8 @@
-"""States of a hand-over and of a desk, and what the human is told: sessions, agents, desks and metrics share them."""
+"""States of hand-overs and desks, and the context that a human gets: shared by sessions, agents, desks and metrics."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from convonet.core.caller import Proof
 
 
 class HandOverState(StrEnum):
-    """Where a hand-over is; `convonet.telephony.transfer` draws the transitions."""
+    """States of a hand-over; `convonet.telephony.state_machine` draws the transitions."""
 
     REQUESTED = "requested"
     QUEUED = "queued"
@@ -26,7 +27,7 @@ OVER = frozenset({HandOverState.ENDED, HandOverState.FAILED})
 
 
 class EndReason(StrEnum):
-    """Why a hand-over or an attempt ended."""
+    """Reasons for which a hand-over or one attempt at it ends."""
 
     CALLER_HUNG_UP = "caller_hung_up"
     CALLER_CANCELLED = "caller_cancelled"
@@ -42,11 +43,11 @@ class EndReason(StrEnum):
     REFUSED_BY_TWILIO = "refused_by_twilio"
     STREAM_LOST = "stream_lost"
     PASSED_ON = "passed_on"
-    """To a colleague, by the desk's telephone: the caller is still there."""
+    """The desk passed the caller to a colleague by its telephone; the caller is still on the call."""
 
 
 class DeskState(StrEnum):
-    """What the person at a desk is doing."""
+    """States of the person at a desk."""
 
     READY = "ready"
     NOT_READY = "not_ready"
@@ -55,13 +56,21 @@ class DeskState(StrEnum):
     WRAP_UP = "wrap_up"
 
 
+@dataclass(frozen=True, slots=True)
+class HandOverDecision:
+    """The agent's decision to hand the caller over; `reason` is one line of at most 200 characters."""
+
+    department: str
+    extension: str
+    reason: str
+
+
 class TransferContext(BaseModel):
-    """What goes along with a caller who is handed over; the names are those that call centre software reads."""
+    """The context of a caller who is handed over, under the field names that call center software reads."""
 
     conversation_history: list[dict[str, str]]
     user_id: str
     user_name: str
     activities: list[str]
-    suitecrm_context: dict[str, str] = {}
     summary: str
     verified_by: Proof | None = None

@@ -1,7 +1,7 @@
 """Structured logs: JSON lines on stderr with session, turn and trace ids, for our own events and the libraries'.
 
-Every process that serves calls `configure` once at its start. Bind ids with `structlog.contextvars`; they are merged
-into each line. What is written passes `redaction` first.
+Every process that serves calls `configure` once at its start. Ids that are bound with `structlog.contextvars` are
+merged into each line. Every line passes `redaction` before it is written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from convonet.core.trace import current_trace_id
 
 Level = Literal["debug", "info", "warning", "error"]
 
-PARTS: Mapping[str, tuple[str, ...]] = {
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "gateway": (
         "convonet.gateway",
         "deployments.voice",
@@ -36,16 +36,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
         "actors.lease",
     ),
     "speech": ("convonet.speech", "deployments.speech"),
-    "agent": ("convonet.agents", "actors.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
+    "agent": ("convonet.agents", "deployments.replicas", "convonet.rpc", "convonet.agent_api", "deployments.agent"),
     "tools": ("convonet.mcp", "convonet.domains", "deployments.tools"),
     "storage": ("convonet.storage", "convonet.records"),
-    "telephony": (
-        "convonet.telephony",
-        "convonet.desk",
-        "actors.transfer",
-        "actors.transfer_host",
-        "actors.office_store",
-    ),
+    "telephony": ("convonet.telephony", "convonet.desk", "actors.hand_overs"),
     "access": ("convonet.auth", "convonet.staff", "convonet.web"),
     "monitor": (
         "convonet.monitor",
@@ -58,22 +52,22 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "tracing": ("convonet.tracing",),
     "libraries": ("",),
 }
-"""The loggers of each part whose level can be set alone; a logger's name is its module's, and covers those below it."""
+"""Loggers of each component that has a level of its own. A logger has its module's name and covers those below it."""
 
 _OURS = ("convonet", "actors", "deployments")
 
 _FLOORS = {
-    # these say for themselves, in a line of ours, what is wrong with the collector
+    # our own line says what is wrong with the collector
     "opentelemetry": logging.CRITICAL,
-    # one line for each request, with its URL; Twilio's with all that is sent
+    # they log each request with its URL, Twilio's client also its content
     "httpx": logging.WARNING,
     "httpx2": logging.WARNING,
     "twilio": logging.WARNING,
 }
-"""Libraries that say too much even at level info."""
+"""Libraries that log too much at level info, and the lowest level that they may log."""
 
 _LIBRARIES_FLOOR = logging.INFO
-"""No library is asked for more: at debug level they write what goes over the wire, such as PINs, audio and prompts."""
+"""Lowest level of any library: at debug level they log what goes over the wire, such as PINs, audio and prompts."""
 
 
 def configure(
@@ -84,10 +78,14 @@ def configure(
     words: bool = False,
     region: str = "US",
 ) -> None:
-    """Send all logs from `level` on as JSON lines to `stream`, by default to whatever `sys.stderr` is at the moment.
+    """Write all logs from `level` up as JSON lines. May be called again; the last call counts.
 
-    `levels` are those of single parts. `words` is whether debug lines may hold words of callers. May be called again;
-    the last call counts.
+    Args:
+        level: Lowest level that is logged.
+        stream: Where the lines go; default: `sys.stderr`, looked up for each line.
+        levels: Other levels, by component.
+        words: Whether debug lines may hold transcripts and answers.
+        region: Country of telephone numbers without a country code, which are redacted.
     """
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -106,30 +104,30 @@ def configure(
 def _set_levels(level: Level, levels: Mapping[str, Level]) -> None:
     for name in _OURS:
         logging.getLogger(name).setLevel(_number(level))
-    for part, names in PARTS.items():
+    for component, names in COMPONENTS.items():
         for name in names:
-            logging.getLogger(name).setLevel(_number(levels[part]) if part in levels else logging.NOTSET)
+            logging.getLogger(name).setLevel(_number(levels[component]) if component in levels else logging.NOTSET)
     root = logging.getLogger()
     root.setLevel(max(_LIBRARIES_FLOOR, root.level or _number(level)))
     for name, floor in _FLOORS.items():
         logging.getLogger(name).setLevel(max(floor, root.level))
 
 
-def levels_by_part(listed: str) -> dict[str, Level]:
-    """What `speech=debug,agent=warning` says. Raises `ValueError`."""
+def levels_by_component(listed: str) -> dict[str, Level]:
+    """Parse `speech=debug,agent=warning`. Raises `ValueError`."""
     levels: dict[str, Level] = {}
     for entry in filter(None, (entry.strip() for entry in listed.split(","))):
-        part, _, level = (piece.strip() for piece in entry.partition("="))
-        if part not in PARTS:
-            raise ValueError(f"{part!r} is none of the parts {', '.join(PARTS)}")
+        component, _, level = (piece.strip() for piece in entry.partition("="))
+        if component not in COMPONENTS:
+            raise ValueError(f"{component!r} is none of the parts {', '.join(COMPONENTS)}")
         if level not in get_args(Level):
-            raise ValueError(f"{part} has none of the levels {', '.join(get_args(Level))}: {entry!r}")
-        levels[part] = level  # type: ignore[assignment]  # it was looked up
+            raise ValueError(f"{component} has none of the levels {', '.join(get_args(Level))}: {entry!r}")
+        levels[component] = level  # type: ignore[assignment]  # it was looked up
     return levels
 
 
 class _JsonLines(logging.Handler):
-    """Writes one line a record."""
+    """Writes each record as one line."""
 
     def __init__(self, stream: TextIO | None, redaction: Redaction, *filters: logging.Filter) -> None:
         super().__init__()
@@ -149,7 +147,7 @@ class _JsonLines(logging.Handler):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a failure to do so must not reach whoever logs."""
+        """Write one record; the code that logs must not see a failure of it."""
         try:
             print(self.format(record), file=self._stream or sys.stderr, flush=True)
         except (OSError, ValueError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""For whom a service acts: given by the server from a signed token, never by a client's field or a model's argument."""
+"""The caller for whom a service acts, read from a signed token and never from a client's field or model's argument."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose data, in which time zone, and the key under which the effect of this call is remembered."""
+    """The owner of the data, their time zone, and the idempotency key of this call."""
 
     user_id: uuid.UUID
     zone: ZoneInfo
     idempotency_key: str | None = None
 
     def today(self) -> date:
-        """The caller's own date."""
+        """Return the date in the owner's time zone."""
         return datetime.now(UTC).astimezone(self.zone).date()

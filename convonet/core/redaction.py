@@ -1,6 +1,6 @@
-"""What must not be read in a log line, and its removal: secrets, telephone numbers, words of callers.
+"""Redaction of log lines: it removes secrets, telephone numbers and what callers say or are told.
 
-This is the last net only: code does not log them in the first place.
+This is the last safety net of `logs`; code does not log such values in the first place.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _SECRET_WORDS = frozenset(
 _SECRET_ENDINGS = ("apikey", "api_key", "access_key", "private_key", "signing_key")
 _PHONE_ENDINGS = ("phone", "phone_number", "mobile", "msisdn", "caller_id", "from_number", "to_number")
 _SAFE_KEYS = ("timestamp", "level", "logger", "id", "ids", "sid", "ms", "s", "bytes")
-"""How the names of values end that may look like a telephone number and are none."""
+"""Last words in the names of values that may look like a telephone number but are none."""
 
 WORD_KEYS = frozenset(
     {"words", "transcript", "text", "answer", "prompt", "arguments", "result", "sentence", "said", "summary"}
 )
-"""Names of values that are words of a caller, or said to one."""
+"""Names of values that a caller has said or been told."""
 
 _NAME_PARTS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
@@ -39,7 +39,7 @@ _CREDENTIALS = (
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}|\b(Token)\s+[0-9a-f]{32,}", re.IGNORECASE), rf"\1\2 {REDACTED}"),
     (re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+"), REDACTED),
     (re.compile(r"""(["']?\b(?:voice_)?pin["']?\s*[=:]\s*["']?)\d{4,10}\b""", re.IGNORECASE), rf"\1{REDACTED}"),
-    # as a caller says it
+    # a PIN in a caller's sentence
     (
         re.compile(r"\b(pin(?: (?:code|number))?(?: is| was)?[ ,:]{1,3})\d(?:[ -]?\d){3,9}\b", re.IGNORECASE),
         rf"\1{REDACTED}",
@@ -47,11 +47,11 @@ _CREDENTIALS = (
 )
 
 _QUOTES = (
-    # pydantic's errors, and what asyncio says of a task that nobody waited for
+    # in pydantic's errors, and in asyncio's warning of a task that nobody awaited
     (re.compile(r"(input_value=).*?(?=, input_type=)", re.DOTALL), rf"\1{REDACTED}"),
     (re.compile(r"(exception=[\w.]+)\(.*\)(?=>)", re.DOTALL), rf"\1({REDACTED})"),
 )
-"""Where libraries quote what they were given."""
+"""Places at which libraries quote their input."""
 
 _MANY_DIGITS = re.compile(r"\d(?:[^\w\n]{0,3}\d){6}")
 _INTERNATIONAL = re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){6,14}(?!\d)")
@@ -65,18 +65,23 @@ _NO_PHONE = re.compile(
 )
 
 _PLAIN_ERRORS = (ConvonetError, OSError, AttributeError, ImportError, NameError, TypeError)
-"""Errors whose text is ours or names things of the program; any other may quote what it was given."""
+"""Errors whose text is ours or names parts of the program; the text of any other may quote its input."""
 
 
 class Redaction:
-    """The last step before a line is written. Telephone numbers without a country code are those of `region`."""
+    """The last processor before a line is written.
+
+    Args:
+        region: Country (ISO 3166) of telephone numbers without a country code.
+        words: Whether debug lines may hold what callers say and are told.
+    """
 
     def __init__(self, region: str, *, words: bool) -> None:
         self._region = region
         self._words = words
 
     def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """A processor of structlog."""
+        """Redact an event; a processor of structlog."""
         shows_words = self._words and event.get("level") == "debug"
         return {key: self._value(key, value, shows_words) for key, value in event.items()}
 
@@ -113,7 +118,7 @@ class Redaction:
         return _without_phones(text, self._region) if _MANY_DIGITS.search(text) else text
 
     def traceback(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """A processor that turns `exc_info` into text: where it happened and what kind of error it was.
+        """Replace `exc_info` by the traceback and the kind of error as text; a processor of structlog.
 
         A structured traceback would show local variables, and the text of an error may quote a caller.
         """
@@ -126,20 +131,20 @@ class Redaction:
 
 
 class QuoteFree(logging.Filter):
-    """For loggers of libraries whose lines go elsewhere too: what they say of an error is only what kind it was."""
+    """Reduces errors to their kind in records of libraries, whose lines go to other places than ours too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, without quotes."""
+        """Let every record pass, without quotes."""
         if isinstance(record.args, tuple):
             record.args = tuple(_named(arg) if isinstance(arg, BaseException) else arg for arg in record.args)
         if record.exc_info and record.exc_info[1] is not None:
-            # formatters take a text that is there already
+            # formatters use this text, if there is one
             record.exc_text = "\n".join(line.rstrip() for line in without_quotes(record.exc_info[1]))
         return True
 
 
 def without_quotes(error: BaseException) -> Iterator[str]:
-    """The lines of a traceback, causes first, without what may quote a caller."""
+    """Yield the lines of a traceback, causes first, without texts that may quote a caller."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None:
         yield from without_quotes(cause)
@@ -158,7 +163,7 @@ def _named(error: BaseException) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text without what looks like a PIN or a token in it."""
+    """Replace everything in `text` that looks like a PIN or a token."""
     for pattern, replacement in _CREDENTIALS:
         text = pattern.sub(replacement, text)
     return text
@@ -166,10 +171,10 @@ def without_secrets(text: str) -> str:
 
 def _without_phones(text: str, region: str) -> str:
     text = _INTERNATIONAL.sub(REDACTED, text)
-    # what can't be one is hidden from the search, at the same length
+    # hide from the search what can't be a number; the length stays, so that positions do
     searched = _NO_PHONE.sub(lambda found: "x" * len(found[0]), text)
     if not _MANY_DIGITS.search(searched):
-        return text  # the search proper takes a millisecond
+        return text  # the search below takes a millisecond
     found = PhoneNumberMatcher(searched, region, leniency=Leniency.STRICT_GROUPING)
     for match in reversed(list(found)):
         text = text[: match.start] + REDACTED + text[match.end :]

@@ -1,4 +1,4 @@
-"""How a turn began and how it ended: closed sets that records, metrics and traces share."""
+"""Sources and results of a turn: closed sets that records, metrics and traces share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trace of the running task. `convonet.tracing` sets it; logs and messages to other processes read it."""
+"""The current span of the running task, set by `convonet.tracing`, read by logs and messages to other processes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from convonet.core.status import TurnStatus
 
 
 class RecordedSpan(Protocol):
-    """A span that goes to a collector."""
+    """A span that is sent to the collector."""
 
     traceparent: str
-    """Its W3C trace context, for the other side of a call."""
+    """W3C trace context, which a call to another process takes along."""
     trace_id: str
 
     def set(self, values: Mapping[str, str | int]) -> None: ...
@@ -25,12 +25,12 @@ current_span: ContextVar[RecordedSpan | None] = ContextVar("current_span", defau
 
 
 def current_traceparent() -> str | None:
-    """The trace context of the enclosing span, for a message to another process."""
+    """Return the trace context of the enclosing span, for a message to another process."""
     recorded = current_span.get()
     return recorded.traceparent if recorded is not None else None
 
 
 def current_trace_id() -> str | None:
-    """The id under which a collector files the enclosing span's trace."""
+    """Return the id of the enclosing span's trace, as the collector shows it."""
     recorded = current_span.get()
     return recorded.trace_id if recorded is not None else None

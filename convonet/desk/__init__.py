@@ -1,1 +1,1 @@
-"""The desks of the call centre: the page at /call-center, its socket, and what it shows of a caller."""
+"""The desks of the call center: the page at /call-center, its socket, and the facts it shows about a caller."""

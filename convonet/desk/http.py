@@ -1,4 +1,4 @@
-"""The call centre's web application: the desk's page and socket, its login, history, notes and call-backs."""
+"""The web application of the desks: page, socket, login, history, notes and call-backs. The call center serves it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, StringConstraints
 
 from convonet.auth.throttle import PinThrottle
-from convonet.core.errors import AuthRefused
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.messages import (
-    MOST_BYTES,
+    MAX_CHARACTERS,
     DeskAlive,
     DeskAliveAck,
+    DeskDoes,
     DeskRefused,
     DeskShown,
     Phone,
@@ -27,10 +27,10 @@ from convonet.desk.messages import (
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts, StaffMember, Telephone
 from convonet.staff.http import StaffLogin
+from convonet.staff.page_session import PageProtocol, PageSession
 from convonet.storage.database import Database
-from convonet.telephony.ledger import CallBack, Ledger, PastCall
+from convonet.telephony.call_log import CallBack, CallLog, PastCall
 from convonet.telephony.messages import DeskAction, DeskLogin, DeskView
-from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, PageSocket
 from convonet.web.pages import page, policy_with
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
@@ -41,37 +41,48 @@ TAKEN_OVER = 4001
 NO_PHONE = "Your account has no telephone. Whoever runs Convonet gives you one with `convonet staff telephone`."
 
 
+PROTOCOL: PageProtocol[DeskDoes] = PageProtocol(
+    desk_messages, MAX_CHARACTERS, DeskAlive, DeskAliveAck(), lambda message: DeskRefused(message=message)
+)
+
+
 class Notes(BaseModel):
-    """What the person at the desk writes down after a call."""
+    """Notes of the person at a desk about a call."""
 
     text: Annotated[str, StringConstraints(max_length=4_000)]
 
 
-class Desks(Protocol):
-    """The host of the hand-overs as a desk sees it."""
+class DeskHost(Protocol):
+    """The host of the hand-overs as the desks see it."""
 
-    def desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]: ...
+    def follow_desk(self, login: DeskLogin) -> AsyncGenerator[DeskView, None]:
+        """Log a desk in and follow its views. Yields nothing when the desk has to find another host."""
+        ...
 
-    async def desk_does(self, name: str, action: DeskAction, text: str = "") -> bool: ...
+    async def perform_desk_action(self, name: str, action: DeskAction, text: str = "") -> bool:
+        """Carry out an action of the person at a desk. Returns False when it is not possible now."""
+        ...
 
-    def call_backs_changed(self) -> None: ...
+    def call_backs_changed(self) -> None:
+        """Let the desks read the list of call-backs again."""
+        ...
 
 
 class DeskApplication:
-    """All that the application's routes need."""
+    """The routes of the desks."""
 
     def __init__(
-        self, database: Database, settings: Settings, throttle: PinThrottle, desks: Desks, notes: CrmNotes
+        self, database: Database, settings: Settings, throttle: PinThrottle, host: DeskHost, notes: CrmNotes
     ) -> None:
         self._settings = settings
-        self._desks = desks
-        self._ledger = Ledger(database)
+        self._host = host
+        self._call_log = CallLog(database)
         self._notes = notes
-        self._sockets: dict[str, DeskSocket] = {}
+        self._sessions: dict[str, PageSession[DeskDoes]] = {}
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)
 
     def add_routes(self, app: FastAPI) -> None:
-        """Everything below /call-center."""
+        """Add all routes below /call-center."""
         app.include_router(self.login.router())
         logged_in = [Depends(self.login.require_staff_page)]
         app.add_api_route("/", self._page, dependencies=logged_in, include_in_schema=False)
@@ -84,74 +95,81 @@ class DeskApplication:
 
     async def _page(self) -> FileResponse:
         answer = page("call-center")
-        if self._settings.freepbx_wss_url is not None:
-            # the telephone in the page talks to the PBX
-            answer.headers["Content-Security-Policy"] = policy_with(connect=[self._settings.freepbx_wss_url])
+        if self._settings.telephony.pbx_wss_url is not None:
+            # the telephone in the page connects to the PBX
+            answer.headers["Content-Security-Policy"] = policy_with(connect=[self._settings.telephony.pbx_wss_url])
         return answer
 
     async def _phone(self, request: Request) -> Phone:
-        """What the telephone in this person's page registers with."""
+        """Credentials of the telephone in this person's page."""
         member = await self.login.require_staff(request)
         telephone = self._telephone(member)
         settings = self._settings
-        if settings.freepbx_domain is None or settings.freepbx_wss_url is None:
+        if settings.telephony.sip_domain is None or settings.telephony.pbx_wss_url is None:
             raise Refused(
                 404, "not_found", "No PBX is set up here: FREEPBX_DOMAIN and FREEPBX_WSS_URL say where it is."
             )
         return Phone(
             display_name=member.display_name,
             extension=telephone.extension,
-            domain=settings.freepbx_domain,
-            wss_url=settings.freepbx_wss_url,
+            domain=settings.telephony.sip_domain,
+            wss_url=settings.telephony.pbx_wss_url,
             ha1=telephone.ha1,
         )
 
     async def _history(self, request: Request) -> list[PastCall]:
-        """This person's own calls."""
+        """The person's own calls."""
         member = await self.login.require_staff(request)
-        return await self._ledger.history(member.username)
+        return await self._call_log.hand_overs_of(member.username)
 
     async def _note(self, transfer_id: str, notes: Notes, request: Request) -> None:
-        """Write down what a call of this person's was about; the CRM gets it too."""
+        """Save the notes about a call of this person, here and in the CRM."""
         member = await self.login.require_staff(request)
-        row = await self._ledger.note(member.username, transfer_id, notes.text)
+        row = await self._call_log.set_notes(member.username, transfer_id, notes.text)
         if row is None:
             raise Refused(404, "not_found", "That is no call of yours.")
-        await self._notes.add(row, member.display_name)
+        await self._notes.add_note(row, member.display_name)
 
     async def _call_backs(self, request: Request) -> list[CallBack]:
-        """Who waits to be called back by this person's departments."""
+        """Open call-backs of the person's departments."""
         member = await self.login.require_staff(request)
-        return await self._ledger.call_backs(self._departments(member))
+        return await self._call_log.open_call_backs(self._departments(member))
 
     async def _done(self, call_back_id: uuid.UUID, request: Request) -> None:
-        """This person has called back."""
+        """Mark a call-back as done."""
         member = await self.login.require_staff(request)
-        if not await self._ledger.call_back_done(call_back_id, member.username):
+        if not await self._call_log.complete_call_back(call_back_id, member.username):
             raise Refused(409, "conflict", "A colleague has called back already.")
-        self._desks.call_backs_changed()
+        self._host.call_backs_changed()
 
     async def _socket(self, websocket: WebSocket) -> None:
-        """The desk's socket: views down, deeds up."""
-        await websocket.accept()
-        try:
-            member = await self.login.of_socket(websocket)
-        except AuthRefused:
-            await websocket.close(NOT_LOGGED_IN)
+        """Send the desk its views, and take the actions of its person."""
+        session = await PageSession.accept(websocket, self.login, PROTOCOL)
+        if session is None:
             return
+        member = session.member
         if member.telephone is None:
-            await websocket.close(NO_TELEPHONE, NO_PHONE[:120])
+            await session.close(NO_TELEPHONE, NO_PHONE[:120])
             return
         login = DeskLogin(member.username, member.display_name, member.telephone.extension, self._departments(member))
-        socket = DeskSocket(websocket, self._desks, login)
-        if (before := self._sockets.get(login.name)) is not None:
+        if (before := self._sessions.get(login.name)) is not None:
             await before.close(TAKEN_OVER)
-        self._sockets[login.name] = socket
+        self._sessions[login.name] = session
+
+        async def perform(message: DeskDoes) -> str:
+            is_possible = await self._host.perform_desk_action(login.name, message.action, message.text)
+            return "" if is_possible else "That is not possible any more."
+
         try:
-            await socket.run()
+            await session.run(self._views(login), perform)
         finally:
-            if self._sockets.get(login.name) is socket:
-                del self._sockets[login.name]
+            if self._sessions.get(login.name) is session:
+                del self._sessions[login.name]
+
+    async def _views(self, login: DeskLogin) -> AsyncGenerator[DeskShown, None]:
+        async with contextlib.aclosing(self._host.follow_desk(login)) as views:
+            async for view in views:
+                yield DeskShown(view=view)
 
     def _telephone(self, member: StaffMember) -> Telephone:
         if member.telephone is None:
@@ -160,47 +178,13 @@ class DeskApplication:
 
     def _departments(self, member: StaffMember) -> tuple[str, ...]:
         own = member.telephone.departments if member.telephone else ()
-        return own or self._settings.department_names
-
-
-class DeskSocket:
-    """One socket of one desk."""
-
-    def __init__(self, websocket: WebSocket, desks: Desks, login: DeskLogin) -> None:
-        self._socket = PageSocket(websocket, login.name)
-        self._desks = desks
-        self._login = login
-
-    async def run(self) -> None:
-        """Until the page is gone, or another one of the same person has come."""
-        await self._socket.run(self._show(), self._listen())
-
-    async def close(self, code: int) -> None:
-        """End it."""
-        await self._socket.close(code)
-
-    async def _show(self) -> None:
-        async with contextlib.aclosing(self._desks.desk(self._login)) as views:
-            async for view in views:
-                await self._socket.send(DeskShown(view=view))
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                message = desk_messages.validate_json(await self._socket.receive(MOST_BYTES) or "")
-            except ValidationError:
-                await self._socket.send(DeskRefused(message=MISUNDERSTOOD))
-                continue
-            if isinstance(message, DeskAlive):
-                await self._socket.send(DeskAliveAck())
-            elif not await self._desks.desk_does(self._login.name, message.action, message.text):
-                await self._socket.send(DeskRefused(message="That is not possible any more."))
+        return own or self._settings.call_center.department_names
 
 
 def application(
-    database: Database, settings: Settings, throttle: PinThrottle, desks: Desks, notes: CrmNotes
+    database: Database, settings: Settings, throttle: PinThrottle, host: DeskHost, notes: CrmNotes
 ) -> FastAPI:
-    """The whole application; it closes the database when it stops."""
+    """Build the application; it closes the database when it stops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -209,11 +193,11 @@ def application(
         await database.close()
 
     app = http_service("call-center-service", lifespan)
-    DeskApplication(database, settings, throttle, desks, notes).add_routes(app)
+    DeskApplication(database, settings, throttle, host, notes).add_routes(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """Alive: this replica answers."""
+        """Show that this replica answers."""
         return {"status": "ok", "service": "call-center-service"}
 
     return app

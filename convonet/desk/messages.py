@@ -1,4 +1,4 @@
-"""What passes over /call-center/ws, between a desk's page and the server."""
+"""Messages of /call-center/ws, between a desk's page and the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from convonet.telephony.messages import DeskAction, DeskView
 
-MOST_BYTES = 4_096
+MAX_CHARACTERS = 4_096
+"""Of a message from the page."""
 
 
 class _Sent(BaseModel):
@@ -16,7 +17,7 @@ class _Sent(BaseModel):
 
 
 class DeskDoes(_Sent):
-    """The person does something; `text` is the reason of who is not ready, or declines."""
+    """An action of the person; `text` is a reason, or the extension of a transfer."""
 
     type: Literal["desk_does"]
     action: DeskAction
@@ -24,7 +25,7 @@ class DeskDoes(_Sent):
 
 
 class DeskAlive(_Sent):
-    """Sign of life; answered by `desk_alive_ack`."""
+    """Heartbeat; answered by `desk_alive_ack`."""
 
     type: Literal["desk_alive"]
 
@@ -35,31 +36,31 @@ desk_messages: TypeAdapter[DeskDoes | DeskAlive] = TypeAdapter(DeskClientMessage
 
 
 class DeskShown(BaseModel):
-    """The call centre as this desk sees it now."""
+    """The call center as this desk sees it now."""
 
     type: Literal["desk_view"] = "desk_view"
     view: DeskView
 
 
 class DeskRefused(BaseModel):
-    """Something was not possible; the words are for the person."""
+    """Something was not possible; the message is shown to the person."""
 
     type: Literal["desk_refused"] = "desk_refused"
     message: str
 
 
 class DeskAliveAck(BaseModel):
-    """Answer to a sign of life."""
+    """Answer to a heartbeat."""
 
     type: Literal["desk_alive_ack"] = "desk_alive_ack"
 
 
 class Phone(BaseModel):
-    """What a desk's telephone needs to register with the PBX; only its own person gets it."""
+    """Credentials that a desk's telephone registers with at the PBX; only its own person gets them."""
 
     display_name: str
     extension: str
     domain: str
     wss_url: str
     ha1: str
-    """MD5 of user, realm and password (RFC 2617): enough to register, not enough to know the password."""
+    """MD5 of user, realm and password (RFC 2617): enough to register, without giving the password away."""

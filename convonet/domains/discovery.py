@@ -1,7 +1,7 @@
-"""Finds what every domain brings: a domain is a folder here, and adding one needs no edit elsewhere.
+"""Discovery of the domains: a domain is a folder here, and adding one needs no edit elsewhere.
 
-`agent.py` of a domain holds `DOMAIN`, what the agent must know of it; `tools.py` holds `server(database, settings)`,
-its MCP server; `seed.py`, if there, holds `seed(session, user_id, now)`, which adds demo data that is not there yet.
+A domain's `agent.py` holds `DOMAIN`, its description for the agent; `tools.py` holds `server(database, settings)`,
+which makes its MCP server; `seed.py`, if there, holds `seed(session, user_id, now)`, which adds missing demo data.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from convonet.storage.database import Database
 
 
 def all_domains() -> tuple[Domain, ...]:
-    """Every domain of this installation, in the order of their folders' names."""
+    """All domains, in the order of their folders' names."""
     return tuple(module.DOMAIN for _, module in _modules("agent"))
 
 
 def all_servers(database: Database, settings: Settings) -> dict[str, DomainServer]:
-    """The MCP server of every domain by the domain's name."""
+    """Make the MCP server of each domain, by the domain's name."""
     return {name: module.server(database, settings) for name, module in _modules("tools")}
 
 
 async def seed_all(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add every domain's demo data for one caller, relative to `now`; what is there already stays as it is."""
+    """Add the demo data of all domains for one caller, relative to `now`; existing rows stay as they are."""
     for _, module in _modules("seed"):
         await module.seed(session, user_id, now)
 

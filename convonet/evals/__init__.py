@@ -1,1 +1,1 @@
-"""`convonet eval`: conversations with what must come of them, held with any model that is set up."""
+"""`convonet eval`: scripted conversations with expected results, run with any configured model."""

@@ -1,4 +1,4 @@
-"""How scenarios went: a table for a person, and JUnit XML for whatever runs tests."""
+"""Reports of `convonet eval`: a table for people, and JUnit XML for test runners."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convonet.evals.runner import Result
 
 
 def print_table(results: Sequence[Result], console: Console) -> None:
-    """Each scenario with its time; those that failed with what went wrong and the conversation."""
+    """Print each scenario with its time, and the failed ones with their faults and conversation."""
     table = Table("", "scenario", "model", "s", box=None)
     for result in results:
         table.add_row("[red]x" if result.faults else "[green]ok", result.name, result.model, f"{result.spent_s:.1f}")
@@ -30,7 +30,7 @@ def print_table(results: Sequence[Result], console: Console) -> None:
 
 
 def write_junit(results: Sequence[Result], file: Path) -> None:
-    """One test case for each scenario."""
+    """Write one test case for each scenario."""
     failed = sum(bool(result.faults) for result in results)
     suite = Element("testsuite", name="convonet eval", tests=str(len(results)), failures=str(failed))
     for result in results:

@@ -1,4 +1,4 @@
-"""Holds the conversations of scenarios: the real agent and the real tools, each on a seeded database."""
+"""Runs scenarios with the real agent and the real tools, each on a seeded database. `convonet eval` calls it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from convonet.core.errors import ConvonetError
 from convonet.core.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.demo import seed_demo
 from convonet.domains.discovery import all_domains, all_servers
-from convonet.evals.scenario import Scenario, ScenarioTurn, WantedRows, holds
+from convonet.evals.scenario import ExpectedRows, Scenario, ScenarioTurn, holds
 from convonet.mcp.local import local_tools
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -29,14 +29,15 @@ from convonet.storage.migrate import migrate
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a scenario went. `faults` says in words what did not happen as it must."""
+    """The outcome of a scenario."""
 
     name: str
     faults: tuple[str, ...]
+    """Deviations from the expected results, in words; empty for a success."""
     spent_s: float
     model: str = ""
     transcript: tuple[tuple[str, str], ...] = ()
-    """What was said and answered."""
+    """Sentences of the caller with the answers."""
 
 
 @dataclass(slots=True)
@@ -67,9 +68,9 @@ class _Talk:
 
 
 async def run_scenarios(
-    scenarios: Sequence[Scenario], settings: Settings, tell: Callable[[Result], None]
+    scenarios: Sequence[Scenario], settings: Settings, report: Callable[[Result], None]
 ) -> list[Result]:
-    """Run them one after the other; `tell` hears of each as it ends."""
+    """Run scenarios one after the other; `report` gets each result at once."""
     results = []
     with tempfile.TemporaryDirectory(prefix="convonet-eval-") as folder:
         seeded = Path(folder) / "seeded.db"
@@ -77,7 +78,7 @@ async def run_scenarios(
         await seed_demo(_url(seeded))
         for scenario in scenarios:
             result = await _run(scenario, settings, Path(shutil.copy(seeded, Path(folder) / "scenario.db")))
-            tell(result)
+            report(result)
             results.append(result)
     return results
 
@@ -87,21 +88,22 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     database = Database(_url(database_file))
     faults: list[str] = []
     async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
-        agent = AgentService(settings.model_copy(update=_somewhere_to_call(settings)), all_domains(), tools=tools)
-        talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.caller_timezone))
+        agent = AgentService(_with_pbx(settings), all_domains(), tools=tools)
+        talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.callers.timezone))
         for number, turn in enumerate(scenario.turns, 1):
             found = await _turn_faults(talk, turn, scenario.within_s)
             faults += [f"turn {number}, {turn.say!r}: {fault}" for fault in found]
-        faults += [fault for wanted in scenario.rows if (fault := await _rows_fault(database, wanted))]
+        faults += [fault for expected in scenario.rows if (fault := await _rows_fault(database, expected))]
         await agent.close()
     await database.close()
     model = f"{talk.last.provider}/{talk.last.model}" if talk.last else ""
     return Result(scenario.name, tuple(faults), time.perf_counter() - began, model, tuple(talk.transcript))
 
 
-def _somewhere_to_call(settings: Settings) -> dict[str, str]:
-    """A PBX, if none is set: nobody is called, but the agent decides as if somebody could be."""
-    return {} if settings.freepbx_domain else {"freepbx_domain": "pbx.invalid"}
+def _with_pbx(settings: Settings) -> Settings:
+    """Add a PBX, if none is set: nothing calls it, but the agent decides as if there were people."""
+    domain = settings.telephony.sip_domain or "pbx.invalid"
+    return settings.model_copy(update={"telephony": settings.telephony.model_copy(update={"sip_domain": domain})})
 
 
 async def _turn_faults(talk: _Talk, turn: ScenarioTurn, within_s: float) -> list[str]:
@@ -128,28 +130,28 @@ def _call_faults(turn: ScenarioTurn, calls: Sequence[ToolStarted]) -> list[str]:
     if turn.calls is None:
         return []
     used = [call.tool for call in calls]
-    if used != [wanted.tool for wanted in turn.calls]:
+    if used != [expected.tool for expected in turn.calls]:
         return [f"used {used}"]
     return [
         f"called {call.tool} with {call.arguments}"
-        for wanted, call in zip(turn.calls, calls, strict=True)
-        if not holds(wanted.arguments, call.arguments)
+        for expected, call in zip(turn.calls, calls, strict=True)
+        if not holds(expected.arguments, call.arguments)
     ]
 
 
 def _hand_over_faults(turn: ScenarioTurn, final: Final) -> list[str]:
-    if turn.hand_over != (final.transfer_marker is not None):
-        return ["handed over" if final.transfer_marker else "did not hand over"]
-    if turn.department and f"|{turn.department}|" not in (final.transfer_marker or ""):
-        return [f"handed over by {final.transfer_marker}"]
+    if turn.hand_over != (final.hand_over is not None):
+        return ["handed over" if final.hand_over else "did not hand over"]
+    if turn.department and (final.hand_over is None or turn.department != final.hand_over.department):
+        return [f"handed over by {final.hand_over}"]
     return []
 
 
-async def _rows_fault(database: Database, wanted: WantedRows) -> str | None:
-    rows = [row for row in await _rows(database, wanted.table) if holds(wanted.where, row)]
-    if len(rows) == wanted.count:
+async def _rows_fault(database: Database, expected: ExpectedRows) -> str | None:
+    rows = [row for row in await _rows(database, expected.table) if holds(expected.where, row)]
+    if len(rows) == expected.count:
         return None
-    return f"{wanted.table} has {len(rows)} rows with {wanted.where}, not {wanted.count}"
+    return f"{expected.table} has {len(rows)} rows with {expected.where}, not {expected.count}"
 
 
 async def _rows(database: Database, name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A scenario: what a caller says turn by turn, and what must happen. Written in YAML, see evals/."""
+"""Scenarios in YAML (see evals/): a caller's sentences with the expected results. The runner reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY = re.compile(rf"\{{(today|tomorrow|{'|'.join(WEEKDAYS)})\}}")
 
 
 class _Loader(yaml.SafeLoader):
-    """With the truth values of YAML 1.2: what a caller says may be "yes"."""
+    """A YAML loader with the booleans of YAML 1.2, since a caller may say "yes"."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -29,40 +29,36 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[list[str], BeforeValidator(_as_list)]
+Words = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class WantedCall(_Strict):
-    """A tool call that must happen; arguments that are not named may be anything."""
+class ExpectedCall(_Strict):
+    """An expected tool call; arguments that are left out may have any value."""
 
     tool: str
     arguments: dict[str, Any] = Field(default={}, alias="with")
 
 
 class ScenarioTurn(_Strict):
-    """One thing the caller says, and what must come of it. What is left out is not looked at."""
+    """A sentence of the caller, and the expected results; results that are left out are not checked."""
 
     say: str
     domain: AgentType | None = None
-    calls: list[WantedCall] | None = None
-    """The calls in their order; an empty list: no tool is used."""
+    calls: list[ExpectedCall] | None = None
+    """Tool calls in their order; an empty list means that no tool is used."""
     says: Words = []
-    """Words that must be in the answer, in any case of letters; "a|b" is either."""
+    """Words that the answer must have, ignoring case; "a|b" is either."""
     never_says: Words = []
     hand_over: bool = False
     department: str | None = None
 
 
-class WantedRows(_Strict):
-    """Rows that must be in the database afterwards; values that are not named may be anything."""
+class ExpectedRows(_Strict):
+    """Expected rows in the database at the end; columns that are left out may have any value."""
 
     table: str
     where: dict[str, Any] = {}
@@ -70,19 +66,20 @@ class WantedRows(_Strict):
 
 
 class Scenario(_Strict):
-    """One conversation with a new session of the demo caller, on a database of its own."""
+    """One conversation with the demo caller, on its own database."""
 
     name: str
     turns: list[ScenarioTurn] = Field(min_length=1)
-    rows: list[WantedRows] = []
+    rows: list[ExpectedRows] = []
     within_s: float = 15.0
-    """Longest that one turn may take."""
+    """Time limit for each turn."""
 
 
 def read_scenarios(paths: Sequence[Path], today: date) -> list[Scenario]:
-    """All scenarios of these files and folders, their days ("{friday}") as ISO dates from `today` on.
+    """Read all scenarios of files and folders; days such as "{friday}" become ISO dates from `today` on.
 
-    Raises `SettingsError` for a file that is none.
+    Raises:
+        SettingsError: a file can't be read or holds no scenarios.
     """
     files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
     found = []
@@ -95,29 +92,26 @@ def read_scenarios(paths: Sequence[Path], today: date) -> list[Scenario]:
     return found
 
 
-def holds(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
-    """Whether all that is wanted is there, in any case of letters; a day matches any time of it."""
-    return all(name in there and _same(value, there[name]) for name, value in wanted.items())
+def holds(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
+    """Return whether `actual` has all expected values, ignoring case; a date matches any time of that day."""
+    return all(name in actual and _equal(value, actual[name]) for name, value in expected.items())
 
 
-def _same(wanted: object, there: object) -> bool:
-    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
+def _equal(expected: object, actual: object) -> bool:
+    if isinstance(expected, int | float) and not isinstance(expected, bool):
         try:
-            return abs(float(str(there)) - wanted) < 0.005
+            return abs(float(str(actual)) - expected) < 0.005
         except ValueError:
             return False
-    if isinstance(wanted, str):
-        said, text = wanted.lower(), str(there).lower()
-        return text == said or (bool(re.fullmatch(r"\d{4}-\d\d-\d\d(t\d\d:\d\d)?", said)) and _starts(text, said))
-    return wanted == there
-
-
-def _starts(text: str, moment: str) -> bool:
-    return text.replace(" ", "t").startswith(moment)
+    if isinstance(expected, str):
+        wanted, text = expected.lower(), str(actual).lower()
+        is_time = re.fullmatch(r"\d{4}-\d\d-\d\d(t\d\d:\d\d)?", wanted)
+        return text == wanted or (is_time is not None and text.replace(" ", "t").startswith(wanted))
+    return expected == actual
 
 
 def _iso(word: str, today: date) -> str:
     if word in {"today", "tomorrow"}:
         return (today + timedelta(days=word == "tomorrow")).isoformat()
-    ahead = (WEEKDAYS.index(word) - today.weekday() - 1) % 7 + 1
-    return (today + timedelta(days=ahead)).isoformat()
+    days = (WEEKDAYS.index(word) - today.weekday() - 1) % 7 + 1
+    return (today + timedelta(days=days)).isoformat()

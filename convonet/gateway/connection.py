@@ -1,6 +1,7 @@
-"""One WebSocket of /webrtc/ws: checks what the client sends and gives it to the caller's session in this process.
+"""One WebSocket of /webrtc/ws: validates the client's messages and passes them to the caller's session.
 
-It holds nothing that must survive: whoever has the session's resume token finds it again on another connection.
+Created by the voice gateway for each socket. It keeps no state that must survive: a client with the session's resume
+token resumes the session on another connection.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from collections.abc import Callable
 import structlog
 
 from convonet.auth.tokens import read_resume_token
-from convonet.core.background import in_background
-from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, SessionGone
-from convonet.gateway.caller_line import CallerLine
+from convonet.core.background import BackgroundTasks
+from convonet.core.errors import AuthRefused, CapacityError, ConvonetError, ErrorCode, ProtocolError, ResumeFailed
 from convonet.gateway.frames import parse
-from convonet.gateway.limits import MessageRate
-from convonet.gateway.login import LoginDoor, LoginRoom
-from convonet.gateway.ports import CallerSession, ClientGone, ClientSocket, Sessions
+from convonet.gateway.login import LoginAttempts, UnauthenticatedSockets
+from convonet.gateway.media_bridge import MediaBridge
+from convonet.gateway.ports import CallerSession, ClientDisconnected, ClientSocket, Sessions
 from convonet.gateway.recording import Recording
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
@@ -42,17 +42,17 @@ from convonet.protocol.client import (
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader, SoundKind
 from convonet.protocol.server import AuthRequired, ErrorMessage, HeartbeatAck, Reconnect, ServerMessage, Status
 from convonet.sessions.messages import (
-    CancelTransfer,
+    BinaryFrame,
+    CancelHandOver,
     CancelTurn,
-    Choose,
-    ConnectAnew,
+    ChangePreferences,
     Credentials,
     Ended,
     HangUp,
-    LineChanged,
+    MediaLegChanged,
     Outgoing,
     Preferences,
-    Sound,
+    ReconnectRequested,
     Superseded,
     ToClient,
     TypedUtterance,
@@ -60,32 +60,34 @@ from convonet.sessions.messages import (
 from convonet.sessions.outbox import SlowReader
 from convonet.settings import Settings
 from convonet.speech.base import Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
+from convonet.web.login_limits import BURST_S
+from convonet.web.rate_limit import TokenBucket
 
 log = structlog.get_logger(__name__)
 
 ADMISSION_TIMEOUT_S = 10.0
-"""PIN look-up, throttle and restore take milliseconds; a client must not wait for ever for a store in trouble."""
+"""Limit for a login; PIN look-up, throttle and restore take milliseconds when the stores work."""
 
 CONTROL_BYTES = 200
-"""No stop, cancel or hang-up is longer; longer ones beyond the rate are not even parsed."""
+"""Maximum size of a stop, cancel or hang-up. Larger messages beyond the rate are dropped without parsing."""
 
 RECONNECT_GRACE_S = 5.0
-"""A client that was sent away leaves at once; one that does not know `reconnect` is closed then, and comes back."""
+"""Time for a client to leave after `reconnect`. An older client that ignores it is closed then, and reconnects."""
 
 MOVE_BEFORE_S = 300.0
-"""So long before the end of a socket's life its caller is moved at the next silence, or in its last quarter."""
+"""The caller is moved at the next silence this long before the end of the socket's life, or in its last quarter."""
 
 CLOSE_NORMAL = 1000
 CLOSE_POLICY = 1008
 CLOSE_RESTART = 1012
 CLOSE_TRY_LATER = 1013
 CLOSE_REPLACED = 4001
-"""Another socket took up this session."""
+"""Another socket has resumed this session."""
 
 
 class CallerConnection:
-    """The life of one socket. `run` returns when the socket is closed."""
+    """One socket of a caller. `run` returns when it is closed."""
 
     def __init__(
         self,
@@ -94,8 +96,8 @@ class CallerConnection:
         settings: Settings,
         *,
         address: str,
-        door: LoginDoor,
-        room: LoginRoom,
+        login_attempts: LoginAttempts,
+        unauthenticated: UnauthenticatedSockets,
         proxy: str = "",
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -103,34 +105,38 @@ class CallerConnection:
         self._sessions = sessions
         self._settings = settings
         self._address = address
-        self._door = door
-        self._room = room
+        self._login_attempts = login_attempts
+        self._unauthenticated = unauthenticated
         self._wall_clock = wall_clock
         self.proxy = proxy
-        """The address of the node whose HAProxy passes this socket on."""
+        """Address of the node whose HAProxy forwards this socket."""
         self.connected_at = wall_clock()
-        """Seconds since 1970."""
+        """Unix time in seconds."""
         self._connection_id = secrets.token_hex(8)
-        self._rate = MessageRate(settings.max_messages_per_s, asyncio.get_running_loop().time)
+        self._rate = TokenBucket(
+            settings.limits.max_messages_per_s,
+            settings.limits.max_messages_per_s * BURST_S,
+            asyncio.get_running_loop().time,
+        )
         self._rate_told_at = -1.0
         self._session: CallerSession | None = None
         self._streams = False
-        self._sending: asyncio.Task[None] | None = None
-        self._line: CallerLine | None = None
+        self._tasks = BackgroundTasks()
+        self._bridge: MediaBridge | None = None
         self._acknowledged = 0
         self._end_of_life: asyncio.TimerHandle | None = None
-        self._leaving: asyncio.Task[None] | None = None
+        self._is_leaving = False
 
     async def run(self) -> None:
         """Serve the client until either side closes."""
         try:
-            async with self._room.wait_for_login():
-                await self._send(AuthRequired(pin_required=self._settings.enable_voice_pin))
+            async with self._unauthenticated.wait_for_login():
+                await self._send(AuthRequired(pin_required=self._settings.login.pin_required))
                 while self._session is None:
                     await self._serve_frame()
             while True:
                 await self._serve_frame()
-        except ClientGone:
+        except ClientDisconnected:
             pass
         except TimeoutError:
             await self._socket.close(CLOSE_POLICY)
@@ -141,9 +147,9 @@ class CallerConnection:
             await self._detach()
 
     async def move(self, within_s: float, *, with_talks: bool) -> None:
-        """Let the client connect anew, at a moment when nobody speaks; returns when this socket is of no use any more.
+        """Ask the client to reconnect when nobody speaks, and wait until it has; see `CallerSession.move`.
 
-        See `CallerSession.move`. One without a session leaves at once.
+        A client without a session is asked at once.
         """
         if self._session is None:
             await self._send_away()
@@ -151,9 +157,10 @@ class CallerConnection:
             await asyncio.shield(self._session.move(within_s, with_talks=with_talks))
 
     async def _send_away(self) -> None:
-        if self._leaving is None:
-            self._leaving = in_background(self._close_after_grace(), own_context=True)
-            with contextlib.suppress(ClientGone):
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._tasks.spawn(self._close_after_grace(), own_context=True)
+            with contextlib.suppress(ClientDisconnected):
                 await self._send(Reconnect())
 
     async def _close_after_grace(self) -> None:
@@ -161,8 +168,8 @@ class CallerConnection:
         await self._socket.close(CLOSE_RESTART)
 
     def _limit_life(self, session: CallerSession) -> None:
-        """Whatever lies between us and the client ends an old connection without asking whether somebody speaks."""
-        life_s = self._settings.max_socket_life_s
+        """Move the caller before a proxy closes the old connection, maybe in the middle of a sentence."""
+        life_s = self._settings.sessions.max_socket_life_s
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
         loop = asyncio.get_running_loop()
@@ -171,23 +178,23 @@ class CallerConnection:
     # -- from the client
 
     async def _serve_frame(self) -> None:
-        """Do what the client's next frame says; the client is told what is wrong with it."""
+        """Handle the client's next frame, and report errors to the client."""
         frame = await self._socket.receive()
         try:
-            if not self._rate.allow(1 + len(frame) // self._settings.max_message_bytes):
+            if not self._rate.take(1 + len(frame) // self._settings.limits.max_message_bytes):
                 await self._handle_excess(frame)
             elif isinstance(frame, bytes):
-                self._add_sound(frame)
+                self._add_audio(frame)
             else:
-                await self._handle(parse(frame, most_bytes=self._settings.max_message_bytes))
+                await self._handle(parse(frame, max_bytes=self._settings.limits.max_message_bytes))
         except ConvonetError as error:
             await self._send_error(error)
 
     async def _handle_excess(self, frame: str | bytes) -> None:
-        """A frame beyond the rate is dropped, but not one that ends something: the page could not repeat it."""
+        """Drop a frame beyond the rate, except a stop, cancel or hang-up, which the page would not repeat."""
         message = None
         if isinstance(frame, str) and len(frame) <= CONTROL_BYTES:
-            message = parse(frame, most_bytes=CONTROL_BYTES)
+            message = parse(frame, max_bytes=CONTROL_BYTES)
         if isinstance(message, StopRecording | Cancel | Hangup):
             await self._handle(message)
         else:
@@ -226,37 +233,37 @@ class CallerConnection:
                 session.recording = None
                 session.post(CancelTurn())
             case VoiceProviders():
-                session.post(Choose(_preferences(message)))
+                session.post(ChangePreferences(_preferences(message)))
             case TransferRequest():
-                # the agent decides about it as if it had been said: it knows who is there, and what to tell them
-                session.post(TypedUtterance(secrets.token_hex(8), _in_words(message), self._wall_clock()))
+                # handled as if it had been said: the agent knows the departments and prepares the hand-over
+                session.post(TypedUtterance(secrets.token_hex(8), _transfer_request_text(message), self._wall_clock()))
             case TransferCancel():
-                session.post(CancelTransfer())
+                session.post(CancelHandOver())
             case Hangup():
                 session.post(HangUp())
 
-    def _add_sound(self, frame: bytes) -> None:
-        """Sound of the utterance in progress, or for the human whom the caller talks with."""
-        if len(frame) > self._settings.max_message_bytes:
-            most = self._settings.max_message_bytes
-            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {most} bytes at most.")
+    def _add_audio(self, frame: bytes) -> None:
+        """Add audio to the utterance in progress, or send it to the human whom the caller talks with."""
+        if len(frame) > self._settings.limits.max_message_bytes:
+            limit = self._settings.limits.max_message_bytes
+            raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {limit} bytes at most.")
         if self._streams:
-            self._add_framed_sound(frame)
-        elif self._line is not None and self._require_session().recording is None:
-            self._line.send(frame)
+            self._add_framed_audio(frame)
+        elif self._bridge is not None and self._require_session().recording is None:
+            self._bridge.send_to_human(frame)
         else:
             self._require_recording().add_bytes(frame)
 
-    def _add_framed_sound(self, frame: bytes) -> None:
-        """That of a client that sends and gets headers."""
+    def _add_framed_audio(self, frame: bytes) -> None:
+        """Add audio of a streaming client, whose frames have a header."""
         try:
             kind = FrameHeader.unpack(frame).kind
         except ValueError as error:
             raise ProtocolError(ErrorCode.BAD_FIELD, f"Binary frame: {error}.") from None
         match kind:
             case SoundKind.TALK_PCM16:
-                if self._line is not None:
-                    self._line.send(frame[HEADER_BYTES:])
+                if self._bridge is not None:
+                    self._bridge.send_to_human(frame[HEADER_BYTES:])
             case SoundKind.CALLER_PCM16 if (recording := self._require_recording()).format == "pcm16":
                 recording.add_bytes(frame[HEADER_BYTES:])
             case _:
@@ -271,8 +278,8 @@ class CallerConnection:
             held = session.recording = Recording(
                 message,
                 began_at=self._wall_clock(),
-                max_bytes=self._settings.max_utterance_bytes,
-                min_bytes=self._settings.min_utterance_bytes,
+                max_bytes=self._settings.limits.max_utterance_bytes,
+                min_bytes=self._settings.limits.min_utterance_bytes,
             )
         if held.is_named_by_client:
             await self._send(held.acknowledged())
@@ -301,7 +308,7 @@ class CallerConnection:
             raise ProtocolError(ErrorCode.INVALID_MODE, "No recording is in progress; send start_recording first.")
         return recording
 
-    # -- letting in
+    # -- login
 
     async def _authenticate(self, message: Authenticate) -> None:
         if self._session is not None:
@@ -317,29 +324,29 @@ class CallerConnection:
         self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
         await self._socket.send(session.auth_ok(resumed=resumed).model_dump_json(exclude_none=True))
-        self._sending = asyncio.create_task(self._send_all(session, message.last_seq or 0 if resumed else 0))
+        self._tasks.spawn(self._send_all(session, message.last_seq or 0 if resumed else 0))
 
     async def _open(self, message: Authenticate) -> CallerSession:
         credentials = Credentials(message.pin or "", self._address, self._connection_id)
-        with self._door.attempt():
+        with self._login_attempts.attempt():
             return await self._sessions.open(credentials, _preferences(message))
 
     async def _resume(self, message: Authenticate) -> CallerSession:
         try:
             session_id = read_resume_token(message.resume_token or "", secret=self._settings.signing_secret)
         except AuthRefused:
-            raise SessionGone("bad resume token") from None
+            raise ResumeFailed("bad resume token") from None
         return await self._sessions.resume(session_id, message.last_seq or 0, _preferences(message))
 
     # -- to the client
 
     async def _send_all(self, session: CallerSession, last_seq: int) -> None:
-        """All that the session says, until it ends or another socket takes it up."""
+        """Send the session's output until it ends or another socket resumes it."""
         try:
             async with contextlib.aclosing(session.attach(last_seq)) as outgoing:
                 async for entry in outgoing:
-                    await self._pass_on(entry)
-        except ClientGone:
+                    await self._send_entry(entry)
+        except ClientDisconnected:
             pass
         except SlowReader:
             log.warning("client_too_slow", session_id=session.session_id)
@@ -348,15 +355,15 @@ class CallerConnection:
             log.exception("connection_crashed", session_id=session.session_id)
             await self._give_up()
 
-    async def _pass_on(self, entry: Outgoing) -> None:
+    async def _send_entry(self, entry: Outgoing) -> None:
         match entry:
             case ToClient(text=text):
                 await self._socket.send(text)
-            case Sound(frame=frame):
-                await self._socket.send_sound(frame)
-            case LineChanged(line=line):
-                self._change_line(line)
-            case ConnectAnew():
+            case BinaryFrame(frame=frame):
+                await self._socket.send_audio(frame)
+            case MediaLegChanged(address=address):
+                await self._change_bridge(address)
+            case ReconnectRequested():
                 await self._send_away()
             case Ended():
                 await self._socket.close(CLOSE_NORMAL)
@@ -364,8 +371,8 @@ class CallerConnection:
                 await self._socket.close(CLOSE_REPLACED)
 
     async def _give_up(self) -> None:
-        """At a task's top: a caller must never sit before an open socket that leads nowhere."""
-        with contextlib.suppress(ClientGone):
+        """Report an internal error and close the socket, which would otherwise stay open and do nothing."""
+        with contextlib.suppress(ClientDisconnected):
             await self._send_error(ConvonetError())
         await self._socket.close(CLOSE_TRY_LATER)
 
@@ -379,29 +386,24 @@ class CallerConnection:
         retry_after_ms: int | None = getattr(error, "retry_after_ms", None)
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
-    def _change_line(self, address: LineAddress | None) -> None:
-        """The caller is connected with a human, with another line of theirs, or with nobody any more."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+    async def _change_bridge(self, address: MediaLegAddress | None) -> None:
+        """Connect the caller with the human at `address`; with None end the talk."""
+        if self._bridge is not None:
+            await self._bridge.close()
+            self._bridge = None
         if address is not None:
-            self._line = CallerLine(address, self._socket, with_headers=self._streams)
+            self._bridge = MediaBridge(address, self._socket, with_headers=self._streams)
 
     async def _detach(self) -> None:
-        self._change_line(None)
+        await self._change_bridge(None)
         if self._end_of_life is not None:
             self._end_of_life.cancel()
-        if self._leaving is not None:
-            self._leaving.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sending
+        await self._tasks.cancel_and_wait()
 
 
-def _in_words(wanted: TransferRequest) -> str:
-    asked = f"I want to talk to a person in {wanted.department or 'support'}"
-    return f"{asked} about {wanted.reason}" if wanted.reason else asked
+def _transfer_request_text(request: TransferRequest) -> str:
+    text = f"I want to talk to a person in {request.department or 'support'}"
+    return f"{text} about {request.reason}" if request.reason else text
 
 
 def _preferences(message: Authenticate | VoiceProviders) -> Preferences:

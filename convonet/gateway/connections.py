@@ -1,4 +1,4 @@
-"""The callers' sockets of one process: who is there, who may still come, and how all of them are moved elsewhere."""
+"""The callers' sockets of one process. The gateway drains them when the process stops or is replaced."""
 
 from __future__ import annotations
 
@@ -10,105 +10,109 @@ from dataclasses import dataclass
 
 import structlog
 
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.gateway.connection import RECONNECT_GRACE_S, CallerConnection
 
 log = structlog.get_logger(__name__)
 
-LATE_S = 1.0
-"""What closing a socket may take beyond the time that its client has for leaving."""
+CLOSE_MARGIN_S = 1.0
+"""Time for closing a socket after its client's time to leave."""
 
-HURRY_S = 1.0
-"""For telling all and for those who go at once, when nobody is waited for."""
+SHORT_DRAIN_S = 1.0
+"""Time for a drain that waits for nobody's silence."""
 
-LOOK_EVERY_S = 0.25
+CHECK_INTERVAL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What became of the sockets that were to be moved."""
+    """The result of a move."""
 
     moved: int
     stayed: int
-    """Callers who talk with a human: they are moved when they come back from that."""
+    """Callers who talk with a human; they are moved after the talk."""
 
 
 class Connections:
-    """Every method belongs to one event loop."""
+    """The open sockets. It belongs to one event loop."""
 
-    def __init__(self, has_lines: Callable[[], bool]) -> None:
-        """`has_lines` tells whether a telephone line of a talk with a human ends in this process."""
-        self._has_lines = has_lines
+    def __init__(self, has_media_legs: Callable[[], bool]) -> None:
+        """`has_media_legs` tells whether the media leg of a talk ends in this process."""
+        self._has_media_legs = has_media_legs
         self._connections: set[CallerConnection] = set()
-        self._moving: dict[CallerConnection, asyncio.Task[None]] = {}
-        self._is_hurried = False
+        self._leaving: set[CallerConnection] = set()
+        self._tasks = BackgroundTasks()
+        self._drain_is_short = False
         self.is_closed = False
-        """Whether whoever comes is sent elsewhere."""
+        """True if new clients are sent to another process."""
 
     def __len__(self) -> int:
         return len(self._connections)
 
     @contextmanager
     def hold(self, connection: CallerConnection) -> Generator[None, None, None]:
-        """Around the life of a socket."""
+        """Register a socket while the block runs."""
         self._connections.add(connection)
         try:
             yield
         finally:
             self._connections.discard(connection)
-            self._moving.pop(connection, None)
+            self._leaving.discard(connection)
 
-    def leave_proxy(self, address: str, within_s: float) -> None:
-        """HAProxy of the node with this address is to end: whoever has come through it connects anew.
+    def move_from_proxy(self, address: str, within_s: float) -> None:
+        """Move the callers who came through the HAProxy of the node with this address, which will stop.
 
-        At their next silence, after so many seconds in any case. May be called again and again.
+        Each is moved at the next silence, or after `within_s` seconds. May be called repeatedly.
         """
-        for connection in self._connections - self._moving.keys():
+        for connection in self._connections - self._leaving:
             if connection.proxy == address:
-                self._moving[connection] = in_background(connection.move(within_s, with_talks=True), own_context=True)
+                self._leaving.add(connection)
+                self._tasks.spawn(connection.move(within_s, with_talks=True), own_context=True)
 
     async def move(self, within_s: float, *, before: float = math.inf, with_talks: bool = False) -> Moved:
-        """Let each client connect anew at its next silence, after so many seconds in any case.
+        """Move each caller at the next silence, or after `within_s` seconds.
 
-        Those who connected after `before` (Unix time) are left alone: another replica may just have sent them here.
+        Args:
+            within_s: Deadline for callers who never fall silent.
+            before: Unix time. Callers who connected later stay: another replica may just have sent them here.
+            with_talks: Whether the deadline also ends talks with a human.
         """
         asked = [connection for connection in self._connections if connection.connected_at < before]
-        moving = [asyncio.create_task(connection.move(within_s, with_talks=with_talks)) for connection in asked]
+        moving = [self._tasks.spawn(connection.move(within_s, with_talks=with_talks)) for connection in asked]
         if not moving:
             return Moved(0, 0)
-        _, late = await asyncio.wait(moving, timeout=within_s + RECONNECT_GRACE_S + LATE_S)
+        _, late = await asyncio.wait(moving, timeout=within_s + RECONNECT_GRACE_S + CLOSE_MARGIN_S)
         for task in late:
             task.cancel()
         return Moved(len(moving) - len(late), len(late))
 
-    def leave_when_replaced(self, within_s: float) -> asyncio.Task[None]:
-        """Another cluster serves: send on whoever comes, and whoever is here when they fall silent.
+    def drain_in_background(self, within_s: float) -> None:
+        """Send new clients elsewhere and move all callers, since another cluster serves now.
 
-        Whoever talks with a human is moved when that is over, however long it takes.
+        Callers who talk with a human are moved after the talk, however long it takes.
         """
         self.is_closed = True
-        return asyncio.create_task(self._move_and_tell(within_s, with_talks=False))
+        self._tasks.spawn(self._move_and_log(within_s, with_talks=False))
 
-    async def leave(self, within_s: float) -> None:
-        """This process is to stop: the same within that time, and wait until nobody is left.
+    async def drain(self, within_s: float) -> None:
+        """Send new clients elsewhere, move all callers within `within_s`, and wait until none is left.
 
         The last seconds are for clients that do not leave when they are asked to.
         """
         self.is_closed = True
-        within_s = HURRY_S if self._is_hurried else within_s
-        moving = asyncio.create_task(self._move_and_tell(max(0.0, within_s - RECONNECT_GRACE_S), with_talks=True))
+        within_s = SHORT_DRAIN_S if self._drain_is_short else within_s
         try:
             async with asyncio.timeout(within_s):
-                await moving
-                while self._connections or self._has_lines():  # noqa: ASYNC110 -- two counts that many change
-                    await asyncio.sleep(LOOK_EVERY_S)
+                await self._move_and_log(max(0.0, within_s - RECONNECT_GRACE_S), with_talks=True)
+                while self._connections or self._has_media_legs():  # noqa: ASYNC110 -- two counts that many change
+                    await asyncio.sleep(CHECK_INTERVAL_S)
         except TimeoutError:
             log.info("left_before_all_had_gone", sockets=len(self._connections))
 
-    def hurry(self) -> None:
-        """All of the product stops: nobody can be moved anywhere, so nobody waits for a silence."""
-        self._is_hurried = True
+    def shorten_drain(self) -> None:
+        """Make a later `drain` short: the whole product stops, so callers can't be moved anywhere."""
+        self._drain_is_short = True
 
-    async def _move_and_tell(self, within_s: float, *, with_talks: bool) -> None:
+    async def _move_and_log(self, within_s: float, *, with_talks: bool) -> None:
         moved = await self.move(within_s, with_talks=with_talks)
         log.info("callers_moved", moved=moved.moved, stayed=moved.stayed)

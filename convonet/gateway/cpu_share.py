@@ -1,4 +1,4 @@
-"""How busy the cores are that this process may use: what `Admission` goes by before the event loop is late."""
+"""The busy share of the cores that this process may use. `Admission` sees overload by it before the event loop lags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 _STAT = Path("/proc/stat")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IDLE_FIELDS = (3, 4)
-"""Idle, and idle while a disk is waited for (man 5 proc)."""
+"""Idle, and idle while waiting for a disk (man 5 proc)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,20 @@ class _Reading:
 
 
 class CpuShare:
-    """The share of CPU time in use since the last look, from 0 to 1.
+    """Measures the busy share of CPU time, from 0 to 1.
 
-    It is the larger one of two: that of all processes on the cores in this process's affinity, and that of this process
-    on one core, since its event loop has no more than one. Where the system does not tell about cores, as macOS, the
-    second counts alone. The limit of a container does not show here; it shows in the event loop's lag.
+    It is the larger of two shares: that of all processes on the cores in this process's affinity, and that of this
+    process on one core, since its event loop can use only one. Without /proc/stat, as on macOS, only the second counts.
+    A container's CPU limit is not visible here; it shows in the event loop's lag.
     """
 
-    def __init__(self) -> None:
-        self._cores = sorted(os.sched_getaffinity(0)) if _STAT.exists() else []
+    def __init__(self, stat: Path = _STAT) -> None:
+        self._stat = stat
+        self._cores = sorted(os.sched_getaffinity(0)) if stat.exists() else []
         self._then = self._read()
 
     def since_last(self) -> float:
-        """Look: 20 us."""
+        """Return the share since the last call, which takes 20 us."""
         then, self._then = self._then, self._read()
         elapsed = self._then.at - then.at
         if elapsed <= 0:
@@ -51,7 +52,7 @@ class CpuShare:
         if not self._cores:
             return 0.0
         names = {f"cpu{core}" for core in self._cores}
-        lines = [line.split() for line in _STAT.read_text().splitlines() if line.startswith("cpu")]
+        lines = [line.split() for line in self._stat.read_text().splitlines() if line.startswith("cpu")]
         return (
             sum(float(line[1 + field]) for line in lines if line[0] in names for field in _IDLE_FIELDS) / _TICKS_PER_S
         )

@@ -1,4 +1,4 @@
-"""From a WebSocket frame to a client message, or to the error that tells the client what is wrong with it."""
+"""Parse WebSocket frames of a caller into messages, or into errors that tell the client what is wrong."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from convonet.core.errors import ErrorCode, ProtocolError
 from convonet.protocol.client import AnyClientMessage, AudioChunk, client_messages
 
 
-def parse(text: str, *, most_bytes: int) -> AnyClientMessage:
-    """One JSON text frame. Raises `ProtocolError` message_too_large, bad_json, unknown_type or bad_field.
+def parse(text: str, *, max_bytes: int) -> AnyClientMessage:
+    """Parse a JSON text frame.
 
-    An old client sends its whole recording in one slice: what holds audio is bounded by the server's own limit only.
+    Args:
+        text: The frame.
+        max_bytes: Limit for messages without audio. Audio chunks have only the server's limit, since an old client
+            sends a whole recording in one.
+
+    Raises:
+        ProtocolError: message_too_large, bad_json, unknown_type or bad_field.
     """
     try:
         message = client_messages.validate_json(text)
     except ValidationError as error:
-        raise _too_large(most_bytes) if len(text) > most_bytes else _explain(error, text) from None
-    if len(text) > most_bytes and not isinstance(message, AudioChunk):
-        raise _too_large(most_bytes)
+        raise _too_large(max_bytes) if len(text) > max_bytes else _explain(error, text) from None
+    if len(text) > max_bytes and not isinstance(message, AudioChunk):
+        raise _too_large(max_bytes)
     return message
 
 
-def _too_large(most_bytes: int) -> ProtocolError:
-    return ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message without audio may have {most_bytes} bytes at most.")
+def _too_large(max_bytes: int) -> ProtocolError:
+    return ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message without audio may have {max_bytes} bytes at most.")
 
 
 def _explain(error: ValidationError, text: str) -> ProtocolError:

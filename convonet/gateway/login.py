@@ -1,4 +1,4 @@
-"""What a socket may do before its caller has logged in: wait for a while, and try as often as the throttle allows."""
+"""Limits before login: how many sockets may wait, for how long, and how often each may try."""
 
 from __future__ import annotations
 
@@ -12,57 +12,60 @@ from contextlib import asynccontextmanager, contextmanager
 from convonet.auth.attempt_limits import network_of
 from convonet.core.errors import AuthRefused, AuthThrottled
 
-MAX_NETWORKS = 10_000
-"""About 200 bytes each. Attempts of those who are forgotten go to the throttle, which refuses them as well."""
+MAX_BLOCKED_NETWORKS = 10_000
+"""Blocked networks that are remembered, at 200 bytes each. Beyond that the throttle refuses the attempts."""
 
 SHORT_WAIT_MS = 1_000
-"""Refusals up to this length may come from a crowd at the throttle, which says nothing about an address."""
+"""Waits up to this long may come from a busy throttle, and don't block an address."""
 
 
-class LoginGate:
-    """Refuses attempts of an address that has to wait, without asking the throttle again; one for each process.
+class LoginBackoff:
+    """Refuses the attempts of an address that has to wait, without asking the throttle. One per process.
 
-    The throttle lies in another process or in Redis: a flood of attempts would keep it busy, and those who wait for
-    their turn there. It says how long the wait is, and until then its answer can only be the same.
+    The throttle is in another process or in Redis, where a flood of attempts would delay everybody else. Its refusal
+    has a wait, and until then its answer would be the same.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, max_networks: int = MAX_BLOCKED_NETWORKS
+    ) -> None:
         self._clock = clock
-        self._closed_until: OrderedDict[str, float] = OrderedDict()
+        self._max_networks = max_networks
+        self._blocked_until: OrderedDict[str, float] = OrderedDict()
 
-    def door(self, address: str) -> LoginDoor:
-        """The attempts of one socket."""
-        return LoginDoor(self, network_of(address), self._clock)
+    def attempts_from(self, address: str) -> LoginAttempts:
+        """Create the limits for one socket."""
+        return LoginAttempts(self, network_of(address), self._clock)
 
-    def closed_until(self, network: str) -> float:
-        """Until when this network has to wait; in the past when it need not."""
-        return self._closed_until.get(network, -math.inf)
+    def blocked_until(self, network: str) -> float:
+        """Return the time until which a network is blocked; in the past when it is not."""
+        return self._blocked_until.get(network, -math.inf)
 
-    def close_until(self, until: float, network: str) -> None:
-        """Remember until when a network has to wait; `until` lies in the future."""
-        self._closed_until[network] = max(until, self.closed_until(network))
-        self._closed_until.move_to_end(network)
-        for _ in range(2):  # two leave for each that comes, so it shrinks to those who have to wait
-            oldest, its_end = next(iter(self._closed_until.items()))
-            if its_end > self._clock() and len(self._closed_until) <= MAX_NETWORKS:
+    def block_until(self, until: float, network: str) -> None:
+        """Block a network until a time in the future."""
+        self._blocked_until[network] = max(until, self.blocked_until(network))
+        self._blocked_until.move_to_end(network)
+        for _ in range(2):  # up to two are dropped for each one added, so that expired ones go
+            oldest, its_end = next(iter(self._blocked_until.items()))
+            if its_end > self._clock() and len(self._blocked_until) <= self._max_networks:
                 break
-            del self._closed_until[oldest]
+            del self._blocked_until[oldest]
 
 
-class LoginDoor:
-    """See `LoginGate`. A socket waits for its own wrong PINs as well, which are nobody else's affair."""
+class LoginAttempts:
+    """The login attempts of one socket; see `LoginBackoff`. Its own wrong PINs block only this socket."""
 
-    def __init__(self, gate: LoginGate, network: str, clock: Callable[[], float]) -> None:
-        self._gate = gate
+    def __init__(self, backoff: LoginBackoff, network: str, clock: Callable[[], float]) -> None:
+        self._backoff = backoff
         self._network = network
         self._clock = clock
-        self._closed_until = -math.inf
+        self._blocked_until = -math.inf
         self._has_failed = False
 
     @contextmanager
     def attempt(self) -> Generator[None, None, None]:
-        """Around one attempt, from asking the throttle on. Raises `AuthThrottled` when that would only refuse it."""
-        wait_s = max(self._closed_until, self._gate.closed_until(self._network)) - self._clock()
+        """Wrap an attempt, including the call of the throttle. Raises `AuthThrottled` when it would be refused."""
+        wait_s = max(self._blocked_until, self._backoff.blocked_until(self._network)) - self._clock()
         if wait_s > 0:
             raise AuthThrottled(math.ceil(wait_s * 1000))
         try:
@@ -75,17 +78,17 @@ class LoginDoor:
             raise
 
     def _wait(self, wait_ms: int) -> None:
-        self._closed_until = self._clock() + wait_ms / 1000
-        # where no wrong PIN of this socket is the reason, everybody at its address has to wait
+        self._blocked_until = self._clock() + wait_ms / 1000
+        # the reason is not a wrong PIN of this socket, so the throttle has blocked the whole address
         if not self._has_failed and wait_ms > SHORT_WAIT_MS:
-            self._gate.close_until(self._closed_until, self._network)
+            self._backoff.block_until(self._blocked_until, self._network)
 
 
-class LoginRoom:
+class UnauthenticatedSockets:
     """The sockets of one process whose callers have not logged in yet.
 
-    They may stay for a time; when there are more than there is room for, the one that has waited longest has to leave.
-    So a page may show its PIN form in peace, and a stranger with a thousand silent sockets only drives out their own.
+    Each is closed after a timeout. When there are too many, the oldest is closed. So a page may show its PIN form for a
+    while, and a stranger with a thousand silent sockets mostly evicts their own.
     """
 
     def __init__(self, *, places: int, timeout_s: float) -> None:
@@ -98,18 +101,18 @@ class LoginRoom:
 
     @asynccontextmanager
     async def wait_for_login(self) -> AsyncGenerator[None, None]:
-        """Around all that a socket does until its caller has logged in. Raises `TimeoutError` when it has to leave."""
+        """Wrap the time until login. Raises `TimeoutError` when the socket must be closed."""
         place = object()
         async with asyncio.timeout(self._timeout_s) as stay:
             self._waiting[place] = stay
             try:
                 if len(self._waiting) > self._places:
-                    self._drive_out_the_oldest()
+                    self._evict_oldest()
                 yield
             finally:
                 self._waiting.pop(place, None)
 
-    def _drive_out_the_oldest(self) -> None:
+    def _evict_oldest(self) -> None:
         _, stay = self._waiting.popitem(last=False)
         if not stay.expired():
             stay.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""What a caller's connection needs from outside: a socket to the client, and the sessions of this process."""
+"""The ports of a caller's connection, implemented by the voice deployment and the session registry."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from convonet.protocol.server import AuthOk
 from convonet.sessions.messages import Command, Credentials, Outgoing, Preferences
 
 
-class ClientGone(Exception):
-    """The client's socket is closed."""
+class ClientDisconnected(Exception):
+    """The client's socket was closed."""
 
 
 class ClientSocket(Protocol):
-    """One WebSocket."""
+    """The WebSocket of one client."""
 
     async def receive(self) -> str | bytes:
-        """The next frame. Raises `ClientGone`."""
+        """Wait for the next frame. Raises `ClientDisconnected`."""
         ...
 
     async def send(self, text: str) -> None:
-        """Send a text frame. Raises `ClientGone`."""
+        """Send a text frame. Raises `ClientDisconnected`."""
         ...
 
-    async def send_sound(self, frame: bytes) -> None:
-        """Send a binary frame. Raises `ClientGone`."""
+    async def send_audio(self, frame: bytes) -> None:
+        """Send a binary frame. Raises `ClientDisconnected`."""
         ...
 
     def allow_large_messages(self) -> None:
-        """The caller is known: lift the limits of `convonet.web.login_limits`."""
+        """Lift the limits of `convonet.web.login_limits`, after login."""
         ...
 
     async def close(self, code: int) -> None:
-        """Close the socket; closing it twice does nothing."""
+        """Close the socket; a second call does nothing."""
         ...
 
 
@@ -45,42 +45,43 @@ class CallerSession(Protocol):
 
     session_id: SessionId
     recording: Recording | None
-    """The utterance that is being recorded; it outlives a lost socket."""
+    """The utterance that is being recorded; it outlives the socket."""
 
     def post(self, command: Command) -> None:
-        """Give a command. Raises `ProtocolError` busy when the session takes no more now."""
+        """Queue a command. Raises `ProtocolError` busy when the queue is full."""
         ...
 
     def acknowledge(self, last_seq: int) -> None:
-        """The client has everything up to `last_seq`."""
+        """Note that the client has received everything up to `last_seq`."""
         ...
 
     def attach(self, last_seq: int) -> AsyncGenerator[Outgoing, None]:
-        """Everything that a client with `last_seq` lacks, then all that comes; the last is `Ended` or `Superseded`.
+        """Yield the output that a client with `last_seq` lacks, then all that follows.
 
-        Raises `SlowReader`. Closing the generator detaches the socket and leaves the session.
+        The last entry is `Ended` or `Superseded`. Closing the generator detaches the socket; the session goes on.
+        Raises `SlowReader`.
         """
         ...
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
-        """What the client is told when it is let in."""
+        """Build the message that tells the client that it is logged in."""
         ...
 
     def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
-        """Let the caller connect anew at the next silence, after so many seconds in any case.
+        """Ask the client to reconnect at the next silence, or after `within_s` seconds.
 
-        A talk with a human goes on to its end, unless `with_talks`. Done when the socket has gone.
+        The future is done when the socket is closed. A talk with a human goes on to its end, unless `with_talks`.
         """
         ...
 
 
 class Sessions(Protocol):
-    """The sessions of this process. Both methods raise a `ConvonetError` for a caller who is not let in."""
+    """The sessions of this process. Both methods raise a `ConvonetError` for a caller who is refused."""
 
     async def open(self, credentials: Credentials, preferences: Preferences) -> CallerSession:
-        """Create a session for whoever these credentials belong to."""
+        """Create a session for the caller with these credentials."""
         ...
 
     async def resume(self, session_id: SessionId, last_seq: int, preferences: Preferences) -> CallerSession:
-        """Take up a session again, wherever it has lived until now. The right to it was checked."""
+        """Resume a session of this or another process. The resume token was checked already."""
         ...

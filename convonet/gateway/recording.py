@@ -1,4 +1,4 @@
-"""The utterance in progress of one caller."""
+"""The utterance that a caller is recording, filled by the connection and kept by the session."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from convonet.sessions.messages import SpokenUtterance
 from convonet.speech.base import AudioFormat, Language
 
 SLICES_PER_ACK = 4
-"""A browser makes four slices a second: the page learns once a second what has arrived."""
+"""A browser sends four slices a second, so the page gets one acknowledgment a second."""
 
 
 class Recording:
-    """Collects slices until the caller stops. It is bounded; a recording that grew too long is refused whole.
+    """Collects slices until the caller stops. A recording that gets too long is refused as a whole.
 
-    It outlives the socket: a client that comes back and names the same utterance goes on after `acknowledged`.
+    It outlives the socket: a client that reconnects and names the same utterance continues after `acknowledged`.
     """
 
     def __init__(self, start: StartRecording, *, began_at: float, max_bytes: int, min_bytes: int) -> None:
-        """`began_at` is the Unix time in seconds, as `finish` takes it."""
+        """`began_at` is the Unix time in seconds."""
         self.utterance_id = start.utterance_id or secrets.token_hex(8)
         self.is_named_by_client = start.utterance_id is not None
         self.format: AudioFormat = start.format
@@ -36,23 +36,23 @@ class Recording:
         self._last_sequence = -1
         self._was_resumed = False
         self.has_gap = False
-        """Whether a slice was lost: recognizing the rest would make up a sentence that nobody said."""
+        """True if a slice was lost; recognizing the rest would produce a sentence that nobody said."""
 
     def acknowledged(self) -> AudioAck:
-        """What has arrived."""
+        """Build the acknowledgment of the slices that have arrived."""
         return AudioAck(utterance_id=self.utterance_id, sequence=self._last_sequence)
 
     def resume(self) -> None:
-        """The client comes back: it gives again what followed the last slice that has arrived."""
+        """Continue after a reconnect: the client repeats the slices after the last acknowledged one."""
         self._was_resumed = True
 
     def add_chunk(self, chunk: AudioChunk) -> bool:
-        """Append a base64 slice; returns whether the client should be told what has arrived.
+        """Append a base64 slice. Returns whether an acknowledgment is due.
 
         Raises `ProtocolError` bad_base64 or utterance_too_long.
         """
         if self._was_resumed:
-            # until then nobody relies on the numbers: older clients give all their slices the same
+            # only then: older clients number all their slices the same
             if chunk.sequence <= self._last_sequence:
                 return False
             self.has_gap = self.has_gap or chunk.sequence > self._last_sequence + 1
@@ -65,7 +65,7 @@ class Recording:
         return self.is_named_by_client and chunk.sequence % SLICES_PER_ACK == SLICES_PER_ACK - 1
 
     def add_bytes(self, audio: bytes) -> None:
-        """Append a slice. Raises `ProtocolError` utterance_too_long, once; what comes after it is dropped."""
+        """Append a slice. Raises `ProtocolError` utterance_too_long once, and drops later slices."""
         if self._overflowed:
             return
         if len(self._audio) + len(audio) > self._max_bytes:
@@ -75,12 +75,12 @@ class Recording:
         self._audio += audio
 
     def clear(self) -> None:
-        """Drop what was recorded so far: the client begins anew, with the first slice."""
+        """Drop the slices so far: the client starts again with the first one."""
         self._audio.clear()
         self._last_sequence, self._was_resumed, self.has_gap, self._overflowed = -1, False, False, False
 
     def finish(self, ended_at: float) -> SpokenUtterance:
-        """The whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
+        """Build the whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
         if self._overflowed:
             raise _too_long()
         if self.has_gap:

@@ -1,4 +1,7 @@
-"""Times of day and small numbers as people say them: "half past seven", "a quarter to six", "five thirty p m"."""
+"""Spoken times of day and small numbers: "half past seven", "a quarter to six", "five thirty p m".
+
+`when` and `days` build their patterns from those of this module.
+"""
 
 from __future__ import annotations
 
@@ -36,23 +39,23 @@ def _without_groups(pattern: str) -> str:
 
 
 CLOCK = _without_groups(_CLOCK.pattern)
-"""Pattern of a time of day, to be built into longer ones."""
+"""Pattern of a time of day, for building longer patterns."""
 
 MARKED_CLOCK = _without_groups(rf"(?:{_NAMED}|{_SHIFTED}(?:{_SUFFIX})?|{_PLAIN}{_SUFFIX}|\d{{1,2}}:[0-5]\d)")
-"""The same, but no bare number: "five" may be anything, "five pm" and "half past five" can't."""
+"""Like `CLOCK` without bare numbers: "five" may mean anything, "five pm" and "half past five" are always times."""
 
 _PARTS = {"morning": time(9), "afternoon": time(15), "evening": time(19), "night": time(20)}
 _WAKING_HOUR = 8
-"""From one to seven, somebody who says only the hour means the afternoon."""
+"""A bare hour from one to seven means the afternoon."""
 
 
 def part_of_day(part: str) -> time | None:
-    """When "in the morning" is."""
+    """Return the time that "in the morning" stands for; None for an unknown part of the day."""
     return _PARTS.get(part)
 
 
 def number_of(word: str) -> int:
-    """A number in digits or words. Raises `ValueError` for anything else."""
+    """Read a number in digits or words. Raises `ValueError` for anything else."""
     word = word.lower().removeprefix("oh ")
     if word.isdigit():
         return int(word)
@@ -63,10 +66,15 @@ def number_of(word: str) -> int:
 
 
 def read_clock(text: str, part: str | None, not_before: time | None) -> time | None:
-    """The time of day that `text` says; None when there is no such time.
+    """Read a time of day.
 
-    A bare hour is taken as the `part` of the day tells, else as the one that is still to come after `not_before`, else
-    as the one at which people are awake.
+    Args:
+        text: A time phrase and nothing else, such as "half past seven".
+        part: The part of the day (morning, afternoon, evening, night) that was said beside it.
+        not_before: A bare hour means its next occurrence after this; without it, one of the waking hours.
+
+    Returns:
+        The time; None when there is no such time.
     """
     found = _CLOCK.fullmatch(text)
     if found is None:
@@ -76,7 +84,7 @@ def read_clock(text: str, part: str | None, not_before: time | None) -> time | N
     hour, minute = _hour_and_minute(found)
     if hour > 23 or minute > 59:
         return None
-    if (is_afternoon := _half(found["half"], part)) is not None:
+    if (is_afternoon := _is_afternoon(found["half"], part)) is not None:
         return time(hour % 12 + (12 if is_afternoon else 0), minute) if hour <= 12 else time(hour, minute)
     if hour == 0 or hour > 12 or text.startswith("0"):
         return time(hour, minute)
@@ -101,8 +109,8 @@ def _shift(words: str) -> int:
     return -minutes if words.endswith((" to", " of")) else minutes
 
 
-def _half(suffix: str | None, part: str | None) -> bool | None:
-    """Whether it is after noon, as far as the words tell."""
+def _is_afternoon(suffix: str | None, part: str | None) -> bool | None:
+    """Whether the words mean a time after noon; None when they leave it open."""
     text = re.sub(r"o'?clock|[. ]", "", (suffix or "").lower())
     if text in {"am", "inthemorning"}:
         return False

@@ -1,7 +1,7 @@
-"""Which day is meant: what "next Friday", "the fifth" or "in two weeks" say, seen from now.
+"""The day that "next Friday", "the fifth" or "in two weeks" means today.
 
-Dates and distances are read by dateparser; what English speakers mean by "next" and "this" is decided here. The words
-were recognised by the patterns of `when`.
+The patterns of `when` find the words. dateparser reads dates and distances; this module decides what English speakers
+mean by "next" and "this".
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ORDINAL = (
     + ")|"
     + "|".join(sorted(_ORDINALS, key=len, reverse=True))
 )
-"""A day of the month."""
+"""Pattern of a day of the month."""
 
 _SMALL_DISTANCE = re.compile(r"minute|hour")
 
@@ -35,9 +35,13 @@ Groups = dict[str, str]
 
 
 def day_of(groups: Groups, now: datetime) -> date | None:
-    """The day that a match's named groups tell; a datetime when they tell the time too, None when they tell neither.
+    """Read the day from the named groups of a match of `when`.
 
-    Raises `ValueError` for a day that does not exist.
+    Returns:
+        A date; a datetime when the groups also give the time; None when they give no day.
+
+    Raises:
+        ValueError: There is no such day.
     """
     return next((rule(groups[name], groups, now) for name, rule in _RULES.items() if name in groups), None)
 

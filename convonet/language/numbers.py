@@ -1,12 +1,14 @@
-"""Numbers as people say them: "twelve hundred a month", "half a million", "six point two five", "triple five".
+"""Spoken numbers in digits: "twelve hundred a month", "half a million", "six point two five", "triple five".
 
-text2num puts digits for words; what it leaves open (half a million, a hundred, oh, triple five) is settled here.
+text2num replaces number words by digits; this module adds what it does not know (half a million, a hundred, oh,
+triple five). Readers of forms and of phone numbers use it.
 """
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import lru_cache
 
 from text_to_num import alpha2digit
 
@@ -27,8 +29,9 @@ _REPEATED = re.compile(r"\b(double|triple) (\d|oh)\b")
 _DIGITS_SAID = re.compile(r"\b(?:\+ ?)?\d[\d ().-]{5,}\d\b")
 
 
+@lru_cache(64)
 def with_digits(text: str) -> str:
-    """The sentence in lower case, its numbers in digits: "$4,500" and "forty five hundred" both become 4500."""
+    """Return a text in lower case with its numbers in digits: "$4,500" and "forty five hundred" become 4500."""
     text = _GROUPED.sub("", text.lower().replace("$", " ")).strip()
     for pattern, plain in _BEFORE:
         text = pattern.sub(plain, text)
@@ -36,36 +39,32 @@ def with_digits(text: str) -> str:
 
 
 def amount_in(text: str) -> Decimal | None:
-    """The one number of a sentence; None when there is none or more than one."""
+    """Read the only number of a text; None when there is none or more than one."""
     found = _NUMBER.findall(with_digits(text))
-    if len(found) != 1:
-        return None
-    try:
-        return Decimal(found[0])
-    except InvalidOperation:
-        return None
+    return Decimal(found[0]) if len(found) == 1 else None
 
 
-def whole_in(text: str) -> int | None:
-    """The same, when it is a whole number."""
+def whole_number_in(text: str) -> int | None:
+    """Read the only number of a text; None unless it is a whole number."""
     amount = amount_in(text)
     return int(amount) if amount is not None and amount == int(amount) else None
 
 
 def digits_in(text: str) -> tuple[str, str] | None:
-    """The longest row of digits that is said one by one or in groups, as in a phone number, and the text without it.
+    """Find the longest run of digits that is said one by one or in groups, as a phone number is.
 
-    None when there is no row of at least seven.
+    Returns:
+        The digits and the text without them; None when no run has at least seven.
     """
     said = with_digits(re.sub(r"[,-]", " ", text))
     said = _REPEATED.sub(lambda m: " ".join([m[2]] * (2 if m[1] == "double" else 3)), said)
     said = re.sub(r"\b(?:oh|o)\b", "0", said)
-    # a recogniser hears no difference
+    # they sound the same
     said = re.sub(r"^(?:for|to)(?= \d \d)", lambda m: {"for": "4", "to": "2"}[m[0]], said)
-    row = max(_DIGITS_SAID.finditer(said), key=lambda found: len(re.sub(r"\D", "", found[0])), default=None)
-    if row is None:
+    run = max(_DIGITS_SAID.finditer(said), key=lambda found: len(re.sub(r"\D", "", found[0])), default=None)
+    if run is None:
         return None
-    return re.sub(r"\D", "", row[0]), " ".join(f"{said[: row.start()]} {said[row.end() :]}".split())
+    return re.sub(r"\D", "", run[0]), " ".join(f"{said[: run.start()]} {said[run.end() :]}".split())
 
 
 def _scaled(found: re.Match[str]) -> str:

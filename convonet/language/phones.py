@@ -1,17 +1,34 @@
-"""Phone numbers: one spelling of our own (E.164), and the spellings that people have typed into a CRM."""
+"""Phone numbers in one spelling (E.164), for callers, the CRM and the restaurant.
+
+Callers say them, guests type them, and CRMs store them in many spellings.
+"""
 
 from __future__ import annotations
+
+import re
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 from convonet.core.errors import DomainError
+from convonet.language.numbers import digits_in
 
 NOT_A_NUMBER = "That doesn't sound like a complete phone number. Please say it again with its area code."
 
+_BETWEEN_DIGITS = re.compile(r"\b(?:area code|and|then|dash|dot)\b", re.IGNORECASE)
+_PLUS = re.compile(r"\+|\bplus\b", re.IGNORECASE)
 
-def normalised(phone: str, region: str) -> str:
-    """The number in E.164; without a + it is one of `region` (ISO 3166, such as US). Raises `DomainError`."""
+
+def normalize(phone: str, region: str) -> str:
+    """Convert a phone number to E.164.
+
+    Args:
+        phone: A number in any usual spelling.
+        region: ISO 3166 code, such as US, of a number without a country code.
+
+    Raises:
+        DomainError: The text is not a valid phone number.
+    """
     try:
         number = phonenumbers.parse(phone, region)
     except NumberParseException:
@@ -21,29 +38,49 @@ def normalised(phone: str, region: str) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
+def normalize_if_valid(stored: str, region: str) -> str:
+    """Convert a stored phone number to E.164; any other text stays as it is. See `normalize`."""
+    try:
+        return normalize(stored, region)
+    except DomainError:
+        return stored
+
+
+def find_phone(said: str, region: str) -> str | None:
+    """Find the phone number in a spoken sentence, in E.164; None without a valid one. See `normalize`."""
+    if (found := digits_in(_BETWEEN_DIGITS.sub(" ", said))) is None:
+        return None
+    try:
+        return normalize(("+" if _PLUS.search(said) else "") + found[0], region)
+    except DomainError:
+        return None
+
+
 def spellings(phone: str) -> list[str]:
-    """The usual ways to write an E.164 number, itself first: a CRM that compares text finds a contact by one of them.
+    """List the usual spellings of an E.164 number, itself first, for stores that compare phone numbers as text.
 
     "+14155550142", "+1 415-555-0142", "(415) 555-0142", "415-555-0142", "4155550142", "14155550142"
     """
     number = phonenumbers.parse(phone)
     international = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-    national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-    code = str(number.country_code)
     ways = [
         phone,
         international,
-        national,
-        international.removeprefix(f"+{code} "),
+        phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),
+        international.removeprefix(f"+{number.country_code} "),
         phonenumbers.national_significant_number(number),
         phone.removeprefix("+"),
     ]
     return list(dict.fromkeys(ways))
 
 
-def normalised_if_valid(stored: str, region: str) -> str:
-    """What a CRM has stored, in E.164 if it is a phone number at all."""
-    try:
-        return normalised(stored, region)
-    except DomainError:
-        return stored
+def digit_by_digit(phone: str, region: str) -> str:
+    """Spell out an E.164 number for speech: "4 1 5, 5 5 5, 0 1 4 2". TTS would say "415" as one number.
+
+    The country code ("plus 4 9, ...") is left out in its own `region`.
+    """
+    number = phonenumbers.parse(phone)
+    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+    is_local = number.country_code == phonenumbers.country_code_for_region(region)
+    groups = re.findall(r"\d+", written)[is_local:]
+    return ("" if is_local else "plus ") + ", ".join(" ".join(group) for group in groups)

@@ -1,6 +1,6 @@
-"""Dates and times as people say them: "tomorrow at five", "half past seven next Friday", "by the end of the month".
+"""Spoken dates and times: "tomorrow at five", "half past seven next Friday", "by the end of the month".
 
-Finds such a phrase in a sentence and makes it a `Due` in the caller's time zone; `days` and `clock` know what it means.
+Todos and forms find such a phrase in a sentence here; `days` and `clock` read it, in the caller's time zone.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Due:
     clock: time | None = None
 
     def __str__(self) -> str:
-        """ISO 8601, as tools take it."""
+        """Format as ISO 8601, as tools take it."""
         if self.clock is None:
             return self.day.isoformat()
         return datetime.combine(self.day, self.clock).isoformat(timespec="minutes")
 
 
 def due_at_end(text: str, now: datetime) -> tuple[str, Due | None]:
-    """Cut a time phrase off the end of `text`; the rest, and what it says."""
+    """Cut a time phrase off the end of `text`; return the rest and the time."""
     found = [match for pattern in _AT_END if (match := pattern.search(text))]
     for match in sorted(found, key=lambda match: match.start()):
         if due := _read(match, now):
@@ -73,7 +73,7 @@ def due_at_end(text: str, now: datetime) -> tuple[str, Due | None]:
 
 
 def due_at_start(text: str, now: datetime) -> tuple[str, Due | None]:
-    """Cut a time phrase off the start of `text`; the rest, and what it says."""
+    """Cut a time phrase off the start of `text`; return the rest and the time."""
     found = [match for pattern in _AT_START if (match := pattern.match(text))]
     for match in sorted(found, key=lambda match: -match.end()):
         if due := _read(match, now):
@@ -82,7 +82,7 @@ def due_at_start(text: str, now: datetime) -> tuple[str, Due | None]:
 
 
 def due_of(text: str, now: datetime) -> Due | None:
-    """What `text` says when all of it is a time phrase; an hour alone ("five", "half past six") counts."""
+    """Read a `text` that is only a time phrase; an hour alone ("five", "half past six") counts."""
     for pattern in _WHOLE:
         found = pattern.fullmatch(text)
         if found and (due := _read(found, now)):
@@ -92,15 +92,15 @@ def due_of(text: str, now: datetime) -> Due | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """A day, a time, or both, as far as they were said; nothing is assumed."""
+class DayAndTime:
+    """A day, a time, or both, exactly as said: unlike in `Due`, nothing is assumed."""
 
     day: date | None
     clock: time | None
 
 
-def spoken_within(text: str, now: datetime) -> tuple[str, Spoken] | None:
-    """The longest time phrase anywhere in `text`: the text without it, and what it says."""
+def day_and_time_in(text: str, now: datetime) -> tuple[str, DayAndTime] | None:
+    """Find the longest time phrase in `text`; return the text without it, and the day and time."""
     found = [match for pattern in _WITHIN for match in pattern.finditer(text)]
     for match in sorted(found, key=lambda match: match.start() - match.end()):
         said = _spoken(match, now)
@@ -109,25 +109,25 @@ def spoken_within(text: str, now: datetime) -> tuple[str, Spoken] | None:
     return None
 
 
-def spoken_of(text: str, now: datetime) -> Spoken | None:
-    """What `text` says when all of it is a time phrase; an hour alone ("five", "half past six") counts."""
+def day_and_time_of(text: str, now: datetime) -> DayAndTime | None:
+    """Read a `text` that is only a time phrase; an hour alone ("five", "half past six") counts."""
     for pattern in _WHOLE:
-        if (found := pattern.fullmatch(text)) and (said := _spoken(found, now)) != Spoken(None, None):
+        if (found := pattern.fullmatch(text)) and (said := _spoken(found, now)) != DayAndTime(None, None):
             return said
     clock = read_clock(text, None, None) if re.fullmatch(CLOCK, text, re.IGNORECASE) else None
-    return Spoken(None, clock) if clock else None
+    return DayAndTime(None, clock) if clock else None
 
 
-def _spoken(found: re.Match[str], now: datetime) -> Spoken:
+def _spoken(found: re.Match[str], now: datetime) -> DayAndTime:
     groups = _groups(found)
     try:
         day = day_of(groups, now)
     except ValueError:
-        return Spoken(None, None)
+        return DayAndTime(None, None)
     if isinstance(day, datetime):
-        return Spoken(day.date(), day.time().replace(second=0, microsecond=0))
+        return DayAndTime(day.date(), day.time().replace(second=0, microsecond=0))
     said = groups.get("clock") or groups.get("marked")
-    return Spoken(day, read_clock(said, _part(groups), None) if said else None)
+    return DayAndTime(day, read_clock(said, _part(groups), None) if said else None)
 
 
 def _groups(found: re.Match[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The tools as the agent uses them: whatever becomes of a call, there is a sentence that can be spoken."""
+"""The tools as the agent calls them: every call returns a sentence that can be spoken, even when it fails."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from convonet.mcp.server import MAX_BODY_BYTES, tool_name
 
 log = structlog.get_logger(__name__)
 
-LONGEST_CALL = MAX_BODY_BYTES - 2048
-"""Bytes of a tool's name and arguments; the rest of a request is what the protocol adds."""
+MAX_CALL_BYTES = MAX_BODY_BYTES - 2048
+"""Largest tool name plus arguments, which leaves room for the rest of the request."""
 
-AWAY = "I can't reach that service right now. Please try again in a moment."
-WRONG = "Sorry, I couldn't do that. Please say it again."
-"""A call that no server can do as it is; a model may do better, so it is told what is wrong with it."""
-SLOW = "That is taking too long right now. Please try again in a moment."
+UNREACHABLE = "I can't reach that service right now. Please try again in a moment."
+BAD_CALL = "Sorry, I couldn't do that. Please say it again."
+"""Spoken for an invalid call; the model gets the reason and may correct the call."""
+TIMED_OUT = "That is taking too long right now. Please try again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answered; `text` can be spoken also when it failed."""
+    """The result of a tool; its `text` can be spoken, even when it failed."""
 
     ok: bool
     text: str
@@ -47,9 +47,9 @@ class ToolResult:
 
 
 def no_such_tool(name: str, names: Sequence[str]) -> ToolResult:
-    """The result of a tool that a model has made up: it may take one of `names` instead."""
-    there_are = f"there are {', '.join(names)}" if names else "there are none"
-    return _wrong(name, f"There is no tool named {name}; {there_are}.")
+    """Create the result for a tool that a model has made up; it lists the tools of `names`."""
+    available = f"there are {', '.join(names)}" if names else "there are none"
+    return _bad_call(name, f"There is no tool named {name}; {available}.")
 
 
 class ToolBox:
@@ -61,22 +61,22 @@ class ToolBox:
         self._specs: dict[str, list[ToolSpec]] = {}
 
     async def list_tools(self, server: str) -> list[ToolSpec]:
-        """The server's tools, asked for once. Raises `ConnectionError` when it can't be reached."""
+        """List the tools of a server, cached after the first time. Raises `ConnectionError` when it is unreachable."""
         if server not in self._specs:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     listed = await self._servers.list_tools(server)
             except (TimeoutError, ToolsUnavailable, MCPError) as error:
-                raise ConnectionError(f"tool server {server} is away") from error
+                raise ConnectionError(f"tool server {server} is unreachable") from error
             self._specs[server] = [ToolSpec(t.name, t.description or "", t.input_schema) for t in listed]
         return self._specs[server]
 
     async def call(
         self, server: str, tool: str, arguments: dict[str, object], *, claims: CallerClaims, idempotency_key: str
     ) -> ToolResult:
-        """Call a tool for a caller. Never raises for a failing, slow or dead tool: the result says so in words."""
+        """Call a tool for a caller. When it fails, is slow or can't be reached, the result says so in words."""
         if fault := _fault(tool, arguments):
-            return _wrong(tool, fault)
+            return _bad_call(tool, fault)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return _result(
@@ -86,39 +86,39 @@ class ToolBox:
                 )
         except TimeoutError:
             log.warning("tool_timed_out", tool=tool_name(tool))
-            return ToolResult(False, SLOW, {})
+            return ToolResult(False, TIMED_OUT, {})
         except MCPError as error:
             if error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}:
-                # the server has understood the call, and that it is none: what it has is not what was listed
+                # the server does not know the tool or its arguments: the listed tools are out of date
                 self._specs.pop(server, None)
-                return _wrong(tool, error.error.message)
-            return _away(tool, error)
+                return _bad_call(tool, error.error.message)
+            return _unreachable(tool, error)
         except ToolsUnavailable as error:
-            return _away(tool, error)
+            return _unreachable(tool, error)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._servers.close()
 
 
-def _wrong(tool: str, fault: str) -> ToolResult:
-    # the fault is for the model only: it may quote the caller
+def _bad_call(tool: str, fault: str) -> ToolResult:
+    # not in the log: the fault may quote the caller
     log.warning("tool_call_wrong", tool=tool_name(tool))
-    return ToolResult(False, WRONG, {"error": fault})
+    return ToolResult(False, BAD_CALL, {"error": fault})
 
 
-def _away(tool: str, error: Exception) -> ToolResult:
+def _unreachable(tool: str, error: Exception) -> ToolResult:
     log.warning("tool_server_away", tool=tool_name(tool), error=type(error).__name__)
-    return ToolResult(False, AWAY, {})
+    return ToolResult(False, UNREACHABLE, {})
 
 
 def _fault(tool: str, arguments: Mapping[str, object]) -> str:
-    """What would break the connection, which other turns use too; empty for a call that can be sent."""
+    """Describe why a call can't be sent, which would break a shared connection; empty when it can."""
     try:
         body = json.dumps([tool, arguments], ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return "The call holds half of a UTF-16 pair."
-    return "The call is too long." if len(body) > LONGEST_CALL else ""
+    return "The call is too long." if len(body) > MAX_CALL_BYTES else ""
 
 
 def _result(result: CallToolResult) -> ToolResult:

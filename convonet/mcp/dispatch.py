@@ -1,4 +1,4 @@
-"""How the MCP SDK sees a request that came without one of its own transports."""
+"""The MCP SDK's view of a request that came on our own port instead of one of its transports."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _TRANSPORT = TransportContext(kind="convonet", can_send_request=False)
 
 
 class SingleAnswer:
-    """The SDK's `DispatchContext` of one request that gets one answer: a tool can send nothing besides."""
+    """The SDK's `DispatchContext` of a request with a single response; a tool can send nothing else."""
 
     transport = _TRANSPORT
     can_send_request = False
 
     def __init__(self, request_id: int, origin: object) -> None:
-        """`origin` is what tools find as their context's request."""
+        """`origin` becomes the request in the tools' context."""
         self.request_id = request_id
         self.message_metadata = ServerMessageMetadata(request_context=origin)
         self.cancel_requested = anyio.Event()
@@ -33,7 +33,7 @@ class SingleAnswer:
         raise NoBackChannelError(method)
 
     async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
-        """Drop a notification, as an HTTP answer in one piece does."""
+        """Drop the notification, as a plain HTTP response does."""
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Drop a report of progress, for which no request asks."""
+        """Drop the progress report; no request asks for one."""

@@ -1,4 +1,4 @@
-"""The tool servers as any MCP client reaches them: streamable HTTP, with a signed caller token on every request."""
+"""The tool servers over streamable HTTP for any MCP client, with a signed caller token on every request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from convonet.mcp.server import MAX_BODY_BYTES, DomainServer, ToolRequest
 
 
 class RequireCaller:
-    """ASGI middleware: lets a request through only with a valid caller token, whose claims tools then read."""
+    """ASGI middleware that requires a valid caller token and passes its claims to the tools."""
 
     def __init__(self, app: ASGIApp, secret: bytes) -> None:
         self._app = app
         self._secret = secret
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or pass the request on."""
+        """Call the application, or answer 401."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,11 +49,14 @@ def http_app(
     secret: bytes,
     alongside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> Starlette:
-    """One application for all servers, each at `/<domain>`; stateless, so that any replica answers any request.
-
-    What `alongside` makes is entered before the first request and left after the last.
+    """Create one application for all servers, stateless so that any replica can answer any request.
 
     Host names are not checked: every request needs a signed token, which a page that rebinds DNS does not have.
+
+    Args:
+        servers: The servers by domain; each is mounted at `/<domain>`.
+        secret: Key of the caller tokens.
+        alongside: Creates a context that is open while the application runs.
     """
     apps = [
         server.streamable_http_app(

@@ -1,4 +1,4 @@
-"""Agent and tools in one process, connected as they are in the product: for evaluations, benches and tests."""
+"""Tools in the process of their agent, connected as in the product, for evaluations, benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convonet.rpc.wire import Address
 
 @asynccontextmanager
 async def local_tools(servers: Mapping[str, DomainServer], *, secret: bytes) -> AsyncGenerator[ToolReplicas, None]:
-    """`ToolServers` on a replica in this process, until the end of the block."""
+    """Run a replica of the tools in this process until the end of the block."""
     port = RpcServer(ToolRequests(servers, secret=secret).answer, stop_timeout_s=STOP_TIMEOUT_S)
     address = await port.start("127.0.0.1")
 

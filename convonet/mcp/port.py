@@ -1,4 +1,4 @@
-"""How the agent reaches the tool servers: `replicas` goes to the product's own, `streamable_http` to others."""
+"""The agent's port to the tool servers: `replicas` connects it to our own, `streamable_http` to external ones."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from mcp_types import CallToolResult, Tool
 from convonet.auth.tokens import CallerClaims
 from convonet.core.ids import TurnId, UserId
 
-NOBODY = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
-"""For whom the list of tools is asked: it is the same for everybody."""
+ANONYMOUS = CallerClaims(UserId("00000000-0000-0000-0000-000000000000"), "", "UTC", TurnId(""))
+"""Caller of requests for the list of tools, which is the same for everybody."""
 
 
 class ToolServers(Protocol):
-    """The MCP servers of all domains. Every method raises `ToolsUnavailable` when none can be reached, and `MCPError`
-    when one answers with an error of the protocol.
+    """The MCP servers of all domains.
+
+    Every method raises `ToolsUnavailable` when no server can be reached, and `MCPError` for protocol errors.
     """
 
     async def list_tools(self, server: str) -> Sequence[Tool]:
-        """The tools of the server of that name."""
+        """List the tools of a server."""
         ...
 
     async def call_tool(
         self, server: str, tool: str, arguments: dict[str, Any], *, claims: CallerClaims, idempotency_key: str
     ) -> CallToolResult:
-        """Call a tool for a caller, once however often it has to be asked for.
+        """Call a tool for a caller, with one effect even if the call has to be repeated.
 
-        It takes as long as the tool does; whoever cancels it does not get the tool's effect, or gets it whole.
+        There is no timeout. A cancelled call has its whole effect or none.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""How a replica of the tools answers what the agents ask on its own port: MCP for all domains' servers.
+"""MCP requests of the agents on a tool replica's own port, for the servers of all domains.
 
-The messages are those of revision 2026-07-28, in which every request says in its metadata all that it needs: nothing
-is negotiated, and any replica may be asked at any time. What HTTP has in its headers is in the metadata too.
+The messages are those of revision 2026-07-28, in which every request is complete by its metadata: nothing is
+negotiated, and any replica can answer. The metadata also has what HTTP has in its headers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from convonet.rpc.wire import Message, RpcError
 SERVER = "convonet/server"
 CALLER_TOKEN = "convonet/caller_token"  # noqa: S105 -- the name of an entry
 TRACEPARENT = "traceparent"
-"""Entries of a request's metadata: the server's name, for whom the call acts, and the W3C trace context."""
+"""Metadata entries of a request: the server's name, the token of the caller, and the W3C trace context."""
 
 
 def with_metadata(
     params: Mapping[str, Any], *, server: str, claims: CallerClaims, secret: bytes, traceparent: str | None
 ) -> Message:
-    """What a request to that server has; `params` may have metadata of its own."""
+    """Add the metadata of a request to that server; `params` may have metadata of its own."""
     meta = {
         PROTOCOL_VERSION_META_KEY: LATEST_MODERN_VERSION,
         CLIENT_CAPABILITIES_META_KEY: {},
@@ -48,16 +48,16 @@ def with_metadata(
 
 
 class ToolRequests:
-    """Answers for all domains' servers."""
+    """Answers requests for all servers."""
 
     def __init__(self, servers: Mapping[str, DomainServer], *, secret: bytes) -> None:
         self._servers = servers
         self._secret = secret
 
     async def answer(self, request: Request) -> Message:
-        """The result of a request. Raises `RpcError`."""
+        """Answer a request with its result. Raises `RpcError`."""
         try:
-            server, tool_request = self._who_asks(request.params)
+            server, tool_request = self._authenticate(request.params)
         except AuthRefused:
             raise RpcError(INVALID_REQUEST, "The caller's token is not valid.") from None
         if server not in self._servers:
@@ -70,8 +70,8 @@ class ToolRequests:
             # the details would quote the caller
             raise RpcError(INVALID_PARAMS, "Invalid request parameters") from None
 
-    def _who_asks(self, params: Message) -> tuple[str, ToolRequest]:
-        """The server's name, and for whom it is asked. Raises `AuthRefused` without a valid token."""
+    def _authenticate(self, params: Message) -> tuple[str, ToolRequest]:
+        """Return the server's name and the caller. Raises `AuthRefused` without a valid token."""
         meta = params.get("_meta")
         if not isinstance(meta, dict) or not isinstance(token := meta.get(CALLER_TOKEN), str):
             raise AuthRefused("no token")

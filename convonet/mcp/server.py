@@ -1,7 +1,7 @@
-"""What all MCP servers share: who is asking, and errors that can be spoken.
+"""The base of all domains' MCP servers: identity of the caller, idempotency keys, errors that can be spoken.
 
-A domain's tools never take an identity as an argument. A signed token says for whom they act; the idempotency key comes
-in the call's metadata. `http` serves any MCP client, `requests` the agents of the product.
+Tools never take an identity as an argument: a signed token names the caller, and the call's metadata has the
+idempotency key. `http` serves any MCP client, `requests` our own agents.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from convonet.tracing.spans import Attributes, Span, span
 log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_KEY = "convonet/idempotency_key"
-"""Name of the metadata entry of a tool call that names its effect."""
+"""Metadata entry of a tool call."""
 
 MAX_KEY = 128
 MAX_BODY_BYTES = 65_536
@@ -41,72 +41,58 @@ MAX_BODY_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """What came with an MCP request besides its message: for whom it acts, and the trace that it belongs to."""
+    """Context of an MCP request: the caller that it acts for, and its trace."""
 
     claims: CallerClaims
     traceparent: str | None = None
 
 
-def caller_of(context: Context[Any, Any]) -> CallerClaims:
-    """For whom this call acts."""
+def owner_of(context: Context[Any, Any]) -> Owner:
+    """Return the owner of this call's effects: its caller, and its idempotency key if the client sent one."""
     if (request := _request_of(context)) is None:
-        raise AuthRefused("nobody is named")
-    return request.claims
+        raise AuthRefused("no caller")
+    claims, key = request.claims, (context.request_context.meta or {}).get(IDEMPOTENCY_KEY)
+    key = key[:MAX_KEY] if isinstance(key, str) and key else None
+    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), key)
 
 
 def _request_of(context: Context[Any, Any] | None) -> ToolRequest | None:
     request = context.request_context.request if context is not None else None
     if isinstance(request, Request):
-        # the SDK's HTTP transport hands over its own
+        # from the SDK's HTTP transport, which passes its own request
         request = getattr(request.state, "request", None)
     return request if isinstance(request, ToolRequest) else None
 
 
-def owner_of(context: Context[Any, Any]) -> Owner:
-    """For whom this call acts, as services take it."""
-    claims = caller_of(context)
-    return Owner(uuid.UUID(claims.user_id), ZoneInfo(claims.timezone), idempotency_key_of(context))
-
-
-def idempotency_key_of(context: Context[Any, Any]) -> str | None:
-    """The key of this call's effect, None when the client sent none."""
-    meta = context.request_context.meta or {}
-    key = meta.get(IDEMPOTENCY_KEY)
-    return key[:MAX_KEY] if isinstance(key, str) and key else None
-
-
-def told(sentence: str, data: dict[str, Any]) -> CallToolResult:
-    """A tool's result: a short sentence that can be spoken, and the data behind it."""
+def tool_result(sentence: str, data: dict[str, Any]) -> CallToolResult:
+    """Create a tool's result: a short sentence that can be spoken, and the data behind it."""
     return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=data)
 
 
 class DomainServer(MCPServer):
-    """An MCP server whose failures are results with a sentence that can be spoken."""
+    """An MCP server whose failures are results that can be spoken."""
 
     calls = 0
     failures = 0
-    """Of this process, so far."""
+    """Counts of this process."""
 
     def __init__(self, domain: str, instructions: str, release: Callable[[], Awaitable[None]] | None = None) -> None:
         super().__init__(f"convonet-{domain}", instructions=instructions, log_level="WARNING")
         self.release = release
-        """Called when the application stops: what the domain holds open is closed."""
-        # the revision of the protocol in which a request says all that it needs, so that nothing comes before it
+        """Called when the application stops, to close the domain's resources."""
+        # stateless: in this revision of the protocol a request is complete by its metadata
         self._respond = modern_on_request(self._lowlevel_server, {})
 
     async def respond(
         self, request_id: int, method: str, params: Mapping[str, Any], request: ToolRequest
     ) -> dict[str, Any]:
-        """Answer one request of the protocol's revision 2026-07-28 with its result.
-
-        Raises `MCPError` and `ValidationError` for what the protocol calls an error.
-        """
+        """Answer a request of MCP revision 2026-07-28 with its result. Raises `MCPError` or `ValidationError`."""
         return await self._respond(SingleAnswer(request_id, request), method, params)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
-        """Call a tool; errors of ours and wrong arguments are explained, anything else is logged and excused."""
+        """Call a tool; the result explains our own errors and invalid arguments; other errors are logged."""
         if self._tool_manager.get_tool(name) is None:
-            # an error of the protocol: who asks has a list of tools that is not ours
+            # a protocol error: the client's list of tools is out of date
             raise MCPError(INVALID_PARAMS, f"There is no tool named {tool_name(name)}.")
         self.calls += 1
         with _traced(name, context) as calling:
@@ -136,21 +122,21 @@ class DomainServer(MCPServer):
 
 
 def tool_name(name: str) -> str:
-    """The name of a tool for logs and traces; a model may make up another, in words of the caller."""
+    """Return a tool's name for logs and traces, but none that a model made up from the caller's words."""
     return name if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) else "unknown"
 
 
 @contextmanager
 def _traced(name: str, context: Context[Any, Any] | None) -> Generator[Span, None, None]:
-    """A call in logs and traces. The trace that the request names is believed, since its token was."""
-    about: Attributes = {"tool": tool_name(name)}
+    """Bind a call to logs and traces. The request's trace is trusted, since its token is valid."""
+    attributes: Attributes = {"tool": tool_name(name)}
     parent = None
     if (request := _request_of(context)) is not None:
-        about |= {"session_id": request.claims.session_id or "", "turn_id": request.claims.turn_id}
+        attributes |= {"session_id": request.claims.session_id or "", "turn_id": request.claims.turn_id}
         parent = request.traceparent
     with (
-        structlog.contextvars.bound_contextvars(**about),
-        span("execute_tool", kind="server", parent=parent, begins_trace=True, **about) as calling,
+        structlog.contextvars.bound_contextvars(**attributes),
+        span("execute_tool", kind="server", parent=parent, begins_trace=True, **attributes) as calling,
     ):
         yield calling
 
@@ -162,5 +148,5 @@ def _explain(error: ValidationError) -> str:
 
 
 def _failure(sentence: str, reason: str = "") -> CallToolResult:
-    told = {"error": sentence, "reason": reason} if reason else {"error": sentence}
-    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=told, is_error=True)
+    details = {"error": sentence, "reason": reason} if reason else {"error": sentence}
+    return CallToolResult(content=[TextContent(type="text", text=sentence)], structured_content=details, is_error=True)

@@ -1,7 +1,7 @@
-"""Tool servers at an address that an operator names, reached like any MCP server: one open client for each.
+"""The agent's client of external tool servers, at the address of CONVONET_TOOLS_URL.
 
-The caller's token is attached per call: the SDK sends each request in the context of whoever made it, so a context
-variable reaches the HTTP layer.
+Each call carries its caller's token: the SDK sends a request in the context of its call, so a context variable reaches
+the HTTP layer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mcp_types import (
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.errors import SettingsError, ToolsUnavailable
 from convonet.core.trace import current_traceparent
-from convonet.mcp.port import NOBODY
+from convonet.mcp.port import ANONYMOUS
 from convonet.mcp.server import IDEMPOTENCY_KEY
 from convonet.settings import Settings
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _claims: ContextVar[CallerClaims] = ContextVar("caller_claims")
 
 MAX_CONNECTIONS = 50
-"""HTTP connections per server and process; each is busy for the few milliseconds of a call."""
+"""HTTP connections per server and process; a call needs one for a few milliseconds."""
 
 
 class HttpToolServers:
@@ -52,7 +52,7 @@ class HttpToolServers:
 
     async def list_tools(self, server: str) -> Sequence[Tool]:
         """See `ToolServers.list_tools`."""
-        _claims.set(NOBODY)
+        _claims.set(ANONYMOUS)
         return (await self._use(server, lambda client: client.list_tools())).tools
 
     async def call_tool(
@@ -79,20 +79,22 @@ class HttpToolServers:
             raise ToolsUnavailable(f"the server {server} can't be reached: {type(error).__name__}") from error
 
 
-def named_tool_servers(settings: Settings) -> HttpToolServers:
-    """Those of CONVONET_TOOLS_URL. Raises `SettingsError` when that is not set."""
-    if settings.tools_url is None:
+def external_tool_servers(settings: Settings) -> HttpToolServers:
+    """Create the client of CONVONET_TOOLS_URL. Raises `SettingsError` when that is not set."""
+    if settings.agents.tools_url is None:
         raise SettingsError("CONVONET_TOOLS_URL is not set, and these are not the product's own tools")
-    return HttpToolServers(str(settings.tools_url), secret=settings.signing_secret, timeout_s=settings.tool_timeout_s)
+    return HttpToolServers(
+        str(settings.agents.tools_url), secret=settings.signing_secret, timeout_s=settings.agents.tool_timeout_s
+    )
 
 
 _TRANSPORT_ERRORS = (MCPError, httpx2.HTTPError, OSError, ExceptionGroup)
 
 
 class _Connection:
-    """One server's client, opened at first use and again after it was lost.
+    """The client of one server, opened at first use and reopened after a failure.
 
-    The SDK's client belongs to the task that opened it, so a task of its own opens, keeps and closes it.
+    The SDK's client belongs to the task that opened it, so a task of its own opens and closes it.
     """
 
     def __init__(self, url: str, secret: bytes, timeout_s: float) -> None:
@@ -105,13 +107,13 @@ class _Connection:
         self._release = asyncio.Event()
 
     async def use(self, work: Callable[[Client], Awaitable[T]]) -> T:
-        """Do `work` with the open client, once more when it failed. Raises transport errors."""
+        """Do `work` with the open client, and retry it once. Raises transport errors."""
         try:
             return await self._use(work)
         except _TRANSPORT_ERRORS as error:
-            if _is_wrong(error):
-                raise  # it would be as wrong the second time
-            # safe to repeat: the idempotency key keeps the effect from happening twice
+            if _is_rejected(error):
+                raise  # a retry can't help
+            # safe: the idempotency key prevents a second effect
             return await self._use(work)
 
     async def _use(self, work: Callable[[Client], Awaitable[T]]) -> T:
@@ -119,7 +121,7 @@ class _Connection:
         try:
             return await work(client)
         except _TRANSPORT_ERRORS as error:
-            if _is_lost(error):
+            if _is_broken(error):
                 await self.drop(client)
             raise
 
@@ -132,13 +134,13 @@ class _Connection:
                 try:
                     self._client = await opened
                 except asyncio.CancelledError:
-                    # whoever asked is gone: nobody would close what has just been opened
+                    # the call was cancelled: close the client that is being opened
                     self._release.set()
                     raise
             return self._client
 
     async def drop(self, failed: Client | None = None) -> None:
-        """Close the client; the next use opens a new one. One that was opened since `failed` was in use stays."""
+        """Close the client; the next use opens a new one. Does nothing when `failed` was replaced already."""
         if failed is not None and failed is not self._client:
             return
         self._client = None
@@ -159,7 +161,7 @@ class _Connection:
                 transport = streamable_http_client(self._url, http_client=http)
                 client = await stack.enter_async_context(Client(transport))
                 if opened.cancelled():
-                    return  # the turn that asked for it is over
+                    return  # its call was cancelled
                 opened.set_result(client)
                 await release.wait()
         except BaseException as error:
@@ -170,24 +172,24 @@ class _Connection:
 
 
 class _CallerToken(httpx2.Auth):
-    """Signs each request with the token of the caller it is made for, and names the trace it belongs to."""
+    """Adds the caller's token and the trace context to each request."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        token = mint_caller_token(_claims.get(NOBODY), secret=self._secret)
+        token = mint_caller_token(_claims.get(ANONYMOUS), secret=self._secret)
         request.headers["Authorization"] = f"Bearer {token}"
         if (traceparent := current_traceparent()) is not None:
             request.headers["traceparent"] = traceparent
         yield request
 
 
-def _is_lost(error: Exception) -> bool:
-    """Whether the client itself is of no more use, rather than one request on it."""
+def _is_broken(error: Exception) -> bool:
+    """Whether the client itself is broken, not only one request."""
     return not isinstance(error, MCPError) or error.error.code in {CONNECTION_CLOSED, INVALID_REQUEST}
 
 
-def _is_wrong(error: Exception) -> bool:
-    """Whether the server has understood the call, and that it is none."""
+def _is_rejected(error: Exception) -> bool:
+    """Whether the server rejects the call itself."""
     return isinstance(error, MCPError) and error.error.code in {INVALID_PARAMS, METHOD_NOT_FOUND}

@@ -1,1 +1,1 @@
-"""What is counted and measured while the product runs; docs/monitoring.md tells how to look at it."""
+"""The metrics of the running product; docs/monitoring.md explains how to view them."""

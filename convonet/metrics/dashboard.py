@@ -1,4 +1,4 @@
-"""The Grafana dashboard in monitoring/, made from this list of panels (`convonet metrics`)."""
+"""The Grafana dashboard in monitoring/, which `convonet metrics` generates from this list of panels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 WIDTH, HEIGHT, ROW_HEIGHT, COLUMNS = 8, 8, 1, 24
-"""In Grafana's grid of 24 columns."""
+"""Sizes in Grafana's grid of 24 columns."""
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -135,7 +135,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
 
 
 def dashboard() -> str:
-    """The dashboard as Grafana imports it."""
+    """Generate the dashboard as JSON for Grafana's import."""
     numbers = count(1)
     panels: list[dict[str, Any]] = []
     y = 0
@@ -144,8 +144,8 @@ def dashboard() -> str:
         panels.append({"id": next(numbers), "type": "row", "title": title, "collapsed": False, "gridPos": grid})
         y += ROW_HEIGHT
         for index, panel in enumerate(row):
-            line, column = divmod(index * WIDTH, COLUMNS)
-            grid = {"x": column, "y": y + line * HEIGHT, "w": WIDTH, "h": HEIGHT}
+            row_number, column = divmod(index * WIDTH, COLUMNS)
+            grid = {"x": column, "y": y + row_number * HEIGHT, "w": WIDTH, "h": HEIGHT}
             panels.append({"id": next(numbers), "gridPos": grid, **_chart(panel)})
         y += HEIGHT * -(-len(row) * WIDTH // COLUMNS)
     page = {

@@ -1,17 +1,18 @@
-"""docs/metrics.md, made from the definitions (`convonet metrics`)."""
+"""docs/metrics.md, which `convonet metrics` generates from the definitions."""
 
 from __future__ import annotations
 
 from convonet.metrics.definitions import METRICS, Metric, Tag
 
-MANY = 12
-"""A tag with more values is described, not listed."""
+MAX_LISTED = 12
+"""Most values of a tag that are listed; more are only counted."""
 
 
 def metrics_page() -> str:
-    """The table of all metrics, as Markdown."""
+    """Generate the table of all metrics in Markdown."""
     rows = [
-        f"| `{metric.exported_names[0]}` | {_kind(metric)} | {_tags(metric)} | {_what(metric)} |" for metric in METRICS
+        f"| `{metric.exported_names[0]}` | {_kind(metric)} | {_tags(metric)} | {_meaning(metric)} |"
+        for metric in METRICS
     ]
     return "\n".join([*_HEAD, *rows, *_FOOT])
 
@@ -20,15 +21,15 @@ _HEAD = (
     "# Metrics",
     "",
     "All metrics on Ray's Prometheus endpoint, generated from `convonet/metrics/definitions.py` by `convonet metrics`.",
-    "[monitoring.md](monitoring.md) tells how to use them. Every series also has Ray's own labels: `deployment`,",
-    "`application` and `replica` say which process it comes from.",
+    "[monitoring.md](monitoring.md) explains how to use them. Every series also has Ray's own labels: `deployment`,",
+    "`application` and `replica` name the process that it comes from.",
     "",
     "| name as exported | kind | tags | meaning |",
     "| --- | --- | --- | --- |",
 )
 _FOOT = (
     "",
-    "A tag's value that is none of its set is counted as `other`. A histogram also has `_sum` and `_count`; Ray keeps",
+    "A tag value outside its set is counted as `other`. A histogram also has `_sum` and `_count`; Ray keeps",
     "observations by bucket only, so quantiles are as exact as the buckets are, and `_sum` is an estimate.",
     "",
 )
@@ -38,7 +39,7 @@ def _kind(metric: Metric) -> str:
     return f"{metric.kind}, {metric.unit}" if metric.unit else metric.kind
 
 
-def _what(metric: Metric) -> str:
+def _meaning(metric: Metric) -> str:
     if not metric.buckets:
         return metric.description
     bounds = ", ".join(f"{bound:g}" for bound in metric.buckets)
@@ -52,7 +53,9 @@ def _tags(metric: Metric) -> str:
 def _values(tag: Tag) -> str:
     if tag.from_:
         return f"`{tag.name}`: from {tag.from_}"
-    return f"`{tag.name}`: {', '.join(tag.values)}" if len(tag.values) <= MANY else f"`{tag.name}`: {_source(tag)}"
+    return (
+        f"`{tag.name}`: {', '.join(tag.values)}" if len(tag.values) <= MAX_LISTED else f"`{tag.name}`: {_source(tag)}"
+    )
 
 
 def _source(tag: Tag) -> str:

@@ -1,7 +1,7 @@
-"""Where the product's code counts, observes and sets: one recorder per process, made like a logger.
+"""The recorder of a process, through which all code updates metrics, as it logs through a logger.
 
-Until a process gives it a sink (`actors.metrics` has Ray's) all of it goes nowhere, so that code and tests need not
-care. What was counted is also added up here, for who tells a process's own figures.
+Until a process sets a sink (`deployments.ray_metrics` has Ray's) it discards everything, so that code and tests need
+not care. It also adds up the counters, for reports of a process's own counts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ Tags = Mapping[str, str]
 
 
 class Sink(Protocol):
-    """Takes values that are checked already. Every method returns within microseconds and never fails."""
+    """Exports checked values. Every method returns within microseconds and never fails."""
 
     def count(self, metric: Metric, value: float, tags: Tags) -> None:
-        """Add to a counter; 0 only makes the series exist."""
+        """Add to a counter; 0 only creates the series."""
         ...
 
     def observe(self, metric: Metric, value: float, tags: Tags) -> None:
@@ -27,42 +27,42 @@ class Sink(Protocol):
         ...
 
     def set(self, metric: Metric, value: float, tags: Tags) -> None:
-        """Give a gauge its value."""
+        """Set a gauge."""
         ...
 
 
-class Nowhere:
-    """`Sink` of a process that is not watched."""
+class NullSink:
+    """`Sink` of a process without metrics."""
 
     def count(self, metric: Metric, value: float, tags: Tags) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def observe(self, metric: Metric, value: float, tags: Tags) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def set(self, metric: Metric, value: float, tags: Tags) -> None:
-        """Forget it."""
+        """Do nothing."""
 
 
 class Recorder:
-    """Checks tags and hands on to the sink. Every tag of a metric must be given; an unknown value becomes `other`."""
+    """Checks tags and passes values to the sink. Every tag must be given; an unknown value becomes `other`."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._learnt: dict[Tag, frozenset[str]] = {}
+        self._learned: dict[Tag, frozenset[str]] = {}
         self._checked: dict[tuple[str, ...], Tags] = {}
         self._totals: dict[Metric, float] = {}
 
-    def use(self, sink: Sink) -> None:
-        """Hand on to this sink from now on."""
+    def set_sink(self, sink: Sink) -> None:
+        """Pass values to this sink from now on."""
         self._sink = sink
 
-    def know(self, tag: Tag, values: Iterable[str]) -> None:
-        """The values of a tag whose set is known only at run time; they add up."""
-        self._learnt[tag] = self._learnt.get(tag, frozenset()) | frozenset(values)
+    def add_tag_values(self, tag: Tag, values: Iterable[str]) -> None:
+        """Extend the set of a tag whose values are known only at run time."""
+        self._learned[tag] = self._learned.get(tag, frozenset()) | frozenset(values)
 
-    def begin(self, metric: Metric, **tags: Iterable[str]) -> None:
-        """Let counters exist with 0, for every combination of these values; of a tag that is left out, all known.
+    def declare(self, metric: Metric, **tags: Iterable[str]) -> None:
+        """Create counters at 0 for every combination of these tag values; a missing tag stands for all its values.
 
         Prometheus sees no increase in a series that appears with its first event.
         """
@@ -78,15 +78,15 @@ class Recorder:
             self._sink.count(metric, value, self._closed(metric, tags))
 
     def total(self, metric: Metric) -> float:
-        """All that this process has counted of it, whatever the tags."""
+        """Return the sum of a counter in this process, over all tags."""
         return self._totals.get(metric, 0.0)
 
     def observe(self, metric: Metric, value: float, **tags: str) -> None:
-        """Add one observation to a histogram; clocks that differ a little make no negative one."""
+        """Add one observation to a histogram; a negative one, by slightly different clocks, counts as 0."""
         self._sink.observe(metric, max(0.0, value), self._closed(metric, tags))
 
     def set(self, metric: Metric, value: float, **tags: str) -> None:
-        """Give a gauge its value."""
+        """Set a gauge."""
         self._sink.set(metric, value, self._closed(metric, tags))
 
     def _closed(self, metric: Metric, tags: dict[str, str]) -> Tags:
@@ -95,17 +95,17 @@ class Recorder:
             return checked
         closed = {tag.name: _or_other(tags[tag.name], self._known(tag)) for tag in metric.tags}
         if closed == tags:
-            # only closed values are kept, in the order in which their call site writes them: the table is bounded
+            # only values of the closed set are cached, so the cache is bounded
             self._checked[key] = closed
         return closed
 
     def _known(self, tag: Tag) -> Iterable[str]:
-        return tag.values or self._learnt.get(tag, frozenset())
+        return tag.values or self._learned.get(tag, frozenset())
 
 
 def _or_other(value: str, known: Iterable[str]) -> str:
     return value if value in known else OTHER
 
 
-metrics = Recorder(Nowhere())
+metrics = Recorder(NullSink())
 """The recorder of this process."""

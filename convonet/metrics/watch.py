@@ -1,4 +1,4 @@
-"""What a process looks at by itself all the time: how late its event loop is, and the gauges of its parts."""
+"""Periodic metrics of a process: the lag of its event loop, and its gauges."""
 
 from __future__ import annotations
 
@@ -9,53 +9,54 @@ from collections.abc import Callable, Mapping
 from convonet.metrics.definitions import LOOP_LAG, Metric
 from convonet.metrics.recorder import Recorder
 
-BEAT_S = 1.0
-"""How often the loop's lag is looked at, at 0.1 ms of CPU: a loop that is late now and then is found out in the ten
-seconds that Ray takes between two reports, a block of a second or longer at once."""
+SAMPLE_DELAY_S = 1.0
+"""Delay between two samples of the lag, each 0.1 ms of CPU: they find a loop that is late now and then within the ten
+seconds between two of Ray's reports, and one that is blocked for a second at once."""
 
-BEATS = 5
-"""Beats until the gauges are set."""
+SAMPLES_PER_REPORT = 5
+"""Samples until the gauges are set."""
 
-SPANS = 2
-"""The lag is the longest of so many times `BEATS`: ten seconds."""
+REPORTED_PERIODS = 2
+"""Periods of `SAMPLES_PER_REPORT` whose longest lag is reported: ten seconds."""
 
 Read = Callable[[], Mapping[str, float]]
-"""Values by tag value; of a gauge without a tag, by an empty string."""
+"""Returns a gauge's values by tag value; without a tag, by an empty string."""
 
 
 class Watch:
-    """Of one process and its event loop; it lives as long as the loop does."""
+    """Watches the event loop that it is created in, until that ends."""
 
-    def __init__(self, recorder: Recorder, part: str) -> None:
-        """`part` is a value of the tag `part`."""
+    def __init__(self, recorder: Recorder, component: str, *, sample_delay_s: float = SAMPLE_DELAY_S) -> None:
+        """`component` is a value of the tag `part`."""
         self._recorder = recorder
-        self._part = part
+        self._component = component
+        self._sample_delay_s = sample_delay_s
         self._gauges: list[tuple[Metric, Read]] = []
         self._loop = asyncio.get_running_loop()
-        self._lags_s = deque([0.0], maxlen=SPANS)
-        self._beats = 0
-        self._next(self._loop.time())
+        self._lags_s = deque([0.0], maxlen=REPORTED_PERIODS)
+        self._samples = 0
+        self._schedule(self._loop.time())
 
     @property
     def lag_ms(self) -> float:
-        """The longest that the loop was late in the last ten seconds."""
+        """Longest lag of the loop in the last ten seconds."""
         return 1000 * max(self._lags_s)
 
     def gauge(self, metric: Metric, read: Read) -> None:
-        """Set this gauge, with at most one tag, from now on."""
+        """Report this gauge, which has at most one tag, from now on."""
         self._gauges.append((metric, read))
 
-    def _next(self, now: float) -> None:
-        due = now + BEAT_S
-        self._loop.call_at(due, self._beat, due)
+    def _schedule(self, now: float) -> None:
+        due = now + self._sample_delay_s
+        self._loop.call_at(due, self._sample, due)
 
-    def _beat(self, due: float) -> None:
+    def _sample(self, due: float) -> None:
         now = self._loop.time()
-        self._next(now)
+        self._schedule(now)
         self._lags_s[-1] = max(self._lags_s[-1], now - due)
-        self._beats += 1
-        if self._beats % BEATS == 0:
-            self._recorder.set(LOOP_LAG, self.lag_ms, part=self._part)
+        self._samples += 1
+        if self._samples % SAMPLES_PER_REPORT == 0:
+            self._recorder.set(LOOP_LAG, self.lag_ms, part=self._component)
             self._lags_s.append(0.0)
             for metric, read in self._gauges:
                 self._set(metric, read)

@@ -1,1 +1,1 @@
-"""What supervisors see: live calls, the parts' own figures, and every turn of the last week."""
+"""The Agent Monitor for supervisors: live calls, the gauges of all components, and every turn of the last week."""

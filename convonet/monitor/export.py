@@ -1,4 +1,4 @@
-"""The list of turns as a file: CSV for a spreadsheet, JSON with all that is known of each turn."""
+"""Exports of the list of turns: CSV for a spreadsheet, or JSON with the whole record of each turn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from convonet.monitor.today import STAGES
 from convonet.records.record import TurnRecord
 
-MOST_EXPORTED = 100_000
-"""Turns in one file: some 250 MB of JSON. Filters narrow it down."""
+MAX_EXPORTED_TURNS = 100_000
+"""Some 250 MB of JSON. Filters narrow an export down."""
 
 COLUMNS = (
     "request_id",
@@ -37,27 +37,27 @@ COLUMNS = (
 )
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is run by spreadsheets; what callers say must not be."""
+"""Spreadsheets run a cell that begins like this; they must not run the words of callers."""
 
 
 async def as_json(bodies: AsyncIterator[Sequence[str]]) -> AsyncGenerator[str, None]:
-    """A JSON array of records."""
+    """Stream the records, given in batches as JSON, as one JSON array."""
     yield "["
     separator = "\n"
-    async for some in bodies:
-        yield separator + ",\n".join(some)
+    async for batch in bodies:
+        yield separator + ",\n".join(batch)
         separator = ",\n"
     yield "\n]\n"
 
 
 async def as_csv(bodies: AsyncIterator[Sequence[str]]) -> AsyncGenerator[str, None]:
-    """One line a record, after a line with the names."""
-    yield "\ufeff" + _lines([COLUMNS])
-    async for some in bodies:
-        yield _lines([_cells(TurnRecord.model_validate_json(body)) for body in some])
+    """Stream the records as CSV, after a row with the names of the columns."""
+    yield "\ufeff" + _rows([COLUMNS])
+    async for batch in bodies:
+        yield _rows([_cells(TurnRecord.model_validate_json(body)) for body in batch])
 
 
-def _lines(rows: Sequence[Sequence[object]]) -> str:
+def _rows(rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
     return text.getvalue()
@@ -68,16 +68,16 @@ def _cell(value: object) -> object:
 
 
 def _cells(record: TurnRecord) -> list[object]:
-    about = record.metadata
+    metadata = record.metadata
     failed = [call.tool_name for call in record.tool_calls if call.status == "failed"]
     return [
         record.request_id,
         record.datetime,
-        about.session_id,
+        metadata.session_id,
         record.user_id,
         record.user_name,
-        about.source,
-        about.agent_type,
+        metadata.source,
+        metadata.agent_type,
         record.provider,
         record.model,
         record.status,
@@ -85,10 +85,10 @@ def _cells(record: TurnRecord) -> list[object]:
         record.agent_response,
         record.error,
         record.duration_ms,
-        *(about.voice_timing.get(stage) for stage in ("capture_ms", *STAGES)),
+        *(metadata.voice_timing.get(stage) for stage in ("capture_ms", *STAGES)),
         " ".join(call.tool_name for call in record.tool_calls),
         " ".join(failed),
-        about.tokens_in,
-        about.tokens_out,
-        about.hand_over.outcome if about.hand_over else about.transfer_marker,
+        metadata.tokens_in,
+        metadata.tokens_out,
+        metadata.hand_over.outcome if metadata.hand_over else metadata.transfer_marker,
     ]

@@ -1,9 +1,7 @@
-"""The monitor's web application, for supervisors only: the page and its socket, the list of turns, a turn, exports."""
+"""The monitor's web application for supervisors: the page and its socket, the list of turns, single turns, exports."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Protocol
@@ -11,13 +9,13 @@ from typing import Annotated, Protocol
 import structlog
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from convonet.auth.throttle import PinThrottle
-from convonet.core.errors import AuthRefused, StorageError
-from convonet.monitor.export import MOST_EXPORTED, as_csv, as_json
+from convonet.core.errors import StorageError
+from convonet.monitor.export import MAX_EXPORTED_TURNS, as_csv, as_json
 from convonet.monitor.messages import (
-    MOST_BYTES,
+    MAX_MESSAGE_BYTES,
     Choices,
     MonitorAlive,
     MonitorAliveAck,
@@ -25,6 +23,7 @@ from convonet.monitor.messages import (
     MonitorRefused,
     MonitorSnapshot,
     MonitorUpdate,
+    MonitorWatch,
     TurnPage,
     monitor_messages,
 )
@@ -35,24 +34,30 @@ from convonet.records.record import TurnRecord
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
+from convonet.staff.page_session import CHECK_INTERVAL_S, PageProtocol, PageSession
 from convonet.storage.database import Database
-from convonet.web.page_socket import MISUNDERSTOOD, NOT_LOGGED_IN, TRY_LATER, PageSocket
 from convonet.web.pages import page
 from convonet.web.refusals import Refused
 from convonet.web.service import http_service
 
 log = structlog.get_logger(__name__)
 
-NO_SUPERVISOR = 4403
-
-CHECK_EVERY_S = 10.0
-MOST_UNCHECKED = 30
-"""Times that a login may stay unchecked because the database is away: five minutes."""
+NOT_A_SUPERVISOR = 4403
+"""Close code."""
 
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
 
 
-class _Asked(TurnFilter):
+PROTOCOL: PageProtocol[MonitorWatch] = PageProtocol(
+    monitor_messages,
+    MAX_MESSAGE_BYTES,
+    MonitorAlive,
+    MonitorAliveAck(),
+    lambda message: MonitorRefused(message=message),
+)
+
+
+class _ListQuery(TurnFilter):
     """The query of the list."""
 
     cursor: Annotated[str | None, Field(pattern=r"^\d{1,20}(\.\d{1,20})?(e\+\d{1,2})?-\d{1,18}$")] = None
@@ -60,7 +65,7 @@ class _Asked(TurnFilter):
 
 
 class Host(Protocol):
-    """What the pages follow."""
+    """The monitor's host, as the pages use it."""
 
     index: TurnIndex
 
@@ -70,14 +75,23 @@ class Host(Protocol):
 
 
 class MonitorApplication:
-    """All that the application's routes need."""
+    """The routes of the monitor, with the host and the login that they need."""
 
-    def __init__(self, database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        throttle: PinThrottle,
+        host: Host,
+        *,
+        check_interval_s: float = CHECK_INTERVAL_S,
+    ) -> None:
         self._host = host
+        self._check_interval_s = check_interval_s
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)
 
     def add_routes(self, app: FastAPI) -> None:
-        """Everything below /agent-monitor."""
+        """Add all routes below /agent-monitor."""
         app.include_router(self.login.router())
         app.add_api_route("/", self._page, include_in_schema=False, dependencies=[Depends(self._require_on_page)])
         app.add_api_route("/api/turns", self._turns, methods=["GET"])
@@ -94,7 +108,7 @@ class MonitorApplication:
         try:
             member = await self.login.require_staff_page(request)
         except StorageError:
-            # the page holds nothing of anybody; what it asks for is refused until the database is back
+            # the page itself has no data; its requests are refused until the database is up again
             return
         if member.role is not Role.SUPERVISOR:
             raise HTTPException(303, headers={"Location": "staff/login?for=supervisors&to=/agent-monitor/"})
@@ -102,35 +116,35 @@ class MonitorApplication:
     async def _require(self, request: Request) -> StaffMember:
         return _require_supervisor(await self.login.require_staff(request))
 
-    async def _turns(self, request: Request, asked: Annotated[_Asked, Query()]) -> TurnPage:
-        """The newest turns that the filters let through, a page at a time."""
+    async def _turns(self, request: Request, query: Annotated[_ListQuery, Query()]) -> TurnPage:
+        """Return one page of the turns that match the filters, newest first."""
         await self._require(request)
-        return await self._host.index.page(asked, asked.cursor, asked.limit)
+        return await self._host.index.page(query, query.cursor, query.limit)
 
     async def _turn(self, request_id: str, request: Request) -> TurnRecord:
-        """All that is known of a turn."""
+        """Return the whole record of a turn."""
         member = await self._require(request)
-        record = await self._host.index.get(request_id)
+        record = await self._host.index.get_record(request_id)
         if record is None:
             raise Refused(404, "not_found", "There is no such turn, or it is older than a week.")
         log.info("turn_read", staff=member.username, request_id=request_id)
         return record
 
     async def _choices(self, request: Request) -> Choices:
-        """What the list can be filtered by."""
+        """Return the values for the filters of the list."""
         await self._require(request)
         return await self._host.index.choices()
 
     async def _export_json(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
-        """The turns that the filters let through, as a JSON array of whole records."""
+        """Export the turns that match the filters as a JSON array of whole records."""
         await self._require_export(request)
-        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        bodies = self._host.index.bodies(wanted, MAX_EXPORTED_TURNS)
         return StreamingResponse(as_json(bodies), media_type="application/json", headers=_file("turns.json"))
 
     async def _export_csv(self, request: Request, wanted: Annotated[TurnFilter, Query()]) -> StreamingResponse:
-        """The turns that the filters let through, for a spreadsheet."""
+        """Export the turns that match the filters for a spreadsheet."""
         await self._require_export(request)
-        bodies = self._host.index.bodies(wanted, MOST_EXPORTED)
+        bodies = self._host.index.bodies(wanted, MAX_EXPORTED_TURNS)
         return StreamingResponse(as_csv(bodies), media_type="text/csv; charset=utf-8", headers=_file("turns.csv"))
 
     async def _require_export(self, request: Request) -> None:
@@ -138,69 +152,35 @@ class MonitorApplication:
         log.info("turns_exported", staff=member.username)
 
     async def _socket(self, websocket: WebSocket) -> None:
-        """What is going on, as it happens."""
-        await websocket.accept()
-        try:
-            member = await self.login.of_socket(websocket)
-        except AuthRefused:
-            await websocket.close(NOT_LOGGED_IN)
-        except StorageError:
-            await websocket.close(TRY_LATER)
-        else:
-            if member.role is Role.SUPERVISOR:
-                await _ViewerSocket(websocket, self._host, self.login, member).run()
-            else:
-                await websocket.close(NO_SUPERVISOR)
+        """Send the live state to a page, as it changes."""
+        session = await PageSession.accept(websocket, self.login, PROTOCOL)
+        if session is None:
+            return
+        if session.member.role is not Role.SUPERVISOR:
+            await session.close(NOT_A_SUPERVISOR)
+            return
+        viewer = Viewer()
+
+        async def watch(message: MonitorWatch) -> str:
+            viewer.watch_call(message.session_id)
+            return ""
+
+        await session.run(
+            self._host.follow(viewer, session.member.display_name),
+            watch,
+            session.watch_login(self.login, lambda member: member.role is Role.SUPERVISOR, self._check_interval_s),
+        )
 
 
-class _ViewerSocket:
-    """One socket of one page."""
-
-    def __init__(self, websocket: WebSocket, host: Host, login: StaffLogin, member: StaffMember) -> None:
-        self._websocket = websocket
-        self._socket = PageSocket(websocket, member.username)
-        self._host = host
-        self._login = login
-        self._member = member
-        self._viewer = Viewer()
-
-    async def run(self) -> None:
-        """Until the page is gone, or its person may not see it any more."""
-        await self._socket.run(self._show(), self._listen(), self._check())
-
-    async def _show(self) -> None:
-        async with contextlib.aclosing(self._host.follow(self._viewer, self._member.display_name)) as messages:
-            async for message in messages:
-                await self._socket.send(message)
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                message = monitor_messages.validate_json(await self._socket.receive(MOST_BYTES) or "")
-            except ValidationError:
-                await self._socket.send(MonitorRefused(message=MISUNDERSTOOD))
-                continue
-            if isinstance(message, MonitorAlive):
-                await self._socket.send(MonitorAliveAck())
-            else:
-                self._viewer.watch(message.session_id)
-
-    async def _check(self) -> None:
-        """See that this person is still logged in, and still a supervisor: they may have the page open for days."""
-        without_answer = 0
-        while without_answer < MOST_UNCHECKED:
-            await asyncio.sleep(CHECK_EVERY_S)
-            try:
-                if (await self._login.of_socket(self._websocket)).role is not Role.SUPERVISOR:
-                    raise AuthRefused("no supervisor any more")
-                without_answer = 0
-            except StorageError:
-                # the page must be able to say that the database is away
-                without_answer += 1
-
-
-def application(database: Database, settings: Settings, throttle: PinThrottle, host: Host) -> FastAPI:
-    """The whole application; it closes the database when it stops."""
+def application(
+    database: Database,
+    settings: Settings,
+    throttle: PinThrottle,
+    host: Host,
+    *,
+    check_interval_s: float = CHECK_INTERVAL_S,
+) -> FastAPI:
+    """Build the application; it closes the database when it stops."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -208,11 +188,11 @@ def application(database: Database, settings: Settings, throttle: PinThrottle, h
         await database.close()
 
     app = http_service("monitor-service", lifespan)
-    MonitorApplication(database, settings, throttle, host).add_routes(app)
+    MonitorApplication(database, settings, throttle, host, check_interval_s=check_interval_s).add_routes(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """Alive: this replica answers."""
+        """Report that this replica answers."""
         return {"status": "ok", "service": "monitor-service"}
 
     return app

@@ -1,6 +1,6 @@
-"""The calls of one voice replica as a supervisor sees them: who, what state, the last words, and the transcript.
+"""The calls of one voice replica as a supervisor sees them: caller, state, last words and transcript.
 
-It watches the sessions (`Happening`) and keeps what has changed since the last report.
+The sessions report each `CallEvent`; the reporter takes the changes since its last report.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from convonet.protocol.server import (
     TransferInitiated,
     TransferStatus,
 )
-from convonet.records.record import readable
-from convonet.sessions.conversation import Conversation
-from convonet.sessions.happenings import (
-    AnswerSounds,
-    CallBegan,
-    CallerCame,
-    CallerWent,
-    CallOver,
-    Happening,
-    HumanTalk,
-    TurnOver,
+from convonet.records.record import valid_unicode
+from convonet.sessions.call_events import (
+    AnswerAudioStarted,
+    CallEnded,
+    CallerConnected,
+    CallerDisconnected,
+    CallEvent,
+    CallStarted,
+    HumanTalkTranscribed,
+    TurnEnded,
 )
+from convonet.sessions.conversation import Conversation
 
-MOST_WORDS = 200
-"""Characters of the last words in the list of calls."""
+MAX_LAST_WORDS = 200
+"""Characters of `last_words` in the list of calls."""
 
 STATES: Mapping[str, CallState] = MappingProxyType(
     {
@@ -50,11 +50,11 @@ STATES: Mapping[str, CallState] = MappingProxyType(
         "connected": CallState.WITH_HUMAN,
     }
 )
-"""What a call is doing while its hand-over is in that state."""
+"""State of a call by the state of its hand-over."""
 
 
 class LiveCalls:
-    """All calls of this process. `watch` takes what happens, `take` gives what has changed."""
+    """All calls of this process."""
 
     def __init__(self, host: str, clock: Callable[[], float] = time.time) -> None:
         self._host = host
@@ -62,47 +62,47 @@ class LiveCalls:
         self._calls: dict[SessionId, _WatchedCall] = {}
         self._changed: dict[SessionId, None] = {}
 
-    def watch(self, session_id: SessionId, happening: Happening) -> None:
-        """See `Watch`."""
-        if isinstance(happening, CallBegan):
-            self._calls[session_id] = _WatchedCall(happening.conversation, self._host, self._clock)
-        elif isinstance(happening, CallOver):
+    def watch(self, session_id: SessionId, event: CallEvent) -> None:
+        """See `CallObserver`."""
+        if isinstance(event, CallStarted):
+            self._calls[session_id] = _WatchedCall(event.conversation, self._host, self._clock)
+        elif isinstance(event, CallEnded):
             self._calls.pop(session_id, None)
         elif (call := self._calls.get(session_id)) is not None:
-            call.take(happening)
+            call.apply_event(event)
         else:
             return
         self._changed[session_id] = None
 
-    def take(self, *, everything: bool = False) -> tuple[CallReport, ...]:
-        """What has changed since the last time, or all there is."""
+    def take_changes(self, *, everything: bool = False) -> tuple[CallReport, ...]:
+        """Return the calls that have changed since the last time, or all calls with their whole transcripts."""
         ids = list(self._calls) if everything else list(self._changed)
         self._changed.clear()
         return tuple(self._report(session_id, everything=everything) for session_id in ids)
 
     @property
-    def has_news(self) -> bool:
+    def have_changed(self) -> bool:
         return bool(self._changed)
 
-    def figures(self) -> Mapping[str, float]:
-        """How they are doing."""
+    def gauges(self) -> Mapping[str, float]:
+        """See `ReadGauges`."""
         return {"turns_in_flight": sum(call.in_turn for call in self._calls.values())}
 
     def _report(self, session_id: SessionId, *, everything: bool) -> CallReport:
         watched = self._calls.get(session_id)
         if watched is None:
             return CallReport(session_id, None)
-        lines = watched.transcript.take(everything=everything)
-        return CallReport(session_id, watched.call.model_copy(), lines)
+        entries = watched.transcript.take_changes(everything=everything)
+        return CallReport(session_id, watched.call.model_copy(), entries)
 
 
 class _WatchedCall:
-    """One call."""
+    """The state of one call, kept up to date by its events."""
 
     def __init__(self, conversation: Conversation, host: str, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._here = False
-        self._handing_over: CallState | None = None
+        self._is_connected = False
+        self._hand_over_state: CallState | None = None
         self.in_turn = False
         self._speaking = False
         self._failed = False
@@ -118,59 +118,59 @@ class _WatchedCall:
             host=host,
         )
         for message in conversation.history:
-            self._say("caller" if message.role == "user" else "agent", message.content)
+            self._add_words("caller" if message.role == "user" else "agent", message.content)
 
-    def take(self, happening: Happening) -> None:
-        """Note what happens."""
-        match happening:
-            case CallerCame():
-                self._here = True
-            case CallerWent():
-                self._here = False
-            case AnswerSounds():
+    def apply_event(self, event: CallEvent) -> None:
+        """Bring the call up to date."""
+        match event:
+            case CallerConnected():
+                self._is_connected = True
+            case CallerDisconnected():
+                self._is_connected = False
+            case AnswerAudioStarted():
                 self._speaking = True
-            case TurnOver():
+            case TurnEnded():
                 self._end_turn()
-            case HumanTalk(said):
-                for spoken in said[self.transcript.heard_of_talk :]:
-                    self._say("caller" if spoken.who == "caller" else "human", spoken.text)
-                self.transcript.heard_of_talk = max(len(said), self.transcript.heard_of_talk)
+            case HumanTalkTranscribed(sentences):
+                for spoken in sentences[self.transcript.talk_sentences :]:
+                    self._add_words("caller" if spoken.who == "caller" else "human", spoken.text)
+                self.transcript.talk_sentences = max(len(sentences), self.transcript.talk_sentences)
             case ServerMessage():
-                self._take_message(happening)
-        self._settle()
+                self._apply_message(event)
+        self._update_state()
 
-    def _take_message(self, message: ServerMessage) -> None:
+    def _apply_message(self, message: ServerMessage) -> None:
         match message:
             case ProcessingStart():
                 self.in_turn, self._speaking, self._failed = True, False, False
             case AgentStreamChunk(text_chunk=text):
-                self.transcript.grow(text)
-                self._spoke("agent", self.transcript.growing)
+                self.transcript.extend_answer(text)
+                self._set_last_words("agent", self.transcript.growing)
             case TranscriptFinal(text=text):
-                self._say("caller", text)
+                self._add_words("caller", text)
             case AgentFinal(text=text, agent_type=agent_type):
                 self.call.agent_type = agent_type
-                self.transcript.close(text)
-                self._spoke("agent", text)
+                self.transcript.close_answer(text)
+                self._set_last_words("agent", text)
             case Greeting(text=text) | Announcement(text=text):
-                self._say("agent", text)
+                self._add_words("agent", text)
             case ToolEvent():
-                self.transcript.tool(message)
+                self.transcript.add_tool_event(message)
             case ErrorMessage():
                 self._failed = self._failed or message.turn_id is not None
-                self.transcript.add("notice", message.message, failed=True)
+                self.transcript.add_entry("notice", message.message, failed=True)
             case TransferInitiated():
                 self.call.department = message.department
             case TransferStatus():
-                self._hand_over(message)
+                self._apply_hand_over(message)
 
-    def _hand_over(self, status: TransferStatus) -> None:
-        self._handing_over = STATES.get(status.state)
-        self.call.department = status.department if self._handing_over else None
+    def _apply_hand_over(self, status: TransferStatus) -> None:
+        self._hand_over_state = STATES.get(status.state)
+        self.call.department = status.department if self._hand_over_state else None
         if status.state == "dialing":
-            self.transcript.heard_of_talk = 0
-        words = f"Hand-over to {status.department}: {status.state}"
-        self.transcript.add("notice", f"{words} ({status.reason})" if status.reason else words)
+            self.transcript.talk_sentences = 0
+        notice = f"Hand-over to {status.department}: {status.state}"
+        self.transcript.add_entry("notice", f"{notice} ({status.reason})" if status.reason else notice)
 
     def _end_turn(self) -> None:
         if self.in_turn:
@@ -179,23 +179,23 @@ class _WatchedCall:
         self.in_turn = False
         self.transcript.end_turn()
 
-    def _settle(self) -> None:
+    def _update_state(self) -> None:
         state = self._state()
         if state is not self.call.state:
             self.call.state, self.call.state_since = state, self._clock()
 
     def _state(self) -> CallState:
-        if not self._here:
+        if not self._is_connected:
             return CallState.AWAY
-        if self._handing_over is CallState.WITH_HUMAN:
+        if self._hand_over_state is CallState.WITH_HUMAN:
             return CallState.WITH_HUMAN
         if self.in_turn:
             return CallState.SPEAKING if self._speaking else CallState.THINKING
-        return self._handing_over or CallState.READY
+        return self._hand_over_state or CallState.READY
 
-    def _say(self, who: Who, text: str) -> None:
-        self.transcript.add(who, text)
-        self._spoke(who, text)
+    def _add_words(self, who: Who, text: str) -> None:
+        self.transcript.add_entry(who, text)
+        self._set_last_words(who, text)
 
-    def _spoke(self, who: Who, text: str) -> None:
-        self.call.last_who, self.call.last_words = who, readable(text[:MOST_WORDS])
+    def _set_last_words(self, who: Who, text: str) -> None:
+        self.call.last_who, self.call.last_words = who, valid_unicode(text[:MAX_LAST_WORDS])

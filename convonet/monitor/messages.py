@@ -1,4 +1,4 @@
-"""The wire contract of /agent-monitor: what the page gets over its WebSocket and over HTTP, and what it sends.
+"""The wire contract of /agent-monitor: the messages of the page's WebSocket, and the bodies of its HTTP API.
 
 Times are Unix seconds, latencies milliseconds.
 """
@@ -13,43 +13,43 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from convonet.core.caller import AgentType
 from convonet.core.status import TurnStatus
 
-MOST_BYTES = 1_024
+MAX_MESSAGE_BYTES = 1_024
 
 
 class CallState(StrEnum):
-    """What a live call is doing."""
+    """State of a live call."""
 
     READY = "ready"
     """The caller may speak."""
     THINKING = "thinking"
-    """A turn is going on and nothing of its answer was spoken yet."""
+    """A turn is going on, and no audio of its answer was sent yet."""
     SPEAKING = "speaking"
-    """A turn is going on and its answer is being spoken."""
+    """A turn is going on, and its answer is being spoken."""
     WAITING = "waiting"
     """The caller waits for a human."""
     WITH_HUMAN = "with_human"
     AWAY = "away"
-    """The caller's connection is lost; the session waits for them."""
+    """The caller's connection is lost; the session waits for the caller to come back."""
 
 
 Who = Literal["caller", "agent", "human", "tool", "notice"]
 
 
 class LiveLine(BaseModel):
-    """One line of a live transcript. A line that grows or changes is sent again under its number."""
+    """One entry of a live transcript. An entry that grows or changes is sent again under its number."""
 
     number: int
     at: float
     who: Who
     text: str
     failed: bool = False
-    """Of a tool, or a notice: it says that something went wrong."""
+    """The tool has failed, or the notice says that something went wrong."""
     open: bool = False
-    """More of it is still to come."""
+    """More of the entry is still to come."""
 
 
 class LiveCall(BaseModel):
-    """One call that is going on."""
+    """One live call."""
 
     session_id: str
     user_name: str
@@ -62,29 +62,29 @@ class LiveCall(BaseModel):
     last_who: Who | None = None
     last_words: str = ""
     department: str | None = None
-    """Of the hand-over that is going on."""
+    """Department of the hand-over that is going on."""
     host: str = ""
-    """The voice replica that holds it."""
+    """The voice replica that holds the session."""
 
 
-PartName = Literal["voice", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"]
+ComponentName = Literal["voice", "agent", "speech", "tools", "call_center", "hanok", "crm", "monitor"]
 
 
 class PartView(BaseModel):
-    """One replica of one part of the system, by its own figures."""
+    """One replica of one component, with its own gauges."""
 
-    part: PartName
+    part: ComponentName
     replica: str
     since: float
-    """When it started."""
+    """Start of the replica."""
     silent_for_s: float
-    """How long nothing was heard of it; more than a few seconds is a sign of trouble."""
+    """Seconds since its last report; more than a few are a sign of trouble."""
     figures: dict[str, float]
-    """Their names and units are in docs/monitoring.md."""
+    """Gauges by name; names and units are in docs/monitoring.md."""
 
 
 class StoreView(BaseModel):
-    """One thing that the system keeps its data in, as those see it who use it."""
+    """One data store, as the monitor sees it."""
 
     name: Literal["records", "checkpoints", "database"]
     kind: Literal["embedded", "redis", "postgresql"]
@@ -92,30 +92,30 @@ class StoreView(BaseModel):
     """`reading`: the list of past turns is still being read."""
     since: float
     progress: float | None = None
-    """Of the reading, from 0 to 1."""
+    """Progress of the reading, from 0 to 1."""
     waiting: int = 0
     """Records that wait to be written."""
 
 
 class Now(BaseModel):
-    """The system at this moment, in numbers."""
+    """The gauges of the whole system at this moment."""
 
     at: float
     calls: dict[CallState, int]
     turns_in_flight: int
     queue: dict[str, int]
-    """Callers who wait for a human, by department."""
+    """Number of callers who wait for a human, by department."""
     hand_overs: dict[str, int]
-    """Hand-overs that are going on, by state."""
+    """Number of hand-overs that are going on, by state."""
     desks: dict[str, int]
-    """People at their desks, by state."""
+    """Number of people at their desks, by state."""
     refusals_today: int
     parts: list[PartView]
     stores: list[StoreView]
 
 
 class StageLatency(BaseModel):
-    """How long one stage of today's turns took, from the end of the utterance on."""
+    """Latency of one stage of today's turns, counted from the end of the utterance."""
 
     stage: str
     """A key of `voice_timing`."""
@@ -133,7 +133,7 @@ class ToolToday(BaseModel):
 
 
 class Tokens(BaseModel):
-    """What one model was used for today; `cost` is None where no price is set."""
+    """Tokens that one model has used today; `cost` is None where no price is set."""
 
     provider: str
     model: str
@@ -160,7 +160,7 @@ class Today(BaseModel):
     by_provider: dict[str, int]
     by_agent_type: dict[str, int]
     hand_overs: dict[str, int]
-    """By outcome, or by why it failed."""
+    """Number of hand-overs by outcome; failed ones by their reason."""
     latency: list[StageLatency]
     tools: list[ToolToday]
     tokens: list[Tokens]
@@ -169,7 +169,7 @@ class Today(BaseModel):
 
 
 class TurnRow(BaseModel):
-    """One turn in a list; GET api/turns/{request_id} has all of it (a `TurnRecord`)."""
+    """One turn in a list; GET api/turns/{request_id} has its whole `TurnRecord`."""
 
     request_id: str
     timestamp: float
@@ -183,7 +183,7 @@ class TurnRow(BaseModel):
     status: TurnStatus
     user_prompt: str
     agent_response: str
-    """Both cut after 200 characters."""
+    """Prompt and response are cut after 200 characters."""
     first_audio_ms: float | None
     duration_ms: float
     tool_calls: int
@@ -196,11 +196,11 @@ class TurnPage(BaseModel):
 
     turns: list[TurnRow]
     next: str | None
-    """The `cursor` of the following page; None on the last one."""
+    """The `cursor` of the next page; None on the last one."""
 
 
 class Choices(BaseModel):
-    """What the list can be filtered by: the values that occur."""
+    """Values that occur in the list, for its filters."""
 
     providers: list[str]
     agent_types: list[str]
@@ -212,7 +212,7 @@ class Choices(BaseModel):
 
 
 class MonitorSnapshot(BaseModel):
-    """First message: everything."""
+    """First message, with the whole state."""
 
     type: Literal["monitor_snapshot"] = "monitor_snapshot"
     staff_name: str
@@ -222,37 +222,37 @@ class MonitorSnapshot(BaseModel):
 
 
 class MonitorUpdate(BaseModel):
-    """What has changed since the message before: a few times a second at most, and only what is new."""
+    """Changes since the previous message; sent a few times a second at most."""
 
     type: Literal["monitor_update"] = "monitor_update"
     now: Now | None = None
     today: Today | None = None
     calls: list[LiveCall] = []
-    """Those that are new or changed."""
+    """Calls that are new or have changed."""
     ended: list[str] = []
-    """Session ids of calls that are over."""
+    """Session ids of calls that have ended."""
     turns: list[TurnRow] = []
-    """Turns that are over, newest last."""
+    """Turns that have ended, newest last."""
 
 
 class MonitorLines(BaseModel):
-    """Lines of the call that this page watches; the first such message after `monitor_watch` has all that are kept."""
+    """Transcript entries of the call that this page watches; all of them in the first message after `monitor_watch`."""
 
     type: Literal["monitor_lines"] = "monitor_lines"
     session_id: str
     lines: list[LiveLine]
     all: bool = False
-    """These replace whatever the page has of this call."""
+    """The entries replace all that the page has of this call."""
 
 
 class MonitorAliveAck(BaseModel):
-    """Answer to a sign of life."""
+    """Answer to `monitor_alive`."""
 
     type: Literal["monitor_alive_ack"] = "monitor_alive_ack"
 
 
 class MonitorRefused(BaseModel):
-    """Something was not understood; the words are for the person."""
+    """A message was not understood; the text is for the person at the page."""
 
     type: Literal["monitor_refused"] = "monitor_refused"
     message: str
@@ -266,14 +266,14 @@ class _Sent(BaseModel):
 
 
 class MonitorWatch(_Sent):
-    """Show this call's transcript from now on; None shows none."""
+    """Show the transcript of this call from now on, or none."""
 
     type: Literal["monitor_watch"]
     session_id: Annotated[str, Field(max_length=64)] | None
 
 
 class MonitorAlive(_Sent):
-    """Sign of life; answered by `monitor_alive_ack`."""
+    """Heartbeat, answered by `monitor_alive_ack`."""
 
     type: Literal["monitor_alive"]
 

@@ -1,6 +1,6 @@
-"""Tells the monitor how this process is doing: its own figures, what changes in its calls, and the turns that are over.
+"""Reports of this process to the monitor: its gauges, the changes of its calls, and the turns that have ended.
 
-Every part runs one. A monitor that is away costs nothing: the next report that it takes makes up for what it missed.
+Every replica runs one reporter. While the monitor is down nothing is lost: the next report makes up for it.
 """
 
 from __future__ import annotations
@@ -13,169 +13,174 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError, StorageRefused
-from convonet.monitor.reports import Attention, CallReport, Report, Taken
+from convonet.monitor.reports import Attention, CallReport, Report, ReportAnswer
 from convonet.records.queue import RecordQueue
 
 if TYPE_CHECKING:
     from convonet.monitor.live_calls import LiveCalls
-    from convonet.monitor.messages import PartName
+    from convonet.monitor.messages import ComponentName
     from convonet.records.record import TurnRecord
 
 log = structlog.get_logger(__name__)
 
-WATCHED_S = 0.5
-"""Between two reports of news while a supervisor looks: an event is on the screen within a second."""
+WATCHED_INTERVAL_S = 0.5
+"""Between two reports of changes while a supervisor has the page open: an event is on the screen within a second."""
 
-UNWATCHED_S = 2.0
-"""Between two reports of news otherwise, and between two looks whether there are any: that someone looks is heard with
-the answer to a report."""
+UNWATCHED_INTERVAL_S = 2.0
+"""Between two reports of changes otherwise, and between two looks for changes. The answer to a report says when a
+supervisor opens the page."""
 
-NO_NEWS_S = 4.0
-"""Between two reports without news: there are many parts, and each wakes two processes."""
+UNCHANGED_INTERVAL_S = 4.0
+"""Between two reports without changes: there are many replicas, and each report wakes two processes."""
 
 URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
-"""How the names of figures begin that are news when they change."""
+"""Prefixes of the gauges whose change is reported soon."""
 
-LAST_CHANCE_S = 1.0
+LAST_REPORT_TIMEOUT_S = 1.0
 
-Figures = Callable[[], Mapping[str, float]]
-"""A part's own figures by name; counts only grow."""
+ReadGauges = Callable[[], Mapping[str, float]]
+"""Reads a component's own gauges by name; counts only grow."""
 
 
 class MonitorPort(Protocol):
-    """The monitor, seen from another process."""
+    """The monitor, seen from a process that reports."""
 
-    async def report(self, report: Report) -> Taken:
-        """Take a report; no other is under way. Raises `StorageError` when the monitor is away."""
+    async def report(self, report: Report) -> ReportAnswer:
+        """Send a report, after the answer to the one before. Raises `StorageError` when the monitor is unavailable."""
         ...
 
 
 class Reporter:
-    """One per process."""
+    """The reports of one process; `start` it, and `close` it at the end."""
 
     def __init__(
         self,
-        part: PartName,
+        component: ComponentName,
         replica: str,
         monitor: MonitorPort,
-        figures: Figures,
+        read_gauges: ReadGauges,
         calls: LiveCalls | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._part = part
+        self._component = component
         self._replica = replica
         self._monitor = monitor
-        self._figures = figures
+        self._read_gauges = read_gauges
         self._calls = calls
         self._since = clock()
-        self._attention = Attention.TELL_ALL
+        self._attention = Attention.SEND_ALL
         self.others_with_room = 0
-        """How many other processes would take a new caller, as the monitor has said last."""
-        self._told_at = 0.0
-        self._told: Mapping[str, float] = {}
-        self._figures_fail = False
-        self._telling = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        """Number of other replicas that would admit a new caller, by the monitor's last answer."""
+        self._sent_at = 0.0
+        self._sent_urgent: Mapping[str, float] = {}
+        self._gauges_fail = False
+        self._sending = asyncio.Lock()
+        self._tasks = BackgroundTasks()
         self._records: RecordQueue | None = None
 
     def start(self) -> None:
-        """Report from now on."""
-        self._task = asyncio.create_task(self._run())
+        """Report from now on, until `close`."""
+        self._tasks.spawn(self._run())
 
     def record_queue(self, *, is_copy: bool) -> RecordQueue:
-        """The way of this process's turn records to the monitor; see `RecordQueue`, whose owner closes it."""
+        """Create the queue that sends turn records with the reports; its owner closes it."""
         self._records = RecordQueue(self, is_copy=is_copy)
         return self._records
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """See `RecordSink.write`: for the queue."""
-        await self._tell(tuple(records))
+        """See `RecordSink.write`."""
+        await self._send(tuple(records))
 
     async def close(self) -> None:
-        """Report no more, and that this process stops."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Stop reporting, and report that this process stops."""
+        await self._tasks.cancel_and_wait()
         with contextlib.suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(LAST_CHANCE_S), self._telling:
+            async with asyncio.timeout(LAST_REPORT_TIMEOUT_S), self._sending:
                 await self._monitor.report(self._report(ended=True))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            quiet_s, beat_s = loop.time() - self._told_at, self._beat_s()
-            await asyncio.sleep(beat_s - quiet_s if quiet_s < beat_s else beat_s)
-            if self._telling.locked() or loop.time() - self._told_at < self._pause_s():
+            idle_s, beat_s = loop.time() - self._sent_at, self._beat_s()
+            await asyncio.sleep(beat_s - idle_s if idle_s < beat_s else beat_s)
+            if self._sending.locked() or loop.time() - self._sent_at < self._pause_s():
                 continue
             if self._records is not None and self._records.flush():
-                # records take with them whatever else there is to tell
+                # the report of the records has all else that is due
                 continue
             with contextlib.suppress(StorageError):
-                await self._tell()
+                await self._send()
 
     def _beat_s(self) -> float:
-        """How long there can be nothing to do, as things are."""
-        return WATCHED_S if self._attention in (Attention.TELL_ALL, Attention.WATCHED) else UNWATCHED_S
+        """Return the time for which no report can be due."""
+        is_watched = self._attention in (Attention.SEND_ALL, Attention.WATCHED)
+        return WATCHED_INTERVAL_S if is_watched else UNWATCHED_INTERVAL_S
 
     def _pause_s(self) -> float:
-        """Between the last report and the next, as things are."""
+        """Return the time between the last report and the next."""
         match self._attention:
-            case Attention.TELL_ALL:
-                return WATCHED_S
-            case Attention.AWAY:
-                return UNWATCHED_S
-            case _ if not self._has_news():
-                return NO_NEWS_S
+            case Attention.SEND_ALL:
+                return WATCHED_INTERVAL_S
+            case Attention.UNAVAILABLE:
+                return UNWATCHED_INTERVAL_S
+            case _ if not self._has_changed():
+                return UNCHANGED_INTERVAL_S
             case Attention.WATCHED:
-                return WATCHED_S
+                return WATCHED_INTERVAL_S
             case Attention.UNWATCHED:
-                return UNWATCHED_S
+                return UNWATCHED_INTERVAL_S
 
-    def _has_news(self) -> bool:
-        return (self._calls is not None and self._calls.has_news) or _urgent(self._read()) != self._told
+    def _has_changed(self) -> bool:
+        return (self._calls is not None and self._calls.have_changed) or _urgent(self._gauges()) != self._sent_urgent
 
-    def _read(self) -> Mapping[str, float]:
+    def _gauges(self) -> Mapping[str, float]:
         try:
-            figures = self._figures()
+            gauges = self._read_gauges()
         except Exception:
-            # a part that can't say how it is still has to work, and to be seen
-            if not self._figures_fail:
-                log.exception("figures_failed", part=self._part)
-            self._figures_fail = True
+            # a component whose gauges fail must still be seen
+            if not self._gauges_fail:
+                log.exception("figures_failed", part=self._component)
+            self._gauges_fail = True
             return {}
-        self._figures_fail = False
-        return figures
+        self._gauges_fail = False
+        return gauges
 
-    async def _tell(self, records: tuple[TurnRecord, ...] = ()) -> None:
-        """Raises `StorageError` when the monitor is away or has not kept the records, or `StorageRefused`."""
-        async with self._telling:
-            self._told_at = asyncio.get_running_loop().time()
-            # until it has answered: whatever gets in the way, what was taken of the calls is lost with it
-            attention, self._attention = self._attention, Attention.AWAY
+    async def _send(self, records: tuple[TurnRecord, ...] = ()) -> None:
+        """Send a report.
+
+        Raises:
+            StorageError: the monitor is unavailable, or has not kept the records.
+            StorageRefused: the monitor can never keep one of them.
+        """
+        async with self._sending:
+            self._sent_at = asyncio.get_running_loop().time()
+            # until it has answered, since the changes of the calls are lost with a report that fails
+            attention, self._attention = self._attention, Attention.UNAVAILABLE
             self.others_with_room = 0
             try:
-                taken = await self._monitor.report(self._news(attention, records))
+                answer = await self._monitor.report(self._changes(attention, records))
             except StorageError:
                 raise
             except Exception as error:
-                # a fault in what there is to tell must lose no records, and end no reports
-                log.exception("report_crashed", part=self._part)
+                # a fault in the report must lose no records, and must not end the reports
+                log.exception("report_crashed", part=self._component)
                 raise StorageError("the report crashed") from error
-            self._attention = Attention.TELL_ALL if attention is Attention.AWAY else taken.attention
-            self.others_with_room = taken.others_with_room
-        if taken.refused:
-            raise StorageRefused(taken.not_kept)
-        if taken.not_kept:
-            raise StorageError(taken.not_kept)
+            self._attention = Attention.SEND_ALL if attention is Attention.UNAVAILABLE else answer.attention
+            self.others_with_room = answer.others_with_room
+        if answer.refused:
+            raise StorageRefused(answer.not_kept)
+        if answer.not_kept:
+            raise StorageError(answer.not_kept)
 
-    def _news(self, attention: Attention, records: tuple[TurnRecord, ...]) -> Report:
-        if attention is Attention.AWAY:
-            # to tell everything costs something; first it has to be there
+    def _changes(self, attention: Attention, records: tuple[TurnRecord, ...]) -> Report:
+        if attention is Attention.UNAVAILABLE:
+            # a complete report is large: the monitor has to answer first
             return self._report(records=records)
-        everything = attention is Attention.TELL_ALL
-        calls = self._calls.take(everything=everything) if self._calls is not None else ()
+        everything = attention is Attention.SEND_ALL
+        calls = self._calls.take_changes(everything=everything) if self._calls is not None else ()
         return self._report(calls, complete=everything, records=records)
 
     def _report(
@@ -186,10 +191,10 @@ class Reporter:
         ended: bool = False,
         records: tuple[TurnRecord, ...] = (),
     ) -> Report:
-        figures = self._read()
-        self._told = _urgent(figures)
-        return Report(self._part, self._replica, self._since, figures, calls, complete, ended, records)
+        gauges = self._gauges()
+        self._sent_urgent = _urgent(gauges)
+        return Report(self._component, self._replica, self._since, gauges, calls, complete, ended, records)
 
 
-def _urgent(figures: Mapping[str, float]) -> Mapping[str, float]:
-    return {name: value for name, value in figures.items() if name.startswith(URGENT)}
+def _urgent(gauges: Mapping[str, float]) -> Mapping[str, float]:
+    return {name: value for name, value in gauges.items() if name.startswith(URGENT)}

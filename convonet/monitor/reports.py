@@ -1,4 +1,4 @@
-"""What each process tells the monitor: its own figures, what has changed in its calls, and the turns that are over."""
+"""Reports of each process to the monitor: its gauges, the changes of its calls, and the turns that have ended."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from convonet.monitor.messages import LiveCall, LiveLine, PartName
+from convonet.monitor.messages import ComponentName, LiveCall, LiveLine
 from convonet.records.record import TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """One call as it is now, and those of its lines that are new or changed; `call` is None when it is over."""
+    """One call as it is now, with the transcript entries that are new or changed; `call` is None when it has ended."""
 
     session_id: str
     call: LiveCall | None
@@ -21,41 +21,41 @@ class CallReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one replica says of itself."""
+    """The report of one replica."""
 
-    part: PartName
+    part: ComponentName
     replica: str
     since: float
-    """When it started; Unix time."""
+    """Start of the replica; Unix time."""
     figures: Mapping[str, float]
     calls: tuple[CallReport, ...] = ()
     complete: bool = False
-    """These are all calls of this replica, with all their lines."""
+    """`calls` are all calls of this replica, with all their transcript entries."""
     ended: bool = False
-    """The replica stops: this is its last report."""
+    """The replica stops; this is its last report."""
     records: tuple[TurnRecord, ...] = ()
 
 
 class Attention(StrEnum):
-    """How the monitor takes a report."""
+    """The monitor's interest in a process, told with each answer."""
 
     WATCHED = "watched"
-    """Somebody looks at it."""
+    """A supervisor has the page open."""
     UNWATCHED = "unwatched"
-    AWAY = "away"
+    UNAVAILABLE = "away"
     """It does not answer, or has not understood."""
-    TELL_ALL = "tell_all"
-    """It does not know this process (any more): the next report must hold everything."""
+    SEND_ALL = "tell_all"
+    """It does not know this process (any more): the next report must be complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ReportAnswer:
     """The monitor's answer to a report."""
 
     attention: Attention
     not_kept: str = ""
-    """Why its records were not kept; empty when they were."""
+    """Reason for which its records were not kept; empty when they were."""
     refused: bool = False
-    """One of them never will be."""
+    """One of the records can never be kept."""
     others_with_room: int = 0
-    """How many other replicas would take a new caller."""
+    """Number of other replicas that would admit a new caller."""

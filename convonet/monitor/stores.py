@@ -1,4 +1,4 @@
-"""Whether the stores answer: asked by the monitor itself, one small question each every few seconds."""
+"""The availability of each data store; the monitor's host pings them every few seconds."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from typing import Literal
 from convonet.core.errors import StorageError
 from convonet.monitor.messages import StoreView
 
-ASK_EVERY_S = 5.0
-"""Each time costs two processes a millisecond, day and night."""
+PING_INTERVAL_S = 5.0
+"""A ping costs two processes a millisecond, day and night."""
 
-ANSWER_WITHIN_S = 3.0
+PING_TIMEOUT_S = 3.0
 
 Kind = Literal["embedded", "redis", "postgresql"]
 Name = Literal["records", "checkpoints", "database"]
 
 
 class WatchedStore:
-    """One store. `ask` raises `StorageError` when it is away."""
+    """One store. `ping` raises `StorageError` when it is down."""
 
     def __init__(
-        self, name: Name, kind: Kind, ask: Callable[[], Awaitable[None]], clock: Callable[[], float] = time.time
+        self, name: Name, kind: Kind, ping: Callable[[], Awaitable[None]], clock: Callable[[], float] = time.time
     ) -> None:
         self._name = name
         self._kind = kind
-        self._ask = ask
+        self._ping = ping
         self._clock = clock
-        self._is_there = True
+        self._is_up = True
         self._since = clock()
         self.progress: float | None = None
-        """Of reading all that it holds, from 0 to 1; None when nothing is read."""
-        self.came_back = asyncio.Event()
-        """Set when it is there again after it was away; whoever waits for that clears it."""
+        """Progress of reading all records, from 0 to 1; None when nothing is read."""
+        self.recovered = asyncio.Event()
+        """Set when the store is up again after it was down; whoever waits for that clears it."""
 
     async def watch(self) -> None:
-        """Ask for ever."""
+        """Ping forever."""
         while True:
-            await self.look()
-            await asyncio.sleep(ASK_EVERY_S)
+            await self.check()
+            await asyncio.sleep(PING_INTERVAL_S)
 
-    async def look(self) -> bool:
-        """Ask once; returns whether it is there."""
+    async def check(self) -> bool:
+        """Ping once; return whether the store is up."""
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._ask()
-            is_there = True
+            async with asyncio.timeout(PING_TIMEOUT_S):
+                await self._ping()
+            is_up = True
         except (StorageError, TimeoutError):
-            is_there = False
-        if is_there is not self._is_there:
-            self._is_there, self._since = is_there, self._clock()
-            if is_there:
-                self.came_back.set()
-        return is_there
+            is_up = False
+        if is_up is not self._is_up:
+            self._is_up, self._since = is_up, self._clock()
+            if is_up:
+                self.recovered.set()
+        return is_up
 
     def view(self, waiting: int = 0) -> StoreView:
-        """How it is."""
+        """Return the state for the page; `waiting` is the number of records that wait to be written."""
         state: Literal["ok", "away", "reading"] = "ok" if self.progress is None else "reading"
         return StoreView(
             name=self._name,
             kind=self._kind,
-            state=state if self._is_there else "away",
+            state=state if self._is_up else "away",
             since=self._since,
             progress=self.progress,
             waiting=waiting,

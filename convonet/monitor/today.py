@@ -1,4 +1,4 @@
-"""Today's turns in numbers, kept up to date with each turn, so that nobody ever has to count them again."""
+"""Totals of today's turns, updated with each turn instead of counted again; the monitor's host owns them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STAGES = (
 
 
 @dataclass(slots=True)
-class _Use:
+class _TokenUse:
     tokens_in: int = 0
     tokens_out: int = 0
 
@@ -37,35 +37,39 @@ class _Tool:
     failed: int = 0
     times_ms: list[float] = field(default_factory=list)
 
+    @property
+    def p95_ms(self) -> float | None:
+        return self.times_ms[int(0.95 * len(self.times_ms))] if self.times_ms else None
+
 
 class TodaysTurns:
-    """Takes each record once, and counts those of today; `at` says which day that is."""
+    """The totals of one day. Each record is added once; `roll_over` begins a new day."""
 
     def __init__(self, zone: ZoneInfo, prices: Mapping[str, tuple[float, float]], currency: str) -> None:
-        """`prices` are those of a million tokens, read and written, by model."""
+        """`prices` has the price of a million input tokens and of a million output tokens, by model."""
         self._zone = zone
         self._prices = prices
         self._currency = currency
         self._begin("")
 
     def midnight(self, now: float) -> float:
-        """When today began; Unix time."""
+        """Return the Unix time at which the day of `now` began."""
         local = datetime.fromtimestamp(now, self._zone)
         return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
-    def at(self, now: float) -> None:
-        """It is this moment: when midnight has passed, all is counted anew."""
+    def roll_over(self, now: float) -> None:
+        """Start again from zero if midnight has passed."""
         date = datetime.fromtimestamp(now, self._zone).date().isoformat()
         if date > self._date:
             self._begin(date)
 
-    def add(self, record: TurnRecord) -> None:
-        """Count one turn."""
+    def add_turn(self, record: TurnRecord) -> None:
+        """Count a turn, if it is one of today."""
         local = datetime.fromtimestamp(record.timestamp, self._zone)
         if local.date().isoformat() != self._date:
             return
         if (hand_over := record.metadata.hand_over) is not None:
-            # the turn that led to it is counted as such
+            # the turn that led to the hand-over is a record of its own
             self._hand_overs[hand_over.why or hand_over.outcome] += 1
             return
         self._status[record.status] += 1
@@ -81,7 +85,7 @@ class TodaysTurns:
         use.tokens_out += record.metadata.tokens_out
 
     def view(self) -> Today:
-        """What was counted."""
+        """Return the totals so far."""
         return Today(
             date=self._date,
             timezone=str(self._zone),
@@ -90,18 +94,16 @@ class TodaysTurns:
             by_provider=dict(self._providers),
             by_agent_type=dict(self._agent_types),
             hand_overs=dict(self._hand_overs),
-            latency=[
-                StageLatency(stage=stage, count=len(times), p50_ms=_part(times, 0.5), p95_ms=_part(times, 0.95))
-                for stage in STAGES
-                if (times := self._times[stage])
-            ],
+            latency=[_stage_latency(stage, times) for stage in STAGES if (times := self._times[stage])],
             tools=[
-                ToolToday(
-                    tool=name, calls=t.calls, failed=t.failed, p95_ms=_part(t.times_ms, 0.95) if t.times_ms else None
-                )
-                for name, t in sorted(self._tools.items())
+                ToolToday(tool=name, calls=tool.calls, failed=tool.failed, p95_ms=tool.p95_ms)
+                for name, tool in sorted(self._tools.items())
             ],
-            tokens=[self._use(*of, use) for of, use in sorted(self._tokens.items()) if use.tokens_in or use.tokens_out],
+            tokens=[
+                self._token_totals(*key, use)
+                for key, use in sorted(self._tokens.items())
+                if use.tokens_in or use.tokens_out
+            ],
             currency=self._currency,
             hours=[hour.model_copy() for hour in self._hours],
         )
@@ -114,13 +116,13 @@ class TodaysTurns:
         self._hand_overs: Counter[str] = Counter()
         self._times: defaultdict[str, list[float]] = defaultdict(list)
         self._tools: defaultdict[str, _Tool] = defaultdict(_Tool)
-        self._tokens: defaultdict[tuple[str, str], _Use] = defaultdict(_Use)
+        self._tokens: defaultdict[tuple[str, str], _TokenUse] = defaultdict(_TokenUse)
         self._hours = [Hour(hour=number, turns=0, failed=0) for number in range(24)]
 
     def _add_times(self, record: TurnRecord) -> None:
         for stage in STAGES:
             if (took := record.metadata.voice_timing.get(stage)) is not None:
-                # sorted at all times: a percentile is then one look
+                # kept sorted: a percentile is then one look
                 insort(self._times[stage], took)
 
     def _add_tools(self, record: TurnRecord) -> None:
@@ -131,7 +133,7 @@ class TodaysTurns:
             if call.duration_ms is not None:
                 insort(tool.times_ms, call.duration_ms)
 
-    def _use(self, provider: str, model: str, use: _Use) -> Tokens:
+    def _token_totals(self, provider: str, model: str, use: _TokenUse) -> Tokens:
         cost = None
         if model in self._prices:
             read, written = self._prices[model]
@@ -139,6 +141,6 @@ class TodaysTurns:
         return Tokens(provider=provider, model=model, tokens_in=use.tokens_in, tokens_out=use.tokens_out, cost=cost)
 
 
-def _part(times: list[float], part: float) -> float:
-    """The value below which that part of them lies."""
-    return times[min(len(times) - 1, int(part * len(times)))]
+def _stage_latency(stage: str, times: list[float]) -> StageLatency:
+    p50, p95 = times[len(times) // 2], times[int(0.95 * len(times))]
+    return StageLatency(stage=stage, count=len(times), p50_ms=p50, p95_ms=p95)

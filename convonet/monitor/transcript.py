@@ -1,4 +1,4 @@
-"""The transcript of one live call, line by line; the newest part of it, as much as a screen can hold."""
+"""The newest entries of one live call's transcript, as many as a screen holds; `LiveCalls` keeps one for each call."""
 
 from __future__ import annotations
 
@@ -7,84 +7,84 @@ from collections.abc import Callable
 
 from convonet.monitor.messages import LiveLine, Who
 from convonet.protocol.server import ToolEvent
-from convonet.records.record import readable
+from convonet.records.record import valid_unicode
 
-MOST_LINES = 100
-MOST_CHARACTERS = 1_000
-"""Of one line. With the above some 30 kB a call at most, and 5 kB as a rule."""
+MAX_ENTRIES = 100
+MAX_ENTRY_CHARACTERS = 1_000
+"""A call takes some 30 kB at most with both limits, and 5 kB as a rule."""
 
 
 class LiveTranscript:
-    """Lines are numbered; one that changes is given out again under its number."""
+    """Numbered entries; one that changes is reported again under its number."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._lines: deque[LiveLine] = deque(maxlen=MOST_LINES)
-        self._written = 0
+        self._entries: deque[LiveLine] = deque(maxlen=MAX_ENTRIES)
+        self._last_number = 0
         self._changed: dict[int, LiveLine] = {}
         self._growing: LiveLine | None = None
         self._tools: defaultdict[str, deque[LiveLine]] = defaultdict(deque)
-        self.heard_of_talk = 0
-        """How many sentences of the talk with a human are among the lines."""
+        self.talk_sentences = 0
+        """Number of sentences of the talk with a human that were added."""
 
     @property
     def growing(self) -> str:
-        """The answer so far."""
+        """Text of the unfinished answer."""
         return self._growing.text if self._growing is not None else ""
 
-    def add(self, who: Who, text: str, *, failed: bool = False, is_open: bool = False) -> LiveLine:
-        """A new line."""
-        self._written += 1
-        line = LiveLine(
-            number=self._written,
+    def add_entry(self, who: Who, text: str, *, failed: bool = False, is_open: bool = False) -> LiveLine:
+        """Add an entry; `is_open` says that more of it is to come."""
+        self._last_number += 1
+        entry = LiveLine(
+            number=self._last_number,
             at=self._clock(),
             who=who,
-            text=readable(text[:MOST_CHARACTERS]),
+            text=valid_unicode(text[:MAX_ENTRY_CHARACTERS]),
             failed=failed,
             open=is_open,
         )
-        self._lines.append(line)
-        self._changed[line.number] = line
-        return line
+        self._entries.append(entry)
+        self._changed[entry.number] = entry
+        return entry
 
-    def grow(self, text: str) -> None:
-        """The agent's answer goes on."""
+    def extend_answer(self, text: str) -> None:
+        """Add a piece to the agent's answer."""
         if self._growing is None:
-            self._growing = self.add("agent", text, is_open=True)
+            self._growing = self.add_entry("agent", text, is_open=True)
         else:
-            self._growing.text = (self._growing.text + readable(text))[:MOST_CHARACTERS]
+            self._growing.text = (self._growing.text + valid_unicode(text))[:MAX_ENTRY_CHARACTERS]
             self._changed[self._growing.number] = self._growing
 
     def end_turn(self) -> None:
-        """Nothing of this turn comes any more: what was begun stays as it is."""
-        self.close()
-        for line in (line for lines in self._tools.values() for line in lines):
-            line.open = False
-            self._changed[line.number] = line
+        """Close the answer and the tools of this turn as they are."""
+        self.close_answer()
+        for entry in (entry for entries in self._tools.values() for entry in entries):
+            entry.open = False
+            self._changed[entry.number] = entry
         self._tools.clear()
 
-    def close(self, text: str | None = None) -> None:
-        """The answer is complete: `text` is all of it. None when it broke off."""
+    def close_answer(self, text: str | None = None) -> None:
+        """Replace the answer by its whole text; None leaves an answer that broke off as it is."""
         if self._growing is None:
             if text:
-                self.add("agent", text)
+                self.add_entry("agent", text)
             return
         self._growing.open = False
-        self._growing.text = readable(text or self._growing.text)[:MOST_CHARACTERS]
+        self._growing.text = valid_unicode(text or self._growing.text)[:MAX_ENTRY_CHARACTERS]
         self._changed[self._growing.number] = self._growing
         self._growing = None
 
-    def tool(self, event: ToolEvent) -> None:
-        """A tool begins its work, or has done it."""
+    def add_tool_event(self, event: ToolEvent) -> None:
+        """Add a tool that has started, or close the entry of one that has ended."""
         if event.phase == "started":
-            self._tools[event.tool].append(self.add("tool", event.label, is_open=True))
+            self._tools[event.tool].append(self.add_entry("tool", event.label, is_open=True))
         elif self._tools[event.tool]:
-            line = self._tools[event.tool].popleft()
-            line.open, line.failed = False, event.phase == "failed"
-            self._changed[line.number] = line
+            entry = self._tools[event.tool].popleft()
+            entry.open, entry.failed = False, event.phase == "failed"
+            self._changed[entry.number] = entry
 
-    def take(self, *, everything: bool = False) -> tuple[LiveLine, ...]:
-        """Lines that are new or changed since the last time, or all that are kept."""
-        lines = tuple(self._lines) if everything else tuple(self._changed.values())
+    def take_changes(self, *, everything: bool = False) -> tuple[LiveLine, ...]:
+        """Return the entries that are new or changed since the last call, or all that are kept."""
+        entries = tuple(self._entries) if everything else tuple(self._changed.values())
         self._changed.clear()
-        return tuple(line.model_copy() for line in lines)
+        return tuple(entry.model_copy() for entry in entries)

@@ -1,4 +1,4 @@
-"""Which turns are wanted: the filters of the list and of the export, and the SQL condition that they make."""
+"""The filters of the list of turns and of its exports, and the SQL condition that they make."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
 class TurnFilter(BaseModel):
-    """Filters that are left out let everything through."""
+    """All filters together; one that is left out lets every turn through."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: Text = ""
-    """Words that the caller or the agent said, in any order; each may be the beginning of one."""
+    """Words of the caller or the agent, in any order; each may be the beginning of a word."""
     provider: Text = ""
     agent_type: Text = ""
     status: TurnStatus | None = None
@@ -30,7 +30,7 @@ class TurnFilter(BaseModel):
     until: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     """Unix seconds."""
     slow_ms: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
-    """Turns whose first audio came later than this after the end of the utterance; typed ones: their whole answer."""
+    """Lower limit of the time from the end of the utterance to the first audio, or of a typed turn to its answer."""
     hand_over: bool = False
     """Only turns that led to a hand-over, and the hand-overs themselves."""
     failed_tool: bool = False
@@ -41,17 +41,19 @@ Condition = tuple[str, list[str | float]]
 
 
 def condition_of(wanted: TurnFilter) -> Condition:
-    """All filters together; `1` when there is none."""
-    parts = [*_equal(wanted), *_ranges(wanted)]
+    """Join all filters; `1` when there is none."""
+    conditions = [*_equal(wanted), *_ranges(wanted)]
     if wanted.user:
-        parts.append(("(user_id = ? OR user_name LIKE ? ESCAPE '\\')", [wanted.user, f"%{_literal(wanted.user)}%"]))
+        conditions.append(
+            ("(user_id = ? OR user_name LIKE ? ESCAPE '\\')", [wanted.user, f"%{_literal(wanted.user)}%"])
+        )
     if wanted.text:
-        parts.append(_said(wanted.text))
+        conditions.append(_has_words(wanted.text))
     if wanted.hand_over:
-        parts.append(("hand_over", []))
+        conditions.append(("hand_over", []))
     if wanted.failed_tool:
-        parts.append(("failed_tools > 0", []))
-    return " AND ".join(sql for sql, _ in parts) or "1", [value for _, values in parts for value in values]
+        conditions.append(("failed_tools > 0", []))
+    return " AND ".join(sql for sql, _ in conditions) or "1", [value for _, values in conditions for value in values]
 
 
 def _equal(wanted: TurnFilter) -> list[Condition]:
@@ -70,8 +72,8 @@ def _ranges(wanted: TurnFilter) -> list[Condition]:
     return [(sql, [value]) for sql, value in limits.items() if value is not None]
 
 
-def _said(text: str) -> Condition:
-    """Words in any order, each the beginning of one; they are quoted, so that nothing a person types is an operator."""
+def _has_words(text: str) -> Condition:
+    """Match the words in any order, each as a prefix; quoted, so that nothing a person types is an operator."""
     words = [word.replace('"', "") for word in text.split()]
     query = " ".join(f'"{word}"*' for word in words if any(sign.isalnum() for sign in word))
     return ("id IN (SELECT rowid FROM turn_words WHERE turn_words MATCH ?)", [query]) if query else ("0", [])

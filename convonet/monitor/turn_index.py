@@ -1,7 +1,7 @@
-"""Every turn of the last week, found by words and by what it was: a SQLite file beside the embedded database.
+"""The turns of the last week in a SQLite file beside the embedded database, for the list, its filters and exports.
 
-Without Redis this file is where the records are kept. With Redis it is a copy, made anew from Redis when it is lost, so
-that no question of a supervisor ever costs Redis more than a turn's own write.
+Without Redis the file is the store of the records. With Redis it is a copy, rebuilt from Redis when it is lost, so that
+no query of a supervisor costs Redis more than a turn's own write.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 
 from convonet.monitor.messages import Choices, TurnPage, TurnRow
 from convonet.monitor.turn_filter import TurnFilter, condition_of
-from convonet.monitor.turn_table import MOST_KEPT, ROW, SCHEMA, forget, known_of, put_all
+from convonet.monitor.turn_table import MAX_TURNS, ROW, SCHEMA, delete_expired, row_ids, upsert_records
 from convonet.records.record import TurnRecord
-from convonet.records.store import KEPT_S
+from convonet.records.store import RETENTION_S
 from convonet.storage.sqlite_thread import SqliteThread
 
 
 class TurnIndex:
     """One per monitor. `open` it before use and `close` it at the end. Methods raise `StorageError`."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time, max_turns: int = MAX_TURNS) -> None:
         self._clock = clock
+        self._max_turns = max_turns
         # searches must not wait for writes, nor writes for an export
         self._writer = SqliteThread(path)
         self._reader = SqliteThread(path)
 
     async def open(self) -> None:
-        """Open the file, or make it."""
+        """Open the file, or create it."""
         await self._writer.run(lambda connection: connection.executescript(SCHEMA))
 
     async def close(self) -> None:
@@ -39,63 +39,72 @@ class TurnIndex:
         await self._reader.close()
 
     async def write(self, records: Sequence[TurnRecord]) -> list[TurnRecord]:
-        """Keep the records; returns those that were not there before. One that was there is replaced."""
-        known = await self._writer.run(lambda connection: put_all(connection, records))
+        """Store the records, and replace those that are stored; return the others."""
+        known = await self._writer.run(lambda connection: upsert_records(connection, records))
         return [record for record in records if record.request_id not in known]
 
-    async def unknown(self, request_ids: Sequence[str]) -> list[str]:
-        """Those of these ids of which nothing is kept, in the same order."""
-        known = await self._reader.run(lambda connection: known_of(connection, request_ids))
+    async def missing(self, request_ids: Sequence[str]) -> list[str]:
+        """Return the ids of which no record is stored, in the same order."""
+        known = await self._reader.run(lambda connection: row_ids(connection, request_ids))
         return [request_id for request_id in request_ids if request_id not in known]
 
     async def page(self, wanted: TurnFilter, cursor: str | None, limit: int) -> TurnPage:
-        """The newest turns that are wanted, or those after `cursor`. Raises `ValueError` for a cursor of nobody's."""
+        """Return a page of turns, newest first.
+
+        Args:
+            wanted: the filters.
+            cursor: `TurnPage.next` of the page before; None for the first page.
+            limit: number of turns on the page.
+
+        Raises:
+            ValueError: the cursor is not one of ours.
+        """
         where, values = condition_of(wanted)
         if cursor is not None:
-            at, _, number = cursor.partition("-")
-            where, values = f"({where}) AND (at, id) < (?, ?)", [*values, float(at), int(number)]
+            at, _, row_id = cursor.partition("-")
+            where, values = f"({where}) AND (at, id) < (?, ?)", [*values, float(at), int(row_id)]
         sql = f"SELECT {ROW}, id FROM turns WHERE {where} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608 -- no values
         rows = await self._read(sql, [*values, limit + 1])
         last = rows[limit - 1] if len(rows) > limit else None
         turns = [TurnRow.model_validate(dict(row)) for row in rows[:limit]]
         return TurnPage(turns=turns, next=f"{last['timestamp']!r}-{last['id']}" if last else None)
 
-    async def get(self, request_id: str) -> TurnRecord | None:
-        """The whole record."""
+    async def get_record(self, request_id: str) -> TurnRecord | None:
+        """Return the whole record of a turn."""
         sql = "SELECT body FROM records JOIN turns USING (id) WHERE request_id = ?"
         rows = await self._read(sql, [request_id])
         return TurnRecord.model_validate_json(rows[0]["body"]) if rows else None
 
     async def bodies(self, wanted: TurnFilter, limit: int, batch: int = 200) -> AsyncGenerator[list[str], None]:
-        """The whole records as JSON, newest first, some at a time."""
+        """Return the records as JSON, newest first, in batches."""
         where, values = condition_of(wanted)
-        at, number, left = float("inf"), 0, limit
+        at, row_id, left = float("inf"), 0, limit
         while left > 0:
             rows = await self._read(
                 f"SELECT at, id, body FROM turns JOIN records USING (id) WHERE ({where}) AND (at, id) < (?, ?) "  # noqa: S608
                 "ORDER BY at DESC, id DESC LIMIT ?",
-                [*values, at, number, min(batch, left)],
+                [*values, at, row_id, min(batch, left)],
             )
             if not rows:
                 return
             yield [row["body"] for row in rows]
-            at, number, left = rows[-1]["at"], rows[-1]["id"], left - len(rows)
+            at, row_id, left = rows[-1]["at"], rows[-1]["id"], left - len(rows)
 
-    async def since(self, at: float) -> AsyncGenerator[list[TurnRecord], None]:
-        """All records from that moment on, some at a time."""
-        async for bodies in self.bodies(TurnFilter(since=at), MOST_KEPT):
+    async def records_since(self, at: float) -> AsyncGenerator[list[TurnRecord], None]:
+        """Return all records from a Unix time on, newest first, in batches."""
+        async for bodies in self.bodies(TurnFilter(since=at), self._max_turns):
             yield [TurnRecord.model_validate_json(body) for body in bodies]
 
-    async def ids(self, since: float, batch: int = 200) -> AsyncGenerator[list[str], None]:
-        """The ids of all turns from that moment on, oldest first, some at a time."""
-        at, number = since, 0
+    async def request_ids(self, since: float, batch: int = 200) -> AsyncGenerator[list[str], None]:
+        """Return the ids of all turns from a Unix time on, oldest first, in batches."""
+        at, row_id = since, 0
         sql = "SELECT request_id, at, id FROM turns WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
-        while rows := await self._read(sql, [at, number, batch]):
+        while rows := await self._read(sql, [at, row_id, batch]):
             yield [row["request_id"] for row in rows]
-            at, number = rows[-1]["at"], rows[-1]["id"]
+            at, row_id = rows[-1]["at"], rows[-1]["id"]
 
     async def choices(self) -> Choices:
-        """The values that occur."""
+        """Return the values that occur in the columns of the filters."""
 
         async def values(column: str) -> list[str]:
             sql = f"SELECT DISTINCT {column} AS value FROM turns ORDER BY 1"  # noqa: S608 -- our own names
@@ -108,13 +117,13 @@ class TurnIndex:
             sources=await values("source"),
         )
 
-    async def forget_old(self) -> int:
-        """Remove what is older than a week, and the oldest beyond the limit; returns how many."""
-        oldest = self._clock() - KEPT_S
-        return await self._writer.run(lambda connection: forget(connection, oldest))
+    async def delete_expired(self) -> int:
+        """Delete turns beyond the retention, and the oldest beyond the limit; return their number."""
+        oldest = self._clock() - RETENTION_S
+        return await self._writer.run(lambda connection: delete_expired(connection, oldest, self._max_turns))
 
     async def ping(self) -> None:
-        """Raises `StorageError` when the file can't be read."""
+        """Raise `StorageError` when the file can't be read."""
         await self._read("SELECT 1", [])
 
     async def _read(self, sql: str, values: Sequence[str | float]) -> list[Any]:

@@ -1,6 +1,6 @@
-"""The tables behind the list of turns, and what is done to them: for each turn a line, its whole record and its words.
+"""The SQLite tables behind the list of turns: for each turn a row, its whole record and its words.
 
-Everything here runs in the one thread of a `SqliteThread`.
+`TurnIndex` runs these functions in the one thread of a `SqliteThread`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from convonet.monitor.messages import TurnRow
 from convonet.records.record import TurnRecord
 
-MOST_KEPT = 500_000
+MAX_TURNS = 500_000
 """Some 3 GB; far more than a machine makes in a week."""
 
-CUT = 200
-"""Characters of prompt and answer in a list."""
+MAX_ROW_CHARACTERS = 200
+"""Characters of prompt and response in a list."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS turns (
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS records (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE VIRTUAL TABLE IF NOT EXISTS turn_words USING fts5 (said, answered, prefix = '2 3');
 """
 
-_OLD = """
+_EXPIRED = """
 SELECT id FROM turns WHERE at < ?
 UNION SELECT id FROM (SELECT id FROM turns ORDER BY at DESC, id DESC LIMIT -1 OFFSET ?)
 """
@@ -51,7 +51,7 @@ ROW = (
 
 
 def row_of(record: TurnRecord) -> TurnRow:
-    """The record as a line of the list."""
+    """Return the record as a row of the list."""
     return TurnRow(
         request_id=record.request_id,
         timestamp=record.timestamp,
@@ -63,8 +63,8 @@ def row_of(record: TurnRecord) -> TurnRow:
         agent_type=record.metadata.agent_type,
         source=record.metadata.source,
         status=record.status,
-        user_prompt=record.user_prompt[:CUT],
-        agent_response=record.agent_response[:CUT],
+        user_prompt=record.user_prompt[:MAX_ROW_CHARACTERS],
+        agent_response=record.agent_response[:MAX_ROW_CHARACTERS],
         first_audio_ms=record.metadata.voice_timing.get("first_audio_ms"),
         duration_ms=record.duration_ms,
         tool_calls=len(record.tool_calls),
@@ -73,43 +73,47 @@ def row_of(record: TurnRecord) -> TurnRow:
     )
 
 
-def known_of(connection: sqlite3.Connection, request_ids: Sequence[str]) -> dict[str, int]:
-    """Those of these ids that are kept, with the number of their row."""
+def row_ids(connection: sqlite3.Connection, request_ids: Sequence[str]) -> dict[str, int]:
+    """Return the row ids of those requests that are stored."""
     marks = ", ".join("?" * len(request_ids))
     sql = f"SELECT request_id, id FROM turns WHERE request_id IN ({marks})"  # noqa: S608 -- marks only
     return {row["request_id"]: row["id"] for row in connection.execute(sql, request_ids)}
 
 
-def put_all(connection: sqlite3.Connection, records: Sequence[TurnRecord]) -> dict[str, int]:
-    """Write them in one transaction; returns those that were there before, by id."""
-    each = {record.request_id: record for record in records}
+def upsert_records(connection: sqlite3.Connection, records: Sequence[TurnRecord]) -> dict[str, int]:
+    """Write the records in one transaction.
+
+    Returns:
+        The row ids of the requests that were stored before.
+    """
+    by_id = {record.request_id: record for record in records}
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        known = known_of(connection, list(each))
-        for record in each.values():
-            _put(connection, record, known.get(record.request_id))
+        known = row_ids(connection, list(by_id))
+        for record in by_id.values():
+            _upsert(connection, record, known.get(record.request_id))
     return known
 
 
-def _put(connection: sqlite3.Connection, record: TurnRecord, number: int | None) -> None:
+def _upsert(connection: sqlite3.Connection, record: TurnRecord, row_id: int | None) -> None:
     fields = row_of(record).model_dump()
     fields["at"] = fields.pop("timestamp")
     fields["waited_ms"] = fields["first_audio_ms"] or fields["duration_ms"]
-    if number is not None:
-        fields["id"] = number
-        connection.execute("DELETE FROM turn_words WHERE rowid = ?", [number])
+    if row_id is not None:
+        fields["id"] = row_id
+        connection.execute("DELETE FROM turn_words WHERE rowid = ?", [row_id])
     sql = f"INSERT OR REPLACE INTO turns ({', '.join(fields)}) VALUES ({', '.join('?' * len(fields))})"  # noqa: S608
-    number = connection.execute(sql, list(fields.values())).lastrowid
-    connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", [number, record.model_dump_json()])
-    said = [number, record.user_prompt, record.agent_response]
-    connection.execute("INSERT INTO turn_words (rowid, said, answered) VALUES (?, ?, ?)", said)
+    row_id = connection.execute(sql, list(fields.values())).lastrowid
+    connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", [row_id, record.model_dump_json()])
+    words = [row_id, record.user_prompt, record.agent_response]
+    connection.execute("INSERT INTO turn_words (rowid, said, answered) VALUES (?, ?, ?)", words)
 
 
-def forget(connection: sqlite3.Connection, oldest: float) -> int:
-    """Remove what is older, and the oldest beyond the limit; returns how many."""
+def delete_expired(connection: sqlite3.Connection, oldest: float, max_turns: int) -> int:
+    """Delete turns that are older than a Unix time, and the oldest beyond `max_turns`; return their number."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
-        old = [(row["id"],) for row in connection.execute(_OLD, [oldest, MOST_KEPT])]
+        old = [(row["id"],) for row in connection.execute(_EXPIRED, [oldest, max_turns])]
         for sql in (
             "DELETE FROM turn_words WHERE rowid = ?",
             "DELETE FROM records WHERE id = ?",

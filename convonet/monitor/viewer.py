@@ -1,4 +1,4 @@
-"""One page that follows the monitor: what it has seen, and which call's transcript it shows."""
+"""One page that follows the monitor, with the versions that it has and the call that it shows."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from convonet.monitor.messages import LiveLine, MonitorLines, Now, Today
 
 
 class Viewer:
-    """Made with the page's socket."""
+    """The monitor's host reads and updates it; the page's socket creates it."""
 
     def __init__(self) -> None:
         self.session_id: str | None = None
-        """The call whose transcript is shown."""
-        self.board = 0
-        self.turns = 0
+        """The call whose transcript the page shows."""
+        self.board_version = 0
+        self.turn_count = 0
         self.now: Now | None = None
         self.today: Today | None = None
-        self._lines: dict[int, LiveLine] | None = None
-        self._news = asyncio.Event()
+        self._entries: dict[int, LiveLine] | None = None
+        self._changed = asyncio.Event()
 
-    def watch(self, session_id: str | None) -> None:
-        """Show this call from now on."""
-        self.session_id, self._lines = session_id, None
-        self.wake()
+    def watch_call(self, session_id: str | None) -> None:
+        """Show this call from now on, or none."""
+        self.session_id, self._entries = session_id, None
+        self.notify()
 
-    def wake(self) -> None:
-        """There may be news."""
-        self._news.set()
+    def notify(self) -> None:
+        """Wake the page up, since there may be changes."""
+        self._changed.set()
 
-    async def wait(self) -> None:
-        """Until there may be news."""
-        await self._news.wait()
-        self._news.clear()
+    async def wait_for_changes(self) -> None:
+        """Wait for the next `notify`."""
+        await self._changed.wait()
+        self._changed.clear()
 
-    def has_other_news(self, now: Now, today: Today) -> bool:
-        """Whether the numbers are not those that the page has."""
+    def is_behind(self, now: Now, today: Today) -> bool:
+        """Test for a page with older gauges or totals than these."""
         return self.now is not now or self.today is not today
 
-    def news_of(self, session_id: str, lines: Sequence[LiveLine]) -> MonitorLines | None:
-        """Those of the lines that the page lacks; all of them the first time."""
-        before = self._lines
-        self._lines = {line.number: line for line in lines}
+    def new_entries(self, session_id: str, entries: Sequence[LiveLine]) -> MonitorLines | None:
+        """Return the transcript entries that the page lacks; all of them the first time, None when it has all."""
+        before = self._entries
+        self._entries = {entry.number: entry for entry in entries}
         if before is None:
-            return MonitorLines(session_id=session_id, lines=list(lines), all=True)
-        new = [line for line in lines if before.get(line.number) != line]
+            return MonitorLines(session_id=session_id, lines=list(entries), all=True)
+        new = [entry for entry in entries if before.get(entry.number) != entry]
         return MonitorLines(session_id=session_id, lines=new) if new else None

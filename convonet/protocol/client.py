@@ -1,7 +1,7 @@
-"""What a client may send over /webrtc/ws: one model per message type, told apart by `type`.
+"""The messages of clients on /webrtc/ws: one model per message type, in a union discriminated by `type`.
 
-Fields that an older client also sends (`session_id` on every message, `user_token`, `timestamp_ms`) are accepted and
-ignored: who is calling is known from the socket.
+Fields that only older clients send (`session_id` on every message, `user_token`, `timestamp_ms`) are ignored: the
+socket identifies the caller.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-MAX_TEXT = 2_000
-"""Characters of a typed turn: about two minutes of speech."""
+MAX_TEXT_LENGTH = 2_000
+"""Characters of a typed turn, which take about two minutes to say."""
 
 Sequence = Annotated[int, Field(ge=0, le=2**31 - 1)]
 UtteranceId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -26,20 +26,20 @@ class ClientMessage(BaseModel):
 
 
 class Authenticate(ClientMessage):
-    """Prove who is calling with a PIN, or take up a session again with its resume token."""
+    """Authenticate with a PIN, or resume a session with its resume token."""
 
     type: Literal["authenticate"]
     pin: Annotated[str, Field(max_length=32)] | None = None
     session_id: Annotated[str, Field(max_length=128)] | None = None
     resume_token: Annotated[str, Field(max_length=2_048)] | None = None
     last_seq: Sequence | None = None
-    """`seq` of the last server message the client has; later ones are sent again after a resume."""
+    """`seq` of the last server message that the client has; later ones are sent again after a resume."""
     stt_provider: Provider | None = None
     tts_provider: Provider | None = None
     language: LanguageTag | None = None
     audio: Literal["files", "stream"] = "files"
-    """How answers are heard: as complete audio files in `audio_chunk`, or as binary frames with a header (see
-    `convonet.protocol.frames`) that leave as soon as the voice has made them."""
+    """Format of answers: complete audio files in `audio_chunk`, or binary frames with a header (see
+    `convonet.protocol.frames`), each sent as soon as it is synthesized."""
 
 
 class StartRecording(ClientMessage):
@@ -48,19 +48,19 @@ class StartRecording(ClientMessage):
     type: Literal["start_recording"]
     stt_mode: Literal["batch", "streaming"] = "batch"
     language: LanguageTag | None = None
-    """Of this utterance; left out, the one of `authenticate`, and without that en-US."""
+    """Language of this utterance; by default that of `authenticate`, else en-US."""
     utterance_id: UtteranceId | None = None
-    """Made by the client; a repeated utterance with the same id is answered once. Sent again for a recording that the
-    server still holds, it is answered by `audio_ack`, and the recording goes on after what that names."""
+    """Chosen by the client; utterances with the same id are answered once. When the server still has a recording with
+    this id, it answers with `audio_ack`, and the recording goes on after the slice named there."""
     format: Literal["webm", "pcm16"] = "webm"
     sample_rate: Annotated[int, Field(ge=8_000, le=48_000)] = 16_000
     """Hz; only for `pcm16`."""
 
 
 class AudioChunk(ClientMessage):
-    """A slice of the recording, base64; `audio_frame` is the same. A binary frame carries the bytes alone.
+    """A slice of the recording in base64; `audio_frame` is the same. A binary frame carries the bytes alone.
 
-    `sequence` counts the slices of an utterance from 0; `audio_ack` names the last one that has arrived.
+    `sequence` counts the slices of an utterance from 0; `audio_ack` confirms them.
     """
 
     type: Literal["audio_chunk", "audio_frame"]
@@ -69,19 +69,19 @@ class AudioChunk(ClientMessage):
 
 
 class StopRecording(ClientMessage):
-    """End the utterance: the turn begins. `end_utterance` is the same."""
+    """End the utterance and begin the turn; `end_utterance` is the same."""
 
     type: Literal["stop_recording", "end_utterance"]
 
 
 class StreamReset(ClientMessage):
-    """Drop what was recorded so far."""
+    """Drop the recording so far."""
 
     type: Literal["stream_reset"]
 
 
 class Cancel(ClientMessage):
-    """Barge-in: stop recording, recognising, thinking, acting (where it may be stopped) and speaking."""
+    """Barge-in: stop recording, STT, the agent, its tools (where possible) and TTS."""
 
     type: Literal["cancel"]
 
@@ -90,12 +90,12 @@ class TextInput(ClientMessage):
     """A typed turn."""
 
     type: Literal["text_input"]
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT_LENGTH)]
     utterance_id: UtteranceId | None = None
 
 
 class TransferRequest(ClientMessage):
-    """Ask for a human without saying it."""
+    """Ask for a human by a button instead of by voice."""
 
     type: Literal["transfer_request"]
     department: Annotated[str, Field(max_length=64)] | None = None
@@ -104,13 +104,13 @@ class TransferRequest(ClientMessage):
 
 
 class TransferCancel(ClientMessage):
-    """Never mind the human; ends a talk with one too."""
+    """Cancel the hand-over, or end the talk with a human."""
 
     type: Literal["transfer_cancel"]
 
 
 class VoiceProviders(ClientMessage):
-    """Choose who hears and who speaks for the rest of the session."""
+    """Choose the STT and TTS providers for the rest of the session."""
 
     type: Literal["voice_providers"]
     stt_provider: Provider | None = None
@@ -118,7 +118,7 @@ class VoiceProviders(ClientMessage):
 
 
 class Heartbeat(ClientMessage):
-    """Sign of life; answered by `heartbeat_ack`. `last_seq` lets the server forget what has arrived."""
+    """Keep-alive, answered by `heartbeat_ack`. `last_seq` lets the server drop delivered messages."""
 
     type: Literal["heartbeat"]
     ts_ms: Annotated[int, Field(ge=0, le=2**53)]

@@ -1,6 +1,6 @@
-"""The header of binary frames: what the sound in one is, and where it belongs.
+"""The header of binary frames: kind of audio, turn and position.
 
-Clients that authenticated with `audio: "stream"` send and get it; the others send and get bare sound.
+Clients that authenticated with `audio: "stream"` send and receive it; the others exchange audio without a header.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from enum import IntEnum
 _LAYOUT = struct.Struct("<BBHIQ")
 
 HEADER_BYTES = _LAYOUT.size
-"""16, little-endian: kind, flags, turn number, first sample, seq."""
+"""16 bytes, little-endian: kind, flags, turn number, first sample, seq."""
 
 LAST = 1
-"""Flag: the last frame of its utterance, answer or talk; it may hold no sound."""
+"""Flag: the last frame of its utterance, answer or talk; it may have no audio."""
 
 
 class SoundKind(IntEnum):
-    """What follows the header."""
+    """Kind of audio after the header."""
 
     CALLER_PCM16 = 1
-    """The caller's voice: PCM16, 16 kHz, mono."""
+    """The caller's utterance: PCM16, 16 kHz, mono."""
     ANSWER_PCM16 = 2
-    """The answer's: PCM16, 24 kHz, mono."""
+    """An answer: PCM16, 24 kHz, mono."""
     ANSWER_OPUS = 3
     TALK_PCM16 = 4
-    """A talk with a human, both ways: PCM16, 16 kHz, mono."""
+    """A talk with a human, in both directions: PCM16, 16 kHz, mono."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class FrameHeader:
     """The first 16 bytes of a binary frame.
 
     Args:
-        turn_number: that of `processing_start`, modulo 2**16.
-        first_sample: position of the frame's first sample in its utterance or answer.
-        seq: the session's `seq`, as in the text messages; 0 for what is never sent again.
+        turn_number: Number from `processing_start`, modulo 2**16.
+        first_sample: Position of the frame's first sample in its utterance or answer.
+        seq: The session's `seq`, as in text messages; 0 for frames that are never sent again.
     """
 
     kind: SoundKind
@@ -47,13 +47,13 @@ class FrameHeader:
     is_last: bool = False
 
     def pack(self) -> bytes:
-        """The header as bytes."""
+        """Serialize the header."""
         flags = LAST if self.is_last else 0
         return _LAYOUT.pack(self.kind, flags, self.turn_number & 0xFFFF, self.first_sample & 0xFFFFFFFF, self.seq)
 
     @classmethod
     def unpack(cls, frame: bytes) -> FrameHeader:
-        """The header of a frame. Raises `ValueError` for one that is too short or of an unknown kind."""
+        """Read the header of a frame. Raises `ValueError` for a frame that is too short or of an unknown kind."""
         if len(frame) < HEADER_BYTES:
             raise ValueError("a frame is shorter than its header")
         kind, flags, turn_number, first_sample, seq = _LAYOUT.unpack_from(frame)

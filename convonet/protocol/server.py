@@ -1,15 +1,14 @@
-"""What the server sends over /webrtc/ws.
+"""The messages of the server on /webrtc/ws.
 
-Every message carries `session_id` and `seq`. `seq` increases by one within a session and is what a resume counts
-from; it is 0 on messages that belong to no session (before authentication) and on answers that are never repeated
-(`heartbeat_ack`, `reconnect`).
+Every message has `session_id` and `seq`. `seq` increases by one within a session, and a resume continues from it; it is
+0 on messages before authentication and on those that are never sent again (`heartbeat_ack`, `reconnect`).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 
 from convonet.core.caller import AgentType
 from convonet.core.errors import ErrorCode
@@ -31,14 +30,14 @@ class TurnMessage(ServerMessage):
 
 
 class AuthRequired(ServerMessage):
-    """First message on a socket: the client must authenticate. `pin_required` tells whether it needs a PIN."""
+    """First message on a socket: the client must authenticate, with a PIN if `pin_required`."""
 
     type: Literal["auth_required"] = "auth_required"
     pin_required: bool = True
 
 
 class AuthOk(ServerMessage):
-    """The caller is known. `offline` names the parts that run on their embedded default."""
+    """The caller is authenticated. `offline` lists the components that run on their embedded default."""
 
     type: Literal["auth_ok"] = "auth_ok"
     user_id: str
@@ -46,12 +45,12 @@ class AuthOk(ServerMessage):
     resume_token: str
     resumed: bool = False
     pending_utterance_id: str | None = None
-    """After a resume: the utterance the server works on or answered last; the client need not send it again."""
+    """After a resume: the utterance in progress or answered last, which the client need not send again."""
     offline: list[Literal["stt", "tts", "agent", "database", "checkpoints"]] = []
 
 
 class Greeting(ServerMessage):
-    """Welcome, spoken; without audio when nobody can speak it."""
+    """Spoken welcome; without audio when TTS is unavailable."""
 
     type: Literal["greeting"] = "greeting"
     text: str
@@ -60,7 +59,7 @@ class Greeting(ServerMessage):
 
 
 class Announcement(ServerMessage):
-    """Something that is said outside a turn: how a hand-over goes; without audio when nobody can speak it."""
+    """Speech outside a turn, such as the progress of a hand-over; without audio when TTS is unavailable."""
 
     type: Literal["announcement"] = "announcement"
     text: str
@@ -69,7 +68,7 @@ class Announcement(ServerMessage):
 
 
 class Status(ServerMessage):
-    """What goes on, in words."""
+    """Progress, in words."""
 
     type: Literal["status"] = "status"
     message: str
@@ -77,20 +76,20 @@ class Status(ServerMessage):
 
 
 class ProcessingStart(TurnMessage):
-    """The server has the utterance and works on it; the client may forget its copy."""
+    """The server has the utterance and processes it; the client may drop its copy."""
 
     type: Literal["processing_start"] = "processing_start"
     started_at_ts: float
     """Unix time, seconds."""
     utterance_id: str | None = None
     turn_number: int = 0
-    """What names this turn in the header of binary frames."""
+    """This turn's number in the header of binary frames."""
 
 
 class AudioAck(ServerMessage):
-    """What of an utterance has arrived: all slices up to `sequence`, none when it is -1.
+    """All slices of an utterance up to `sequence` have arrived; none when it is -1.
 
-    The client may forget nothing for it (a replica may die), but after a lost connection it gives again what follows.
+    The client must still keep them, since a replica may die. After a reconnect it sends the slices that follow.
     """
 
     type: Literal["audio_ack"] = "audio_ack"
@@ -99,7 +98,7 @@ class AudioAck(ServerMessage):
 
 
 class TranscriptPartial(TurnMessage):
-    """What was heard so far."""
+    """The transcript so far."""
 
     type: Literal["transcript_partial"] = "transcript_partial"
     text: str
@@ -107,7 +106,7 @@ class TranscriptPartial(TurnMessage):
 
 
 class TranscriptFinal(TurnMessage):
-    """What was heard; leaves as soon as recognition is done."""
+    """The final transcript, sent as soon as STT is done."""
 
     type: Literal["transcript_final"] = "transcript_final"
     text: str
@@ -123,7 +122,7 @@ class AgentStreamChunk(TurnMessage):
 
 
 class ToolEvent(TurnMessage):
-    """A tool at work; `label` is for people."""
+    """Progress of a tool call; `label` is for people."""
 
     type: Literal["tool_event"] = "tool_event"
     tool: str
@@ -144,9 +143,9 @@ class AgentFinal(TurnMessage):
 
 
 class AudioChunkOut(TurnMessage):
-    """One sentence group of the answer as a complete audio file, in order of `chunk_index`.
+    """A group of sentences of the answer as a complete audio file, in order of `chunk_index`.
 
-    The turn is over after the chunk with `is_final`; that one may be empty when the speech broke off.
+    The chunk with `is_final` ends the turn; it may be empty when TTS failed in between.
     """
 
     type: Literal["audio_chunk"] = "audio_chunk"
@@ -158,7 +157,7 @@ class AudioChunkOut(TurnMessage):
 
 
 class PlaybackStop(ServerMessage):
-    """Barge-in: drop what is queued for playing. `turn_id` is the turn that was cancelled, if one was."""
+    """Barge-in: drop all queued audio. `turn_id` is the cancelled turn, if any."""
 
     type: Literal["playback_stop"] = "playback_stop"
     turn_id: str | None = None
@@ -174,19 +173,19 @@ class TransferInitiated(ServerMessage):
 
 
 class TransferStatus(ServerMessage):
-    """How the hand-over goes. While it is `connected`, both sides send audio as binary frames: PCM16, 16 kHz, mono."""
+    """State of the hand-over. While it is `connected`, both sides send binary frames with PCM16, 16 kHz, mono."""
 
     type: Literal["transfer_status"] = "transfer_status"
     state: Literal["queued", "dialing", "ringing", "connected", "ended", "failed"]
     department: str
     extension: str
     reason: str | None = None
-    """Why it is over."""
+    """Reason of its end."""
     agent_name: str | None = None
     position: int | None = None
-    """In the queue, from 1."""
+    """Position in the queue, from 1."""
     wait_s: float | None = None
-    """About how long the queue will take."""
+    """Estimated wait in the queue, in seconds."""
 
 
 class HeartbeatAck(ServerMessage):
@@ -197,43 +196,17 @@ class HeartbeatAck(ServerMessage):
 
 
 class Reconnect(ServerMessage):
-    """This server is about to stop: connect again and resume, after `after_ms`."""
+    """The server is about to stop: reconnect and resume after `after_ms`."""
 
     type: Literal["reconnect"] = "reconnect"
     after_ms: int = 0
 
 
 class ErrorMessage(ServerMessage):
-    """Something was refused or failed; the socket stays open unless docs/protocol.md says otherwise."""
+    """A refusal or failure; the socket stays open unless docs/protocol.md says otherwise."""
 
     type: Literal["error"] = "error"
     code: ErrorCode
     message: str
     retry_after_ms: int | None = None
     turn_id: str | None = None
-
-
-AnyServerMessage = Annotated[
-    AuthRequired
-    | AuthOk
-    | Greeting
-    | Announcement
-    | Status
-    | ProcessingStart
-    | AudioAck
-    | TranscriptPartial
-    | TranscriptFinal
-    | AgentStreamChunk
-    | ToolEvent
-    | AgentFinal
-    | AudioChunkOut
-    | PlaybackStop
-    | TransferInitiated
-    | TransferStatus
-    | HeartbeatAck
-    | Reconnect
-    | ErrorMessage,
-    Field(discriminator="type"),
-]
-
-server_messages: TypeAdapter[AnyServerMessage] = TypeAdapter(AnyServerMessage)

@@ -1,1 +1,1 @@
-"""One record for every turn: what was said, what the agent did, how long each step took. Kept for a week."""
+"""The record of every turn: its words, its tool calls and the time of each stage, retained for a week."""

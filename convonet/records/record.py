@@ -1,4 +1,4 @@
-"""The record of a turn, field by field as the monitoring tools of the deployment before this one read it."""
+"""The record of a turn, with the fields that the replaced deployment's monitoring tools read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic_core import PydanticSerializationError
 from convonet.core.status import Source, TurnStatus
 
 RESULT_CHARACTERS = 2000
-"""A tool's result is for a person to look at; a longer one is cut."""
+"""Longer tool results are cut: people read them."""
 
 
 class ToolCallRecord(BaseModel):
-    """One tool call. `status` is the tool's own word: an answer that is an error is `failed`."""
+    """One tool call; it is `failed` when the tool answered with an error."""
 
     tool_name: str
     tool_id: str
@@ -29,52 +29,52 @@ class ToolCallRecord(BaseModel):
 
 
 class HandOverRecord(BaseModel):
-    """What became of a hand-over to a human. Times are seconds since it was asked for."""
+    """The outcome of a hand-over to a human. Times are seconds since the request."""
 
     department: str
     extension: str
     agent_name: str
     outcome: str
-    """`ended` when two people have talked, else `failed`."""
+    """`ended` after a talk, else `failed`."""
     why: str | None
     declined: list[str] = []
-    """Who at a desk did not take the caller, each with the reason that they gave."""
+    """The staff members who declined the caller, each with a reason."""
     waited_s: float
     talked_s: float
     sentences: int
-    """Of the talk, as far as they were heard."""
+    """Sentences of the talk that were transcribed."""
     summary: str = ""
-    """The talk in a few words; empty when there was none."""
+    """Summary of the talk; empty without one."""
 
 
 class TurnMetadata(BaseModel):
-    """What belongs to a turn besides its words."""
+    """The metadata of a turn."""
 
     session_id: str
     turn_id: str
     agent_type: str
     source: Source
     t0: float
-    """Unix time in seconds at which the utterance ended; the timings count from there."""
+    """Unix time in seconds of the end of the utterance; the timings count from there."""
     stt_provider: str | None = None
     tts_provider: str | None = None
     voice_timing: dict[str, float] = {}
-    """Milliseconds: capture_ms is the length of the recording; the others are from t0 to the end of each step."""
+    """Milliseconds: capture_ms is the length of the recording, the others are from t0 to the end of each stage."""
     tokens_in: int = 0
     tokens_out: int = 0
     transfer_marker: str | None = None
     hand_over: HandOverRecord | None = None
-    """Of a record whose source is `transfer`: it is written when the hand-over is over."""
+    """Only with the source `transfer`: such a record is written at the end of the hand-over."""
 
 
 class TurnRecord(BaseModel):
-    """One turn, also one that failed or was cancelled."""
+    """One turn, even if it failed or was cancelled."""
 
     request_id: str
     user_id: str
     user_name: str
     timestamp: float
-    """Unix time in seconds at which the utterance ended."""
+    """Unix time in seconds of the end of the utterance."""
     datetime: str
     """The same, ISO 8601 in UTC."""
     provider: str
@@ -88,25 +88,25 @@ class TurnRecord(BaseModel):
     metadata: TurnMetadata
 
 
-def writable(record: TurnRecord) -> TurnRecord:
-    """The record itself, or one that can be read again, where its text or a number is none."""
+def serializable(record: TurnRecord) -> TurnRecord:
+    """Return the record, with invalid Unicode and infinite numbers replaced if it has any."""
     try:
         TurnRecord.model_validate_json(record.model_dump_json())
     except (PydanticSerializationError, ValidationError):
-        return TurnRecord.model_validate(_readable(record.model_dump()))
+        return TurnRecord.model_validate(_valid(record.model_dump()))
     return record
 
 
-def readable(text: str) -> str:
-    """The text with signs that can be written: a model may send half of a UTF-16 pair."""
+def valid_unicode(text: str) -> str:
+    """Replace invalid Unicode: a model may send half of a UTF-16 pair."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _readable(value: Any) -> Any:
+def _valid(value: Any) -> Any:
     if isinstance(value, str):
-        return readable(value)
+        return valid_unicode(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else 0.0
     if isinstance(value, dict):
-        return {_readable(key): _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value
+        return {_valid(key): _valid(item) for key, item in value.items()}
+    return [_valid(item) for item in value] if isinstance(value, list | tuple) else value

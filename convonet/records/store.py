@@ -1,4 +1,4 @@
-"""Where turn records are kept in Redis: under the keys that other tools read, and in order of time."""
+"""Turn records in Redis, under the keys that other tools read, for the monitor and the agent API."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from typing import Protocol, cast
 import structlog
 from pydantic import ValidationError
 
-from convonet.records.earlier import earlier_record
+from convonet.records.legacy import legacy_record
 from convonet.records.record import TurnRecord
 from convonet.storage.redis_client import ScriptRunner
 
 log = structlog.get_logger(__name__)
 
-KEPT_S = 7 * 86_400
-MOST = 1000
-"""Of all, and of one provider, in the lists that other tools read; a record has its own key for a week."""
-MOST_OF_A_USER = 100
+RETENTION_S = 7 * 86_400
+MAX_LISTED = 1000
+"""Length of the lists of all and of one provider's records that other tools read; each record has its own key."""
+MAX_LISTED_PER_USER = 100
 
-CLOCKS_DIFFER_S = 86_400.0
-"""A record from further ahead is of no known time, such as one in milliseconds."""
+MAX_CLOCK_DIFFERENCE_S = 86_400.0
+"""A record from further in the future has an invalid time, such as milliseconds."""
 
 BY_TIME = "agent_interactions:by_time"
-"""A sorted set of all ids of the week: what the lists do not hold any more is found through it."""
+"""Sorted set of all ids of the week, beyond those in the lists."""
 
 
 class RecordSink(Protocol):
-    """Takes records for good."""
+    """Permanent store of records."""
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
-        """Keep the records; one that is there already is replaced.
+        """Write records, replacing those with the same ids.
 
-        Raises `StorageError` when the store is away, and `StorageRefused` at the first that it never takes.
+        Raises:
+            StorageError: The store is down.
+            StorageRefused: The store refuses one of the records; those before it are written.
         """
         ...
 
@@ -46,16 +48,16 @@ redis.call('ZADD', KEYS[2], ARGV[4], id)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 for list = 3, #KEYS do
-  -- a record that is written again, because nobody heard that it was, is in no list twice
+  -- a record that is written again is in no list twice
   redis.call('LREM', KEYS[list], 0, id)
   redis.call('LPUSH', KEYS[list], id)
   redis.call('LTRIM', KEYS[list], 0, ARGV[4 + list] - 1)
   redis.call('EXPIRE', KEYS[list], ARGV[3])
 end
 """
-_NEWEST = "return redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1)"
+_NEWEST_IDS = "return redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1)"
 _COUNT = "return redis.call('ZCARD', KEYS[1])"
-_LISTED = "return redis.call('LRANGE', KEYS[1], 0, -1)"
+_RECENT_IDS = "return redis.call('LRANGE', KEYS[1], 0, -1)"
 _READ = """
 local found = {}
 for _, key in ipairs(KEYS) do
@@ -64,12 +66,12 @@ for _, key in ipairs(KEYS) do
 end
 return found
 """
-_LACKING = """
-local lacking = {}
+_MISSING_IDS = """
+local missing = {}
 for number, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 0 then table.insert(lacking, ARGV[number]) end
+  if redis.call('EXISTS', key) == 0 then table.insert(missing, ARGV[number]) end
 end
-return lacking
+return missing
 """
 _PING = "return 1"
 
@@ -81,11 +83,11 @@ class RedisRecords:
         scripts = ScriptRunner(url)
         self._clock = clock
         self._write = scripts.register(_WRITE)
-        self._newest = scripts.register(_NEWEST)
+        self._newest_ids = scripts.register(_NEWEST_IDS)
         self._count = scripts.register(_COUNT)
-        self._listed = scripts.register(_LISTED)
+        self._recent_ids = scripts.register(_RECENT_IDS)
         self._read = scripts.register(_READ)
-        self._lacking = scripts.register(_LACKING)
+        self._missing_ids = scripts.register(_MISSING_IDS)
         self._ping = scripts.register(_PING)
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
@@ -98,38 +100,40 @@ class RedisRecords:
                 f"agent_interactions:provider:{record.provider}",
                 f"agent_interactions:user:{record.user_id}",
             ]
-            oldest = self._clock() - KEPT_S
-            # a record that comes late is kept no longer than any other
-            left = min(KEPT_S, max(1, round(record.timestamp - oldest)))
+            oldest = self._clock() - RETENTION_S
+            # a late record expires with the others of its time
+            ttl_s = min(RETENTION_S, max(1, round(record.timestamp - oldest)))
             body = record.model_dump_json()
-            of_time = [record.timestamp, oldest, left]
-            await self._write(keys, [record.request_id, body, KEPT_S, *of_time, MOST, MOST, MOST_OF_A_USER])
+            of_time = [record.timestamp, oldest, ttl_s]
+            await self._write(
+                keys, [record.request_id, body, RETENTION_S, *of_time, MAX_LISTED, MAX_LISTED, MAX_LISTED_PER_USER]
+            )
 
-    async def listed(self) -> list[str]:
-        """Ids of the newest thousand, newest first: also of those that another program has written."""
-        return _texts(await self._listed(["agent_interactions:recent"], []))
+    async def recent_ids(self) -> list[str]:
+        """List the ids of the newest thousand records, newest first, including those of other programs."""
+        return _texts(await self._recent_ids(["agent_interactions:recent"], []))
 
-    async def newest(self, offset: int, count: int) -> list[str]:
-        """Ids of all records of the week that this product has written, newest first, from `offset` on."""
-        return _texts(await self._newest([BY_TIME], [offset, count]))
+    async def newest_ids(self, offset: int, count: int) -> list[str]:
+        """List the ids of this product's records of the week, newest first, from `offset` on."""
+        return _texts(await self._newest_ids([BY_TIME], [offset, count]))
 
     async def count(self) -> int:
-        """How many `newest` can give."""
+        """Return the number of ids that `newest_ids` can list."""
         return cast("int", await self._count([BY_TIME], []))
 
     async def read(self, request_ids: Sequence[str]) -> list[TurnRecord]:
-        """The records of these ids that are still there; one that can't be read is left out."""
+        """Read the records with these ids, without those that are missing or invalid."""
         bodies = cast("list[bytes]", await self._read([_key(id_) for id_ in request_ids], []))
-        latest = self._clock() + CLOCKS_DIFFER_S
+        latest = self._clock() + MAX_CLOCK_DIFFERENCE_S
         records = (_record(body) for body in bodies)
         return [record for record in records if record is not None and 0 <= record.timestamp <= latest]
 
-    async def lacking(self, request_ids: Sequence[str]) -> list[str]:
-        """Those of these ids whose records are not there, in the same order."""
-        return _texts(await self._lacking([_key(id_) for id_ in request_ids], request_ids))
+    async def missing_ids(self, request_ids: Sequence[str]) -> list[str]:
+        """List those of the ids without a record, in the same order."""
+        return _texts(await self._missing_ids([_key(id_) for id_ in request_ids], request_ids))
 
     async def ping(self) -> None:
-        """Raises `StorageError` when Redis is away."""
+        """Raise `StorageError` when Redis is down."""
         await self._ping([], [])
 
 
@@ -146,8 +150,8 @@ def _record(body: bytes) -> TurnRecord | None:
         return TurnRecord.model_validate_json(body)
     except ValidationError:
         try:
-            return earlier_record(json.loads(body))
+            return legacy_record(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            # another program may write there as well
+            # another program may write there too
             log.warning("turn_record_unreadable", bytes=len(body))
             return None

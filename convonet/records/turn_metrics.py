@@ -1,16 +1,16 @@
-"""The metrics of a turn, all made from its record at its end: the code that runs a turn knows nothing of them.
+"""The metrics of a turn, derived from its record, so that the code of a turn needs none.
 
-The stages of a turn that was answered aloud follow each other without a gap and add up to the time to the first audio:
+The stages of a turn with a spoken answer follow each other without a gap and add up to the time to first audio:
 
-    way_in   from the end of the utterance to the session            ours
-    hear     until the transcript is there (spoken turns only)        the recogniser, with the call to it
-    route    until the agent has chosen a domain                      ours
-    think    until the first sentence is complete                     the model and the tools
-    speak    until the first sentence is audio                        the voice, with the call to it
-    send     until that audio leaves the session                      ours
+    way_in   from the end of the utterance to the session      ours
+    hear     until the transcript (spoken turns only)           STT, with the call to it
+    route    until the agent has chosen a domain                ours
+    think    until the first sentence is complete               the model and the tools
+    speak    until the first sentence is audio                  TTS, with the call to it
+    send     until that audio leaves the session                ours
 
-`convonet_added_latency_ms` is the sum of those that are ours. What the agent's graph does between the model's words and
-the tools' results counts as the model's, so the figure is a lower bound; `make bench` measures it with known vendors.
+`convonet_added_latency_ms` is the sum of ours. The time of the agent's graph between model and tools counts as the
+model's, so the metric is a lower bound; `make bench` measures it with known vendors.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from convonet.metrics.recorder import Recorder, metrics
 from convonet.records.record import HandOverRecord, TurnRecord
 
 
-def begin(recorder: Recorder, providers: Sequence[str], *, sources: Sequence[str]) -> None:
-    """Let the counters of turns exist, with the model providers that are set up."""
-    recorder.begin(d.TURNS, provider=(*providers, d.NONE), source=sources)
-    recorder.begin(d.TOKENS, provider=providers)
+def declare_counters(recorder: Recorder, providers: Sequence[str], *, sources: Sequence[str]) -> None:
+    """Create the counters of turns at 0, for the model providers that are set up."""
+    recorder.declare(d.TURNS, provider=(*providers, d.NONE), source=sources)
+    recorder.declare(d.TOKENS, provider=providers)
 
 
-def measured(record: Callable[[TurnRecord], None], recorder: Recorder = metrics) -> Callable[[TurnRecord], None]:
-    """`Services.record`, with the metrics of each record besides."""
+def with_metrics(record: Callable[[TurnRecord], None], recorder: Recorder = metrics) -> Callable[[TurnRecord], None]:
+    """Wrap a function that takes records so that it also counts their metrics."""
 
-    def take(turn: TurnRecord) -> None:
+    def record_and_count(turn: TurnRecord) -> None:
         record(turn)
-        note(turn, recorder)
+        count_turn(turn, recorder)
 
-    return take
+    return record_and_count
 
 
-def note(turn: TurnRecord, recorder: Recorder) -> None:
-    """Count and observe what a record tells."""
+def count_turn(turn: TurnRecord, recorder: Recorder) -> None:
+    """Update all metrics from a record."""
     if turn.metadata.hand_over is not None:
-        _note_hand_over(turn.metadata.hand_over, recorder)
+        _count_hand_over(turn.metadata.hand_over, recorder)
         return
     about = turn.metadata
     recorder.count(
@@ -59,7 +59,7 @@ def note(turn: TurnRecord, recorder: Recorder) -> None:
 
 
 def stages(marks: dict[str, float]) -> Iterator[tuple[str, float]]:
-    """How long each stage took that this turn went through, from the times at which they ended."""
+    """Yield the stages of a turn and their durations in ms, from the times at which they ended."""
     before = 0.0
     for stage, mark in _ENDS:
         if mark in marks:
@@ -68,7 +68,7 @@ def stages(marks: dict[str, float]) -> Iterator[tuple[str, float]]:
 
 
 def added_ms(marks: dict[str, float]) -> float | None:
-    """Our own part of the time to the first audio; None for a turn that was not answered aloud."""
+    """Return our own part of the time to first audio in ms; None for a turn without a spoken answer."""
     if not marks.keys() >= _ANSWERED:
         return None
     return sum(spent for stage, spent in stages(marks) if stage in _OURS)
@@ -87,7 +87,7 @@ _OURS = frozenset({"way_in", "route", "send"})
 _ANSWERED = frozenset({"begun_ms", "agent_start_ms", "first_sentence_ms", "tts_ms", "first_audio_ms"})
 
 
-def _note_hand_over(what: HandOverRecord, recorder: Recorder) -> None:
-    recorder.count(d.HAND_OVERS, outcome=what.outcome, why=what.why or d.NONE)
-    recorder.observe(d.HAND_OVER_WAIT, what.waited_s, outcome=what.outcome)
-    recorder.count(d.TALK, what.talked_s)
+def _count_hand_over(hand_over: HandOverRecord, recorder: Recorder) -> None:
+    recorder.count(d.HAND_OVERS, outcome=hand_over.outcome, why=hand_over.why or d.NONE)
+    recorder.observe(d.HAND_OVER_WAIT, hand_over.waited_s, outcome=hand_over.outcome)
+    recorder.count(d.TALK, hand_over.talked_s)

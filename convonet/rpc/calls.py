@@ -1,6 +1,6 @@
-"""Requests that do the same however often they are asked, and streams that may be begun anew: as any client asks them.
+"""Requests and streams that move on to another replica when theirs dies or hangs.
 
-Whoever is asked may die or hang at any moment, and is then left for another replica.
+All clients of replicas use them: agents for tools, sessions for turns, local speech and hand-overs.
 """
 
 from __future__ import annotations
@@ -10,39 +10,49 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from convonet.rpc.pool import ReplicaPool
-from convonet.rpc.replica import Lost, Question, Replica
+from convonet.rpc.replica import PendingRequest, Replica, ReplicaUnavailable
 from convonet.rpc.wire import Message
 
 
-async def answer_of(pool: ReplicaPool, method: str, params: Message) -> Message:
-    """The first answer of any replica; another one is asked too when the one before dies or is silent.
+async def call_any_replica(pool: ReplicaPool, method: str, params: Message) -> Message:
+    """Send an idempotent request; whenever the replica dies or is silent, send it to another one as well.
 
-    It takes as long as that does: a replica that is silent may be the only one, and speak again.
+    There is no timeout: a silent replica may be the only one, and may recover.
 
-    Raises `RpcError`, `NoReplica`, and `ValueError` for what can't be sent.
+    Returns:
+        The first result of any replica.
+
+    Raises:
+        RpcError: A replica answered with an error.
+        NoReplica: There has been no replica for too long.
+        ValueError: The request can't be sent.
     """
-    questions: list[Question] = []
+    requests: list[PendingRequest] = []
     try:
         while True:
-            if (replica := pool.choose({question.replica for question in questions})) is not None:
-                questions.append(replica.ask(method, params))
-            elif all(question.is_lost for question in questions):
+            if (replica := pool.choose({request.replica for request in requests})) is not None:
+                requests.append(replica.send_request(method, params))
+            elif all(request.is_lost for request in requests):
                 await pool.wait_for_any()
                 continue
-            if (answer := await _first_answer(pool, questions, replica)) is not None:
+            if (answer := await _first_answer(pool, requests, replica)) is not None:
                 return answer
-            pool.miss()
+            pool.refresh_soon()
     finally:
-        for question in questions:
-            question.replica.give_up(question)
+        for request in requests:
+            request.replica.abandon(request)
 
 
-async def _first_answer(pool: ReplicaPool, questions: Sequence[Question], newest: Replica | None) -> Message | None:
-    """The first answer; None when another replica is to be asked too, since the newest does not answer."""
-    answers: list[asyncio.Future[Message]] = [question.answer for question in questions if not question.is_lost]
+async def _first_answer(
+    pool: ReplicaPool, requests: Sequence[PendingRequest], newest: Replica | None
+) -> Message | None:
+    """Wait for the first answer; None when the newest replica is silent and another one should be asked too."""
+    answers: list[asyncio.Future[Message]] = [request.answer for request in requests if not request.is_lost]
     if not answers:
         return None
-    doubt: asyncio.Future[None] = newest.silence if newest is not None else asyncio.ensure_future(pool.arrival())
+    doubt: asyncio.Future[None] = (
+        newest.silence if newest is not None else asyncio.ensure_future(pool.wait_for_arrival())
+    )
     try:
         waited: set[asyncio.Future[Any]] = {*answers, doubt}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -50,36 +60,38 @@ async def _first_answer(pool: ReplicaPool, questions: Sequence[Question], newest
         if newest is None:
             doubt.cancel()
     for answer in answers:
-        if answer.done() and not isinstance(answer.exception(), Lost):
+        if answer.done() and not isinstance(answer.exception(), ReplicaUnavailable):
             return answer.result()
     return None
 
 
-async def stream_of(
+async def stream_from(
     pool: ReplicaPool,
     replica: Replica,
     method: str,
     params: Message,
     *,
-    may_leave: Callable[[], bool],
+    may_switch: Callable[[], bool],
     max_silence_s: float | None = None,
 ) -> AsyncGenerator[Message, None]:
-    """The events of one replica, and at last its result.
+    """Yield the events of one replica and finally its result.
 
     Args:
-        pool: whose replica it is.
-        replica: who is asked.
-        method: what is asked.
-        params: the same for every replica.
-        may_leave: whether another replica would answer instead, now that this one is silent.
-        max_silence_s: how long it may be silent while there is no other; without end when None.
+        pool: The pool of the replica.
+        replica: The replica to ask.
+        method: The method to call.
+        params: The same for every replica.
+        may_switch: Says whether another replica could answer instead, once this one is silent.
+        max_silence_s: Longest silence while there is no other replica; unlimited when None.
 
-    Raises `Lost` when it dies, or is silent while it may be left or for too long; `RpcError`; and `ValueError` for what
-    can't be sent.
+    Raises:
+        ReplicaUnavailable: The replica died, or was silent for too long or while another one could answer.
+        RpcError: The replica answered with an error.
+        ValueError: The request can't be sent.
     """
     inbox: asyncio.Queue[Message | asyncio.Future[Any]] = asyncio.Queue()
-    question = replica.ask(method, params, inbox.put_nowait)
-    question.answer.add_done_callback(inbox.put_nowait)
+    request = replica.send_request(method, params, inbox.put_nowait)
+    request.answer.add_done_callback(inbox.put_nowait)
     silence, silent_until, waiting = replica.silence, None, None
     silence.add_done_callback(inbox.put_nowait)
     try:
@@ -87,34 +99,34 @@ async def stream_of(
             said = await inbox.get()
             if isinstance(said, dict):
                 yield said
-            elif said is question.answer:
-                yield question.answer.result()
+            elif said is request.answer:
+                yield request.answer.result()
                 return
             elif replica.is_silent:
-                if may_leave() or (said is waiting and not waiting.result()):
-                    raise Lost("no sign of life")
+                if may_switch() or (said is waiting and not waiting.result()):
+                    raise ReplicaUnavailable("no sign of life")
                 if max_silence_s is not None and silent_until is None:
                     silent_until = asyncio.get_running_loop().time() + max_silence_s
-                pool.miss()
+                pool.refresh_soon()
                 waiting = asyncio.create_task(_arrives(pool, silent_until))
                 waiting.add_done_callback(inbox.put_nowait)
             if silence is not replica.silence:
-                # it was silent, and speaks again
+                # it has recovered
                 silence, silent_until = replica.silence, None
                 silence.add_done_callback(inbox.put_nowait)
     finally:
         if waiting is not None:
             waiting.cancel()
         silence.remove_done_callback(inbox.put_nowait)
-        question.answer.remove_done_callback(inbox.put_nowait)
-        replica.give_up(question)
+        request.answer.remove_done_callback(inbox.put_nowait)
+        replica.abandon(request)
 
 
 async def _arrives(pool: ReplicaPool, until: float | None) -> bool:
-    """Whether there is another replica to ask, or the same one again, before that time of the loop's clock."""
+    """Whether another replica arrives, or the same one recovers, before `until` on the loop's clock."""
     try:
         async with asyncio.timeout_at(until):
-            await pool.arrival()
+            await pool.wait_for_arrival()
     except TimeoutError:
         return False
     return True

@@ -1,7 +1,7 @@
-"""The kernel's watch over a TCP connection: it ends one whose other machine has vanished without a word.
+"""TCP keepalive for connections between our machines: the kernel ends one whose peer has vanished.
 
-Pings find a process that hangs (`convonet.rpc.replica`); whoever only answers, and never asks, would hold what a client
-has begun for as long as TCP repeats its packets, which is a quarter of an hour.
+Clients find a replica that hangs by pings (`convonet.rpc.replica`). A server sends none: without keepalive it would
+work for a vanished client as long as TCP repeats its packets, a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import asyncio
 import socket
 
-LOST_AFTER_S = 5
-"""Without a packet of the other machine, also while packets to it are on their way. A machine that is moved to another
+PEER_TIMEOUT_S = 5
+"""Without a packet from the peer, also while packets to it are unacknowledged. A virtual machine that moves to another
 host pauses for less."""
 
 _OPTIONS = (
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 2),
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
-    (socket.IPPROTO_TCP, "TCP_KEEPCNT", LOST_AFTER_S - 2),
-    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 1_000 * LOST_AFTER_S),
+    (socket.IPPROTO_TCP, "TCP_KEEPCNT", PEER_TIMEOUT_S - 2),
+    (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 1_000 * PEER_TIMEOUT_S),
 )
-"""Seconds, and at last milliseconds. Not every system has all of them."""
+"""Seconds, except for TCP_USER_TIMEOUT in milliseconds. Not every system has all of these options."""
 
 
-def end_when_peer_is_lost(transport: asyncio.BaseTransport) -> None:
-    """Let the kernel end this connection when the other machine is silent for `LOST_AFTER_S`."""
+def close_when_peer_vanishes(transport: asyncio.BaseTransport) -> None:
+    """Let the kernel end this connection after `PEER_TIMEOUT_S` without a packet from the peer."""
     connection: socket.socket = transport.get_extra_info("socket")
     for level, name, value in _OPTIONS:
         if (option := getattr(socket, name, None)) is not None:

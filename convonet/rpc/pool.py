@@ -1,48 +1,48 @@
-"""The replicas of one deployment, as another process asks them: which there are, and which of them is asked next.
+"""A client's connections to the replicas of one deployment: discovery, and the choice of the next one to ask.
 
-Each process has one connection to each replica. Who asks goes to the one with the least to do, and to another one when
-that dies or is silent.
+Each process has one connection to each replica. A request goes to the least busy one; `convonet.rpc.calls` moves it to
+another one when that dies or is silent.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import ConvonetError
-from convonet.rpc.replica import Lost, Patience, Replica
+from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
 from convonet.rpc.wire import MAX_MESSAGE_BYTES, Address
 
 log = structlog.get_logger(__name__)
 
-EXPECTED = 2
-"""Replicas of most deployments that are asked in this way: when one dies the other answers at once."""
+EXPECTED_REPLICAS = 2
+"""Most deployments have two replicas: when one dies the other answers at once."""
 
 
 class NoReplica(Exception):
-    """There has been none for too long."""
+    """The deployment has had no replica for too long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delays:
-    """Seconds."""
+class PoolDelays:
+    """Delays and timeouts of a pool, in seconds."""
 
-    patience: Patience = field(default_factory=Patience)
-    replaced_within: float = 4.0
-    """For which a request waits when there is no replica at all: a new one is there after three."""
-    retry: float = 0.2
-    max_retry: float = 1.0
-    """Between two looks for replicas while one is missing, the first and the longest."""
-    missed_for: float = 60.0
-    """So long one that was there is missed; afterwards there may be fewer on purpose."""
-    refresh: float = 60.0
-    """Between two looks while none is missing: more may have been started."""
+    silence: SilenceTimeouts = field(default_factory=SilenceTimeouts)
+    replacement_timeout_s: float = 4.0
+    """Longest wait of a request when there is no replica at all: a new one starts within three seconds."""
+    retry_s: float = 0.2
+    max_retry_s: float = 1.0
+    """First and longest delay between two discoveries while a replica is missing."""
+    missing_for_s: float = 60.0
+    """Time for which a vanished replica counts as missing; afterwards there may be fewer on purpose."""
+    refresh_s: float = 60.0
+    """Delay between two discoveries while none is missing: more may have been started."""
 
 
 class ReplicaPool:
@@ -53,124 +53,122 @@ class ReplicaPool:
         name: str,
         find: Callable[[], Awaitable[Iterable[Address]]],
         *,
-        expected: int = EXPECTED,
+        expected: int = EXPECTED_REPLICAS,
         is_single: bool = False,
-        delays: Delays | None = None,
+        delays: PoolDelays | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        """Connections are opened when a replica is asked for.
+        """Create a pool that opens its connections at first use.
 
         Args:
-            name: the deployment's.
-            find: tells where its replicas listen now, or raises `ConvonetError`.
-            expected: how many there are at least.
-            is_single: never two at once: with a new one the connection to the one before ends.
-            delays: how long what is waited for.
-            max_message_bytes: longest message, either way; the replicas' servers have the same limit.
+            name: Name of the deployment, for logs.
+            find: Returns the addresses of its replicas, or raises `ConvonetError`.
+            expected: Fewest replicas that it should have.
+            is_single: There is never more than one replica: a new one replaces the connection to the old one.
+            delays: Delays and timeouts.
+            max_message_bytes: Longest message, either way; the replicas' servers have the same limit.
         """
         self._name = name
         self._find = find
-        self._delays = delays or Delays()
+        self._delays = delays or PoolDelays()
         self._max_message_bytes = max_message_bytes
         self._replicas: dict[Address, Replica] = {}
-        self._most = expected
+        self._expected = expected
         self._is_single = is_single
-        self._alone_since = 0.0
+        self._empty_since = 0.0
         self._missing_since = 0.0
-        self._is_unknown = False
-        self._is_wanted = asyncio.Event()
+        self._discovery_fails = False
+        self._refresh = asyncio.Event()
         self._arrival = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._tasks.cancel_and_wait()
         replicas = tuple(self._replicas.values())
         for replica in replicas:
             replica.close()
         await asyncio.gather(*(replica.closed for replica in replicas))
 
     def choose(self, asked: Collection[Replica] = ()) -> Replica | None:
-        """Another one than those, with the least to do; one that stops or is silent only when there is no other."""
-        self.keep_found()
+        """Choose the least busy replica that is not among `asked`; a stopping or silent one only as a last resort."""
+        self.start_discovery()
         others = [replica for replica in self._replicas.values() if replica not in asked]
-        return min(others, key=lambda one: (one.leaves, one.is_silent, one.at_work, one.asked_at), default=None)
+        return min(
+            others, key=lambda one: (one.is_stopping, one.is_silent, one.in_flight, one.last_request_at), default=None
+        )
 
     def choose_ready(self, asked: Collection[Replica] = ()) -> Replica | None:
-        """The same, but none that stops or is silent."""
+        """Choose like `choose`, but never a stopping or silent replica."""
         chosen = self.choose(asked)
-        return None if chosen is None or chosen.leaves or chosen.is_silent else chosen
+        return None if chosen is None or chosen.is_stopping or chosen.is_silent else chosen
 
-    async def answers(self) -> bool:
-        """Whether a replica gives a sign of life now; it takes a second when one has just begun to hang."""
+    async def is_answering(self) -> bool:
+        """Whether a replica answers a ping now; takes a second when one has just begun to hang."""
         asked: list[Replica] = []
         while (replica := self.choose(asked)) is not None:
             asked.append(replica)
             ping = replica.ping()
             await asyncio.wait((ping.answer, replica.silence), return_when=asyncio.FIRST_COMPLETED)
-            is_heard = ping.answer.done() and not ping.is_lost
-            replica.give_up(ping)
-            if is_heard:
+            has_answered = ping.answer.done() and not ping.is_lost
+            replica.abandon(ping)
+            if has_answered:
                 return True
         return False
 
-    async def arrival(self) -> None:
-        """Wait until a replica has come, or one that was silent speaks again."""
+    async def wait_for_arrival(self) -> None:
+        """Wait until a new replica is connected or a silent one recovers."""
         await self._arrival.wait()
 
     async def wait_for_any(self) -> None:
-        """Wait until there is a replica. Raises `NoReplica` when there has been none for too long."""
+        """Wait until there is a replica. Raises `NoReplica` when there has been none for `replacement_timeout_s`."""
         try:
-            since = max(self._alone_since, self._missing_since)
-            async with asyncio.timeout_at(since + self._delays.replaced_within):
+            since = max(self._empty_since, self._missing_since)
+            async with asyncio.timeout_at(since + self._delays.replacement_timeout_s):
                 await self._arrival.wait()
         except TimeoutError:
             raise NoReplica("no replica can be reached") from None
 
-    def miss(self) -> None:
-        """One does not answer: look for others soon."""
+    def refresh_soon(self) -> None:
+        """A replica does not answer: discover others soon."""
         self._missing_since = asyncio.get_running_loop().time()
-        self._is_wanted.set()
+        self._refresh.set()
 
-    def keep_found(self) -> None:
-        """Begin to look for replicas, and go on until `close`."""
-        if self._keeper is None:
-            self._alone_since = self._missing_since = asyncio.get_running_loop().time()
-            # not in the context of the call that comes first: Serve cancels what a cancelled call has started
-            self._keeper = asyncio.create_task(self._keep(), context=contextvars.Context())
+    def start_discovery(self) -> None:
+        """Discover replicas from now on until `close`; does nothing the second time."""
+        if not self._tasks:
+            self._empty_since = self._missing_since = asyncio.get_running_loop().time()
+            self._tasks.spawn(self._discover_forever(), own_context=True)
 
-    async def _keep(self) -> None:
-        """Look for replicas, soon again while one is missing."""
-        delay = self._delays.retry
+    async def _discover_forever(self) -> None:
+        delay = self._delays.retry_s
         while True:
             try:
-                await self._look()
+                await self._discover()
             except Exception:
-                # the top of a task that nobody waits for: it goes on, and the log says what was in the way
+                # the top of a task that nobody awaits: it goes on, and the log has the reason
                 log.exception("replicas_not_looked_for", deployment=self._name)
-            delay = min(2 * delay, self._delays.max_retry) if self._misses_one() else self._delays.refresh
+            delay = min(2 * delay, self._delays.max_retry_s) if self._misses_one() else self._delays.refresh_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
-                    await self._is_wanted.wait()
-                    delay = self._delays.retry
-            self._is_wanted.clear()
+                    await self._refresh.wait()
+                    delay = self._delays.retry_s
+            self._refresh.clear()
 
-    async def _look(self) -> None:
+    async def _discover(self) -> None:
         try:
             addresses = set(await self._find())
         except ConvonetError as error:
-            if not self._is_unknown:
+            if not self._discovery_fails:
                 log.warning("replicas_unknown", deployment=self._name, error=str(error))
-            self._is_unknown = True
+            self._discovery_fails = True
             return
-        self._is_unknown = False
+        self._discovery_fails = False
         for address, replica in tuple(self._replicas.items()):
             if address not in addresses and replica.is_silent:
                 replica.close()
             else:
-                # one whose node is gone would be found out only by a request
+                # without a ping, only a request would notice that its node has vanished
                 replica.ping()
         await asyncio.gather(*(self._connect(address) for address in addresses - self._replicas.keys()))
 
@@ -178,12 +176,12 @@ class ReplicaPool:
         try:
             replica = await Replica.connect(
                 address,
-                self._delays.patience,
+                self._delays.silence,
                 partial(self._drop, address),
-                on_voice=self._announce,
+                on_recovery=self._announce,
                 max_message_bytes=self._max_message_bytes,
             )
-        except (OSError, Lost) as error:
+        except (OSError, ReplicaUnavailable) as error:
             log.info("replica_unreachable", deployment=self._name, error=type(error).__name__)
             return
         if not replica.is_open:
@@ -192,23 +190,22 @@ class ReplicaPool:
             for before in tuple(self._replicas.values()):
                 before.close()
         self._replicas[address] = replica
-        self._most = max(self._most, len(self._replicas))
+        self._expected = max(self._expected, len(self._replicas))
         self._announce()
 
     def _announce(self) -> None:
-        """There is a replica that can be asked."""
+        """Wake whoever waits for a replica."""
         arrived, self._arrival = self._arrival, asyncio.Event()
         arrived.set()
 
     def _drop(self, address: Address) -> None:
-        """The connection to it has ended."""
         if self._replicas.pop(address, None) is None:
             return
         if not self._replicas:
-            self._alone_since = asyncio.get_running_loop().time()
-        self.miss()
+            self._empty_since = asyncio.get_running_loop().time()
+        self.refresh_soon()
 
     def _misses_one(self) -> bool:
-        heard = sum(not replica.is_silent for replica in self._replicas.values())
-        missed_for = asyncio.get_running_loop().time() - self._missing_since
-        return not heard or (heard < self._most and missed_for < self._delays.missed_for)
+        answering = sum(not replica.is_silent for replica in self._replicas.values())
+        missing_for_s = asyncio.get_running_loop().time() - self._missing_since
+        return not answering or (answering < self._expected and missing_for_s < self._delays.missing_for_s)

@@ -1,7 +1,7 @@
-"""The client's side of a connection to one replica, which knows when the replica is silent.
+"""The client's side of a connection to one replica, with its silence detection.
 
-A request may take seconds, so one without an answer proves nothing. A replica that says nothing for a moment while it
-is asked something is asked for a sign of life; one that gives none hangs, or its node is gone.
+A request may take seconds, so a missing answer proves nothing. A replica that sends nothing for a moment while requests
+are pending gets a ping; without an answer to that it hangs, or its node has vanished.
 """
 
 from __future__ import annotations
@@ -20,93 +20,95 @@ from convonet.rpc.wire import Address, Connection, Message, RpcError
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 1.0
-"""A replica answers within a millisecond; one that hangs accepts connections all the same."""
+"""A replica answers within a millisecond; one that hangs still accepts connections."""
 
 
-class Lost(Exception):
-    """The connection broke before the answer, or the replica stops and has not begun with it."""
+class ReplicaUnavailable(Exception):
+    """The connection broke before the answer, or the replica is stopping and did not take the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds without a word, while something is asked, until a sign of life is asked for, and then until it is due.
+class SilenceTimeouts:
+    """Timeouts for a replica with pending requests.
 
     Together they are about a second: a caller notices no more, and an event loop on a busy machine is late by less.
     """
 
-    ping_after: float = 0.4
-    silent_after: float = 0.5
+    ping_after_s: float = 0.4
+    """Without a message until it gets a ping."""
+    silent_after_s: float = 0.5
+    """After the ping until it counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request on its way; `answer` is its result, or raises `RpcError` or `Lost`."""
+class PendingRequest:
+    """A request without an answer yet; `answer` is its result, or raises `RpcError` or `ReplicaUnavailable`."""
 
     number: int
     replica: Replica
     answer: asyncio.Future[Message]
     on_event: Callable[[Message], None] | None
-    """Takes what comes before the answer."""
+    """Called with each event before the answer."""
 
     @property
     def is_lost(self) -> bool:
-        return self.answer.done() and isinstance(self.answer.exception(), Lost)
+        return self.answer.done() and isinstance(self.answer.exception(), ReplicaUnavailable)
 
 
 class Replica(Connection):
-    """An open connection; `connect` makes it."""
+    """An open connection to a replica; `connect` creates one."""
 
     def __init__(
         self,
-        patience: Patience,
+        timeouts: SilenceTimeouts,
         on_end: Callable[[], None],
-        on_voice: Callable[[], None],
+        on_recovery: Callable[[], None],
         max_message_bytes: int,
     ) -> None:
         super().__init__(max_message_bytes)
-        self._patience = patience
+        self._timeouts = timeouts
         self._on_end = on_end
-        self._on_voice = on_voice
+        self._on_recovery = on_recovery
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count(1)
-        self._open: dict[int, Question] = {}
-        self._quiet_since = self._loop.time()
+        self._pending: dict[int, PendingRequest] = {}
+        self._silent_since = self._loop.time()
         self._is_pinged = False
-        self._watch: asyncio.TimerHandle | None = None
-        self.leaves = False
-        """Whether it has said that it stops."""
-        self.asked_at = 0.0
-        """When it was asked last."""
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_stopping = False
+        self.last_request_at = 0.0
         self.silence: asyncio.Future[None] = self._loop.create_future()
-        """Done as long as the replica is silent; a new one when it has spoken again."""
+        """Done while the replica is silent; a new future when it has recovered."""
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        """Done when the connection is of no more use."""
+        """Done when the connection has ended."""
 
     @classmethod
     async def connect(
         cls,
         address: Address,
-        patience: Patience,
+        timeouts: SilenceTimeouts,
         on_end: Callable[[], None],
         *,
-        on_voice: Callable[[], None] = lambda: None,
+        on_recovery: Callable[[], None] = lambda: None,
         max_message_bytes: int = wire.MAX_MESSAGE_BYTES,
     ) -> Replica:
         """Open a connection.
 
         Args:
-            address: where the replica listens.
-            patience: how long it may be silent.
-            on_end: called when the connection ends.
-            on_voice: called when a replica that was silent speaks again.
-            max_message_bytes: longest message, either way.
+            address: Address of the replica.
+            timeouts: How long it may be silent.
+            on_end: Called when the connection ends.
+            on_recovery: Called when a silent replica answers again.
+            max_message_bytes: Longest message, either way.
 
-        Raises `OSError` or `Lost` when nobody answers there.
+        Raises:
+            OSError: No replica listens there.
+            ReplicaUnavailable: The replica does not accept the key.
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, replica = await loop.create_connection(
-                lambda: cls(patience, on_end, on_voice, max_message_bytes), address.host, address.port
+                lambda: cls(timeouts, on_end, on_recovery, max_message_bytes), address.host, address.port
             )
             try:
                 replica.send({"method": wire.HELLO, "params": {"key": address.key}})
@@ -121,103 +123,103 @@ class Replica(Connection):
         return self.silence.done()
 
     @property
-    def at_work(self) -> int:
-        """Questions that are not answered yet."""
-        return len(self._open)
+    def in_flight(self) -> int:
+        """Number of pending requests."""
+        return len(self._pending)
 
-    def ask(
+    def send_request(
         self, method: str, params: Mapping[str, Any], on_event: Callable[[Message], None] | None = None
-    ) -> Question:
-        """Send a request. Whoever does not wait for the answer must `give_up`.
+    ) -> PendingRequest:
+        """Send a request; one whose answer is not awaited must be passed to `abandon`.
 
-        Raises `ValueError` for what is too long, or no text.
+        Raises `ValueError` for a message that is too long or not valid Unicode.
         """
-        question = Question(next(self._numbers), self, self._loop.create_future(), on_event)
-        self.send({"id": question.number, "method": method, "params": params})
-        self.asked_at = self._loop.time()
-        if not self._open:
-            # until now there was nothing to say
-            self._quiet_since = self.asked_at
-        self._open[question.number] = question
+        request = PendingRequest(next(self._numbers), self, self._loop.create_future(), on_event)
+        self.send({"id": request.number, "method": method, "params": params})
+        self.last_request_at = self._loop.time()
+        if not self._pending:
+            # without pending requests it had nothing to send
+            self._silent_since = self.last_request_at
+        self._pending[request.number] = request
         if self.is_open:
-            self._look_in(self._patience.ping_after)
+            self._check_silence_in(self._timeouts.ping_after_s)
         else:
-            self._lose()
-        return question
+            self._fail_pending()
+        return request
 
-    def ping(self) -> Question:
-        """Ask for a sign of life."""
-        return self.ask(wire.PING, {})
+    def ping(self) -> PendingRequest:
+        """Send a ping."""
+        return self.send_request(wire.PING, {})
 
-    def give_up(self, question: Question) -> None:
-        """Nobody waits for this answer any more: what is being done for it is not needed."""
-        if self._open.pop(question.number, None) is not None:
-            self.send({"method": wire.CANCELLED, "params": {"requestId": question.number}})
-        if not question.answer.cancel() and not question.answer.cancelled():
-            question.answer.exception()  # seen, even if it comes too late for anybody
+    def abandon(self, request: PendingRequest) -> None:
+        """Cancel a request whose answer nobody awaits any more."""
+        if self._pending.pop(request.number, None) is not None:
+            self.send({"method": wire.CANCELLED, "params": {"requestId": request.number}})
+        if not request.answer.cancel() and not request.answer.cancelled():
+            request.answer.exception()  # marks it as retrieved
 
     def message_received(self, message: Message) -> None:
         """See `Connection.message_received`."""
-        self._quiet_since = self._loop.time()
+        self._silent_since = self._loop.time()
         self._is_pinged = False
         if self.is_silent:
             self.silence = self._loop.create_future()
-            self._look_in(self._patience.ping_after)
+            self._check_silence_in(self._timeouts.ping_after_s)
             log.info("replica_speaks_again")
-            self._on_voice()
+            self._on_recovery()
         number = message.get("id", 0)
-        question = self._open.get(number)
-        if question is None or question.answer.done():
+        request = self._pending.get(number)
+        if request is None or request.answer.done():
             return
         match message:
-            case {"event": dict(event)} if question.on_event is not None:
-                question.on_event(event)
+            case {"event": dict(event)} if request.on_event is not None:
+                request.on_event(event)
                 return
             case {"result": dict(result)}:
-                question.answer.set_result(result)
-            case {"error": {"code": wire.LEAVING}}:
-                self.leaves = True
-                question.answer.set_exception(Lost("the replica stops"))
+                request.answer.set_result(result)
+            case {"error": {"code": wire.STOPPING}}:
+                self.is_stopping = True
+                request.answer.set_exception(ReplicaUnavailable("the replica stops"))
             case {"error": {"code": int(code), "message": str(text), **rest}}:
-                question.answer.set_exception(RpcError(code, text, rest.get("data")))
+                request.answer.set_exception(RpcError(code, text, rest.get("data")))
             case _:
                 raise ValueError("neither an event nor an answer")
-        del self._open[number]
+        del self._pending[number]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol.connection_lost`."""
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        # before anybody hears of it: who asks again must not find this one
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        # first: a request that is sent again must not find this replica
         self._on_end()
-        self._lose()
+        self._fail_pending()
         self.closed.set_result(None)
 
-    def _look_in(self, delay_s: float) -> None:
-        if self._watch is None:
-            self._watch = self._loop.call_later(delay_s, self._look)
+    def _check_silence_in(self, delay_s: float) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(delay_s, self._check_silence)
 
-    def _look(self) -> None:
-        """Runs while something is asked: notices when nothing is heard."""
-        self._watch = None
-        if not self._open or self.is_silent:
+    def _check_silence(self) -> None:
+        """Runs while requests are pending."""
+        self._timer = None
+        if not self._pending or self.is_silent:
             return
-        quiet_for = self._loop.time() - self._quiet_since
+        silent_for_s = self._loop.time() - self._silent_since
         if self._is_pinged:
             self.silence.set_result(None)
-            log.warning("replica_silent", at_work=self.at_work)
-        elif quiet_for < self._patience.ping_after:
-            self._look_in(self._patience.ping_after - quiet_for)
+            log.warning("replica_silent", at_work=self.in_flight)
+        elif silent_for_s < self._timeouts.ping_after_s:
+            self._check_silence_in(self._timeouts.ping_after_s - silent_for_s)
         else:
             self._is_pinged = True
-            # before the ping, which would look earlier
-            self._look_in(self._patience.silent_after)
+            # before the ping, which would set an earlier timer
+            self._check_silence_in(self._timeouts.silent_after_s)
             self.ping()
 
-    def _lose(self) -> None:
-        for question in self._open.values():
-            if not question.answer.done():
-                question.answer.set_exception(Lost("the connection is closed"))
-                question.answer.exception()  # seen: nobody waits for the answer to a ping
-        self._open.clear()
+    def _fail_pending(self) -> None:
+        for request in self._pending.values():
+            if not request.answer.done():
+                request.answer.set_exception(ReplicaUnavailable("the connection is closed"))
+                request.answer.exception()  # marks it as retrieved: nobody awaits the answer to a ping
+        self._pending.clear()

@@ -1,7 +1,7 @@
-"""A replica's own port, for other processes of the product: they need neither the public front door nor HTTP.
+"""A replica's own port, where other processes of the product send their requests without Serve's proxy.
 
-A Serve handle takes 1.6 ms of CPU on each side and 3 to 4 ms of a turn; this takes 0.05. Only who knows the key is
-answered, and gets it from the replica through Serve; any other connection is closed.
+A Serve handle takes 1.6 ms of CPU on each side and 3 to 4 ms of a turn; this takes 0.05. A client needs the key, which
+it gets from the replica through Serve; any other connection is closed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from convonet.rpc.wire import Address, Connection, Message, MessageTooLong, RpcE
 log = structlog.get_logger(__name__)
 
 MAX_AT_ONCE = 200
-"""Requests of one connection at work; what comes on top waits here, so that pings and cancellations do not."""
+"""Concurrent requests of one connection. Further ones wait here, so that pings and cancellations need not."""
 
 MAX_HELLO_BYTES = 1_000
 
 HELLO_TIMEOUT_S = 5.0
-"""A process of ours speaks as soon as it is connected; whoever does not is none."""
+"""Our processes send their key as soon as they are connected."""
 
 TOO_LONG = RpcError(wire.INTERNAL_ERROR, "The answer is too long.")
-LEAVING = RpcError(wire.LEAVING, "The server stops.")
+STOPPING = RpcError(wire.STOPPING, "The server stops.")
 CRASHED = RpcError(wire.INTERNAL_ERROR, "Internal server error")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked. `emit` sends an event before the result."""
+    """A request to a handler; `emit` sends an event before the result."""
 
     number: int
     method: str
@@ -43,11 +43,11 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[Message]]
-"""Answers a request with its result, or raises `RpcError`. It is cancelled when nobody waits for the answer."""
+"""Returns the result of a request or raises `RpcError`; cancelled when nobody awaits the answer any more."""
 
 
 class RpcServer:
-    """Answers with `handler`. `start` it before use and `stop` it at the end."""
+    """Serves requests with `handler`. `start` it before use and `stop` it at the end."""
 
     def __init__(
         self,
@@ -58,7 +58,15 @@ class RpcServer:
         max_at_once: int = MAX_AT_ONCE,
         max_message_bytes: int = wire.MAX_MESSAGE_BYTES,
     ) -> None:
-        """`stop_timeout_s` is for what is being done when the server stops; the two limits are for one connection."""
+        """Create a server.
+
+        Args:
+            handler: Answers each request.
+            stop_timeout_s: Time for running requests when the server stops.
+            hello_timeout_s: Time for a client to send its key.
+            max_at_once: Concurrent requests per connection.
+            max_message_bytes: Longest message, either way.
+        """
         self._handler = handler
         self._stop_timeout_s = stop_timeout_s
         self._hello_timeout_s = hello_timeout_s
@@ -74,8 +82,13 @@ class RpcServer:
         host, port = self._listening.sockets[0].getsockname()[:2]
         return Address(host, port, self._key)
 
+    def check_listening(self) -> None:
+        """Raise `RuntimeError` when nobody can connect any more."""
+        if self._listening is None or not self._listening.is_serving():
+            raise RuntimeError("the replica's own port is closed")
+
     async def stop(self) -> None:
-        """Finish what is being done and close all connections."""
+        """Finish running requests and close all connections."""
         if self._listening is not None:
             self._listening.close()
         await asyncio.gather(*(client.stop(self._stop_timeout_s) for client in tuple(self._clients)))
@@ -94,7 +107,7 @@ class RpcServer:
 
 
 class _Client(Connection):
-    """The connection of one process: each of its requests is answered as soon as that is done."""
+    """The connection of one client process; its requests are answered in the order in which they are done."""
 
     def __init__(
         self,
@@ -109,17 +122,17 @@ class _Client(Connection):
         super().__init__(MAX_HELLO_BYTES)
         self._handler = handler
         self._key = key.encode()
-        self._max_known_bytes = max_message_bytes
+        self._max_authenticated_bytes = max_message_bytes
         self._on_end = on_end
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(max_at_once)
-        self._is_known = False
-        self._stops = False
-        self._late = asyncio.get_running_loop().call_later(hello_timeout_s, self.close)
+        self._slots = asyncio.Semaphore(max_at_once)
+        self._is_authenticated = False
+        self._is_stopping = False
+        self._hello_timer = asyncio.get_running_loop().call_later(hello_timeout_s, self.close)
 
     async def stop(self, timeout_s: float) -> None:
-        """Answer what is being done, and close."""
-        self._stops = True
+        """Finish running requests and close."""
+        self._is_stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=timeout_s)
         self._cancel_all()
@@ -127,8 +140,8 @@ class _Client(Connection):
 
     def message_received(self, message: Message) -> None:
         """See `Connection.message_received`."""
-        if not self._is_known:
-            self._greet(message)
+        if not self._is_authenticated:
+            self._authenticate(message)
             return
         match message:
             case {"method": wire.CANCELLED, "params": {"requestId": int(number)}}:
@@ -136,8 +149,8 @@ class _Client(Connection):
                     task.cancel()
             case {"id": int(number), "method": wire.PING}:
                 self.send({"id": number, "result": {}})
-            case {"id": int(number), "method": str()} if self._stops:
-                self._send_error(number, LEAVING)
+            case {"id": int(number), "method": str()} if self._is_stopping:
+                self._send_error(number, STOPPING)
             case {"id": int(number), "method": str(method), "params": dict(params)} if number not in self._tasks:
                 request = Request(number, method, params, lambda event: self.send({"id": number, "event": event}))
                 task = self._tasks[number] = asyncio.create_task(self._answer(request))
@@ -147,22 +160,22 @@ class _Client(Connection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol.connection_lost`."""
-        self._late.cancel()
+        self._hello_timer.cancel()
         self._cancel_all()
         self._on_end(self)
 
-    def _greet(self, message: Message) -> None:
+    def _authenticate(self, message: Message) -> None:
         match message:
             case {"method": wire.HELLO, "params": {"key": str(key)}} if compare_digest(key.encode(), self._key):
-                self._is_known = True
-                self.max_message_bytes = self._max_known_bytes
-                self._late.cancel()
+                self._is_authenticated = True
+                self.max_message_bytes = self._max_authenticated_bytes
+                self._hello_timer.cancel()
             case _:
                 raise ValueError("not the key")
 
     async def _answer(self, request: Request) -> None:
         try:
-            async with self._places:
+            async with self._slots:
                 result = await self._handler(request)
             self.send({"id": request.number, "result": result})
         except RpcError as fault:
@@ -171,7 +184,7 @@ class _Client(Connection):
             log.error("rpc_answer_too_long", method=request.method, error=str(error))
             self._send_error(request.number, TOO_LONG)
         except Exception:
-            # the top of a task: the others of this connection go on
+            # the top of a task: the other requests of this connection go on
             log.exception("rpc_request_crashed", method=request.method)
             self._send_error(request.number, CRASHED)
 

@@ -1,8 +1,7 @@
-"""JSON-RPC 2.0 between processes of the product: over TCP, one message a line.
+"""JSON-RPC 2.0 over TCP between processes of the product, one message per line, for `replica` and `server`.
 
-It goes beyond the standard in one thing: a request may be answered by events before its result, each a message with the
-request's id and `event`. Names of the methods that every connection knows are those of the Model Context Protocol, so
-that a tool call is MCP.
+It extends the standard in one point: events may precede a result, each a message with the request's id and `event`.
+The methods that every connection knows have the names of the Model Context Protocol, so that a tool call is MCP.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from typing import Any, TypeAlias
 import structlog
 from pydantic_core import from_json, to_json
 
-from convonet.rpc.keepalive import end_when_peer_is_lost
+from convonet.rpc.keepalive import close_when_peer_vanishes
 
 log = structlog.get_logger(__name__)
 
 Message: TypeAlias = dict[str, Any]
-"""A JSON object."""
 
 HELLO = "hello"
 """The first message of a connection, with the server's key."""
@@ -27,19 +25,19 @@ PING = "ping"
 CANCELLED = "notifications/cancelled"
 
 MAX_MESSAGE_BYTES = 4_000_000
-"""The longest list of a domain has some 50,000, the longest conversation less than a million."""
+"""The longest list of a domain has some 50,000 bytes, the longest conversation less than a million."""
 
 MAX_UNSENT_BYTES = 32_000_000
-"""A peer that is so far behind does not read: its connection ends."""
+"""A peer that is so far behind does not read; its connection ends."""
 
 INTERNAL_ERROR = -32603
-LEAVING = -32001
-"""The server stops: nothing was done, another one is to be asked."""
+STOPPING = -32001
+"""Error code of a stopping server: nothing was done, ask another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a replica listens, and the key that opens a connection; only Serve gives it to anybody."""
+    """A replica's host and port, and the key that opens a connection; clients get it through Serve only."""
 
     host: str
     port: int
@@ -47,7 +45,7 @@ class Address:
 
 
 class RpcError(Exception):
-    """A request was answered with an error; `data` is what the server adds to it."""
+    """A request was answered with an error; `data` is the server's addition."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -57,30 +55,31 @@ class RpcError(Exception):
 
 
 class MessageTooLong(ValueError):
-    """No other side would take a message of this length."""
+    """The peer would refuse a message of this length."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"a message is too long: {size} bytes")
 
 
 class Connection(asyncio.Protocol):
-    """One end of a connection: cuts what comes into messages. A message that makes no sense ends it."""
+    """One end of a connection, which splits the stream into messages. An invalid message ends it."""
 
     def __init__(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
         self._transport: asyncio.Transport | None = None
-        self._begun: list[bytes] = []
-        """Parts of a message that is not whole yet."""
-        self._begun_bytes = 0
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, message: Message) -> None:
-        """Send a message; without an open connection nothing happens.
+        """Send a message; does nothing when the connection is closed.
 
-        Raises `MessageTooLong`, and `ValueError` for what is no text.
+        Raises:
+            MessageTooLong: It exceeds `max_message_bytes`.
+            ValueError: A string in it is not valid Unicode.
         """
         line = to_json({"jsonrpc": "2.0", **message}) + b"\n"
         if len(line) > self.max_message_bytes:
@@ -93,42 +92,46 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """End the connection; what was sent still leaves."""
+        """Close the connection after what was sent."""
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close the connection at once and drop unsent messages."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def message_received(self, message: Message) -> None:
-        """Take a message. Raises `ValueError` for one that the other side may not send."""
+        """Handle a message. Raises `ValueError` for one that the peer may not send."""
         raise NotImplementedError
 
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
-        end_when_peer_is_lost(transport)
+        close_when_peer_vanishes(transport)
 
     def data_received(self, data: bytes) -> None:
         *ends, begin = data.split(b"\n")
         try:
             for end in ends:
-                self._keep(end)
-                line = b"".join(self._begun)
-                self._begun, self._begun_bytes = [], 0
+                self._collect(end)
+                line = b"".join(self._partial)
+                self._partial, self._partial_bytes = [], 0
                 message = from_json(line)
                 if not isinstance(message, dict):
                     raise ValueError("a message is an object")
                 self.message_received(message)
                 if not self.is_open:
                     return
-            self._keep(begin)
+            self._collect(begin)
         except ValueError as problem:
-            # nothing of the message: it may be anybody's
+            # nothing of the message: it may hold a caller's words
             log.warning("rpc_connection_refused", error=type(problem).__name__)
-            if self._transport is not None:
-                self._transport.abort()
+            self.abort()
 
-    def _keep(self, part: bytes) -> None:
-        self._begun.append(part)
-        self._begun_bytes += len(part)
-        if self._begun_bytes > self.max_message_bytes:
-            raise MessageTooLong(self._begun_bytes)
+    def _collect(self, part: bytes) -> None:
+        self._partial.append(part)
+        self._partial_bytes += len(part)
+        if self._partial_bytes > self.max_message_bytes:
+            raise MessageTooLong(self._partial_bytes)

@@ -1,4 +1,4 @@
-"""What a session says outside a turn: the greeting, and the last turn once more for a caller who missed it."""
+"""Speech of a session outside its turns: the greeting, announcements, and the last answer again."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import base64
 
 from convonet.core.errors import SpeechUnavailable
 from convonet.protocol.server import AgentFinal, Announcement, Greeting, TranscriptFinal
-from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
+from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitAudio
 from convonet.sessions.conversation import Conversation, FinishedTurn
-from convonet.sessions.services import Services
-from convonet.sessions.speaking import speaker_of
+from convonet.sessions.services import SessionServices
+from convonet.sessions.speaking import speaker_for
 
 
-async def speak_greeting(conversation: Conversation, services: Services, emit: Emit) -> None:
-    """Welcome the caller by name, aloud when somebody can speak."""
+async def speak_greeting(conversation: Conversation, services: SessionServices, emit: Emit) -> None:
+    """Greet the caller by name, aloud if synthesis works."""
     text = f"Hi {conversation.caller.user_name}, this is Convonet AI. What can I help you with today?"
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Greeting(text=text, data_b64=audio, mime_type=mime_type))
 
 
-async def announce(text: str, conversation: Conversation, services: Services, emit: Emit) -> None:
-    """Say something that belongs to no turn, aloud when somebody can speak."""
+async def speak_announcement(text: str, conversation: Conversation, services: SessionServices, emit: Emit) -> None:
+    """Send a text that belongs to no turn, aloud if synthesis works."""
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Announcement(text=text, data_b64=audio, mime_type=mime_type))
 
 
-async def _spoken(text: str, conversation: Conversation, services: Services) -> tuple[str | None, str | None]:
-    """Audio in base64 and its type; neither when nobody can speak."""
+async def _spoken(text: str, conversation: Conversation, services: SessionServices) -> tuple[str | None, str | None]:
+    """Synthesize `text`; return base64 audio and its media type, or None twice when synthesis fails."""
     voice = services.tts(conversation.tts_provider)
     try:
-        async with asyncio.timeout(services.timeouts.speak):
+        async with asyncio.timeout(services.timeouts.tts_s):
             spoken = await voice.synthesize(text, language=conversation.language)
     except (SpeechUnavailable, TimeoutError):
         return None, None
     return base64.b64encode(spoken.audio).decode(), spoken.mime_type
 
 
-async def tell_again(
-    last: FinishedTurn, conversation: Conversation, services: Services, emit: Emit, emit_sound: EmitSound
+async def repeat_turn(
+    last: FinishedTurn, conversation: Conversation, services: SessionServices, emit: Emit, emit_audio: EmitAudio
 ) -> None:
-    """Repeat transcript, answer and audio of a finished turn; nothing of it is done again."""
+    """Repeat transcript, answer and audio of a finished turn without asking the agent again."""
     emit(TranscriptFinal(turn_id=last.turn_id, text=last.transcript))
     emit(
         AgentFinal(
@@ -51,11 +51,11 @@ async def tell_again(
             model=last.model,
         )
     )
-    audio = AnswerAudio(last.turn_id, last.turn_number, emit, emit_sound)
+    audio = AnswerAudio(last.turn_id, last.turn_number, emit, emit_audio)
     voice = services.tts(conversation.tts_provider)
-    timeout_s = services.timeouts.speak
+    timeout_s = services.timeouts.tts_s
     async with asyncio.TaskGroup() as group:
-        speaker = speaker_of(conversation.audio, voice, conversation.language, audio, timeout_s=timeout_s, group=group)
+        speaker = speaker_for(conversation.audio, voice, conversation.language, audio, timeout_s=timeout_s, group=group)
         speaker.feed(last.answer)
         speaker.finish()
         await speaker.run()

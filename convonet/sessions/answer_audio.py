@@ -1,4 +1,4 @@
-"""The sound of one turn's answer on its way to the client: numbered, and noted in the turn's record."""
+"""The audio of one turn's answer: numbers it for the client, and notes the timings for the turn's record."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ Emit = Callable[[ServerMessage], None]
 _BYTES_PER_SAMPLE = 2
 
 
-class EmitSound(Protocol):
-    """Sends a binary frame: PCM16 of the answer that `turn_number` names, from `first_sample` on."""
+class EmitAudio(Protocol):
+    """Sends PCM16 of the answer of turn `turn_number`, starting at sample `first_sample`, as a binary frame."""
 
     def __call__(self, pcm: bytes, turn_number: int, first_sample: int, is_last: bool) -> None: ...
 
 
 class SpeechNotes(Protocol):
-    """Where it is noted how the speaking goes; `TurnLog` is it."""
+    """Takes notes about synthesis; implemented by `TurnLog`."""
 
-    def mark(self, stage: str) -> None: ...
+    def mark_stage(self, stage: str) -> None: ...
 
-    def spoken_by(self, provider: str) -> None: ...
+    def set_tts_provider(self, provider: str) -> None: ...
 
 
 class NoNotes:
-    """For what is spoken outside a turn."""
+    """For speech outside a turn."""
 
-    def mark(self, stage: str) -> None:
+    def mark_stage(self, stage: str) -> None:
         """Note nothing."""
 
-    def spoken_by(self, provider: str) -> None:
+    def set_tts_provider(self, provider: str) -> None:
         """Note nothing."""
 
 
 class AnswerAudio:
-    """One per turn, whoever speaks it: an answer that fails is followed by an apology in the same turn."""
+    """The audio of one turn. An answer that fails and the apology after it share it."""
 
     def __init__(
         self,
         turn_id: str,
         turn_number: int,
         emit: Emit,
-        emit_sound: EmitSound,
+        emit_audio: EmitAudio,
         *,
         notes: SpeechNotes | None = None,
         on_first: Callable[[], None] | None = None,
     ) -> None:
-        """`on_first` is called when the first sound leaves."""
+        """`on_first` is called when the first audio is sent."""
         self.turn_id = turn_id
         self.turn_number = turn_number
         self.emit = emit
         self.notes = notes or NoNotes()
-        self._emit_sound = emit_sound
+        self._emit_audio = emit_audio
         self._on_first = on_first
         self._files = 0
         self._samples = 0
 
     def send_file(self, spoken: SpokenAudio | None, *, is_last: bool) -> None:
-        """Send a complete file; None closes an answer that broke off."""
+        """Send a complete audio file. None ends an answer that broke off."""
         self._begin()
         audio = spoken.audio if spoken else b""
         self.emit(
@@ -77,25 +77,25 @@ class AnswerAudio:
         )
         self._files += 1
         if is_last:
-            self.notes.mark("last_audio_ms")
+            self.notes.mark_stage("last_audio_ms")
 
     def send_pcm(self, pcm: bytes) -> None:
-        """Send a piece of streamed sound, PCM16 mono."""
+        """Send a piece of streamed audio, PCM16 mono."""
         self._begin()
-        self._emit_sound(pcm, self.turn_number, self._samples, is_last=False)
+        self._emit_audio(pcm, self.turn_number, self._samples, is_last=False)
         self._samples += len(pcm) // _BYTES_PER_SAMPLE
 
     def end_stream(self) -> None:
-        """No more sound follows."""
-        self._emit_sound(b"", self.turn_number, self._samples, is_last=True)
-        self.notes.mark("last_audio_ms")
+        """Send the frame that ends the streamed audio."""
+        self._emit_audio(b"", self.turn_number, self._samples, is_last=True)
+        self.notes.mark_stage("last_audio_ms")
 
     def start_over(self, turn_number: int) -> None:
-        """What was streamed so far is void: the answer begins anew under another number."""
+        """Discard what was streamed so far: the answer starts again as turn `turn_number`."""
         self.turn_number, self._samples = turn_number, 0
 
     def _begin(self) -> None:
         if self._on_first is not None:
             self._on_first()
             self._on_first = None
-        self.notes.mark("first_audio_ms")
+        self.notes.mark_stage("first_audio_ms")

@@ -1,6 +1,7 @@
-"""A session's side of a hand-over to a human: begins it, follows it, and tells the caller how it goes.
+"""A session's side of a hand-over to a human: starts it, follows its state, and informs the caller.
 
-The hand-over itself lives elsewhere (`actors.transfer`); a session that was restored follows it again.
+Used by the `SessionActor`. The hand-over itself runs in the call center (`actors.hand_overs`); a restored
+session follows it again.
 """
 
 from __future__ import annotations
@@ -12,119 +13,125 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from convonet.agents.base import Final
-from convonet.core.background import in_background
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import TurnId
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.protocol.server import ServerMessage, TransferStatus
-from convonet.sessions.announcements import announce
+from convonet.sessions.announcements import speak_announcement
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.messages import LineChanged
-from convonet.sessions.services import Services
-from convonet.sessions.transfer_orders import OngoingTransfer, begun_by, call_back_of
-from convonet.sessions.transfer_record import record_of
-from convonet.sessions.transfer_words import after, in_words, initiated, remembered, status
-from convonet.telephony.messages import HostAway, TransferOrder, TransferView
+from convonet.sessions.hand_over_record import hand_over_record
+from convonet.sessions.hand_over_request import OngoingHandOver, call_back_from, hand_over_from
+from convonet.sessions.hand_over_texts import (
+    history_entries,
+    initiated_message,
+    memory_after,
+    spoken_text,
+    status_message,
+)
+from convonet.sessions.messages import MediaLegChanged
+from convonet.sessions.services import SessionServices
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView
 
 log = structlog.get_logger(__name__)
 
-ASK_AGAIN_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
-"""Waits before each try to find the host of the hand-overs again; a killed one is replaced within four seconds."""
+RETRY_DELAYS_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
+"""Delays before each attempt to reach the call center again; a killed replica is replaced within four seconds."""
 
-CALLER_GRACE_S = 15.0
-"""How long a human waits for a caller whose connection is lost."""
-
-NOT_NOTED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
+CALL_BACK_NOT_SAVED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
 
-class HandOver:
-    """What a session has to do with humans. All but `news` return at once."""
+class SessionHandOver:
+    """The hand-overs of one session. No method waits for the call center."""
 
     def __init__(
         self,
         conversation: Conversation,
-        services: Services,
+        services: SessionServices,
         *,
         emit: Callable[[ServerMessage], None],
-        change_line: Callable[[LineChanged], None],
-        post: Callable[[TransferView], object],
+        change_media_leg: Callable[[MediaLegChanged], None],
+        post: Callable[[HandOverView], object],
         confirm: Callable[[], Awaitable[None]],
         is_moving: Callable[[], bool],
     ) -> None:
-        """`post` takes each new view; the session gives it back to `news` when its turn has come.
+        """`post` puts each new view into the session's mailbox, from which it comes to `handle_view`.
 
-        `confirm` makes sure that no newer copy of the session exists: it raises `Fenced` when one does, and
-        `StorageError` while nobody can tell. `is_moving` tells whether the caller is about to be moved elsewhere: then
-        no hand-over begins here.
+        `confirm` raises `Fenced` when a newer copy of the session exists, and `StorageError` while that is unknown.
+        While `is_moving`, the caller is about to be moved, and no hand-over starts here.
         """
         self._conversation = conversation
         self._services = services
         self._emit = emit
-        self._change_line = change_line
+        self._change_media_leg = change_media_leg
         self._post = post
         self._confirm = confirm
         self._is_moving = is_moving
-        self._following: asyncio.Task[None] | None = None
-        self._aside: set[asyncio.Task[None]] = set()
-        self._missing: asyncio.Task[None] | None = None
-        self.line = LineChanged(None)
-        """Where the human's audio is, for a socket that attaches."""
-        self.told: TransferStatus | None = None
-        """What the page was told last."""
+        self._following = BackgroundTasks()
+        self._outlasting = BackgroundTasks()
+        self._grace_period: asyncio.Task[None] | None = None
+        self._has_hung_up = False
+        self.media_leg = MediaLegChanged(None)
+        """Address of the human's audio, for a socket that attaches."""
+        self.last_status: TransferStatus | None = None
+        """The last status that was sent to the client."""
 
     @property
     def is_talking(self) -> bool:
-        """Whether a human is on the line."""
-        return self.line.line is not None
+        """True if the caller talks with a human."""
+        return self.media_leg.address is not None
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is on its way that another copy of the session would not do: words, or a call back."""
-        return bool(self._aside)
+        """True if work is in progress that another copy of the session would not do, such as an announcement."""
+        return bool(self._outlasting)
 
-    def take_up(self) -> None:
-        """After a restore: follow what was going on, or begin what the copy before has left to this one."""
+    def resume_after_restore(self) -> None:
+        """Follow the hand-over in progress, or start the one that the previous copy left to this one."""
         if (ongoing := self._conversation.transfer) is not None:
             self._begin_or_follow(ongoing)
 
     def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
-        """Begin what a turn has ended with, or end what it does not want any more."""
+        """Start the hand-over or call back that a turn ended with, or cancel the one in progress."""
         conversation = self._conversation
-        promised = call_back_of(final, turn_id, conversation.session_id, conversation.language)
-        if promised is not None:
-            self._start(self._ask_call_back(promised))
+        call_back = call_back_from(final, turn_id, conversation.session_id, conversation.language)
+        if call_back is not None:
+            self._start(self._request_call_back(call_back))
         if conversation.transfer is not None:
-            if promised is not None or answer(transcript) == "drop":
+            if call_back is not None or Sentence(transcript).answer == "drop":
                 self.leave(hung_up=False)
             return
-        conversation.transfer = begun_by(final, turn_id, conversation.session_id, conversation.language)
+        conversation.transfer = hand_over_from(final, turn_id, conversation.session_id, conversation.language)
         if conversation.transfer is not None and not self._is_moving():
             self._begin_or_follow(conversation.transfer)
 
-    def news(self, view: TransferView) -> bool:
-        """Tell the caller of a new view; False when it is of no importance any more."""
-        ongoing, before = self._conversation.transfer, self.told
+    def handle_view(self, view: HandOverView) -> bool:
+        """Inform the caller about a new view. Returns False when nothing changes for the caller."""
+        ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
-        if view.line != self.line.line:
-            self.line = LineChanged(view.line)
-            self._change_line(self.line)
-        told = status(view)
-        if told is None or told == before:
+        if view.line != self.media_leg.address:
+            self.media_leg = MediaLegChanged(view.line)
+            self._change_media_leg(self.media_leg)
+        status = status_message(view)
+        if status is None or status == before:
             return False
-        self.told = told
-        self._emit(told.model_copy())
-        is_news = before is None or (before.state, before.position) != (told.state, told.position)
-        if is_news and (words := in_words(view)):
+        self.last_status = status
+        self._emit(status.model_copy())
+        is_news = before is None or (before.state, before.position) != (status.state, status.position)
+        if is_news and (words := spoken_text(view)):
             self._announce(words)
         if self._record_if_over(view):
-            self._conversation.note(remembered(ongoing.order.context, view), after(view, ongoing.order.reason))
-            self._conversation.transfer = self.told = None
+            self._conversation.add_outside_turn(
+                history_entries(ongoing.order.context, view), memory_after(view, ongoing.order.reason)
+            )
+            self._conversation.transfer = self.last_status = None
         return True
 
     def leave(self, *, hung_up: bool) -> None:
-        """The caller does not want a human any more."""
+        """Cancel or leave the hand-over, since the caller does not want a human any more."""
         if (ongoing := self._conversation.transfer) is None:
             return
         if self._is_held_back(ongoing):
@@ -133,127 +140,126 @@ class HandOver:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
 
     def hang_up(self) -> None:
-        """The caller has hung up: the session ends now, and nobody gives the news to `news` any more."""
-        if self._conversation.transfer is not None and self._following is not None:
-            self._post = self._record_if_over
-            self._keep(self._following)
-            self._following = None
+        """Leave the hand-over of a caller who hung up; its record is written although the session ends now."""
+        self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
-    def caller_is_gone(self) -> None:
-        """The caller's connection is lost: a human must not wait for them as long as the session does."""
-        self._do_not_miss_caller()
+    def caller_disconnected(self) -> None:
+        """Start the grace period of a caller who lost the connection, which is shorter than the session's own."""
+        self._cancel_grace_period()
         if self._conversation.transfer is not None:
-            self._missing = self._start(self._miss_caller())
+            self._grace_period = self._start(self._leave_after_grace_period())
 
-    def caller_is_here(self) -> None:
-        """The caller is connected: nobody has to wait for them any more, and what waited for a move begins."""
-        self._do_not_miss_caller()
+    def caller_connected(self) -> None:
+        """End the grace period, and start a hand-over that was waiting for the caller to be moved."""
+        self._cancel_grace_period()
         if (ongoing := self._conversation.transfer) is not None and self._is_held_back(ongoing):
             self._begin_or_follow(ongoing)
 
-    def stop(self) -> list[asyncio.Task[None]]:
-        """The session is over here; the hand-over may go on with another copy of it."""
-        return [task for task in (self._following, self._missing) if task is not None]
+    def stop(self) -> None:
+        """Stop following: the session has ended here, and another copy may go on with the hand-over."""
+        self._cancel_grace_period()
+        if not self._has_hung_up:
+            self._following.cancel_all()
 
-    def _record_if_over(self, view: TransferView) -> bool:
-        """Write the record of a hand-over that is over; returns whether it is."""
+    async def wait_finished(self) -> None:
+        """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
+        await self._following.wait_all()
+        await self._outlasting.wait_all()
+
+    def _record_if_over(self, view: HandOverView) -> bool:
+        """Record the hand-over if it has ended. Returns whether it has."""
         if (ongoing := self._conversation.transfer) is None or view.state not in (
             HandOverState.ENDED,
             HandOverState.FAILED,
         ):
             return False
-        self._services.record(record_of(self._conversation, ongoing, view))
+        self._services.record(hand_over_record(self._conversation, ongoing, view))
         return True
 
-    def _is_held_back(self, ongoing: OngoingTransfer) -> bool:
-        """Whether it was to begin when the caller was about to be moved: nobody but this session knows of it."""
-        return not ongoing.is_begun and (self._following is None or self._following.done())
+    def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
+        """True if it waits for the caller to be moved, so that the call center does not know about it yet."""
+        return not ongoing.is_begun and not self._following
 
-    def _do_not_miss_caller(self) -> None:
-        if self._missing is not None:
-            self._missing.cancel()
-            self._missing = None
+    def _cancel_grace_period(self) -> None:
+        if self._grace_period is not None:
+            self._grace_period.cancel()
+            self._grace_period = None
 
-    # -- what takes time
+    # -- background tasks
 
-    def _begin_or_follow(self, ongoing: OngoingTransfer) -> None:
+    def _begin_or_follow(self, ongoing: OngoingHandOver) -> None:
         if not ongoing.is_begun:
-            self._emit(initiated(ongoing))
-        self._following = in_background(self._follow_to_its_end(ongoing))
+            self._emit(initiated_message(ongoing))
+        self._following.spawn(self._follow_to_its_end(ongoing))
 
-    async def _follow_to_its_end(self, ongoing: OngoingTransfer) -> None:
-        delays = iter(ASK_AGAIN_S)
-        transfers, transfer_id = self._services.transfers, ongoing.order.transfer_id
+    async def _follow_to_its_end(self, ongoing: OngoingHandOver) -> None:
+        delays = iter(RETRY_DELAYS_S)
+        hand_overs, transfer_id = self._services.hand_overs, ongoing.order.transfer_id
         while True:
             try:
                 if not ongoing.is_begun:
                     await self._confirm()
-                    await transfers.begin(ongoing.order)
+                    await hand_overs.begin_hand_over(ongoing.order)
                     ongoing.is_begun = True
-                async with contextlib.aclosing(transfers.follow(transfer_id)) as views:
+                async with contextlib.aclosing(hand_overs.follow_hand_over(transfer_id)) as views:
                     async for view in views:
-                        delays = iter(ASK_AGAIN_S)
+                        delays = iter(RETRY_DELAYS_S)
                         self._post(view)
                         if view.state in (HandOverState.ENDED, HandOverState.FAILED):
                             return
             except Fenced:
                 return
-            except (HostAway, StorageError) as error:
+            except (HandOversUnavailable, StorageError) as error:
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             except Exception:
-                # the top of a task: the caller must hear that nobody comes
+                # the top of a task: the caller must be told that no human will come
                 log.exception("transfer_crashed", transfer_id=transfer_id)
-                self._post(_lost(ongoing))
+                self._post(_failed_view(ongoing))
                 return
             delay = next(delays, None)
             if delay is None and not self._is_moving():
-                self._post(_lost(ongoing))
+                self._post(_failed_view(ongoing))
                 return
-            await asyncio.sleep(delay or ASK_AGAIN_S[-1])
+            await asyncio.sleep(delay or RETRY_DELAYS_S[-1])
 
     async def _leave(self, transfer_id: str, *, hung_up: bool) -> None:
-        # it also ends by itself when nobody follows it any more
-        for delay in ASK_AGAIN_S:
+        # a hand-over that nobody follows also ends by itself
+        for delay in RETRY_DELAYS_S:
             try:
                 await self._confirm()
-                await self._services.transfers.leave(transfer_id, hung_up=hung_up)
+                await self._services.hand_overs.leave_hand_over(transfer_id, hung_up=hung_up)
                 return
             except Fenced:
                 return
-            except (HostAway, StorageError):
+            except (HandOversUnavailable, StorageError):
                 await asyncio.sleep(delay)
 
-    async def _ask_call_back(self, order: TransferOrder) -> None:
+    async def _request_call_back(self, order: HandOverRequest) -> None:
         try:
             await self._confirm()
-            await self._services.transfers.ask_call_back(order)
+            await self._services.hand_overs.request_call_back(order)
         except Fenced:
             return
-        except (HostAway, StorageError) as error:
+        except (HandOversUnavailable, StorageError) as error:
             log.error("call_back_lost", reason=str(error))
-            self._announce(NOT_NOTED)
+            self._announce(CALL_BACK_NOT_SAVED)
 
-    async def _miss_caller(self) -> None:
-        await asyncio.sleep(CALLER_GRACE_S)
+    async def _leave_after_grace_period(self) -> None:
+        await asyncio.sleep(self._services.timeouts.caller_grace_s)
         self.leave(hung_up=True)
 
     def _announce(self, text: str) -> None:
-        self._start(announce(text, self._conversation, self._services, self._emit))
+        self._start(speak_announcement(text, self._conversation, self._services, self._emit))
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        return self._keep(in_background(work, own_context=True))
-
-    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
-        return task
+        return self._outlasting.spawn(work, own_context=True)
 
 
-def _lost(ongoing: OngoingTransfer) -> TransferView:
-    """What is told of a hand-over of which nobody knows any more."""
+def _failed_view(ongoing: OngoingHandOver) -> HandOverView:
+    """Build the view of a hand-over that the call center no longer knows."""
     order = ongoing.order
-    return TransferView(
+    return HandOverView(
         transfer_id=order.transfer_id,
         state=HandOverState.FAILED,
         department=order.department,

@@ -1,4 +1,4 @@
-"""What passes between a caller's connection and their session: commands in, and out what the client is sent."""
+"""Messages between a caller's connection and their session: commands in, output for the client out."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convonet.speech.base import AudioFormat, Language
-from convonet.telephony.messages import LineAddress
+from convonet.telephony.messages import MediaLegAddress
 
 AudioMode = Literal["files", "stream"]
-"""How a client hears answers: as complete files in JSON, or as binary frames with a header."""
+"""Format in which a client gets the audio of answers: complete files in JSON, or binary frames with a header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How a socket without a session identifies itself; `connection_id` is what attempts are counted by."""
+    """The PIN of a socket without a session. Attempts are counted by `connection_id`."""
 
     pin: str
     address: str
@@ -26,7 +26,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the client chose; None keeps what was chosen before."""
+    """The client's preferences; None keeps the previous value."""
 
     language: Language | None = None
     stt_provider: str | None = None
@@ -36,7 +36,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class SpokenUtterance:
-    """A finished recording. `ended_at` is the Unix time at which its end arrived, `captured_s` its length; seconds."""
+    """A finished recording: `ended_at` is the Unix time at which its end arrived, `captured_s` its length."""
 
     utterance_id: str
     audio: bytes
@@ -46,12 +46,12 @@ class SpokenUtterance:
     captured_s: float = 0.0
     language: Language | None = None
     is_named_by_client: bool = False
-    """Whether the client knows this utterance by its id, and so gives it again when its turn is lost."""
+    """True if the client chose the id, so that it can send the utterance again when its turn is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypedUtterance:
-    """A typed turn."""
+    """An utterance as text."""
 
     utterance_id: str
     text: str
@@ -60,7 +60,7 @@ class TypedUtterance:
 
 @dataclass(frozen=True, slots=True)
 class RecognizedUtterance:
-    """What was recognized before the process with its turn was lost: the turn is repeated from here."""
+    """An utterance that was recognized by a process that died since; its turn is repeated from here."""
 
     utterance_id: str
     text: str
@@ -70,9 +70,9 @@ class RecognizedUtterance:
     source: Literal["voice", "text"]
     language: Language | None = None
     said: str = ""
-    """What the caller was already answered, as far as the checkpoint knows."""
+    """The part of the answer that was already sent, as far as the checkpoint knows."""
     traceparent: str | None = None
-    """The trace context of the turn that is repeated."""
+    """The trace context of the turn."""
 
 
 AnyUtterance = SpokenUtterance | TypedUtterance | RecognizedUtterance
@@ -80,65 +80,65 @@ AnyUtterance = SpokenUtterance | TypedUtterance | RecognizedUtterance
 
 @dataclass(frozen=True, slots=True)
 class CancelTurn:
-    """Barge-in."""
+    """Stop the turn in progress (barge-in)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choose:
-    """Change who recognizes, who speaks, and in which language."""
+class ChangePreferences:
+    """Change the providers or the language."""
 
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)
-class CancelTransfer:
-    """The caller wants no human any more, or has talked enough with one."""
+class CancelHandOver:
+    """Cancel the hand-over, or end the talk with the human."""
 
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The caller ends the session."""
+    """End the session."""
 
 
-Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelTransfer | Choose | HangUp
+Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelHandOver | ChangePreferences | HangUp
 
 
 @dataclass(frozen=True, slots=True)
 class ToClient:
-    """A server message, ready to send. `seq` is 0 for one that is never repeated."""
+    """A serialized server message. `seq` is 0 when it is never repeated."""
 
     seq: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """A binary frame with its header, ready to send."""
+class BinaryFrame:
+    """A serialized binary frame with its header."""
 
     seq: int
     frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class LineChanged:
-    """The caller talks with a human at this address; with None they do so no more."""
+class MediaLegChanged:
+    """The address of the human's audio has changed; None ends the talk."""
 
-    line: LineAddress | None
+    address: MediaLegAddress | None
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectAnew:
-    """The caller is to come back on another connection; nobody speaks now."""
+class ReconnectRequested:
+    """Ask the client to reconnect, at a moment when nobody speaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """Another socket took this session up, here or in another process; nothing follows."""
+    """Another socket resumed this session, here or in another process. Nothing follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The session is over; nothing follows."""
+    """The session has ended. Nothing follows."""
 
 
-Outgoing = ToClient | Sound | LineChanged | ConnectAnew | Superseded | Ended
+Outgoing = ToClient | BinaryFrame | MediaLegChanged | ReconnectRequested | Superseded | Ended

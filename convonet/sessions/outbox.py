@@ -1,7 +1,7 @@
-"""What a session has said and its client may not have heard yet.
+"""The output of a session that its client may not have received yet.
 
-The session writes; the one socket attached to it reads from where its client left off. Entries stay until the
-client has acknowledged them, so that a reconnect repeats exactly what was lost; bytes are bounded, oldest first.
+The session writes, and the attached socket reads from where its client left off. Entries are kept until the client
+acknowledges them, so that a reconnect repeats exactly what was lost. When there are too many bytes the oldest go first.
 """
 
 from __future__ import annotations
@@ -10,28 +10,27 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from convonet.sessions.messages import ConnectAnew, LineChanged, Sound, ToClient
+from convonet.sessions.messages import BinaryFrame, MediaLegChanged, ReconnectRequested, ToClient
 
-OutboxEntry = ToClient | Sound | LineChanged | ConnectAnew
+OutboxEntry = ToClient | BinaryFrame | MediaLegChanged | ReconnectRequested
 
 MAX_BYTES = 1_000_000
-"""20 seconds of streamed sound, or two answers of half a minute as MP3; a client that far behind has lost the call."""
+"""20 s of streamed audio, or two answers of half a minute as MP3. A client that is further behind has lost the call."""
 
 MAX_SENT = 100
-"""Messages kept after they were sent, for a client that never acknowledges any: those of some five turns."""
+"""Messages, of about five turns, that are kept for a client that never acknowledges any."""
 
-
-TEXT_WAIT_S = 0.002
-"""A message waits so long for others: the recognizer, the agent or the voice that the caller waits for is asked first.
-Sound waits for nothing."""
+TEXT_DELAY_S = 0.002
+"""Delay before a message is sent, so that the call to STT, agent or TTS that the caller waits for goes first. Audio is
+sent without delay."""
 
 
 class SlowReader(Exception):
-    """A socket takes less than is said, and is further behind than what is kept."""
+    """The socket reads too slowly and is further behind than what is kept."""
 
 
 class Outbox:
-    """A bounded log of entries with one reader at a time: a new reader ends the one before."""
+    """A bounded log of entries with one reader at a time; a new reader ends the previous one."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._entries: deque[OutboxEntry] = deque()
@@ -42,7 +41,6 @@ class Outbox:
 
     @property
     def has_reader(self) -> bool:
-        """Whether a socket is attached."""
         return self._reader is not None
 
     def write(self, entry: OutboxEntry) -> None:
@@ -54,21 +52,21 @@ class Outbox:
         if self._reader is not None:
             self._reader.put(entry)
 
-    def tell_reader(self, entry: OutboxEntry) -> None:
-        """Tell the socket that is attached now, and no other that comes after it."""
+    def send_to_reader(self, entry: OutboxEntry) -> None:
+        """Pass an entry to the socket that is attached now. It is not kept for later sockets."""
         if self._reader is not None:
             self._reader.put(entry)
 
     def acknowledge(self, last_seq: int) -> None:
-        """Forget what the client has: every message up to `last_seq`, and what lies between."""
+        """Drop the messages that the client has: those up to `last_seq`, with the entries between them."""
         while self._entries and _covered(self._entries[0], last_seq):
             self._drop_oldest()
 
-    def forget_sent(self) -> None:
-        """Forget what needs not be said again to a caller who goes on talking: sound, and all but the last messages."""
+    def drop_sent_audio(self) -> None:
+        """Drop what a caller who goes on talking need not get again: audio, and all but the last messages."""
         if self._reader is None or self._reader.unread:
             return
-        kept = [entry for entry in self._entries if not isinstance(entry, Sound)][-MAX_SENT:]
+        kept = [entry for entry in self._entries if not isinstance(entry, BinaryFrame)][-MAX_SENT:]
         self._entries = deque(kept)
         self._bytes = sum(map(_size, kept))
 
@@ -93,7 +91,7 @@ class Outbox:
                 self._reader = None
 
     def close(self) -> None:
-        """Nothing more will be written."""
+        """End the log: nothing more will be written."""
         self._closed = True
         if self._reader is not None:
             self._reader.end()
@@ -106,12 +104,12 @@ class Outbox:
 
 
 class _Reader:
-    """What one socket has still to be sent."""
+    """The entries that one socket has not read yet."""
 
     def __init__(self, entries: deque[OutboxEntry], max_bytes: int) -> None:
         self.unread = deque(entries)
         self._bytes = sum(map(_size, entries))
-        # as much again as is kept anyway: what a socket that takes nothing costs is bounded
+        # twice what is kept anyway, which bounds the cost of a socket that reads nothing
         self._max_bytes = 2 * max_bytes
         self._is_slow = False
         self._news = asyncio.Event()
@@ -127,7 +125,7 @@ class _Reader:
         if self._is_slow or not isinstance(entry, ToClient):
             self._news.set()
         elif self._waking is None:
-            self._waking = asyncio.get_running_loop().call_later(TEXT_WAIT_S, self._news.set)
+            self._waking = asyncio.get_running_loop().call_later(TEXT_DELAY_S, self._news.set)
 
     def take(self) -> OutboxEntry | None:
         if self._is_slow:
@@ -153,10 +151,10 @@ def _size(entry: OutboxEntry) -> int:
     match entry:
         case ToClient(text=text):
             return len(text)
-        case Sound(frame=frame):
+        case BinaryFrame(frame=frame):
             return len(frame)
     return 0
 
 
 def _covered(entry: OutboxEntry, last_seq: int) -> bool:
-    return isinstance(entry, LineChanged | ConnectAnew) or entry.seq <= last_seq
+    return isinstance(entry, MediaLegChanged | ReconnectRequested) or entry.seq <= last_seq

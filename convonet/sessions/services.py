@@ -1,4 +1,4 @@
-"""What a session needs from the outside: recognizers, voices, the agent, and how long each may take."""
+"""The services that sessions use: STT, TTS, the agent, the call center, and the timeouts of each."""
 
 from __future__ import annotations
 
@@ -10,46 +10,48 @@ from dataclasses import dataclass, field
 
 from convonet.agents.base import Agent
 from convonet.records.record import TurnRecord
-from convonet.sessions.happenings import Watch, nobody_watches
+from convonet.sessions.call_events import CallObserver, ignore_call_events
 from convonet.speech.base import SpeechToText, TextToSpeech
-from convonet.telephony.messages import Transfers
+from convonet.telephony.hand_overs import HandOvers
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. Each is the last resort behind a provider's own, shorter one."""
+    """Timeouts in seconds. Each provider has a shorter one of its own."""
 
-    hear: float = 20.0
-    think: float = 30.0
-    speak: float = 12.0
+    stt_s: float = 20.0
+    agent_s: float = 30.0
+    tts_s: float = 12.0
+    caller_grace_s: float = 15.0
+    """Time that a human waits for a caller whose connection is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class SessionServices:
     """One set per voice replica, shared by all its sessions.
 
-    `recognizers` and `voices` hold one entry per provider name; the default names must be among them.
+    `stt_providers` and `tts_providers` map provider names to providers; they include the defaults.
     """
 
-    recognizers: Mapping[str, SpeechToText]
-    voices: Mapping[str, TextToSpeech]
+    stt_providers: Mapping[str, SpeechToText]
+    tts_providers: Mapping[str, TextToSpeech]
     agent: Agent
     default_stt: str
     default_tts: str
-    transfers: Transfers
+    hand_overs: HandOvers
     record: Callable[[TurnRecord], None]
-    """Takes the record of each turn at its end; returns at once."""
-    watch: Watch = nobody_watches
-    """Is told of all that happens in each call."""
+    """Called with the record of each turn at its end; returns at once."""
+    observe_call: CallObserver = ignore_call_events
+    """Called with every event of each call."""
     waiting_for_agent: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
-    """Is entered while a turn waits for the agent to begin with it."""
+    """Entered while a turn waits for the agent's first event."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     wall_clock: Callable[[], float] = time.time
 
     def stt(self, choice: str | None) -> SpeechToText:
-        """The recognizer a session chose, or the default when there is none of that name."""
-        return self.recognizers.get(choice or "", self.recognizers[self.default_stt])
+        """Return the STT provider named `choice`, or the default when there is none of that name."""
+        return self.stt_providers.get(choice or "", self.stt_providers[self.default_stt])
 
     def tts(self, choice: str | None) -> TextToSpeech:
-        """The voice a session chose, or the default when there is none of that name."""
-        return self.voices.get(choice or "", self.voices[self.default_tts])
+        """Return the TTS provider named `choice`, or the default when there is none of that name."""
+        return self.tts_providers.get(choice or "", self.tts_providers[self.default_tts])

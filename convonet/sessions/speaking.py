@@ -1,4 +1,4 @@
-"""Turns an answer into sound while it is still being written, as a stream or as files, whichever the client takes."""
+"""Speakers, which synthesize an answer while it is still being written, as a PCM stream or as audio files."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Speaker(Protocol):
     """Speaks one answer. `run` belongs to the turn's task group and ends after `finish`."""
 
     def feed(self, text: str) -> None:
-        """Take the next piece of the answer."""
+        """Add the next piece of the answer."""
         ...
 
     def finish(self) -> None:
-        """The answer is complete: speak what is left."""
+        """Speak the rest: the answer is complete."""
         ...
 
     async def run(self) -> None:
-        """Send the sound in order; tell the client once when nobody can speak."""
+        """Send the audio in order. When synthesis fails, tell the client once."""
         ...
 
 
-def speaker_of(
+def speaker_for(
     mode: AudioMode,
     voice: TextToSpeech,
     language: Language,
@@ -47,14 +47,14 @@ def speaker_of(
     timeout_s: float,
     group: asyncio.TaskGroup,
 ) -> Speaker:
-    """A speaker for a client that hears answers in this way; what it starts runs in `group`."""
+    """Create the speaker for a client's audio mode; its tasks run in `group`."""
     if mode == "stream":
         return StreamSpeaker(voice, language, audio, timeout_s=timeout_s)
     return FileSpeaker(voice, language, audio, timeout_s=timeout_s, group=group)
 
 
 class StreamSpeaker:
-    """Gives the voice each sentence as soon as it is complete, and sends the sound as it comes."""
+    """Passes each complete sentence to TTS, and sends the audio as it arrives."""
 
     def __init__(self, voice: TextToSpeech, language: Language, audio: AnswerAudio, *, timeout_s: float) -> None:
         self._name = voice.name
@@ -67,12 +67,10 @@ class StreamSpeaker:
         self._fell_back = False
 
     def feed(self, text: str) -> None:
-        """See `Speaker.feed`."""
         for sentence in self._cutter.feed(text):
             self._speak(sentence)
 
     def finish(self) -> None:
-        """See `Speaker.finish`."""
         for sentence in self._cutter.flush():
             self._speak(sentence)
         self._answer.finish()
@@ -80,7 +78,6 @@ class StreamSpeaker:
         self._expect_sound()
 
     async def run(self) -> None:
-        """See `Speaker.run`."""
         with span("speak") as speaking:
             try:
                 async with asyncio.timeout(None) as self._limit, contextlib.aclosing(self._answer.chunks()) as chunks:
@@ -93,25 +90,25 @@ class StreamSpeaker:
                 speaking.status = "failed"
                 self._fail()
             except Exception:
-                # a task's top: whatever a voice does, the turn must come to its end
+                # the top of a task: the turn must end whatever TTS does
                 log.exception("speech_synthesis_crashed")
                 speaking.status = "failed"
                 self._fail()
         self._audio.end_stream()
 
     def _speak(self, sentence: str) -> None:
-        self._audio.notes.mark("first_sentence_ms")
+        self._audio.notes.mark_stage("first_sentence_ms")
         if plain := speakable(sentence):
             self._answer.speak(plain)
 
     def _expect_sound(self) -> None:
-        """Once the answer is complete nothing but the voice can be slow; the voice itself is more impatient."""
+        """Restart the timeout once the answer is complete: only TTS can be slow from then on."""
         if self._finished and self._limit is not None and not self._limit.expired():
             self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
 
     def _send(self, chunk: SpokenChunk) -> None:
-        self._audio.notes.mark("tts_ms")
-        self._audio.notes.spoken_by(chunk.provider)
+        self._audio.notes.mark_stage("tts_ms")
+        self._audio.notes.set_tts_provider(chunk.provider)
         if chunk.provider != self._name and not self._fell_back:
             self._fell_back = True
             self._audio.emit(_fell_back(self._name, chunk.provider, self._audio.turn_id))
@@ -123,7 +120,7 @@ class StreamSpeaker:
 
 
 class FileSpeaker:
-    """Sends each sentence as a complete file: several are synthesized at once, and leave in order."""
+    """Sends each sentence as an audio file. Several are synthesized at once and sent in order."""
 
     def __init__(
         self,
@@ -144,23 +141,20 @@ class FileSpeaker:
         self._finished = False
         self._fell_back = False
         self._sentences = 0
-        # what feeds the answer in works below a span of its own
+        # `feed` is called within another span
         self._traceparent = current_traceparent()
 
     def feed(self, text: str) -> None:
-        """See `Speaker.feed`."""
         for sentence in self._cutter.feed(text):
             self._start(sentence)
 
     def finish(self) -> None:
-        """See `Speaker.finish`."""
         for sentence in self._cutter.flush():
             self._start(sentence)
         self._finished = True
         self._pending.put_nowait(None)
 
     async def run(self) -> None:
-        """See `Speaker.run`."""
         closed = False
         while (task := await self._pending.get()) is not None:
             spoken = await task
@@ -175,7 +169,7 @@ class FileSpeaker:
             self._audio.send_file(None, is_last=True)
 
     def _start(self, sentence: str) -> None:
-        self._audio.notes.mark("first_sentence_ms")
+        self._audio.notes.mark_stage("first_sentence_ms")
         self._sentences += 1
         self._pending.put_nowait(self._group.create_task(self._traced(sentence, self._sentences)))
 
@@ -193,14 +187,14 @@ class FileSpeaker:
             async with asyncio.timeout(self._timeout_s):
                 spoken = await self._voice.synthesize(sentence, language=self._language)
             if is_first:
-                # a later sentence may be audio before it: nobody hears that one yet
-                self._audio.notes.mark("tts_ms")
-            self._audio.notes.spoken_by(spoken.provider)
+                # a later sentence may be ready earlier, but is not sent before it
+                self._audio.notes.mark_stage("tts_ms")
+            self._audio.notes.set_tts_provider(spoken.provider)
             return spoken
         except (SpeechUnavailable, TimeoutError) as error:
             log.warning("speech_synthesis_failed", error=str(error))
         except Exception:
-            # a task's top: whatever a voice does, the turn must come to its end
+            # the top of a task: the turn must end whatever TTS does
             log.exception("speech_synthesis_crashed")
         return None
 

@@ -1,4 +1,4 @@
-"""One turn: an utterance in, transcript, answer and sound out. Cancelling its task cancels everything it started."""
+"""One turn: recognizes an utterance, asks the agent, speaks the answer. Cancelling its task cancels it all."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from convonet.protocol.server import (
     ToolEvent,
     TranscriptFinal,
 )
-from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitSound
+from convonet.protocol.transfer_marker import to_marker
+from convonet.sessions.answer_audio import AnswerAudio, Emit, EmitAudio
+from convonet.sessions.call_events import AnswerAudioStarted
 from convonet.sessions.conversation import Conversation, TurnInFlight
-from convonet.sessions.happenings import AnswerSounds
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
-from convonet.sessions.services import Services
-from convonet.sessions.speaking import Speaker, speaker_of
+from convonet.sessions.services import SessionServices
+from convonet.sessions.speaking import Speaker, speaker_for
 from convonet.sessions.turn_log import TurnLog
 from convonet.speech.base import Language, Utterance
 from convonet.tracing.spans import span
@@ -37,25 +38,25 @@ from convonet.tracing.spans import span
 log = structlog.get_logger(__name__)
 
 
-class Hold(Protocol):
-    """The session's hold on its checkpoint; `actors.lease` is it."""
+class CheckpointLease(Protocol):
+    """The session's lease on its checkpoint; implemented by `actors.lease`."""
 
     def save(self) -> None:
         """Save the checkpoint in the background."""
         ...
 
-    async def confirm_if_known(self) -> None:
-        """Raises `Fenced` when a newer copy of the session is known to exist."""
+    async def confirm_if_reachable(self) -> None:
+        """Raise `Fenced` if a newer copy of the session exists; pass while that is unknown."""
         ...
 
-    def when_confirmed(self, act: Callable[[], None]) -> None:
-        """Do it unless a newer copy of the session exists."""
+    def run_when_confirmed(self, act: Callable[[], None]) -> None:
+        """Run `act` unless a newer copy of the session exists."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
-    """What the turn leaves behind; `final` is None when no answer was given."""
+    """The result of a turn; `final` is None when there was no answer."""
 
     transcript: str
     final: Final | None
@@ -63,25 +64,25 @@ class TurnOutcome:
 
 
 class Turn:
-    """Runs one utterance through recognition, agent and voice."""
+    """Runs one utterance through STT, agent and TTS."""
 
     def __init__(
         self,
         turn_id: TurnId,
         conversation: Conversation,
         in_flight: TurnInFlight,
-        services: Services,
+        services: SessionServices,
         *,
         emit: Emit,
-        emit_sound: EmitSound,
-        hold: Hold,
+        emit_audio: EmitAudio,
+        lease: CheckpointLease,
     ) -> None:
-        """`in_flight` is this turn in the conversation's checkpoint."""
+        """`in_flight` is this turn's part of the checkpoint."""
         self._turn_id = turn_id
         self._conversation = conversation
         self._in_flight = in_flight
         self._services = services
-        self._hold = hold
+        self._lease = lease
         self._log = TurnLog(
             turn_id,
             conversation,
@@ -95,29 +96,29 @@ class Turn:
             turn_id,
             in_flight.turn_number,
             emit,
-            emit_sound,
+            emit_audio,
             notes=self._log,
-            on_first=lambda: services.watch(conversation.session_id, AnswerSounds()),
+            on_first=lambda: services.observe_call(conversation.session_id, AnswerAudioStarted()),
         )
         self._said_before = in_flight.said
         self._final: Final | None = None
 
     async def run(self, utterance: AnyUtterance) -> TurnOutcome:
-        """Answer what the caller said. Failures are told to the caller in words, on screen and aloud.
+        """Answer an utterance. The caller is told about a failure on screen and aloud.
 
         Raises `Fenced` when a newer copy of the session has the caller.
         """
         with self._recorded():
-            self._log.mark("begun_ms")
+            self._log.mark_stage("begun_ms")
             self._emit_start()
             try:
                 if isinstance(utterance, SpokenUtterance):
                     await self._recognize(utterance)
                 else:
-                    self._log.heard(utterance.text, self._in_flight.stt_provider)
+                    self._log.set_transcript(utterance.text, self._in_flight.stt_provider)
                 log.debug("heard", words=self._log.transcript)
                 self._emit(TranscriptFinal(turn_id=self._turn_id, text=self._log.transcript))
-                await self._hold.confirm_if_known()
+                await self._lease.confirm_if_reachable()
                 await self._answer()
             except Fenced:
                 raise
@@ -125,15 +126,15 @@ class Turn:
                 log.warning("turn_failed", error=str(error), kind=type(error).__name__)
                 await self._apologize(error)
             except Exception:
-                # the top of the turn's task: whatever went wrong, the caller must hear of it
+                # the top of the turn's task: the caller must be told about any failure
                 log.exception("turn_crashed")
                 await self._apologize(ConvonetError())
-        # an answer that was given counts, whatever went wrong after it
+        # an answer that was given counts, even if something failed after it
         return TurnOutcome(self._log.transcript, self._final, self._log.status)
 
     @contextlib.contextmanager
     def _recorded(self) -> Generator[None, None, None]:
-        """The turn in its trace and in the turn records, whether it comes to its end or is cancelled."""
+        """Trace and record the turn, whether it ends or is cancelled."""
         with span(
             "turn",
             kind="server",
@@ -146,10 +147,10 @@ class Turn:
             self._in_flight.traceparent = turning.traceparent
             try:
                 yield
-                self._log.ended()
+                self._log.mark_ended()
             finally:
-                record = self._log.record()
-                self._hold.when_confirmed(lambda: self._services.record(record))
+                record = self._log.build_record()
+                self._lease.run_when_confirmed(lambda: self._services.record(record))
                 turning.status = record.status
                 turning.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
                 turning.words(transcript=record.user_prompt, answer=record.agent_response)
@@ -170,18 +171,18 @@ class Turn:
         recording = Utterance(utterance.audio, utterance.format, utterance.sample_rate)
         try:
             with span("hear", provider=stt.name) as hearing:
-                async with asyncio.timeout(self._services.timeouts.hear):
-                    heard = await stt.transcribe(recording, language=self._language)
-                hearing.set(provider=heard.provider)
+                async with asyncio.timeout(self._services.timeouts.stt_s):
+                    transcript = await stt.transcribe(recording, language=self._language)
+                hearing.set(provider=transcript.provider)
         except TimeoutError:
             raise SpeechUnavailable(f"{stt.name} did not answer in time") from None
-        self._log.mark("stt_ms")
-        self._log.heard(heard.text, heard.provider)
-        # a process that takes over can repeat the turn from here
-        self._in_flight.recognized(heard.text, heard.provider)
-        self._hold.save()
-        if heard.provider != stt.name:
-            message = f"{stt.name} is not answering; {heard.provider} listens instead."
+        self._log.mark_stage("stt_ms")
+        self._log.set_transcript(transcript.text, transcript.provider)
+        # another process can repeat the turn from here
+        self._in_flight.set_transcript(transcript.text, transcript.provider)
+        self._lease.save()
+        if transcript.provider != stt.name:
+            message = f"{stt.name} is not answering; {transcript.provider} listens instead."
             self._emit(Status(message=message, turn_id=self._turn_id))
 
     async def _answer(self) -> None:
@@ -190,20 +191,20 @@ class Turn:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
                 talking = group.create_task(speaker.run())
-                # the agent is asked before the speaker begins: there is nothing to say yet
-                await self._think(speaker)
+                # the agent is asked before the speaker starts, which has nothing to say yet
+                await self._ask_agent(speaker)
                 speaker.finish()
                 await talking
         except* ConvonetError as failures:
             raise _first(failures) from None
 
-    async def _think(self, speaker: Speaker) -> None:
-        with span("think", kind="client") as thinking, contextlib.ExitStack() as waiting:
-            request = self._request(thinking.traceparent)
+    async def _ask_agent(self, speaker: Speaker) -> None:
+        with span("think", kind="client") as asking, contextlib.ExitStack() as waiting:
+            request = self._request(asking.traceparent)
             waiting.enter_context(self._services.waiting_for_agent())
             try:
                 async with (
-                    asyncio.timeout(self._services.timeouts.think),
+                    asyncio.timeout(self._services.timeouts.agent_s),
                     contextlib.aclosing(self._services.agent.turn(request)) as events,
                 ):
                     async for event in events:
@@ -221,16 +222,16 @@ class Turn:
             case TextDelta(text):
                 self._say(text, speaker)
             case ToolStarted() | ToolFinished():
-                self._log.tool(event)
+                self._log.add_tool_event(event)
                 self._emit(_tool_event(self._turn_id, event))
             case DomainChosen():
-                self._log.mark("agent_start_ms")
+                self._log.mark_stage("agent_start_ms")
             case Final():
                 self._finish(event)
 
     def _request(self, traceparent: str | None) -> TurnRequest:
         conversation = self._conversation
-        conversation.ask_agent()
+        conversation.mark_agent_asked()
         return TurnRequest(
             session_id=conversation.session_id,
             turn_id=self._turn_id,
@@ -244,18 +245,18 @@ class Turn:
         )
 
     def _say(self, text: str, speaker: Speaker) -> None:
-        """A piece of the answer has come."""
-        self._log.mark("first_token_ms")
+        """Send a piece of the answer, and pass it to the speaker."""
+        self._log.mark_stage("first_token_ms")
         if self._said_before:
-            self._compare(text)
+            self._restart_if_different(text)
         is_first, self._in_flight.said = not self._in_flight.said, self._in_flight.said + text
         speaker.feed(text)
         self._emit(AgentStreamChunk(turn_id=self._turn_id, text_chunk=text))
         if is_first:
-            self._hold.save()
+            self._lease.save()
 
-    def _compare(self, text: str) -> None:
-        """A repeated turn whose model answers otherwise than before: what the caller has heard of it is void."""
+    def _restart_if_different(self, text: str) -> None:
+        """Discard what a repeated turn had sent before if the model now answers differently."""
         said, self._said_before, self._in_flight.said = self._said_before, "", ""
         if not (text.startswith(said) or said.startswith(text)):
             self._emit(PlaybackStop(turn_id=self._turn_id))
@@ -266,13 +267,13 @@ class Turn:
 
     def _finish(self, final: Final) -> None:
         self._final = final
-        self._log.answered(final)
+        self._log.set_answer(final)
         log.debug("answered", words=final.text)
         self._emit(
             AgentFinal(
                 turn_id=self._turn_id,
                 text=final.text,
-                transfer_marker=final.transfer_marker,
+                transfer_marker=to_marker(final.hand_over),
                 agent_type=final.agent_type,
                 provider=final.provider,
                 model=final.model,
@@ -281,9 +282,9 @@ class Turn:
         )
 
     async def _apologize(self, error: ConvonetError) -> None:
-        self._log.failed(error)
+        self._log.set_error(error)
         if self._said_before:
-            self._compare(error.spoken)
+            self._restart_if_different(error.spoken)
         self._emit(ErrorMessage(code=error.code, message=error.spoken, turn_id=self._turn_id))
         async with asyncio.TaskGroup() as group:
             speaker = self._speaker(group)
@@ -298,8 +299,8 @@ class Turn:
     def _speaker(self, group: asyncio.TaskGroup) -> Speaker:
         conversation = self._conversation
         voice = self._services.tts(conversation.tts_provider)
-        timeout_s = self._services.timeouts.speak
-        return speaker_of(conversation.audio, voice, self._language, self._audio, timeout_s=timeout_s, group=group)
+        timeout_s = self._services.timeouts.tts_s
+        return speaker_for(conversation.audio, voice, self._language, self._audio, timeout_s=timeout_s, group=group)
 
 
 def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:

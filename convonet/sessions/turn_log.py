@@ -1,4 +1,4 @@
-"""What is noted of a turn while it runs: its timings, and all that its record will say."""
+"""Notes about a turn while it runs: its timings, and everything that its record contains."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from convonet.agents.base import Final, ToolFinished, ToolStarted
 from convonet.core.errors import AgentTimeout, ConvonetError
 from convonet.core.ids import TurnId
 from convonet.core.status import Source, TurnStatus
+from convonet.protocol.transfer_marker import to_marker
 from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
 
 NOBODY = "none"
-"""The provider and model of a turn that no model has answered."""
+"""Provider and model of a turn without an answer."""
 
 
 class TurnLog:
-    """One turn's notes. All times are milliseconds from the end of the utterance."""
+    """The notes of one turn. All times are milliseconds from the end of the utterance."""
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class TurnLog:
         ended_at: float,
         captured_s: float | None = None,
     ) -> None:
-        """`ended_at` is the end of the utterance (Unix seconds), `captured_s` its length if it was spoken."""
+        """`ended_at` is the end of the utterance in Unix seconds, `captured_s` its length if it was spoken."""
         self._turn_id = turn_id
         self._conversation = conversation
         self._wall_clock = wall_clock
@@ -40,26 +41,26 @@ class TurnLog:
         self._tts_provider: str | None = None
         self._final: Final | None = None
         self._error: ConvonetError | None = None
-        self._over = False
+        self._has_ended = False
         self.transcript = ""
         self.stages: dict[str, float] = {}
         if captured_s is not None:
             self.stages["capture_ms"] = round(captured_s * 1000, 1)
 
-    def mark(self, stage: str) -> None:
-        """Note that a stage is reached; the first time counts."""
+    def mark_stage(self, stage: str) -> None:
+        """Note when a stage is reached for the first time."""
         self.stages.setdefault(stage, self._now_ms())
 
-    def heard(self, transcript: str, provider: str | None = None) -> None:
-        """Note what the caller said, and who has recognised it if it was spoken."""
+    def set_transcript(self, transcript: str, provider: str | None = None) -> None:
+        """Note the transcript, and the STT provider if it was spoken."""
         self.transcript, self._stt_provider = transcript, provider
 
-    def spoken_by(self, provider: str) -> None:
-        """Note who spoke a sentence of the answer."""
+    def set_tts_provider(self, provider: str) -> None:
+        """Note the TTS provider; the first one counts."""
         self._tts_provider = self._tts_provider or provider
 
-    def tool(self, event: ToolStarted | ToolFinished) -> None:
-        """Note that a tool was called, or what it answered."""
+    def add_tool_event(self, event: ToolStarted | ToolFinished) -> None:
+        """Note a tool call or its result."""
         if isinstance(event, ToolStarted):
             self._calls[event.call_id] = ToolCallRecord(
                 tool_name=event.tool,
@@ -73,21 +74,21 @@ class TurnLog:
             call.status = "success" if event.ok else "failed"
             call.duration_ms = event.duration_ms
 
-    def answered(self, final: Final) -> None:
+    def set_answer(self, final: Final) -> None:
         """Note the answer."""
         self._final = final
-        self.mark("agent_ms")
+        self.mark_stage("agent_ms")
 
-    def failed(self, error: ConvonetError) -> None:
-        """Note what went wrong; the first thing counts."""
+    def set_error(self, error: ConvonetError) -> None:
+        """Note an error; the first one counts."""
         self._error = self._error or error
 
-    def ended(self) -> None:
-        """The turn came to its end, well or not; without this it was cancelled."""
-        self._over = True
+    def mark_ended(self) -> None:
+        """Note that the turn ended, successfully or not. Otherwise it counts as cancelled."""
+        self._has_ended = True
 
-    def record(self) -> TurnRecord:
-        """What is known by now."""
+    def build_record(self) -> TurnRecord:
+        """Build the record from the notes so far."""
         final, t0, caller = self._final, self._ended_at, self._conversation.caller
         return TurnRecord(
             request_id=f"{self._conversation.session_id}:{self._turn_id}",
@@ -114,13 +115,13 @@ class TurnLog:
                 voice_timing=dict(self.stages),
                 tokens_in=final.tokens_in if final else 0,
                 tokens_out=final.tokens_out if final else 0,
-                transfer_marker=final.transfer_marker if final else None,
+                transfer_marker=to_marker(final.hand_over) if final else None,
             ),
         )
 
     @property
     def status(self) -> TurnStatus:
-        if not self._over:
+        if not self._has_ended:
             return "cancelled"
         if self._error is None:
             return "success"

@@ -1,6 +1,6 @@
-"""What the product needs from a speech vendor: two small protocols and the values that pass through them.
+"""The protocols that a speech vendor implements, and the values that pass through them.
 
-Each vendor is one module beside this one; sessions see only these protocols.
+Each vendor is one package beside this module. Sessions and telephony see only these protocols.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NewType, Protocol
 
 Language = NewType("Language", str)
-"""BCP 47 tag such as `en-US`."""
+"""A BCP 47 tag such as `en-US`."""
 
 AudioFormat = Literal["webm", "pcm16"]
 
@@ -19,8 +19,8 @@ AudioFormat = Literal["webm", "pcm16"]
 class Utterance:
     """One finished recording, as the client sent it.
 
-    `audio` is WebM/Opus as a browser's MediaRecorder made it, or signed 16-bit little-endian mono PCM at
-    `sample_rate` Hz when `format` is `pcm16`.
+    `audio` is WebM/Opus from a browser's MediaRecorder. When `format` is `pcm16`, it is signed 16-bit little-endian
+    mono PCM at `sample_rate` Hz.
     """
 
     audio: bytes
@@ -30,7 +30,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One recognised word; `start` and `end` are seconds from the utterance's start."""
+    """One recognized word; `start` and `end` are seconds from the utterance's start."""
 
     text: str
     start: float
@@ -39,7 +39,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said. `confidence` is 0..1 where the vendor tells, else None."""
+    """The recognized text. `confidence` is between 0 and 1, or None when the vendor does not report it."""
 
     text: str
     provider: str
@@ -49,7 +49,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class SpokenAudio:
-    """One sentence group as playable audio: a complete file of type `mime_type`."""
+    """A short text as a complete audio file of type `mime_type`."""
 
     audio: bytes
     mime_type: str
@@ -57,65 +57,64 @@ class SpokenAudio:
 
 
 ANSWER_RATE = 24_000
-"""Samples a second of an answer that is streamed."""
+"""Sample rate of streamed answers in Hz."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A piece of an answer, as the voice made it: `pcm` is signed 16-bit little-endian mono at `ANSWER_RATE` Hz."""
+    """A piece of a streamed answer: `pcm` is signed 16-bit little-endian mono at `ANSWER_RATE` Hz."""
 
     pcm: bytes
     provider: str
 
 
 class SpokenAnswer(Protocol):
-    """One answer on its way to sound: text goes in as it is written, sound comes out as it is made."""
+    """One answer that is synthesized while it is being written: text goes in, audio comes out."""
 
     def speak(self, text: str) -> None:
-        """Add the next piece, a whole sentence or clause without markup; returns at once."""
+        """Add the next piece, a whole sentence or clause without markup. Returns at once."""
         ...
 
     def finish(self) -> None:
-        """There is no more text."""
+        """Mark the end of the text."""
         ...
 
     def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
-        """The sound in order, until all that was given before `finish` is spoken; to be called once.
+        """Yield the audio in order until all text up to `finish` is spoken. To be called once.
 
-        Closing the generator stops the vendor's work. Raises `SpeechUnavailable`.
+        Closing the generator cancels the vendor's work. Raises `SpeechUnavailable`.
         """
         ...
 
 
 class SpeechToText(Protocol):
-    """Turns one utterance into text."""
+    """Recognizes utterances."""
 
     name: str
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
         """Transcribe a finished utterance.
 
-        Raises `NoSpeech` (ask the caller again), `BadAudio` (not decodable) or `SpeechUnavailable`
-        (another provider may work).
+        Raises:
+            NoSpeech: Nothing was said; ask the caller again.
+            BadAudio: The recording can't be decoded.
+            SpeechUnavailable: Another provider may work.
         """
         ...
 
 
 class TextToSpeech(Protocol):
-    """Turns a short text into audio."""
+    """Synthesizes speech."""
 
     name: str
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """Speak `text` (at most 600 characters, no markup).
-
-        Raises `SpeechUnavailable`.
-        """
+        """Synthesize `text`: at most 600 characters, without markup. Raises `SpeechUnavailable`."""
         ...
 
     def begin_answer(self, *, language: Language) -> SpokenAnswer:
-        """Get ready to speak an answer that is still being written; returns at once.
+        """Prepare to speak an answer that is still being written. Returns at once.
 
-        What takes time (a connection) begins here, so that it is there when the first sentence is.
+        A connection is opened in the background, so that it is ready for the first sentence.
         """
         ...

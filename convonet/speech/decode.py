@@ -1,7 +1,7 @@
-"""Recordings as sessions pass them on, made into the 16 kHz mono samples that the recogniser and the gate take.
+"""Decode recordings into the 16 kHz mono samples that local recognition takes.
 
-The bytes come from strangers: the container is forced, so that FFmpeg never guesses (a text can make it open a network
-connection), work is bounded by the longest allowed utterance, and a damaged packet costs only itself.
+The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a mere text can make
+it open a network connection. The work is bounded by the longest allowed utterance, and a damaged packet is skipped.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Samples = npt.NDArray[np.int16]
 SAMPLE_RATE = 16_000
 
 SAMPLE_RATES = range(8_000, 48_001)
-"""What a PCM16 client may send."""
+"""Sample rates in Hz that a PCM16 client may send."""
 
 MAX_BAD_PACKETS = 500
-"""A recording with more damage than this is not worth the time: 10 s of 20 ms packets."""
+"""A recording with more damaged packets is refused: 500 packets of 20 ms are 10 s."""
 
 _PYAV_ERRORS = (av.FFmpegError, LookupError, ValueError, EOFError)
-"""What PyAV raises on damaged input is of no one family: found by fuzzing."""
+"""The exceptions that PyAV raises on damaged input, found by fuzzing; they have no common base class."""
 
 
 class UtteranceTooLong(BadAudio):
@@ -38,7 +38,7 @@ class UtteranceTooLong(BadAudio):
 
 
 def decode(utterance: Utterance, *, max_seconds: float) -> Samples:
-    """The utterance as 16 kHz mono samples.
+    """Decode an utterance into 16 kHz mono samples.
 
     Raises `BadAudio` when nothing can be decoded, `UtteranceTooLong` as soon as more than `max_seconds` + 1 s came out.
     """

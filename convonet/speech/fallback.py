@@ -1,7 +1,7 @@
-"""Speech that goes on when its provider does not: a second provider takes over within the same turn.
+"""Speech with a fallback: when the first provider fails, a second one takes over within the same turn.
 
-Who answered is in `Transcript.provider`, `SpokenAudio.provider` and `SpokenChunk.provider`; a session compares it with
-`name` and tells the caller.
+`Transcript.provider`, `SpokenAudio.provider` and `SpokenChunk.provider` name the provider that answered. A session
+compares it with `name` and tells the caller about a fallback.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import Protocol
 
 from convonet.speech.base import Language, SpeechToText, SpokenAnswer, SpokenAudio, TextToSpeech, Transcript, Utterance
 from convonet.speech.fallback_answer import FallbackAnswer
-from convonet.speech.pair import COOL_DOWN_S, PATIENCE_S, ProviderPair
+from convonet.speech.provider_pair import COOL_DOWN_S, FALLBACK_DELAY_S, ProviderPair
 
 
-class Speech(SpeechToText, TextToSpeech, Protocol):
-    """Recognizes and speaks."""
+class SpeechProvider(SpeechToText, TextToSpeech, Protocol):
+    """A vendor that offers both recognition and synthesis."""
 
 
 class SpeechWithFallback:
-    """`primary` as long as it works, otherwise `secondary`. Recognition and voice fail independently."""
+    """Uses `primary` as long as it works, otherwise `secondary`. Recognition and synthesis fail independently."""
 
     def __init__(
         self,
-        primary: Speech,
-        secondary: Speech,
+        primary: SpeechProvider,
+        secondary: SpeechProvider,
         *,
-        patience_s: float = PATIENCE_S,
+        fallback_delay_s: float = FALLBACK_DELAY_S,
         cool_down_s: float = COOL_DOWN_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -36,27 +36,25 @@ class SpeechWithFallback:
         self._primary = primary
         self._secondary = secondary
         names = (primary.name, secondary.name)
-        self._hearing = ProviderPair("hearing", names, patience_s, cool_down_s, clock)
-        self._speaking = ProviderPair("speaking", names, patience_s, cool_down_s, clock)
+        self._stt = ProviderPair("hearing", names, fallback_delay_s, cool_down_s, clock)
+        self._tts = ProviderPair("speaking", names, fallback_delay_s, cool_down_s, clock)
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`. What the primary can't decode, the secondary gets to try."""
-        return await self._hearing.ask(
+        """See `SpeechToText.transcribe`. A recording that the primary can't decode goes to the secondary."""
+        return await self._stt.call(
             partial(self._primary.transcribe, utterance, language=language),
             partial(self._secondary.transcribe, utterance, language=language),
         )
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
-        return await self._speaking.ask(
+        return await self._tts.call(
             partial(self._primary.synthesize, text, language=language),
             partial(self._secondary.synthesize, text, language=language),
         )
 
     def begin_answer(self, *, language: Language) -> SpokenAnswer:
-        """See `TextToSpeech.begin_answer`."""
         return FallbackAnswer(
-            self._speaking,
+            self._tts,
             partial(self._primary.begin_answer, language=language),
             partial(self._secondary.begin_answer, language=language),
         )

@@ -1,7 +1,7 @@
-"""How much sound a caller still has to play, which says how long the next piece may wait for more.
+"""An estimate of the audio that a caller still has to play, which decides how long the next piece may be held back.
 
-A vendor makes sound several times as fast as it plays, in pieces of some 100 ms, and every chunk costs a message to the
-caller. So the first pieces leave as they come; after that sound is gathered as long as the caller has enough of it.
+A vendor synthesizes several times faster than real time, in pieces of about 100 ms, and every chunk costs a message to
+the caller. So the first pieces are sent as they arrive. Later ones are collected as long as the caller has enough left.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from convonet.speech.base import ANSWER_RATE
 BYTES_PER_S = 2 * ANSWER_RATE
 
 AHEAD_S = 0.3
-"""What a caller must have to play, so that no jitter of their network is heard."""
+"""Audio that a caller must have left, so that jitter on their network is not heard."""
 
 CHUNK_BYTES = BYTES_PER_S // 2
-"""What is gathered at most, about."""
+"""About as much as is collected at most: half a second."""
 
 
 class Playout:
-    """One answer's."""
+    """The playout of one answer."""
 
     def __init__(self) -> None:
         self.until = 0.0
-        """The event loop's time at which a caller who got everything at once would hear nothing any more."""
+        """Time of the event loop's clock at which a caller with no network delay has played everything."""
 
     @property
     def next_by(self) -> float:
-        """When the next sound must leave, however little it is."""
+        """Time by which the next audio must be sent, however short it is."""
         return self.until - AHEAD_S
 
     def add(self, pcm: bytes) -> None:
-        """This sound leaves now."""
+        """Note that `pcm` is sent now."""
         self.until = max(asyncio.get_running_loop().time(), self.until) + len(pcm) / BYTES_PER_S

@@ -1,7 +1,4 @@
-"""The replicas of local speech, as the processes that hold callers ask them.
-
-When one dies or is silent, another one is asked: to recognize and to speak twice does nothing twice.
-"""
+"""Client of the Speech deployment. Requests are repeated elsewhere when a replica dies: they change nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from collections.abc import AsyncGenerator, Generator
 from convonet.core.errors import BadAudio, SpeechUnavailable
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
-from convonet.rpc.calls import answer_of
+from convonet.rpc.calls import call_any_replica
 from convonet.rpc.pool import NoReplica, ReplicaPool
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.answers import SentenceAnswer
@@ -26,11 +23,11 @@ from convonet.speech.requests import (
     to_transcript,
     transcribe_params,
 )
-from convonet.tracing.carried import carried
+from convonet.tracing.propagation import outgoing_trace
 
 
 class SpeechReplicas:
-    """`SpeechToText` and `TextToSpeech` on the Speech deployment. `close` it at the end."""
+    """`SpeechToText` and `TextToSpeech` by the Speech deployment. Call `close` at the end."""
 
     name = "local"
 
@@ -38,36 +35,33 @@ class SpeechReplicas:
         self.pool = pool
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`."""
         with _counted("hearing"):
             return to_transcript(await self._ask(TRANSCRIBE, transcribe_params(utterance, language)))
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`."""
         with _counted("speaking"):
             return to_spoken(await self._ask(SYNTHESIZE, {"text": text, "language": language}))
 
     def begin_answer(self, *, language: Language) -> SentenceAnswer:
-        """See `TextToSpeech.begin_answer`. There is one voice, and it speaks English."""
-        return SentenceAnswer(self._say, self.name)
+        """See `TextToSpeech.begin_answer`. The language is ignored: the one voice speaks English."""
+        return SentenceAnswer(self._synthesize_sentence, self.name)
 
     def start(self) -> None:
-        """Open the connections that the first utterance would wait for."""
-        self.pool.keep_found()
+        """Open the connections, so that the first utterance does not wait for them."""
+        self.pool.start_discovery()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self.pool.close()
 
-    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """One sentence in one piece: it takes 20 ms."""
+    async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        """Synthesize one sentence in one piece, which takes 20 ms."""
         with _counted("speaking"):
             pcm = to_sound(await self._ask(SOUND, {"text": sentence}))
         yield pcm
 
     async def _ask(self, method: str, params: Message) -> Message:
         try:
-            return await answer_of(self.pool, method, {**params, "along": carried()})
+            return await call_any_replica(self.pool, method, {**params, "along": outgoing_trace()})
         except RpcError as error:
             raise to_error(error) from None
         except NoReplica as error:

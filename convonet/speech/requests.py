@@ -1,5 +1,4 @@
-"""How a replica of local speech answers on its own port: recordings and sound go as base64, which takes 0.2 ms for a
-sentence."""
+"""The Speech deployment's own port: its requests and answers. Audio is base64, which takes 0.2 ms a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from convonet.core.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavaila
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
 from convonet.speech.base import AudioFormat, Language, SpokenAudio, Transcript, Utterance, Word
-from convonet.tracing.carried import serving
+from convonet.tracing.propagation import incoming_span
 
 TRANSCRIBE = "transcribe"
 SYNTHESIZE = "synthesize"
@@ -21,16 +20,16 @@ REFUSED = -32000
 """The error's data names the exception."""
 
 MAX_MESSAGE_BYTES = 24_000_000
-"""A recording of 17 MB; `CONVONET_MAX_UTTERANCE_BYTES` is 3 MB by default."""
+"""Enough for a recording of 17 MB; `CONVONET_MAX_UTTERANCE_BYTES` is 3 MB by default."""
 
 STOP_TIMEOUT_S = 5.0
-"""For the utterances at work when a replica stops; each takes half a second."""
+"""Time for the utterances in progress when a replica stops; each takes half a second."""
 
 _ERRORS: dict[str, type[SpeechError]] = {kind.__name__: kind for kind in (NoSpeech, BadAudio, SpeechUnavailable)}
 
 
 def transcribe_params(utterance: Utterance, language: Language) -> Message:
-    """A recording as it is asked about."""
+    """Encode the parameters of `TRANSCRIBE`."""
     return {
         "audio": _to_text(utterance.audio),
         "format": utterance.format,
@@ -40,56 +39,55 @@ def transcribe_params(utterance: Utterance, language: Language) -> Message:
 
 
 def to_transcript(message: Message) -> Transcript:
-    """What was recognized."""
+    """Decode the result of `TRANSCRIBE`."""
     words = tuple(Word(text, start, end) for text, start, end in message["words"])
     return Transcript(message["text"], message["provider"], message["confidence"], words)
 
 
 def to_spoken(message: Message) -> SpokenAudio:
-    """A sentence as a file."""
+    """Decode the result of `SYNTHESIZE`."""
     return SpokenAudio(_to_bytes(message["audio"]), message["mime_type"], message["provider"])
 
 
 def to_sound(message: Message) -> bytes:
-    """A sentence as samples."""
+    """Decode the result of `SOUND`: PCM16 at `ANSWER_RATE`."""
     return _to_bytes(message["pcm"])
 
 
 def to_error(error: RpcError) -> SpeechError:
-    """Why there is no result."""
+    """Turn an error of the port back into the exception that the replica raised."""
     return _ERRORS.get(str(error.data), SpeechUnavailable)(error.message)
 
 
 class Engine(Protocol):
-    """What is served; `convonet.speech.local.service.LocalSpeech` is it."""
+    """The speech that is served; implemented by `convonet.speech.local.service.LocalSpeech`."""
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript: ...
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio: ...
 
-    async def sound(self, sentence: str) -> bytes: ...
+    async def synthesize_pcm(self, sentence: str) -> bytes: ...
 
 
 class SpeechRequests:
-    """Answers for the speech of this process. Every request carries the ids for its logs and its trace as `along`."""
+    """Answers requests with the speech of this process. `along` carries the ids for logs and trace."""
 
     def __init__(self, speech: Engine) -> None:
         self._speech = speech
 
     async def answer(self, request: Request) -> Message:
-        """The result of a request. Raises `RpcError`."""
+        """Return the result of a request. Raises `RpcError`."""
         params = request.params
         try:
-            match request.method:
-                case "transcribe":
-                    with serving("recognise", params["along"]):
-                        return await self._transcribe(params)
-                case "synthesize":
-                    with serving("synthesise", params["along"]):
-                        return await self._synthesize(params)
-                case "sound":
-                    with serving("synthesise", params["along"]):
-                        return {"pcm": _to_text(await self._speech.sound(params["text"]))}
+            if request.method == TRANSCRIBE:
+                with incoming_span("recognise", params["along"]):
+                    return await self._transcribe(params)
+            if request.method == SYNTHESIZE:
+                with incoming_span("synthesise", params["along"]):
+                    return await self._synthesize(params)
+            if request.method == SOUND:
+                with incoming_span("synthesise", params["along"]):
+                    return {"pcm": _to_text(await self._speech.synthesize_pcm(params["text"]))}
         except SpeechError as error:
             raise RpcError(REFUSED, str(error), _name_of(error)) from None
         raise RpcError(METHOD_NOT_FOUND, f"There is no method {request.method}.")
@@ -98,9 +96,14 @@ class SpeechRequests:
         utterance = Utterance(
             _to_bytes(params["audio"]), cast("AudioFormat", params["format"]), int(params["sample_rate"])
         )
-        heard = await self._speech.transcribe(utterance, language=Language(params["language"]))
-        words = [(word.text, word.start, word.end) for word in heard.words]
-        return {"text": heard.text, "provider": heard.provider, "confidence": heard.confidence, "words": words}
+        transcript = await self._speech.transcribe(utterance, language=Language(params["language"]))
+        words = [(word.text, word.start, word.end) for word in transcript.words]
+        return {
+            "text": transcript.text,
+            "provider": transcript.provider,
+            "confidence": transcript.confidence,
+            "words": words,
+        }
 
     async def _synthesize(self, params: Message) -> Message:
         spoken = await self._speech.synthesize(params["text"], language=Language(params["language"]))
@@ -108,7 +111,7 @@ class SpeechRequests:
 
 
 def _name_of(error: SpeechError) -> str:
-    """The exception's name, or that of the one above it that everybody knows."""
+    """Name the closest base class of the exception that the client knows."""
     return next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _ERRORS), SpeechUnavailable.__name__)
 
 

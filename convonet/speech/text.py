@@ -1,4 +1,4 @@
-"""Text on its way to a voice: made speakable, and cut into sentences while it is still being written."""
+"""Prepare text for synthesis: remove markup, and cut an answer into sentences while it is written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 import unicodedata
 
 MAX_CHARACTERS = 600
-"""Longest text one synthesis takes: about 40 s of speech; a hostile text of 40,000 would cost seconds of CPU."""
+"""Longest text of one synthesis, about 40 s of speech; 40,000 hostile characters would cost seconds of CPU."""
 
 MIN_SENTENCE = 4
-"""A shorter piece ("1.", "Ok.") joins the next sentence: a synthesis of its own would sound chopped."""
+"""A shorter piece ("1.", "Ok.") is joined with the next sentence; on its own it would sound chopped."""
 
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*\)")
 _FENCE = re.compile(r"^\s*(```|~~~).*$", re.MULTILINE)
@@ -20,11 +20,11 @@ _SPACE = re.compile(r"\s+")
 _TITLES = frozenset({"mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr"})
 _MONTHS = frozenset({"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"})
 _MAY_END = frozenset({"a.m", "p.m", "etc", "u.s", "inc", "ltd", "co", "no"})
-"""Abbreviations that often close a sentence; they do when a capital follows."""
+"""Abbreviations that may end a sentence: they do when a capital letter follows."""
 _ABBREVIATIONS = _TITLES | _MONTHS | _MAY_END | {"vs", "e.g", "i.e", "dept", "approx"}
 
 _END = re.compile(r"[.!?…]+[\"'”\u2019)\]]*(?=\s)|\n")
-"""A possible end of a sentence: marks, closing quotes, and then white space that has already arrived."""
+"""A possible end of a sentence: punctuation, closing quotes, and white space that has already arrived."""
 
 
 _SURE_END = re.compile(r"(?:[!?]|(?<![\w.@/-])[(\"'“\u2018]*[^\W\d_]{3,}\.)[\"'”\u2019)\]]*$")
@@ -32,7 +32,7 @@ _SURE_END = re.compile(r"(?:[!?]|(?<![\w.@/-])[(\"'“\u2018]*[^\W\d_]{3,}\.)[\"
 
 
 def speakable(text: str) -> str:
-    """`text` without markup, control characters and emoji, in one line, at most `MAX_CHARACTERS` long."""
+    """Return `text` on one line without markup, control characters and emoji, at most `MAX_CHARACTERS` long."""
     plain = _LINK.sub(r"\1", _FENCE.sub("", text[: 4 * MAX_CHARACTERS]))
     plain = _INLINE_MARK.sub("", _LINE_MARK.sub("", plain))
     plain = "".join(character if _is_spoken(character) else " " for character in plain)
@@ -47,10 +47,11 @@ def _is_spoken(character: str) -> bool:
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether a text that is still being written surely ends a sentence: no white space has followed its mark yet.
+    """Tell whether a text that is still being written surely ends a sentence, before white space has followed.
 
-    A model sends a mark with the word before it, and white space with the word after it: waiting costs a token.
-    "!" and "?" are sure; a full stop is after a plain word of three letters and more that is no abbreviation.
+    A model sends punctuation with the word before it, and white space with the word after it. Waiting for the white
+    space would cost one token. "!" and "?" are certain; a full stop is certain after a word of three or more letters
+    that is no abbreviation.
     """
     return _SURE_END.search(text) is not None and not _is_abbreviated(text)
 
@@ -64,7 +65,7 @@ class SentenceCutter:
     """Cuts a text that arrives in pieces, so that its first sentence can be spoken before the last is written.
 
     No word is lost, and no decimal, clock time or abbreviation is cut in two. With `eager` a sentence is complete as
-    soon as its mark is there (see `ends_sentence`), without the white space after it.
+    soon as its punctuation arrives (see `ends_sentence`), without waiting for white space.
     """
 
     def __init__(self, *, eager: bool = False) -> None:
@@ -72,7 +73,7 @@ class SentenceCutter:
         self._eager = eager
 
     def feed(self, text: str) -> list[str]:
-        """Take the next piece; return the sentences that are complete now."""
+        """Add the next piece and return the sentences that are now complete."""
         sentences = self._whole(text)
         if self._eager and len(self._rest) >= MIN_SENTENCE and ends_sentence(self._rest):
             sentences += _bounded(self._rest.strip())
@@ -95,7 +96,7 @@ class SentenceCutter:
         return sentences
 
     def flush(self) -> list[str]:
-        """The text is complete: return what is left of it, if that can be spoken."""
+        """Return the rest at the end of the text, unless it holds nothing that can be spoken."""
         last, self._rest = self._rest.strip(), ""
         return _bounded(last) if any(character.isalnum() for character in last) else []
 
@@ -114,7 +115,7 @@ class SentenceCutter:
 
 
 def _bounded(sentence: str) -> list[str]:
-    """`sentence` in pieces that one synthesis takes."""
+    """Split `sentence` into pieces of at most `MAX_CHARACTERS`."""
     pieces = []
     while len(sentence) > MAX_CHARACTERS:
         first, sentence = _cut(sentence)
@@ -123,7 +124,7 @@ def _bounded(sentence: str) -> list[str]:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """The longest piece that one synthesis takes, up to a comma or at least between words, and the rest."""
+    """Split after at most `MAX_CHARACTERS`: after a comma if there is one, else between words."""
     window = text[:MAX_CHARACTERS]
     after_comma = max(window.rfind(", "), window.rfind("; ")) + 1
     between_words = window.rfind(" ")

@@ -1,1 +1,1 @@
-"""The people who work with the product: their accounts, their login, and what pages behind it require."""
+"""Staff: accounts, login, and the sessions of pages that require a login."""

@@ -1,4 +1,4 @@
-"""Staff accounts in the database: made by `convonet staff add`, checked at login."""
+"""Staff accounts in the database. `convonet staff add` makes them, the login checks them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MAX_PASSWORD = 200
 
 
 class Role(StrEnum):
-    """What a person may see. A supervisor sees everything that an agent sees."""
+    """Role of a person. A supervisor sees everything that an agent sees."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
 
 
 class StaffRow(Base):
-    """One person. `sessions_from` ends every session that began before it; `link_number` is that of the valid link."""
+    """One person. Sessions that began before `sessions_from` are over; `link_number` is that of the valid link."""
 
     __tablename__ = "staff_accounts"
 
@@ -49,9 +49,9 @@ class StaffRow(Base):
     last_login_at: Mapped[datetime | None] = mapped_column(Moment)
     extension: Mapped[str | None] = mapped_column(String(20))
     departments: Mapped[str | None] = mapped_column(String(200))
-    """Whose calls they take, comma-separated; all when it is empty."""
+    """Departments whose calls the person takes, comma-separated; all when empty."""
     sip_ha1: Mapped[str | None] = mapped_column(String(32))
-    """MD5 of extension, SIP domain and password: the PBX asks for no more, and it is not the password."""
+    """MD5 of extension, SIP domain and password: enough for the PBX, without storing the password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Telephone:
 
     extension: str
     departments: tuple[str, ...]
-    """Whose calls they take; all when there is none."""
+    """Departments whose calls the person takes; all when empty."""
     ha1: str
 
 
@@ -76,15 +76,15 @@ class StaffMember:
 
 
 class StaffAccounts:
-    """Adds people and recognises them."""
+    """Adds people and authenticates them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, username: str, display_name: str, role: Role, password: str | None) -> StaffMember:
-        """Make an account; without a password it is reached by one-time links only.
+    async def add_member(self, username: str, display_name: str, role: Role, password: str | None) -> StaffMember:
+        """Make an account. Without a password it can be used by one-time links only.
 
-        Raises `DomainError` for a username that is taken and a password that is too short or too long.
+        Raises `DomainError` for a username that is taken, and for a password that is too short or too long.
         """
         if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise DomainError("password length", spoken=f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
@@ -111,7 +111,7 @@ class StaffAccounts:
         self, username: str, extension: str, departments: Sequence[str], domain: str, password: str
     ) -> None:
         """Give a person a telephone. Raises `DomainError` for an unknown account."""
-        # RFC 2617's own recipe: that it is MD5 is the PBX's affair
+        # RFC 2617 requires MD5
         ha1 = hashlib.md5(f"{extension}:{domain}:{password}".encode(), usedforsecurity=False).hexdigest()
         values = {"extension": extension, "departments": ",".join(departments) or None, "sip_ha1": ha1}
         async with self._database.transaction() as session:
@@ -125,11 +125,11 @@ class StaffAccounts:
                 raise DomainError("staff account", spoken=f"There is no staff account {username}.")
 
     async def is_empty(self) -> bool:
-        """Whether nobody has an account."""
+        """Return whether nobody has an account."""
         return await self._find(true()) is None
 
-    async def verify(self, username: str, password: str) -> StaffMember:
-        """Raises `AuthRefused` for a wrong password, an unknown name and an inactive account: all take equally long."""
+    async def verify_password(self, username: str, password: str) -> StaffMember:
+        """Check a password. Raises `AuthRefused`, after the same time whatever was wrong."""
         row = await self._find(StaffRow.username == username.strip().lower())
         known = row.password_hash if row is not None else None
         try:
@@ -141,8 +141,8 @@ class StaffAccounts:
         await self._note_login(row.id)
         return _member(row)
 
-    async def get(self, staff_id: uuid.UUID, session_began: datetime) -> StaffMember:
-        """The person of a session. Raises `AuthRefused` when they left or the session was ended meanwhile."""
+    async def member_of_session(self, staff_id: uuid.UUID, session_began: datetime) -> StaffMember:
+        """The person of a session. Raises `AuthRefused` if the account is inactive or the session was ended."""
         row = await self._find(StaffRow.id == staff_id)
         if row is None or not row.is_active or session_began < row.sessions_from:
             raise AuthRefused("staff session")
@@ -156,7 +156,7 @@ class StaffAccounts:
             )
 
     async def next_link(self, username: str) -> tuple[uuid.UUID, int]:
-        """Begin a new one-time link for an account, which ends the one before. Raises `AuthRefused`."""
+        """Make a new one-time link valid in place of the previous one. Raises `AuthRefused`."""
         async with self._database.transaction() as session:
             row = await session.scalar(select(StaffRow).where(StaffRow.username == username.strip().lower()))
             if row is None or not row.is_active:
@@ -167,7 +167,7 @@ class StaffAccounts:
     async def use_link(self, staff_id: uuid.UUID, number: int) -> StaffMember:
         """Log in by a one-time link. Raises `AuthRefused` when it was used or replaced."""
         async with self._database.transaction() as session:
-            # one statement, so that of two clicks at once only one gets in
+            # one statement, so that only one of two simultaneous clicks gets in
             used = await session.execute(
                 update(StaffRow)
                 .where(StaffRow.id == staff_id, StaffRow.link_number == number, StaffRow.is_active)
@@ -193,19 +193,19 @@ class StaffAccounts:
 
 @cache
 def _hasher() -> PasswordHasher:
-    """argon2id with the library's defaults (RFC 9106, low memory): 50 ms and 64 MB a check."""
+    """argon2id with the library's defaults (RFC 9106, low memory): 50 ms and 64 MB per check."""
     return PasswordHasher()
 
 
 def _verify(known: str | None, password: str) -> None:
-    """Raises `VerifyMismatchError`. For a thread: the library's work takes 50 ms."""
+    """Raise `VerifyMismatchError` for a wrong password. It blocks for 50 ms, so it runs in a thread."""
     unknown = _unknown_hash()
     _hasher().verify(known or unknown, password)
 
 
 @cache
 def _unknown_hash() -> str:
-    """What an unknown name's password is compared with, so that it takes as long as a known one's."""
+    """Hash for unknown names, so that checking them takes as long as a known one."""
     return _hasher().hash(uuid.uuid4().hex)
 
 

@@ -1,7 +1,7 @@
-"""Login and logout of staff over HTTP, and the dependency that keeps pages and APIs to those who have logged in.
+"""Login and logout of staff over HTTP, and the dependencies that restrict pages and APIs to people who are logged in.
 
-The session is a signed cookie that scripts can't read; a request that changes something must
-come from a page of ours besides (Origin).
+The session is a signed cookie that scripts can't read. A request that changes something must also come from one of our
+pages (Origin).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ RequireStaff = Callable[[Request], Awaitable[StaffMember]]
 
 
 class Login(BaseModel):
-    """What the login page sends."""
+    """Credentials from the login page."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
     password: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PASSWORD)]
 
 
 class Me(BaseModel):
-    """Who is logged in."""
+    """The person who is logged in."""
 
     username: str
     display_name: str
@@ -46,33 +46,33 @@ class Me(BaseModel):
 
 
 class StaffLogin:
-    """Everything a Serve application needs to have a staff area."""
+    """The staff area of a Serve application: its routes and dependencies."""
 
     def __init__(self, accounts: StaffAccounts, throttle: PinThrottle, settings: Settings) -> None:
         self._accounts = accounts
         self._throttle = throttle
         self._secret = settings.signing_secret
-        self._origins = settings.allowed_origins
+        self._origins = settings.server.allowed_origins
 
     async def require_staff(self, request: Request) -> StaffMember:
-        """FastAPI dependency: the person, or 401; 403 for a change that comes from a foreign page."""
+        """FastAPI dependency: the person, or 401; 403 for a change from a foreign page."""
         self._require_own_page(request)
         try:
             session = read_session(request.cookies.get(COOKIE, ""), secret=self._secret)
-            return await self._accounts.get(session.staff_id, session.began)
+            return await self._accounts.member_of_session(session.staff_id, session.began)
         except AuthRefused:
             raise Refused(401, "login_required", "Please log in.") from None
 
-    async def of_socket(self, websocket: WebSocket) -> StaffMember:
+    async def member_of(self, websocket: WebSocket) -> StaffMember:
         """The person of a WebSocket. Raises `AuthRefused` without a login, and for a foreign page."""
         headers = websocket.headers
         if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._origins):
             raise AuthRefused("origin")
         session = read_session(websocket.cookies.get(COOKIE, ""), secret=self._secret)
-        return await self._accounts.get(session.staff_id, session.began)
+        return await self._accounts.member_of_session(session.staff_id, session.began)
 
     async def require_staff_page(self, request: Request) -> StaffMember:
-        """FastAPI dependency of a page: the person, or on to the login page, which comes back."""
+        """FastAPI dependency of a page: the person, or a redirect to the login page, which leads back."""
         try:
             return await self.require_staff(request)
         except Refused:
@@ -95,19 +95,19 @@ class StaffLogin:
 
     async def _login(self, login: Login, request: Request, response: Response) -> Me:
         self._require_own_page(request)
-        # each attempt is a connection of its own: what counts is the address, so that nobody can lock a colleague out
+        # each attempt counts as a new connection: limits apply to the address, so that nobody can lock a colleague out
         attempt, address = f"staff-{uuid.uuid4().hex}", request.client.host if request.client else "unknown"
         try:
             await self._throttle.check(attempt, address)
         except AuthThrottled as error:
             raise Refused(429, error.code, error.spoken, retry_after_ms=error.retry_after_ms) from None
         try:
-            member = await self._accounts.verify(login.username, login.password)
+            member = await self._accounts.verify_password(login.username, login.password)
         except AuthRefused:
             await self._throttle.failed(attempt, address)
             raise Refused(401, "auth_failed", "Name or password is wrong.") from None
         await self._throttle.succeeded(attempt, address)
-        self._let_in(response, member, request)
+        self._set_cookie(response, member, request)
         return _me(member)
 
     async def _logout(self, request: Request, response: Response) -> None:
@@ -123,19 +123,19 @@ class StaffLogin:
             member = await self._accounts.use_link(*read_link(token, secret=self._secret))
         except AuthRefused:
             return RedirectResponse("login?link=void", 303)
-        # only within this site: "//elsewhere" would be another one
+        # only within this site: "//elsewhere" would be another host
         target = to if to.startswith("/") and not to.startswith(("//", "/\\")) else "/"
         response = RedirectResponse(target, 303)
-        self._let_in(response, member, request)
+        self._set_cookie(response, member, request)
         return response
 
-    def _let_in(self, response: Response, member: StaffMember, request: Request) -> None:
+    def _set_cookie(self, response: Response, member: StaffMember, request: Request) -> None:
         response.set_cookie(
             COOKIE,
             mint_session(member.id, secret=self._secret),
             max_age=int(SESSION_LIFETIME_S),
             httponly=True,
-            # it must survive a link that is followed from a mail; changes are checked by their Origin besides
+            # sent also when a link in a mail is followed; the Origin of changes is checked as well
             samesite="lax",
             secure=request.url.scheme == "https",
         )

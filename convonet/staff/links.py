@@ -1,4 +1,4 @@
-"""One-time links: how the first person gets in, and everybody who has forgotten a password."""
+"""One-time login links, for the first person and for everybody who forgot a password."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ START_PAGE = "/hanok/admin"
 
 
 async def one_time_link(accounts: StaffAccounts, username: str, base_url: str, *, secret: bytes) -> str:
-    """A link that logs `username` in once; one that was made before is void. Raises `AuthRefused`."""
+    """Make a link that logs `username` in once. Earlier links become void. Raises `AuthRefused`."""
     token = mint_link(*await accounts.next_link(username), secret=secret)
     return f"{base_url.rstrip('/')}{PATH}?{urlencode({'token': token, 'to': START_PAGE})}"
 
 
 async def first_link(accounts: StaffAccounts, base_url: str, *, secret: bytes) -> str | None:
-    """A link for the owner of this installation, whose account is made when nobody has one.
+    """Make a link for the owner of this installation, with an account if nobody has one.
 
-    None when there are accounts but not that one: then `convonet staff link` makes one for whoever asks.
+    Returns None when there are accounts but not the owner's; `convonet staff link` makes links for the others.
     """
     if await accounts.is_empty():
-        await accounts.add(FIRST_USERNAME, "Owner", Role.SUPERVISOR, None)
+        await accounts.add_member(FIRST_USERNAME, "Owner", Role.SUPERVISOR, None)
     try:
         return await one_time_link(accounts, FIRST_USERNAME, base_url, secret=secret)
     except AuthRefused:

@@ -1,4 +1,4 @@
-"""Signed tokens of staff: the session cookie, and the one-time link that `make run` prints."""
+"""Signed tokens of staff: the session cookie, and the one-time login links."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _LINK = "convonet-staff-link"
 
 @dataclass(frozen=True, slots=True)
 class StaffSession:
-    """Who logged in, and when."""
+    """A login: the person and its time."""
 
     staff_id: uuid.UUID
     began: datetime
 
 
 def mint_session(staff_id: uuid.UUID, *, secret: bytes) -> str:
-    """The value of the session cookie."""
+    """Make the value of a session cookie."""
     return _sign({"sub": str(staff_id), "began": time.time()}, _SESSION, secret, SESSION_LIFETIME_S)
 
 
 def read_session(token: str, *, secret: bytes) -> StaffSession:
-    """Raises `AuthRefused` when the token is forged, expired or of another kind."""
+    """Check a session cookie. Raises `AuthRefused` for a forged, expired or different token."""
     body = _verify(token, _SESSION, secret)
     return StaffSession(uuid.UUID(str(body["sub"])), datetime.fromtimestamp(float(body["began"]), UTC))
 
 
 def mint_link(staff_id: uuid.UUID, number: int, *, secret: bytes) -> str:
-    """The token of a one-time link."""
+    """Make the token of a one-time link."""
     return _sign({"sub": str(staff_id), "number": number}, _LINK, secret, LINK_LIFETIME_S)
 
 
 def read_link(token: str, *, secret: bytes) -> tuple[uuid.UUID, int]:
-    """Account and number of the link. Raises `AuthRefused`."""
+    """Check a link's token and return its account and number. Raises `AuthRefused`."""
     body = _verify(token, _LINK, secret)
     return uuid.UUID(str(body["sub"])), int(body["number"])
 

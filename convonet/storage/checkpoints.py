@@ -1,11 +1,11 @@
-"""Where sessions are kept between turns, so that another replica can take them up: the protocol, and who keeps it.
+"""The protocol of checkpoint stores, which keep sessions so that another replica can resume them.
 
-Each holder of a session has an epoch. `claim` gives the next one, and from then on every older holder is fenced off: it
-can neither save nor delete. Ending a session removes its body but leaves its epoch for the rest of its time, so that a
-late save can't bring it back to life.
+Each holder of a session has an epoch. `claim` returns the next one, and from then on all older holders are fenced: they
+can neither save nor delete. Ending a session removes its body but leaves its epoch until it expires, so that a late
+save can't restore the session.
 
-A holder may also have a lease, which it renews with `hold`. A session whose lease is over is abandoned: its holder
-died, nobody came back for it, and whoever finds it may claim it to end it in good order.
+A holder may also have a lease, which it renews with `hold`. A session with an expired lease is abandoned: its holder
+died and its caller did not come back. Any replica may claim it to end it in good order.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Protocol
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
-from convonet.settings import Settings
+from convonet.settings.storage import StorageSettings
 
 MAX_BODY_BYTES = 1_000_000
-"""A session's checkpoint is its conversation, some 10 kB; far more is a fault that must not fill the store."""
+"""A checkpoint is a conversation of some 10 kB; a much larger one is a bug that must not fill the store."""
 
-KEPT_AFTER_LEASE_S = 300.0
-"""A session is kept for so much longer than its lease, whatever its time to live, so that a sweep can still end it with
-its record and its hand-over. Replicas end a few of them a second; the loss of a machine may leave a thousand."""
+GRACE_AFTER_LEASE_S = 300.0
+"""A session outlives its lease by this grace period, whatever its time to live, so that a sweep can still end it with
+its record and its hand-over. Replicas end a few sessions a second; the loss of a machine may leave a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A session as it was saved last, and the epoch under which its reader may go on."""
+    """A session as last saved, and the epoch of its new holder."""
 
     session_id: SessionId
     epoch: int
@@ -37,28 +37,28 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What became of sessions since their holder asked last."""
+    """The sessions that a `hold` could not confirm."""
 
     claimed: frozenset[SessionId] = frozenset()
-    """A newer epoch exists, or somebody has ended them: this holder must stop."""
+    """They have a newer epoch or have ended: this holder must stop."""
     missing: frozenset[SessionId] = frozenset()
-    """The store has lost them (emptied, evicted, expired): their holder should save them again."""
+    """The store does not have them (emptied, evicted, expired): their holder should save them again."""
 
 
 class CheckpointStore(Protocol):
-    """Keeps checkpoints. Every method raises `StorageError` when the store is down or does not answer in time."""
+    """A store of checkpoints. Every method raises `StorageError` when it is down or does not answer in time."""
 
     async def save(
         self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float, *, lease_s: float | None = None
     ) -> None:
-        """Keep `body` for `ttl_s` seconds.
+        """Save a session.
 
         Args:
-            session_id: Whose it is.
-            epoch: The holder's; any epoch is taken by a store that knows nothing of the session.
-            body: At most `MAX_BODY_BYTES`.
-            ttl_s: For how long it may be claimed; a lease makes it longer if need be.
-            lease_s: After so many seconds without another `save` or `hold` it is abandoned; None: it never is.
+            session_id: The session.
+            epoch: The holder's epoch; a store without the session takes any.
+            body: The session's state, at most `MAX_BODY_BYTES`.
+            ttl_s: Time to live in seconds; extended for the lease if need be.
+            lease_s: Seconds without another `save` or `hold` until the session is abandoned; None for never.
 
         Raises:
             Fenced: A newer epoch exists, or the session has ended.
@@ -68,42 +68,46 @@ class CheckpointStore(Protocol):
     async def claim(
         self, session_id: SessionId, *, lease_s: float | None = None, only_abandoned: bool = False
     ) -> Checkpoint | None:
-        """Take the session over under a new epoch and lease; None when there is none (any more).
+        """Take a session over with a new epoch and lease.
 
-        With `only_abandoned` None too when its lease is not over: since it was found abandoned its caller may have come
-        back, or somebody else may be about to end it.
+        Args:
+            session_id: The session.
+            lease_s: See `save`.
+            only_abandoned: Claim it only if its lease has expired. Since it was found abandoned, its caller may have
+                come back, or another replica may be ending it.
+
+        Returns:
+            The checkpoint; None when there is none to claim.
         """
         ...
 
     async def delete(self, session_id: SessionId, epoch: int) -> None:
-        """End the session; again does nothing. Raises `Fenced` when a newer epoch exists, or has ended it.
+        """End the session; a second time does nothing. Raises `Fenced` when a newer epoch exists or has ended it.
 
-        So of several who have claimed it to end it, one alone gets here without an error.
+        So when several replicas claim a session to end it, only one succeeds.
         """
         ...
 
     async def hold(self, held: Mapping[SessionId, int], lease_s: float) -> Held:
-        """Confirm in one go that these sessions are still held under these epochs, and renew their leases.
+        """Confirm that these sessions are still held with these epochs, and renew their leases.
 
-        What is held does not expire.
-
-        A session of which the store has only an older epoch is missing: the store was emptied, and an old holder was
-        the first to save again. The next save of this one fences that off.
+        Sessions with a lease do not expire. A session counts as missing when the store has only an older epoch of it:
+        the store was emptied, and an old holder was the first to save again. The next save fences that holder.
         """
         ...
 
-    async def abandoned(self, most: int) -> list[SessionId]:
-        """Sessions that have not ended and whose lease is over, longest first, at most so many."""
+    async def abandoned(self, limit: int) -> list[SessionId]:
+        """List at most `limit` sessions that have not ended and whose lease has expired, the oldest first."""
         ...
 
     async def ping(self) -> None:
-        """Ask whether the store takes anything now; costs next to nothing."""
+        """Raise `StorageError` unless the store can be written now; cheap."""
         ...
 
 
-def checkpoint_store(settings: Settings) -> CheckpointStore:
-    """The store that all replicas share: Redis when REDIS_URL is set, else a file of the data folder."""
-    # imported here: a process without Redis does without its client, a tenth of a second of imports
+def checkpoint_store(settings: StorageSettings) -> CheckpointStore:
+    """Create the store that all replicas share: Redis when REDIS_URL is set, else a file of the data folder."""
+    # imported here: without Redis a process saves the import of its client, a tenth of a second
     if settings.redis_url:
         from convonet.storage.checkpoints_redis import RedisCheckpoints
 
@@ -113,12 +117,12 @@ def checkpoint_store(settings: Settings) -> CheckpointStore:
     return SqliteCheckpoints.in_folder(settings.data_dir)
 
 
-def require_reasonable(body: bytes) -> None:
-    """Raise `StorageError` for a body that no session has."""
+def require_valid_size(body: bytes) -> None:
+    """Raise `StorageError` for a body of more than `MAX_BODY_BYTES`."""
     if len(body) > MAX_BODY_BYTES:
         raise StorageError(f"checkpoint of {len(body)} bytes")
 
 
 def fenced(epoch: int) -> Fenced:
-    """The error of a holder that has been overtaken."""
+    """Create the error for a holder with an old epoch."""
     return Fenced(f"epoch {epoch} is over")

@@ -1,7 +1,7 @@
-"""Checkpoints in Redis: they survive the loss of any machine of ours.
+"""Checkpoints in Redis, which survive the loss of any of our machines.
 
 A session is the hash `voice:checkpoint:{id}` (`epoch`, and `body` until it ends), which expires. The sorted set
-`voice:checkpoint-leases` has the time at which each lease is over, by Redis's own clock.
+`voice:checkpoint-leases` has the end of each lease, by Redis's own clock.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from convonet.core.ids import SessionId
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, fenced, require_valid_size
 from convonet.storage.redis_client import ScriptRunner
 
 _PREFIX = "voice:checkpoint:"
 _LEASES = "voice:checkpoint-leases"
 
 _LEASE = (
-    f"local KEPT_AFTER_LEASE_MS = {round(KEPT_AFTER_LEASE_S * 1000)}"
+    f"local GRACE_AFTER_LEASE_MS = {round(GRACE_AFTER_LEASE_S * 1000)}"
     + """
 local function now_ms()
   local time = redis.call('TIME')
@@ -26,9 +26,9 @@ end
 local function lease(id, key, ms)
   if ms == '' then return redis.call('ZREM', KEYS[1], id) end
   redis.call('ZADD', KEYS[1], now_ms() + tonumber(ms), id)
-  local kept_ms = tonumber(ms) + KEPT_AFTER_LEASE_MS
-  if redis.call('PTTL', key) < kept_ms then redis.call('PEXPIRE', key, kept_ms) end
-  -- a day after the last session of all; single ones are removed when they are found dead
+  local ttl_ms = tonumber(ms) + GRACE_AFTER_LEASE_MS
+  if redis.call('PTTL', key) < ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
+  -- a day after the last session; the entries of dead ones are removed when they are found
   redis.call('EXPIRE', KEYS[1], 86400)
 end
 """
@@ -77,10 +77,10 @@ return {claimed, missing}
 """
 
 _ABANDONED = """
-local found, most = {}, tonumber(ARGV[1])
--- those that have expired since are removed on the way, so many at a time that nobody waits for it
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms(), 'LIMIT', 0, most + 1000)) do
-  if #found == most then break end
+local found, limit = {}, tonumber(ARGV[1])
+-- expired sessions are removed on the way, at most a thousand at a time so that nobody waits for it
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms(), 'LIMIT', 0, limit + 1000)) do
+  if #found == limit then break end
   if redis.call('HEXISTS', ARGV[2] .. id, 'body') == 1 then table.insert(found, id)
   else redis.call('ZREM', KEYS[1], id) end
 end
@@ -91,7 +91,7 @@ _PING = "return 1"
 
 
 class RedisCheckpoints:
-    """`CheckpointStore` in Redis; each call is one script, and one round trip."""
+    """`CheckpointStore` in Redis; each call is one script and one round trip."""
 
     def __init__(self, url: str) -> None:
         runner = ScriptRunner(url)
@@ -106,7 +106,7 @@ class RedisCheckpoints:
         self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float, *, lease_s: float | None = None
     ) -> None:
         """See `CheckpointStore.save`."""
-        require_reasonable(body)
+        require_valid_size(body)
         ttl_ms = max(1, round(ttl_s * 1000))
         args: list[str | bytes | float] = [session_id, epoch, body, ttl_ms, _milliseconds(lease_s)]
         _require_holder(epoch, await self._save(_keys(session_id), args))
@@ -135,10 +135,10 @@ class RedisCheckpoints:
         claimed, missing = cast("list[list[bytes]]", await self._hold(_keys(*held), args))
         return Held(frozenset(_ids(claimed)), frozenset(_ids(missing)))
 
-    async def abandoned(self, most: int) -> list[SessionId]:
+    async def abandoned(self, limit: int) -> list[SessionId]:
         """See `CheckpointStore.abandoned`."""
-        # the script makes the keys of the sessions itself, as a Redis Cluster would not allow
-        return _ids(cast("list[bytes]", await self._abandoned([_LEASES], [most, _PREFIX])))
+        # the script builds the sessions' keys itself, which a Redis Cluster would not allow
+        return _ids(cast("list[bytes]", await self._abandoned([_LEASES], [limit, _PREFIX])))
 
     async def ping(self) -> None:
         """See `CheckpointStore.ping`."""

@@ -1,8 +1,8 @@
-"""Checkpoints in a file of the data folder, for all processes of one machine: they survive any of these.
+"""Checkpoints in a SQLite file of the data folder, for all processes of one machine; they survive any of these.
 
-Whatever a call writes is one SQL statement, and so one transaction that is over before SQLite returns. A transaction of
-several statements keeps the file locked while its thread waits for the interpreter between them: beside a busy event
-loop another process waited up to 230 ms for its turn (26 ms this way), and for one that is stopped there, for ever.
+Each call writes with a single SQL statement, which is one transaction that ends before SQLite returns. A transaction of
+several statements would keep the file locked while its thread waits for the interpreter between them: next to a busy
+event loop, another process waited up to 230 ms (26 ms this way), and forever for a process that was stopped there.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from convonet.core.ids import SessionId
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, fenced, require_reasonable
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, fenced, require_valid_size
 from convonet.storage.embedded_file import embedded_file
 from convonet.storage.sqlite_thread import Sqlite, SqliteThread
 
 FILE = "calls.db"
 
 MAX_TOTAL_BYTES = 512_000_000
-"""A full file refuses new sessions and keeps those that it has."""
+"""A full file refuses new sessions and keeps its old ones."""
 
 SWEEP_DELAY_S = 10.0
 
@@ -29,12 +29,12 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
   id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, saved_at REAL NOT NULL, expires_at REAL NOT NULL, held_until REAL
 ) WITHOUT ROWID;
--- apart, so that renewing a lease does not write the body again; a session without one has ended
+-- a table of its own, so that renewing a lease does not write the body; a session without a body has ended
 CREATE TABLE IF NOT EXISTS bodies (
   id TEXT PRIMARY KEY REFERENCES sessions ON DELETE CASCADE, body BLOB NOT NULL
 ) WITHOUT ROWID;
 
--- what INSERT INTO saving does; of the connection, not of the file, so that each release has its own
+-- INSERT INTO saving saves a session; a temporary view, so that each release has its own
 CREATE TEMP VIEW saving AS
   SELECT id, epoch, saved_at, expires_at, held_until, body FROM main.sessions JOIN main.bodies USING (id);
 CREATE TEMP TRIGGER save INSTEAD OF INSERT ON saving BEGIN
@@ -78,7 +78,7 @@ SELECT held.key AS id, epoch IS NOT NULL AND (epoch > held.value OR body IS NULL
 
 _ABANDONED = """
 SELECT id FROM sessions JOIN bodies USING (id)
-  WHERE held_until <= :now AND expires_at > :now ORDER BY held_until LIMIT :most
+  WHERE held_until <= :now AND expires_at > :now ORDER BY held_until LIMIT :limit
 """
 
 
@@ -86,21 +86,21 @@ class SqliteCheckpoints:
     """`CheckpointStore` in a SQLite file."""
 
     def __init__(self, sqlite: Sqlite, clock: Callable[[], float]) -> None:
-        """`sqlite` has been given `SCHEMA`."""
+        """`sqlite` must have `SCHEMA`."""
         self._sqlite = sqlite
         self._clock = clock
         self._next_sweep = 0.0
 
     @classmethod
     def in_folder(cls, folder: Path) -> SqliteCheckpoints:
-        """The one of this process for that data folder; it opens the file at first use."""
+        """Return this process's store in that data folder; the file is opened at first use."""
         return _in_folder(folder.absolute())
 
     async def save(
         self, session_id: SessionId, epoch: int, body: bytes, ttl_s: float, *, lease_s: float | None = None
     ) -> None:
         """See `CheckpointStore.save`."""
-        require_reasonable(body)
+        require_valid_size(body)
 
         def save(connection: sqlite3.Connection) -> None:
             now = self._clock()
@@ -150,26 +150,26 @@ class SqliteCheckpoints:
             values = {"held": json.dumps(held), "now": now, "held_until": held_until, "kept_until": kept_until}
             if connection.execute(_RENEW, values).rowcount == len(held):
                 return Held()
-            lost = connection.execute(_NOT_HELD, values).fetchall()
+            not_held = connection.execute(_NOT_HELD, values).fetchall()
             return Held(
-                frozenset(SessionId(row["id"]) for row in lost if row["claimed"]),
-                frozenset(SessionId(row["id"]) for row in lost if not row["claimed"]),
+                frozenset(SessionId(row["id"]) for row in not_held if row["claimed"]),
+                frozenset(SessionId(row["id"]) for row in not_held if not row["claimed"]),
             )
 
         return await self._sqlite.run(hold) if held else Held()
 
-    async def abandoned(self, most: int) -> list[SessionId]:
+    async def abandoned(self, limit: int) -> list[SessionId]:
         """See `CheckpointStore.abandoned`."""
 
         def abandoned(connection: sqlite3.Connection) -> list[SessionId]:
-            rows = connection.execute(_ABANDONED, {"now": self._clock(), "most": most})
+            rows = connection.execute(_ABANDONED, {"now": self._clock(), "limit": limit})
             return [SessionId(row["id"]) for row in rows]
 
         return await self._sqlite.run(abandoned)
 
     async def ping(self) -> None:
         """See `CheckpointStore.ping`."""
-        # changes nothing, but needs the lock that all writing needs
+        # changes nothing, but needs the write lock
         await self._sqlite.run(lambda connection: connection.execute("DELETE FROM sessions WHERE false"))
 
     def _sweep(self, connection: sqlite3.Connection, now: float) -> None:
@@ -179,7 +179,7 @@ class SqliteCheckpoints:
 
 
 def checkpoint_file(path: Path, *, max_bytes: int = MAX_TOTAL_BYTES) -> tuple[SqliteThread, Callable[[], float]]:
-    """What `SqliteCheckpoints` takes; other processes may use the same file."""
+    """Open the file that `SqliteCheckpoints` takes, with its clock; other processes may use the same file."""
     latest = "SELECT max(saved_at) FROM sessions"
     return embedded_file(path, schema=SCHEMA, latest=latest, max_bytes=max_bytes)
 
@@ -190,5 +190,5 @@ def _in_folder(folder: Path) -> SqliteCheckpoints:
 
 
 def _ends(now: float, lease_s: float | None) -> tuple[float | None, float]:
-    """When the lease is over, and until when the session is kept for its sake."""
-    return (None, 0.0) if lease_s is None else (now + lease_s, now + lease_s + KEPT_AFTER_LEASE_S)
+    """Return the end of the lease and the session's earliest expiry for its sake."""
+    return (None, 0.0) if lease_s is None else (now + lease_s, now + lease_s + GRACE_AFTER_LEASE_S)

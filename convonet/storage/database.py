@@ -1,7 +1,6 @@
-"""The database: one engine per process, SQLite when nothing is set, PostgreSQL with DB_URI.
+"""The database of the domains: SQLite by default, PostgreSQL with DB_URI; one engine per process.
 
-Tables are made and changed by the Alembic migrations beside this module only. SQL lives in the repositories of the
-domains.
+Only the Alembic migrations beside this module create and change tables. The SQL is in the domains' repositories.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ POOL_SIZE = 10
 """Connections to PostgreSQL per process; a tool call holds one for a few milliseconds."""
 
 COMMAND_TIMEOUT_S = 10.0
-"""Longest wait for one statement in PostgreSQL, for its locks too; a healthy one takes milliseconds."""
+"""Timeout of one PostgreSQL statement, including its locks; a healthy one takes milliseconds."""
 
 WRITES = "convonet_writes"
-"""Execution option of a connection whose transaction will write."""
+"""Execution option of a connection for a transaction that writes."""
 
 _REFUSALS = (InvalidAuthorizationSpecificationError, InvalidCatalogNameError)
 
-_AWAY = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
-"""How the SQLSTATE of an error begins that is over in a moment: no connection, no room, shutting down, lost a race."""
+_TRANSIENT = ("08", "53", "57P", "40001", "40P01", "55P03", "57014")
+"""SQLSTATE prefixes of transient errors: no connection, no resources, shutting down, serialization conflicts."""
 
 
 class Base(DeclarativeBase):
@@ -41,7 +40,7 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """Hands out transactions. Make one per process and `close` it."""
+    """Opens transactions. Create one per process and `close` it."""
 
     def __init__(self, url: str, *, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         self._engine = new_engine(url, command_timeout_s=command_timeout_s)
@@ -49,10 +48,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession, None]:
-        """One transaction: committed at the end of the block, rolled back by an exception.
+        """Open a transaction: committed at the end of the block, rolled back by an exception.
 
-        On SQLite it has the write lock from its beginning, so that nothing it has read changes before it writes.
-        Raises `StorageError` when the database does not answer; violated constraints pass as SQLAlchemy raises them.
+        On SQLite it has the write lock from the start, so that what it has read can't change before it writes.
+        Raises `StorageError` when the database does not answer, and SQLAlchemy's errors for violated constraints.
         """
         with database_errors():
             async with self._sessions.begin() as session:
@@ -61,13 +60,13 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession, None]:
-        """A transaction that writes nothing and waits for nobody. Raises `StorageError`."""
+        """Open a transaction that only reads and waits for no lock. Raises `StorageError`."""
         with database_errors():
             async with self._sessions.begin() as session:
                 yield session
 
     async def ping(self) -> None:
-        """Raises `StorageError` when the database does not answer."""
+        """Raise `StorageError` when the database does not answer."""
         async with self.reading() as session:
             await session.execute(text("SELECT 1"))
 
@@ -78,14 +77,18 @@ class Database:
 
 @contextmanager
 def database_errors() -> Generator[None, None, None]:
-    """Turn what says that the database is away, or refuses us, into `StorageError`; the rest is an error of ours."""
+    """Turn errors of a database that is unavailable or refuses us into `StorageError`; others are bugs of ours."""
     try:
         yield
     except DBAPIError as error:
         if isinstance(error.driver_exception, _REFUSALS):
             raise StorageError(f"the database refuses the connection: {error.orig}") from error
-        passing = str(getattr(error.driver_exception, "sqlstate", None)).startswith(_AWAY)
-        if passing or error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+        is_transient = str(getattr(error.driver_exception, "sqlstate", None)).startswith(_TRANSIENT)
+        if (
+            is_transient
+            or error.connection_invalidated
+            or type(error).__name__ in {"OperationalError", "InterfaceError"}
+        ):
             raise StorageError(f"the database failed: {error.orig}") from error
         raise
     except PoolTimeoutError as error:
@@ -95,7 +98,7 @@ def database_errors() -> Generator[None, None, None]:
 
 
 def new_engine(url: str, *, command_timeout_s: float | None) -> AsyncEngine:
-    """An engine for either database; `dispose` it. Without a timeout a statement may take as long as it needs."""
+    """Create an engine for either database; `dispose` it. Without a timeout a statement may take any time."""
     if make_url(url).get_backend_name() != "sqlite":
         waits = {"timeout": 5, "command_timeout": command_timeout_s}
         return create_async_engine(
@@ -111,7 +114,7 @@ def new_engine(url: str, *, command_timeout_s: float | None) -> AsyncEngine:
 
 
 def _reset(connection: Any, _: object, state: PoolResetState) -> None:
-    """Roll back what was left open; after a transaction that has ended there is nothing to be done."""
+    """Roll back a transaction that was left open."""
     if not state.terminate_only and connection.driver_connection.has_begun:
         connection.rollback()
 

@@ -1,60 +1,62 @@
-"""Notices when a process does not get through to its database any more, though another process would."""
+"""Health check of a process's database connections, for deployments that Serve should replace when they hang."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import time
+from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import StorageError
-from convonet.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
 SILENT_AFTER_S = 20.0
-"""A database that can't be reached says so within fifteen: a statement's ten, then five for a new connection."""
+"""An unreachable database fails within fifteen seconds: ten for a statement, then five for a new connection."""
+
+
+class Pingable(Protocol):
+    """A database, or a file of one."""
+
+    async def ping(self) -> None: ...
 
 
 class DatabaseWatch:
-    """Asks the database now and then, without waiting for it. `close` it at the end."""
+    """Pings the database in the background, whenever `check` is called. `close` it at the end."""
 
-    def __init__(self, database: Database, *, silent_after_s: float = SILENT_AFTER_S) -> None:
+    def __init__(self, database: Pingable, *, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._database = database
         self._silent_after_s = silent_after_s
         self._unanswered_since: float | None = None
-        """When it was asked first after its last answer. Nobody checks while Serve's controller is down, so the time of
-        that answer would say nothing."""
-        self._asking: asyncio.Task[None] | None = None
+        """Time of the first ping since the last answer. The time of the answer itself would mislead: without Serve's
+        controller nobody calls `check`."""
+        self._pings = BackgroundTasks()
 
     def check(self) -> None:
-        """Ask it once more. Raises `StorageError` when it has said nothing for too long.
+        """Ping again. Raises `StorageError` when the pings have had no answer for too long.
 
-        That it is down is an answer too: another process would be told the same.
+        A failure counts as an answer: a down database would fail another process too.
         """
         if self._unanswered_since is None:
             self._unanswered_since = time.monotonic()
-        if self._asking is None or self._asking.done():
-            # not in the context of whoever checks: Serve cancels what a cancelled call has started
-            self._asking = asyncio.create_task(self._ask(), context=contextvars.Context())
+        if not self._pings:
+            self._pings.spawn(self._ping(), own_context=True)
         silent_for = time.monotonic() - self._unanswered_since
         if silent_for > self._silent_after_s:
-            raise StorageError(f"this process hears nothing of the database for {silent_for:.0f} s")
+            raise StorageError(f"this process has had no answer from the database for {silent_for:.0f} s")
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        """Stop pinging."""
+        await self._pings.cancel_and_wait()
 
-    async def _ask(self) -> None:
+    async def _ping(self) -> None:
         try:
             await self._database.ping()
         except StorageError as error:
             log.warning("database_unavailable", error=str(error))
             if isinstance(error.__cause__, PoolTimeoutError):
-                # all connections of this process are busy, or were never given back
+                # this process's connections are all busy or leaked
                 return
         self._unanswered_since = None

@@ -1,6 +1,6 @@
-"""What tools have done, by idempotency key, so that a repeated turn repeats no effect.
+"""Results of the tools' effects by idempotency key, so that a repeated turn repeats no effect.
 
-The result is written in the transaction of the effect itself: both are there or neither.
+The result is written in the same transaction as the effect.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from convonet.storage.types import Moment
 
 Result = TypeVar("Result", bound=BaseModel)
 
-KEPT = timedelta(days=1)
-"""A turn is repeated within the minutes in which its session may be resumed."""
+RETENTION = timedelta(days=1)
+"""A turn is repeated within minutes, while its session may be resumed."""
 
 
 class EffectRow(Base):
-    """One effect; `key` is the idempotency key, bound to the user it was for."""
+    """One effect; `key` is the idempotency key, unique per user."""
 
     __tablename__ = "tool_effects"
 
@@ -37,13 +37,13 @@ class EffectRow(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, index=True)
 
 
-async def once(
+async def run_once(
     database: Database,
     user_id: uuid.UUID,
     key: str | None,
     work: Callable[[AsyncSession], Awaitable[dict[str, Any]]],
 ) -> dict[str, Any]:
-    """Do `work` in a transaction, unless its key is known: then return what it returned the first time."""
+    """Do `work` in a transaction and return its result, or the first result when the key is known."""
     if key is None:
         async with database.transaction() as session:
             return await work(session)
@@ -53,12 +53,12 @@ async def once(
                 return known.result
             row = EffectRow(user_id=user_id, key=key, result={}, created_at=datetime.now(UTC))
             session.add(row)
-            # whoever comes with the same key now waits here until this transaction is over
+            # a concurrent call with the same key waits here until this transaction ends
             await session.flush()
             row.result = await work(session)
             return row.result
     except IntegrityError:
-        # the same call ran twice at once and the other one was first
+        # the same call ran concurrently and was first
         async with database.reading() as session:
             known = await session.get(EffectRow, (user_id, key))
         if known is None:
@@ -66,18 +66,18 @@ async def once(
         return known.result
 
 
-async def effect(
+async def run_effect(
     database: Database, owner: Owner, result: type[Result], work: Callable[[AsyncSession], Awaitable[Result]]
 ) -> Result:
-    """Do `work` in one transaction, once per idempotency key; a repeated call gets the first one's result."""
+    """Do `work` like `run_once`, with the owner's idempotency key and a model as its result."""
 
     async def dumped(session: AsyncSession) -> dict[str, Any]:
         return (await work(session)).model_dump(mode="json")
 
-    return result.model_validate(await once(database, owner.user_id, owner.idempotency_key, dumped))
+    return result.model_validate(await run_once(database, owner.user_id, owner.idempotency_key, dumped))
 
 
-async def forget_old_effects(database: Database, now: datetime) -> None:
-    """Delete what no repeated turn can ask for any more."""
+async def delete_old_effects(database: Database, now: datetime) -> None:
+    """Delete effects older than `RETENTION`."""
     async with database.transaction() as session:
-        await session.execute(delete(EffectRow).where(EffectRow.created_at < now - KEPT))
+        await session.execute(delete(EffectRow).where(EffectRow.created_at < now - RETENTION))

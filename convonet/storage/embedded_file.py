@@ -1,10 +1,9 @@
-"""SQLite files that all processes of one machine share when there is no Redis, and their clock, which never jumps.
+"""SQLite files that all processes of one machine share when there is no Redis, with a clock that never jumps.
 
-Wrong PINs count for a quarter of an hour; leases and checkpoints end. By the wall clock a jump ahead would make all
-wrong PINs too old at once, so that guessing goes on, and a jump back would lock everybody out for its length. So time
-is counted since the machine was started, on which all its processes agree, plus an offset that the file keeps: at the
-first opening after a restart, or on another machine, time goes on from when the file was written last. Time that the
-machine was off does not count, so nobody is let in sooner, and nobody waits for longer than the longest delay.
+Wrong PINs count for a quarter of an hour; leases and checkpoints expire. If the wall clock jumped ahead, all wrong PINs
+would expire at once; if it jumped back, everybody would be locked out. So the files use the time since boot, which all
+processes share, plus an offset stored in the file: after a reboot, or on another machine, time goes on from the last
+write. The time while the machine was off does not count, so that nobody gets in sooner or waits longer.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from pathlib import Path
 from convonet.storage.sqlite_thread import SqliteThread
 
 CALL_TIMEOUT_S = 2.0
-"""As long as Redis may take, since a caller waits; a call takes 0.1 ms."""
+"""The same as for Redis, since a caller waits; a call takes 0.1 ms."""
 
 
 def embedded_file(path: Path, *, schema: str, latest: str, max_bytes: int) -> tuple[SqliteThread, Callable[[], float]]:
-    """The file, which is opened at first use, and its clock, which may be read by what runs in its thread.
+    """Create the access to a file, which is opened at first use, and its clock for work in the file's thread.
 
     Args:
-        path: Other processes may use it at the same time.
-        schema: Is run on each connection; it makes what is not there yet.
-        latest: A SELECT of the moment when the file was written last, by its own clock.
-        max_bytes: When the file is so large, `StorageError` is raised by what would make it larger.
+        path: The file; other processes may use it at the same time.
+        schema: SQL that is run on each connection and creates what is missing.
+        latest: A SELECT of the time of the last write, by the file's own clock.
+        max_bytes: Largest size; a write beyond it raises `StorageError`.
     """
     clock = EmbeddedClock()
 
@@ -41,12 +40,12 @@ def embedded_file(path: Path, *, schema: str, latest: str, max_bytes: int) -> tu
 
 
 def time_since_boot() -> float:
-    """Seconds since the machine was started, its sleep included."""
+    """Return the seconds since boot, including sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class EmbeddedClock:
-    """Call it for the time, after `start`."""
+    """Returns the time when called, after `start`."""
 
     def __init__(self, since_boot: Callable[[], float] = time_since_boot) -> None:
         self._since_boot = since_boot
@@ -56,7 +55,7 @@ class EmbeddedClock:
         return self._since_boot() + self._offset
 
     def start(self, connection: sqlite3.Connection, latest: str) -> None:
-        """Take the offset from the file, and move it when time would go back behind what `latest` selects."""
+        """Read the offset from the file and advance it if time would fall behind what `latest` selects."""
         connection.execute("CREATE TABLE IF NOT EXISTS clock (offset REAL NOT NULL)")
         connection.execute("BEGIN IMMEDIATE")
         with connection:

@@ -1,4 +1,4 @@
-"""Bringing a database to the newest schema. Apart from `database`, since no replica needs Alembic."""
+"""Migration of a database to the newest schema, at startup; no replica imports Alembic for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIGRATION_LOCK = 5_021_960
 
 
 async def migrate(url: str) -> None:
-    """Bring the database to the newest schema; quick and harmless when it is there already."""
+    """Migrate the database to the newest schema; quick and harmless when it is up to date."""
     if make_url(url).get_backend_name() == "sqlite":
         database = make_url(url).database
         await asyncio.to_thread(Path(database or ".").parent.mkdir, parents=True, exist_ok=True)

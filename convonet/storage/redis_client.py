@@ -1,6 +1,6 @@
-"""The one Redis connection pool of a process, and Lua scripts on it whose failures are our own errors.
+"""The Redis connection pool of a process, and Lua scripts on it that raise our own errors.
 
-Checkpoints and the PIN throttle use it; both must answer or fail within a moment, since a caller waits.
+Checkpoints, PIN attempts and records use it; it must answer or fail within seconds, since a caller waits.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from convonet.core.errors import StorageError, StorageRefused
 
 SOCKET_TIMEOUT_S = 1.0
 CALL_TIMEOUT_S = 2.0
-"""One call in all: connecting, a second try on a broken connection, loading the script."""
+"""Timeout of a whole call: connecting, a retry on a broken connection, loading the script."""
 MAX_CONNECTIONS = 16
 """A script takes about 0.2 ms, so 16 serve tens of thousands of calls a second; more callers wait for a free one."""
 
-FOR_GOOD = re.compile(r"\bWRONGTYPE\b")
-"""What Redis answers because of the command and its key. Whatever else it says may be its own state, and pass."""
+PERMANENT_ERROR = re.compile(r"\bWRONGTYPE\b")
+"""Errors that are due to the command and its key. All others may be due to Redis's own state, and be transient."""
 
-AWAY = "Our records are out of reach right now. Please try again in a moment."
+UNREACHABLE = "Our records are out of reach right now. Please try again in a moment."
 
 
 class Script(Protocol):
-    """A registered script. Raises `StorageError` when Redis is away or hangs, `StorageRefused` for this call alone."""
+    """A registered script. Raises `StorageError` when Redis is down or hangs, `StorageRefused` for an invalid call."""
 
     async def __call__(self, keys: Sequence[str], args: Sequence[str | bytes | float]) -> object:
         """Run it atomically."""
@@ -41,23 +41,23 @@ class Script(Protocol):
 
 @lru_cache(maxsize=4)
 def redis_client(url: str) -> Redis:
-    """The client of `url` in this process; it connects on first use."""
+    """Return this process's client of `url`, which connects on first use."""
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
-        # a burst waits for its turn as long as the call may last; a Redis that hangs is found by the socket's own limit
+        # a burst waits as long as a call may take; the socket's own timeout detects a Redis that hangs
         timeout=CALL_TIMEOUT_S,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=SOCKET_TIMEOUT_S,
         socket_keepalive=True,
-        # a connection that an idle hour or a restart has broken is opened anew; a hang is not waited for twice
+        # reopens a connection that an idle hour or a restart has broken; a hang is not retried
         retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
     )
     return Redis(connection_pool=pool)
 
 
 async def ping(url: str) -> None:
-    """Raises `StorageError` when Redis does not answer."""
+    """Raise `StorageError` when Redis does not answer."""
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             await redis_client(url).ping()
@@ -72,7 +72,7 @@ class ScriptRunner:
         self._client = redis_client(url)
 
     def register(self, text: str) -> Script:
-        """The script as a coroutine function; Redis gets its text once and its hash afterwards."""
+        """Return the script as a coroutine function; Redis gets its text once and its hash afterwards."""
         script = self._client.register_script(text)
 
         async def run(keys: Sequence[str], args: Sequence[str | bytes | float]) -> object:
@@ -86,10 +86,10 @@ class ScriptRunner:
 
 
 def _failure(error: Exception) -> StorageError:
-    # only the kind: the text of a Redis error may hold its URL with the password
+    # only the type: the text of a Redis error may hold its URL with the password
     if isinstance(error, DataError):
         return StorageRefused(f"redis refuses it: {type(error).__name__}")
-    # the code comes first, but Redis 6 quotes that of a command in a script: "ERR Error running script (...): -OOM ..."
-    if isinstance(error, ResponseError) and (code := FOR_GOOD.search(f"{error.status_code} {error}")):
+    # the code comes first, but Redis 6 quotes a script's: "ERR Error running script (...): -OOM ..."
+    if isinstance(error, ResponseError) and (code := PERMANENT_ERROR.search(f"{error.status_code} {error}")):
         return StorageRefused(f"redis refuses it: {code[0]}")
-    return StorageError(f"redis: {type(error).__name__}", spoken=AWAY)
+    return StorageError(f"redis: {type(error).__name__}", spoken=UNREACHABLE)

@@ -1,8 +1,7 @@
-"""The driver's connection to the embedded database, with one way to its thread and back for each statement.
+"""A connection to the embedded database that needs one round trip to its thread per statement, for SQLAlchemy.
 
-aiosqlite goes there four times: for a cursor, the statement, its rows, and to close the cursor; the beginning of a
-transaction is such a statement too. Each costs 50 us of CPU and, on a busy machine, a wait for the other thread. Of the
-nine ways of a tool that reads, two are left.
+aiosqlite needs four: for a cursor, the statement, its rows, and closing the cursor; BEGIN is such a statement too. Each
+costs 50 us of CPU and, on a busy machine, a wait for the other thread. A tool that reads needs two instead of nine.
 """
 
 from __future__ import annotations
@@ -16,63 +15,63 @@ import aiosqlite
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
 
 ROWS_AT_ONCE = 64
-"""Of aiosqlite's own cursors, which nobody asks for."""
+"""Chunk size of aiosqlite's own cursors, which are not used."""
 
 
 async def connect(path: str) -> aiosqlite.Connection:
-    """Open the file, as SQLAlchemy wants it."""
+    """Open a database file, for SQLAlchemy's `async_creator`."""
 
     def opened() -> sqlite3.Connection:
-        # the driver's own way begins a transaction only before the first write: reads before it would see other
-        # moments. The event loop's thread may look whether there is one.
+        # isolation_level: the driver would begin a transaction only before the first write, without the reads
+        # before it; check_same_thread: the event loop's thread reads in_transaction
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
     connection = EmbeddedConnection(opened, ROWS_AT_ONCE)
-    # whoever forgets to close it must not keep the process from ending
+    # a connection that is never closed must not keep the process alive
     connection._thread.daemon = True
     return await connection
 
 
 class EmbeddedConnection(aiosqlite.Connection):
-    """`connect` makes it."""
+    """An open connection; `connect` creates it."""
 
-    _beginning: str | None = None
+    _begin_with: str | None = None
 
     def begin(self, statement: str) -> None:
-        """Begin a transaction with the next statement, on the same way."""
-        self._beginning = statement
+        """Begin a transaction with the next statement, in the same round trip."""
+        self._begin_with = statement
 
     @property
     def has_begun(self) -> bool:
-        """Whether there is a transaction to be ended."""
-        return self._beginning is not None or self.in_transaction
+        """Whether a transaction is open or about to begin."""
+        return self._begin_with is not None or self.in_transaction
 
     async def commit(self) -> None:
-        """Commit; a transaction without a statement is over as it is."""
-        if self._beginning is None:
+        """Commit, if the transaction has begun."""
+        if self._begin_with is None:
             await super().commit()
-        self._beginning = None
+        self._begin_with = None
 
     async def rollback(self) -> None:
-        """Roll back, likewise."""
-        if self._beginning is None:
+        """Roll back, if the transaction has begun."""
+        if self._begin_with is None:
             await super().rollback()
-        self._beginning = None
+        self._begin_with = None
 
-    def cursor(self) -> _Cursor:  # type: ignore[override]  # which is all that SQLAlchemy asks of one
-        """A cursor that costs nothing until it executes."""
+    def cursor(self) -> _Cursor:  # type: ignore[override]  # all that SQLAlchemy uses
+        """Create a cursor, without a round trip."""
         return _Cursor(self)
 
     async def fetched(self, many: bool, statement: str, parameters: Iterable[Any]) -> _Fetched:
-        """All that a statement gives, in one way to the thread and back."""
+        """Run a statement and fetch all its rows in one round trip."""
 
         def fetch() -> _Fetched:
-            if (beginning := self._beginning) is not None:
-                self._beginning = None
-                self._conn.execute(beginning)
+            if (begin := self._begin_with) is not None:
+                self._begin_with = None
+                self._conn.execute(begin)
             cursor = self._conn.cursor()
             try:
                 execute: Any = cursor.executemany if many else cursor.execute
@@ -91,7 +90,7 @@ _Fetched = tuple[Any, int, int | None, list[Any]]
 
 
 class _Cursor:
-    """What SQLAlchemy's dialect for aiosqlite uses of a cursor."""
+    """The part of a cursor that SQLAlchemy's aiosqlite dialect uses."""
 
     arraysize = 1
 

@@ -1,4 +1,4 @@
-"""A SQLite file with the one thread that may use it: it answers in its own time, and the event loop does not wait."""
+"""A SQLite file with a thread of its own, so that the event loop never waits for the disk."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from convonet.core.errors import StorageError, StorageRefused
 T = TypeVar("T")
 
 _REFUSALS = {"SQLITE_CONSTRAINT_NOTNULL", "SQLITE_TOOBIG"}
-"""What is wrong with the values alone, whatever the file holds."""
+"""Errors that are due to the values alone, not to the file."""
 
 LOCK_TIMEOUT_S = 5.0
-"""Longest wait for another process that writes; a transaction takes a millisecond, rarely a hundred."""
+"""Timeout for the lock of another process that writes; a transaction takes a millisecond, rarely a hundred."""
 
 
 class Sqlite(Protocol):
-    """One connection that does one work after another."""
+    """One connection, which does one piece of work after another."""
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work`. Raises `StorageError` when the file fails, `StorageRefused` for this work alone."""
+        """Do `work`. Raises `StorageError` when the file fails, `StorageRefused` for invalid values."""
         ...
 
 
 class SqliteThread:
-    """One connection, opened at first use; `close` it at the end. Transactions are the caller's own."""
+    """One connection, opened at first use; `close` it at the end. Transactions are up to `work`."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class SqliteThread:
         prepare: Callable[[sqlite3.Connection], None] | None = None,
         timeout_s: float | None = None,
     ) -> None:
-        """`prepare` gets the connection when it is opened; a call that takes longer than `timeout_s` is given up."""
+        """`prepare` is called with a new connection; a call that takes longer than `timeout_s` fails."""
         self._path = path
         self._prepare = prepare
         self._timeout_s = timeout_s
@@ -51,7 +51,7 @@ class SqliteThread:
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """See `Sqlite.run`."""
         try:
-            # what is given up while it waits for its turn is never begun
+            # work that times out while it waits for the thread never begins
             async with asyncio.timeout(self._timeout_s):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._open()))
         except (sqlite3.Error, OSError) as error:
@@ -60,7 +60,7 @@ class SqliteThread:
             raise StorageError(f"{self._path.name} failed: {str(error) or 'no answer in time'}") from error
 
     async def close(self) -> None:
-        """Close the file, after what is at work."""
+        """Close the file, after the current work."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
@@ -88,9 +88,9 @@ class SqliteThread:
 
 
 def _create(path: Path) -> None:
-    """Put an empty file there, readable by its owner only, since it holds what callers said."""
+    """Create an empty file that only its owner may read, since it holds what callers said."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # made aside and linked: SQLite changes to the mode with a write-ahead log only while nobody else has the file open
+    # created aside and linked: SQLite can switch to WAL mode only while nobody else has the file open
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-") as draft:
         with contextlib.closing(sqlite3.connect(draft.name)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -34,7 +34,7 @@ class Money(TypeDecorator[Decimal]):
 
 
 class Moment(TypeDecorator[datetime]):
-    """A point in time: always aware and in UTC on the Python side. SQLite would give it back without its zone."""
+    """A point in time, always aware and in UTC in Python. SQLite by itself would drop the time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -1,4 +1,4 @@
-"""Callers: the existing table `users_anthropic`, and the one caller of the embedded setup."""
+"""The table of callers, `users_anthropic`, and the demo caller of the embedded setup."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEMO_EMAIL = "demo@example.com"
 
 
 class UserRow(Base):
-    """A caller; columns as in the deployment that this one replaces."""
+    """A caller; the columns are those of the replaced deployment."""
 
     __tablename__ = "users_anthropic"
 
@@ -34,11 +34,11 @@ class UserRow(Base):
     updated_at: Mapped[datetime] = mapped_column(Moment)
     last_login_at: Mapped[datetime | None] = mapped_column(Moment)
     llm_provider: Mapped[str | None] = mapped_column(String(20), default=None)
-    """The hosted model that answers them first, if it is set up."""
+    """The hosted model to try first for this caller, if it is set up."""
 
 
 async def add_demo_user(session: AsyncSession) -> None:
-    """Add the demo caller if it is not there; it has no PIN and no password of its own in the table."""
+    """Add the demo caller, without PIN and password, if it is not there."""
     if await session.get(UserRow, uuid.UUID(DEMO_USER_ID)) is None:
         session.add(_demo_user())
         await session.flush()

@@ -1,7 +1,7 @@
-"""Bodies of checkpoints that another release may read: the one after this, and in a rollback the one before.
+"""The base of checkpoint bodies, which the next release reads too and, after a rollback, the previous one.
 
-A reader ignores fields that it does not know, and a field that it lacks has a default. So most changes need nothing
-else; one that an older release would get wrong raises `VERSION`, and `needs` keeps those releases from reading it.
+A reader ignores unknown fields, and missing fields have defaults, so most changes need nothing else. A change that
+older releases would misread raises `VERSION`, and `needs` keeps those releases from reading the body.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from pydantic import BaseModel, model_validator
 
 
 class Versioned(BaseModel):
-    """What a checkpoint holds. Bodies from before there were versions have none, which counts as 1."""
+    """State in a checkpoint. A body without a version counts as version 1."""
 
     VERSION: ClassVar[int] = 2
-    """Of all bodies together: they are written by one release."""
+    """One version for all kinds of bodies, since one release writes them all."""
 
     version: int = 1
     needs: int = 1
-    """The oldest version that can read this body."""
+    """Oldest version that can read this body."""
 
     def to_checkpoint(self) -> bytes:
-        """The state as bytes."""
+        """Serialize the state."""
         self.version = self.VERSION
         return self.model_dump_json().encode()
 
     @classmethod
     def from_checkpoint(cls, body: bytes) -> Self:
-        """The state that `to_checkpoint` wrote.
+        """Restore a state that `to_checkpoint` wrote.
 
-        Raises `ValueError` for a body that this release can't read: it is broken, or of a newer one that says so.
+        Raises `ValueError` for a body that is broken or needs a newer release.
         """
         return cls.model_validate_json(body)
 

@@ -1,1 +1,1 @@
-"""The telephone side of a hand-over: audio between a browser and a phone line, Twilio, and who is rung."""
+"""Hand-overs to a human: the state machine, the switchboard, carriers, and audio between browser and telephone."""

@@ -1,37 +1,28 @@
-"""What passes between the host of the hand-overs and those who take part: sessions, lines and desks.
+"""Messages between the host of the hand-overs and the sessions, media legs and desks that follow it.
 
-Each of them follows a stream of views: the whole state as it is now, again after every change. So whoever was away, or
-follows a host that was restored, needs nothing that was said before.
+A follower gets a stream of views. Each view is the whole state after a change, so a follower that was disconnected, or
+that finds a restored host, needs no earlier view.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from convonet.core.caller import Proof
-from convonet.core.errors import ConvonetError
 from convonet.core.hand_over import DeskState, EndReason, HandOverState, TransferContext
 from convonet.core.ids import SessionId
 from convonet.speech.base import Language
-
-
-class HostAway(ConvonetError):
-    """The process that holds the hand-overs can't be reached."""
-
-    retryable = True
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class TransferOrder(_Value):
-    """A caller wants a human. The id is made by the session; an order that is given twice counts once."""
+class HandOverRequest(_Value):
+    """A caller's request for a human. The session makes the id, so that a repeated request counts once."""
 
     transfer_id: str
     session_id: SessionId
@@ -40,11 +31,11 @@ class TransferOrder(_Value):
     context: TransferContext
     language: Language = Language("en-US")
     phone: str = ""
-    """Where to call them back, as they have just said it, in E.164; empty: at the number that the CRM has."""
+    """Number for a call back as the caller said it, E.164; when empty, the CRM's number is used."""
 
 
-class LineAddress(_Value):
-    """Where the audio of a line can be had: a TCP port, and what to show there."""
+class MediaLegAddress(_Value):
+    """Address of a media leg's audio: a TCP port, and the key to present there."""
 
     host: str
     port: int
@@ -52,64 +43,63 @@ class LineAddress(_Value):
 
 
 class Who(StrEnum):
-    """One of the two who talk."""
+    """Speaker of a transcript entry."""
 
     CALLER = "caller"
     HUMAN = "human"
 
 
 class Spoken(_Value):
-    """A sentence of a talk, as the recogniser heard it."""
+    """A transcript entry: one sentence of a talk, as it was recognized."""
 
     who: Who
     text: str
 
 
-class TransferView(_Value):
-    """A hand-over as the caller's session sees it."""
+class HandOverView(_Value):
+    """A hand-over as the caller's session sees it. Times are Unix times."""
 
     transfer_id: str
     state: HandOverState
     department: str
     extension: str = ""
     agent_name: str = ""
-    """Who talks with the caller, as they are called."""
+    """Display name of the person who talks with the caller."""
     position: int = 0
-    """In the queue, from 1."""
+    """Place in the queue, from 1."""
     wait_s: float = 0.0
-    """About how long it will still take."""
+    """Estimated remaining wait."""
     absent: bool = False
-    """Nobody is at work right now, so it can't be told how long."""
+    """True while nobody is working, so that the wait can't be estimated."""
     why: EndReason | None = None
     declined: list[str] = []
-    """Who did not take it, each with their reason; not for the caller."""
+    """People who declined, each with their reason; not for the caller."""
     known_phone: str = ""
-    """When it has failed: the last four digits of the number that we have of the caller; empty when there is none."""
-    line: LineAddress | None = None
-    """While the two hear each other."""
+    """After a failure: the last four digits of the caller's number in the CRM; empty when it has none."""
+    line: MediaLegAddress | None = None
+    """Address of the audio while the two are connected."""
     said: list[Spoken] = []
-    """What was said so far."""
+    """Transcript so far."""
     summary: str = ""
-    """The talk in a few words, once it is over."""
+    """Summary of the talk, once it is over."""
     asked_at: float = 0.0
-    """Unix time, as the two that follow."""
     connected_at: float | None = None
     ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LineRequest:
-    """The stream of a call has started; `key` is what its TwiML gave it."""
+class MediaLegRequest:
+    """A stream of a call that wants to be admitted; `key` comes from its TwiML."""
 
     transfer_id: str
     attempt: int
     key: str
     call_sid: str
-    address: LineAddress
+    address: MediaLegAddress
 
 
-class LineOrder(StrEnum):
-    """What a line shall do."""
+class MediaLegAction(StrEnum):
+    """State that a media leg has to be in."""
 
     WAIT = "wait"
     WHISPER = "whisper"
@@ -117,17 +107,17 @@ class LineOrder(StrEnum):
     CLOSE = "close"
 
 
-class LineView(_Value):
-    """A hand-over as its line sees it."""
+class MediaLegView(_Value):
+    """A hand-over as its media leg sees it."""
 
-    order: LineOrder
+    order: MediaLegAction
     whisper: str
-    """What the desk is told before the caller is on the line."""
+    """Text that the desk hears before the caller is connected."""
     language: Language
 
 
 class Card(_Value):
-    """Who calls and why, as the desk shows it; all of it is data, none of it markup."""
+    """The caller and the reason of the call, as the desk shows them. All of it is plain text, never markup."""
 
     transfer_id: str
     name: str
@@ -138,31 +128,30 @@ class Card(_Value):
     open_items: list[str]
     conversation: list[dict[str, str]]
     facts: dict[str, list[str]] = {}
-    """What our own tables and the CRM know, by topic."""
+    """Facts from our own tables and the CRM, by topic."""
     talk: list[Spoken] = []
-    """What was said, once it is over."""
+    """Transcript, once the talk is over."""
 
 
 class DeskView(_Value):
-    """The call centre as one desk sees it."""
+    """The call center as one desk sees it. Times are Unix times."""
 
     state: DeskState
     reason: str = ""
     since: float
-    """Unix time."""
     extension: str
     card: Card | None = None
     call_state: HandOverState | None = None
     said: list[Spoken] = []
-    """What is said on this desk's call, as it is heard."""
+    """Transcript of this desk's current or last talk."""
     queue: dict[str, int] = {}
-    """Callers who wait, by department."""
+    """Number of callers waiting, by department."""
     call_backs: int = 0
-    """Grows with every change of the list of those to be called back."""
+    """Version of the list of call-backs; it grows with every change."""
 
 
 class DeskAction(StrEnum):
-    """What the person at a desk does."""
+    """Action of the person at a desk."""
 
     READY = "ready"
     NOT_READY = "not_ready"
@@ -170,38 +159,18 @@ class DeskAction(StrEnum):
     DECLINE = "decline"
     HANG_UP = "hang_up"
     BLIND_TRANSFER = "blind_transfer"
-    """Their telephone has given the caller to the extension in the text, where it rings now."""
+    """The telephone transferred the caller to the extension in the text, where it rings now."""
     ATTENDED_TRANSFER = "attended_transfer"
-    """The same, to a colleague with whom they have talked first."""
+    """The same, after talking with the colleague first."""
     LOST = "lost"
-    """Their telephone is gone, in mid-call: the page was loaded anew."""
+    """The telephone was lost in mid-call, because the page was reloaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskLogin:
-    """A desk that is there, as its account says."""
+    """A desk that connects, with the data of its staff account."""
 
     name: str
     display_name: str
     extension: str
     departments: tuple[str, ...]
-
-
-class Transfers(Protocol):
-    """The hand-overs as a caller's session sees them. Each raises `HostAway`."""
-
-    async def begin(self, order: TransferOrder) -> None:
-        """Begin a hand-over; one that is known goes on."""
-        ...
-
-    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]:
-        """How it goes, until it is over; nothing for one that is not known."""
-        ...
-
-    async def ask_call_back(self, order: TransferOrder) -> None:
-        """The caller of this hand-over wants to be called back."""
-        ...
-
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None:
-        """The caller does not want it any more."""
-        ...

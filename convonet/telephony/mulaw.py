@@ -1,6 +1,6 @@
-"""G.711 mu-law, the 8-bit code of telephone lines, by tables.
+"""G.711 mu-law, the 8-bit code of telephone audio, by lookup tables.
 
-Source: ITU-T Recommendation G.711 (11/88), table 2. Samples are 14 bits wide there; ours are 16, so two bits are lost.
+Source: ITU-T Recommendation G.711 (11/88), table 2. Its samples have 14 bits and ours 16, so two bits are lost.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.int16]
 
 SILENCE = b"\xff"
-"""A sample of nothing."""
+"""One silent sample."""
 
 _BIAS = 132
-"""Added before the logarithm's segments are looked up; in 16-bit units."""
+"""Added before the segment is determined, in 16-bit units."""
 
 _CLIP = 32_767 - _BIAS
 
 
 def decode(code: bytes) -> Samples:
-    """16-bit samples of mu-law bytes."""
+    """Convert mu-law bytes to 16-bit samples."""
     return _DECODED[np.frombuffer(code, np.uint8)]
 
 
 def encode(samples: Samples) -> bytes:
-    """Mu-law bytes of 16-bit samples."""
+    """Convert 16-bit samples to mu-law bytes."""
     return _ENCODED[samples.view(np.uint16)].tobytes()
 
 

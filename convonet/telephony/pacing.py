@@ -1,7 +1,7 @@
-"""Sends audio to a telephone line no faster than it is played there, and no later than it must be.
+"""Pacing of the audio to a telephone: frames are sent no faster than they are played, and no later than needed.
 
-Twilio keeps all that it is sent and plays it in order. So audio that is sent too early, or that has waited once because
-the network was slow, would make the caller's voice late for the rest of the call: what is only delay is left out.
+Twilio queues whatever it is sent and plays it in order. Audio that is sent early, or that piled up once because the
+network was slow, would delay the caller's voice for the rest of the call. So frames that only add delay are dropped.
 """
 
 from __future__ import annotations
@@ -10,41 +10,40 @@ from collections import deque
 from collections.abc import Callable
 
 FRAME_S = 0.02
-"""What one frame lasts; a frame of mu-law has 160 bytes."""
-
 FRAME_BYTES = 160
+"""Mu-law, 8 kHz."""
 
 LEAD_S = 0.06
-"""How far ahead of its playing audio may be sent: as much as the network may be late without a gap."""
+"""Lead of the audio that is sent over its playout; network jitter up to it leaves no gap."""
 
-MOST_WAITING = 10
-"""Frames that wait; what is older is dropped, since late words are worse than lost ones."""
+MAX_WAITING = 10
+"""Frames; older ones are dropped, since late words are worse than lost ones."""
 
 REVIEW_S = 0.5
-"""How long a delay must stand until it counts as one: words that came in a bunch are not cut for it."""
+"""A delay counts only if it never went away for this long, so that a burst of words is not cut."""
 
 CUSHION_S = 0.02
-"""Standing delay that is left alone."""
+"""Lasting delay that is tolerated."""
 
 _ROUNDING = 1e-6
 
 
 class Pacer:
-    """One direction of one call. `clock` counts seconds."""
+    """Paces one direction of one call, by a clock in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._rest = b""
-        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING)
         self._played_until = 0.0
         self._least_delay_s = float("inf")
         self._review_at = 0.0
         self._skip = 0
         self.dropped = 0
-        """Frames that were left out."""
+        """Number of dropped frames."""
 
-    def add(self, code: bytes) -> None:
-        """Add mu-law audio of any length."""
+    def add_audio(self, code: bytes) -> None:
+        """Queue mu-law audio of any length."""
         self._review()
         self._rest += code
         whole = len(self._rest) // FRAME_BYTES * FRAME_BYTES
@@ -53,14 +52,14 @@ class Pacer:
                 self._skip -= 1
                 self.dropped += 1
                 continue
-            self.dropped += len(self._waiting) == MOST_WAITING
+            self.dropped += len(self._waiting) == MAX_WAITING
             self._waiting.append(self._rest[start : start + FRAME_BYTES])
         self._rest = self._rest[whole:]
 
-    def due(self) -> list[bytes]:
-        """The frames to send now."""
+    def due_frames(self) -> list[bytes]:
+        """Take the frames that have to be sent now."""
         now = self._clock()
-        # after a pause the line plays at once what it gets
+        # after a pause Twilio plays at once
         self._played_until = max(self._played_until, now)
         frames = []
         while self._waiting and self._played_until - now < LEAD_S - _ROUNDING:
@@ -69,24 +68,18 @@ class Pacer:
         return frames
 
     def wait_s(self) -> float | None:
-        """Seconds until a frame is due that waits now; None when none does."""
+        """Seconds until the next queued frame is due; None when the queue is empty."""
         if not self._waiting:
             return None
         return max(0.0, self._played_until - self._clock() - LEAD_S)
 
-    def clear(self) -> None:
-        """Forget what waits, and that anything is still to be played: the line was told to forget it too."""
-        self._waiting.clear()
-        self._rest = b""
-        self._played_until = 0.0
-
     @property
     def delay_s(self) -> float:
-        """How late a word will be heard that comes now."""
+        """Delay of audio that is added now."""
         return max(0.0, self._played_until - self._clock()) + FRAME_S * len(self._waiting)
 
     def _review(self) -> None:
-        """A delay that has never gone away since the last review is made up for."""
+        """Skip as much audio as has been only delay since the last review."""
         now = self._clock()
         self._least_delay_s = min(self._least_delay_s, self.delay_s)
         if now < self._review_at:

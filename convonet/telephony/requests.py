@@ -1,13 +1,12 @@
-"""How the call center answers on its own port: what sessions, lines and webhooks ask of the host of the hand-overs.
+"""The server side of `HandOvers` on the call center's own port; `HostReplicas` is the client side.
 
-A hand-over and a line are followed by a request whose events are the views; its empty result is the end.
+A hand-over or a media leg is followed by one request: its events are the views, its empty result is the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, cast
 
 from pydantic import Field, TypeAdapter
 
@@ -15,69 +14,46 @@ from convonet.core.errors import Fenced, StorageError
 from convonet.rpc import wire
 from convonet.rpc.server import Request
 from convonet.rpc.wire import Message, RpcError
-from convonet.telephony.messages import HostAway, LineRequest, LineView, Spoken, TransferOrder, TransferView
-from convonet.telephony.transfer import LineEvent
+from convonet.telephony.events import CallEvent
+from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
+from convonet.telephony.messages import HandOverRequest, HandOverView, MediaLegRequest, MediaLegView, Spoken
 
 METHOD_NOT_FOUND = -32601
 NOT_NOW = -32000
 NOT_STORED = -32002
 
 STOP_TIMEOUT_S = 0.5
-"""For the calls at work when a host stops; streams have no end of their own, and go on at the next host."""
+"""For the requests in progress when a host stops. Streams never end by themselves; they go on at the next host."""
 
 MAX_STREAMS = 4_000
-"""Of one voice replica: two for each hand-over."""
+"""Streams of one voice replica; a hand-over has two."""
 
-ORDER = TypeAdapter(TransferOrder)
-LINE_EVENT: TypeAdapter[LineEvent] = TypeAdapter(Annotated[LineEvent, Field(discriminator="kind")])
-LINE_REQUEST = TypeAdapter(LineRequest)
-LINE_VIEW = TypeAdapter(LineView)
+ORDER = TypeAdapter(HandOverRequest)
+LINE_EVENT: TypeAdapter[CallEvent] = TypeAdapter(Annotated[CallEvent, Field(discriminator="kind")])
+LINE_REQUEST = TypeAdapter(MediaLegRequest)
+LINE_VIEW = TypeAdapter(MediaLegView)
 SPOKEN = TypeAdapter(Spoken)
-VIEW = TypeAdapter(TransferView)
+VIEW = TypeAdapter(HandOverView)
 
 
 def to_message(kind: TypeAdapter[Any], value: object) -> Message:
-    """A value as it is sent."""
+    """Convert a value to its form on the wire."""
     return cast("Message", kind.dump_python(value, mode="json"))
 
 
-class Host(Protocol):
-    """What is served; `actors.transfer_host.TransferHost` is it.
-
-    Each raises `Fenced` when another host has taken over, also where a view would be wrong and an end would be none,
-    and `HostAway` when it can't say anything now.
-    """
-
-    async def begin(self, order: TransferOrder) -> None: ...
-
-    async def ask_call_back(self, order: TransferOrder) -> None: ...
-
-    async def leave(self, transfer_id: str, *, hung_up: bool) -> None: ...
-
-    async def line_event(self, transfer_id: str, event: LineEvent) -> None: ...
-
-    async def said(self, transfer_id: str, spoken: Spoken) -> None: ...
-
-    async def new_key(self, transfer_id: str, attempt: int, after: str) -> str | None: ...
-
-    def follow(self, transfer_id: str) -> AsyncGenerator[TransferView, None]: ...
-
-    def open_line(self, request: LineRequest) -> AsyncGenerator[LineView, None]: ...
-
-
 class HostRequests:
-    """Answers for the host of this process."""
+    """Answers requests with the host of this process."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: HandOvers) -> None:
         self._host = host
 
     async def answer(self, request: Request) -> Message:
-        """The result of a request. Raises `RpcError`; with `LEAVING` when another host has taken over."""
+        """Answer a request. Raises `RpcError`, with `STOPPING` when another host has taken over."""
         try:
             return await self._answer(request)
         except Fenced:
-            raise RpcError(wire.LEAVING, "Another host has taken over.") from None
-        except HostAway as error:
+            raise RpcError(wire.STOPPING, "Another host has taken over.") from None
+        except HandOversUnavailable as error:
             raise RpcError(NOT_NOW, str(error)) from None
         except StorageError as error:
             raise RpcError(NOT_STORED, str(error)) from None
@@ -86,24 +62,26 @@ class HostRequests:
         host, params = self._host, request.params
         match request.method:
             case "begin":
-                await host.begin(ORDER.validate_python(params["order"]))
+                await host.begin_hand_over(ORDER.validate_python(params["order"]))
             case "ask_call_back":
-                await host.ask_call_back(ORDER.validate_python(params["order"]))
+                await host.request_call_back(ORDER.validate_python(params["order"]))
             case "leave":
-                await host.leave(params["transfer_id"], hung_up=params["hung_up"])
+                await host.leave_hand_over(params["transfer_id"], hung_up=params["hung_up"])
             case "line_event":
-                await host.line_event(params["transfer_id"], LINE_EVENT.validate_python(params["event"]))
+                await host.report_call_event(params["transfer_id"], LINE_EVENT.validate_python(params["event"]))
             case "said":
-                await host.said(params["transfer_id"], SPOKEN.validate_python(params["spoken"]))
+                await host.add_transcript_entry(params["transfer_id"], SPOKEN.validate_python(params["spoken"]))
             case "new_key":
-                return {"key": await host.new_key(params["transfer_id"], params["attempt"], params["after"])}
+                return {
+                    "key": await host.exchange_stream_key(params["transfer_id"], params["attempt"], params["after"])
+                }
             case "follow":
-                async with contextlib.aclosing(host.follow(params["transfer_id"])) as views:
+                async with contextlib.aclosing(host.follow_hand_over(params["transfer_id"])) as views:
                     async for view in views:
                         request.emit(to_message(VIEW, view))
             case "open_line":
                 line = LINE_REQUEST.validate_python(params["request"])
-                async with contextlib.aclosing(host.open_line(line)) as orders:
+                async with contextlib.aclosing(host.open_media_leg(line)) as orders:
                     async for order in orders:
                         request.emit(to_message(LINE_VIEW, order))
             case _:

@@ -1,7 +1,7 @@
-"""Between the caller's page (16 kHz, 16 bits) and a telephone line (8 kHz, mu-law), low-pass before the step down.
+"""Conversion between the caller's page (16 kHz, PCM16) and a telephone (8 kHz, mu-law).
 
-The filters are libswresample's. They remember the end of the last piece, so an object serves one direction of one call.
-They delay it by 2 ms, with which its first piece begins: pieces stay as long as they are.
+The low-pass filters are libswresample's. They carry state from piece to piece, so an object serves one direction of one
+call. They delay it by 2 ms: the first piece is padded with that much silence, so that no piece changes its length.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ import numpy.typing as npt
 from convonet.telephony import mulaw
 
 PAGE_RATE = 16_000
-LINE_RATE = 8_000
+TELEPHONE_RATE = 8_000
 
 Samples = npt.NDArray[np.int16]
 
 
-class ToLine:
+class ToTelephone:
     """PCM16, little-endian, to mu-law."""
 
     def __init__(self) -> None:
-        self._filter = _Filter(PAGE_RATE, LINE_RATE)
+        self._filter = _Filter(PAGE_RATE, TELEPHONE_RATE)
 
     def convert(self, pcm: bytes) -> bytes:
-        """What the piece is on the line, half as many samples."""
+        """Convert a piece to half as many samples."""
         return mulaw.encode(self._filter.convert(np.frombuffer(pcm, "<i2")))
 
 
-class FromLine:
+class FromTelephone:
     """Mu-law to PCM16, little-endian."""
 
     def __init__(self) -> None:
-        self._filter = _Filter(LINE_RATE, PAGE_RATE)
+        self._filter = _Filter(TELEPHONE_RATE, PAGE_RATE)
 
     def convert(self, code: bytes) -> bytes:
-        """What the piece is for the page, twice as many samples."""
+        """Convert a piece to twice as many samples."""
         return self._filter.convert(mulaw.decode(code)).astype("<i2").tobytes()
 
 
-def file_on_line(audio: bytes) -> bytes:
-    """An audio file of our own, as a voice makes it, as mu-law."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=LINE_RATE)
+def mulaw_of_file(audio: bytes) -> bytes:
+    """Decode an audio file of any container to mu-law."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=TELEPHONE_RATE)
     with av.open(io.BytesIO(audio), "r") as container:
         frames = [*container.decode(audio=0), None]
     pieces = [piece.to_ndarray()[0] for frame in frames for piece in resampler.resample(frame)]

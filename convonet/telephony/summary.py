@@ -1,20 +1,20 @@
-"""A talk in a few words, for the records, the desk's history and who reads them later. No model is asked for it."""
+"""The summary of a talk for the records and the desk's history, made without a language model."""
 
 from __future__ import annotations
 
-from convonet.telephony.messages import Spoken, TransferOrder
+from convonet.telephony.messages import HandOverRequest, Spoken
 
-MOST_ACTIVITIES = 5
+MAX_ACTIVITIES = 5
 MINUTE_S = 60
 
 
-def summary_of(order: TransferOrder, *, agent_name: str, talked_s: float, said: list[Spoken]) -> str:
-    """Who talked with whom and for how long, what the caller wanted, and what the agent had done before."""
-    who = order.context.user_name or "The caller"
-    parts = [f"{who} talked with {agent_name or order.department} for {_length(talked_s)}."]
-    if order.reason:
-        parts.append(f"Wanted: {order.reason.rstrip('.')}.")
-    if activities := order.context.activities[-MOST_ACTIVITIES:]:
+def summary_of(request: HandOverRequest, *, agent_name: str, talked_s: float, said: list[Spoken]) -> str:
+    """Summarize a talk: its people and length, the caller's reason, and what the agent did before."""
+    who = request.context.user_name or "The caller"
+    parts = [f"{who} talked with {agent_name or request.department} for {_length(talked_s)}."]
+    if request.reason:
+        parts.append(f"Wanted: {request.reason.rstrip('.')}.")
+    if activities := request.context.activities[-MAX_ACTIVITIES:]:
         parts.append(f"Done by the agent before: {'; '.join(activities)}.")
     if said:
         parts.append(f"{len(said)} sentences of the talk were written down.")

@@ -1,1 +1,1 @@
-"""Traces: what each turn went through, across all our processes, for a collector that speaks OpenTelemetry."""
+"""OpenTelemetry traces of each turn across all our processes."""

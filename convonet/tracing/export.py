@@ -1,7 +1,7 @@
-"""Sends spans to a collector over OTLP/HTTP: in batches, from a thread of its own, and bounded.
+"""Export of spans to a collector over OTLP/HTTP, in batches, from a thread of its own with a bounded queue.
 
-Imported only where the operator named a collector. Neither the tracer nor the current span is made global: libraries
-that trace by themselves would put prompts into the spans and our trace headers into requests to vendors.
+Imported only where the operator has set a collector. Neither the tracer nor the current span is global: libraries that
+trace by themselves would put prompts into the spans and our trace headers into requests to vendors.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from convonet.core.trace import RecordedSpan
-from convonet.settings import Settings
-from convonet.tracing.spans import Kind, Status, record_with
+from convonet.settings.tracing import TracingSettings
+from convonet.tracing.spans import Kind, Status, set_recorder
 
 log = structlog.get_logger(__name__)
 
-SEND_EVERY_S = 1.0
-"""What a killed process had not sent yet is lost."""
+BATCH_DELAY_S = 1.0
+"""A killed process loses the spans of the last batch."""
 
-MOST_WAITING = 2048
-"""Spans of a process that wait to be sent, about 2 MB; more are dropped. A turn has about a dozen."""
+MAX_QUEUED_SPANS = 2048
+"""Queue of a process, about 2 MB; more spans are dropped. A turn has about a dozen."""
 
 COLLECTOR_TIMEOUT_S = 3.0
-REST_S = 10.0
-"""A collector that failed is left alone for so long: what ends meanwhile is dropped unsent."""
+RETRY_DELAY_S = 10.0
+"""Delay before a failed collector is tried again; spans that end meanwhile are dropped."""
 
-MOST_CHARACTERS = 2000
-"""Of one value: only callers' words can be that long."""
+MAX_CHARACTERS = 2000
+"""Longest value of an attribute; only callers' words can be that long."""
 
 NAMES = {
-    # the names that OpenTelemetry's conventions have for it, else our own
+    # the names of OpenTelemetry's conventions where there is one, else our own
     "session_id": "session.id",
     "turn_id": "convonet.turn.id",
     "agent_type": "gen_ai.agent.name",
@@ -56,10 +56,10 @@ NAMES = {
     "http_method": "http.request.method",
     "http_route": "http.route",
     "http_status": "http.response.status_code",
-    "transcript": "convonet.core.validation.transcript",
-    "answer": "convonet.core.validation.answer",
-    "arguments": "convonet.core.validation.arguments",
-    "result": "convonet.core.validation.result",
+    "transcript": "convonet.words.transcript",
+    "answer": "convonet.words.answer",
+    "arguments": "convonet.words.arguments",
+    "result": "convonet.words.result",
 }
 STATUS = "convonet.status"
 
@@ -67,36 +67,38 @@ _KINDS = {"internal": trace.SpanKind.INTERNAL, "server": trace.SpanKind.SERVER, 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
-def start_tracing(settings: Settings, service: str) -> OtelRecorder | None:
-    """Send the spans of this process to the collector of the settings, if there is one, under this service name."""
-    if settings.otlp_endpoint is None:
+def start_tracing(
+    settings: TracingSettings, service: str, *, retry_delay_s: float = RETRY_DELAY_S
+) -> OtelRecorder | None:
+    """Export this process's spans under a service name; None when no collector is set."""
+    if settings.endpoint is None:
         return None
     provider = TracerProvider(
-        sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
+        sampler=ParentBased(TraceIdRatioBased(settings.ratio)),
         resource=Resource({"service.name": service, "service.namespace": "convonet", "process.pid": os.getpid()}),
         shutdown_on_exit=False,
     )
     exporter = OTLPSpanExporter(
-        f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces",
-        headers=settings.otlp_headers_by_name,
+        f"{str(settings.endpoint).rstrip('/')}/v1/traces",
+        headers=settings.headers_by_name,
         timeout=COLLECTOR_TIMEOUT_S,
     )
     provider.add_span_processor(
         BatchSpanProcessor(
-            Collector(exporter),
-            max_queue_size=MOST_WAITING,
-            max_export_batch_size=MOST_WAITING // 4,
-            schedule_delay_millis=SEND_EVERY_S * 1000,
+            Collector(exporter, retry_delay_s),
+            max_queue_size=MAX_QUEUED_SPANS,
+            max_export_batch_size=MAX_QUEUED_SPANS // 4,
+            schedule_delay_millis=BATCH_DELAY_S * 1000,
         )
     )
-    recorder = OtelRecorder(provider, words=settings.trace_words)
-    record_with(recorder)
+    recorder = OtelRecorder(provider, words=settings.words)
+    set_recorder(recorder)
     atexit.register(recorder.close)
     return recorder
 
 
 class OtelRecorder:
-    """`Recorder` on a provider of OpenTelemetry's SDK. `close` it at the end."""
+    """`SpanRecorder` on OpenTelemetry's SDK. `close` it at the end."""
 
     def __init__(self, provider: TracerProvider, *, words: bool) -> None:
         self.words = words
@@ -104,23 +106,23 @@ class OtelRecorder:
         self._tracer = provider.get_tracer("convonet")
 
     def start(
-        self, name: str, kind: Kind, above: RecordedSpan | str | None, values: Mapping[str, str | int]
+        self, name: str, kind: Kind, parent: RecordedSpan | str | None, values: Mapping[str, str | int]
     ) -> OtelSpan:
-        """See `Recorder.start`. A trace context that makes no sense begins a new trace."""
-        context = trace.set_span_in_context(_above(above), Context())
+        """See `SpanRecorder.start`. An invalid trace context begins a new trace."""
+        context = trace.set_span_in_context(_parent_span(parent), Context())
         begun = self._tracer.start_span(name, context, _KINDS[kind])
         span = OtelSpan(begun)
         span.set(values)
         return span
 
     def flush(self) -> None:
-        """Send what waits, and wait for that."""
+        """Send the queued spans and wait until they are sent."""
         self._provider.force_flush()
 
     def close(self) -> None:
-        """Stop recording, and send what is left."""
+        """Stop recording and send the queued spans."""
         atexit.unregister(self.close)
-        record_with(None)
+        set_recorder(None)
         self._provider.shutdown()
 
 
@@ -129,14 +131,14 @@ class OtelSpan:
 
     def __init__(self, span: trace.Span) -> None:
         self.span = span
-        at = span.get_span_context()
-        self.trace_id = f"{at.trace_id:032x}"
-        self.traceparent = f"00-{self.trace_id}-{at.span_id:016x}-{at.trace_flags:02x}"
+        context = span.get_span_context()
+        self.trace_id = f"{context.trace_id:032x}"
+        self.traceparent = f"00-{self.trace_id}-{context.span_id:016x}-{context.trace_flags:02x}"
 
     def set(self, values: Mapping[str, str | int]) -> None:
         """See `RecordedSpan.set`."""
         for name, value in values.items():
-            self.span.set_attribute(NAMES[name], value[:MOST_CHARACTERS] if isinstance(value, str) else value)
+            self.span.set_attribute(NAMES[name], value[:MAX_CHARACTERS] if isinstance(value, str) else value)
 
     def end(self, status: Status, error: str) -> None:
         """See `RecordedSpan.end`."""
@@ -149,25 +151,26 @@ class OtelSpan:
 
 
 class Collector(SpanExporter):
-    """The collector, left alone for a while when it fails. It is logged when it goes and when it is back."""
+    """An exporter that pauses after a failure, and logs when the collector fails and when it is back."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, exporter: SpanExporter, retry_delay_s: float) -> None:
         self._exporter = exporter
-        self._away = False
-        self._rests_until = float("-inf")
+        self._retry_delay_s = retry_delay_s
+        self._is_down = False
+        self._paused_until = float("-inf")
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch, or drop it."""
-        if time.monotonic() < self._rests_until:
+        """Send a batch, or drop it during a pause."""
+        if time.monotonic() < self._paused_until:
             return SpanExportResult.FAILURE
         result = self._exporter.export(spans)
-        if (away := result is not SpanExportResult.SUCCESS) != self._away:
-            self._away = away
-            if away:
+        if (is_down := result is not SpanExportResult.SUCCESS) != self._is_down:
+            self._is_down = is_down
+            if is_down:
                 log.warning("traces_not_sent", dropped=len(spans))
             else:
                 log.info("traces_sent_again")
-        self._rests_until = time.monotonic() + REST_S if away else float("-inf")
+        self._paused_until = time.monotonic() + self._retry_delay_s if is_down else float("-inf")
         return result
 
     def shutdown(self) -> None:
@@ -175,10 +178,10 @@ class Collector(SpanExporter):
         self._exporter.shutdown()
 
 
-def _above(above: RecordedSpan | str | None) -> trace.Span:
-    if isinstance(above, OtelSpan):
-        return above.span
-    found = _TRACEPARENT.fullmatch(above) if isinstance(above, str) else None
+def _parent_span(parent: RecordedSpan | str | None) -> trace.Span:
+    if isinstance(parent, OtelSpan):
+        return parent.span
+    found = _TRACEPARENT.fullmatch(parent) if isinstance(parent, str) else None
     if found is None:
         return trace.INVALID_SPAN
     trace_id, span_id, flags = (int(part, 16) for part in found.groups())

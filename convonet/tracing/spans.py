@@ -1,8 +1,8 @@
-"""Spans, as the code on a turn's way opens them: `with span("hear", session_id=...) as hearing:`.
+"""The spans that the code of a turn opens: `with span("recognise", session_id=...) as recognizing:`.
 
-Off until `export.start_tracing` has put a recorder in; then, too, only what belongs to a trace is recorded. What a span
-may say is a closed list (`Attributes`), and no word of a caller is on it: those are in `Words`, for which an operator
-must ask. Nothing here knows OpenTelemetry, so that a process without tracing does not even import it.
+They do nothing until `export.start_tracing` sets a recorder; even then only spans within a trace are recorded. The
+attributes are a closed list without callers' words; those are in `Words` and need the operator's permission. Nothing
+here uses OpenTelemetry, so that a process without tracing does not import it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Status = TurnStatus
 
 
 class Attributes(TypedDict, total=False):
-    """What a span may say."""
+    """Attributes of spans."""
 
     session_id: str
     turn_id: str
@@ -42,7 +42,7 @@ class Attributes(TypedDict, total=False):
 
 
 class Words(TypedDict, total=False):
-    """What a span may say only when callers' words are allowed in traces."""
+    """Attributes that need the operator's permission for callers' words in traces."""
 
     transcript: str
     answer: str
@@ -50,21 +50,21 @@ class Words(TypedDict, total=False):
     result: str
 
 
-class Recorder(Protocol):
-    """Where spans go; `words` is whether callers' words may."""
+class SpanRecorder(Protocol):
+    """Records spans; `words` allows callers' words in them."""
 
     words: bool
 
     def start(
-        self, name: str, kind: Kind, above: RecordedSpan | str | None, values: Mapping[str, str | int]
+        self, name: str, kind: Kind, parent: RecordedSpan | str | None, values: Mapping[str, str | int]
     ) -> RecordedSpan: ...
 
 
-_recorder: Recorder | None = None
+_recorder: SpanRecorder | None = None
 
 
 class Span:
-    """One piece of work. `status` is how it ends; an exception that leaves the span's block says so by itself."""
+    """One piece of work; an exception that leaves the span's block sets its `status`."""
 
     __slots__ = ("_over", "_recorded", "status")
 
@@ -75,33 +75,33 @@ class Span:
 
     @property
     def traceparent(self) -> str | None:
-        """For messages to another process, whose spans are to be below this one."""
+        """Trace context for messages to another process, whose spans become children of this one."""
         return self._recorded.traceparent if self._recorded is not None else None
 
     def set(self, **attributes: Unpack[Attributes]) -> None:
-        """Add what was not known at the beginning."""
+        """Add attributes that were not known at the start."""
         if self._recorded is not None:
             self._recorded.set(attributes)  # type: ignore[arg-type]  # a TypedDict of nothing else
 
     def words(self, **words: Unpack[Words]) -> None:
-        """Add words of the caller, where they are allowed; secrets never are."""
+        """Add callers' words if they are allowed, without secrets."""
         if self._recorded is not None and _recorder is not None and _recorder.words:
             self._recorded.set({name: without_secrets(_text(said)) for name, said in words.items()})
 
     def end(self, error: str = "") -> None:
-        """The work is over; only the first end counts."""
+        """End the span; only the first call counts."""
         if self._recorded is not None and not self._over:
             self._over = True
             self._recorded.end(self.status, error)
 
 
-def record_with(recorder: Recorder | None) -> None:
-    """Record from now on with this; with None nothing."""
+def set_recorder(recorder: SpanRecorder | None) -> None:
+    """Set the recorder of this process; None turns tracing off."""
     global _recorder
     _recorder = recorder
 
 
-def begin(
+def start_span(
     name: str,
     *,
     kind: Kind = "internal",
@@ -109,17 +109,21 @@ def begin(
     begins_trace: bool = False,
     **attributes: Unpack[Attributes],
 ) -> Span:
-    """A span for whoever can't use `span`, and must `end` it.
+    """Start a span that must be ended, where `span` does not fit.
 
-    It is below `parent`, the trace context that came from another process, else below the span of the block around.
-    Without either it is recorded only where a trace may begin.
+    Args:
+        name: Name of the span.
+        kind: OpenTelemetry's kind.
+        parent: Trace context from another process; without it, the parent is the span of the enclosing block.
+        begins_trace: Record the span even without a parent.
+        attributes: Attributes known at the start.
     """
     if _recorder is None:
         return Span(None)
-    above = parent or current_span.get()
-    if above is None and not begins_trace:
+    parent_span = parent or current_span.get()
+    if parent_span is None and not begins_trace:
         return Span(None)
-    return Span(_recorder.start(name, kind, above, attributes))  # type: ignore[arg-type]
+    return Span(_recorder.start(name, kind, parent_span, attributes))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -131,8 +135,8 @@ def span(
     begins_trace: bool = False,
     **attributes: Unpack[Attributes],
 ) -> Generator[Span, None, None]:
-    """A span around a block; what the block opens is below it. See `begin`."""
-    opened = begin(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
+    """Open a span around a block, whose spans become its children. See `start_span`."""
+    opened = start_span(name, kind=kind, parent=parent, begins_trace=begins_trace, **attributes)
     if opened._recorded is None:
         yield opened
         return
@@ -155,7 +159,7 @@ def _text(said: object) -> str:
 
 
 def status_of(error: BaseException) -> Status:
-    """How a piece of work ended that raised this."""
+    """Return the status of a piece of work that raised this error."""
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         return "cancelled"
     return "timeout" if isinstance(error, TimeoutError | AgentTimeout) else "failed"

@@ -1,1 +1,1 @@
-"""What our HTTP services share: one shape of refusal, strict headers, and pages."""
+"""Parts that all our HTTP services share: refusals in one shape, strict headers, pages."""

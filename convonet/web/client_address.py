@@ -1,8 +1,8 @@
-"""Whose request it is: the peer's address, unless a trusted proxy names another one in X-Forwarded-For.
+"""The client's address behind proxies: the peer's, unless a trusted proxy names another one in X-Forwarded-For.
 
-Every HTTP server of the product wraps its application in `ClientAddress`, so that `request.client` is the caller and
-all limits by address count alike. Anyone may send the header, and each proxy adds its own peer at the right: only what
-a trusted proxy has added is believed.
+Every HTTP server of the product wraps its application in `ClientAddress`, so that `request.client` is the real client
+and all limits by address count alike. Anyone may send the header, and each proxy appends its own peer: only the entries
+that trusted proxies appended are believed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ log = structlog.get_logger(__name__)
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNKNOWN = "unknown"
-"""A caller of whom a trusted proxy says something that is no address. All of them are counted together."""
+"""Address of clients whose entry in the header is not an IP address. All of them count as one."""
 
 MAX_HOPS = 16
-"""Entries of the header that are looked at: a chain of proxies has two or three, the rest is made up."""
+"""Entries of the header that are read: a chain of proxies has two or three, more are forged."""
 
 PEER = "peer"
-"""The key, in a scope, of the address at the other end of our connection: HAProxy's node, when it is in between."""
+"""Key in the ASGI scope of the address at the other end of our connection, such as HAProxy's."""
 
 _FORWARDED_FOR = b"x-forwarded-for"
 _FORWARDED_PROTO = b"x-forwarded-proto"
@@ -33,7 +33,7 @@ _SCHEMES = {"http", "https"}
 
 
 class TrustedProxies:
-    """The proxies whose word is taken for who is behind them; none unless the operator names some."""
+    """The proxies whose X-Forwarded-For is believed; none unless the operator names some."""
 
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self._networks = tuple(networks)
@@ -51,12 +51,12 @@ class TrustedProxies:
 
 
 def hops(peer: str, forwarded_for: Sequence[str], *, behind_haproxy: bool) -> list[str]:
-    """The addresses a request has come through, the nearest first; never empty.
+    """List the addresses that a request has come through, the nearest first; never empty.
 
     Args:
-        peer: The other end of our connection.
-        forwarded_for: The values of all X-Forwarded-For headers, in their order.
-        behind_haproxy: Whether the peer is our own HAProxy: it has added its own peer to the header, and is no hop.
+        peer: Address at the other end of our connection.
+        forwarded_for: Values of all X-Forwarded-For headers, in their order.
+        behind_haproxy: The peer is our own HAProxy, which has appended its own peer and does not count as a hop.
     """
     named = [entry for value in forwarded_for for entry in value.split(",") if entry.strip()]
     nearest_first = named[: -MAX_HOPS - 1 : -1]
@@ -66,12 +66,12 @@ def hops(peer: str, forwarded_for: Sequence[str], *, behind_haproxy: bool) -> li
 
 
 def source_of(hops: Sequence[str], trusted: TrustedProxies) -> str:
-    """The nearest address that is no trusted proxy's; of a trusted proxy that names nobody, its own."""
+    """Return the nearest address that is not a trusted proxy's, or the last proxy's when all are trusted."""
     return next((address for address in hops if address not in trusted), hops[-1])
 
 
 class ClientAddress:
-    """ASGI middleware: sets `client` to the caller's address, and the scheme to what a trusted proxy says of it."""
+    """ASGI middleware that sets the scope's `client` to the real client, and its scheme to a trusted proxy's."""
 
     def __init__(self, app: ASGIApp, trusted: TrustedProxies, *, behind_haproxy: bool = False) -> None:
         """See `hops`."""
@@ -81,7 +81,7 @@ class ClientAddress:
         self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on."""
+        """Correct the scope and call the application."""
         if scope["type"] in {"http", "websocket"}:
             self._correct(scope)
         await self._app(scope, receive, send)
@@ -96,7 +96,7 @@ class ClientAddress:
             self._warn_once(way[0])
 
     def _warn_once(self, peer: str) -> None:
-        """An operator who forgot FORWARDED_ALLOW_IPS has all callers counted as one."""
+        """Without FORWARDED_ALLOW_IPS all callers behind a proxy count as one."""
         if not self._has_warned:
             self._has_warned = True
             log.warning("forwarded_for_not_believed", peer=peer)
@@ -113,7 +113,7 @@ def _values(scope: Scope, wanted: bytes) -> Iterator[str]:
 
 
 def _address_in(entry: str) -> str:
-    """The address of an entry such as `203.0.113.7`, `203.0.113.7:4711`, `2001:db8::1` or `[2001:db8::1]:4711`."""
+    """Read the address of an entry such as `203.0.113.7`, `203.0.113.7:4711`, `2001:db8::1` or `[2001:db8::1]:4711`."""
     text = entry.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

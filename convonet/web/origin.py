@@ -1,4 +1,4 @@
-"""Which web pages may open the WebSocket: our own, and those that a setting names."""
+"""The origin check of WebSockets and staff logins: only our own pages and configured ones may connect."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from urllib.parse import urlsplit
 
 
 def origin_is_allowed(origin: str | None, host: str | None, allowed: frozenset[str]) -> bool:
-    """Whether a page of `origin` may connect to the server that the client calls `host`.
+    """Whether a page may connect.
 
-    A client that is no browser sends no Origin; it can't be tricked into using somebody's login.
+    Args:
+        origin: Origin header. Only browsers send one; other clients can't be tricked into using somebody's login.
+        host: Host header.
+        allowed: Origins besides our own, such as https://partner.example.
     """
     if origin is None:
         return True

@@ -1,4 +1,4 @@
-"""The built pages of ui/, and the headers that every answer carries."""
+"""The built pages of ui/ and the security headers of every response, for all our HTTP services."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 
 PAGES = Path(__file__).parents[2] / "ui" / "dist"
-"""Their scripts and styles are below /assets, which the voice application serves."""
+"""The voice application serves their scripts and styles below /assets."""
 
 
 def policy_with(*, connect: Sequence[str] = ()) -> str:
-    """The Content-Security-Policy of a page that may connect to another address besides its own."""
+    """Return the Content-Security-Policy of a page that may also connect to the addresses of `connect`."""
     allowed = " ".join(("'self'", *connect))
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src {allowed}; "
@@ -31,17 +31,17 @@ SECURITY_HEADERS = {
 
 
 def page(name: str) -> FileResponse:
-    """The page that ui/src/<name>/ was built into."""
+    """Return the page that was built from ui/src/<name>/."""
     return FileResponse(PAGES / name / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 def add_security_headers(app: FastAPI) -> None:
-    """Make every answer carry the same strict headers."""
+    """Add the security headers to every response."""
 
     @app.middleware("http")
     async def add(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         for name, value in SECURITY_HEADERS.items():
-            # a page may have said something of its own
+            # a page may have a policy of its own
             response.headers.setdefault(name, value)
         return response

@@ -1,4 +1,4 @@
-"""Every refusal of our HTTP APIs is `{"code": ..., "message": ...}`; the message can be shown to a person."""
+"""Error responses of our HTTP APIs, always `{"code": ..., "message": ...}` with a message for people."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ STATUS: Mapping[type[ConvonetError], int] = {
     DomainError: 409,
     AuthThrottled: 429,
 }
-"""The status of errors that a service lets through, the first that fits; others are 503 when a retry can help."""
+"""HTTP status of our own errors, the first that fits; others are 503 when a retry can help, else 500."""
 
 
 class Refusal(BaseModel):
-    """What is answered instead of a result."""
+    """Body of an error response."""
 
     code: str
     message: str
@@ -53,32 +53,32 @@ class Refused(HTTPException):
         self.code = code
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's `responses` says of the refusals that it may answer."""
+def refusal_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document the error responses of a route, for its `responses`."""
     return {status: {"model": Refusal} for status in statuses}
 
 
-def answer_refusals(app: FastAPI) -> None:
-    """Make the application answer errors in the one shape."""
+def add_refusal_handlers(app: FastAPI) -> None:
+    """Make the application answer all errors with a `Refusal`."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(ConvonetError, _own_error)
     app.add_exception_handler(Exception, _crash)
 
 
-def refusal(refused: Refused) -> JSONResponse:
-    """The answer to a request that is refused before any route."""
+def refusal_response(refused: Refused) -> JSONResponse:
+    """Create the response to a request that is refused before any route."""
     return _answer(refused.status_code, refused.code, str(refused.detail), refused.headers)
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 -- that is what it was registered for
     if isinstance(error, Refused):
-        return refusal(error)
+        return refusal_response(error)
     if error.status_code == 400:
-        # FastAPI's word for a body that is no text at all; to a client that is one more wrong body
+        # FastAPI's status for a body that is not valid text; for a client it is one more invalid body
         return _answer(422, "bad_field", "body: not JSON")
-    # the framework names the methods of the first route at that path only
+    # the framework lists the methods of the first route at that path only
     headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == 405 else error.headers
     return _answer(error.status_code, _code_of(error.status_code), str(error.detail), headers)
 
@@ -98,8 +98,8 @@ async def _bad_request(_: Request, error: Exception) -> JSONResponse:
 
 async def _own_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ConvonetError)  # noqa: S101 -- that is what it was registered for
-    otherwise = 503 if error.retryable else 500
-    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), otherwise)
+    default = 503 if error.retryable else 500
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), default)
     if status >= 500:
         log.warning("request_failed", path=request.url.path, error=str(error))
     headers = {"Retry-After": "5"} if status == 503 else None
@@ -108,7 +108,7 @@ async def _own_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _crash(request: Request, error: Exception) -> JSONResponse:
-    # the framework raises it again afterwards; the answer does not pass the middleware that adds the headers
+    # the framework raises it again; this response bypasses the middleware that adds the headers
     log.error("request_crashed", path=request.url.path, exc_info=error)
     return _answer(500, "internal_error", ConvonetError.spoken, SECURITY_HEADERS)
 

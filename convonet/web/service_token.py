@@ -1,4 +1,4 @@
-"""The token of services that may use an HTTP API of ours: a shared secret in the Authorization header."""
+"""The bearer token of other services that use our HTTP APIs: a shared secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convonet.web.refusals import Refused
 
 
 class ServiceToken:
-    """Lets a request through that carries the token; without one set, nobody. `setting` is what an operator sets."""
+    """Accepts requests with the token, or none when no token is set; `setting` is the name of its setting."""
 
     def __init__(self, token: SecretStr | None, setting: str) -> None:
         self._token = token

@@ -1,4 +1,4 @@
-"""How many replicas of the agent there should be. Serve's controller runs this; it imports nothing for that reason."""
+"""Autoscaling policy of the agent. Serve's controller runs it, so it imports nothing else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from ray.serve.config import AutoscalingContext
 
 TURNS = "turns"
-"""What a replica reports: turns at work."""
+"""Name of the metric: turns in progress."""
 
 
 def by_turns(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
-    """As many as have their share of the turns."""
+    """Return the number of replicas for the turns in progress."""
     return replicas_for(TURNS, context), {}

@@ -1,7 +1,7 @@
-"""The call centre as a Serve application: the desks at /call-center, and the host of all hand-overs.
+"""The call center as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
-There is one replica, whoever comes later takes all over from it: the sessions, lines and desks find the new one. Of two
-clusters each has one, and the one of the cluster that serves has the office.
+There is one replica. The next one takes everything over from it, and sessions, media legs and desks find that one. Of
+two clusters each has a replica, and the one of the cluster that serves owns the call center.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ MAX_ONGOING = 4_000
 
 
 def build_http() -> FastAPI:
-    """The desks' side.
+    """Build the desks' web application.
 
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    Only replicas need these imports. The process that builds the Serve application does not.
     """
     from deployments.call_center.parts import desks_http
 
@@ -44,28 +45,33 @@ class CallCenter:
         from convonet.rpc.server import RpcServer
         from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
         from deployments.call_center.parts import cluster, transfer_host
-        from deployments.reporting import reporting
+        from deployments.reporting import start_reports
 
         self._cluster, host = cluster(), transfer_host()
         await self._cluster.start()
-        # Serve awaits a constructor that is a coroutine: nobody reaches this host before it knows all
+        # Serve awaits this constructor, so nobody reaches this host before it has restored everything
         await host.start()
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
-        self._reporter = reporting("call_center", host.figures)
+        self._reporter = start_reports("call_center", host.gauges)
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
         await self._cluster.stop()
         await self._reporter.close()
 
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or nobody can reach this host's own port any more."""
+        await check_event_loop()
+        self._port.check_listening()
+
     async def ready(self) -> bool:
-        """Whether hand-overs are taken: a replica is there only when it knows those of the one before."""
+        """Return True: a replica is reachable only after it has restored all hand-overs."""
         return True
 
     async def listens_at(self) -> Address:
-        """Where this replica answers sessions, lines and webhooks."""
+        """Address for sessions, media legs and webhooks."""
         return self._address
 
 

@@ -1,11 +1,12 @@
-"""What the replica of the call centre is made of: the host of the hand-overs, and the desks' web application on it."""
+"""The parts of the call center's replica: the host of the hand-overs, and the desks' web application on it."""
 
 from functools import cache
 
 from fastapi import FastAPI
 
 from actors.cluster import Cluster
-from actors.transfer_host import TransferHost
+from actors.hand_overs.host import HandOverHost
+from actors.hand_overs.registry import HostServices
 from convonet.auth.throttle import throttle
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
@@ -15,33 +16,33 @@ from convonet.settings import Settings, get_settings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from convonet.telephony.bridge import Bridge, NoTelephone
-from convonet.telephony.ledger import Ledger
-from deployments.cluster_id import cluster_id
+from convonet.telephony.call_log import CallLog
+from convonet.telephony.carrier import Carrier, NoCarrier
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache
 def cluster() -> Cluster:
-    """The view of this process; the replica starts and stops it."""
-    return Cluster(cluster_id(), serving_store(get_settings()))
+    """The cluster as this process sees it; the replica starts and stops it."""
+    return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
-def transfer_host() -> TransferHost:
-    """The host of this process, for the handle and for the desks."""
+def transfer_host() -> HandOverHost:
+    """The host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
-    host = TransferHost(
-        settings,
-        bridge=_bridge(settings),
-        checkpoints=checkpoint_store(settings),
-        ledger=Ledger(database),
+    services = HostServices(
+        carrier=_carrier(settings),
+        checkpoints=checkpoint_store(settings.storage),
+        call_log=CallLog(database),
         facts=CallerFacts(database, settings),
         cluster=cluster(),
     )
+    host = HandOverHost(settings.call_center, services)
     watch = measure("call_center")
     watch.gauge(QUEUE, host.callers_waiting)
-    watch.gauge(DESKS, host.desks_by_state)
+    watch.gauge(DESKS, host.desks.desks_by_state)
     return host
 
 
@@ -54,13 +55,13 @@ def desks_http() -> FastAPI:
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)
 
 
-def _bridge(settings: Settings) -> Bridge:
-    if not settings.has_telephone:
-        return NoTelephone()
-    # half a second of imports that an installation without a telephone does without
-    from convonet.telephony.twilio import TwilioBridge
+def _carrier(settings: Settings) -> Carrier:
+    if not settings.telephony.is_configured:
+        return NoCarrier()
+    # half a second of imports that an installation without telephony does not need
+    from convonet.telephony.twilio.carrier import TwilioCarrier
 
-    return TwilioBridge(settings)
+    return TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)

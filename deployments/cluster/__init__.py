@@ -1,1 +1,1 @@
-"""cluster.yaml and k8s/: what of them is generated, and what is checked of them without a Kubernetes at hand."""
+"""Generation of parts of cluster.yaml and k8s/, and checks of both that need no Kubernetes."""

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="cluster.yaml
 
 @app.command()
 def write() -> None:
-    """Write what is generated in cluster.yaml and k8s/."""
+    """Write the generated parts of cluster.yaml and k8s/."""
     try:
         changed = generated.write(ROOT)
     except SettingsError as error:

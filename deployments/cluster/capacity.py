@@ -1,4 +1,4 @@
-"""CPUs and memory: what the replicas ask for fits the pods, and what the pods ask for is what they have."""
+"""Rules for CPUs and memory: the replicas fit the pods, and the pods request the resources that they have."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from deployments.cluster.tree import Tree
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 MIN_NODES = 2
-"""With one node, its loss is the loss of all calls."""
+"""The loss of a single node would be the loss of all calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """What a deployment asks for when nothing happens."""
+    """The replicas that a deployment starts with, and the resources of each."""
 
     name: str
     count: int
@@ -27,7 +27,7 @@ class Replicas:
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for what does not fit."""
+    """Yield a sentence for each fault."""
     for pod in tree.product_pods:
         yield from _pod_faults(pod)
     yield from _group_faults(tree)
@@ -95,7 +95,7 @@ def _sum_faults(tree: Tree) -> Iterator[str]:
 
 
 def replicas(serve_config: Object) -> Iterator[Replicas]:
-    """What each deployment begins with."""
+    """Yield the replicas that each deployment starts with."""
     for application in serve_config["applications"]:
         for deployment in application["deployments"]:
             scaling = deployment.get("autoscaling_config")
@@ -128,8 +128,8 @@ def _disruption_faults(tree: Tree) -> Iterator[str]:
 
 
 def amount(quantity: str) -> float:
-    """A quantity as Kubernetes writes it (`500m`, `8Gi`) as a number."""
+    """Convert a quantity of Kubernetes (`500m`, `8Gi`) to a number."""
     found = re.fullmatch(r"([0-9.]+)(m|[KMGT]i|[kMGT])?", str(quantity))
     if found is None:
-        raise ValueError(f"{quantity} is no quantity")
+        raise ValueError(f"{quantity} is not a quantity")
     return float(found[1]) / 1000 if found[2] == "m" else float(found[1]) * _UNITS[found[2] or ""]

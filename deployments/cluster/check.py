@@ -1,4 +1,4 @@
-"""All that can be said of cluster.yaml and k8s/ without a Kubernetes: a sentence for each fault."""
+"""All checks of cluster.yaml and k8s/; `make check` prints the sentences that they return."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from deployments.cluster.manifests import read_manifests
 from deployments.cluster.tree import Tree
 
 COMPONENTS = ("k8s/llm",)
-"""What is off as shipped, and checked as if it were on too."""
+"""Components that are off as shipped, and checked as if they were on too."""
 
 
 def find_faults(root: Path, *, is_example: bool = True) -> list[str]:
-    """Look at a source tree.
+    """Check a source tree.
 
     Args:
         root: the tree.
-        is_example: whether the values that an operator has to set may still be those of the examples.
+        is_example: whether values that an operator has to set may still be those of the examples.
+
+    Returns:
+        A sentence for each fault.
     """
     try:
         found = list(schemas.faults(read_manifests(root, COMPONENTS), root))

@@ -1,4 +1,4 @@
-"""What was chosen for a reason that no other rule sees, so that nobody undoes it without knowing."""
+"""Rules for choices with a reason that no other rule knows, so that nobody undoes them unawares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOST = "kubernetes.io/hostname"
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each choice that is not made."""
+    """Yield a sentence for each choice that was undone."""
     yield from _service_faults(tree)
     yield from _store_faults(tree)
     for pod in tree.product_pods:
@@ -26,7 +26,7 @@ def faults(tree: Tree) -> Iterator[str]:
 def _service_faults(tree: Tree) -> Iterator[str]:
     who, spec = tree.manifests.product, tree.spec
     if (chosen := spec.get("upgradeStrategy", {}).get("type", "NewCluster")) != "NewCluster":
-        yield f"{who}: upgradeStrategy is {chosen}; it must be NewCluster, others cut calls or ignore changes."
+        yield f"{who}: upgradeStrategy is {chosen}; it must be NewCluster; others cut calls or ignore changes."
     if not spec.get("excludeHeadPodFromServeSvc"):
         yield f"{who}: excludeHeadPodFromServeSvc must be true: calls through the head end with it."
     if spec["rayClusterConfig"].get("authOptions", {}).get("mode") != "token":

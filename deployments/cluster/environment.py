@@ -1,4 +1,4 @@
-"""The environment of the pods: the product's own settings read it, exactly as in a pod."""
+"""Rules for the environment of the pods: the product's own settings read it, exactly as in a pod."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 
-from convonet.settings import OWN_PREFIXES, Settings
+from convonet.settings import VARIABLES
+from convonet.settings.unknown import OWN_PREFIXES
 from deployments.cluster.manifests import NAME, Object, Pod
 from deployments.cluster.ports import LOAD_BALANCER_NETWORKS
 from deployments.cluster.tree import Tree
@@ -16,7 +17,7 @@ SETTINGS_MAP, SECRETS = "convonet-settings", "convonet-secrets"
 TIME_ZONE = "CONVONET_TIMEZONE"
 TIME_ZONE_PLACEHOLDER = "SET-YOUR-TIME-ZONE"
 NEEDED_SECRETS = ("DB_URI", "REDIS_URL", "CONVONET_SIGNING_KEY")
-"""Without them each node would keep data of its own."""
+"""Secrets without which each node would keep data of its own."""
 
 READ = """
 from convonet.core.errors import SettingsError
@@ -29,7 +30,7 @@ except SettingsError as error:
 
 
 def faults(tree: Tree, *, is_example: bool) -> Iterator[str]:
-    """A sentence for each name and value that the product would refuse, or should be given."""
+    """Yield a sentence for each name or value that is missing, or that the product would refuse."""
     settings, secrets = _data(tree, "ConfigMap", SETTINGS_MAP), _data(tree, "Secret", SECRETS)
     zone = settings.get(TIME_ZONE, "")
     if not zone or (zone == TIME_ZONE_PLACEHOLDER and not is_example):
@@ -50,7 +51,7 @@ def faults(tree: Tree, *, is_example: bool) -> Iterator[str]:
 
 
 def product_pods(tree: Tree) -> list[Pod]:
-    """Head, workers and jobs of the product; a model of one's own knows nothing of its settings."""
+    """Return head, workers and jobs of the product, without an own model, which has none of its settings."""
     return [pod for pod in tree.manifests.pods() if pod.owner.kind != "RayService" or pod.owner.name == NAME]
 
 
@@ -63,36 +64,34 @@ def _data(tree: Tree, kind: str, name: str) -> dict[str, str]:
 
 
 def _unknown_names(tree: Tree, settings: dict[str, str], secrets: dict[str, str]) -> Iterator[str]:
-    """What is no setting at all, however little it looks like one: in these two there is nothing else."""
-    known = {field.alias for field in Settings.model_fields.values()}
+    """Yield a sentence for each name in the two files that is not a setting; they have nothing else."""
     for where, names in (("k8s/settings.yaml", settings), ("k8s/secrets.example.yaml", secrets)):
         for name in names:
-            # those with our prefix are told by `_refused`, with the likely right name
-            if name not in known and not name.startswith(OWN_PREFIXES):
-                yield f"{where}: {name} is no setting of the product; docs/settings.md lists them all."
+            # for names with our prefix `_refused` proposes the right one
+            if name not in VARIABLES and not name.startswith(OWN_PREFIXES):
+                yield f"{where}: {name} is not a setting of the product; docs/settings.md lists them all."
     flags = tree.environment.keys() - settings.keys()
     for pod in product_pods(tree):
         for variable in (one for container in pod.containers for one in container.get("env", ())):
             name = variable["name"]
-            if name not in known and name not in flags and not name.startswith("RAY_"):
+            if name not in VARIABLES and name not in flags and not name.startswith("RAY_"):
                 yield f"{pod}: {name} is neither a setting of the product (docs/settings.md) nor a flag of Ray."
 
 
 def _own_variables(tree: Tree) -> dict[str, str]:
-    """What the worker's template sets by itself."""
-    known = {field.alias for field in Settings.model_fields.values()}
+    """Return the settings in the worker's template."""
     variables = tree.workers[0].ray_container.get("env", ())
-    return {one["name"]: str(one["value"]) for one in variables if one["name"] in known and "value" in one}
+    return {one["name"]: str(one["value"]) for one in variables if one["name"] in VARIABLES and "value" in one}
 
 
 def _refused(environment: dict[str, str]) -> Iterator[str]:
-    if said := _what_the_product_says_of(tuple(sorted(environment.items()))):
-        yield f"k8s/settings.yaml and k8s/secrets.example.yaml: a pod would not start: {said}."
+    if error := _settings_error(tuple(sorted(environment.items()))):
+        yield f"k8s/settings.yaml and k8s/secrets.example.yaml: a pod would not start: {error}."
 
 
 @cache
-def _what_the_product_says_of(environment: tuple[tuple[str, str], ...]) -> str:
-    """In a process that has no other environment; nothing when all is well."""
+def _settings_error(environment: tuple[tuple[str, str], ...]) -> str:
+    """Load the settings in a process that has no other environment; return the error, or ""."""
     command = [sys.executable, "-c", READ]
     done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
     return done.stderr.strip()[-300:] if done.returncode else done.stdout.strip()

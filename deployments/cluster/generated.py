@@ -1,8 +1,8 @@
-"""What is written by `make cluster`: the serve config in cluster.yaml, Ray's flags, and the mark of the settings.
+"""The parts that `make cluster` writes: the serve config in cluster.yaml, Ray's flags, and a hash of the settings.
 
-The serve config is serve_config.yaml with k8s/serve_overlay.yaml on top. Ray's flags are those of ray.env with what
-only a cluster needs. The mark is a hash of settings and flags in each pod's annotations: Kubernetes gives running pods
-no new environment, so a change of it has to be a change of the cluster.
+The serve config is serve_config.yaml with k8s/serve_overlay.yaml on top. Ray's flags are those of ray.env with those
+that only a cluster needs. The hash of settings and flags is in each pod's annotations: Kubernetes gives running pods no
+new environment, so a change of it has to be a change of the cluster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SETTINGS = "k8s/settings.yaml"
 RAY_FLAGS = "k8s/ray-flags.yaml"
 
 CLUSTER_FLAGS = {
-    # a node that vanished is noticed after 7 to 9 s instead of 63; not sooner, a pause must not look like a loss
+    # a node that vanished is noticed after 7 to 9 s instead of 63; not sooner, or a pause would look like a loss
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
@@ -37,7 +37,7 @@ CLUSTER_FLAGS = {
     # a proxy that died is started again after 6 s instead of 30
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
 }
-"""What Ray is told on a cluster and not on a laptop, where there is one node."""
+"""Flags for a cluster; a laptop has one node only."""
 
 HASH_LENGTH = 12
 
@@ -46,12 +46,12 @@ _HASH = re.compile(r'^( +convonet/settings-hash: )"[^"\n]*"', re.MULTILINE)
 
 
 def write(root: Path) -> list[str]:
-    """Write what is generated; returns the files that have changed."""
+    """Write the generated parts; return the files that have changed."""
     return [name for name, text in _files(root) if _replace(root / name, text(root))]
 
 
 def stale(root: Path) -> Iterator[str]:
-    """A sentence for each file that is not what would be written."""
+    """Yield a sentence for each file that is out of date."""
     for name, text in _files(root):
         path = root / name
         if not path.exists() or path.read_text() != text(root):
@@ -62,7 +62,7 @@ def stale(root: Path) -> Iterator[str]:
 
 
 def serve_config(root: Path) -> Object:
-    """The serve config of a cluster. Raises `SettingsError` when the overlay speaks of what is not there."""
+    """Return the serve config of a cluster. Raises `SettingsError` when the overlay has an unknown name."""
     config, overlay = deepcopy(read_config(root / SERVE_CONFIG)), yaml.safe_load((root / OVERLAY).read_text())
     of_all, by_name = overlay["every_deployment"], dict(overlay["deployments"])
     if unknown := overlay.keys() - {"http_options", "every_deployment", "deployments"}:
@@ -79,7 +79,7 @@ def serve_config(root: Path) -> Object:
 
 
 def ray_flags(root: Path) -> dict[str, str]:
-    """The environment of Ray's processes on a cluster."""
+    """Return the environment of Ray's processes on a cluster."""
     return {**ray_env(root / "ray.env"), **CLUSTER_FLAGS}
 
 
@@ -133,7 +133,7 @@ def _dumped(body: Object) -> str:
 
 
 def _merged(below: Any, above: Any) -> Any:
-    """`above` over `below`, key by key; a key that is null above is left out."""
+    """Merge `above` into `below`, key by key; a null in `above` removes the key."""
     if not isinstance(below, dict) or not isinstance(above, dict):
         return deepcopy(above)
     both = {key: _merged(below.get(key), above[key]) if key in above else below[key] for key in {**below, **above}}

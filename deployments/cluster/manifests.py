@@ -1,4 +1,4 @@
-"""The manifests of a source tree, as `kubectl apply -k .` would send them, and what pods KubeRay makes of them."""
+"""The manifests of a source tree, as `kubectl apply -k .` would send them, and the pods that KubeRay makes of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convonet.core.errors import SettingsError
 
 CLUSTER = "cluster.yaml"
 NAME = "convonet"
-"""Of the RayService that serves the calls."""
+"""Name of the RayService that serves the calls."""
 
 SERVE_SERVICE_SUFFIX = "-serve-svc"
 
@@ -24,7 +24,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One Kubernetes object and the file that it is from."""
+    """One Kubernetes object and its file."""
 
     file: str
     body: Object
@@ -44,7 +44,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod template, and the labels that its pods bear. `group` is a Ray group; of a Job it is empty."""
+    """A pod template and the labels of its pods. `group` is a Ray group, and empty for a Job."""
 
     owner: Manifest
     group: str
@@ -61,12 +61,12 @@ class Pod:
 
     @property
     def ray_container(self) -> Object:
-        """The one in which Ray runs: the first."""
+        """The container in which Ray runs, which is the first."""
         return dict(self.spec["containers"][0])
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its own, and those that KubeRay adds. `ray.io/cluster` is new for each cluster, so it is not among them."""
+        """The template's labels and those that KubeRay adds, except `ray.io/cluster`, which is new for each cluster."""
         own = dict(self.template.get("metadata", {}).get("labels", {}))
         if not self.group:
             return own
@@ -89,7 +89,7 @@ HEAD = "headgroup"
 
 
 class Manifests:
-    """All objects; `applied` are those of the kustomization, the others are examples and what is started by hand."""
+    """All objects: `applied` by the kustomization, and `others`, which are examples and jobs started by hand."""
 
     def __init__(self, applied: list[Manifest], others: list[Manifest]) -> None:
         self.applied = applied
@@ -100,7 +100,7 @@ class Manifests:
         return [*self.applied, *self.others]
 
     def of_kind(self, *kinds: str) -> list[Manifest]:
-        """Those of the kustomization."""
+        """Return the applied objects of these kinds."""
         return [one for one in self.applied if one.kind in kinds]
 
     @property
@@ -112,7 +112,7 @@ class Manifests:
         return found[0]
 
     def pods(self) -> Iterator[Pod]:
-        """The pod templates of all that is applied or started by hand."""
+        """Yield the pod templates of all objects."""
         for one in self.all:
             if one.kind == "RayService":
                 yield from ray_pods(one)
@@ -121,7 +121,7 @@ class Manifests:
 
 
 def ray_pods(service: Manifest) -> Iterator[Pod]:
-    """The head's template, then those of the worker groups."""
+    """Yield the head's template, then those of the worker groups."""
     cluster = service.body["spec"]["rayClusterConfig"]
     head = cluster["headGroupSpec"]
     yield Pod(service, HEAD, head["template"], head.get("rayStartParams", {}))
@@ -130,20 +130,20 @@ def ray_pods(service: Manifest) -> Iterator[Pod]:
 
 
 def serve_service_of(service: Manifest) -> str:
-    """The name of the Service in front of a RayService."""
+    """Return the name of the Service in front of a RayService."""
     given = service.body["spec"].get("serveService", {}).get("metadata", {}).get("name")
     return str(given or service.name + SERVE_SERVICE_SUFFIX)
 
 
 def read_manifests(root: Path, components: tuple[str, ...] = ()) -> Manifests:
-    """Read the kustomization at `root` and what stands beside it.
+    """Read the kustomization at `root`, the examples and the jobs.
 
     Args:
         root: the source tree.
         components: folders of kustomize components that are switched on besides those that the kustomization names.
 
     Raises:
-        SettingsError: a file can't be read, is no YAML, or asks of kustomize what is not understood here.
+        SettingsError: a file can't be read, is not YAML, or uses a feature of kustomize that is not supported here.
     """
     applied = _Kustomization(root).read(root, components)
     files = sorted([*root.glob("k8s/*.example.yaml"), *root.glob("k8s/jobs/*.yaml")])
@@ -151,7 +151,7 @@ def read_manifests(root: Path, components: tuple[str, ...] = ()) -> Manifests:
 
 
 def read_file(path: Path, root: Path) -> list[Manifest]:
-    """The objects of a file. Raises `SettingsError`."""
+    """Read the objects of a file. Raises `SettingsError`."""
     name = str(path.relative_to(root))
     try:
         documents = [body for body in yaml.load_all(path.read_text(), yaml.CSafeLoader) if body is not None]
@@ -161,7 +161,7 @@ def read_file(path: Path, root: Path) -> list[Manifest]:
 
 
 class _Kustomization:
-    """The little of kustomize that ours use: resources, components, and JSON patches of them."""
+    """The features of kustomize that our files use: resources, components, and JSON patches of components."""
 
     KEYS = frozenset({"apiVersion", "kind", "resources", "components", "patches"})
 
@@ -194,15 +194,15 @@ class _Kustomization:
 
 
 def _patched(body: Object, operations: list[Object], file: str) -> Object:
-    """The object after the additions of a JSON patch (RFC 6902)."""
+    """Apply the additions of a JSON patch (RFC 6902)."""
     body = deepcopy(body)
     for operation in operations:
         if operation["op"] != "add":
             raise SettingsError(f"{file}: the operation {operation['op']} is not understood by `make check`")
-        *way, last = operation["path"].lstrip("/").split("/")
+        *parents, last = operation["path"].lstrip("/").split("/")
         place: Any = body
         try:
-            for step in way:
+            for step in parents:
                 place = place[int(step)] if isinstance(place, list) else place[step]
         except (KeyError, IndexError, ValueError):
             raise SettingsError(f"{file}: there is no {operation['path']} to add to") from None

@@ -1,4 +1,4 @@
-"""Ports and probes: everybody who speaks to a pod means a port that it has, and asks a path that says the truth."""
+"""Rules for ports and probes: clients use ports that the pods have, and probes use the path that reports readiness."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
 READY = "/ready"
-"""Answers 200 while a call that came here would be served."""
+"""Path that answers 200 while a call would be served here."""
 
 SERVE, METRICS, PROXY_METRICS = "serve", "metrics", "proxy-metrics"
 """Names of ports; KubeRay looks for the first two."""
 
 METRICS_PORT = 8080
-"""Where KubeRay has Ray serve metrics."""
+"""Port of Ray's metrics, set by KubeRay."""
 
 PROXY_METRICS_PORT = 9101
-"""RAY_SERVE_HAPROXY_METRICS_PORT's default."""
+"""Default of RAY_SERVE_HAPROXY_METRICS_PORT."""
 
 LOAD_BALANCER_NETWORKS = {"35.191.0.0/16", "130.211.0.0/22"}
-"""Where Google's load balancers and health checks come from."""
+"""Networks of Google's load balancers and health checks."""
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each port and probe that does not fit the others."""
+    """Yield a sentence for each port or probe that does not fit the others."""
     serve_port = int(tree.serve_config["http_options"]["port"])
     if tree.serve_config["http_options"].get("host") != "0.0.0.0":  # noqa: S104 -- compared, not bound
         yield "k8s/serve_overlay.yaml: http_options.host must be 0.0.0.0, or no other pod reaches the product."
@@ -50,7 +50,7 @@ def _pod_faults(pod: Pod, serve_port: int, tree: Tree) -> Iterator[str]:
     elif asked.get("port") not in {SERVE, serve_port}:
         yield f"{pod}: readinessProbe asks port {asked.get('port')}; it must be {SERVE} ({serve_port})."
     if probe and probe.get("timeoutSeconds", 1) < 3:
-        yield f"{pod}: readinessProbe.timeoutSeconds must be 3 at least: {READY} itself waits 2 s for what it looks at."
+        yield f"{pod}: readinessProbe.timeoutSeconds must be 3 at least: {READY} itself waits 2 s for its checks."
 
 
 def _service_faults(tree: Tree, serve_port: int) -> Iterator[str]:

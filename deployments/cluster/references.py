@@ -1,4 +1,4 @@
-"""What one object says of another is true: names, keys of secrets, labels that selectors look for."""
+"""Rules for references between objects: names, keys of secrets, and labels that selectors match."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from deployments.cluster.manifests import NAME, Manifest, Object, Pod
 from deployments.cluster.tree import Tree
 
-MAX_NAME = 47
+MAX_NAME_CHARS = 47
 """Of a RayService: KubeRay makes names of pods and Services from it, which may have 63 characters."""
 
 NEW_FOR_EACH_CLUSTER = "ray.io/cluster"
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each reference to what is not there."""
+    """Yield a sentence for each reference to an object that does not exist."""
     yield from _names(tree)
     yield from _sources(tree)
     yield from _selectors(tree)
@@ -24,8 +24,8 @@ def faults(tree: Tree) -> Iterator[str]:
 
 def _names(tree: Tree) -> Iterator[str]:
     for one in tree.manifests.of_kind("RayService"):
-        if len(one.name) > MAX_NAME:
-            yield f"{one}: the name has {len(one.name)} characters; shorten it to {MAX_NAME}, KubeRay appends to it."
+        if len(one.name) > MAX_NAME_CHARS:
+            yield f"{one}: the name has {len(one.name)} characters; shorten it to {MAX_NAME_CHARS}, KubeRay extends it."
     namespaces = {one.name for one in tree.manifests.of_kind("Namespace")}
     for one in tree.manifests.all:
         if one.kind != "Namespace" and (given := one.body["metadata"].get("namespace")) not in namespaces:
@@ -62,7 +62,7 @@ def _source_faults(
 
 
 def _keys(tree: Tree, kind: str) -> dict[str, set[str]]:
-    """The keys of each Secret or ConfigMap. A Secret is made by hand: the example says which there are."""
+    """Return the keys of each Secret or ConfigMap. Secrets are made by hand; the example has their keys."""
     of_kind = [one for one in tree.manifests.all if one.kind == kind]
     return {one.name: {*one.body.get("data", {}), *one.body.get("stringData", {})} for one in of_kind}
 

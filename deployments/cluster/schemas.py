@@ -1,4 +1,4 @@
-"""Every object has only fields that its kind has, each of the right type: a misspelt one does nothing, in silence."""
+"""Rules for fields: each is one of the object's kind and has the right type. A misspelt field would do nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convonet.core.errors import SettingsError
 from deployments.cluster.manifests import Manifest, Manifests, Object
 
 KUBERNETES = "1.34"
-"""The release whose core kinds are meant; GKE's regular channel has it."""
+"""The release whose core kinds are checked; GKE's regular channel has it."""
 
 SCHEMAS = "k8s/schemas"
 CUSTOM = {
@@ -28,11 +28,11 @@ CUSTOM = {
     "PodMonitoring": "podmonitoring",
     "RayService": "rayservice",
 }
-"""Kinds that Kubernetes does not bring along, each with its file in k8s/schemas."""
+"""Kinds that are not part of Kubernetes, each with its file in k8s/schemas."""
 
 
 def faults(manifests: Manifests, root: Path) -> Iterator[str]:
-    """A sentence for each field that is wrong."""
+    """Yield a sentence for each field that is wrong."""
     for one in manifests.all:
         if (name := CUSTOM.get(one.kind)) is None:
             yield from _core_faults(one, one.body, "")
@@ -44,7 +44,7 @@ def faults(manifests: Manifests, root: Path) -> Iterator[str]:
 
 
 def _core_parts(schema: Object, content: Any, where: str) -> Iterator[tuple[str, str, Object]]:
-    """The parts of a custom object that are of a core type: its name, the place, the part."""
+    """Yield the parts of a custom object that have a core type: the type's name, the path, the part."""
     if (kind := schema.get("x-core")) is not None and isinstance(content, dict):
         yield kind, where, content
     elif isinstance(content, dict):
@@ -57,7 +57,7 @@ def _core_parts(schema: Object, content: Any, where: str) -> Iterator[tuple[str,
 
 
 def _as_object(core_type: str, part: Object) -> Object:
-    """A part of a core type as an object that can be checked by itself."""
+    """Wrap a part of a core type in an object that can be checked by itself."""
     if core_type == "PodTemplateSpec":
         return {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "x"}, "template": part}
     return {"apiVersion": "v1", "kind": core_type, **part}
@@ -74,8 +74,8 @@ def _core_faults(one: Manifest, body: Object, where: str) -> Iterator[str]:
 
 @cache
 def _core_error(body: str) -> ValidationError | None:
-    """What is wrong with an object, given as JSON, of a kind of Kubernetes' own. Raises `LookupError` for others."""
-    # a development tool of 22 MB: the product itself does without
+    """Validate an object of a core kind, given as JSON. Raises `LookupError` for other kinds."""
+    # a development dependency of 22 MB that the product does without
     import kubernetes_validate
 
     try:

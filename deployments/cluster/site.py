@@ -1,4 +1,4 @@
-"""What an operator has to set before the manifests can be applied: all that is an example as they are shipped."""
+"""Rules for values that are examples as shipped; an operator has to set them before the manifests are applied."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ EXAMPLES = {
     "203.0.113.": "the address of your load balancer",
     "REPLACE-ME": "a value of your own",
 }
-"""What gives an example away, and what belongs in its place."""
+"""Text in an example, and the value that belongs in its place."""
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each example that is left. The secrets' file stays one: the real ones are in the cluster only."""
+    """Yield a sentence for each example that is left, except in Secrets: real ones are in the cluster only."""
     for one in tree.manifests.all:
         if one.kind == "Secret":
             continue

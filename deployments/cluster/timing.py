@@ -1,32 +1,32 @@
-"""How long a call may live in each place that could cut it, one against the other.
+"""Rules for the timeouts of all places that could cut a call.
 
-From the caller inwards: the load balancer's timeout is the life of a WebSocket, so the product must move a caller
-before it ends. When pods or clusters go, calls have `GRACE_S` to move or to end; each place must wait for as long.
+The load balancer's timeout is the life of a WebSocket, so the product must move a caller before it ends. When pods or
+clusters stop, calls have `GRACE_S` to move or to end; each place must wait for so long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
 GRACE_S = 3_600
-"""The most that GKE waits for a pod, and that its load balancer drains."""
+"""Longest time that GKE waits for a pod, and that its load balancer drains."""
 
 LOAD_BALANCER_KEEP_ALIVE_S = 600
-"""How long Google's load balancer keeps an idle connection to us. It can't be changed."""
+"""Time for which Google's load balancer keeps an idle connection to us. It can't be changed."""
 
-BEFORE_KILL_S = 30
-"""What must be left of a pod's grace period when Ray has given up waiting."""
+KILL_MARGIN_S = 30
+"""Rest of a pod's grace period when Ray's own wait has ended."""
 
-PRE_STOP_S = 10
-"""What a load balancer needs at least to forget a pod: two health checks."""
+MIN_PRE_STOP_S = 10
+"""Time for two health checks, after which a load balancer sends nothing more to a pod."""
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each period that is too short or too long."""
+    """Yield a sentence for each period that is too short or too long."""
     yield from _socket_life(tree)
     yield from _clusters_end(tree)
     for pod in tree.workers:
@@ -60,13 +60,14 @@ def _socket_life(tree: Tree) -> Iterator[str]:
 
 
 def _max_socket_life_s(tree: Tree) -> float:
-    """When the product moves a caller by itself, with time to wait for a moment at which nobody speaks."""
-    field = Settings.model_fields["max_socket_life_s"]
+    """Return the age at which the product moves a caller by itself."""
+    name = "CONVONET_MAX_SOCKET_LIFE_S"
+    default = float(VARIABLES[name].default)
     try:
-        return float(tree.environment.get(str(field.alias), field.default))
+        return float(tree.environment.get(name, default))
     except ValueError:
-        # what is no number is told with the other settings
-        return float(field.default)
+        # `environment` reports a value that is not a number
+        return default
 
 
 def _clusters_end(tree: Tree) -> Iterator[str]:
@@ -94,18 +95,18 @@ def _pods_end(pod: Pod) -> Iterator[str]:
     elif grace > GRACE_S:
         yield f"{pod}: terminationGracePeriodSeconds is {grace}, but GKE waits {GRACE_S} s at most; set it to that."
     pause = pre_stop_s(pod.ray_container)
-    if pause < PRE_STOP_S:
+    if pause < MIN_PRE_STOP_S:
         yield (
-            f"{pod}: preStop must sleep for {PRE_STOP_S} s at least, as 15: until the load balancer has forgotten the "
-            "pod, callers who are moved come back to it."
+            f"{pod}: preStop must sleep for {MIN_PRE_STOP_S} s at least, as 15: until the load balancer has dropped "
+            "the pod, callers who are moved come back to it."
         )
     drain = _drain_s(pod)
-    if drain + pause + BEFORE_KILL_S > grace:
+    if drain + pause + KILL_MARGIN_S > grace:
         yield (
             f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S ({drain:.0f} s) after preStop ({pause:.0f} s) leaves less "
-            f"than {BEFORE_KILL_S} s of the {grace} s until Kubernetes kills the pod; make it shorter."
+            f"than {KILL_MARGIN_S} s of the {grace} s until Kubernetes kills the pod; make it shorter."
         )
-    elif drain < GRACE_S - 2 * (pause + BEFORE_KILL_S):
+    elif drain < GRACE_S - 2 * (pause + KILL_MARGIN_S):
         yield (
             f"{pod}: RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S is {drain:.0f} s, so Ray ends calls long before the pod has "
             f"to; set it to {grace - 60}."
@@ -116,7 +117,7 @@ def _replicas_end(tree: Tree, pod: Pod) -> Iterator[str]:
     for application in tree.serve_config["applications"]:
         for deployment in application["deployments"]:
             stop = deployment.get("graceful_shutdown_timeout_s", 20)
-            if stop + BEFORE_KILL_S > _drain_s(pod):
+            if stop + KILL_MARGIN_S > _drain_s(pod):
                 yield (
                     f"k8s/serve_overlay.yaml: {deployment['name']} may take {stop} s to stop, and Ray waits for "
                     f"{_drain_s(pod):.0f} s when a pod goes; lower graceful_shutdown_timeout_s."
@@ -124,13 +125,13 @@ def _replicas_end(tree: Tree, pod: Pod) -> Iterator[str]:
 
 
 def _drain_s(pod: Pod) -> float:
-    """How long Ray waits for a node to become empty."""
+    """Return the time that Ray waits for a node to become empty."""
     variables = {one["name"]: one.get("value") for one in pod.ray_container.get("env", ())}
     return float(variables.get("RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S") or 30)
 
 
 def pre_stop_s(container: Object) -> float:
-    """How long a container's preStop sleeps; 0 when it does something else."""
+    """Return the seconds that a container's preStop sleeps; 0 when it does something else."""
     hook: Mapping[str, Object] = container.get("lifecycle", {}).get("preStop", {})
     if "sleep" in hook:
         return float(hook["sleep"]["seconds"])

@@ -1,4 +1,4 @@
-"""What the rules look at: the manifests of a source tree and the serve config within them, each read once."""
+"""The input of the rules: the manifests of a source tree and the serve config in them, each read once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deployments.config_check import parse_config
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A source tree that is checked."""
+    """A source tree to check."""
 
     root: Path
     manifests: Manifests
@@ -19,7 +19,7 @@ class Tree:
 
     @classmethod
     def read(cls, root: Path, components: tuple[str, ...] = ()) -> Tree:
-        """Raises `SettingsError` when there is nothing that could be looked at."""
+        """Read a source tree. Raises `SettingsError` when it can't be checked at all."""
         manifests = read_manifests(root, components)
         configs = {
             one.name: parse_config(str(one.body["spec"].get("serveConfigV2", "")), f"serveConfigV2 of {one.file}")
@@ -29,12 +29,12 @@ class Tree:
 
     @property
     def spec(self) -> Object:
-        """Of the product's RayService."""
+        """The `spec` of the product's RayService."""
         return dict(self.manifests.product.body["spec"])
 
     @property
     def product_pods(self) -> list[Pod]:
-        """The head's template first."""
+        """The pod templates of the product, the head's first."""
         return list(ray_pods(self.manifests.product))
 
     @property
@@ -48,7 +48,7 @@ class Tree:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the config maps put into the environment of the product's pods."""
+        """The environment of the product's pods, as far as config maps set it."""
         maps = {one.name: one.body.get("data", {}) for one in self.manifests.of_kind("ConfigMap")}
         return {
             str(name): str(value)

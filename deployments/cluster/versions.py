@@ -1,4 +1,4 @@
-"""One release of Ray everywhere: in the lock file, in the images, and as KubeRay is told."""
+"""Rules for versions: one release of Ray in the lock file, the images and the RayServices."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deployments.cluster.tree import Tree
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """A sentence for each version that is another."""
+    """Yield a sentence for each version that differs."""
     lock = (tree.root / "requirements.lock").read_text()
     found = re.search(r"^ray==([0-9.]+)$", lock, re.MULTILINE)
     locked = found[1] if found else "none"
     for one in tree.manifests.of_kind("RayService"):
-        if (said := one.body["spec"]["rayClusterConfig"].get("rayVersion")) != locked:
-            yield f"{one}: rayVersion is {said} and requirements.lock has {locked}; make them the same."
+        if (version := one.body["spec"]["rayClusterConfig"].get("rayVersion")) != locked:
+            yield f"{one}: rayVersion is {version} and requirements.lock has {locked}; make them the same."
     images: set[str] = set()
     for pod in tree.manifests.pods():
         for image in (container["image"] for container in pod.containers):

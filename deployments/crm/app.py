@@ -1,4 +1,4 @@
-"""The CRM at /crm."""
+"""The CRM's HTTP API at /crm."""
 
 from __future__ import annotations
 
@@ -7,43 +7,31 @@ from typing import TYPE_CHECKING
 from ray import serve
 from ray.serve import Application, Deployment
 
-from convonet.settings import get_settings
-from deployments.load import load
-from deployments.logs import log_to_own_stderr
+from deployments.http_replica import HttpReplica, http_application
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 MAX_ONGOING = 100
-"""A request takes milliseconds with our own tables, as long as SuiteCRM takes otherwise."""
+"""A request takes milliseconds with our own tables, and as long as SuiteCRM takes otherwise."""
 
 
 def build_http() -> FastAPI:
-    """The replica's application.
+    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
+    from convonet.domains.crm.http import application
 
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
-    """
-    from deployments.crm.parts import crm_http
-
-    log_to_own_stderr(get_settings())
-    return crm_http()
+    return http_application("crm", application)
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
 @serve.ingress(build_http)
-class CrmIntegration:
+class CrmIntegration(HttpReplica):
     """One replica."""
 
-    async def __init__(self) -> None:  # type: ignore[misc]
-        from deployments.reporting import reporting
-
-        self._reporter = reporting("crm", load().figures)
-
-    async def __del__(self) -> None:  # Serve awaits it
-        await self._reporter.close()
+    component = "crm"
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    """Build the Serve application; `serve_config.yaml` sets the number of replicas."""
     crm: Deployment = CrmIntegration  # type: ignore[assignment]
     return crm.bind()

@@ -1,1 +1,1 @@
-"""What `make run` does: the whole product on this machine, from nothing to an address, and to nothing again."""
+"""`make run`: starts the whole product on this machine, and stops all of it again."""

@@ -27,7 +27,7 @@ def main() -> None:
     """Start, wait, serve until Ctrl-C. Exits with 1 and one clear sentence when something is in the way."""
     try:
         settings = Settings.load()
-        with only_instance(settings.data_dir):
+        with only_instance(settings.storage.data_dir):
             _launch(settings)
     except ConvonetError as error:
         typer.secho(f"Convonet can't start: {error}", fg="red", err=True)
@@ -35,17 +35,17 @@ def main() -> None:
 
 
 def _launch(settings: Settings) -> None:
-    _require_free_port(settings.host, settings.port, "CONVONET_PORT")
-    if settings.metrics_port is not None:
-        _require_free_port(settings.host, settings.metrics_port, "CONVONET_METRICS_PORT")
-    if settings.dashboard_port is not None:
-        _require_free_port(DASHBOARD_HOST, settings.dashboard_port, "CONVONET_DASHBOARD_PORT")
+    _require_free_port(settings.server.host, settings.server.port, "CONVONET_PORT")
+    if settings.server.metrics_port is not None:
+        _require_free_port(settings.server.host, settings.server.metrics_port, "CONVONET_METRICS_PORT")
+    if settings.server.dashboard_port is not None:
+        _require_free_port(DASHBOARD_HOST, settings.server.dashboard_port, "CONVONET_DASHBOARD_PORT")
     if not PAGE.exists():
         raise LaunchError("the pages in ui/ are not built; run `make run`, or `npm ci && npm run build` in ui/")
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
         product = Product(settings, Path(scratch))
         try:
-            # Ray needs ten seconds before the first tool could look at the database
+            # Ray needs ten seconds before the first tool could use the database
             say("Preparing the database")
             staff_link = result_of("preparation", product.url)
             product.wait_until_ready()
@@ -54,7 +54,7 @@ def _launch(settings: Settings) -> None:
         except KeyboardInterrupt:
             pass
         finally:
-            # an impatient second Ctrl-C must not leave anything behind
+            # a second Ctrl-C must not leave processes behind
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             say("Stopping")
@@ -78,10 +78,10 @@ def _print_addresses(settings: Settings, product: Product, staff_link: str) -> N
     typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)
     if settings.demo_pin is not None:
         typer.secho(f"  PIN                  {settings.demo_pin}", bold=True)
-    elif settings.enable_voice_pin:
+    elif settings.login.pin_required:
         typer.echo("  PIN                  users_anthropic.voice_pin of your database")
     typer.echo(f"  Restaurant           {url}/hanok")
-    typer.echo(f"  Call centre          {url}/call-center")
+    typer.echo(f"  Call center          {url}/call-center")
     typer.echo(f"  Agent Monitor        {url}/agent-monitor")
     typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
     typer.echo(f"  Metrics              {product.metrics_url}")

@@ -1,9 +1,9 @@
-"""A step: starts Ray on this machine and deploys the applications to it. Both go on when it ends.
+"""A step: starts Ray on this machine and deploys the applications to it; both go on when the step has ended.
 
-What Ray starts for people who look at a cluster is left out, it takes 0.4 GB and a sixth of an idle product's CPU: the
-dashboard unless CONVONET_DASHBOARD_PORT asks for it, the autoscaler, the monitor that copies logs to a driver, the
-server of Ray's client. Workers are forked by `fork_server`. With RAY_ADDRESS set it deploys to that cluster and starts
-nothing.
+Ray's tools for watching a cluster are left out, since they take 0.4 GB and a sixth of an idle product's CPU: the
+dashboard (unless CONVONET_DASHBOARD_PORT is set), the autoscaler, the monitor that copies logs to a driver, and the
+server of Ray's client. Workers are forked by `fork_server`. With RAY_ADDRESS set the step deploys to that cluster and
+starts nothing.
 """
 
 from __future__ import annotations
@@ -17,20 +17,26 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from deployments import ray_compat
 from deployments.launch.errors import LaunchError
 from deployments.launch.fork_worker import SOCKET
 from deployments.launch.processes import descendants, executes, ray_address
 from deployments.launch.steps import ROOT, command, run_step
 
 DASHBOARD_HOST = "127.0.0.1"
-"""Of Ray's dashboard, whatever CONVONET_HOST is: who has its token may run any code here."""
+"""Address of Ray's dashboard, whatever CONVONET_HOST is: its token allows to run any code here."""
 
 DASHBOARD = "ray/dashboard/dashboard.py"
-"""It is started even when it is not wanted, with nothing to do."""
+"""Ray starts it even without a port, with nothing to do."""
 
 
 def deploy(metrics_port: str, scratch: str) -> None:
-    """Start Ray, unless there is one, and deploy serve_config.yaml; `scratch` is a folder of ours."""
+    """Start Ray, unless RAY_ADDRESS is set, and deploy serve_config.yaml.
+
+    Args:
+        metrics_port: port of Ray's Prometheus endpoint.
+        scratch: a temporary folder of the launcher.
+    """
     address = os.environ.get("RAY_ADDRESS")
     if address is None:
         _start_fork_server(Path(scratch) / "fork.sock")
@@ -40,29 +46,28 @@ def deploy(metrics_port: str, scratch: str) -> None:
     from convonet.settings import Settings
 
     config = _config_file()
-    address = address or _start_ray(metrics_port, Settings.load().dashboard_port)
+    address = address or _start_ray(metrics_port, Settings.load().server.dashboard_port)
     _run(serve, "run", "--non-blocking", "--address", address, str(config))
 
 
 def _start_fork_server(path: Path) -> None:
     os.environ[SOCKET] = str(path)
     with socket.socket(socket.AF_UNIX) as listener:
-        # who orders a worker waits here until all is imported, or is refused when the server has ended
+        # orders wait here until all is imported, or are refused when the server has ended
         listener.bind(str(path))
         listener.listen()
         subprocess.Popen(command("fork_server", str(listener.fileno())), pass_fds=[listener.fileno()])
 
 
 def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
-    """Start it, with its dashboard when that has a port; returns its address."""
-    from ray._private import utils
+    """Start Ray, with its dashboard when that has a port; return its address."""
     from ray.scripts.scripts import cli as ray
 
     if os.environ.get("RAY_AUTH_MODE") == "token":
-        # it prints the token
+        # the command prints the token
         with contextlib.redirect_stdout(io.StringIO()):
             _run(ray, "get-auth-token", "--generate")
-    os.environ["RAY_START_HOOK"] = f"{what_has_no_option.__module__}.{what_has_no_option.__name__}"
+    os.environ["RAY_START_HOOK"] = f"{set_params_without_option.__module__}.{set_params_without_option.__name__}"
     options = {
         # free ones: this may not be the only Ray on the machine
         "port": 0,
@@ -76,8 +81,7 @@ def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
         "include-log-monitor": False,
     }
     _run(ray, "start", "--head", "--no-monitor", *(f"--{name}={value}" for name, value in options.items()))
-    # it is nobody else's: with this file any `ray.init()` on the machine would join it
-    Path(utils.get_ray_address_file(None)).unlink()  # type: ignore[attr-defined]
+    ray_compat.remove_address_file()
     if dashboard_port is None:
         _stop_dashboard()
     if (address := ray_address(os.getpid())) is None:
@@ -91,10 +95,9 @@ def _stop_dashboard() -> None:
             os.kill(pid, signal.SIGTERM)
 
 
-def what_has_no_option(params: Any, _: bool) -> None:
-    """Hook of `ray start`: start no server for Ray's client, and workers through `fork_worker`."""
-    params.ray_client_server_port = None
-    params.setup_worker_path = str(Path(__file__).with_name("fork_worker.py"))
+def set_params_without_option(params: Any, _: bool) -> None:
+    """Start no server for Ray's client, and workers through `fork_worker`; `ray start` calls it as its hook."""
+    ray_compat.set_start_params(params, Path(__file__).with_name("fork_worker.py"))
 
 
 def _run(cli: Any, *arguments: str) -> None:
@@ -102,7 +105,7 @@ def _run(cli: Any, *arguments: str) -> None:
 
 
 def _config_file() -> Path:
-    """serve_config.yaml itself, or a copy with the address that the settings ask for."""
+    """Return serve_config.yaml, or a copy with the address of the settings."""
     import yaml
 
     from convonet.settings import Settings
@@ -110,10 +113,10 @@ def _config_file() -> Path:
 
     path, settings = ROOT / "serve_config.yaml", Settings.load()
     config = read_config(path)
-    address = {"host": settings.host, "port": settings.port}
+    address = {"host": settings.server.host, "port": settings.server.port}
     if config["http_options"] == address:
         return path
-    copy = settings.data_dir.absolute() / "serve_config.yaml"
+    copy = settings.storage.data_dir.absolute() / "serve_config.yaml"
     copy.write_text(yaml.safe_dump({**config, "http_options": address}, sort_keys=False))
     return copy
 

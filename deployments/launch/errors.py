@@ -1,7 +1,7 @@
-"""What keeps the product from being started."""
+"""The error for which `make run` exits with a sentence."""
 
 from convonet.core.errors import ConvonetError
 
 
 class LaunchError(ConvonetError):
-    """The product can't be started; the text says what to do."""
+    """The product can't be started; the message says what to do."""

@@ -1,9 +1,9 @@
-"""Starts Ray's workers by forking one process that has imported what they import.
+"""Starts Ray's workers by forking one process that has imported all modules that they need.
 
-A worker that starts by itself spends 1.3 s of CPU on imports and has 65 MB of modules of its own; a forked one is there
-after 0.1 s and shares them. `deploy` starts this server, and Ray's raylet starts `fork_worker` in place of a worker:
-that orders one here, and starts it the usual way where this server can't help. When our code has changed the server
-starts anew, so that a redeploy finds it.
+A worker that starts by itself spends 1.3 s of CPU on imports and has 65 MB of modules of its own. A forked worker is
+ready after 0.1 s and shares them. `deploy` starts this server, and Ray's raylet starts `fork_worker` in place of a
+worker. That orders a worker here, and starts it the usual way when this server can't. When our code has changed the
+server restarts, so that a redeploy runs the new code.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules, walk_packages
-from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import deployments
+from deployments.ray_compat import WORKER_MODULES, WORKER_VARIABLES, class_ids_from_system
 
 LIBRARIES = (
     "argon2",
@@ -38,39 +37,27 @@ LIBRARIES = (
     "mcp.server.mcpserver",
     "numpy",
     "phonenumbers",
-    "pydantic_settings",
     "redis.asyncio",
     "sqlalchemy.ext.asyncio",
     "structlog",
 )
-"""Of what Ray and our code import, that which takes long: there is time for it while Ray starts."""
-
-RAY = (
-    "ray._private.workers.default_worker",
-    "ray.serve._private.controller",
-    "ray.serve._private.haproxy",
-    "ray.serve._private.proxy",
-    "ray.serve._private.replica",
-)
+"""Slow imports of Ray and of our code, made while Ray starts."""
 
 OURS = ("actors", "convonet", "deployments")
 
 NOT_IN_REPLICAS = (__package__, "deployments.cluster")
 """Packages of commands: no replica imports them."""
 
-SAME = ("RAY_JOB_ID", "RAY_RAYLET_PID")
-"""Ray reads these once, when it is imported: all workers from here have those of the first."""
-
 LENGTH = struct.Struct("!I")
 ANSWER = struct.Struct("!i")
-"""The worker's pid; 0 for one that is not forked."""
+"""The worker's pid; 0 for a worker that was not forked."""
 
 STANDARD_FDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A worker to be: its command line, environment and folder, and its standard input, output and error."""
+    """A worker to start: its command line, environment and folder, and its standard input, output and error."""
 
     connection: socket.socket
     fds: list[int]
@@ -80,7 +67,7 @@ class Order:
     oom_score: str
 
     def answer(self, pid: int) -> None:
-        """Tell who ordered it, and be done with it."""
+        """Send the pid and close the connection."""
         for fd in self.fds:
             os.close(fd)
         self.connection.sendall(ANSWER.pack(pid))
@@ -88,31 +75,31 @@ class Order:
 
 
 def main(listener: socket.socket) -> None:
-    """Import, then fork a worker for each order. Returns in no process but the workers, when they are over."""
+    """Import, then fork a worker for each order. Returns in the workers only, when they have ended."""
     for name in LIBRARIES:
         import_module(name)
     order = _next_order(listener)
-    os.environ.update({name: order.environment[name] for name in SAME})
+    os.environ.update({name: order.environment[name] for name in WORKER_VARIABLES})
     _import_ray_and_ours()
     _require_safe_to_fork()
-    # what is frozen is not visited by the collector, whose marks would copy it into each worker
+    # the collector does not visit frozen objects; its marks would copy them into each worker
     gc.collect()
     gc.freeze()
-    # ended workers leave nothing behind
+    # ended workers become no zombies
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     files = {file: _changed_at(file) for file in _our_files()}
     while not _fork(order):
         order = _next_order(listener)
         if any(_changed_at(file) != at for file, at in files.items()):
             order.answer(0)
-            _start_anew(listener)
+            _restart(listener)
     listener.close()
     _become(order)
 
 
 def _import_ray_and_ours() -> None:
-    with _class_ids_of_the_system():
-        for name in RAY:
+    with class_ids_from_system():
+        for name in WORKER_MODULES:
             import_module(name)
         deployments.prepare_replica()
         for name in _our_modules():
@@ -120,7 +107,7 @@ def _import_ray_and_ours() -> None:
 
 
 def _our_modules() -> Iterator[str]:
-    """All that the applications and the domains are made of; with it comes what they import."""
+    """Return the modules of the applications and the domains, which import the others."""
     for package in iter_modules(deployments.__path__, "deployments."):
         if package.ispkg and package.name not in NOT_IN_REPLICAS:
             yield from _modules_in(package.name)
@@ -137,41 +124,29 @@ def _our_files() -> list[str]:
 
 
 def _changed_at(file: str) -> int:
-    """0 for one that is gone."""
+    """Return the file's modification time; 0 for a file that was deleted."""
     try:
         return os.stat(file).st_mtime_ns  # noqa: PTH116 -- hundreds for each worker
     except FileNotFoundError:
         return 0
 
 
-def _start_anew(listener: socket.socket) -> NoReturn:
+def _restart(listener: socket.socket) -> NoReturn:
     listener.set_inheritable(True)
-    # what is ignored stays ignored
+    # an ignored signal would stay ignored
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606
 
 
-@contextmanager
-def _class_ids_of_the_system() -> Generator[None, None, None]:
-    """Keep Ray's own random numbers unused: once begun, they would go on alike in all forked workers."""
-    actor: Any = import_module("ray.actor")
-    ids = actor.ActorClassID
-    actor.ActorClassID = SimpleNamespace(from_random=lambda: ids(os.urandom(ids.size())), nil=ids.nil)
-    try:
-        yield
-    finally:
-        actor.ActorClassID = ids
-
-
 def _require_safe_to_fork() -> None:
-    """End this process if forked workers would lack a thread or have the same ids: they then start the usual way."""
+    """Exit if forked workers would lack a thread or have the same ids; workers then start the usual way."""
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1 or _id_of_a_child() == _id_of_a_child():
         raise SystemExit(f"workers can't be forked: {threads} threads run, or ids come out alike")
 
 
 def _id_of_a_child() -> bytes:
-    """A random id as a forked process makes it."""
+    """Return a random id that a forked process has made."""
     from ray import WorkerID
 
     reader, writer = os.pipe()
@@ -196,13 +171,13 @@ def _next_order(listener: socket.socket) -> Order:
             with connection.makefile("rb") as rest:
                 return Order(connection, fds.tolist(), **json.loads(rest.read(length)))
         except (OSError, ValueError, struct.error):
-            # whoever ordered is gone
+            # the process that ordered has ended
             connection.close()
 
 
 def _fork(order: Order) -> bool:
-    """Fork its worker if it is one for the Ray that is imported here; returns whether this is that worker."""
-    is_forkable = all(order.environment.get(name) == os.environ[name] for name in SAME)
+    """Fork the worker if it belongs to the Ray that is imported here; return whether this process is the worker."""
+    is_forkable = all(order.environment.get(name) == os.environ[name] for name in WORKER_VARIABLES)
     pid = os.fork() if is_forkable else -1
     if pid == 0:
         return True

@@ -1,7 +1,7 @@
-"""What Ray's raylet starts in place of a worker: it orders one from `fork_server`, and ends.
+"""The script that Ray's raylet starts in place of a worker: it orders the worker from `fork_server`, and ends.
 
-Where that is not there or can't help it becomes the worker itself, through Ray's own script, as if it had not been
-asked. It is run by its path and imports little: it is the time that a forked worker takes.
+When the server can't fork the worker, the script becomes the worker itself through Ray's own script. It is run by its
+path and imports little, since it is most of the time that a forked worker takes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import struct
 import sys
 
 SOCKET = "WORKER_FORK_SERVER"
-"""Name of the variable with the server's socket."""
+"""Name of the environment variable with the path of the server's socket."""
 
 
 def main(arguments: list[str]) -> None:
-    """`arguments` are those for Ray's script that sets up a worker: the worker's script and its arguments."""
+    """Order a worker, or become it; `arguments` are the worker's script and the arguments of that."""
     if not _is_plain(arguments) or not _order(arguments):
         usual = os.path.join(os.path.dirname(arguments[0]), "setup_worker.py")  # noqa: PTH118, PTH120 -- pathlib takes as long as the rest
         os.execv(sys.executable, [sys.executable, usual, *arguments])  # noqa: S606
 
 
 def _is_plain(arguments: list[str]) -> bool:
-    """Whether it is a Python worker without an environment of its own."""
+    """Test for a Python worker without an environment of its own."""
     return "--language=PYTHON" in arguments and not any("runtime-env-context" in argument for argument in arguments)
 
 
 def _order(arguments: list[str]) -> bool:
-    """Returns whether a worker was forked."""
+    """Order a worker; return whether it was forked."""
     with open("/proc/self/oom_score_adj") as file:  # noqa: PTH123
         oom_score = file.read()
     order = {

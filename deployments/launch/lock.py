@@ -11,7 +11,7 @@ from deployments.launch.errors import LaunchError
 
 
 def running_instance(data_dir: Path) -> int | None:
-    """The pid of the instance on this data folder, None when there is none."""
+    """Return the pid of the instance on this data folder, or None."""
     try:
         with (data_dir / "lock").open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,6 +1,6 @@
-"""A step: what the product's database needs before the first caller, and a link that logs the owner in once.
+"""A step: prepares the database for the first caller, and makes a link that logs the owner in once.
 
-Run with the product's address while Ray starts, which takes longer.
+The launcher runs it with the product's address while Ray starts, which takes longer.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from deployments.launch.steps import run_step
 
 
 def prepare(url: str) -> str:
-    """Prepare the database; returns the one-time link, or nothing when there are accounts but not the owner's."""
+    """Prepare the database; return the one-time link, or "" when there are accounts but not the owner's."""
     return asyncio.run(_prepare(Settings.load(), url)) or ""
 
 
 async def _prepare(settings: Settings, url: str) -> str | None:
     await _prepare_database(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.storage.database_url)
     try:
         return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
     finally:
@@ -32,12 +32,12 @@ async def _prepare(settings: Settings, url: str) -> str | None:
 
 async def _prepare_database(settings: Settings) -> None:
     """Bring the tables up to date; the embedded database also gets its demo data."""
-    await migrate(settings.database_url)
-    if settings.db_uri is None:
-        await seed_demo(settings.database_url)
-    elif not settings.enable_voice_pin:
-        # everybody is let in as that caller; an operator's database gets no other data that nobody asked for
-        await add_demo_caller(settings.database_url)
+    await migrate(settings.storage.database_url)
+    if settings.storage.db_uri is None:
+        await seed_demo(settings.storage.database_url)
+    elif not settings.login.pin_required:
+        # everybody calls as the demo caller; an operator's database gets no other data unasked
+        await add_demo_caller(settings.storage.database_url)
 
 
 if __name__ == "__main__":

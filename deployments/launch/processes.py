@@ -1,4 +1,4 @@
-"""The processes below this one: Ray starts many, and some lose their parent before they end."""
+"""The descendants of this process: Ray starts many, and some lose their parent before they end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PR_SET_CHILD_SUBREAPER = 36
 """From <linux/prctl.h>."""
 
 GCS, RAYLET = "gcs/gcs_server", "raylet/raylet"
-"""How the paths of Ray's own two programs end: without them nothing else lives."""
+"""Ends of the paths of Ray's two main programs, without which nothing else runs."""
 
 
 def adopt_orphans() -> None:
@@ -18,7 +18,7 @@ def adopt_orphans() -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """All processes below one that still run."""
+    """Return the pids of all running descendants."""
     children: dict[int, list[int]] = {}
     running: set[int] = set()
     for folder in Path("/proc").iterdir():
@@ -26,21 +26,21 @@ def descendants(ancestor: int) -> list[int]:
             children.setdefault(int(fields[1]), []).append(int(folder.name))
             if fields[0] != "Z":
                 running.add(int(folder.name))
-    family, unvisited = [], [ancestor]
+    found, unvisited = [], [ancestor]
     while unvisited:
         below = children.get(unvisited.pop(), [])
-        family += below
+        found += below
         unvisited += below
-    return [pid for pid in family if pid in running]
+    return [pid for pid in found if pid in running]
 
 
 def executes(pid: int, program: str) -> bool:
-    """Whether a process runs a program or script whose path ends like this."""
+    """Test for a process that runs a program or script whose path ends with `program`."""
     return any(argument.endswith(program) for argument in _command_line(pid)[:3])
 
 
 def ray_address(ancestor: int) -> str | None:
-    """Where the Ray answers that this process has started; None while it has not."""
+    """Return the address of the Ray that a process has started, or None while it has not."""
     for pid in descendants(ancestor):
         for argument in _command_line(pid):
             name, _, address = argument.partition("=")
@@ -57,7 +57,7 @@ def _command_line(pid: int) -> list[str]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat after the name: state, parent, …; empty when the process is gone."""
+    """Return the fields of /proc/<pid>/stat after the name (state, parent, …); empty when the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:

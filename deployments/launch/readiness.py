@@ -1,4 +1,4 @@
-"""What of the product answers already, as `/ready` and the other applications say."""
+"""The readiness of the product while it starts, by `/ready` and the health routes of the other applications."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from dataclasses import dataclass
 from typing import Any
 
 OTHER_APPLICATIONS = ("hanok", "crm", "agent-monitor")
-"""They are not among the parts of a turn."""
+"""Applications that no turn needs, and that `/ready` therefore leaves out."""
 
-OTHERS_SERVERS = frozenset({"redis", "records"})
-"""What an operator may start later: calls go on without."""
+OPTIONAL = frozenset({"redis", "records"})
+"""Servers that an operator may start later: calls go on without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Names of what answers, whether all does that must, and what may come later, each with its state."""
+    """Components that answer, whether all needed ones do, and the states of optional ones that do not."""
 
     ready: set[str]
     is_complete: bool
     later: dict[str, str]
 
 
-def look(url: str) -> Readiness:
-    """How it is now."""
-    parts = _parts_at(f"{url}/ready")
-    found = {name: bool(part["ok"]) for name, part in parts.items()}
+def check_readiness(url: str) -> Readiness:
+    """Ask all applications of the product at this address."""
+    components = _components_at(f"{url}/ready")
+    found = {name: bool(component["ok"]) for name, component in components.items()}
     found |= {name: _answers(f"{url}/{name}/health") for name in OTHER_APPLICATIONS}
     missing = {name for name, ok in found.items() if not ok}
     return Readiness(
         ready=found.keys() - missing,
-        is_complete=bool(parts) and missing <= OTHERS_SERVERS,
-        later={name: parts[name]["state"] for name in sorted(missing & OTHERS_SERVERS)},
+        is_complete=bool(components) and missing <= OPTIONAL,
+        later={name: components[name]["state"] for name in sorted(missing & OPTIONAL)},
     )
 
 
@@ -45,8 +45,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _parts_at(url: str) -> dict[str, Any]:
-    """The parts by name; nothing while nobody answers."""
+def _components_at(url: str) -> dict[str, Any]:
+    """Return the components of /ready by name; none while nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 -- our own address
             body = answer.read()
@@ -55,8 +55,8 @@ def _parts_at(url: str) -> dict[str, Any]:
     except OSError:
         return {}
     try:
-        parts: dict[str, Any] = json.loads(body).get("parts", {})
+        components: dict[str, Any] = json.loads(body).get("parts", {})
     except ValueError:
-        # the proxy's own 503 is a page
+        # the proxy's own 503 is HTML
         return {}
-    return parts
+    return components

@@ -1,4 +1,4 @@
-"""A step: ends the applications in order, so that replicas say good-bye to their callers and write what they hold."""
+"""A step: stops the applications in order, so that replicas end their calls and write what they hold."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import logging
 import ray
 from ray import serve
 from ray.exceptions import RayError
-from ray.serve._private.constants import SERVE_NAMESPACE
 from ray.serve.exceptions import RayServeException
 
 from deployments.launch.steps import run_step
+from deployments.ray_compat import SERVE_NAMESPACE
 
 HURRY_TIMEOUT_S = 2.0
-"""Whether they hear of it or not, all replicas are stopped after this."""
+"""All replicas are stopped after this time, whether they have answered or not."""
 
 
 def shut_down(address: str) -> None:
     """Shut Serve down in the Ray at this address."""
     ray.init(address=address, namespace=SERVE_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    # callers can't be moved anywhere; without it each would be waited for until nobody speaks
+    # callers can't be moved anywhere, so no replica shall wait until nobody speaks
     with contextlib.suppress(RayServeException, RayError, TimeoutError):
         serve.get_app_handle("voice").broadcast("hurry").results(timeout_s=HURRY_TIMEOUT_S)
     serve.shutdown()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""The steps of starting and stopping, each a process of its own: the launcher lives as long as the product, and what a
-step imports (Ray, the database, 60 to 140 MB) ends with it.
+"""The steps of starting and stopping the product, each a module that is run with `python -m` and calls `run_step`.
 
-A step is a module that is run with `python -m` and calls `run_step` with its arguments.
+The launcher lives as long as the product, and the imports of a step (Ray, the database, 60 to 140 MB) end with its
+process.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def command(step: str, *arguments: str) -> list[str]:
-    """The command line of a step, a module beside this one."""
+    """Return the command line of a step, a module beside this one."""
     return [sys.executable, "-m", f"{__package__}.{step}", *arguments]
 
 
 def result_of(step: str, *arguments: str) -> str:
-    """Run a step to its end; returns what it printed. Raises `LaunchError` with what it complained of."""
+    """Run a step and return its output. Raises `LaunchError` with its error message."""
     done = subprocess.run(
         command(step, *arguments),
         cwd=ROOT,
@@ -31,7 +31,7 @@ def result_of(step: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        # Ctrl-C is the launcher's: it ends its steps
+        # Ctrl-C is for the launcher, which ends its steps
         start_new_session=True,
     )
     if done.returncode:
@@ -40,7 +40,7 @@ def result_of(step: str, *arguments: str) -> str:
 
 
 def run_step(step: Callable[..., str | None]) -> None:
-    """Run this process's step: print what it returns, or one of our errors as a sentence instead of a traceback."""
+    """Run this process's step; print its result, or one of our errors as a sentence instead of a traceback."""
     try:
         result = step(*sys.argv[1:])
     except ConvonetError as error:

@@ -1,4 +1,4 @@
-"""What the replica of the monitor is made of: the host, the stores that it watches, and the pages' web application."""
+"""The objects of the monitor's replica: the host, the stores that it pings, and the pages' web application."""
 
 from __future__ import annotations
 
@@ -15,46 +15,47 @@ from convonet.monitor.stores import Kind, WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.store import RedisRecords
-from convonet.settings import Settings, get_settings
+from convonet.settings import get_settings
+from convonet.settings.storage import StorageSettings
 from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
-from deployments.cluster_id import cluster_id
 from deployments.measuring import measure
+from deployments.ray_compat import cluster_id
 
 
 @cache
 def cluster() -> Cluster:
-    """The view of this process; the replica starts and stops it."""
-    return Cluster(cluster_id(), serving_store(get_settings()))
+    """Return this process's view of the cluster; the replica starts and stops it."""
+    return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
 def monitor_host() -> MonitorHost:
-    """The host of this process, for the handle and for the pages."""
+    """Return the host of this process, for the replica and for the pages."""
     settings = get_settings()
-    redis = RedisRecords(settings.redis_url.get_secret_value()) if settings.redis_url else None
-    index = TurnIndex(settings.data_dir / "turns.db")
-    today = TodaysTurns(ZoneInfo(settings.caller_timezone), settings.token_prices, settings.currency)
-    return MonitorHost(index, today, _stores(settings, index, redis), redis, cluster())
+    redis = RedisRecords(settings.storage.redis_url.get_secret_value()) if settings.storage.redis_url else None
+    index = TurnIndex(settings.storage.data_dir / "turns.db")
+    today = TodaysTurns(ZoneInfo(settings.callers.timezone), settings.monitor.token_prices, settings.monitor.currency)
+    return MonitorHost(index, today, _stores(settings.storage, index, redis), redis, cluster())
 
 
 def monitor_http() -> FastAPI:
-    """The HTTP application."""
+    """Build the HTTP application."""
     settings = get_settings()
     measure("monitor")
     return application(_database(), settings, throttle(settings, "staff"), monitor_host())
 
 
-def _stores(settings: Settings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
-    kept_by: Kind = "redis" if redis is not None else "embedded"
+def _stores(settings: StorageSettings, index: TurnIndex, redis: RedisRecords | None) -> list[WatchedStore]:
+    kind: Kind = "redis" if redis is not None else "embedded"
     return [
-        WatchedStore("records", kept_by, (redis or index).ping),
-        WatchedStore("checkpoints", kept_by, checkpoint_store(settings).ping),
+        WatchedStore("records", kind, (redis or index).ping),
+        WatchedStore("checkpoints", kind, checkpoint_store(settings).ping),
         WatchedStore("database", "postgresql" if settings.db_uri else "embedded", _database().ping),
     ]
 
 
 @cache
 def _database() -> Database:
-    return Database(get_settings().database_url)
+    return Database(get_settings().storage.database_url)

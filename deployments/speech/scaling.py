@@ -1,18 +1,18 @@
-"""How many replicas of local speech there should be. Serve's controller runs this, so it imports nothing."""
+"""Autoscaling policy of local speech. Serve's controller runs it, so it imports nothing else."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deployments.scaling import replicas_for
+
 if TYPE_CHECKING:
     from ray.serve.config import AutoscalingContext
 
 WORK = "work"
-"""What a replica reports: utterances and sentences at work or waiting."""
+"""Name of the metric: utterances and sentences in progress or waiting."""
 
 
 def by_work(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
-    """As many as have `target_ongoing_requests` of them each; Serve applies limits and delays."""
-    reported: dict[str, dict[Any, float]] = context.aggregated_metrics or {}
-    config: Any = context.config
-    return sum(reported.get(WORK, {}).values()) / config.get_target_ongoing_requests(), {}
+    """Return the number of replicas for the utterances and sentences."""
+    return replicas_for(WORK, context), {}

@@ -1,4 +1,4 @@
-"""The tools: every domain's MCP server, for the agents on a replica's own port, for others at /mcp/<domain>."""
+"""The MCP servers of all domains: for the agents on a replica's own port, for other clients at /mcp/<domain>."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING
 from ray import serve
 from ray.serve import Application, Deployment
 
+from deployments.health_checks import check_event_loop
+
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from convonet.rpc.wire import Address
 
 MAX_ONGOING = 200
-"""A tool call takes milliseconds; what comes on top waits in the proxy."""
+"""A tool call takes milliseconds; the proxy queues the others."""
 
 HEALTH_CHECK_TIMEOUT_S = 5.0
-"""Three checks that fail make another replica: one that hangs is replaced within half a minute.
-Until then the agents leave it alone by themselves, after one second."""
+"""Serve replaces a replica after three failed checks, so one that hangs is replaced within half a minute. The agents
+avoid it after one second already."""
 
 
 def build_http() -> Starlette:
-    """The replica's application.
-
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
-    """
+    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
     from deployments.tools.server import tools_replica
 
     return tools_replica().http
@@ -39,26 +38,25 @@ class Tools:
     """One replica."""
 
     async def check_health(self) -> None:
-        """Raise when this replica can't work any more, though another one could: Serve replaces it then.
-
-        That its event loop hangs Serve sees from the check that does not end.
-        """
+        """Raise when the event loop is late, the database does not answer this process, or the own port is closed."""
         from deployments.tools.server import tools_replica
 
+        await check_event_loop()
         tools_replica().database_watch.check()
+        tools_replica().port.check_listening()
 
     async def ready(self) -> bool:
-        """Whether calls are answered: a replica is there only when its servers are."""
+        """True as soon as calls are answered: a replica is there only when its servers are."""
         return True
 
     async def listens_at(self) -> Address:
-        """Where this replica answers the agents."""
+        """The address at which this replica answers the agents."""
         from deployments.tools.server import tools_replica
 
         return tools_replica().address
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    """Build the Serve application; `serve_config.yaml` sets the number of replicas."""
     tools: Deployment = Tools  # type: ignore[assignment]
     return tools.bind()

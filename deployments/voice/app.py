@@ -1,4 +1,4 @@
-"""The voice application: what browsers and Twilio reach, and where their calls live."""
+"""Voice as a Serve application: the sockets of browsers and Twilio, and the sessions of their callers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ray.serve import Application, Deployment
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.settings import get_settings
+from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
 from deployments.measuring import measure
 from deployments.voice.scaling import SESSIONS
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
     from convonet.gateway.connections import Moved
 
 MAX_ONGOING = 20_000
-"""Sockets and requests of one replica. A socket is one request for as long as it lives, and what comes on top of this
-would wait without a word: who is let in is decided by the gateway, which tells the others."""
+"""Sockets and requests of one replica; a socket is one request for as long as it lives. Beyond this limit callers would
+wait in silence, so the gateway refuses them long before."""
 
 
 def build_http() -> FastAPI:
-    """The gateway's HTTP side.
+    """Build the gateway's web application.
 
-    What only a replica needs is imported here: to build the Serve application is a process's work of its own.
+    Imports are made here because only a replica needs them, not the process that builds the Serve application.
     """
     from deployments.voice.gateway import gateway_http
 
     log_to_own_stderr(get_settings())
     measure("voice")
-    metrics.begin(REFUSALS)
+    metrics.declare(REFUSALS)
     return gateway_http()
 
 
@@ -41,6 +42,13 @@ def build_http() -> FastAPI:
 @serve.ingress(build_http)
 class Voice:
     """One replica: accepts sockets, and holds the sessions of their callers."""
+
+    async def check_health(self) -> None:
+        """Raise when the event loop is late or the checkpoint store leaves this process's questions unanswered."""
+        from deployments.voice.replica import voice_replica
+
+        await check_event_loop()
+        voice_replica().sessions.check_confirming()
 
     async def move_callers(self, before: float, within_s: float) -> Moved:
         """See `Gateway.move_callers`."""
@@ -52,16 +60,16 @@ class Voice:
         """See `Connections.hurry`."""
         from deployments.voice.gateway import gateway
 
-        gateway().connections.hurry()
+        gateway().connections.shorten_drain()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
-        """What Serve's autoscaler asks each replica: its own count has sockets of pages that no caller uses."""
+        """Report the sessions to Serve's autoscaler, whose own count includes sockets of pages that no caller uses."""
         from deployments.voice.replica import voice_replica
 
-        return {SESSIONS: voice_replica().sessions.figures()["sessions"]}
+        return {SESSIONS: voice_replica().sessions.gauges()["sessions"]}
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application; `serve_config.yaml` sets the number of replicas."""
+    """Build the Serve application; `serve_config.yaml` sets the number of replicas."""
     voice: Deployment = Voice  # type: ignore[assignment]
     return voice.bind()

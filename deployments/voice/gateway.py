@@ -1,12 +1,11 @@
-"""What the outside reaches: /webrtc/ws and the voice page for callers, /twilio for the telephone.
+"""The web application of a voice replica: /webrtc/ws and the voice page for callers, /twilio for the telephone.
 
-Replicas seldom come or go: each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
-most. A caller whose replica is lost finds their session again on another one.
+Replicas seldom come or go. Each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
+most. A caller whose replica is lost resumes the session on another one.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -16,62 +15,65 @@ from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import CapacityError, ErrorCode
 from convonet.core.health import can_serve
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
 from convonet.gateway.connections import Connections, Moved
 from convonet.gateway.limits import SocketsPerAddress
-from convonet.gateway.login import LoginGate, LoginRoom
+from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.client_address import PEER, TrustedProxies
 from convonet.web.origin import origin_is_allowed
 from convonet.web.pages import PAGES, page
 from convonet.web.service import http_service
 from deployments.draining import watch_draining_nodes
-from deployments.garbage import leave_alone_what_is_there
+from deployments.garbage import freeze_startup_objects
 from deployments.stopping import when_stopped
 from deployments.voice.replica import VoiceReplica, voice_replica
 from deployments.voice.socket import StarletteSocket
 
 REPLACED_WITHIN_S = 120.0
-"""A caller of a cluster that was replaced is moved at the next silence, and after so long in any case."""
+"""A caller of a cluster that was replaced is moved at the next silence, and after this time in any case."""
 
-ELSEWHERE_MS = 500
-"""A client that was sent elsewhere and came here again has met a door that does not know yet: HAProxy's, or that of a
-load balancer."""
+RECONNECT_DELAY_MS = 500
+"""A client that was sent elsewhere may come back here, through an HAProxy or a load balancer that is not up to date."""
 
 
 class Gateway:
     """The callers' sockets of this process."""
 
     def __init__(self, replica: VoiceReplica) -> None:
-        self.lines = CallerPort()
-        self.connections = Connections(has_lines=lambda: self.lines.has_lines)
+        self.media_legs = CallerPort()
+        self.connections = Connections(has_media_legs=lambda: self.media_legs.has_legs)
         self._replica = replica
-        self._leaving: asyncio.Task[None] | None = None
         replica.cluster.on_change(self._cluster_changed)
         replica.is_closed = lambda: self.connections.is_closed
         settings = self._settings = replica.settings
-        self._sockets = SocketsPerAddress(settings.sessions_per_address, TrustedProxies(settings.trusted_proxies))
-        self._gate = LoginGate()
-        self._room = LoginRoom(places=settings.max_unauthenticated, timeout_s=settings.login_timeout_s)
+        self._sockets = SocketsPerAddress(
+            settings.limits.sessions_per_address, TrustedProxies(settings.server.trusted_proxies)
+        )
+        self._login_backoff = LoginBackoff()
+        self._unauthenticated = UnauthenticatedSockets(
+            places=settings.login.max_unauthenticated, timeout_s=settings.login.timeout_s
+        )
 
     async def webrtc(self, websocket: WebSocket) -> None:
-        """The wire contract of docs/protocol.md."""
+        """Serve the socket of a caller; docs/protocol.md is its wire contract."""
         socket = StarletteSocket(websocket)
         await websocket.accept()
         headers = websocket.headers
-        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.allowed_origins):
+        if not origin_is_allowed(headers.get("origin"), headers.get("host"), self._settings.server.allowed_origins):
             metrics.count(REFUSALS, code=ErrorCode.ORIGIN_REFUSED)
             await socket.refuse(ErrorMessage(code=ErrorCode.ORIGIN_REFUSED, message="Wrong origin."), CLOSE_POLICY)
             return
-        if self.connections.is_closed or not await self._replica.cluster.client_came():
-            await socket.refuse(Reconnect(after_ms=ELSEWHERE_MS), CLOSE_RESTART)
+        if self.connections.is_closed or not await self._replica.cluster.register_client():
+            await socket.refuse(Reconnect(after_ms=RECONNECT_DELAY_MS), CLOSE_RESTART)
             return
         address = websocket.client.host if websocket.client else "unknown"
         try:
@@ -81,8 +83,8 @@ class Gateway:
                     self._replica.sessions,
                     self._settings,
                     address=address,
-                    door=self._gate.door(address),
-                    room=self._room,
+                    login_attempts=self._login_backoff.attempts_from(address),
+                    unauthenticated=self._unauthenticated,
                     proxy=websocket.scope.get(PEER, ""),
                 )
                 with self.connections.hold(connection):
@@ -94,11 +96,11 @@ class Gateway:
 
     def _cluster_changed(self, role: Role) -> None:
         if role is Role.REPLACED:
-            self._leaving = self.connections.leave_when_replaced(REPLACED_WITHIN_S)
+            self.connections.drain_in_background(REPLACED_WITHIN_S)
 
     async def ready(self) -> JSONResponse:
-        """Whether a caller would be served: every part by name with its state; 503 while a needed one is not there."""
-        parts = await self._replica.health.parts()
+        """Return whether a caller would be served, with the state of each component; 503 when a caller would not."""
+        parts = await self._replica.health.components()
         ready = can_serve(parts) and not self.connections.is_closed
         return JSONResponse({"ready": ready, "parts": parts}, 200 if ready else 503)
 
@@ -109,32 +111,33 @@ class Gateway:
 
 @cache
 def gateway() -> Gateway:
-    """The gateway of this process, for HTTP and for the handle."""
+    """Return the gateway of this process, for the web application and for the handle."""
     return Gateway(voice_replica())
 
 
 def gateway_http() -> FastAPI:
-    """The HTTP application."""
-    replica, callers = voice_replica(), gateway().lines
+    """Build the web application."""
+    replica, callers = voice_replica(), gateway().media_legs
     settings = replica.settings
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
-        when_stopped(gateway().connections.leave)
-        leave_alone_what_is_there()
-        draining = watch_draining_nodes(gateway().connections.leave_proxy)
+        when_stopped(gateway().connections.drain)
+        freeze_startup_objects()
+        tasks = BackgroundTasks()
+        tasks.spawn(watch_draining_nodes(gateway().connections.move_from_proxy), own_context=True)
         yield
-        draining.cancel()
+        await tasks.cancel_and_wait()
         await replica.close()
         await callers.stop()
 
     app = http_service("voice-gateway-service", lifespan)
     app.add_api_websocket_route("/webrtc/ws", gateway().webrtc)
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
-    stt, tts = replica.recognizers[settings.hears_with], replica.voices[settings.speaks_with]
-    app.include_router(TwilioGate(settings, replica.transfers, stt, tts, callers).router(), prefix="/twilio")
+    stt, tts = replica.recognizers[settings.speech.stt_provider], replica.voices[settings.speech.tts_provider]
+    app.include_router(TwilioWebhooks(settings, replica.hand_overs, stt, tts, callers).router(), prefix="/twilio")
     _add_pages(app)
     return app
 
@@ -142,18 +145,18 @@ def gateway_http() -> FastAPI:
 def _add_pages(app: FastAPI) -> None:
     @app.get("/")
     async def root() -> RedirectResponse:
-        """The voice page is what a visitor wants."""
+        """Lead a visitor to the voice page."""
         return RedirectResponse("/voice_assistant")
 
     @app.get("/voice_assistant")
     @app.get("/voice-assistant", include_in_schema=False)
     async def voice_page() -> FileResponse:
-        """The page a caller opens."""
+        """Serve the page that a caller opens."""
         return page("voice")
 
     @app.get("/health")
     async def health() -> JSONResponse:
-        """Alive: this replica answers."""
+        """Report that this replica answers."""
         return JSONResponse({"status": "ok", "service": "voice-gateway-service"})
 
     app.mount("/assets", StaticFiles(directory=PAGES / "assets", check_dir=False))

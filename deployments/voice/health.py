@@ -1,17 +1,17 @@
-"""Whether all that a turn needs is there, as /ready tells it."""
+"""Readiness of a voice replica: the state of all that a turn needs, as /ready reports it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
 from actors.failures import remote_errors
-from actors.handles import handle_to
 from convonet.core.errors import ConvonetError
 from convonet.core.health import OK, Check, Health
 from convonet.rpc.pool import ReplicaPool
 from convonet.settings import Settings
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.database import Database
+from deployments.handles import handle_to
 
 
 def health_of(
@@ -21,14 +21,14 @@ def health_of(
     *,
     ports: Mapping[str, ReplicaPool],
     has_room: Callable[[], bool],
-    store_is_away: Callable[[], bool],
+    store_is_down: Callable[[], bool],
 ) -> Health:
-    """What this replica looks at.
+    """Make the checks of this replica.
 
     Args:
-        ports: the parts that are asked on their own ports, by name; a hand-over needs the call center, a turn the rest.
-        has_room: whether another caller would be let in.
-        store_is_away: whether turn records wait for their store.
+        ports: the components with ports of their own, by name; a hand-over needs the call center, a turn all others.
+        has_room: whether another caller would be admitted.
+        store_is_down: whether turn records wait for their store.
     """
 
     async def room() -> str:
@@ -39,43 +39,43 @@ def health_of(
         return OK
 
     async def records_state() -> str:
-        return "waiting for their store" if store_is_away() else OK
+        return "waiting for their store" if store_is_down() else OK
 
     async def checkpoints_state() -> str:
         await store.ping()
         return OK
 
     checks = {
-        **{name: Check(_sign_of_life(pool), needed=name != "call_center") for name, pool in ports.items()},
-        "monitor": Check(_answer_of("Monitor", "agent-monitor"), needed=False),
+        **{name: Check(_any_replica(pool), needed=name != "call_center") for name, pool in ports.items()},
+        "monitor": Check(_readiness_of("Monitor", "agent-monitor"), needed=False),
         "sessions": Check(room, needed=False),
         "database": Check(database_state),
         "records": Check(records_state, needed=False),
     }
-    if settings.redis_url:
-        # without it calls go on, but nobody finds theirs again when a replica is lost
+    if settings.storage.redis_url:
+        # without it calls go on, but none can be resumed when a replica is lost
         checks["redis"] = Check(checkpoints_state, needed=False)
     else:
         checks["checkpoints"] = Check(checkpoints_state, needed=False)
     return Health(checks)
 
 
-def _sign_of_life(pool: ReplicaPool) -> Callable[[], Awaitable[str]]:
-    """Of any replica: one that hangs, or whose machine has vanished, does not count while another one answers."""
+def _any_replica(pool: ReplicaPool) -> Callable[[], Awaitable[str]]:
+    """Check that any replica answers; others may hang, or their machines may have vanished."""
 
-    async def look() -> str:
-        if await pool.answers():
+    async def check() -> str:
+        if await pool.is_answering():
             return OK
         return "starting" if pool.choose() is None else "no answer"
 
-    return look
+    return check
 
 
-def _answer_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:
+def _readiness_of(deployment: str, application: str) -> Callable[[], Awaitable[str]]:
     ready = handle_to(deployment, application).ready
 
-    async def look() -> str:
-        with remote_errors(ConvonetError, "part"):
+    async def check() -> str:
+        with remote_errors(ConvonetError, "component"):
             return OK if await ready.remote() else "starting"
 
-    return look
+    return check

@@ -1,4 +1,4 @@
-"""How many voice replicas there should be. Serve's controller runs this; it imports nothing for that reason."""
+"""Autoscaling policy of the voice replicas. Serve's controller runs it, so it imports nothing else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from ray.serve.config import AutoscalingContext
 
 SESSIONS = "sessions"
-"""What a replica reports: the sessions of its callers."""
+"""Name of the metric: sessions of callers."""
 
 
 def by_sessions(context: AutoscalingContext) -> tuple[float, dict[str, Any]]:
-    """As many as have their share of the sessions."""
+    """Return the number of replicas for the sessions."""
     return replicas_for(SESSIONS, context), {}

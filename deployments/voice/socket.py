@@ -1,4 +1,4 @@
-"""A Starlette WebSocket as the connection's `ClientSocket`."""
+"""`ClientSocket` on a Starlette WebSocket; the gateway makes one for each caller."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 from ray.exceptions import RayError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from convonet.gateway.ports import ClientGone
+from convonet.gateway.ports import ClientDisconnected
 from convonet.protocol.server import ServerMessage
 from convonet.web.login_limits import lift_login_limits
 
-_LOST = (RuntimeError, WebSocketDisconnect, OSError, RayError)
-"""What Starlette, uvicorn or Ray's proxy raise for a client that is gone."""
+_DISCONNECTED = (RuntimeError, WebSocketDisconnect, OSError, RayError)
+"""Exceptions of Starlette, uvicorn and Ray's proxy for a client that has disconnected."""
 
 
 class StarletteSocket:
@@ -22,13 +22,13 @@ class StarletteSocket:
         self._websocket = websocket
 
     async def receive(self) -> str | bytes:
-        """The next frame."""
+        """Return the next frame. Raises `ClientDisconnected`."""
         try:
             message = await self._websocket.receive()
-        except _LOST as error:
-            raise ClientGone from error
+        except _DISCONNECTED as error:
+            raise ClientDisconnected from error
         if message["type"] == "websocket.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         text: str | None = message.get("text")
         return text if text is not None else message["bytes"]
 
@@ -36,28 +36,28 @@ class StarletteSocket:
         """Send a text frame."""
         try:
             await self._websocket.send_text(text)
-        except _LOST as error:
-            raise ClientGone from error
+        except _DISCONNECTED as error:
+            raise ClientDisconnected from error
 
-    async def send_sound(self, frame: bytes) -> None:
+    async def send_audio(self, frame: bytes) -> None:
         """Send a binary frame."""
         try:
             await self._websocket.send_bytes(frame)
-        except _LOST as error:
-            raise ClientGone from error
+        except _DISCONNECTED as error:
+            raise ClientDisconnected from error
 
     def allow_large_messages(self) -> None:
-        """The caller is known: lift the limits of a socket before login."""
+        """Lift the limits that hold before login."""
         lift_login_limits(self._websocket)
 
     async def close(self, code: int) -> None:
         """Close the socket, unless it is closed."""
         if self._websocket.application_state is WebSocketState.CONNECTED:
-            with contextlib.suppress(*_LOST):
+            with contextlib.suppress(*_DISCONNECTED):
                 await self._websocket.close(code)
 
     async def refuse(self, message: ServerMessage, code: int) -> None:
-        """Say why, then close."""
-        with contextlib.suppress(ClientGone):
+        """Send the reason, then close."""
+        with contextlib.suppress(ClientDisconnected):
             await self.send(message.model_dump_json(exclude_none=True))
         await self.close(code)

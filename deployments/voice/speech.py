@@ -1,11 +1,11 @@
-"""The vendor that recognizes and speaks when its key is set, with the speech deployment behind it."""
+"""Speech of a voice replica by a vendor, when its key is set, with local speech as the fallback."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.fallback import SpeechWithFallback
 from convonet.speech.replicas import SpeechReplicas
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostedSpeech:
-    """One set per process. `vendor` is to be started and closed; `speech` is what sessions use."""
+    """The speech of one process. The replica starts and closes `vendor`; sessions use `speech`."""
 
     vendor: DeepgramSpeech
     speech: SpeechWithFallback
 
 
-def hosted_speech(settings: Settings, local: SpeechReplicas, *, replicas: int) -> HostedSpeech | None:
-    """The vendor's speech; None without a key. `replicas` is how many processes share the vendor's voice sockets."""
+def hosted_speech(settings: SpeechSettings, local: SpeechReplicas, *, replicas: int) -> HostedSpeech | None:
+    """Create the vendor's speech, None without a key; `replicas` share the vendor's limit of synthesis sockets."""
     if settings.deepgram_api_key is None:
         return None
     # imports that the embedded default does without

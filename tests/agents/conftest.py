@@ -1,22 +1,24 @@
-"""The agent with its own model, on real tool servers over HTTP; a conversation as tests hold it."""
+"""Fixtures of the agent: the rules on real tool servers over HTTP, and a conversation as tests hold it."""
 
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from convonet.agents.base import Final, TextDelta, ToolFinished, ToolStarted, TurnRequest
+from convonet.agents.models.hosted import Limits
 from convonet.agents.service import AgentService
 from convonet.auth.tokens import CallerClaims
 from convonet.core.caller import Caller
 from convonet.core.ids import TurnId, UserId, new_session_id
 from convonet.core.owner import Owner
 from convonet.domains.discovery import all_domains
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -30,10 +32,12 @@ NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZONE)
 """A Wednesday."""
 
 
-@pytest.fixture(autouse=True)
-def no_filler(monkeypatch):
-    """A slow machine does not change an answer; the tests of the filler set its time themselves."""
-    monkeypatch.setattr("convonet.agents.service.FILLER_AFTER_S", 60)
+LIMITS = Limits(silence_s=20, answer_s=30, rest_s=60)
+
+NO_FILLER_S = 60.0
+"""A slow machine must not change an answer; the tests of fillers set their delay."""
+
+quiet_agent = partial(AgentService, filler_delay_s=NO_FILLER_S)
 
 
 def new_turn_id():
@@ -92,12 +96,12 @@ class Conversation:
 class World:
     """Database, tool servers and agent of one test."""
 
-    def __init__(self, database, tools_url, clock=lambda: NOW.astimezone(UTC), **settings):
+    def __init__(self, database, tools_url, clock=lambda: NOW.astimezone(UTC), filler_delay_s=NO_FILLER_S, **settings):
         self.database = database
         self.tools_url = tools_url
         self.todos = TodoService(database)
         self.settings = agent_settings(tools_url, **settings)
-        self.agent = AgentService(self.settings, all_domains(), clock=clock)
+        self.agent = AgentService(self.settings, all_domains(), clock=clock, filler_delay_s=filler_delay_s)
 
     async def caller(self, *titles):
         """A new caller with these todos; "title | due | priority", the last two may be left out."""

@@ -1,4 +1,4 @@
-"""How requests and answers travel: connections that are kept, bytes that are cut anywhere, servers that misbehave."""
+"""Requests and answers on the wire: kept connections, bytes that are cut anywhere, servers that misbehave."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convonet.agents.models.answer_builder import AnswerBuilder
 from convonet.agents.models.base import (
     CallPart,
     ModelRequest,
@@ -20,9 +21,15 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.endpoint import MAX_ANSWER_BYTES
-from convonet.agents.models.failures import RATE_LIMIT_REST_S, UNREADABLE, Failure, ModelFailed, of_event, of_status
-from convonet.agents.models.gathering import Gathering
-from convonet.agents.models.openai import OpenAiModel
+from convonet.agents.models.failures import (
+    RATE_LIMIT_REST_S,
+    UNREADABLE,
+    Failure,
+    ModelFailed,
+    failure_of_event,
+    failure_of_status,
+)
+from convonet.agents.models.openai import OpenAiClient
 from convonet.agents.models.sse import MAX_EVENT_BYTES, EventCutter, EventTooLong
 from convonet.agents.models.tools import plain_schema
 from convonet.agents.models.wire_json import arguments_of
@@ -109,7 +116,7 @@ async def served(*answers):
     server.answers = list(answers)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    model = OpenAiModel(f"{server.url}/v1", "k", "m", room="max_tokens")
+    model = OpenAiClient(f"{server.url}/v1", "k", "m", limit_name="max_tokens")
     try:
         yield server, model
     finally:
@@ -134,7 +141,7 @@ ANSWER = chunked(*WORDS, DONE)
 
 
 async def parts_of(model):
-    return [part async for part in model.answer(HELLO)]
+    return [part async for part in model.stream(HELLO)]
 
 
 async def failure_of(model):
@@ -194,9 +201,9 @@ async def test_a_server_that_keeps_the_body_open_after_the_last_event_is_not_wai
             await server.ended.wait()
 
 
-async def test_who_leaves_in_mid_answer_closes_the_connection():
+async def test_a_reader_who_leaves_in_mid_answer_closes_the_connection():
     async with served(chunked(WORDS[0], end=False)) as (server, model):
-        parts = model.answer(HELLO)
+        parts = model.stream(HELLO)
         assert await anext(parts) == TextPart("Hello ")
         await parts.aclose()
         async with asyncio.timeout(5):
@@ -213,7 +220,7 @@ async def test_who_leaves_in_mid_answer_closes_the_connection():
         b"data: " + b"x" * (MAX_EVENT_BYTES + 1),
     ],
 )
-async def test_what_is_no_answer_is_a_failure(piece):
+async def test_a_malformed_answer_is_a_failure(piece):
     async with served(chunked(WORDS[0], piece)) as (_, model):
         assert await failure_of(model) == Failure(UNREADABLE)
 
@@ -256,7 +263,7 @@ async def test_the_proxy_of_the_environment_is_asked(monkeypatch):
     async with served(ANSWER) as (server, _):
         monkeypatch.setenv("http_proxy", server.url)
         monkeypatch.delenv("no_proxy", raising=False)
-        model = OpenAiModel("http://models.invalid/v1", "k", "m", room="max_tokens")
+        model = OpenAiClient("http://models.invalid/v1", "k", "m", limit_name="max_tokens")
         assert await parts_of(model) == GREETING
         assert server.requests[0].startswith("POST http://models.invalid/v1/chat/completions ")
         await model.close()
@@ -268,17 +275,20 @@ async def test_the_proxy_of_the_environment_is_asked(monkeypatch):
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
-        (of_status(429, "7"), Failure("RateLimitError 429", rest_s=7)),
-        (of_status(429, "soon"), Failure("RateLimitError 429", rest_s=RATE_LIMIT_REST_S)),
-        (of_status(413), Failure("InvalidRequestError 413", rest=False)),
-        (of_status(503), Failure("APIError 503")),
-        (of_event({"type": "server_error", "code": "rate_limit_exceeded"}), Failure("rate_limit_exceeded", rest_s=10)),
+        (failure_of_status(429, "7"), Failure("RateLimitError 429", rest_s=7)),
+        (failure_of_status(429, "soon"), Failure("RateLimitError 429", rest_s=RATE_LIMIT_REST_S)),
+        (failure_of_status(413), Failure("InvalidRequestError 413", rest=False)),
+        (failure_of_status(503), Failure("APIError 503")),
         (
-            of_event({"message": "m", "type": "BadRequestError", "code": 400}),
+            failure_of_event({"type": "server_error", "code": "rate_limit_exceeded"}),
+            Failure("rate_limit_exceeded", rest_s=10),
+        ),
+        (
+            failure_of_event({"message": "m", "type": "BadRequestError", "code": 400}),
             Failure("InvalidRequestError 400", rest=False),
         ),
-        (of_event({"type": "what the caller said: 471182"}), Failure("APIError")),
-        (of_event("it broke"), Failure("APIError")),
+        (failure_of_event({"type": "what the caller said: 471182"}), Failure("APIError")),
+        (failure_of_event("it broke"), Failure("APIError")),
     ],
 )
 def test_a_failure_is_named_without_the_vendors_words(failure, expected):
@@ -289,9 +299,9 @@ def test_a_failure_is_named_without_the_vendors_words(failure, expected):
 
 
 def gathered(*parts):
-    answer = Gathering()
+    answer = AnswerBuilder()
     for part in parts:
-        answer.add(part)
+        answer.add_part(part)
     return answer
 
 
@@ -304,7 +314,7 @@ def test_pieces_of_calls_are_put_together_by_their_number():
         TextPart("things."),
         Stop("end", "tool_calls"),
     )
-    assert answer.failure(says_why=True) is None
+    assert answer.failure(needs_stop_reason=True) is None
     message = answer.message("openai", "")
     assert message.text == "Two things."
     assert [(call.id, call.name, call.arguments) for call in message.calls] == [
@@ -320,7 +330,7 @@ def test_calls_without_an_id_get_one_each():
 
 def test_a_refusal_stays_one_whatever_reason_comes_after_it():
     answer = gathered(TextPart("I can't."), Stop("refused", "refusal"), Stop("end", "stop"))
-    assert answer.failure(says_why=True) == Failure("refused: refusal", rest=False)
+    assert answer.failure(needs_stop_reason=True) == Failure("refused: refusal", rest=False)
 
 
 def test_later_counts_of_tokens_replace_earlier_ones():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 from tests.agents.conftest import owner_of
 
 
@@ -90,7 +90,7 @@ async def test_everything_is_deleted_after_one_question(world):
     assert await world.rows(talk) == set()
 
 
-async def test_only_what_is_done_is_cleared(world):
+async def test_only_done_todos_are_cleared(world):
     talk = await world.talk("buy milk", "call mom")
     await talk.say("mark buy milk as done")
     await talk.say("clear my completed todos")
@@ -98,7 +98,7 @@ async def test_only_what_is_done_is_cleared(world):
     assert await world.rows(talk) == {"call mom"}
 
 
-async def test_what_is_done_can_be_opened_again(world):
+async def test_a_done_todo_can_be_opened_again(world):
     talk = await world.talk("buy milk")
     await talk.say("mark buy milk as done")
     assert (await talk.say("i didn't finish buy milk")).text == "Okay, buy milk is open again."

@@ -100,7 +100,7 @@ async def test_an_appointment_is_booked_for_the_patient_talked_of(talk, todays_w
     assert meeting.starts_at.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZONE).hour == 10
 
 
-async def test_a_time_that_is_gone_is_told_before_the_yes(talk, todays_world):
+async def test_a_time_that_is_taken_is_reported_before_the_yes(talk, todays_world):
     heard = await talk.say("book an appointment for her yesterday at ten")
     assert "Shall I book it" not in heard.text
     assert await rows(todays_world, MeetingRow) == []
@@ -142,7 +142,7 @@ async def test_a_note_is_written_at_once(talk, todays_world):
     assert "he prefers mornings" in note.content
 
 
-async def test_a_call_is_summarized_from_what_was_done(talk, todays_world):
+async def test_a_call_is_summarized_from_its_changes(talk, todays_world):
     await say_all(talk, "open a case, he has a rash, it's urgent", "yes")
     sure = await talk.say("summarize this call")
     assert sure.text == (
@@ -153,7 +153,7 @@ async def test_a_call_is_summarized_from_what_was_done(talk, todays_world):
     assert "Opened a case, urgent: a rash" in note.content
 
 
-async def test_another_wish_is_no_correction_of_a_summary(talk, todays_world):
+async def test_another_request_is_no_correction_of_a_summary(talk, todays_world):
     await talk.say("summarize this call")
     heard = await talk.say("move his appointment to friday")
     assert heard.text.startswith("Only the practice's staff")
@@ -200,7 +200,7 @@ async def test_a_number_that_is_none_is_asked_for_again_and_the_registration_goe
     assert row.phone == "+14155550177"
 
 
-async def test_what_is_booked_instead_is_of_the_same_kind(talk, todays_world):
+async def test_an_alternative_appointment_is_of_the_same_kind(talk, todays_world):
     await say_all(talk, "book a check up for him tomorrow at ten", "yes")
     asked = await talk.say("make it eleven instead")
     assert asked.text.startswith("Only the practice's staff can move or cancel")
@@ -209,7 +209,7 @@ async def test_what_is_booked_instead_is_of_the_same_kind(talk, todays_world):
     assert len(await rows(todays_world, MeetingRow)) == 2
 
 
-async def test_the_patient_is_not_taken_for_what_they_suffer_from(talk):
+async def test_a_complaint_is_not_taken_for_the_patients_name(talk):
     heard = await say_all(talk, "log a clinical intake for this patient", "urgent")
     assert heard.text == "What does the patient suffer from?"
 
@@ -228,7 +228,7 @@ async def test_a_note_to_oneself_is_not_written_into_a_patients_record(talk, tod
         ("the doctor show on television was great", "general"),
     ],
 )
-async def test_what_only_sounds_like_a_practice_is_not_taken_for_it(todays_world, said, agent_type):
+async def test_sentences_that_only_sound_like_a_practice_go_elsewhere(todays_world, said, agent_type):
     heard = await (await todays_world.talk()).say(said)
     assert heard.final.agent_type == agent_type
     assert not {"check_patient_exists", "book_appointment"} & set(heard.tools)

@@ -1,12 +1,13 @@
-"""Who is handed over to a human, and what that human is told before they answer."""
+"""Hand-overs to departments, and the briefing that the human gets."""
 
 from datetime import date
 
 import pytest
 
 from convonet.agents.base import ChatMessage
-from convonet.agents.departments import context_of, reason_of
+from convonet.agents.departments import hand_over_reason, transfer_context
 from convonet.core.caller import Caller
+from convonet.core.hand_over import HandOverDecision
 from convonet.core.ids import DEMO_USER_ID
 from tests.agents.conftest import running_world
 from tests.telephone import TELEPHONE
@@ -23,7 +24,7 @@ async def world(tmp_path):
 
 def told(*conversation, reason="let me talk to a person", caller=None):
     said = [ChatMessage("user" if number % 2 == 0 else "assistant", text) for number, text in enumerate(conversation)]
-    return context_of(caller or Caller(DEMO_USER_ID, "Ann"), said, reason, "", TODAY)
+    return transfer_context(caller or Caller(DEMO_USER_ID, "Ann"), said, reason, "", TODAY)
 
 
 @pytest.mark.parametrize(("proof", "words"), [("PIN", "Ann, verified by PIN, "), (None, "Ann, not verified, ")])
@@ -43,16 +44,16 @@ def test_the_summary_says_how_the_caller_was_verified(proof, words):
         (["what's on my list", "this is wrong get me a real person"], "this is wrong get me a real person"),
     ],
 )  # fmt: skip
-def test_the_reason_is_what_the_caller_wants_a_human_for(asked, reason):
-    assert reason_of(asked) == reason
+def test_the_reason_is_the_sentence_that_says_why_the_caller_wants_a_human(asked, reason):
+    assert hand_over_reason(asked) == reason
 
 
-def test_the_summary_says_what_a_model_has_understood_beyond_the_callers_words():
+def test_the_summary_has_the_models_reason_beside_the_callers_words():
     assert "Wants: a price for forty people." in told("get me somebody", reason="a price for forty people").summary
     assert "Wants:" not in told("let me talk to a person").summary
 
 
-async def test_a_human_is_told_of_the_sentence_that_asked_for_them(world):
+async def test_the_briefing_has_the_sentence_that_asked_for_a_human(world):
     talk = await world.talk("buy milk")
     await talk.say("what's on my list")
     context = (await talk.say("connect me to a person about my denied claim")).final.transfer_context
@@ -69,15 +70,15 @@ async def test_a_human_is_told_of_the_sentence_that_asked_for_them(world):
         "connect me to sales and what's on my list and let me talk to a human",
     ],
 )
-async def test_who_wants_a_human_and_something_else_gets_both(world, said):
+async def test_a_caller_who_wants_a_human_and_something_else_gets_both(world, said):
     heard = await (await world.talk("buy milk")).say(said)
     assert heard.tools == ["get_todos"]
     assert "milk" in heard.text.split("I'll connect you")[0]
     department = "sales" if "sales" in said else "support"
-    assert heard.final.transfer_marker == f"TRANSFER_INITIATED:2001|{department}|{said}"
+    assert heard.final.hand_over == HandOverDecision(department, "2001", said)
 
 
-async def test_a_human_is_told_what_was_done_in_the_same_sentence(world):
+async def test_the_briefing_has_changes_from_the_same_sentence(world):
     heard = await (await world.talk()).say("add buy milk to my list and let me talk to a human")
     context = heard.final.transfer_context
     assert context.activities == ["Adding to the list"]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.seating import MAX_PARTY
+from convonet.domains.hanok.seating.tables import MAX_PARTY
 
 HOUSE = ZoneInfo("America/Los_Angeles")
 CALLER = ZoneInfo("America/New_York")
@@ -113,7 +113,7 @@ async def test_dishes_can_be_ordered_ahead(world):
     assert row.food_subtotal_cents == 5000
 
 
-async def test_a_booking_is_changed_by_what_is_said_next(world):
+async def test_the_next_sentence_can_change_a_booking(world):
     talk = await booked(world, "make it six")
     await talk.say("what about saturday")
     (row,) = await rows(world)
@@ -129,7 +129,7 @@ async def test_it_is_cancelled_after_one_question(world):
     assert (await rows(world))[0].status == "cancelled"
 
 
-async def test_a_large_order_is_only_cancelled_after_the_offer_was_heard(world):
+async def test_a_large_order_is_only_cancelled_after_the_offer_was_made(world):
     talk = await booked(world, "add three hanok feasts to my reservation")
     await talk.say("cancel my reservation")
     offered = await talk.say("yes")
@@ -161,7 +161,7 @@ async def test_a_code_of_another_caller_needs_its_phone_number(world):
     assert (await rows(world))[0].status == "cancelled"
 
 
-async def test_too_many_people_are_told_of_before_anything_is_asked_again(world):
+async def test_too_many_people_are_reported_before_any_other_question(world):
     talk = await world.talk()
     heard = await say_all(talk, "book a table for 50 people on friday at noon", "kim", "415 555 0123")
     assert heard.text == f"We can seat at most {MAX_PARTY} people together. For how many should I book?"
@@ -192,14 +192,14 @@ async def test_another_matter_drops_the_question_and_is_done(world):
     assert await world.rows(talk) == {"buy milk"}
 
 
-async def test_two_wishes_in_one_sentence_are_done_in_order(world):
+async def test_two_requests_in_one_sentence_are_done_in_order(world):
     talk = await world.talk()
     heard = await talk.say("add buy milk to my list and book a table for four on friday at seven")
     assert heard.text == "I added buy milk to your list. Under what name?"
     assert await world.rows(talk) == {"buy milk"}
 
 
-async def test_what_is_not_understood_is_asked_for_again_with_an_example(world):
+async def test_an_answer_that_is_not_understood_is_asked_for_again_with_an_example(world):
     talk = await world.talk()
     await talk.say("book a table for friday at seven")
     assert (await talk.say("blue bananas")).text == "Sorry? For how many people? For example: four people."

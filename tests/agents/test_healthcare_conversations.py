@@ -1,4 +1,4 @@
-"""The health plan by voice: what members ask, what the tools are asked for it, and what they change."""
+"""The health plan by voice: members' questions, the tool calls for them, and the changes that they make."""
 
 import pytest
 from sqlalchemy import select
@@ -59,7 +59,7 @@ async def test_a_kind_of_service_is_asked_for_and_changed(talk):
     assert "250 dollars" in (await talk.say("and for the emergency room")).text
 
 
-async def test_what_is_no_service_is_asked_again_with_an_example(talk):
+async def test_an_unknown_service_is_asked_for_again_with_an_example(talk):
     await talk.say("what's my copay")
     assert (await talk.say("blue bananas")).text.startswith("Sorry? For which kind of service? For example")
 
@@ -130,7 +130,7 @@ async def test_without_a_yes_nothing_is_appealed(talk, todays_world):
     assert await claim_numbers(todays_world) == before
 
 
-async def test_what_the_plan_paid_is_explained(talk):
+async def test_the_plans_payment_is_explained(talk):
     await talk.say("show me my claims that were denied")
     await talk.say("what did my plan pay for that claim")
     heard = await talk.say("the first one")
@@ -155,7 +155,7 @@ async def test_a_doctor_of_whom_nobody_spoke_is_asked_for(talk):
     assert "Dr. Esra Mockup" in heard.text
 
 
-async def test_a_doctor_who_was_not_found_is_none_of_those_who_were(talk):
+async def test_a_doctor_who_was_not_found_is_not_mixed_up_with_others(talk):
     await talk.say("find a dermatologist near 94110")
     unknown = await talk.say("is doctor smith in my network")
     assert (unknown.tools, unknown.text.split("?")[0]) == ([], "Which doctor")
@@ -202,7 +202,7 @@ async def test_nobody_is_enrolled_twice(talk):
     assert (await talk.say("enroll me in the heart program")).text == "You are already enrolled in Strong Heart."
 
 
-async def test_who_is_no_member_is_told_so(todays_world):
+async def test_a_caller_who_is_no_member_hears_so(todays_world):
     heard = await (await todays_world.talk()).say("am i covered")
     assert heard.text.startswith("I can't find a health plan membership for you")
 
@@ -216,6 +216,6 @@ async def test_who_is_no_member_is_told_so(todays_world):
         ("human rights", "general"),
     ],
 )
-async def test_what_only_sounds_like_health_is_not_taken_for_it(todays_world, said, agent_type):
+async def test_sentences_that_only_sound_like_health_go_elsewhere(todays_world, said, agent_type):
     heard = await (await todays_world.talk()).say(said)
     assert heard.final.agent_type == agent_type

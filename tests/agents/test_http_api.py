@@ -1,4 +1,4 @@
-"""The agent over HTTP: whole answers and streams, conversations between requests, who may ask, and what is recorded."""
+"""The agent over HTTP: whole answers and streams, conversations between requests, access, and records."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from convonet.agent_api.application import AgentApi, application
-from convonet.agent_api.callers import NOBODY_NAMED, Callers
+from convonet.agent_api.callers import NO_USER_ID, Callers
 from convonet.agent_api.threads import Threads
-from convonet.agents.base import CallBackWish
+from convonet.agents.base import CallBackRequest
 from convonet.core.errors import AgentError
 from convonet.core.ids import UserId
 from convonet.sessions.conversation import Conversation
@@ -114,7 +114,7 @@ def said_again(answers):
     return [{**answer.json(), "processing_time_ms": None} for answer in answers]
 
 
-async def test_a_wish_for_a_person_names_where_to_connect_and_what_to_tell(with_telephone):
+async def test_a_request_for_a_person_is_answered_with_department_and_briefing(with_telephone):
     service, caller = with_telephone
     answer = (await service.ask(caller, "let me talk to a human please")).json()
     assert answer["transfer_marker"] == "TRANSFER_INITIATED:2001|support|let me talk to a human please"
@@ -128,14 +128,14 @@ async def test_without_a_telephone_a_call_back_is_promised_and_named(service, an
     for said in ("yes please", "415 555 0142"):
         await service.ask(ann, said)
     first, again = said_again([await service.ask(ann, "yes that's it", key="k-1") for _ in range(2)])
-    wish = CallBackWish(**first["call_back"])
-    assert wish == CallBackWish("support", "let me talk to a human please", "+14155550142")
+    wish = CallBackRequest(**first["call_back"])
+    assert wish == CallBackRequest("support", "let me talk to a human please", "+14155550142")
     assert first["transfer_context"]["user_id"] == ann
     assert again == first
 
 
 @pytest.mark.parametrize("fields", [{}, {"reset_thread": True}])
-async def test_a_repeated_wish_for_a_person_is_answered_with_the_same_hand_over(with_telephone, fields):
+async def test_a_repeated_request_for_a_person_is_answered_with_the_same_hand_over(with_telephone, fields):
     service, caller = with_telephone
     said = "let me talk to a human please"
     first, again = said_again([await service.ask(caller, said, key="k-1", **fields) for _ in range(2)])
@@ -146,7 +146,7 @@ async def test_a_repeated_wish_for_a_person_is_answered_with_the_same_hand_over(
 
 async def test_a_conversation_that_an_earlier_version_has_stored_can_be_read(service, ann, sqlite_world):
     await service.ask(ann, "add buy milk to my list", key="k-1")
-    thread = await service.threads.take(await service.callers.find(uuid.UUID(ann)), "default", reset=False)
+    thread = await service.threads.open_thread(await service.callers.find(uuid.UUID(ann)), "default", reset=False)
     stored = json.loads(thread.conversation.to_checkpoint())
     for name in ("transfer_marker", "transfer_context", "call_back"):
         del stored["last_turn"][name]
@@ -170,7 +170,7 @@ class BrokenAgent:
         yield
 
 
-async def test_a_failure_is_told_in_words(sqlite_world, ann):
+async def test_a_failure_is_answered_in_words(sqlite_world, ann):
     service = Service(sqlite_world, inline_checkpoints(), BrokenAgent())
     answer = await service.ask(ann, "hello")
     assert answer.status_code == 503
@@ -206,14 +206,14 @@ async def test_the_models_and_how_they_are_doing_are_listed(service, ann):
         assert (await http.get("/providers")).status_code == 401
 
 
-async def test_nobody_and_who_is_not_active_has_no_agent(service, ann, sqlite_world):
+async def test_unknown_and_inactive_users_are_refused(service, ann, sqlite_world):
     assert (await service.ask(str(uuid.uuid4()), "hello")).status_code == 404
     async with sqlite_world.database.transaction() as session:
         (await session.get(UserRow, uuid.UUID(ann))).is_active = False
     assert (await service.ask(ann, "hello")).status_code == 404
 
 
-async def test_who_names_nobody_is_the_only_caller_where_there_is_but_one(sqlite_world, store, ann):
+async def test_a_request_without_a_user_id_is_from_the_only_caller(sqlite_world, store, ann):
     alone = Service(sqlite_world, store, only_caller=UserId(ann))
     await alone.ask(None, "add buy milk to my list")
     async with alone.client() as http:
@@ -222,11 +222,11 @@ async def test_who_names_nobody_is_the_only_caller_where_there_is_but_one(sqlite
     assert [record.user_id for record in alone.records] == [ann, ann]
 
 
-async def test_who_names_nobody_is_refused_where_callers_are_told_apart(service):
+async def test_a_request_without_a_user_id_is_refused_where_callers_are_told_apart(service):
     answer = await service.ask(None, "what is on my list")
-    assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "message": NOBODY_NAMED})
+    assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "message": NO_USER_ID})
     ((event, told),) = await service.stream(None, "what is on my list")
-    assert (event, told["message"]) == ("error", NOBODY_NAMED)
+    assert (event, told["message"]) == ("error", NO_USER_ID)
     assert service.records == []
 
 

@@ -1,15 +1,15 @@
-"""Conversations that share one agent, in every order of their steps: what one says never reaches another."""
+"""Conversations that share one agent, in every order of their steps: no caller's words reach another."""
 
 import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.agents.models.base import ChosenModel, TextPart, UserMessage
-from convonet.agents.service import AgentService
+from convonet.agents.models.base import ModelConfig, TextPart, UserMessage
+from convonet.agents.models.hosted import HostedModel
 from convonet.core.caller import Caller
 from convonet.core.ids import UserId
-from tests.agents.conftest import Conversation, agent_settings
+from tests.agents.conftest import LIMITS, Conversation, agent_settings, quiet_agent
 
 CALLERS = 10
 TURNS = 3
@@ -21,7 +21,7 @@ class Witness:
     def __init__(self, pauses):
         self._pauses = pauses
 
-    async def answer(self, request):
+    async def stream(self, request):
         told = " ".join(message.text for message in request.messages if isinstance(message, UserMessage))
         for word in told.split():
             for _ in range(self._pauses.pop() if self._pauses else 0):
@@ -39,8 +39,8 @@ def test_ten_conversations_keep_apart_whatever_the_order_of_their_steps(pauses, 
 
 
 async def _all_at_once(pauses, order):
-    model = ChosenModel("witness", "witness", Witness(pauses))
-    agent = AgentService(agent_settings("http://127.0.0.1:9"), (), models=[model])
+    model = HostedModel(ModelConfig("witness", "witness", Witness(pauses)), LIMITS)
+    agent = quiet_agent(agent_settings("http://127.0.0.1:9"), (), models=[model])
     answers = await asyncio.gather(*(_talk(agent, number) for number in order))
     await agent.close()
     assert answers == [" ".join(_said(number, turn) for turn in range(TURNS)) for number in order]

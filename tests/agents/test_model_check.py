@@ -1,4 +1,4 @@
-"""`convonet model check`: what it says of servers that can serve callers, and of those that can't."""
+"""`convonet model check` on servers that can serve callers, and on servers that can't."""
 
 import asyncio
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from convonet.agents.models.check import Server, check_server
+from convonet.agents.models.server_check import Server, check_server
 from convonet.cli import app
 from convonet.settings import get_settings
 from tests.fixtures.ports import free_port
@@ -70,7 +70,7 @@ async def test_a_server_that_can_serve_callers_has_no_fault():
         ([Reply(status=500)], "answer", 0, "log"),
     ],
 )
-async def test_each_fault_is_found_and_comes_with_what_to_do(script, subject, number, advice):
+async def test_each_fault_is_found_and_comes_with_advice(script, subject, number, advice):
     found = await checked(script)
     finding = of(found, subject, number)
     assert not finding.ok
@@ -108,7 +108,7 @@ def command(monkeypatch):
     get_settings.cache_clear()
 
 
-async def test_the_command_says_what_it_found_and_ends_as_a_script_wants_it(command, monkeypatch):
+async def test_the_command_prints_its_checks_and_sets_the_exit_code(command, monkeypatch):
     async with ChatServer(openai.WIRE, replies=replies()) as chat:
         good = await command("--url", f"{chat.url}/v1")
         assert good.exit_code == 0, good.output

@@ -78,7 +78,7 @@ async def test_several_figures_may_come_in_one_sentence(world):
 
 
 @pytest.mark.parametrize("said", ["no make it seven fifty", "actually it's 750", "sorry my score is seven fifty"])
-async def test_what_was_just_noted_can_be_corrected(world, said):
+async def test_a_value_that_was_just_noted_can_be_corrected(world, said):
     talk = await world.talk()
     await say_all(talk, "apply for a mortgage", "seven forty")
     heard = await talk.say(said)
@@ -89,7 +89,7 @@ async def test_what_was_just_noted_can_be_corrected(world, said):
     assert (row.credit_score, row.monthly_income) == (750, 8000)
 
 
-async def test_an_income_that_must_be_a_years_is_asked_for_again(world):
+async def test_an_implausible_monthly_income_is_asked_for_again(world):
     talk = await world.talk()
     await say_all(talk, "apply for a mortgage", "seven forty")
     assert (await talk.say("ninety six thousand")).text == (
@@ -124,7 +124,7 @@ async def test_nothing_is_started_when_the_caller_says_no(world):
     assert await rows(world) == []
 
 
-async def test_who_has_an_application_goes_on_with_it_or_starts_another(world):
+async def test_a_caller_with_an_application_continues_it_or_starts_another(world):
     talk = await applied(world)
     heard = await talk.say("i'd like to apply for a mortgage")
     assert heard.text.startswith("You have an application already, and it is waiting for documents. Still missing: ")
@@ -154,7 +154,7 @@ async def test_a_loan_above_the_value_is_asked_for_again(world):
     assert (await rows(world))[0].loan_amount == 400_000
 
 
-async def test_the_status_says_what_is_missing_and_takes_the_answer(world):
+async def test_the_status_names_missing_values_and_takes_the_answer(world):
     talk = await world.talk()
     await say_all(talk, "apply for a mortgage", "never mind")
     heard = await talk.say("what's the status of my application")
@@ -243,7 +243,7 @@ async def test_an_unnamed_document_is_asked_for(world):
     assert "income_tax_return" in {document.document_type for document in await rows(world, DocumentRow)}
 
 
-async def test_what_is_needed_is_told_without_an_application(world):
+async def test_required_documents_are_listed_without_an_application(world):
     talk = await world.talk()
     heard = await talk.say("which documents do i need for a mortgage")
     assert heard.tools == ["get_required_documents"]
@@ -259,7 +259,7 @@ async def test_debt_to_income_and_pre_approval_are_worked_out(world):
     assert (ratio.tools, check.tools) == (["calculate_dti_ratio"], ["check_preapproval"])
 
 
-async def test_what_pre_approval_needs_is_asked_for_and_noted(world):
+async def test_missing_values_for_pre_approval_are_asked_for_and_noted(world):
     talk = await world.talk()
     await say_all(talk, "apply for a mortgage", "never mind")
     asked = await talk.say("would i be pre-approved with a credit score of eight hundred")
@@ -303,7 +303,7 @@ async def test_a_payment_without_an_amount_is_that_of_the_own_loan(world):
     assert (await stranger.say("two fifty thousand")).text.startswith("About 1,62")
 
 
-async def test_what_somebody_can_afford_is_asked_for_and_reckoned(world):
+async def test_an_affordable_price_is_estimated_from_answers(world):
     talk = await world.talk()
     assert (await talk.say("how much house can i afford")).text == INCOME
     assert (await talk.say("nine thousand a month")).text == DEBTS
@@ -318,7 +318,7 @@ async def test_what_somebody_can_afford_is_asked_for_and_reckoned(world):
     assert await rows(world) == []
 
 
-async def test_what_an_applicant_can_afford_stands_on_their_figures(world):
+async def test_an_applicants_affordable_price_is_estimated_from_their_application(world):
     talk = await applied(world)
     heard = await talk.say("how much house can i afford")
     assert heard.text.startswith("With the figures from your application: A loan of up to about")
@@ -357,7 +357,7 @@ async def test_a_figure_of_the_application_is_read_out(world):
         ("my real estate agent", "general"),
     ],
 )
-async def test_what_only_names_money_or_a_mortgage_is_not_taken_for_one(world, said, agent_type):
+async def test_sentences_that_only_name_money_or_a_mortgage_go_elsewhere(world, said, agent_type):
     talk = await world.talk()
     heard = await talk.say(said)
     assert heard.final.agent_type == agent_type

@@ -1,4 +1,4 @@
-"""Hosted models that do not call tools as they should: another one when a turn is repeated, or one that isn't there."""
+"""Hosted models that call other tools when a turn is repeated, or tools that do not exist."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from convonet.agents.base import ToolFinished
-from convonet.mcp.client import AWAY, WRONG
+from convonet.mcp.client import BAD_CALL, UNREACHABLE
 from tests.agents.conftest import new_turn_id
 from tests.agents.test_hosted_models import ADDS, MILK, hosted, scripted
 from tests.vendors.chat import Reply
@@ -59,7 +59,7 @@ async def test_a_turn_that_is_repeated_a_minute_later_has_its_effect_once(tmp_pa
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "google", "openai"])
-async def test_a_tool_that_a_model_has_made_up_is_told_with_those_that_there_are(tmp_path, vendor):
+async def test_a_made_up_tool_is_refused_with_the_names_of_the_real_ones(tmp_path, vendor):
     async with hosted(tmp_path, vendor) as world:
         made_up = Reply(calls=(("add_todo", {"title": "buy milk"}),))
         scripted(world, vendor, made_up, Reply(calls=MILK), Reply("It is on your list."))
@@ -71,11 +71,11 @@ async def test_a_tool_that_a_model_has_made_up_is_told_with_those_that_there_are
         assert await world.rows(talk) == {"buy milk"}
         told = json.dumps(world.vendors[vendor].asked[1].body)
         assert "There is no tool named add_todo; there are " in told
-        assert AWAY not in told
+        assert UNREACHABLE not in told
         assert not [line for line in logs if line["event"] == "tool_server_away"]
 
 
-async def test_a_tool_of_another_topic_is_told_where_none_is_chosen_yet(tmp_path):
+async def test_a_tool_of_another_topic_is_refused_before_a_topic_is_chosen(tmp_path):
     async with hosted(tmp_path, "anthropic") as world:
         goes = Reply(calls=(("go_to", {"topic": "todo"}),))
         scripted(world, "anthropic", Reply(calls=MILK), goes, Reply(calls=MILK), Reply("It is on your list."))
@@ -90,7 +90,7 @@ async def test_a_tool_of_another_topic_is_told_where_none_is_chosen_yet(tmp_path
         assert not [line for line in logs if line["event"] == "tool_server_away"]
 
 
-async def test_what_failed_before_it_was_done_is_not_told_when_the_model_is_lost(tmp_path):
+async def test_a_failure_before_a_success_is_not_spoken_when_the_model_fails(tmp_path):
     async with hosted(tmp_path, "anthropic") as world:
         made_up = Reply(calls=(("add_todo", {"title": "buy milk"}),))
         scripted(world, "anthropic", made_up, Reply(calls=MILK), Reply(status=500))
@@ -98,8 +98,8 @@ async def test_what_failed_before_it_was_done_is_not_told_when_the_model_is_lost
         assert heard.text == "I added buy milk to your list."
 
 
-async def test_a_caller_hears_no_names_of_tools_when_the_model_is_lost_after_that(tmp_path):
+async def test_no_tool_names_are_spoken_when_the_model_fails_after_a_made_up_tool(tmp_path):
     async with hosted(tmp_path, "anthropic") as world:
         scripted(world, "anthropic", Reply(calls=(("add_todo", {"title": "buy milk"}),)), Reply(status=500))
         heard = await (await world.talk()).say(ADDS)
-        assert (heard.text, heard.final.provider) == (WRONG, "offline")
+        assert (heard.text, heard.final.provider) == (BAD_CALL, "offline")

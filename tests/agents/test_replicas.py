@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from convonet.agents.base import (
-    CallBackWish,
+    CallBackRequest,
     ChatMessage,
     DomainChosen,
     Final,
@@ -19,16 +19,22 @@ from convonet.agents.base import (
 from convonet.agents.replicas import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
-from convonet.core.errors import AgentAway, AgentError, AgentTimeout
-from convonet.core.hand_over import TransferContext
+from convonet.core.errors import AgentError, AgentTimeout, AgentUnavailable
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import SessionId, TurnId, UserId
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Patience
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.fixtures.black_hole import Way
 
-QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.3, retry=0.02, max_retry=0.05, refresh=0.1)
+QUICK = PoolDelays(
+    silence=SilenceTimeouts(0.1, 0.1),
+    replacement_timeout_s=0.3,
+    retry_s=0.02,
+    max_retry_s=0.05,
+    refresh_s=0.1,
+)
 CALLER = Caller(UserId("u-1"), "Ann", "Europe/Berlin", "anthropic", "PIN")
 REQUEST = TurnRequest(
     SessionId("s-1"),
@@ -138,8 +144,8 @@ async def test_request_and_events_cross_as_they_are():
         "openai",
         "gpt",
         REQUEST.history,
-        transfer_marker="TRANSFER_INITIATED:1|sales|x",
-        call_back=CallBackWish("sales", "x", "+4930123"),
+        hand_over=HandOverDecision("sales", "1", "x"),
+        call_back=CallBackRequest("sales", "x", "+4930123"),
         transfer_context=context,
     )
     replica = Script([CHOSEN, started, finished, ANSWER, final])
@@ -155,10 +161,10 @@ async def test_a_turn_whose_replica_dies_before_a_word_is_asked_again_of_another
     assert replicas[0].asked == [REQUEST, REQUEST]
 
 
-async def test_what_was_said_is_not_said_again():
+async def test_spoken_words_are_not_spoken_again():
     replicas = Script.two([TextDelta("You have "), die], [CHOSEN, ANSWER, FINAL])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 
@@ -166,7 +172,7 @@ async def test_what_was_said_is_not_said_again():
 async def test_when_all_die_the_turn_has_failed():
     replicas = Script.two([die], [die])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
 
 
@@ -178,12 +184,12 @@ async def test_a_turn_waits_for_the_replica_that_is_just_being_started():
 
     replica = Script([CHOSEN, ANSWER, FINAL])
     agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=QUICK))
-    assert not await agent.pool.answers()
+    assert not await agent.pool.is_answering()
     waiting = asyncio.create_task(heard(agent))
     await asyncio.sleep(0.1)
     addresses.append(await replica.port.start("127.0.0.1"))
     assert await waiting == [CHOSEN, ANSWER, FINAL]
-    assert await agent.pool.answers()
+    assert await agent.pool.is_answering()
     await agent.close()
     await replica.port.stop()
 
@@ -215,10 +221,10 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
             return addresses
 
         # the first connections may take a busy machine a moment
-        delays = replace(QUICK, replaced_within=3.0)
+        delays = replace(QUICK, replacement_timeout_s=3.0)
         agent = AgentReplicas(ReplicaPool("AgentRouter", find, delays=delays))
         events = []
-        with pytest.raises(AgentAway) if said is ANSWER else nullcontext():
+        with pytest.raises(AgentUnavailable) if said is ANSWER else nullcontext():
             async with asyncio.timeout(10):
                 async for event in agent.turn(REQUEST):
                     events.append(event)
@@ -232,7 +238,7 @@ async def test_a_replica_whose_machine_vanishes_is_left_as_one_that_hangs(said):
 async def test_a_replica_that_hangs_in_its_answer_is_given_up():
     replicas = Script.two([ANSWER, hang], [])
     async with agents(*replicas) as agent:
-        with pytest.raises(AgentAway):
+        with pytest.raises(AgentUnavailable):
             await heard(agent)
     assert replicas[0].asked == [REQUEST]
 
@@ -291,7 +297,7 @@ async def test_a_turn_goes_from_a_replica_that_stops_to_the_one_that_replaces_it
     await second.port.stop()
 
 
-async def test_a_replica_that_thinks_for_long_is_asked_once():
+async def test_a_slow_replica_is_asked_once():
     replicas = Script.two([CHOSEN, think, ANSWER, FINAL], [])
     async with agents(*replicas) as agent:
         assert await heard(agent) == [CHOSEN, ANSWER, FINAL]
@@ -322,9 +328,9 @@ async def test_an_answer_without_an_end_is_a_failure():
             await heard(agent)
 
 
-async def test_who_stops_listening_cancels_the_turn():
+async def test_a_reader_that_stops_cancels_the_turn():
     replica = Script([ANSWER, hang])
-    async with agents(replica, delays=Delays()) as agent:
+    async with agents(replica, delays=PoolDelays()) as agent:
         async with aclosing(agent.turn(REQUEST)) as events:
             assert await anext(events) == ANSWER
             replica.closed.clear()

@@ -1,4 +1,4 @@
-"""Sentences that were written by somebody who had not seen the rules or the example lines go where they must."""
+"""Routing of sentences by somebody who had not seen the rules or the examples."""
 
 from bench.routing import held_out, measure
 

@@ -1,4 +1,4 @@
-"""Whatever is said, in whatever order: rules answer in words, call only known tools, and delete after a yes only."""
+"""Properties of the rules in any conversation: answers in words, known tools only, deletions after a yes only."""
 
 import asyncio
 from datetime import datetime
@@ -14,11 +14,11 @@ from convonet.agents.skill import Outcome, Say, SkillTurn
 from convonet.core.caller import Caller
 from convonet.core.ids import DEMO_USER_ID, SessionId, TurnId
 from convonet.domains.discovery import all_domains
-from convonet.language.spoken import answer
+from convonet.language.sentences import Sentence
 from convonet.speech.local.phrases import Phrases
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=ZoneInfo("America/New_York"))
-MOST_STEPS = 4
+MAX_STEPS = 4
 
 SENTENCES = sorted(set(Phrases.load().sentences(2)))
 WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
@@ -70,22 +70,22 @@ def test_any_conversation_gets_answers_and_deletes_after_a_yes_only(lines, title
         route = asyncio.run(ROUTER.route(request, NOW))
         before = len(tools.todos)
         text, memory = (
-            (route.text, route.memory) if route.kind != "domain" else _turn(said, memory, tools, route.suggested)
+            (route.text, route.memory) if route.kind != "domain" else _turn(said, memory, tools, route.suggested_form)
         )
         history += (ChatMessage("user", said), ChatMessage("assistant", text))
         assert text.strip()
         assert all(isinstance(value, str) for value in memory.values())
-        assert len(tools.todos) >= before or answer(said) == "yes"
+        assert len(tools.todos) >= before or Sentence(said).answer == "yes"
 
 
 def _turn(said, memory, tools, suggested):
     outcomes = ()
-    for _ in range(MOST_STEPS):
-        step = TODO.skill.step(SkillTurn(said, NOW, memory, outcomes, suggested))
+    for _ in range(MAX_STEPS):
+        step = TODO.skill.step(SkillTurn(Sentence(said), NOW, memory, outcomes, suggested))
         if isinstance(step, Say):
             return step.text, step.memory
         outcomes += tuple(tools.call(call) for call in step.calls)
-    raise AssertionError(f"no answer to {said!r} after {MOST_STEPS} steps")
+    raise AssertionError(f"no answer to {said!r} after {MAX_STEPS} steps")
 
 
 def _todo(todo_id, title):

@@ -1,4 +1,4 @@
-"""How many replicas of voice and agent Serve is told to have."""
+"""The numbers of replicas of voice and agent that Serve gets."""
 
 from types import SimpleNamespace
 

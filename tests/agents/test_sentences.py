@@ -1,4 +1,4 @@
-"""What callers say, and what must be in the database afterwards: the offline model on real tools."""
+"""Sentences of callers, with the rows that must be in the database afterwards: the rules on real tools."""
 
 import pytest
 import pytest_asyncio
@@ -176,10 +176,10 @@ async def test_a_question_is_answered_and_changes_nothing(world, said, answer):
 
 
 @pytest.mark.parametrize(("said", "answer"), NOT_TODOS)
-async def test_what_is_no_todo_is_answered_without_a_tool(world, said, answer):
+async def test_a_sentence_without_a_todo_is_answered_without_a_tool(world, said, answer):
     talk = await world.talk(*LIST)
     heard = await talk.say(said)
     assert answer in heard.text
     assert heard.tools == []
-    assert heard.final.transfer_marker is None
+    assert heard.final.hand_over is None
     assert await world.rows(talk) == KEPT

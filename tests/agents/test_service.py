@@ -1,4 +1,4 @@
-"""The agent as its callers see it: events, effects that happen once, callers kept apart, failures told in words."""
+"""The agent as its clients see it: events, effects that happen once, callers kept apart, failures in words."""
 
 import asyncio
 import contextlib
@@ -7,21 +7,30 @@ from dataclasses import replace
 
 import pytest
 
-from convonet.agents import service
 from convonet.agents.base import DomainChosen, Final, TextDelta, ToolFinished, ToolStarted
 from convonet.agents.domain import Domain
-from convonet.agents.graph import GIVE_UP, MOST_ROUNDS
-from convonet.agents.models.base import CallPart, ChosenModel, Stop, TextPart, Usage
-from convonet.agents.patience import FILLERS
-from convonet.agents.service import AgentService
+from convonet.agents.fillers import FILLERS
+from convonet.agents.graph import GIVE_UP, MAX_TOOL_ROUNDS
+from convonet.agents.models.base import CallPart, ModelConfig, Stop, TextPart, Usage
+from convonet.agents.models.hosted import HostedModel
 from convonet.agents.skill import Call, Claim, SkillTurn, UseTools
 from convonet.core.caller import Caller
 from convonet.core.errors import AgentTimeout
 from convonet.core.ids import DEMO_USER_ID
 from convonet.domains.discovery import all_domains
+from convonet.language.sentences import Sentence
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
-from tests.agents.conftest import NOW, Conversation, World, agent_settings, new_turn_id
+from tests.agents.conftest import (
+    LIMITS,
+    NOW,
+    Conversation,
+    World,
+    agent_settings,
+    new_turn_id,
+    quiet_agent,
+    running_world,
+)
 from tests.domains.conftest import http_box, serving
 from tests.fixtures.ports import free_port
 
@@ -72,7 +81,7 @@ async def test_ten_conversations_at_once_are_kept_apart(world):
         assert (await talk.say("how many todos do i have")).text == "You have 3 things on your list."
 
 
-async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
+async def test_unreachable_tools_are_reported_and_found_again(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
     await migrate(url)
     database, port = Database(url), free_port()
@@ -89,10 +98,10 @@ async def test_tools_that_are_away_are_told_of_and_found_again(tmp_path):
     await database.close()
 
 
-async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
+async def test_a_hanging_tool_costs_its_timeout_and_is_reported():
     silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    agent = AgentService(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3), all_domains())
+    agent = quiet_agent(agent_settings(f"http://127.0.0.1:{port}", CONVONET_TOOL_TIMEOUT_S=0.3), all_domains())
     started = time.monotonic()
     heard = await Conversation(agent, _caller()).say("what's on my list")
     assert "try again" in heard.text
@@ -101,10 +110,10 @@ async def test_a_hanging_tool_costs_its_timeout_and_is_told_of():
     silent.close()
 
 
-async def test_while_slow_tools_work_the_caller_hears_of_it_once(sqlite_world, monkeypatch):
-    monkeypatch.setattr(service, "FILLER_AFTER_S", 0)
-    talk = await sqlite_world.talk("buy milk")
-    heard = await talk.say("mark buy milk as done")
+async def test_the_caller_hears_one_filler_while_slow_tools_work(tmp_path):
+    async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", filler_delay_s=0) as world:
+        talk = await world.talk("buy milk")
+        heard = await talk.say("mark buy milk as done")
     assert heard.tools == ["get_todos", "complete_todo"]
     assert heard.text.startswith(FILLERS[0])
     assert sum(heard.text.count(filler) for filler in FILLERS) == 1
@@ -119,7 +128,7 @@ async def test_closing_the_stream_stops_the_work(sqlite_world):
             if isinstance(event, ToolStarted):
                 break
     tasks = {task.get_name() for task in asyncio.all_tasks()}
-    assert not any("think" in name or "use_tools" in name for name in tasks)
+    assert not any("ask_model" in name or "use_tools" in name for name in tasks)
     assert (await talk.say("hello")).text
 
 
@@ -135,7 +144,7 @@ async def test_a_model_that_never_stops_using_tools_is_stopped(sqlite_world):
     agent = _agent(sqlite_world, _domain(_Endless()))
     heard = await Conversation(agent, await sqlite_world.caller()).say("go")
     assert heard.text == GIVE_UP
-    assert heard.tools == ["get_todos"] * MOST_ROUNDS
+    assert heard.tools == ["get_todos"] * MAX_TOOL_ROUNDS
     await agent.close()
 
 
@@ -150,7 +159,9 @@ async def test_every_tool_has_a_label_and_every_domain_two_examples_that_its_ski
     for domain in all_domains():
         assert {tool.name for tool in await tools.list_tools(domain.name)} == set(domain.labels)
         assert len(domain.examples) >= 2
-        assert all(domain.skill.claims(SkillTurn(example, NOW)) >= Claim.LIKELY for example in domain.examples)
+        assert all(
+            domain.skill.claims(SkillTurn(Sentence(example), NOW)) >= Claim.LIKELY for example in domain.examples
+        )
     await tools.close()
 
 
@@ -177,7 +188,7 @@ def _domain(skill):
 
 def _agent(world, domain, **settings):
     settings = agent_settings(world.tools_url, **settings)
-    return AgentService(settings, [domain])
+    return quiet_agent(settings, [domain])
 
 
 def _caller():
@@ -207,8 +218,8 @@ async def test_any_chat_model_with_tools_runs_on_the_same_graph(sqlite_world):
         Stop("end", "tool_use"),
     ]
     words = [TextPart("Both are "), TextPart("on your list."), Usage(30, 7), Stop("end", "end_turn")]
-    model = ChosenModel("vendor", "scripted", ScriptedModel([fragments, words]))
-    agent = AgentService(agent_settings(sqlite_world.tools_url), all_domains(), models=[model], clock=lambda: NOW)
+    model = HostedModel(ModelConfig("vendor", "scripted", ScriptedModel([fragments, words])), LIMITS)
+    agent = quiet_agent(agent_settings(sqlite_world.tools_url), all_domains(), models=[model], clock=lambda: NOW)
     talk = Conversation(agent, await sqlite_world.caller())
     heard = await talk.say("add buy milk to my list and then call mom")
     deltas = [event.text for event in heard.events if isinstance(event, TextDelta)]
@@ -226,7 +237,7 @@ class ScriptedModel:
     def __init__(self, answers):
         self._answers = answers
 
-    async def answer(self, request):
+    async def stream(self, request):
         assert {tool.name for tool in request.tools.tools} == {*TODO.labels, "go_to", "ask_call_back"}
         assert "Wednesday, 2026-11-18, 14:30" in request.system.text
         for part in self._answers.pop(0):

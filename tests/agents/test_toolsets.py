@@ -1,4 +1,4 @@
-"""The tools of a domain as a model gets them: made once, and anew when their server has others."""
+"""Toolsets of the domains: made once, and again when a server lists other tools."""
 
 from dataclasses import replace
 
@@ -6,13 +6,14 @@ import orjson
 import pytest
 
 from convonet.agents.departments import Departments
+from convonet.agents.models.base import ToolCall
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.toolsets import Toolsets
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.mcp.local import local_tools
 from convonet.mcp.replicas import ToolReplicas
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from tests.domains.conftest import ALICE, SECRET
 from tests.mcp.conftest import OddServer
 
@@ -38,35 +39,37 @@ def names(toolset):
     return {tool.name for tool in toolset.tools}
 
 
-async def test_a_model_is_told_its_tools_anew_when_their_server_has_others(box, server):
+async def test_a_model_gets_a_new_toolset_when_the_server_lists_other_tools(box, server):
     toolsets, prepared = toolsets_of(box), PreparedTools(lambda tool: {"name": tool.name})
-    before = await toolsets.of(ODD)
-    assert await toolsets.of(ODD) is before
-    assert b"say" in orjson.dumps(prepared.of(before))
+    before = await toolsets.toolset(ODD)
+    assert await toolsets.toolset(ODD) is before
+    assert b"say" in orjson.dumps(prepared.json_of(before))
     server.remove_tool("say")
     await box.call("odd", "say", {"text": "hello"}, claims=ALICE, idempotency_key="k")
-    after = await toolsets.of(ODD)
+    after = await toolsets.toolset(ODD)
     assert names(before) - names(after) == {"say"}
-    assert b"say" not in orjson.dumps(prepared.of(after))
+    assert b"say" not in orjson.dumps(prepared.json_of(after))
 
 
-async def test_what_is_made_up_is_known_as_soon_as_the_tools_are(box):
+async def test_a_tool_that_does_not_exist_is_refused_with_the_names_of_those_that_do(box):
     toolsets = toolsets_of(box)
-    assert toolsets.made_up(ODD, "fly") is None
-    assert not toolsets.know_all()
-    await toolsets.of(ODD)
-    assert toolsets.know_all()
-    assert toolsets.made_up(ODD, "say") is None
-    assert "There is no tool named fly; there are say, " in toolsets.made_up(ODD, "fly").data["error"]
+    assert not toolsets.are_complete()
+    await toolsets.toolset(ODD)
+    assert toolsets.are_complete()
+    unknown, known = ToolCall("1", "fly", {}), ToolCall("2", "say", {"text": "hello"})
+    refused = await toolsets.call_tool(ODD, unknown, claims=ALICE, idempotency_key="a")
+    assert "There is no tool named fly; there are say, " in refused.data["error"]
+    assert (await toolsets.call_tool(ODD, known, claims=ALICE, idempotency_key="b")).ok
+    assert (toolsets.calls, toolsets.failures) == (2, 1)
 
 
 async def test_while_no_server_is_reached_a_model_can_only_steer():
     async def find():
         return []
 
-    pool = ReplicaPool("Tools", find, delays=Delays(replaced_within=0.05))
+    pool = ReplicaPool("Tools", find, delays=PoolDelays(replacement_timeout_s=0.05))
     box = ToolBox(ToolReplicas(pool, secret=SECRET), timeout_s=5)
     toolsets = toolsets_of(box, steers=True)
-    assert names(await toolsets.of(ODD)) == {"ask_call_back"}
-    assert not toolsets.know_all()
+    assert names(await toolsets.toolset(ODD)) == {"ask_call_back"}
+    assert not toolsets.are_complete()
     await box.close()

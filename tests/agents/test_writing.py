@@ -1,8 +1,8 @@
-"""When the words of an answer leave the agent."""
+"""The times at which pieces of an answer leave the agent."""
 
 import asyncio
 
-from convonet.agents.patience import FILLERS, Patience
+from convonet.agents.fillers import FILLERS, FillerTimer
 from convonet.agents.writing import HOLD_S, AnswerWriter
 from tests.virtual_time import virtual_time
 
@@ -13,11 +13,11 @@ FIRST = "You have two things on your list."
 class Reader:
     """Notes what leaves, and when."""
 
-    def __init__(self, heard="", *, filler_after_s=60.0):
+    def __init__(self, spoken="", *, filler_delay_s=60.0):
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self.pieces = []
-        self.writer = AnswerWriter(heard, heard, Patience(filler_after_s), self._note)
+        self.writer = AnswerWriter(spoken, spoken, FillerTimer(filler_delay_s), self._note)
 
     def _note(self, event):
         self.pieces.append((round(self._loop.time() - self._began, 3), event.text))
@@ -34,7 +34,7 @@ def tokens(text):
 
 async def write(writer, text):
     for token in tokens(text):
-        writer.say(token)
+        writer.write(token)
         await asyncio.sleep(TOKEN_S)
 
 
@@ -43,7 +43,7 @@ async def test_a_sentence_leaves_with_its_mark_without_waiting_for_the_next_word
     reader = Reader()
     with reader.writer as writer:
         for token in tokens(FIRST):
-            writer.say(token)
+            writer.write(token)
         assert reader.pieces == [(0, FIRST)]
 
 
@@ -67,10 +67,10 @@ async def test_messages_are_few_however_fast_a_model_is():
 
 
 @virtual_time
-async def test_what_is_held_leaves_at_the_end_of_the_node_and_no_timer_is_left():
+async def test_held_text_leaves_at_the_end_of_the_node_and_no_timer_is_left():
     reader = Reader()
     with reader.writer as writer:
-        writer.say("Let me")
+        writer.write("Let me")
         assert reader.pieces == []
     assert reader.pieces == [(0, "Let me")]
     assert reader.timers == []
@@ -89,24 +89,24 @@ async def test_nothing_leaves_and_no_timer_is_left_when_the_turn_is_cancelled():
 
 async def _wait_for_more(writer):
     with writer:
-        writer.say("Let me")
+        writer.write("Let me")
         await asyncio.sleep(60)
 
 
 @virtual_time
-async def test_a_filler_leaves_at_once_after_what_was_held():
-    reader = Reader(filler_after_s=HOLD_S / 2)
+async def test_a_filler_leaves_at_once_after_held_text():
+    reader = Reader(filler_delay_s=HOLD_S / 2)
     with reader.writer as writer:
-        writer.say("Let me see")
+        writer.write("Let me see")
         await asyncio.sleep(HOLD_S / 2)
         assert reader.pieces == [(HOLD_S / 2, f"Let me see… {FILLERS[0]} ")]
-    assert writer.meant == "Let me see"
-    assert writer.heard == f"Let me see… {FILLERS[0]} "
+    assert writer.content == "Let me see"
+    assert writer.spoken == f"Let me see… {FILLERS[0]} "
 
 
 @virtual_time
-async def test_what_two_nodes_say_is_two_words():
+async def test_words_of_two_nodes_are_separated():
     reader = Reader("Let me see.")
     with reader.writer as writer:
-        writer.say("It is on your list.")
+        writer.write("It is on your list.")
     assert [text for _, text in reader.pieces] == [" It is on your list."]

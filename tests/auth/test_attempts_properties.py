@@ -1,4 +1,4 @@
-"""What holds for every order of attempts, answers and waits; and that the two ledgers decide alike."""
+"""Properties of any sequence of attempts, answers and waits; both stores decide alike."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convonet.auth.attempt_limits import RESERVATION_S, WINDOW_S, AttemptLimits
-from convonet.auth.throttle import Ledger
-from tests.auth.ledgers import MakeLedger, VirtualClock, wait_of
-from tests.fixtures.sqlite import inline_ledger
+from convonet.auth.throttle import AttemptStore
+from tests.auth.attempt_stores import MakeStore, VirtualClock, wait_of
+from tests.fixtures.sqlite import inline_attempts
 
 LIMITS = AttemptLimits(session=3, address=4, overall=8)
 ADDRESSES = [f"192.0.2.{n}" for n in range(5)]
@@ -39,9 +39,9 @@ over_one_redis = settings(
 
 @dataclass
 class Play:
-    """Plays steps against a ledger and notes what was let through."""
+    """Plays steps against a store and notes what was let through."""
 
-    ledger: Ledger
+    store: AttemptStore
     clock: VirtualClock
     in_flight: dict[str, tuple[str, float]] = field(default_factory=dict)
     failures: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -59,7 +59,7 @@ class Play:
                 await self._answer("wrong" if what == "guess" else "right", session_id)
 
     async def _try(self, session_id: str, address: str) -> bool:
-        wait = await wait_of(self.ledger, session_id, address)
+        wait = await wait_of(self.store, session_id, address)
         self.waits.append(wait)
         if not wait:
             self.in_flight[session_id] = (address, self.clock.now)
@@ -74,11 +74,11 @@ class Play:
     async def _answer(self, what: str, session_id: str) -> None:
         address, at = self.in_flight.pop(session_id)
         if what == "right":
-            await self.ledger.succeeded(session_id, address)
+            await self.store.succeeded(session_id, address)
             self.failures.pop(session_id, None)
             self.known.add(address)
             return
-        await self.ledger.failed(session_id, address)
+        await self.store.failed(session_id, address)
         lane = "known" if address in self.known else "strangers"
         for scope in (session_id, address, lane):
             self.failures[scope].append(at)
@@ -92,7 +92,7 @@ class Play:
 @settings(max_examples=400, deadline=None)
 async def test_no_window_ever_holds_more_wrong_pins_than_a_limit_allows(script: list[Step]) -> None:
     clock = VirtualClock()
-    play = Play(inline_ledger(LIMITS, clock), clock)
+    play = Play(inline_attempts(LIMITS, clock), clock)
     await play.run(script)
     for scopes, limit in ((SESSIONS, LIMITS.session), (ADDRESSES, LIMITS.address)):
         assert all(play.most_in_a_window(scope) <= limit for scope in scopes)
@@ -103,23 +103,23 @@ async def test_no_window_ever_holds_more_wrong_pins_than_a_limit_allows(script: 
 
 @given(script=steps)
 @settings(max_examples=200, deadline=None)
-async def test_whoever_waits_as_told_gets_an_attempt_within_one_window(script: list[Step]) -> None:
+async def test_a_caller_who_waits_as_asked_gets_an_attempt_within_one_window(script: list[Step]) -> None:
     clock = VirtualClock()
-    play = Play(inline_ledger(LIMITS, clock), clock)
+    play = Play(inline_attempts(LIMITS, clock), clock)
     await play.run(script)
     start = clock.now
-    while wait := await wait_of(play.ledger, "patient", ADDRESSES[0]):
+    while wait := await wait_of(play.store, "patient", ADDRESSES[0]):
         clock.now += wait / 1000
         assert clock.now - start <= WINDOW_S + RESERVATION_S
 
 
 @given(script=steps)
 @over_one_redis
-async def test_the_embedded_ledger_and_the_one_in_redis_decide_alike(
-    sqlite_ledger: MakeLedger, redis_ledger: MakeLedger, script: list[Step]
+async def test_the_embedded_store_and_the_one_in_redis_decide_alike(
+    sqlite_attempts: MakeStore, redis_attempts: MakeStore, script: list[Step]
 ) -> None:
     plays = []
-    for make in (sqlite_ledger, redis_ledger):
+    for make in (sqlite_attempts, redis_attempts):
         clock = VirtualClock()
         play = Play(await make(LIMITS, clock), clock)
         await play.run(script)

@@ -1,4 +1,4 @@
-"""Who calls, by PIN: the embedded PIN, the open door, and users in a real PostgreSQL."""
+"""Identification by PIN: the embedded PIN, no PIN, and users in a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convonet.auth.pin import FixedPin, OpenDoor, PostgresPins, only_caller, pin_verifier
+from convonet.auth.pin import FixedPin, NoPin, PostgresPins, fixed_user_id, pin_verifier
 from convonet.core.caller import Caller
 from convonet.core.errors import AuthRefused, StorageError
 from convonet.core.ids import DEMO_USER_ID
@@ -91,7 +91,7 @@ async def test_broken_connections_are_replaced(pins: PostgresPins, fresh_databas
     assert (await pins.verify("471182")).user_name == "Ada"
 
 
-async def test_a_database_that_is_away_is_said_aloud_and_is_no_refusal() -> None:
+async def test_an_unreachable_database_is_announced_and_is_not_a_refusal() -> None:
     pins = PostgresPins(f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none", timezone="UTC")
     with pytest.raises(StorageError) as away:
         await pins.verify("471182")
@@ -99,7 +99,7 @@ async def test_a_database_that_is_away_is_said_aloud_and_is_no_refusal() -> None
     assert_hides(away.value, "471182", "hunter2")
 
 
-async def test_a_database_that_hangs_is_given_up_after_two_seconds() -> None:
+async def test_a_database_that_hangs_fails_after_two_seconds() -> None:
     hold = asyncio.Event()
 
     async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +115,7 @@ async def test_a_database_that_hangs_is_given_up_after_two_seconds() -> None:
         hold.set()
 
 
-async def test_a_missing_table_does_not_tell_the_pin(fresh_database: str) -> None:
+async def test_the_error_of_a_missing_table_does_not_have_the_pin(fresh_database: str) -> None:
     pins = PostgresPins(fresh_database, timezone="UTC")
     with pytest.raises(StorageError) as failed:
         await pins.verify("471182")
@@ -153,7 +153,7 @@ async def test_no_other_text_is_taken_for_the_embedded_pin(pin: str, known: str)
 
 async def test_the_settings_choose_where_pins_come_from() -> None:
     open_door = pin_verifier(Settings(ENABLE_VOICE_PIN=False, CONVONET_TIMEZONE="Asia/Tokyo"))
-    assert isinstance(open_door, OpenDoor)
+    assert isinstance(open_door, NoPin)
     assert await open_door.verify("") == Caller(DEMO_USER_ID, "Demo", "Asia/Tokyo")
     assert isinstance(pin_verifier(Settings(VOICE_PIN="471182")), FixedPin)
     assert isinstance(pin_verifier(Settings(DB_URI="postgres://u:p@127.0.0.1/x")), PostgresPins)
@@ -168,7 +168,7 @@ async def test_the_settings_choose_where_pins_come_from() -> None:
     ],
 )
 def test_only_a_database_of_pins_tells_callers_apart(settings: dict[str, Any], user_id: str | None) -> None:
-    assert only_caller(Settings(**settings)) == user_id
+    assert fixed_user_id(Settings(**settings)) == user_id
 
 
 def assert_hides(error: BaseException, *secrets: str) -> None:

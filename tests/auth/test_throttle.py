@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from convonet.auth.attempt_limits import AttemptLimits
-from convonet.auth.throttle import LedgerThrottle, PinThrottle
-from convonet.auth.throttle_redis import RedisLedger, RedisThrottle
-from convonet.auth.throttle_sqlite import FILE, SqliteLedger, attempts_file
+from convonet.auth.throttle import PinThrottle, WaitingThrottle
+from convonet.auth.throttle_redis import RedisAttempts, RedisThrottle
+from convonet.auth.throttle_sqlite import FILE, SqliteAttempts, attempts_file
 from convonet.core.errors import AuthThrottled, StorageError
-from convonet.settings import Settings
+from convonet.settings.login import LoginSettings
 from convonet.storage.redis_client import redis_client
 from convonet.storage.sqlite_thread import SqliteThread
 from tests.fixtures.redis import RedisServer
@@ -33,7 +33,7 @@ async def file_throttle(tmp_path: Path) -> AsyncIterator[MakeThrottle]:
     def make() -> PinThrottle:
         thread, clock = attempts_file(tmp_path / FILE)
         threads.append(thread)
-        return LedgerThrottle(SqliteLedger(thread, clock, AttemptLimits.of(Settings()), "pin"))
+        return WaitingThrottle(SqliteAttempts(thread, clock, AttemptLimits.of(LoginSettings()), "pin"))
 
     yield make
     for thread in threads:
@@ -41,14 +41,14 @@ async def file_throttle(tmp_path: Path) -> AsyncIterator[MakeThrottle]:
 
 
 @pytest.fixture
-def redis_ledger(redis_url: str) -> RedisLedger:
-    return RedisLedger(redis_url, AttemptLimits.of(Settings()), "pin")
+def redis_attempts(redis_url: str) -> RedisAttempts:
+    return RedisAttempts(redis_url, AttemptLimits.of(LoginSettings()), "pin")
 
 
 @pytest.fixture
-def redis_throttle(redis_ledger: RedisLedger, file_throttle: MakeThrottle) -> MakeThrottle:
-    """What each process has, when all are on one machine."""
-    return lambda: RedisThrottle(redis_ledger, file_throttle())
+def redis_throttle(redis_attempts: RedisAttempts, file_throttle: MakeThrottle) -> MakeThrottle:
+    """The throttle of each process, when all are on one machine."""
+    return lambda: RedisThrottle(redis_attempts, file_throttle())
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -65,10 +65,10 @@ def throttle(make_throttle: MakeThrottle) -> PinThrottle:
 
 @pytest.fixture(params=["file", "redis"])
 def make_exact_throttle(request: pytest.FixtureRequest) -> MakeThrottle:
-    """Without the file behind Redis: on a busy machine single calls take too long, and the file counts these anew."""
+    """Without the file as a fallback: on a busy machine some calls time out, and the file would count them again."""
     if request.param == "redis":
-        ledger: RedisLedger = request.getfixturevalue("redis_ledger")
-        return lambda: LedgerThrottle(ledger)
+        store: RedisAttempts = request.getfixturevalue("redis_attempts")
+        return lambda: WaitingThrottle(store)
     make: MakeThrottle = request.getfixturevalue("file_throttle")
     return make
 
@@ -92,11 +92,11 @@ async def test_fifty_colleagues_behind_one_address_all_get_in_at_once(throttle: 
 async def test_a_hundred_parallel_guesses_are_no_more_than_the_limit(make_exact_throttle: MakeThrottle) -> None:
     throttle = make_exact_throttle()
     attempts = [attempt(throttle, f"c-{n}", "192.0.2.1", right=False) for n in range(100)]
-    assert sum(await asyncio.gather(*attempts)) <= Settings().pin_attempts_per_address
+    assert sum(await asyncio.gather(*attempts)) <= LoginSettings().pin_attempts_per_address
 
 
-async def test_guesses_over_many_addresses_stop_at_the_over_all_limit(throttle: PinThrottle) -> None:
-    settings = Settings()
+async def test_guesses_from_many_addresses_stop_at_the_overall_limit(throttle: PinThrottle) -> None:
+    settings = LoginSettings()
     let_through = 0
     for number in range(settings.pin_attempts_overall):
         address = f"198.51.{number >> 8}.{number & 255}"
@@ -112,7 +112,7 @@ async def test_guesses_over_many_addresses_stop_at_the_over_all_limit(throttle: 
 async def test_two_processes_share_the_count(make_exact_throttle: MakeThrottle) -> None:
     throttles = [make_exact_throttle() for _ in range(2)]
     attempts = [attempt(throttles[n % 2], f"c-{n}", "192.0.2.1", right=False) for n in range(40)]
-    assert sum(await asyncio.gather(*attempts)) <= Settings().pin_attempts_per_address
+    assert sum(await asyncio.gather(*attempts)) <= LoginSettings().pin_attempts_per_address
 
 
 async def test_while_redis_is_down_callers_get_in_and_a_machine_still_limits_guesses(

@@ -48,7 +48,7 @@ async def test_each_turn_is_measured_against_the_critical_path(bare, tool):
     assert result.use.vendors["counts"].get("tool_calls", 0) >= (result.turns if tool else 0)
 
 
-async def test_a_turn_without_an_answer_counts_as_late_as_callers_wait(vendors):
+async def test_a_turn_without_an_answer_counts_with_the_callers_timeout(vendors):
     """A server that is ready and then says nothing."""
 
     async def serve(request: aiohttp.web.Request) -> aiohttp.web.WebSocketResponse:

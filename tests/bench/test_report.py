@@ -44,13 +44,13 @@ def result(callers: int, added_ms: float, use: Use = QUIET, *, failed: int = 0) 
     )
 
 
-def test_quantiles_are_values_that_were_seen():
+def test_quantiles_are_measured_values():
     quantiles = Quantiles.of([float(value) for value in range(1, 101)])
     assert (quantiles.p50, quantiles.p95, quantiles.p99, quantiles.worst) == (50, 95, 99, 100)
     assert Quantiles.of([3.0]).p50 == Quantiles.of([3.0]).p95 == 3.0
 
 
-def test_suspect_runs_are_left_out_and_told():
+def test_suspect_runs_are_left_out_and_listed():
     runs = [Run("convonet", 0, [result(10, 90.0, DISTURBED), result(10, 8.0)]), Run("convonet", 1, [result(10, 6.0)])]
     comparison = Comparison(runs)
     assert comparison.added("convonet", 10, tool=False).p50 == 7.0
@@ -58,7 +58,7 @@ def test_suspect_runs_are_left_out_and_told():
     assert "- ours, 10 calls: others used 50% of the server's core" in comparison.markdown()
 
 
-def test_a_figure_without_a_sound_run_is_marked():
+def test_a_value_without_a_valid_run_is_marked():
     assert "90.0 / 90.0 (?)" in Comparison([Run("convonet", 0, [result(10, 90.0, DISTURBED)])]).markdown()
 
 
@@ -79,7 +79,7 @@ def test_the_ratios_decide(ours, failed, row):
     assert row in Comparison(runs).markdown()
 
 
-def test_what_one_more_call_costs_is_the_slope_over_levels_without_failures():
+def test_the_cost_of_one_more_call_is_the_slope_over_levels_without_failures():
     levels = [
         result(1, 8.0, replace(QUIET, server_cpu=0.105, pss_mib=1000.5)),
         result(11, 8.0, replace(QUIET, server_cpu=0.155, pss_mib=1005.5)),
@@ -90,7 +90,7 @@ def test_what_one_more_call_costs_is_the_slope_over_levels_without_failures():
     assert memory_of_a_call([run]) == pytest.approx(0.5)
 
 
-def test_goals_are_judged():
+def test_goals_are_compared():
     idle = Idle(seconds=60.0, cpu_ms_per_s=330.0, foreign_cpu=0.0, pss_mib=3500.0, processes=[])
     text = Comparison([Run("convonet", 0, [], idle)]).markdown()
     assert "| memory of the idle server (PSS), GB | 3.67 | <= 2.0 | FAIL |" in text

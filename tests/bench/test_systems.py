@@ -1,4 +1,4 @@
-"""What the benchmark starts the product with, and how it finds its processes again."""
+"""The environment in which the benchmark starts the product, and the search for its processes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ child.wait()
 
 
 @pytest.mark.parametrize("llm", ["compatible", "openai", "anthropic"])
-def test_the_product_accepts_what_it_is_started_with(llm, monkeypatch):
+def test_the_product_accepts_the_environment(llm, monkeypatch):
     bench = Bench("http://127.0.0.1:9", (0,), llm, ConvonetClient(PIN))
     for name, value in product_settings(bench).items():
         monkeypatch.setenv(name, value)
     settings = Settings.load()
-    assert settings.llm_provider == llm
-    assert str(settings.deepgram_base_url) == "http://127.0.0.1:9/"
+    assert settings.models.chosen == llm
+    assert str(settings.speech.deepgram_base_url) == "http://127.0.0.1:9/"
 
 
 def test_processes_are_found_by_their_mark_and_counted_after_their_end():

@@ -76,7 +76,7 @@ async def test_only_twenty_flushes_a_minute_are_carried_out_on_a_socket(vendors,
     assert counts["tts_flushes_refused"] == 1
 
 
-async def test_a_sentence_is_spoken_once_it_is_whole(vendors, http):
+async def test_a_sentence_is_synthesized_once_it_is_complete(vendors, http):
     async with http.ws_connect(f"{vendors}/v1/speak?encoding=linear16&sample_rate=24000") as socket:
         await socket.receive_json()
         await socket.send_json({"type": "Speak", "text": "Sure, I can. "})

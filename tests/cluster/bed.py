@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.launch.steps import ROOT
 from tests.cluster import speech
 from tests.cluster.crowd import pins
@@ -103,8 +103,7 @@ class Bed:
         return [self.network.add(f"{name}{index}", number + index) for index in range(3)]
 
     def _convonet(self, *command: str) -> None:
-        ours = {field.alias for field in Settings.model_fields.values()}
-        inherited = {name: value for name, value in os.environ.items() if name not in ours}
+        inherited = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         environment = {**inherited, "PYTHONPATH": str(ROOT), "CONVONET_DATA_DIR": str(self.folder / "data")}
         environment["DB_URI"] = self.stores.database_url
         convonet = str(Path(sys.executable).with_name("convonet"))

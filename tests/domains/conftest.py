@@ -32,7 +32,7 @@ def database_url(request, tmp_path):
     if request.param == "sqlite":
         path = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "test.db")
         return f"sqlite+aiosqlite:///{path}"
-    return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
+    return Settings(DB_URI=request.getfixturevalue("migrated_database")).storage.database_url
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def tool_box(database, settings=None):
 
 @pytest.fixture
 def settings():
-    """What the tool servers are told; a test module may have a fixture of its own."""
+    """The settings of the tool servers; a test module may have a fixture of its own."""
     return Settings()
 
 

@@ -25,7 +25,7 @@ def database_url(request, tmp_path_factory):
         return
     server, name = request.getfixturevalue("postgres_url"), f"hanok_{secrets.token_hex(6)}"
     asyncio.run(_administer(server, f"CREATE DATABASE {name}"))
-    url = Settings(DB_URI=f"{server.rsplit('/', 1)[0]}/{name}").database_url
+    url = Settings(DB_URI=f"{server.rsplit('/', 1)[0]}/{name}").storage.database_url
     asyncio.run(migrate(url))
     yield url
     asyncio.run(_administer(server, f"DROP DATABASE {name} WITH (FORCE)"))

@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from convonet.domains.crm.choice import chosen_crm
+from convonet.domains.crm.backends.choice import configured_crm
 from convonet.domains.crm.http import router
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -56,7 +56,7 @@ async def suitecrm():
 def postgresql(request):
     """The address of a database of ours (SQLite is in `own`), or None for SuiteCRM."""
     if request.param == "postgresql":
-        return Settings(DB_URI=request.getfixturevalue("migrated_database")).database_url
+        return Settings(DB_URI=request.getfixturevalue("migrated_database")).storage.database_url
     return None
 
 
@@ -70,7 +70,7 @@ async def database(postgresql, sqlite):
 
 @pytest.fixture
 async def crm(postgresql, database, suitecrm):
-    crm = chosen_crm(database, Settings() if postgresql else Settings(**suitecrm.settings))
+    crm = configured_crm(database, Settings() if postgresql else Settings(**suitecrm.settings))
     yield crm
     await crm.close()
 
@@ -83,7 +83,7 @@ async def api(crm, database):
 
 @pytest.fixture
 def own(sqlite):
-    return chosen_crm(sqlite, Settings()), sqlite
+    return configured_crm(sqlite, Settings()), sqlite
 
 
 async def post(http, path, body, **headers):
@@ -115,7 +115,7 @@ async def test_a_patient_is_created_and_found_by_phone(api):
     assert found == {"success": True, "exists": True, "patient_id": patient_id, "patients": [kept]}
 
 
-async def test_a_number_that_nobody_has_finds_nobody(api):
+async def test_an_unknown_number_finds_no_patient(api):
     found = (await post(api, "/patient/search", {"phone": "415 555 0143"})).json()
     assert found == {"success": True, "exists": False, "patient_id": None, "patients": []}
 
@@ -131,7 +131,7 @@ async def test_meeting_case_and_note_are_added_to_a_patient(api):
         assert uuid.UUID(answer[name])
 
 
-async def test_what_belongs_to_nobody_is_not_found(api):
+async def test_unknown_ids_are_not_found(api):
     for path, body in bodies(NOBODY).items():
         answer = await post(api, path, body)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -225,7 +225,7 @@ async def test_what_is_not_possible_is_said_in_a_sentence(api):
         assert answer.json()["message"].endswith(".")
 
 
-async def test_health_is_open_and_tells_of_the_crm(crm, database):
+async def test_health_is_open_and_shows_the_state_of_the_crm(crm, database):
     async with client(crm, database, sent=None) as http:
         health = (await http.get("/health")).json()
     assert health["status"] == "ok"
@@ -268,7 +268,7 @@ async def test_without_a_token_set_the_api_is_closed_and_says_so(own):
 
 
 async def test_a_crm_that_fails_is_unavailable_and_health_says_so_without_asking_again_and_again(suitecrm, sqlite):
-    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    crm = configured_crm(sqlite, Settings(**suitecrm.settings))
     suitecrm.fail(*(Fault("token") for _ in range(3)))
     async with client(crm, sqlite) as http:
         for path, body in bodies(NOBODY).items():
@@ -283,7 +283,7 @@ async def test_a_crm_that_fails_is_unavailable_and_health_says_so_without_asking
 
 
 async def test_a_request_that_failed_may_be_repeated_under_its_key(suitecrm, sqlite):
-    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    crm = configured_crm(sqlite, Settings(**suitecrm.settings))
     async with client(crm, sqlite) as http:
         body = bodies(await patient(http))["/note/create"]
         suitecrm.fail(*(Fault("POST") for _ in range(5)))
@@ -297,7 +297,7 @@ async def test_a_request_that_failed_may_be_repeated_under_its_key(suitecrm, sql
 
 
 async def test_a_patient_that_staff_have_deleted_is_created_anew(suitecrm, sqlite):
-    crm = chosen_crm(sqlite, Settings(**suitecrm.settings))
+    crm = configured_crm(sqlite, Settings(**suitecrm.settings))
     async with client(crm, sqlite) as http:
         first = await patient(http)
         del suitecrm.records["Contacts"][first]
@@ -307,9 +307,9 @@ async def test_a_patient_that_staff_have_deleted_is_created_anew(suitecrm, sqlit
     await crm.close()
 
 
-async def test_a_database_that_is_away_makes_the_api_unavailable():
+async def test_a_database_that_is_down_makes_the_api_unavailable():
     database = Database(f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none")
-    async with client(chosen_crm(database, Settings()), database) as http:
+    async with client(configured_crm(database, Settings()), database) as http:
         assert (await post(http, "/patient/search", {"phone": PERSON["phone"]})).status_code == 503
         assert (await http.get("/health")).json()["status"] == "degraded"
     await database.close()

@@ -1,4 +1,4 @@
-"""The CRM interface: one set of tests for our own tables and SuiteCRM, then what is SuiteCRM's alone: its wire."""
+"""The CRM interface: one set of tests for our own tables and SuiteCRM, then SuiteCRM's wire format."""
 
 import asyncio
 import uuid
@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from convonet.core.errors import ConvonetError, CrmUnavailable, NotFound, SettingsError
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Case, Contact, CrmName, Meeting, Note, Priority
-from convonet.domains.crm.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
+from convonet.domains.crm.backends.base import Case, Contact, CrmName, Meeting, Note, Priority
+from convonet.domains.crm.backends.choice import configured_crm
+from convonet.domains.crm.backends.suitecrm_client import SuiteCrmAccount, SuiteCrmClient
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -43,17 +43,17 @@ def ana(**changes):
 
 
 async def connected(settings, database=None):
-    return chosen_crm(database, Settings(**settings))
+    return configured_crm(database, Settings(**settings))
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "suitecrm"])
 def place(request, tmp_path):
-    """Where the CRM's records are: one of our databases, or SuiteCRM."""
+    """The place of the CRM's records: one of our databases, or SuiteCRM."""
     if request.param == "suitecrm":
         return None
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    return Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+    return Settings(DB_URI=request.getfixturevalue("fresh_database")).storage.database_url
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ async def test_no_such_contact_is_not_found(crm):
             await crm.contact(contact_id)
 
 
-async def test_nothing_hangs_on_a_contact_that_does_not_exist(crm):
+async def test_nothing_is_added_to_a_contact_that_does_not_exist(crm):
     for add in (
         crm.add_meeting(Meeting(new_id(), new_id(), "Check-up", START, 30)),
         crm.add_case(Case(new_id(), new_id(), "Cough", "A cough", Priority.P2)),
@@ -195,7 +195,7 @@ async def test_a_contact_is_found_however_staff_have_typed_the_number(remote, su
 
 
 @pytest.mark.parametrize("birthdate", ["", "0000-00-00", "31.05.1980"])
-async def test_a_birthdate_that_is_none_is_none(remote, suitecrm, birthdate):
+async def test_an_empty_birthdate_is_none(remote, suitecrm, birthdate):
     suitecrm.add_contact(last_name="Diaz", phone_mobile=PHONE, birthdate=birthdate)
     (found,) = await remote.find_contacts(PHONE)
     assert (found.first_name, found.birthdate) == ("", None)
@@ -237,7 +237,9 @@ async def test_a_token_that_ended_is_renewed_once_and_the_write_goes_through(rem
 
 async def test_a_token_is_renewed_before_it_ends(suitecrm):
     now = 1000.0
-    account = SuiteCrmAccount(suitecrm.url, CLIENT["client_id"], Settings(**suitecrm.settings).suitecrm_client_secret)
+    account = SuiteCrmAccount(
+        suitecrm.url, CLIENT["client_id"], Settings(**suitecrm.settings).crm.suitecrm_client_secret
+    )
     client = SuiteCrmClient(account, clock=lambda: now)
     await client.check()
     now += 3539
@@ -312,7 +314,7 @@ async def test_after_a_failure_the_next_call_works(remote, suitecrm):
     await remote.check()
 
 
-async def test_one_hanging_login_makes_nobody_wait_twice(remote, suitecrm):
+async def test_one_hanging_login_makes_no_call_wait_twice(remote, suitecrm):
     suitecrm.fail(*(Fault("token", "hang") for _ in range(9)))
     began = asyncio.get_running_loop().time()
     answers = await asyncio.gather(*(remote.check() for _ in range(9)), return_exceptions=True)

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from convonet.core.ids import DEMO_USER_ID
 from convonet.demo import seed_demo
-from convonet.domains.crm.contract import Contact
+from convonet.domains.crm.backends.base import Contact
+from convonet.domains.crm.backends.own import OwnCrm
 from convonet.domains.crm.models import CaseRow, ContactOwnerRow, ContactRow, MeetingRow, NoteRow
-from convonet.domains.crm.own import OwnCrm
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -81,7 +81,7 @@ async def made(url):
 @pytest.fixture(params=["sqlite", "postgresql", "suitecrm"])
 def where(request, tmp_path):
     if request.param == "postgresql":
-        return request.param, Settings(DB_URI=request.getfixturevalue("fresh_database")).database_url
+        return request.param, Settings(DB_URI=request.getfixturevalue("fresh_database")).storage.database_url
     return request.param, f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
 
 
@@ -132,7 +132,7 @@ async def test_a_registered_patient_is_found_by_phone_however_it_is_said(world):
         assert found.data == {"exists": True, "patient_id": made.data["patient_id"], "patients": [made.data["patient"]]}
 
 
-async def test_a_number_that_nobody_has_is_said_to_be_nobodys(world):
+async def test_an_unknown_number_is_answered_in_words(world):
     nobody = await world.call("check_patient_exists", phone="415-555-0143")
     assert nobody.text == "I have no patient of yours on file with that number."
     assert nobody.data == {"exists": False, "patient_id": None, "patients": []}
@@ -160,10 +160,10 @@ async def test_the_same_patient_registered_many_times_at_once_is_added_once(worl
     assert await world.owners() == {ids[0]: ALICE.user_id}
 
 
-# -- whose contact it is
+# -- ownership
 
 
-async def test_another_callers_patient_looks_like_none(world):
+async def test_another_callers_patient_looks_like_an_unknown_one(world):
     hers = await world.onboard()
     assert not (await world.call("check_patient_exists", BOB, phone=PHONE)).data["exists"]
     for tool, arguments in writes(hers):
@@ -189,7 +189,7 @@ async def test_a_phone_number_alone_binds_no_contact(world):
         assert (await world.call(tool, **arguments)).text == "I can't find that patient among yours."
 
 
-async def test_name_number_and_date_of_birth_bind_a_contact_that_is_nobodys(world):
+async def test_name_number_and_date_of_birth_bind_an_unbound_contact(world):
     theirs = await world.entered_by_staff()
     assert await world.onboard(dob="1980-05-31") == theirs
     assert await world.owners() == {theirs: ALICE.user_id}
@@ -198,7 +198,7 @@ async def test_name_number_and_date_of_birth_bind_a_contact_that_is_nobodys(worl
 
 
 @pytest.mark.parametrize("said", [{}, {"dob": "1980-05-30"}, {"dob": "1980-05-31", "first_name": "Leo"}])
-async def test_without_all_three_a_contact_stays_nobodys(world, said):
+async def test_without_all_three_a_contact_stays_unbound(world, said):
     theirs = await world.entered_by_staff()
     assert await world.onboard(**said) != theirs
     assert theirs not in await world.owners()
@@ -211,7 +211,7 @@ async def test_there_is_one_guess_at_a_date_of_birth(world):
     assert theirs not in await world.owners()
 
 
-async def test_two_who_claim_one_contact_at_once_do_not_both_get_it(world):
+async def test_two_callers_who_claim_one_contact_at_once_do_not_both_get_it(world):
     theirs = await world.entered_by_staff()
     got = await asyncio.gather(*(world.onboard(claims, dob="1980-05-31") for claims in (ALICE, BOB)))
     assert sorted(patient == theirs for patient in got) == [False, True]
@@ -267,7 +267,7 @@ async def test_a_case_of_another_patient_is_refused(world):
     assert await world.count("Meetings") == 0
 
 
-async def test_a_call_summary_is_kept(world):
+async def test_a_call_summary_is_saved(world):
     patient = await world.onboard()
     saved = await world.call("save_call_summary", patient_id=patient, summary="Asked for a refill", call_type="refill")
     assert saved.text == "I saved a note of this call in the patient's record."
@@ -350,7 +350,7 @@ async def test_bad_input_is_answered_with_a_sentence_and_changes_nothing(world):
 # -- when SuiteCRM fails
 
 
-async def test_a_crm_that_fails_is_spoken_of_and_the_repeated_call_goes_through(remote):
+async def test_a_crm_failure_is_said_and_the_repeated_call_succeeds(remote):
     patient = await remote.onboard()
     for kind in ("status", "cut", "lost", "hang"):
         (tool, arguments), *_ = writes(patient)
@@ -374,7 +374,7 @@ async def test_a_process_that_died_after_suitecrm_took_the_patient_leaves_one_pa
     assert (await remote.count("Contacts"), await remote.owners()) == (1, {patient: ALICE.user_id})
 
 
-async def test_a_repeated_call_is_answered_while_suitecrm_is_away(remote):
+async def test_a_repeated_call_is_answered_while_suitecrm_is_down(remote):
     patient = await remote.onboard()
     (tool, arguments), *_ = writes(patient)
     first = await remote.call(tool, key="t:1", **arguments)

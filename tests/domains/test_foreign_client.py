@@ -1,4 +1,4 @@
-"""The tool servers as a client meets them that is not ours: the TypeScript SDK of the Model Context Protocol."""
+"""The tool servers with another vendor's client: the TypeScript SDK of the Model Context Protocol."""
 
 import asyncio
 import json

@@ -11,17 +11,19 @@ from sqlalchemy import delete, func, select
 
 from convonet.core.opening_hours import OpeningHours
 from convonet.core.owner import Owner
+from convonet.domains.hanok.access import ByCaller, ByStaff
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.house import House
-from convonet.domains.hanok.inventory import Inventory, TableTaken
 from convonet.domains.hanok.menu import OrderLine
 from convonet.domains.hanok.models import ReservationRow, SlotRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
-from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByStaff
-from convonet.domains.hanok.seating import slots_of
+from convonet.domains.hanok.schemas import Amendment, Booking
+from convonet.domains.hanok.seating.inventory import Inventory, TableTaken
+from convonet.domains.hanok.seating.tables import slots_of
 from convonet.domains.hanok.seed import GUESTS, seed
-from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.service import ReservationService
 from convonet.settings import Settings
+from convonet.settings.hanok import HanokSettings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import ALICE, BOB
@@ -33,7 +35,7 @@ __all__ = ["database", "database_url"]
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 DINNER = "2026-12-01T19:00"
 ONE_TABLE = House(ZoneInfo("America/Los_Angeles"), OpeningHours.parse("mon-sun 11:30-22:00"), {4: 1})
-REAL = House.of(Settings())
+REAL = House.of(HanokSettings())
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def clock():
 @pytest.fixture
 def small(database, clock):
     """A restaurant with one table for four."""
-    return Reservations(database, ONE_TABLE, clock)
+    return ReservationService(database, ONE_TABLE, clock)
 
 
 def booking(party=4, start=DINNER, **fields):
@@ -55,9 +57,9 @@ async def book(reservations, owner=None, **fields):
     return (await reservations.book(booking(**fields), owner)).reservation
 
 
-async def refused(reason, deed):
+async def refused(reason, action):
     with pytest.raises(ReservationRefused) as caught:
-        await deed
+        await action
     assert caught.value.reason is reason
 
 
@@ -82,13 +84,13 @@ async def test_of_many_callers_at_once_one_gets_the_last_table(database, small):
 
 
 async def test_overlapping_stays_booked_at_once_never_share_a_table(database, clock):
-    house = Reservations(database, REAL, clock)
+    house = ReservationService(database, REAL, clock)
     starts = ["2026-12-01T18:00", "2026-12-01T18:30", "2026-12-01T19:15", "2026-12-01T20:00"]
-    deeds = [
+    actions = [
         house.book(booking(party=3 + n % 10, start=starts[n % 4], waitlist_if_full=False, guest_phone=f"415555{n:04d}"))
         for n in range(40)
     ]
-    answers = await asyncio.gather(*deeds, return_exceptions=True)
+    answers = await asyncio.gather(*actions, return_exceptions=True)
     assert {a.reason for a in answers if isinstance(a, BaseException)} == {Reason.NO_TABLE}
     used = {}
     for answer in answers:
@@ -103,7 +105,7 @@ async def test_overlapping_stays_booked_at_once_never_share_a_table(database, cl
 
 # on SQLite those who write wait for each other in any case
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_the_table_is_sold_once_even_among_those_who_do_not_wait_for_each_other(database):
+async def test_the_table_is_sold_once_even_without_the_lock(database):
     slots = slots_of(datetime(2026, 12, 2, 3, tzinfo=UTC), 120)
     looking = asyncio.Barrier(6)
 
@@ -112,7 +114,7 @@ async def test_the_table_is_sold_once_even_among_those_who_do_not_wait_for_each_
             inventory = Inventory(session, {4: 2})
             assert (await inventory.free(slots[0], slots[0] + timedelta(minutes=30)))[slots[0]] == {4: 2}
             await looking.wait()
-            await inventory.take(slots, [4])
+            await inventory.take_tables(slots, [4])
 
     outcomes = await asyncio.gather(*(take() for _ in range(6)), return_exceptions=True)
     assert [type(o) for o in outcomes if o is not None] == [TableTaken] * 4
@@ -120,20 +122,20 @@ async def test_the_table_is_sold_once_even_among_those_who_do_not_wait_for_each_
         assert set(await session.scalars(select(SlotRow.available_count))) == {0}
 
 
-async def test_a_table_that_is_gone_in_one_slot_of_the_stay_is_taken_in_none(database):
+async def test_a_table_that_is_taken_in_one_slot_of_the_stay_is_booked_in_none(database):
     slots = slots_of(datetime(2026, 12, 2, 3, tzinfo=UTC), 120)
     async with database.transaction() as session:
-        await Inventory(session, {4: 1}).take(slots[3:], [4])
+        await Inventory(session, {4: 1}).take_tables(slots[3:], [4])
     with pytest.raises(TableTaken):
         async with database.transaction() as session:
-            await Inventory(session, {4: 1}).take(slots, [4])
+            await Inventory(session, {4: 1}).take_tables(slots, [4])
     async with database.transaction() as session:
         free = await Inventory(session, {4: 1}).free(slots[0], slots[-1] + timedelta(minutes=30))
     assert [free[slot][4] for slot in slots] == [1, 1, 1, 0]
 
 
-async def test_cancelling_and_booking_at_once_ends_without_a_quarrel(database, clock):
-    house = Reservations(database, ONE_TABLE, clock)
+async def test_cancelling_and_booking_at_once_leaves_a_consistent_inventory(database, clock):
+    house = ReservationService(database, ONE_TABLE, clock)
     starts = ["2026-12-01T17:00", "2026-12-01T18:00", "2026-12-01T19:00", "2026-12-01T20:00"]
     made = [await book(house, start=start) for start in starts]
     cancelled = [house.set_status(ByStaff(one.id), Status.CANCELLED) for one in made]
@@ -145,7 +147,7 @@ async def test_cancelling_and_booking_at_once_ends_without_a_quarrel(database, c
 # -- seats and the waitlist
 
 
-async def test_who_finds_no_table_waits_and_gets_the_next_one(small):
+async def test_a_party_without_a_table_waits_and_gets_the_next_one(small):
     first = await book(small)
     second, third = await book(small), await book(small, start="2026-12-01T19:10")
     assert (first.status, first.seating_status, first.tables_allocated) == ("confirmed", "allocated", [4])
@@ -162,7 +164,7 @@ async def test_who_finds_no_table_waits_and_gets_the_next_one(small):
     assert (moved_up.guest_waitlist_position, moved_up.status) == (1, "pending")
 
 
-async def test_a_vip_is_seated_before_who_came_earlier(small):
+async def test_a_vip_is_seated_before_earlier_parties(small):
     first = await book(small)
     early = await book(small)
     rich = await book(small, preorder=[OrderLine("hanok_feast", 5)])
@@ -177,7 +179,7 @@ async def test_a_vip_is_seated_before_who_came_earlier(small):
     assert await seating(small, early) == SeatingStatus.WAITLIST
 
 
-async def test_a_table_left_early_goes_to_who_waits(small, clock):
+async def test_a_table_left_early_goes_to_the_waitlist(small, clock):
     first, second = await book(small), await book(small, start="2026-12-01T20:30")
     clock.now = datetime(2026, 12, 2, 3, 5, tzinfo=UTC)
     await small.set_status(ByStaff(first.id), Status.SEATED)
@@ -186,7 +188,7 @@ async def test_a_table_left_early_goes_to_who_waits(small, clock):
     assert await seating(small, second) == SeatingStatus.ALLOCATED
 
 
-async def test_nobody_is_seated_for_a_time_that_has_passed(small, clock):
+async def test_no_party_is_seated_for_a_time_that_has_passed(small, clock):
     first, second = await book(small), await book(small)
     clock.now = datetime(2026, 12, 2, 4, tzinfo=UTC)
     await small.set_status(ByStaff(first.id), Status.CANCELLED)
@@ -202,7 +204,7 @@ async def test_the_waitlist_is_full_at_five_tables(small):
     assert (await book(small, start="2026-12-01T19:30")).guest_waitlist_position == 1
 
 
-async def test_who_can_not_move_keeps_the_table(small):
+async def test_a_party_that_can_not_move_keeps_its_table(small):
     lunch, dinner = await book(small, start="2026-12-01T12:00"), await book(small)
     await refused(Reason.NO_TABLE, small.amend(ByStaff(lunch.id), Amendment(starts_at="2026-12-01T18:00")))
     assert await small.get(ByStaff(lunch.id)) == lunch
@@ -214,13 +216,13 @@ async def test_who_can_not_move_keeps_the_table(small):
     assert (await book(small, start="2026-12-01T12:00")).seating_status == "allocated"
 
 
-async def test_who_moves_away_makes_room(small):
+async def test_a_party_that_moves_makes_room(small):
     first, second = await book(small), await book(small)
     await small.amend(ByStaff(first.id), Amendment(starts_at="2026-12-02T19:00"))
     assert await seating(small, second) == SeatingStatus.ALLOCATED
 
 
-async def test_slots_that_were_never_booked_or_got_lost_are_counted_from_the_reservations(database, small):
+async def test_missing_slots_are_counted_from_the_reservations(database, small):
     await book(small)
     async with database.transaction() as session:
         await session.execute(delete(SlotRow))
@@ -251,7 +253,7 @@ async def test_availability_names_the_half_hours_ahead_in_the_restaurants_zone(s
 
 async def test_a_day_on_which_the_restaurant_is_closed_has_no_half_hours(database, clock):
     weekend = House(ONE_TABLE.zone, OpeningHours.parse("sat 18:00-23:00"))
-    day = await Reservations(database, weekend, clock).availability("2026-12-01", 2)
+    day = await ReservationService(database, weekend, clock).availability("2026-12-01", 2)
     assert (day.opens_at, day.slots) == (None, [])
 
 
@@ -281,16 +283,16 @@ async def test_the_same_voice_order_sent_many_times_at_once_is_one_reservation(s
     assert [answer.deduplicated for answer in answers].count(False) == 1
 
 
-# -- who may
+# -- access
 
 
-async def test_a_guest_changes_nothing_once_the_time_has_come_but_the_staff_may(small, clock):
+async def test_guests_can_not_change_a_reservation_once_its_time_has_come_but_the_staff_can(small, clock):
     alice = Owner(uuid.UUID(ALICE.user_id), ZoneInfo("UTC"))
     one = await book(small, alice)
-    asker = ByCaller(alice.user_id, one.id)
+    requester = ByCaller(alice.user_id, one.id)
     clock.now = one.starts_at + timedelta(minutes=1)
-    await refused(Reason.ALREADY_BEGUN, small.set_status(asker, Status.CANCELLED))
-    await refused(Reason.ALREADY_BEGUN, small.amend(asker, Amendment(party_size=2)))
+    await refused(Reason.ALREADY_BEGUN, small.set_status(requester, Status.CANCELLED))
+    await refused(Reason.ALREADY_BEGUN, small.amend(requester, Amendment(party_size=2)))
     assert (await small.set_status(ByStaff(one.id), Status.CANCELLED)).changed
 
 
@@ -325,10 +327,10 @@ async def test_reservations_of_the_old_deployment_are_found_changed_and_counted(
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
-    small = Reservations(database, ONE_TABLE, clock)
+    small = ReservationService(database, ONE_TABLE, clock)
     old = await small.lookup("(415) 555-0100", None)
     assert (old.confirmation_code, old.source_channel, old.tables_allocated) == ("HNK-OLD1", "online", [4])
     assert (old.preorder_items[0].name_en, old.preorder_items[0].unit_price_cents) == ("Bulgogi", 2500)
@@ -347,7 +349,7 @@ async def test_the_demo_reservations_are_added_once_and_hold_their_tables(databa
     for _ in range(2):
         async with database.transaction() as session:
             await seed(session, alice, NOW)
-    house = Reservations(database, REAL, lambda: NOW)
+    house = ReservationService(database, REAL, lambda: NOW)
     page = await house.search(None, None, 1, 50)
     assert {one.confirmation_code for one in page.reservations} == {guest.code for guest in GUESTS}
     assert page.total == len(GUESTS)

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from convonet.domains.hanok.menu import MENU
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phrasing import spoken_code, spoken_moment
+from convonet.domains.hanok.speech import spoken_code
+from convonet.domains.speech import spoken_moment
 from convonet.settings import Settings
 from tests.domains.conftest import ALICE, BOB
 from tests.domains.hanok_databases import database, database_url
@@ -58,7 +59,7 @@ async def test_the_menu_is_read_out_with_its_prices(toolbox):
     assert [item["id"] for item in answer.data["items"]] == [item.id for item in MENU]
 
 
-async def test_free_tables_of_a_day_are_told(toolbox):
+async def test_free_tables_of_a_day_are_said(toolbox):
     answer = await call(toolbox, "search_seating_availability", date=str(DAY), party_size=20)
     assert answer.text == f"On {SPOKEN_DINNER.split(' at ')[0]} there are tables from 11:30 am to 9 pm."
     await booked(toolbox, party_size=20)
@@ -90,7 +91,7 @@ async def test_a_table_is_booked_with_an_order_and_found_again(toolbox, database
     assert (str(stored.owner_id), stored.starts_at.tzinfo) == (ALICE.user_id, UTC)
 
 
-async def test_several_reservations_are_told_by_time_and_told_apart_by_name(toolbox):
+async def test_several_reservations_are_named_by_time_and_found_by_name(toolbox):
     await booked(toolbox, guest_name="Kim Minji", starts_at=f"{DAY}T20:00")
     await booked(toolbox, guest_name="Lee", starts_at=f"{DAY}T12:00")
     both = await call(toolbox, "get_reservation", guest_phone=PHONE)
@@ -223,7 +224,7 @@ async def test_another_callers_reservation_does_not_exist(toolbox, database):
     assert unproven.text == "Please tell me the phone number of that reservation too."
     nothing = await call(toolbox, "get_reservation_by_code", BOB, confirmation_code="HNK-2222")
     assert nothing.text == unproven.text
-    deeds = [
+    actions = [
         ("update_reservation_details", {"party_size": 2}),
         ("set_reservation_status", {"status": "cancelled"}),
         ("cancel_reservation", {}),
@@ -235,14 +236,14 @@ async def test_another_callers_reservation_does_not_exist(toolbox, database):
         {"confirmation_code": one["confirmation_code"], "guest_phone": "415 555 0199"},
         {"confirmation_code": "HNK-2222", "guest_phone": PHONE},
     ]
-    for (tool, extra), proof in itertools.product(deeds, proofs):
+    for (tool, extra), proof in itertools.product(actions, proofs):
         answer = await call(toolbox, tool, BOB, reservation_id=one["id"], **extra, **proof)
         assert not answer.ok
         assert answer.text == "I can't find that reservation."
     assert await rows(database) == before
 
 
-async def test_who_states_code_and_phone_may_see_and_change_a_reservation(toolbox):
+async def test_with_code_and_phone_a_caller_may_see_and_change_a_reservation(toolbox):
     one = await booked(toolbox)
     proof = {"confirmation_code": one["confirmation_code"].replace("-", " ").lower(), "guest_phone": "1-415-555-0100"}
     seen = await call(toolbox, "get_reservation_by_code", BOB, **proof)
@@ -254,7 +255,7 @@ async def test_who_states_code_and_phone_may_see_and_change_a_reservation(toolbo
     assert (await call(toolbox, "cancel_reservation", BOB, reservation_id=one["id"], **proof)).ok
 
 
-async def test_nobody_makes_themselves_a_vip_or_somebody_else(toolbox, database):
+async def test_callers_can_not_make_themselves_a_vip_or_act_as_another(toolbox, database):
     one = await booked(toolbox, BOB, guest_priority="vip", owner_id=ALICE.user_id, user_id=ALICE.user_id)
     await call(toolbox, "update_reservation_details", BOB, reservation_id=one["id"], party_size=3, guest_priority="vip")
     (found,) = (await call(toolbox, "get_reservation", BOB)).data["reservations"]

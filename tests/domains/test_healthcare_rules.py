@@ -13,31 +13,32 @@ from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.healthcare.authorizations import RULES, authorization_of, status_on
-from convonet.domains.healthcare.claims import claim_of, explanation_of
+from convonet.domains.healthcare.authorizations.service import RULES, authorization_of, status_on
+from convonet.domains.healthcare.claims.service import claim_of, explanation_of
 from convonet.domains.healthcare.codes import diagnosis_code_of, npi_of, procedure_code_of, zip_code_of
-from convonet.domains.healthcare.cost_sharing import Progress, Room, Terms, share
-from convonet.domains.healthcare.demo_adjudication import Adjudicator, last_of
-from convonet.domains.healthcare.demo_member import AUTHORIZATIONS, CLAIMS
-from convonet.domains.healthcare.demo_plan import BENEFITS, PLAN, PROVIDERS
-from convonet.domains.healthcare.geography import CENTRES, miles, zip_codes_within
-from convonet.domains.healthcare.models import AuthorizationRow, BenefitRow, ClaimRow, PlanRow
-from convonet.domains.healthcare.plan_year import plan_year_on
-from convonet.domains.healthcare.prevention import recommended
-from convonet.domains.healthcare.repository import Counted, midnight
-from convonet.domains.healthcare.service import age_on
-from convonet.domains.healthcare.vocabulary import (
+from convonet.domains.healthcare.cost_sharing import Room, Terms, share
+from convonet.domains.healthcare.coverage.prevention import recommended
+from convonet.domains.healthcare.coverage.schemas import Progress
+from convonet.domains.healthcare.coverage.service import age_on
+from convonet.domains.healthcare.demo.adjudication import Adjudicator, last_of
+from convonet.domains.healthcare.demo.member import AUTHORIZATIONS, CLAIMS
+from convonet.domains.healthcare.demo.plan import BENEFITS, PLAN, PROVIDERS
+from convonet.domains.healthcare.enums import (
     ADJUDICATED,
-    AUTH_STEPS,
-    CLAIM_STEPS,
+    AUTH_TRANSITIONS,
+    CLAIM_TRANSITIONS,
     AuthStatus,
     ClaimStatus,
     NetworkTier,
     ServiceCategory,
-    step,
+    transition,
 )
-from convonet.domains.healthcare.wording import service_category, specialty
-from convonet.domains.phrasing import spoken_amount, spoken_day
+from convonet.domains.healthcare.models import AuthorizationRow, BenefitRow, ClaimRow, PlanRow, midnight
+from convonet.domains.healthcare.plan_year import plan_year_on
+from convonet.domains.healthcare.providers.geography import CENTERS, miles, zip_codes_within
+from convonet.domains.healthcare.repository import Counted
+from convonet.domains.healthcare.synonyms import service_category, specialty
+from convonet.domains.speech import spoken_amount, spoken_day
 
 NOTHING = Decimal(0)
 amounts = st.decimals(min_value=0, max_value=50_000, places=2)
@@ -139,21 +140,21 @@ def test_decided_claims_add_up_in_themselves_their_lines_and_the_limits(claims, 
 # -- states
 
 
-@pytest.mark.parametrize("steps", [CLAIM_STEPS, AUTH_STEPS], ids=["claims", "authorizations"])
+@pytest.mark.parametrize("steps", [CLAIM_TRANSITIONS, AUTH_TRANSITIONS], ids=["claims", "authorizations"])
 def test_only_the_steps_of_the_table_are_taken(steps):
     for current in steps:
         for following in type(current):
             if following in steps[current]:
-                assert step(steps, current, following) is following
+                assert transition(steps, current, following) is following
             else:
                 with pytest.raises(DomainError) as refusal:
-                    step(steps, current, following)
+                    transition(steps, current, following)
                 assert refusal.value.spoken.endswith(".")
 
 
 @pytest.mark.parametrize(
     ("steps", "first"),
-    [(CLAIM_STEPS, ClaimStatus.SUBMITTED), (AUTH_STEPS, AuthStatus.PENDING)],
+    [(CLAIM_TRANSITIONS, ClaimStatus.SUBMITTED), (AUTH_TRANSITIONS, AuthStatus.PENDING)],
     ids=["claims", "auths"],
 )
 def test_every_state_is_in_the_table_and_can_be_reached(steps, first):
@@ -168,20 +169,20 @@ def test_every_state_is_in_the_table_and_can_be_reached(steps, first):
 
 
 @given(st.data())
-def test_on_no_way_is_a_claim_appealed_twice_or_changed_once_it_is_paid(data):
+def test_no_path_appeals_a_claim_twice_or_changes_a_paid_one(data):
     way = [ClaimStatus.SUBMITTED]
-    while CLAIM_STEPS[way[-1]] and len(way) < 25:
-        way.append(data.draw(st.sampled_from(sorted(CLAIM_STEPS[way[-1]]))))
+    while CLAIM_TRANSITIONS[way[-1]] and len(way) < 25:
+        way.append(data.draw(st.sampled_from(sorted(CLAIM_TRANSITIONS[way[-1]]))))
     assert way.count(ClaimStatus.APPEALED) <= 1
     assert ClaimStatus.PAID not in way[:-1]
     appealed = [before for before, after in pairwise(way) if after is ClaimStatus.APPEALED]
     assert appealed in ([], [ClaimStatus.DENIED])
-    assert last_of(way, CLAIM_STEPS) is way[-1]
+    assert last_of(way, CLAIM_TRANSITIONS) is way[-1]
 
 
 def test_the_demonstrations_claims_and_authorizations_came_about_legally():
-    assert len({last_of(claim.path, CLAIM_STEPS) for claim in CLAIMS}) == 8
-    assert len({last_of(one.path, AUTH_STEPS) for one in AUTHORIZATIONS}) == 4
+    assert len({last_of(claim.path, CLAIM_TRANSITIONS) for claim in CLAIMS}) == 8
+    assert len({last_of(one.path, AUTH_TRANSITIONS) for one in AUTHORIZATIONS}) == 4
     assert {claim.path[0] for claim in CLAIMS} == {ClaimStatus.SUBMITTED}
     assert [claim.age_days for claim in CLAIMS] == sorted((claim.age_days for claim in CLAIMS), reverse=True)
 
@@ -280,7 +281,7 @@ def test_plan_years_begin_on_the_plans_day(today, anniversary, start, end):
 
 
 @given(days, days)
-def test_nobody_is_older_than_they_have_had_birthdays(born, today):
+def test_an_age_is_the_number_of_birthdays(born, today):
     if born <= today:
         age = age_on(today, born)
         assert age * 365 <= (today - born).days < (age + 1) * 367
@@ -288,34 +289,34 @@ def test_nobody_is_older_than_they_have_had_birthdays(born, today):
 
 # -- distances
 
-zips = st.sampled_from(sorted(CENTRES))
+zips = st.sampled_from(sorted(CENTERS))
 
 
 @given(zips, zips, zips)
 def test_distances_are_the_same_both_ways_and_no_detour_is_shorter(a, b, c):
-    here, there, between = CENTRES[a], CENTRES[b], CENTRES[c]
+    here, there, between = CENTERS[a], CENTERS[b], CENTERS[c]
     assert miles(here, here) == 0
     assert miles(here, there) == pytest.approx(miles(there, here))
     assert miles(here, there) <= miles(here, between) + miles(between, there) + 1e-9
 
 
 def test_known_distances_are_right():
-    assert miles(CENTRES["94110"], CENTRES["94612"]) == pytest.approx(9.1, abs=0.5)
-    assert miles(CENTRES["94102"], CENTRES["95112"]) == pytest.approx(41.5, abs=1.5)
+    assert miles(CENTERS["94110"], CENTERS["94612"]) == pytest.approx(9.1, abs=0.5)
+    assert miles(CENTERS["94102"], CENTERS["95112"]) == pytest.approx(41.5, abs=1.5)
     assert miles((0, 0), (0, 180)) == pytest.approx(12_437, abs=5)
 
 
 @given(zips, st.integers(min_value=1, max_value=100))
-def test_all_codes_within_the_radius_are_found_and_none_beyond(centre, radius):
-    found = zip_codes_within(centre, radius)
-    assert found[centre] == 0
-    for code, place in CENTRES.items():
-        assert (code in found) is (round(miles(CENTRES[centre], place), 1) <= radius)
+def test_all_codes_within_the_radius_are_found_and_none_beyond(center, radius):
+    found = zip_codes_within(center, radius)
+    assert found[center] == 0
+    for code, place in CENTERS.items():
+        assert (code in found) is (round(miles(CENTERS[center], place), 1) <= radius)
 
 
 def test_every_provider_of_the_demonstration_can_be_placed_and_has_no_real_number():
     for provider in PROVIDERS:
-        assert provider.zip_code in CENTRES
+        assert provider.zip_code in CENTERS
         assert not _is_real_npi(provider.npi)
 
 

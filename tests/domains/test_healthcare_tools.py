@@ -17,7 +17,8 @@ from sqlalchemy import func, select, update
 
 from convonet.auth.tokens import CallerClaims, mint_caller_token
 from convonet.core.ids import TurnId, UserId
-from convonet.domains.healthcare.demo_member import CLAIMS
+from convonet.domains.healthcare.demo.member import CLAIMS
+from convonet.domains.healthcare.enums import ADJUDICATED, ClaimStatus
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -29,11 +30,10 @@ from convonet.domains.healthcare.models import (
     PlanRow,
     ProgramRow,
     ProviderRow,
+    midnight,
 )
 from convonet.domains.healthcare.plan_year import plan_year_on
-from convonet.domains.healthcare.repository import midnight
 from convonet.domains.healthcare.seed import seed
-from convonet.domains.healthcare.vocabulary import ADJUDICATED, ClaimStatus
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -150,7 +150,7 @@ async def test_a_member_is_covered_only_on_the_days_and_in_the_states_of_coverag
             assert is_covered or done.text.startswith("Your coverage is not active today")
 
 
-async def test_benefits_are_told_for_all_services_and_for_one(toolbox, database):
+async def test_benefits_are_said_for_all_services_and_for_one(toolbox, database):
     summary = await call(toolbox, "get_benefits_summary")
     assert summary.text.startswith(
         "Convonet Gold PPO covers 14 kinds of service. Copays in the network are, for example,"
@@ -328,7 +328,7 @@ async def test_a_denied_claim_is_appealed_once_and_decided_within_45_days(toolbo
     assert await snapshot(database) == before
 
 
-async def test_of_equal_wishes_at_once_one_is_granted(toolbox, database):
+async def test_of_equal_requests_at_once_one_succeeds(toolbox, database):
     number = (await claims_of(toolbox, status="denied"))[0]["claim_number"]
     reasons = [f"reason {n}" for n in range(6)]
     answers = await asyncio.gather(
@@ -519,10 +519,10 @@ async def test_a_member_joins_a_program_once_and_may_come_back(toolbox, database
     )
 
 
-# -- who may see what
+# -- access
 
 
-async def test_a_caller_who_is_no_member_is_told_so_by_every_tool_whatever_identity_is_among_the_arguments(
+async def test_a_caller_without_a_membership_hears_so_from_every_tool_whatever_identity_is_among_the_arguments(
     toolbox, database
 ):
     before = await snapshot(database)
@@ -533,7 +533,7 @@ async def test_a_caller_who_is_no_member_is_told_so_by_every_tool_whatever_ident
     assert await snapshot(database) == before
 
 
-async def test_nobody_sees_or_changes_another_members_claims_and_authorizations(toolbox, database):
+async def test_no_caller_sees_or_changes_another_members_claims_and_authorizations(toolbox, database):
     before = await snapshot(database)
     claim = (await claims_of(toolbox, status="denied"))[0]["claim_number"]
     auth = (await call(toolbox, "list_prior_auths")).data["prior_authorizations"][0]["auth_number"]
@@ -760,7 +760,7 @@ async def test_members_of_the_old_deployment_are_served_in_the_current_plan_year
     ids = {name: str(uuid.uuid4()) for name in ("plan", "member")}
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_ROWS.format(user=ALICE.user_id, **ids))
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     async with tool_box(database) as box:

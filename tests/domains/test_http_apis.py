@@ -14,9 +14,9 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from convonet.domains.crm.application import application as crm_application
-from convonet.domains.hanok.application import application as hanok_application
-from convonet.domains.hanok.visits import Visits
+from convonet.domains.crm.http import application as crm_application
+from convonet.domains.hanok.http import application as hanok_application
+from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts
 from convonet.staff.http import COOKIE
@@ -26,7 +26,7 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.sqlite import inline_throttle
 
 NO_LIMIT = 10**9
-"""What an address may do: else 429 would be all there is to see."""
+"""High limits for an address: else all answers would be 429."""
 
 TOKEN = "a service token of thirty-two characters"
 PASSWORD = "correct horse battery"
@@ -58,9 +58,9 @@ def product(tmp_path_factory):
     product = Settings(CONVONET_DATA_DIR=tmp_path_factory.mktemp("apis"), CRM_SERVICE_TOKEN=TOKEN)
 
     async def prepare():
-        await migrate(product.database_url)
-        database = Database(product.database_url)
-        await StaffAccounts(database).add("dora", "Dora Example", Role.AGENT, PASSWORD)
+        await migrate(product.storage.database_url)
+        database = Database(product.storage.database_url)
+        await StaffAccounts(database).add_member("dora", "Dora Example", Role.AGENT, PASSWORD)
         await database.close()
 
     asyncio.run(prepare())
@@ -69,9 +69,9 @@ def product(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hanok(product):
-    visits = Visits(NO_LIMIT, misses=NO_LIMIT, bookings=NO_LIMIT)
+    visits = AddressLimits(NO_LIMIT, misses=NO_LIMIT, bookings=NO_LIMIT)
     throttle = inline_throttle(product)
-    with serving(hanok_application(Database(product.database_url), product, throttle, visits)) as url:
+    with serving(hanok_application(Database(product.storage.database_url), product, throttle, visits)) as url:
         yield url
 
 
@@ -85,7 +85,7 @@ def staff(hanok):
 
 @pytest.fixture(scope="module")
 def crm(product):
-    with serving(crm_application(Database(product.database_url), product)) as url:
+    with serving(crm_application(Database(product.storage.database_url), product)) as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures nobody checked."""
+"""Applications of the deployment that is replaced: its columns are PostgreSQL enums, its figures are unchecked."""
 
 import uuid
 from decimal import Decimal
@@ -9,9 +9,10 @@ import pytest
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.mortgage.papers import NewDebt, NewDocument, PaperService
-from convonet.domains.mortgage.service import Figures, MortgageService
-from convonet.domains.mortgage.vocabulary import DebtType, DocumentType, Status
+from convonet.domains.mortgage.applications.service import Figures, MortgageService
+from convonet.domains.mortgage.debts.service import DebtService, NewDebt
+from convonet.domains.mortgage.documents.service import DocumentService, NewDocument
+from convonet.domains.mortgage.enums import DebtType, DocumentType, Status
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -55,7 +56,7 @@ async def old_database(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     yield database
@@ -63,12 +64,12 @@ async def old_database(fresh_database):
 
 
 async def test_an_old_application_is_carried_on_in_its_own_columns(old_database):
-    applications, papers = MortgageService(old_database), PaperService(old_database)
+    applications, documents = MortgageService(old_database), DocumentService(old_database)
     assert (await applications.status(OLD, None)).application_id == DRAFT
     noted = await applications.note_figures(OLD, None, Figures(monthly_income=Decimal(8_000)))
     assert (noted.status, noted.dti_ratio) == (Status.DOCUMENT_COLLECTION, Decimal("1.25"))
     for kind in noted.missing_documents:
-        await papers.add_document(OLD, None, NewDocument(kind, "paper", None, None))
+        await documents.add_document(OLD, None, NewDocument(kind, "paper", None, None))
     assert (await applications.status(OLD, None)).status == Status.DOCUMENT_VERIFICATION
     assert (await applications.cancel(OLD, None)).status == Status.CANCELLED
     assert (await applications.create(OLD)).status == Status.DRAFT
@@ -84,8 +85,8 @@ async def test_an_income_of_nothing_is_an_unknown_income(old_database):
 
 
 async def test_a_whole_account_number_and_an_unknown_kind_of_debt_are_shown_with_care(old_database):
-    papers = PaperService(old_database)
+    debts = DebtService(old_database)
     new = NewDebt(DebtType.OTHER, Decimal(10), None, None, None, None, None)
-    await papers.add_debt(OLD, DRAFT, new)
-    old, _ = (await papers.debts(OLD, DRAFT)).debts
+    await debts.add_debt(OLD, DRAFT, new)
+    old, _ = (await debts.debts(OLD, DRAFT)).debts
     assert (old.debt_type, old.account_ending) == ("boat", "9010")

@@ -10,8 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.core.errors import DomainError
-from convonet.domains.mortgage.assessment import affordability, payment_estimate, preapproval_of
-from convonet.domains.mortgage.figures import (
+from convonet.domains.mortgage.documents.requirements import INCOME, required
+from convonet.domains.mortgage.enums import (
+    CHANGEABLE,
+    CLOSED,
+    TRANSITIONS,
+    DebtType,
+    DocumentStatus,
+    DocumentType,
+    Status,
+)
+from convonet.domains.mortgage.estimates.arithmetic import (
     MAX_RATIO,
     affordable_payment,
     band_of,
@@ -20,18 +29,9 @@ from convonet.domains.mortgage.figures import (
     ratio_percent,
     schedule,
 )
-from convonet.domains.mortgage.file import FIGURES, MortgageFile
+from convonet.domains.mortgage.estimates.service import affordability, payment_estimate, preapproval_of
+from convonet.domains.mortgage.loan_file import FIGURES, LoanFile
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow, account_ending
-from convonet.domains.mortgage.requirements import INCOME, required
-from convonet.domains.mortgage.vocabulary import (
-    CHANGEABLE,
-    CLOSED,
-    STEPS,
-    DebtType,
-    DocumentStatus,
-    DocumentType,
-    Status,
-)
 
 NOW = datetime(2026, 11, 18, 14, 30, tzinfo=UTC)
 
@@ -141,7 +141,7 @@ def test_handing_in_what_is_missing_leaves_nothing_missing(present, debts, pays_
     assert not [kind for one in requirements for kind in one.missing(present | missing)]
 
 
-def test_somebody_self_employed_needs_no_pay_stub():
+def test_a_self_employed_applicant_needs_no_pay_stub():
     assert INCOME.missing(()) == (DocumentType.INCOME_PAYSTUB, DocumentType.INCOME_W2)
     assert INCOME.missing({DocumentType.INCOME_1099}) == (DocumentType.INCOME_TAX_RETURN,)
     assert INCOME.missing({DocumentType.INCOME_TAX_RETURN, DocumentType.INCOME_PNL}) == ()
@@ -183,21 +183,21 @@ EVERYTHING = [
 
 @given(st.one_of(st.lists(FACTS, max_size=30), st.permutations(EVERYTHING)))
 def test_whatever_becomes_known_in_whatever_order_only_legal_steps_are_taken(facts):
-    file = MortgageFile(application(), [], [])
+    file = LoanFile(application(), [], [])
     for kind, what in facts:
         if (before := file.status) not in CHANGEABLE:
             break
         if kind == "figure":
             setattr(file.row, what, 700 if what == "credit_score" else Decimal(5_000))
         elif kind == "debt":
-            file = MortgageFile(file.row, [*file.debts, debt(what)], file.documents)
+            file = LoanFile(file.row, [*file.debts, debt(what)], file.documents)
         elif kind == "document":
-            file = MortgageFile(file.row, file.debts, [*file.documents, document(what)])
+            file = LoanFile(file.row, file.debts, [*file.documents, document(what)])
         else:
             for paper in file.documents:
                 if kind == "verified" or paper.document_type == what:
                     paper.status = kind
-        file.settle(NOW)
+        file.update_status(NOW)
         assert file.status in CHANGEABLE | {Status.UNDER_REVIEW}
         assert reachable(before, file.status)
         complete = not file.missing_figures
@@ -208,13 +208,13 @@ def test_whatever_becomes_known_in_whatever_order_only_legal_steps_are_taken(fac
         assert (file.status == Status.DOCUMENT_VERIFICATION) == (collected and not verified)
         assert (file.status == Status.UNDER_REVIEW) == verified
         assert file.row.document_verification_completed == verified
-        assert file.following is None
+        assert file.next_status is None
 
 
 def reachable(start, end):
     seen, ahead = {start}, [start]
     while ahead:
-        ahead = [step for status in ahead for step in STEPS[status] if step not in seen]
+        ahead = [step for status in ahead for step in TRANSITIONS[status] if step not in seen]
         seen.update(ahead)
     return end in seen
 
@@ -229,35 +229,35 @@ def test_a_debt_named_late_asks_for_its_statement_again():
         property_value=Decimal(200_000),
     )
     kinds = ("identification", "income_paystub", "income_w2", "asset_bank_statement")
-    papers = [document(DocumentType(kind)) for kind in kinds]
-    file = MortgageFile(row, [], papers)
-    file.settle(NOW)
+    documents = [document(DocumentType(kind)) for kind in kinds]
+    file = LoanFile(row, [], documents)
+    file.update_status(NOW)
     assert file.status == Status.DOCUMENT_VERIFICATION
-    later = MortgageFile(row, [debt(DebtType.AUTO_LOAN)], papers)
-    later.settle(NOW)
+    later = LoanFile(row, [debt(DebtType.AUTO_LOAN)], documents)
+    later.update_status(NOW)
     assert (later.status, later.missing_documents) == (Status.DOCUMENT_COLLECTION, [DocumentType.DEBT_AUTO_LOAN])
 
 
 def test_a_rejected_document_counts_as_missing():
-    file = MortgageFile(application(), [], [document(DocumentType.IDENTIFICATION, DocumentStatus.REJECTED)])
+    file = LoanFile(application(), [], [document(DocumentType.IDENTIFICATION, DocumentStatus.REJECTED)])
     assert DocumentType.IDENTIFICATION in file.missing_documents
 
 
 @given(st.sampled_from(Status), st.sampled_from(Status))
 def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(start, end):
-    file = MortgageFile(application(status=start), [], [])
-    if end in STEPS[start]:
-        file.step(end, NOW)
+    file = LoanFile(application(status=start), [], [])
+    if end in TRANSITIONS[start]:
+        file.set_status(end, NOW)
         assert file.status == end
         assert (file.row.completed_at is not None) == (end in CLOSED)
     else:
         with pytest.raises(DomainError):
-            file.step(end, NOW)
+            file.set_status(end, NOW)
         assert file.status == start
 
 
 def test_every_open_application_can_be_cancelled_and_no_closed_one_moves():
-    assert all(Status.CANCELLED in STEPS[status] for status in set(Status) - CLOSED)
+    assert all(Status.CANCELLED in TRANSITIONS[status] for status in set(Status) - CLOSED)
     assert frozenset({Status.APPROVED, Status.REJECTED, Status.CANCELLED}) == CLOSED
 
 
@@ -265,7 +265,7 @@ def test_every_open_application_can_be_cancelled_and_no_closed_one_moves():
     ("number", "ending"),
     [("4000 1234 5678 9010", "9010"), ("ending in 1-2-3-4", "1234"), ("123", None), ("", None), (None, None)],
 )
-def test_of_an_account_number_four_digits_are_left(number, ending):
+def test_four_digits_of_an_account_number_are_left(number, ending):
     assert account_ending(number) == ending
 
 
@@ -285,7 +285,7 @@ def test_of_an_account_number_four_digits_are_left(number, ending):
 )
 def test_pre_approval_follows_score_and_ratio_and_says_why(score, debts, outlook, words):
     row = application(credit_score=score, monthly_income=Decimal(10_000), monthly_debt=Decimal(debts))
-    check = preapproval_of(MortgageFile(row, [], []))
+    check = preapproval_of(LoanFile(row, [], []))
     assert check.outlook == outlook
     assert [word in reason for word, reason in zip(words, check.reasons, strict=True)] == [True] * len(words)
 
@@ -294,5 +294,5 @@ def test_the_payment_of_the_new_loan_counts_and_the_larger_of_said_and_named_deb
     row = application(
         credit_score=700, monthly_income=Decimal(10_000), monthly_debt=Decimal(100), loan_amount=Decimal(600_000)
     )
-    check = preapproval_of(MortgageFile(row, [debt(DebtType.OTHER, "900")], []))
+    check = preapproval_of(LoanFile(row, [debt(DebtType.OTHER, "900")], []))
     assert check.ratio == ratio_percent(900 + monthly_payment(Decimal(600_000)), Decimal(10_000))

@@ -51,7 +51,7 @@ async def counts(database):
         return [await session.scalar(select(func.count()).select_from(table)) for table in tables]
 
 
-async def test_an_application_goes_from_nothing_to_the_lender(toolbox):
+async def test_an_application_goes_from_its_start_to_the_lender(toolbox):
     begun = await good(toolbox, "create_mortgage_application")
     assert begun.text == (
         "I started a mortgage application. Next I need your credit score and your monthly income, "
@@ -87,7 +87,7 @@ async def test_debts_are_added_listed_and_counted(toolbox):
     assert {"debt_auto_loan", "debt_credit_card"} <= set(missing.data["missing"])
 
 
-async def test_a_larger_sum_that_was_told_is_said_to_count(toolbox):
+async def test_a_larger_sum_that_the_caller_named_counts(toolbox):
     await start(toolbox)
     await good(toolbox, "add_mortgage_debt", debt_type="credit_card", monthly_payment=120)
     await good(toolbox, "update_mortgage_financial_info", monthly_debt=500)
@@ -97,7 +97,7 @@ async def test_a_larger_sum_that_was_told_is_said_to_count(toolbox):
     assert (await good(toolbox, "get_mortgage_debts")).text.endswith("Together that is 120 dollars a month.")
 
 
-async def test_of_an_account_number_only_its_end_is_kept(toolbox, database):
+async def test_only_the_last_digits_of_an_account_number_are_stored(toolbox, database):
     await start(toolbox)
     card = {"debt_type": "credit_card", "monthly_payment": 25, "account_number": "4000-1234-5678-9010"}
     added = await good(toolbox, "add_mortgage_debt", **card)
@@ -140,7 +140,7 @@ async def test_documents_are_noted_and_what_is_missing_is_said(toolbox):
     assert "income_1099" in (await good(toolbox, "get_missing_documents")).data["missing"]
 
 
-async def test_ratio_and_pre_approval_are_told_with_their_reasons(toolbox):
+async def test_ratio_and_pre_approval_are_said_with_their_reasons(toolbox):
     await start(toolbox)
     early = await call(toolbox, "calculate_dti_ratio")
     assert (early.ok, early.text) == (False, "For that I need to know your monthly income and your monthly debts.")
@@ -188,7 +188,7 @@ async def test_the_newest_open_application_is_meant_when_none_is_named(toolbox):
     assert (await application(toolbox, application_id=second))["status"] == "cancelled"
 
 
-async def test_what_is_cancelled_stays_as_it_is(toolbox, database):
+async def test_a_cancelled_application_can_not_be_changed(toolbox, database):
     await start(toolbox)
     await good(toolbox, "cancel_mortgage_application")
     before = await counts(database)
@@ -246,7 +246,7 @@ async def test_bad_input_is_answered_with_a_sentence_and_changes_nothing(toolbox
         assert (json.dumps(await application(toolbox)), await counts(database)) == before, (tool, arguments)
 
 
-async def test_nobody_reads_or_changes_another_callers_application(toolbox, database):
+async def test_no_caller_reads_or_changes_another_callers_application(toolbox, database):
     alices = await start(toolbox)
     await good(toolbox, "update_mortgage_financial_info", **FIGURES)
     before = json.dumps(await application(toolbox)), await counts(database)

@@ -1,4 +1,4 @@
-"""Teams, reminders and events of the deployment that is replaced, and what the demo caller is given."""
+"""Teams, reminders and events of the deployment that is replaced, and the demo caller's data."""
 
 import uuid
 from datetime import UTC, datetime
@@ -10,15 +10,16 @@ from sqlalchemy import func, select
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.events.models import EventRow
 from convonet.domains.todo.events.service import EventService
-from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.reminders.service import ReminderService
 from convonet.domains.todo.seed import seed
-from convonet.domains.todo.service import TodoChange, TodoService
 from convonet.domains.todo.teams.permissions import Role
 from convonet.domains.todo.teams.service import TeamService
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -66,7 +67,7 @@ async def old_database(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     await migrate(url)
     database = Database(url)
@@ -74,7 +75,7 @@ async def old_database(fresh_database):
     await database.close()
 
 
-async def test_old_reminders_and_events_stay_nobodys_and_new_ones_have_an_owner(old_database):
+async def test_old_reminders_and_events_stay_without_an_owner_and_new_ones_have_one(old_database):
     reminders, events = ReminderService(old_database), EventService(old_database)
     everything = {"due": None, "due_from": None, "due_to": None, "limit": 100}
     assert await reminders.find(OLD, **everything) == []

@@ -1,4 +1,4 @@
-"""The rules of this domain for any day, any zone and any sequence of deeds."""
+"""The rules of this domain for any day, any zone and any sequence of actions."""
 
 import asyncio
 import uuid
@@ -16,19 +16,14 @@ from convonet.core.errors import DomainError
 from convonet.core.ids import TurnId, UserId
 from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, day_start, window_between, window_of
-from convonet.domains.todo.models import Priority, TodoRow
-from convonet.domains.todo.phrasing import in_one_breath, spoken_moment, spoken_span
-from convonet.domains.todo.service import TodoChange, TodoService
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.speech import in_one_breath, spoken_moment, spoken_span
 from convonet.domains.todo.teams.models import MembershipRow
-from convonet.domains.todo.teams.permissions import (
-    RIGHTS,
-    Right,
-    Role,
-    may_change_todo,
-    may_delete_todo,
-    may_manage,
-)
+from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_change_todo, may_delete_todo, may_manage
 from convonet.domains.todo.teams.service import TeamService
+from convonet.domains.todo.todos.models import TodoRow
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from tests.domains.conftest import user
@@ -37,7 +32,7 @@ ZONES = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})
 MOMENTS = st.datetimes(datetime(2012, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 LOS_ANGELES = ZoneInfo("America/Los_Angeles")
 BEIRUT = ZoneInfo("Asia/Beirut")
-"""Where the clock skips midnight."""
+"""A zone whose clock skips midnight."""
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +168,11 @@ def test_todos_are_changed_by_those_involved_and_by_admins_and_deleted_by_their_
         assert may_delete_todo(role, created=created) is (rules or (works and created))
 
 
-def test_a_role_that_nobody_knows_gives_the_least():
+def test_an_unknown_role_gives_the_least_rights():
     assert Role.of("superuser") is Role.VIEWER
 
 
-DEEDS = st.lists(
+ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(["add", "remove", "change", "give"]),
         st.integers(0, 3),
@@ -189,11 +184,11 @@ DEEDS = st.lists(
 
 
 @settings(max_examples=25, deadline=None)
-@given(deeds=DEEDS)
-@example(deeds=[("add", 0, 1, Role.OWNER), ("give", 0, 0, Role.OWNER), ("remove", 0, 0, Role.OWNER)])
-@example(deeds=[("add", 0, 1, Role.MEMBER), ("give", 0, 1, Role.OWNER), ("change", 0, 1, Role.VIEWER)])
-def test_whatever_is_done_a_team_keeps_an_owner_and_its_todos_belong_to_those_who_may_do_them(sqlite_url, deeds):
-    """Four people do `deeds` in one team; a table of who has which role says which of them must succeed."""
+@given(actions=ACTIONS)
+@example(actions=[("add", 0, 1, Role.OWNER), ("give", 0, 0, Role.OWNER), ("remove", 0, 0, Role.OWNER)])
+@example(actions=[("add", 0, 1, Role.MEMBER), ("give", 0, 1, Role.OWNER), ("change", 0, 1, Role.VIEWER)])
+def test_whatever_is_done_a_team_keeps_an_owner_and_its_todos_belong_to_those_who_may_do_them(sqlite_url, actions):
+    """Four people do `actions` in one team; a table of who has which role says which of them must succeed."""
 
     async def live():
         async with _database(sqlite_url, people=4) as (database, people):
@@ -201,7 +196,7 @@ def test_whatever_is_done_a_team_keeps_an_owner_and_its_todos_belong_to_those_wh
             team = await teams.create(people[0], "Crew", None)
             todo = await todos.create(people[0], "work", None, Priority.LOW, None, team_id=team.id)
             roles, has_it = {0: Role.OWNER}, None
-            for what, actor, target, role in deeds:
+            for what, actor, target, role in actions:
                 allowed = _allowed(roles, has_it, what, actor, target, role)
                 email = f"{people[target].user_id}@example.com"
                 try:

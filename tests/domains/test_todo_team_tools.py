@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from convonet.auth.tokens import CallerClaims
 from convonet.core.ids import TurnId, UserId
-from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.repository import TeamRepository
+from convonet.domains.todo.todos.models import TodoRow
 from convonet.storage.users import UserRow
 from tests.domains.conftest import ALICE, BOB, user
 

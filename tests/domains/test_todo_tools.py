@@ -11,7 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 from convonet.auth.tokens import mint_caller_token, mint_resume_token
 from convonet.core.ids import SessionId
 from convonet.domains.todo.agent import DOMAIN
-from convonet.domains.todo.models import TodoRow
+from convonet.domains.todo.todos.models import TodoRow
 from tests.domains.conftest import ALICE, BOB, SECRET, http_box, serving
 from tests.fixtures.ports import free_port
 

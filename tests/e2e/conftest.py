@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.call_centre import PASSWORD, Carrier, add_person, settings_of
+from tests.e2e.call_center import PASSWORD, Carrier, add_person, settings_of
 from tests.e2e.caller import CallerPage
 from tests.e2e.hosted import Vendors, hosted_product
 from tests.e2e.product import PIN, TRUSTED_PROXY, Product

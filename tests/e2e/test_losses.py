@@ -11,7 +11,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.call_centre import (
+from tests.e2e.call_center import (
     CALLER_HZ,
     DESK_HZ,
     caller_page,
@@ -208,7 +208,7 @@ def test_two_people_talk_on_whatever_process_dies(product, carrier, dora, playwr
         call = carrier.server.calls[-1]
 
         kill(max(product.replicas("CallCenter").values()))
-        talk_on(desk, caller, without="call centre's replica")
+        talk_on(desk, caller, without="call center's replica")
         # a new one starts in three seconds, on a busy machine in ten times that
         desk.until("state", "On a call", wait_s=180)
 

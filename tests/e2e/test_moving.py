@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.call_centre import CALLER_HZ, DESK_HZ, PASSWORD, add_person, caller_page, desk_page, hears, settings_of
+from tests.e2e.call_center import CALLER_HZ, DESK_HZ, PASSWORD, add_person, caller_page, desk_page, hears, settings_of
 from tests.e2e.page_caller import PageCaller
 from tests.e2e.product import Product
 from tests.e2e.test_real_servers import PIN, add_caller

@@ -153,7 +153,7 @@ def test_redis_stopped_and_started_under_load_loses_no_record(operators_product,
             until(monitor, lambda: len(callers.session_ids) == 3)
             redis_of_product.kill()
             killed_at = time.monotonic()
-            told = re.compile(r"^Redis \(turn records\) can't be reached since .*records? waits?$")
+            told = re.compile(r"^Redis \(turn records\) has been unreachable since .*records? waits?$")
             notices.get_by_text(told).wait_for(timeout=30_000)
             until(monitor, lambda: len(callers.since(killed_at)) >= 6)
             during = callers.since(killed_at)
@@ -172,10 +172,10 @@ def test_a_database_that_is_away_is_named_and_looks_unlike_an_empty_one(operator
         monitor.get_by_role("link", name="Turns", exact=True).click()
         monitor.get_by_test_id("text").fill("nobody has said this")
         note, error = monitor.get_by_test_id("list-note"), monitor.get_by_test_id("list-error")
-        expect(note).to_contain_text("No turn is like that")
+        expect(note).to_contain_text("No turn matches")
         postgres_server.stop()
         try:
-            told = re.compile(r"^PostgreSQL \(data of the domains\) can't be reached since \d\d:\d\d$")
+            told = re.compile(r"^PostgreSQL \(data of the domains\) has been unreachable since \d\d:\d\d$")
             monitor.get_by_test_id("notices").get_by_text(told).wait_for(timeout=30_000)
             until(monitor, lambda: _faults(product.port) == {"database": "away"})
             monitor.get_by_test_id("text").fill("whatever was said")
@@ -184,7 +184,7 @@ def test_a_database_that_is_away_is_named_and_looks_unlike_an_empty_one(operator
         finally:
             postgres_server.start()
         # by itself, as soon as it is there
-        expect(note).to_contain_text("No turn is like that", timeout=30_000)
+        expect(note).to_contain_text("No turn matches", timeout=30_000)
         expect(error).to_be_hidden()
         until(monitor, lambda: _faults(product.port) == {})
 
@@ -275,7 +275,7 @@ def _ids_in_redis(product):
 
 
 async def add_caller(database_url, user):
-    await migrate(Settings(DB_URI=database_url).database_url)
+    await migrate(Settings(DB_URI=database_url).storage.database_url)
     connection = await asyncpg.connect(database_url)
     await connection.execute(
         "INSERT INTO users_anthropic (id, email, username, password_hash, first_name, last_name, voice_pin,"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import ANSWER_RATE, Language, Utterance
 from convonet.speech.local.service import LocalSpeech
 from tests.speech_samples import silence, white_noise
@@ -23,7 +23,7 @@ def transcribe(pieces, folder):
     """Our own ears, to hear what the answer's audio says; on a thread, since Playwright holds this one's event loop."""
 
     async def hear():
-        speech = LocalSpeech(Settings(CONVONET_DATA_DIR=str(folder)))
+        speech = LocalSpeech(SpeechSettings(), folder)
         await speech.start()
         try:
             utterance = Utterance(b"".join(pieces), "pcm16", ANSWER_RATE)

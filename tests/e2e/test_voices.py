@@ -1,4 +1,4 @@
-"""Everyday sentences in three synthetic voices, through microphone, browser, recogniser and agent into the database."""
+"""Everyday sentences in three synthetic voices, through microphone, browser, recognizer and agent into the database."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""The offline model passes every scenario in evals/; and a scenario that does not go as it must is noticed."""
+"""The rules pass every scenario in evals/, and a failing scenario is reported."""
 
 from datetime import date
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_there_are_enough_scenarios():
     assert len(read_scenarios([EVALS], WEDNESDAY)) >= 80
 
 
-def test_what_went_wrong_is_told_and_written(tmp_path):
+def test_faults_are_printed_and_written_as_junit(tmp_path):
     file, junit = tmp_path / "wrong.yaml", tmp_path / "junit.xml"
     file.write_text(WRONG)
     done = evaluate(file, "--junit", junit)

@@ -1,4 +1,4 @@
-"""Who is let in, on virtual time: a simulated event loop is late by what its callers cost."""
+"""Admission control in virtual time, with a simulated event loop that lags by the cost of its callers."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,19 @@ from dataclasses import replace
 import pytest
 
 from convonet.core.errors import CapacityError
-from convonet.gateway import admission as module
 from convonet.gateway.admission import (
-    ALWAYS,
-    ELSEWHERE_MIN_S,
     MAX_RETRY_S,
+    MIN_RETRY_ELSEWHERE_S,
     MIN_RETRY_S,
+    MIN_SESSIONS,
+    NEW_CALLER_S,
     PROBE_INTERVAL_S,
     RETRIES_PER_S,
     RETURNING_LOAD,
-    SETTLED_AFTER_S,
     Admission,
     AdmissionLimits,
 )
+from convonet.settings import Settings
 from tests.virtual_time import virtual_time
 
 LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0, cpu_share=0.8)
@@ -38,7 +38,7 @@ class Building:
         self._stall_at_each_look()
 
     def call(self, *, returning=False):
-        """A caller tries; whether they are in."""
+        """Try to admit a caller; returns whether it worked."""
         try:
             self.places.append(self.admission.admit(returning=returning))
         except CapacityError as refusal:
@@ -47,11 +47,11 @@ class Building:
         return True
 
     async def fill(self, count):
-        """That many callers, who all come slowly enough."""
+        """Admit that many callers, slowly enough."""
         while len(self.places) < count:
             if not self.call():
                 await asyncio.sleep(1)
-        await asyncio.sleep(SETTLED_AFTER_S)
+        await asyncio.sleep(NEW_CALLER_S)
         self.refusals.clear()
 
     def leave(self, count=1):
@@ -62,7 +62,7 @@ class Building:
         self.leave(len(self.places))
 
     def _stall_at_each_look(self):
-        """Just before a look is due something keeps the loop, for as long as it is late."""
+        """Block the loop just before a measurement is due, for the time of its lag."""
         start = self.admission._probe._next
 
         def start_late():
@@ -83,25 +83,25 @@ async def building(*args, **kwargs):
 
 
 @virtual_time
-async def test_a_caller_comes_in_where_nobody_is():
+async def test_the_first_caller_is_admitted():
     async with building() as b:
         assert b.call()
-        assert b.admission.figures() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
+        assert b.admission.gauges() == {"sessions": 1, "load": 0.0, "closed": False, "room": True}
 
 
 @virtual_time
-async def test_a_late_loop_closes_the_door_for_new_callers_within_seconds():
+async def test_a_late_loop_closes_admission_for_new_callers_within_seconds():
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(100)
         late = 0.030
         await asyncio.sleep(3)
         assert not b.call()
-        assert b.admission.figures()["closed"]
+        assert b.admission.gauges()["closed"]
 
 
 @virtual_time
-async def test_busy_cores_close_the_door_for_new_callers_and_not_for_those_who_come_back():
+async def test_busy_cores_close_admission_for_new_callers_only():
     share = 0.5
     async with building(cpu_share=lambda: share) as b:
         await b.fill(100)
@@ -127,7 +127,7 @@ async def test_load_grows_as_work_waits_for_the_cores():
 
 
 @virtual_time
-async def test_the_cores_do_not_count_where_that_is_switched_off():
+async def test_the_cores_do_not_count_when_that_is_switched_off():
     async with building(replace(LIMITS, cpu_share=1.0), cpu_share=lambda: 1.0) as b:
         await b.fill(100)
         assert b.admission.load == 0
@@ -135,7 +135,7 @@ async def test_the_cores_do_not_count_where_that_is_switched_off():
 
 
 @virtual_time
-async def test_what_the_cores_did_while_nobody_was_there_does_not_count():
+async def test_cpu_time_before_the_first_caller_does_not_count():
     async with building(cpu_share=lambda: 1.0) as b:
         b.call()
         await asyncio.sleep(0.5)
@@ -143,7 +143,7 @@ async def test_what_the_cores_did_while_nobody_was_there_does_not_count():
 
 
 @virtual_time
-async def test_one_long_pause_closes_nothing():
+async def test_one_long_pause_does_not_close_admission():
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(100)
@@ -156,8 +156,8 @@ async def test_one_long_pause_closes_nothing():
 
 
 @virtual_time
-async def test_the_door_does_not_flap():
-    """Around the limit it stays as it is: closed until there is clearly room, then open until there is none."""
+async def test_admission_does_not_flap():
+    """Around the limit it keeps its state: closed until there is clearly room, then open until there is none."""
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(100)
@@ -165,13 +165,13 @@ async def test_the_door_does_not_flap():
         for share in (0.9, 0.98, 1.1, 0.95, 1.05, 0.9, 0.75, 0.9, 0.6, 0.75, 0.9, 0.75):
             late = share * LIMITS.loop_lag_s
             await asyncio.sleep(15)
-            changes.append((share, b.admission.figures()["closed"]))
+            changes.append((share, b.admission.gauges()["closed"]))
         closed = [share for share, is_closed in changes if is_closed]
         assert closed == [1.1, 0.95, 1.05, 0.9, 0.75, 0.9]
 
 
 @virtual_time
-async def test_a_turn_that_waits_too_long_closes_the_door_until_it_has_begun():
+async def test_a_turn_that_waits_too_long_closes_admission_until_it_begins():
     async with building() as b:
         await b.fill(10)
         with b.admission.waiting():
@@ -184,7 +184,7 @@ async def test_a_turn_that_waits_too_long_closes_the_door_until_it_has_begun():
 
 
 @virtual_time
-async def test_the_oldest_of_those_who_wait_counts():
+async def test_the_oldest_waiting_turn_counts():
     async with building() as b:
         await b.fill(10)
         first, second = b.admission.waiting(), b.admission.waiting()
@@ -200,17 +200,17 @@ async def test_the_oldest_of_those_who_wait_counts():
 
 
 @virtual_time
-async def test_a_machine_that_is_slow_by_itself_still_answers_a_few():
+async def test_a_slow_machine_still_admits_a_few_callers():
     async with building(lag_s=lambda _: 0.5) as b:
         await asyncio.sleep(1)
-        for _ in range(ALWAYS):
+        for _ in range(MIN_SESSIONS):
             assert b.call()
             await asyncio.sleep(3)
         assert not b.call()
 
 
 @virtual_time
-async def test_the_last_places_are_for_callers_who_come_back():
+async def test_the_last_places_are_reserved_for_callers_who_return():
     async with building(replace(LIMITS, sessions=40)) as b:
         await b.fill(36)
         assert not b.call()
@@ -221,7 +221,7 @@ async def test_the_last_places_are_for_callers_who_come_back():
 
 
 @virtual_time
-async def test_callers_who_come_back_are_let_in_when_new_ones_are_not_unless_it_is_hopeless():
+async def test_callers_who_return_are_admitted_until_the_overload_is_extreme():
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(100)
@@ -235,27 +235,27 @@ async def test_callers_who_come_back_are_let_in_when_new_ones_are_not_unless_it_
 
 
 @virtual_time
-async def test_a_lost_replicas_callers_come_in_at_once_and_new_ones_wait_until_they_have_settled():
+async def test_callers_of_a_lost_replica_are_admitted_at_once_and_new_ones_wait():
     async with building() as b:
         await b.fill(100)
         assert all(b.call(returning=True) for _ in range(100))
         assert not b.call()
-        await asyncio.sleep(SETTLED_AFTER_S)
+        await asyncio.sleep(NEW_CALLER_S)
         assert b.call()
 
 
 @virtual_time
-async def test_of_a_crowd_only_as_many_come_in_as_can_be_judged():
+async def test_a_crowd_is_admitted_only_up_to_the_limit_of_new_callers():
     async with building() as b:
         assert sum(b.call() for _ in range(500)) == LIMITS.new_callers
-        await asyncio.sleep(SETTLED_AFTER_S - 0.1)
+        await asyncio.sleep(NEW_CALLER_S - 0.1)
         assert not b.call()
         await asyncio.sleep(0.1)
         assert sum(b.call() for _ in range(500)) == LIMITS.new_callers
 
 
 @virtual_time
-async def test_the_less_room_there_is_the_fewer_come_at_once():
+async def test_the_higher_the_load_the_fewer_new_callers_are_admitted():
     late = 0.0
     async with building(lag_s=lambda _: late) as b:
         await b.fill(200)
@@ -265,26 +265,26 @@ async def test_the_less_room_there_is_the_fewer_come_at_once():
 
 
 @virtual_time
-async def test_a_caller_who_did_not_get_in_after_all_makes_room():
+async def test_a_caller_whose_login_fails_makes_room():
     async with building() as b:
         for _ in range(3 * LIMITS.new_callers):
             assert b.call()
             b.leave()
-        assert b.admission.figures()["sessions"] == 0
+        assert b.admission.gauges()["sessions"] == 0
 
 
 @virtual_time
-async def test_a_place_that_is_given_back_twice_was_one_place():
+async def test_releasing_a_place_twice_frees_one_place():
     async with building() as b:
         b.call()
         b.call()
         b.places[0].release()
         b.places[0].release()
-        assert b.admission.figures()["sessions"] == 1
+        assert b.admission.gauges()["sessions"] == 1
 
 
 @virtual_time
-async def test_those_who_are_refused_are_asked_back_one_after_the_other():
+async def test_refused_callers_are_asked_to_return_one_after_another():
     async with building() as b:
         for _ in range(LIMITS.new_callers + 1_000):
             b.call()
@@ -296,17 +296,17 @@ async def test_those_who_are_refused_are_asked_back_one_after_the_other():
 
 
 @virtual_time
-async def test_where_another_replica_has_room_the_refused_come_back_soon_but_not_all_at_once():
+async def test_refused_callers_return_soon_when_another_replica_has_room():
     others = 10
     async with building(replace(LIMITS, sessions=20)) as b:
         await b.fill(18)
         b.admission._others_with_room = lambda: others
         assert [b.call() for _ in range(100)] == [False] * 100
         soon = list(b.refusals)
-        assert soon[0] == pytest.approx(ELSEWHERE_MIN_S, abs=0.05)
+        assert soon[0] == pytest.approx(MIN_RETRY_ELSEWHERE_S, abs=0.05)
         assert soon == sorted(soon)
-        assert soon[-1] == pytest.approx(ELSEWHERE_MIN_S + 100 / (others * RETRIES_PER_S), abs=0.1)
-        # who comes next waits behind them
+        assert soon[-1] == pytest.approx(MIN_RETRY_ELSEWHERE_S + 100 / (others * RETRIES_PER_S), abs=0.1)
+        # the next one waits behind them
         others = 0
         b.refusals.clear()
         assert not b.call()
@@ -314,7 +314,7 @@ async def test_where_another_replica_has_room_the_refused_come_back_soon_but_not
 
 
 @virtual_time
-async def test_a_refused_call_that_was_lost_comes_back_soon():
+async def test_a_refused_caller_of_a_lost_call_returns_soon():
     async with building(replace(LIMITS, sessions=1)) as b:
         b.call()
         assert not b.call(returning=True)
@@ -322,7 +322,7 @@ async def test_a_refused_call_that_was_lost_comes_back_soon():
 
 
 @virtual_time
-async def test_the_loop_is_not_looked_at_while_nobody_is_there():
+async def test_the_loop_is_not_measured_without_callers():
     looks = 0
 
     def count(_):
@@ -343,8 +343,8 @@ async def test_the_loop_is_not_looked_at_while_nobody_is_there():
 
 
 @virtual_time
-async def test_three_times_more_callers_than_capacity_leave_the_others_their_latency():
-    """The loop of a process that carries 150: its lag grows without bounds towards 170. Callers stay five minutes."""
+async def test_three_times_more_callers_than_capacity_do_not_slow_down_the_others():
+    """The process has a capacity of 150; towards 170 its lag grows without bounds. Callers stay five minutes."""
 
     def lag_s(sessions):
         busy = min(sessions / 170, 0.995)
@@ -370,5 +370,5 @@ def test_the_limits_are_settings(monkeypatch):
     monkeypatch.setenv("CONVONET_MAX_LOOP_LAG_MS", "20")
     monkeypatch.setenv("CONVONET_MAX_TURN_WAIT_MS", "2000")
     monkeypatch.setenv("CONVONET_MAX_CPU_PERCENT", "70")
-    limits = AdmissionLimits.of(module.Settings.load())
+    limits = AdmissionLimits.of(Settings.load().limits)
     assert limits == AdmissionLimits(sessions=400, new_callers=30, loop_lag_s=0.020, turn_wait_s=2.0, cpu_share=0.7)

@@ -1,4 +1,4 @@
-"""Whatever a client sends is answered with a documented code; the socket stays open, other callers notice nothing."""
+"""Bad input is answered with a documented code; the socket stays open, and other callers notice nothing."""
 
 import asyncio
 import base64
@@ -79,7 +79,7 @@ def test_nothing_is_done_for_a_client_that_has_not_authenticated(message):
 
 
 @pytest.mark.parametrize(("frame", "code"), REFUSED, ids=[f"{c}-{i}" for i, (_, c) in enumerate(REFUSED)])
-def test_a_frame_that_is_wrong_gets_its_code_and_the_call_goes_on(frame, code):
+def test_a_wrong_frame_gets_its_code_and_the_call_goes_on(frame, code):
     @virtual_time
     async def run():
         world = World()
@@ -94,7 +94,7 @@ def test_a_frame_that_is_wrong_gets_its_code_and_the_call_goes_on(frame, code):
 
 
 @virtual_time
-async def test_bad_base64_is_named_and_the_rest_of_the_recording_counts():
+async def test_bad_base64_is_reported_and_the_rest_of_the_recording_counts():
     world = World()
     async with world.caller() as client:
         client.say("start_recording")
@@ -107,7 +107,7 @@ async def test_bad_base64_is_named_and_the_rest_of_the_recording_counts():
 
 
 @virtual_time
-async def test_a_whole_recording_in_one_slice_is_heard_as_old_clients_send_it():
+async def test_a_whole_recording_in_one_slice_is_accepted_as_old_clients_send_it():
     world = World()
     async with world.caller() as client:
         client.speak(audio=bytes(2_900_000))
@@ -126,7 +126,7 @@ async def test_a_recording_that_is_too_short_is_refused():
 
 
 @virtual_time
-async def test_a_recording_of_hours_is_refused_and_its_memory_given_back():
+async def test_a_recording_of_hours_is_refused_and_its_memory_is_freed():
     world = World()
     chunk = base64.b64encode(bytes(150_000)).decode()
     async with world.caller() as client:
@@ -136,14 +136,14 @@ async def test_a_recording_of_hours_is_refused_and_its_memory_given_back():
         assert (await client.until("error"))["code"] == "utterance_too_long"
         client.say("stop_recording")
         assert (await client.until("error"))["code"] == "utterance_too_long"
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
         client.speak()
         assert "You said" in spoken(await client.answer())
     await world.end()
 
 
 @virtual_time
-async def test_ten_thousand_messages_at_once_are_cut_short_and_others_notice_nothing():
+async def test_ten_thousand_messages_at_once_are_limited_and_other_callers_notice_nothing():
     world = World()
     async with world.caller() as flooder, world.caller() as other:
         for number in range(10_000):
@@ -159,7 +159,7 @@ async def test_ten_thousand_messages_at_once_are_cut_short_and_others_notice_not
 
 
 @virtual_time
-async def test_a_recording_that_lost_slices_to_the_rate_limit_is_refused_and_not_guessed_at():
+async def test_a_recording_that_lost_slices_to_the_rate_limit_is_refused():
     world = World()
     async with world.caller() as client:
         client.say("start_recording")
@@ -168,12 +168,12 @@ async def test_a_recording_that_lost_slices_to_the_rate_limit_is_refused_and_not
         client.say("stop_recording")
         codes = [(await client.until("error"))["code"] for _ in range(2)]
         assert codes == ["rate_limited", "bad_audio"]
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 
 @virtual_time
-async def test_a_hang_up_is_heard_even_in_a_flood():
+async def test_a_hang_up_is_handled_even_in_a_flood():
     world = World()
     async with world.caller() as client:
         for number in range(1_000):

@@ -1,10 +1,9 @@
-"""How busy the cores are, by the real clock of this machine."""
+"""The busy share of the cores, measured with this machine's real clock."""
 
 import subprocess
 import sys
 import time
 
-from convonet.gateway import cpu_share as module
 from convonet.gateway.cpu_share import CpuShare
 
 WINDOW_S = 0.5
@@ -17,10 +16,10 @@ def spin():
         pass
 
 
-def test_a_process_that_uses_its_core_up_is_busy_though_others_idle():
+def test_a_process_that_uses_up_its_core_is_busy_although_others_idle():
     share = CpuShare()
     spin()
-    # a machine that is busy with other work lends it less of a core
+    # on a busy machine it gets less of a core
     assert share.since_last() > 0.3
 
 
@@ -38,9 +37,8 @@ def test_other_processes_on_the_same_cores_count():
             other.wait()
 
 
-def test_without_the_systems_account_the_process_itself_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_STAT", tmp_path / "stat")
-    share = CpuShare()
+def test_only_the_process_itself_counts_without_proc_stat(tmp_path):
+    share = CpuShare(stat=tmp_path / "stat")
     spin()
     assert share.since_last() > 0.3
     time.sleep(WINDOW_S)

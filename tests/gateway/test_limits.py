@@ -1,36 +1,18 @@
-"""What one address may hold."""
+"""The limit on the sockets of one address."""
 
 import ipaddress
 from contextlib import ExitStack
 
 import pytest
 
-from convonet.gateway.limits import BURST, MessageRate, SocketsPerAddress, TooManySockets
+from convonet.gateway.limits import SocketsPerAddress, TooManySockets
 from convonet.web.client_address import TrustedProxies
-from tests.fixtures.clock import Clock
 
 NOBODY = TrustedProxies()
 PROXY = "35.191.12.34"
 
 
-def test_a_socket_may_send_so_many_messages_and_a_burst():
-    clock = Clock()
-    rate = MessageRate(10, clock)
-    assert sum(rate.allow() for _ in range(100)) == 10 * BURST
-    clock.now += 1
-    assert sum(rate.allow() for _ in range(100)) == 10
-
-
-def test_a_large_message_counts_as_several_and_is_never_too_large_to_come():
-    clock = Clock()
-    rate = MessageRate(10, clock)
-    assert sum(rate.allow(16) for _ in range(100)) == 10 * BURST // 16
-    clock.now += BURST
-    assert rate.allow(1_000)
-    assert not rate.allow()
-
-
-def test_an_address_that_holds_too_many_gets_no_more_until_it_gives_one_back():
+def test_an_address_with_too_many_sockets_gets_no_more_until_one_is_closed():
     sockets = SocketsPerAddress(2, NOBODY)
     with sockets.hold("198.51.100.7"):
         with sockets.hold("198.51.100.7"):
@@ -42,7 +24,7 @@ def test_an_address_that_holds_too_many_gets_no_more_until_it_gives_one_back():
             pass
 
 
-def test_all_addresses_of_an_ipv6_network_are_one():
+def test_all_addresses_of_an_ipv6_network_count_together():
     sockets = SocketsPerAddress(2, NOBODY)
     with sockets.hold("2001:db8::1"), sockets.hold("2001:db8::ffff:1"):
         with pytest.raises(TooManySockets), sockets.hold("2001:db8::2"):
@@ -51,7 +33,7 @@ def test_all_addresses_of_an_ipv6_network_are_one():
             pass
 
 
-def test_a_trusted_proxy_holds_as_many_as_come():
+def test_a_trusted_proxy_has_no_limit_of_sockets():
     sockets = SocketsPerAddress(2, TrustedProxies([ipaddress.ip_network("35.191.0.0/16")]))
     with ExitStack() as held:
         for _ in range(300):
@@ -62,7 +44,7 @@ def test_a_trusted_proxy_holds_as_many_as_come():
             pass
 
 
-def test_nothing_is_kept_of_addresses_that_hold_none():
+def test_nothing_is_kept_about_addresses_without_sockets():
     sockets = SocketsPerAddress(2, NOBODY)
     for number in range(100):
         with sockets.hold(f"198.51.100.{number}"):

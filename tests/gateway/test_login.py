@@ -1,4 +1,4 @@
-"""Before login: who has to wait is refused without asking the throttle, and silent sockets make room."""
+"""Limits before login: blocked addresses are refused without asking the throttle, and silent sockets are closed."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +7,7 @@ import pytest
 
 from convonet.core.errors import AuthRefused, AuthThrottled
 from convonet.gateway import login
-from convonet.gateway.login import LoginGate, LoginRoom
+from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
 from convonet.settings import Settings
 from tests.fixtures.clock import Clock
 from tests.fixtures.sqlite import inline_throttle
@@ -17,21 +17,21 @@ STRANGER, COLLEAGUE, OTHER = "203.0.113.7", "203.0.113.7", "198.51.100.7"
 
 
 class Attempts:
-    """Attempts at PINs as the gateway makes them: through a door, then by the real throttle, which counts its calls."""
+    """Attempts at PINs as the gateway makes them: through the backoff, then by the real throttle; counts its calls."""
 
     def __init__(self):
         self.clock = Clock(1_000.0)
-        self.gate = LoginGate(self.clock)
+        self.backoff = LoginBackoff(self.clock)
         self.throttle = inline_throttle(Settings(VOICE_PIN="471182"), self.clock)
         self.asked = 0
         self._sockets = 0
 
     def socket(self, address):
         self._sockets += 1
-        door, connection = self.gate.door(address), f"socket-{self._sockets}"
+        own, connection = self.backoff.attempts_from(address), f"socket-{self._sockets}"
 
         async def attempt(*, right=False):
-            with door.attempt():
+            with own.attempt():
                 self.asked += 1
                 await self.throttle.check(connection, address)
                 if right:
@@ -50,7 +50,7 @@ async def refused_for_ms(attempt):
 
 
 async def guess_until_throttled(attempts, address=STRANGER):
-    """Guess with a new socket each time, as a flood does; returns the time that the throttle wants it to wait."""
+    """Guess with a new socket each time, as a flood does; returns the throttle's wait."""
     while True:
         try:
             with suppress(AuthRefused):
@@ -61,7 +61,7 @@ async def guess_until_throttled(attempts, address=STRANGER):
             attempts.clock.now += refusal.retry_after_ms / 1000
 
 
-async def test_a_flood_from_an_address_that_has_to_wait_is_refused_without_asking():
+async def test_a_flood_from_a_blocked_address_is_refused_without_asking_the_throttle():
     attempts = Attempts()
     wait_ms = await guess_until_throttled(attempts)
     asked = attempts.asked
@@ -70,7 +70,7 @@ async def test_a_flood_from_an_address_that_has_to_wait_is_refused_without_askin
     assert attempts.asked == asked
 
 
-async def test_the_time_to_wait_grows_shorter_and_ends():
+async def test_the_time_to_wait_gets_shorter_and_ends():
     attempts = Attempts()
     wait_ms = await guess_until_throttled(attempts)
     attempts.clock.now += 1
@@ -79,7 +79,7 @@ async def test_the_time_to_wait_grows_shorter_and_ends():
     await attempts.socket(STRANGER)(right=True)
 
 
-async def test_others_are_not_refused_meanwhile():
+async def test_other_addresses_are_not_refused_meanwhile():
     attempts = Attempts()
     await guess_until_throttled(attempts)
     await attempts.socket(OTHER)(right=True)
@@ -105,40 +105,39 @@ async def test_a_socket_that_has_used_up_its_guesses_waits_alone():
     await attempts.socket(COLLEAGUE)(right=True)
 
 
-async def test_a_crowd_at_the_throttle_closes_the_door_for_nobody_else(monkeypatch):
+async def test_a_busy_throttle_blocks_nobody_else():
     attempts = Attempts()
-    door = attempts.gate.door(STRANGER)
-    with pytest.raises(AuthThrottled), door.attempt():
+    own = attempts.backoff.attempts_from(STRANGER)
+    with pytest.raises(AuthThrottled), own.attempt():
         raise AuthThrottled(login.SHORT_WAIT_MS)
-    assert await refused_for_ms(lambda: enter(door)) == login.SHORT_WAIT_MS
+    assert await refused_for_ms(lambda: try_login(own)) == login.SHORT_WAIT_MS
     await attempts.socket(COLLEAGUE)(right=True)
 
 
-async def enter(door):
-    with door.attempt():
+async def try_login(attempts):
+    with attempts.attempt():
         pass
 
 
-async def test_what_is_remembered_is_bounded_and_leaves_when_its_time_is_over(monkeypatch):
-    monkeypatch.setattr(login, "MAX_NETWORKS", 100)
+async def test_blocked_networks_are_bounded_and_expire():
     clock = Clock()
-    gate = LoginGate(clock)
+    backoff = LoginBackoff(clock, max_networks=100)
 
     def be_refused(number):
-        with suppress(AuthThrottled), gate.door(f"10.0.{number // 256}.{number % 256}").attempt():
+        with suppress(AuthThrottled), backoff.attempts_from(f"10.0.{number // 256}.{number % 256}").attempt():
             raise AuthThrottled(60_000)
 
     for number in range(1_000):
         be_refused(number)
-    assert len(gate._closed_until) == 100
+    assert len(backoff._blocked_until) == 100
     clock.now += 60
     for number in range(60):
         be_refused(number)
-    assert len(gate._closed_until) <= 60
+    assert len(backoff._blocked_until) <= 60
 
 
 class Sockets:
-    """Sockets that wait in a room, and why each has left."""
+    """Unauthenticated sockets, and the reason why each was closed."""
 
     def __init__(self, room):
         self._room = room
@@ -167,8 +166,8 @@ class Sockets:
 
 
 @virtual_time
-async def test_a_silent_socket_has_to_leave_after_a_time():
-    sockets = Sockets(LoginRoom(places=10, timeout_s=120))
+async def test_a_silent_socket_is_closed_after_the_timeout():
+    sockets = Sockets(UnauthenticatedSockets(places=10, timeout_s=120))
     began = asyncio.get_running_loop().time()
     await sockets.open("silent")
     assert await sockets.end_of("silent") == "has to leave"
@@ -176,8 +175,8 @@ async def test_a_silent_socket_has_to_leave_after_a_time():
 
 
 @virtual_time
-async def test_when_there_are_too_many_the_one_that_has_waited_longest_leaves_at_once():
-    room = LoginRoom(places=3, timeout_s=120)
+async def test_the_oldest_socket_is_closed_when_there_are_too_many():
+    room = UnauthenticatedSockets(places=3, timeout_s=120)
     sockets = Sockets(room)
     for name in "abc":
         await sockets.open(name)
@@ -196,8 +195,8 @@ async def test_when_there_are_too_many_the_one_that_has_waited_longest_leaves_at
 
 
 @virtual_time
-async def test_one_whose_time_is_just_over_is_no_trouble_for_who_comes():
-    sockets = Sockets(LoginRoom(places=1, timeout_s=120))
+async def test_a_socket_whose_time_is_just_over_is_evicted_without_error():
+    sockets = Sockets(UnauthenticatedSockets(places=1, timeout_s=120))
     await sockets.open("first")
     loop = asyncio.get_running_loop()
     opened = loop.create_future()

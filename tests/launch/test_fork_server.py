@@ -1,4 +1,4 @@
-"""Ray's workers are forked, with all that was theirs; where they can't be they start the usual way."""
+"""Ray's workers are forked with the environment of their order; where they can't be, they start the usual way."""
 
 import json
 import os
@@ -41,7 +41,7 @@ with open(temporary, "w") as file:
     json.dump(report, file)
 os.rename(temporary, sys.argv[1])
 """
-"""It says what it is. In the place of Ray's own script: `default_worker.py` beside `setup_worker.py`."""
+"""A worker that reports on itself, in the place of Ray's own `default_worker.py`."""
 
 
 class Workers:
@@ -105,7 +105,7 @@ def workers():
         assert server.poll() is None
 
 
-def test_a_forked_worker_has_all_that_was_given_to_it(workers):
+def test_a_forked_worker_has_the_environment_of_its_order(workers):
     report, output = workers.start("--node-id=7", WHO="caller")
     assert report["forked"]
     assert report["arguments"][1:] == ["--node-id=7"]
@@ -115,7 +115,7 @@ def test_a_forked_worker_has_all_that_was_given_to_it(workers):
     assert output == "to the standard output\n"
 
 
-def test_what_one_worker_was_given_the_next_one_does_not_have(workers):
+def test_a_worker_does_not_inherit_the_environment_of_another(workers):
     workers.start(WHO="caller")
     assert "WHO" not in workers.start()[0]["environment"]
 
@@ -134,7 +134,7 @@ def test_a_worker_with_an_environment_of_its_own_starts_the_usual_way(workers):
     assert not workers.start('--serialized-runtime-env-context={"env_vars": {"A": "B"}}')[0]["forked"]
 
 
-def test_half_an_order_is_in_nobodys_way(workers):
+def test_an_incomplete_order_is_ignored(workers):
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(str(workers._path))
         stranger.sendall(LENGTH.pack(1000) + b"{")
@@ -148,7 +148,7 @@ def test_a_worker_starts_the_usual_way_when_the_server_has_died():
         assert not workers.start()[0]["forked"]
 
 
-def test_code_that_has_changed_is_what_the_next_workers_run(tmp_path):
+def test_the_next_workers_run_code_that_has_changed(tmp_path):
     for package in ("actors", "convonet", "deployments"):
         shutil.copytree(ROOT / package, tmp_path / package)
     tree = {"PYTHONPATH": str(tmp_path)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from convonet.settings import Settings
+from convonet.settings.server import ServerSettings
 from deployments.launch.product import ray_flags
 
 RAY = Path(ray.__file__).parent
@@ -21,7 +21,7 @@ NATIVE = "core/src/ray/raylet/raylet"
 """Has all flags of Ray's core, each with the name of its variable."""
 
 OTHERS = {"HAPROXY_BINARY", "HAPROXY_LOOPBACK", "MALLOC_TRIM_THRESHOLD_", "OPENBLAS_NUM_THREADS"}
-"""What HAProxy's start, glibc and OpenBLAS read."""
+"""Flags of HAProxy's start, glibc and OpenBLAS."""
 
 
 def is_read_by_ray(flag):
@@ -31,7 +31,7 @@ def is_read_by_ray(flag):
 
 
 def flags():
-    return sorted(ray_flags(Settings(), Path("scratch")).keys() - OTHERS)
+    return sorted(ray_flags(ServerSettings().host, Path("scratch")).keys() - OTHERS)
 
 
 @pytest.mark.parametrize("flag", flags())
@@ -39,13 +39,15 @@ def test_ray_reads_the_flag(flag):
     assert is_read_by_ray(flag), f"Ray {ray.__version__} does not know {flag}"
 
 
-def test_a_flag_that_ray_does_not_know_is_noticed():
+def test_a_flag_that_ray_does_not_know_is_detected():
     assert not is_read_by_ray("RAY_SERVE_CONTROL_LOOP_PERIOD_S")
     assert not is_read_by_ray("RAY_local_fs_monitor_period_ms")
 
 
 def test_ports_are_chosen_that_no_connection_gets_by_chance():
     range_of_connections = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    ports = {int(port) for flag, port in ray_flags(Settings(), Path("scratch")).items() if flag.endswith("_PORT")}
+    ports = {
+        int(port) for flag, port in ray_flags(ServerSettings().host, Path("scratch")).items() if flag.endswith("_PORT")
+    }
     assert len(ports) == 3
     assert 20_000 <= min(ports) <= max(ports) < int(range_of_connections[0])

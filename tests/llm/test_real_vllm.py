@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from convonet.agents.models.answer_builder import AnswerBuilder
 from convonet.agents.models.base import (
-    ChosenModel,
+    ModelAnswer,
     ModelRequest,
     Stop,
     SystemPrompt,
@@ -23,11 +24,12 @@ from convonet.agents.models.base import (
     Usage,
     UserMessage,
 )
-from convonet.agents.models.chain import CUT_OFF, Limits, ModelChain, Thought
-from convonet.agents.models.check import Server, check_server
-from convonet.agents.models.gathering import Gathering
-from convonet.agents.models.openai import Demand, OwnServerModel, compatible_model, openai_model
+from convonet.agents.models.chain import ModelChain
+from convonet.agents.models.hosted import CUT_OFF, HostedModel, Limits
+from convonet.agents.models.openai import Demand, SelfHostedClient, openai_model, self_hosted_model
+from convonet.agents.models.server_check import Server, check_server
 from convonet.settings import Settings
+from convonet.settings.models import ModelSettings
 from tests.agents.conftest import running_world
 from tests.llm.vllm_server import FOLDER, MODEL, START_TIMEOUT_S, VllmServer
 from tests.vendors import openai
@@ -70,7 +72,7 @@ def request_of(words, *tools):
 
 @asynccontextmanager
 async def model_of(vllm):
-    model = OwnServerModel(vllm.url, "none", MODEL)
+    model = SelfHostedClient(vllm.url, "none", MODEL)
     try:
         yield model
     finally:
@@ -80,7 +82,7 @@ async def model_of(vllm):
 async def answer_of(model, request, demand=None):
     """All parts of an answer, and the seconds until its first word."""
     parts, began, first_s = [], time.monotonic(), None
-    async for part in model.answer(request, demand):
+    async for part in model.stream(request, demand):
         if first_s is None and not isinstance(part, Usage):
             first_s = time.monotonic() - began
         parts.append(part)
@@ -88,9 +90,9 @@ async def answer_of(model, request, demand=None):
 
 
 def gathered(parts):
-    answer = Gathering()
+    answer = AnswerBuilder()
     for part in parts:
-        answer.add(part)
+        answer.add_part(part)
     return answer
 
 
@@ -102,7 +104,7 @@ async def test_an_answer_streams_with_its_tokens_and_the_reason_for_its_end(vllm
             assert len([part for part in parts if isinstance(part, TextPart)]) > 2
             assert [part.kind for part in parts if isinstance(part, Stop)] == ["end"]
             answer = gathered(parts)
-            assert answer.failure(says_why=True) is None
+            assert answer.failure(needs_stop_reason=True) is None
             assert answer.usage.tokens_in > 5
             assert answer.usage.tokens_out > 2
 
@@ -112,7 +114,7 @@ async def test_a_tool_that_has_to_be_called_is_called(vllm):
         request = request_of("What is the weather in Paris?", WEATHER)
         parts, first_s = await answer_of(model, request, Demand(must_call=WEATHER.name))
     answer = gathered(parts)
-    assert answer.failure(says_why=True) is None
+    assert answer.failure(needs_stop_reason=True) is None
     call = answer.message("vllm", "").calls[0]
     print(f"tool call {call.name} {call.arguments}, its first piece after {1000 * first_s:.0f} ms")
     assert (call.name, call.arguments["city"] in CITIES) == ("get_weather", True)
@@ -158,14 +160,16 @@ async def falls_back(vllm, *names):
     assert pids
     async with ChatServer(openai.WIRE) as other:
         other.replies = [Reply("and so the ship came home.")]
-        next_one = openai_model(Settings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
-        mine: ChosenModel = compatible_model(settings_of(vllm))
-        chain = ModelChain([mine, next_one], Limits(silence=60, total=120, rest=5))
-        heard, thought, killed_at, last_at, next_at = "", None, 0.0, 0.0, 0.0
+        next_one = openai_model(ModelSettings(OPENAI_API_KEY="k", OPENAI_BASE_URL=f"{other.url}/v1"))
+        limits = Limits(silence_s=60, answer_s=120, rest_s=5)
+        chain = ModelChain(
+            [HostedModel(config, limits) for config in (self_hosted_model(settings_of(vllm).models), next_one)]
+        )
+        heard, answer, killed_at, last_at, next_at = "", None, 0.0, 0.0, 0.0
         try:
-            async for part in chain.think(request_of(STORY), set()):
-                if isinstance(part, Thought):
-                    thought = part
+            async for part in chain.answer(request_of(STORY), set()):
+                if isinstance(part, ModelAnswer):
+                    answer = part
                     continue
                 if not other.asked:
                     last_at = time.monotonic()
@@ -180,8 +184,8 @@ async def falls_back(vllm, *names):
             after_kill, after_word = (round(1000 * (next_at - then)) for then in (killed_at, last_at))
             print(f"killed {names}: the next model was heard {after_kill} ms later, {after_word} after the last word")
             print(f"{health}")
-            assert thought is not None
-            assert thought.provider == "openai"
+            assert answer is not None
+            assert answer.provider == "openai"
             assert heard.endswith("and so the ship came home.")
             told = other.asked[0].body["messages"]
             assert told[-1]["content"] == CUT_OFF
@@ -199,7 +203,7 @@ async def _asked_again(chain, vllm):
     while chain.health()[0].state != "ready":
         assert time.monotonic() - began < START_TIMEOUT_S
         asked = time.monotonic()
-        answer = [part async for part in chain.think(request_of("Hello?"), set()) if isinstance(part, Thought)]
+        answer = [part async for part in chain.answer(request_of("Hello?"), set()) if isinstance(part, ModelAnswer)]
         assert time.monotonic() - asked < FALLS_BACK_WITHIN_S or answer[0].provider == "vllm"
         await asyncio.sleep(1)
     print(f"back in the chain {time.monotonic() - began:.0f} s later")

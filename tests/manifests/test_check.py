@@ -1,4 +1,4 @@
-"""Mistakes in cluster.yaml and k8s/ that no schema or only a schema sees: each is told with its own sentence."""
+"""Mistakes in cluster.yaml and k8s/, with and without a schema: each is reported with a sentence of its own."""
 
 import shutil
 
@@ -68,7 +68,7 @@ def test_the_manifests_as_they_are_have_no_fault():
         ("k8s/jobs/migrate.yaml", "backoffLimit: 3", "backofLimit: 3", "no field backofLimit"),
     ],
 )
-def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
+def test_a_wrong_field_is_reported_with_its_path(tree, file, old, new, sentence):
     change(tree, file, old, new)
     faults = find_faults(tree)
     assert faults
@@ -110,7 +110,7 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (SETTINGS, "CONVONET_TIMEZONE:", "HANOK_TIMEZONE:", "set CONVONET_TIMEZONE to the time zone of your callers"),
         (SETTINGS, "SET-YOUR-TIME-ZONE", "Mars/Olympus", "must be an IANA time zone"),
         (SETTINGS, "35.191.0.0/16,", "", "FORWARDED_ALLOW_IPS must have"),
-        (SETTINGS, "CONVONET_DATA_DIR:", "PYTHONPATH:", "PYTHONPATH is no setting of the product"),
+        (SETTINGS, "CONVONET_DATA_DIR:", "PYTHONPATH:", "PYTHONPATH is not a setting of the product"),
         (SECRETS, "REDIS_URL", "REDIS_ULR", "convonet-secrets must have REDIS_URL"),
         (CLUSTER, "enableServiceLinks: false", "enableServiceLinks: true", "enableServiceLinks must be false"),
         (CLUSTER, "{name: RAY_GRAFANA_HOST,", "{name: GRAFANA_HOST,", "GRAFANA_HOST is neither a setting"),
@@ -153,7 +153,7 @@ def test_a_wrong_field_is_told_with_its_place(tree, file, old, new, sentence):
         (OVERLAY, "max_replicas_per_node: 2", "max_replica_per_node: 2", "unknown key"),
     ],
 )  # fmt: skip
-def test_a_mistake_that_every_schema_lets_pass_is_told(tree, file, old, new, sentence):
+def test_a_mistake_that_no_schema_detects_is_reported(tree, file, old, new, sentence):
     change(tree, file, old, new)
     # what is generated follows, so that it is not the fault
     generated.write(tree)
@@ -172,14 +172,14 @@ def test_a_mistake_that_every_schema_lets_pass_is_told(tree, file, old, new, sen
         ("ray.env", "RAY_worker_niceness=0", "RAY_worker_niceness=5", generated.RAY_FLAGS),
     ],
 )
-def test_what_is_generated_must_follow_what_it_is_generated_from(tree, file, old, new, written):
+def test_generated_parts_must_be_up_to_date(tree, file, old, new, written):
     change(tree, file, old, new)
     assert any(fault.startswith(f"{written} is not what") for fault in find_faults(tree))
     assert written in generated.write(tree)
     assert find_faults(tree) == []
 
 
-def test_a_config_in_cluster_yaml_that_was_edited_by_hand_is_told_and_read_strictly(tree):
+def test_a_config_in_cluster_yaml_that_was_edited_by_hand_is_reported_and_parsed_strictly(tree):
     change(
         tree, "cluster.yaml", "          downscale_delay_s:", "          min_replica: 9\n          downscale_delay_s:"
     )
@@ -188,18 +188,18 @@ def test_a_config_in_cluster_yaml_that_was_edited_by_hand_is_told_and_read_stric
     assert "min_replica" in fault
 
 
-def test_an_overlay_of_a_deployment_that_does_not_exist_is_told(tree):
+def test_an_overlay_of_an_unknown_deployment_is_reported(tree):
     change(tree, OVERLAY, "  Monitor:", "  Monitr:")
     assert find_faults(tree) == [f"{OVERLAY}: serve_config.yaml has no deployment called Monitr"]
 
 
-def test_a_ray_service_without_a_serve_config_is_told(tree):
+def test_a_ray_service_without_a_serve_config_is_reported(tree):
     text = (tree / "cluster.yaml").read_text()
     (tree / "cluster.yaml").write_text(generated._BLOCK.sub("", text))
     assert find_faults(tree) == ["cluster.yaml has no `serveConfigV2: |`, where `make cluster` writes"]
 
 
-def test_an_operator_is_told_what_is_still_an_example(tree):
+def test_values_that_are_still_examples_are_reported(tree):
     faults = find_faults(tree, is_example=False)
     for sentence in (
         "set CONVONET_TIMEZONE",
@@ -211,7 +211,7 @@ def test_an_operator_is_told_what_is_still_an_example(tree):
         assert any(sentence in fault for fault in faults), (sentence, faults)
 
 
-def test_when_all_is_set_nothing_is_left_to_say(tree):
+def test_a_tree_without_examples_has_no_faults(tree):
     for file in (CLUSTER, "k8s/jobs/migrate.yaml", "k8s/jobs/seed.yaml", "k8s/llm/llm.yaml"):
         change(tree, file, "REGION-docker.pkg.dev/PROJECT", "europe-west1-docker.pkg.dev/bell")
     change(tree, "cluster.yaml", "ray-redis.example.internal", "10.10.0.4")
@@ -222,7 +222,7 @@ def test_when_all_is_set_nothing_is_left_to_say(tree):
     assert find_faults(tree, is_example=False) == []
 
 
-def test_the_switch_adds_a_second_ray_service_and_tells_the_product_of_it(tree):
+def test_the_component_adds_a_second_ray_service_and_points_the_product_to_it(tree):
     off = Tree.read(tree)
     change(tree, "kustomization.yaml", "# components:\n#   - k8s/llm", "components:\n  - k8s/llm")
     on = Tree.read(tree)
@@ -240,6 +240,6 @@ def test_the_examples_of_the_stores_are_yaml_and_in_no_kustomization(tree):
     assert not stores & {one.kind for one in read_manifests(tree).all}
 
 
-def test_what_of_kustomize_is_not_understood_is_said(tree):
+def test_unsupported_features_of_kustomize_are_reported(tree):
     change(tree, "kustomization.yaml", "resources:", "namePrefix: x-\nresources:")
     assert find_faults(tree) == ["kustomization.yaml: namePrefix is not understood by `make check`"]

@@ -1,4 +1,4 @@
-"""The serve config of a cluster is that of a laptop, with what a cluster needs on top."""
+"""The serve config of a cluster: that of a laptop with an overlay."""
 
 import yaml
 
@@ -17,7 +17,7 @@ def deployments(config):
     return {one["name"]: one for application in config["applications"] for one in application["deployments"]}
 
 
-def test_what_is_in_cluster_yaml_is_what_is_generated():
+def test_cluster_yaml_has_the_generated_serve_config():
     assert list(generated.stale(ROOT)) == [], "run `make cluster`"
     manifest = yaml.safe_load((ROOT / "cluster.yaml").read_text())
     assert yaml.safe_load(manifest["spec"]["serveConfigV2"]) == CLUSTER
@@ -31,14 +31,14 @@ def test_a_cluster_has_the_same_applications_and_deployments():
     assert deployments(CLUSTER).keys() == deployments(LAPTOP).keys()
 
 
-def test_every_replica_says_what_it_costs():
+def test_every_replica_requests_cpus():
     cpus = {one.name: one.cpus for one in replicas(CLUSTER)}
     assert cpus.pop("Voice") == cpus.pop("Speech") == 1
     assert cpus.pop("AgentRouter") == 0.5
     assert set(cpus.values()) == {0.1}
 
 
-def test_voice_agent_and_speech_grow_and_the_two_that_may_exist_once_do_not():
+def test_voice_agent_and_speech_scale_and_the_two_single_replicas_do_not():
     found = deployments(CLUSTER)
     for name in ("Voice", "AgentRouter", "Speech"):
         scaling = found[name]["autoscaling_config"]
@@ -48,7 +48,7 @@ def test_voice_agent_and_speech_grow_and_the_two_that_may_exist_once_do_not():
         assert found[name]["num_replicas"] == 1
 
 
-def test_what_an_overlay_does_not_say_stays_as_it_is():
+def test_values_that_the_overlay_lacks_stay():
     laptop, cluster = deployments(LAPTOP), deployments(CLUSTER)
     assert cluster["Monitor"]["graceful_shutdown_timeout_s"] == laptop["Monitor"]["graceful_shutdown_timeout_s"]
     for key in ("target_ongoing_requests", "policy"):

@@ -19,7 +19,7 @@ __all__ = ["database", "database_url"]
 
 
 class OddServer(DomainServer):
-    """Its tools answer with what they are given, with an error of the protocol, late, or at great length."""
+    """A server whose tools echo, raise a protocol error, are late, or answer at great length."""
 
     def __init__(self):
         super().__init__("odd", "Say something.")
@@ -78,7 +78,7 @@ def server():
 
 @pytest.fixture(params=[on_own_port, over_http])
 async def box(request, server):
-    """A tool box for that server, by either way."""
+    """A tool box for that server, over either transport."""
     async with request.param(server) as servers:
         box = ToolBox(servers, timeout_s=20)
         yield box

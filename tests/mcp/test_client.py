@@ -1,4 +1,4 @@
-"""Calls that no tool server can do as they are: told as that, not as a server that is away, and in nobody's way."""
+"""Calls that every tool server rejects: they differ from calls to an unreachable server, and disturb no others."""
 
 import asyncio
 
@@ -7,50 +7,50 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from structlog.testing import capture_logs
 
 from convonet.core.errors import ConvonetError
-from convonet.mcp.client import AWAY, WRONG, no_such_tool
+from convonet.mcp.client import BAD_CALL, UNREACHABLE, no_such_tool
 from convonet.mcp.server import MAX_BODY_BYTES
 from convonet.tracing.spans import span
 
 
 @pytest.mark.parametrize("code", [INVALID_PARAMS, METHOD_NOT_FOUND])
-async def test_what_the_protocol_calls_a_wrong_call_is_told_to_the_model(call, code):
+async def test_the_model_gets_the_reason_of_a_call_that_the_server_rejects(call, code):
     with capture_logs() as logs:
         result = await call("fail", code=code)
-    assert (result.ok, result.text, result.data) == (False, WRONG, {"error": "no such thing"})
+    assert (result.ok, result.text, result.data) == (False, BAD_CALL, {"error": "no such thing"})
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["tool_call_wrong"]
 
 
-async def test_any_other_error_of_the_protocol_is_that_of_a_server_that_is_away(call):
-    assert (await call("fail", code=INTERNAL_ERROR)).text == AWAY
+async def test_any_other_protocol_error_counts_as_an_unreachable_server(call):
+    assert (await call("fail", code=INTERNAL_ERROR)).text == UNREACHABLE
 
 
 @pytest.mark.parametrize("text", ["half a pair: \ud83d", "x" * MAX_BODY_BYTES, "é" * (MAX_BODY_BYTES // 2)])
-async def test_what_cannot_be_sent_leaves_the_calls_of_others_alone(call, text):
+async def test_a_call_that_cannot_be_sent_does_not_disturb_other_calls(call, text):
     waiting = asyncio.create_task(call("wait", seconds=0.3))
     await asyncio.sleep(0.1)
     with capture_logs() as logs:
         result = await call("say", text=text)
-        assert (result.ok, result.text) == (False, WRONG)
+        assert (result.ok, result.text) == (False, BAD_CALL)
         assert (await waiting).text == "waited"
     assert not [line for line in logs if line["event"] == "tool_server_away"]
 
 
-async def test_what_can_just_be_sent_is_sent(call):
+async def test_the_largest_call_is_sent(call):
     text = "é" * (MAX_BODY_BYTES // 2 - 1500)
     assert (await call("say", text=text)).text == text
 
 
-def test_a_tool_that_is_made_up_is_told_with_those_that_there_are():
+def test_a_made_up_tool_is_answered_with_the_list_of_tools():
     told = no_such_tool("fly", ["walk", "run"])
     assert (told.ok, told.text, told.data) == (
         False,
-        WRONG,
+        BAD_CALL,
         {"error": "There is no tool named fly; there are walk, run."},
     )
     assert no_such_tool("fly", []).data == {"error": "There is no tool named fly; there are none."}
 
 
-async def test_what_crashes_is_excused_and_says_nothing_of_itself(call):
+async def test_a_crash_is_excused_without_its_details(call):
     answer = await call("crash")
     assert (answer.ok, answer.text) == (False, ConvonetError.spoken)
     assert "secret" not in str(answer.data)
@@ -63,7 +63,7 @@ async def test_tools_are_listed_once_and_again_when_the_server_has_changed(box, 
     server.remove_tool("say")
     assert await box.list_tools("odd") is listed
     answer = await call("say", text="hello")
-    assert (answer.ok, answer.text, answer.data) == (False, WRONG, {"error": "There is no tool named say."})
+    assert (answer.ok, answer.text, answer.data) == (False, BAD_CALL, {"error": "There is no tool named say."})
     assert {tool.name for tool in await box.list_tools("odd")} == {"fail", "crash", "repeat", "wait"}
 
 

@@ -1,4 +1,4 @@
-"""The keys of effects: the same for what a repeated turn asks again, and for nothing else."""
+"""Idempotency keys: the same for the repeated calls of a repeated turn, and different otherwise."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_the_same_call_has_the_same_key_whatever_else_the_turn_asks_before_it():
     assert keys.key(**CALL) == key()
 
 
-def test_what_is_asked_twice_in_a_turn_is_done_twice():
+def test_the_same_call_twice_in_a_turn_is_done_twice():
     first, second = (EffectKeys(TURN) for _ in range(2))
     asked = [first.key(**CALL) for _ in range(2)]
     assert len(set(asked)) == 2
@@ -54,7 +54,7 @@ def test_another_time_of_day_does_not_make_another_effect(at):
     assert key(arguments={"text": "oven", "at": at}) == key()
 
 
-def test_every_server_takes_it_whole():
+def test_every_server_accepts_the_whole_key():
     long = key(tool="t" * 200, arguments={"text": "\ud83d" * 5000})
     assert len(long) < MAX_KEY
     assert long.isascii()

@@ -1,4 +1,4 @@
-"""Tool replicas die, hang, are late and come back: calls are answered, and nothing is done twice."""
+"""Tool replicas die, hang, are late and come back; calls are answered, and nothing is done twice."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from convonet.core.errors import ToolsUnavailable
-from convonet.mcp.client import AWAY, SLOW, ToolBox
+from convonet.mcp.client import TIMED_OUT, UNREACHABLE, ToolBox
 from convonet.mcp.replicas import ToolReplicas
 from convonet.mcp.requests import ToolRequests
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Patience
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.domains.conftest import ALICE, SECRET
@@ -24,12 +24,18 @@ from tests.fixtures.ports import free_port
 from tests.fixtures.servers import require_tool
 from tests.mcp.conftest import OddServer
 
-QUICK = Delays(patience=Patience(0.1, 0.1), replaced_within=0.4, retry=0.02, max_retry=0.05, refresh=0.1)
+QUICK = PoolDelays(
+    silence=SilenceTimeouts(0.1, 0.1),
+    replacement_timeout_s=0.4,
+    retry_s=0.02,
+    max_retry_s=0.05,
+    refresh_s=0.1,
+)
 CALLERS = 8
 
 
 class Process:
-    """A tool replica that can be hurt."""
+    """A tool replica that can be killed or paused."""
 
     def __init__(self, process, address):
         self.address = address
@@ -76,7 +82,7 @@ class Writers:
         await asyncio.gather(*tasks)
 
     async def until(self, count):
-        """So many answers more."""
+        """Wait for so many more answers."""
         wanted = len(self.answers) + count
         async with asyncio.timeout(30):
             while len(self.answers) < wanted:
@@ -110,7 +116,7 @@ async def box_for(replicas, timeout_s=20, **options):
     await box.close()
 
 
-async def test_a_replica_killed_under_calls_costs_nobody_anything(two, database):
+async def test_a_replica_that_is_killed_during_calls_fails_none(two, database):
     async with box_for(two) as box, Writers(box).writing() as writers:
         await writers.until(40)
         two[0].signal(signal.SIGKILL)
@@ -120,7 +126,7 @@ async def test_a_replica_killed_under_calls_costs_nobody_anything(two, database)
     assert writers.longest_s < 2
 
 
-async def test_a_replica_stopped_under_calls_does_nothing_twice_when_it_goes_on(two, database):
+async def test_a_replica_that_is_paused_during_calls_does_nothing_twice(two, database):
     async with box_for(two) as box, Writers(box).writing() as writers:
         await writers.until(40)
         two[0].signal(signal.SIGSTOP)
@@ -132,7 +138,7 @@ async def test_a_replica_stopped_under_calls_does_nothing_twice_when_it_goes_on(
     assert await titles(database) == sorted(title for title, _ in writers.answers)
 
 
-async def test_a_replica_that_hangs_costs_its_callers_a_second_and_is_left_alone(two, database):
+async def test_a_replica_that_hangs_costs_its_callers_a_second_and_gets_no_more_calls(two, database):
     async def ask(box):
         began = time.monotonic()
         answer = await box.call("todo", "get_todos", {}, claims=ALICE, idempotency_key="k")
@@ -153,13 +159,13 @@ async def test_a_replica_that_hangs_costs_its_callers_a_second_and_is_left_alone
                 await asyncio.sleep(0.01)
 
 
-async def test_when_all_hang_the_call_is_too_slow_and_is_answered_when_they_go_on(two, database):
+async def test_when_all_replicas_hang_a_call_times_out_until_they_go_on(two, database):
     async with box_for(two, timeout_s=2.5) as box:
         assert await box.list_tools("todo")
         for process in two:
             process.signal(signal.SIGSTOP)
         lost = await box.call("todo", "create_todo", {"title": "tea"}, claims=ALICE, idempotency_key="1")
-        assert (lost.ok, lost.text) == (False, SLOW)
+        assert (lost.ok, lost.text) == (False, TIMED_OUT)
         waiting = asyncio.create_task(
             box.call("todo", "create_todo", {"title": "milk"}, claims=ALICE, idempotency_key="2")
         )
@@ -201,7 +207,7 @@ def call(box, tool="say", **arguments):
     return box.call("odd", tool, arguments or {"text": "hello"}, claims=ALICE, idempotency_key="k")
 
 
-async def test_a_tool_that_takes_its_time_is_asked_for_once(replicas):
+async def test_a_slow_tool_is_called_once(replicas):
     async with box_for(replicas, delays=QUICK) as box:
         assert (await call(box, "wait", seconds=0.8)).text == "waited"
     assert sum(replica.server.calls for replica in replicas) == 1
@@ -217,7 +223,7 @@ async def test_calls_are_spread_over_the_replicas(replicas):
     assert min(replica.server.calls for replica in replicas) >= 20
 
 
-async def test_a_replica_that_leaves_in_good_order_is_not_asked_any_more(replicas):
+async def test_a_replica_that_stops_gets_no_more_calls(replicas):
     async with box_for(replicas, delays=QUICK) as box:
         await call(box)
         await replicas[0].stop()
@@ -234,7 +240,7 @@ async def test_a_new_replica_is_found(replicas):
                 await call(box)
 
 
-async def test_a_call_waits_for_the_replica_that_is_just_being_started(replicas):
+async def test_a_call_waits_for_a_replica_that_is_starting(replicas):
     there = []
     async with box_for(there, delays=QUICK) as box:
         waiting = asyncio.create_task(call(box))
@@ -244,7 +250,7 @@ async def test_a_call_waits_for_the_replica_that_is_just_being_started(replicas)
 
 
 @pytest.mark.parametrize("there", ["nobody", "a port that nobody listens on", "somebody who says nothing", "no answer"])
-async def test_without_any_replica_a_call_says_so_soon_and_the_next_at_once(there):
+async def test_without_any_replica_a_call_fails_soon_and_the_next_at_once(there):
     silent = socket.create_server(("127.0.0.1", 0))
 
     async def find():
@@ -258,9 +264,9 @@ async def test_without_any_replica_a_call_says_so_soon_and_the_next_at_once(ther
         return [Address("127.0.0.1", free_port(), "key")]
 
     box = ToolBox(ToolReplicas(ReplicaPool("Tools", find, delays=QUICK), secret=SECRET), timeout_s=5)
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     began = time.monotonic()
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     with pytest.raises(ConnectionError):
         await box.list_tools("odd")
     assert time.monotonic() - began < 0.3
@@ -274,6 +280,6 @@ async def test_with_another_signing_key_nobody_answers(replicas):
 
     pool = ReplicaPool("Tools", find, delays=QUICK)
     box = ToolBox(ToolReplicas(pool, secret=b"another secret of 32 characters!"), timeout_s=5)
-    assert (await call(box)).text == AWAY
+    assert (await call(box)).text == UNREACHABLE
     await box.close()
     assert sum(replica.server.calls for replica in replicas) == 0

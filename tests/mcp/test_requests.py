@@ -1,4 +1,4 @@
-"""How a tool replica answers on its own port: for whom, with which errors, and what it stops doing."""
+"""A tool replica's own port: tokens, errors and cancellation."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
 
 from convonet.auth.tokens import mint_caller_token
-from convonet.mcp.client import SLOW, ToolBox
+from convonet.mcp.client import TIMED_OUT, ToolBox
 from convonet.mcp.requests import CALLER_TOKEN, SERVER, ToolRequests
-from convonet.rpc.replica import Patience, Replica
+from convonet.rpc.replica import Replica, SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import RpcError
 from tests.domains.conftest import ALICE, SECRET
@@ -32,10 +32,10 @@ CALL = {"name": "say", "arguments": {"text": "hello"}}
 )
 async def test_nothing_is_done_without_a_valid_token_of_a_caller(server, meta):
     port = RpcServer(ToolRequests({"odd": server}, secret=SECRET).answer, stop_timeout_s=1)
-    replica = await Replica.connect(await port.start("127.0.0.1"), Patience(), lambda: None)
+    replica = await Replica.connect(await port.start("127.0.0.1"), SilenceTimeouts(), lambda: None)
     params = CALL if meta is None else {**CALL, "_meta": {SERVER: "odd", **meta}}
     with pytest.raises(RpcError) as refused:
-        await replica.ask("tools/call", params).answer
+        await replica.send_request("tools/call", params).answer
     assert refused.value.code == INVALID_REQUEST
     assert server.calls == 0
     await port.stop()
@@ -51,22 +51,22 @@ async def test_nothing_is_done_without_a_valid_token_of_a_caller(server, meta):
         ("odd", "tools/call", {"name": "repeat", "arguments": {"text": "x" * 1000, "times": 4001}}, INTERNAL_ERROR),
     ],
 )
-async def test_what_can_not_be_answered_is_an_error_of_the_protocol_and_the_connection_stays(
+async def test_a_request_that_can_not_be_answered_is_a_protocol_error_and_the_connection_stays(
     server, server_name, method, params, code
 ):
     async with on_own_port(server) as servers:
         with pytest.raises(MCPError) as caught:
-            await servers._ask(server_name, method, params, ALICE)
+            await servers._request(server_name, method, params, ALICE)
         assert caught.value.code == code
-        answer = await servers._ask("odd", "tools/call", CALL, ALICE)
+        answer = await servers._request("odd", "tools/call", CALL, ALICE)
         assert answer["structuredContent"] == {"result": "hello"}
 
 
-async def test_what_would_be_done_too_late_is_not_done(server):
+async def test_a_call_that_is_cancelled_before_it_begins_is_not_done(server):
     async with on_own_port(server) as servers:
         box = ToolBox(servers, timeout_s=0.3)
         answer = await box.call("odd", "wait", {"seconds": 30}, claims=ALICE, idempotency_key="k")
-        assert (answer.ok, answer.text) == (False, SLOW)
+        assert (answer.ok, answer.text) == (False, TIMED_OUT)
         async with asyncio.timeout(5):
             await server.given_up.wait()
         await box.close()

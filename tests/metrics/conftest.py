@@ -2,20 +2,20 @@
 
 import pytest
 
-from convonet.metrics.recorder import Nowhere, metrics
+from convonet.metrics.recorder import NullSink, metrics
 from tests.metrics.kept import Kept
 
 
 @pytest.fixture
 def kept():
-    """What a recorder of the test's own has taken; `kept.recorder` is it."""
+    """The values of a recorder for this test, `kept.recorder`."""
     return Kept()
 
 
 @pytest.fixture
 def counted():
-    """What the product's own code counts during the test."""
+    """The values that the product's own code records during the test."""
     kept = Kept()
-    metrics.use(kept)
+    metrics.set_sink(kept)
     yield kept
-    metrics.use(Nowhere())
+    metrics.set_sink(NullSink())

@@ -20,7 +20,7 @@ def of_dashboard():
 
 
 def of_alerts():
-    """What each alert looks at, by its name: its expression without the threshold."""
+    """The expression of each alert without its threshold, by name."""
     return {rule["alert"]: threshold(rule["expr"])[0] for rule in rules()}
 
 
@@ -32,7 +32,7 @@ def rules():
 
 
 def threshold(expression):
-    """What an alert looks at, and its limit as written."""
+    """Split an alert's expression into the query and the threshold."""
     looks_at, limit = re.fullmatch(r"(.*) ([<>] [\d.]+)", expression).groups()
     return looks_at, limit
 

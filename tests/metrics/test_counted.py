@@ -1,18 +1,18 @@
-"""What the product's parts count where it happens."""
+"""Metrics that the product's components update themselves."""
 
 import asyncio
 
-from convonet.agents.models.base import ChosenModel, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
-from convonet.agents.models.chain import Limits, ModelChain
+from convonet.agents.models.base import ModelConfig, ModelRequest, SystemPrompt, TextPart, Toolset, UserMessage
+from convonet.agents.models.chain import ModelChain
 from convonet.agents.models.failures import Failure, ModelFailed
+from convonet.agents.models.hosted import HostedModel, Limits
 from convonet.core.errors import SpeechUnavailable, StorageError
 from convonet.metrics import definitions as d
-from convonet.records import queue
 from convonet.records.queue import RecordQueue
 from convonet.speech.base import Language
 from convonet.speech.fallback import SpeechWithFallback
 from tests.metrics.test_turns import a_record
-from tests.sessions.doubles import ScriptedVoice, World
+from tests.sessions.doubles import ScriptedTts, World
 from tests.virtual_time import virtual_time
 
 
@@ -54,7 +54,7 @@ async def test_a_barge_in_is_counted(counted):
 async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
     world = World(replicas=1)
     (replica,) = world.replicas.values()
-    before = replica.registry.figures()
+    before = replica.registry.gauges()
     async with world.caller() as client:
         client.say("cancel")
         await client.until("playback_stop")
@@ -63,13 +63,13 @@ async def test_a_replica_tells_the_monitor_what_its_metrics_count(counted):
         client.say("authenticate", pin="000000")
         await client.until("error", code="auth_failed")
     await world.end()
-    more = {name: replica.registry.figures()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
+    more = {name: replica.registry.gauges()[name] - before[name] for name in ("refusals", "pin_failures", "barge_ins")}
     assert more == {"refusals": 1, "pin_failures": 1, "barge_ins": 1}
 
 
 @virtual_time
-async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counted):
-    vendor, own = ScriptedVoice(), ScriptedVoice()
+async def test_a_failed_tts_is_counted_and_so_is_the_one_that_stands_in(counted):
+    vendor, own = ScriptedTts(), ScriptedTts()
     vendor.name, own.name = "deepgram", "local"
     vendor.fails_with = SpeechUnavailable("down")
     speech = SpeechWithFallback(vendor, own)
@@ -80,37 +80,36 @@ async def test_a_voice_that_fails_is_counted_and_so_is_who_speaks_instead(counte
 
 
 @virtual_time
-async def test_a_record_that_is_given_up_is_counted_and_one_that_waits_is_seen(counted, monkeypatch):
-    monkeypatch.setattr(queue, "MOST_WAITING", 2)
-    records = RecordQueue(AwayStore())
+async def test_a_dropped_record_is_counted_and_a_waiting_one_is_in_the_gauge(counted):
+    records = RecordQueue(UnreachableStore(), max_waiting=2)
     for number in range(3):
         record = a_record()
         record.request_id = f"s:{number}"
         records.add(record)
     await asyncio.sleep(1)
     assert len(records) == 2
-    assert records.store_is_away
+    assert records.store_is_down
     assert counted.of(d.RECORDS_LOST) == 1
     await records.close()
     assert counted.of(d.RECORDS_LOST) == 3
 
 
-class AwayStore:
+class UnreachableStore:
     async def write(self, records):
-        raise StorageError("away")
+        raise StorageError("down")
 
     async def recent(self, limit):
-        raise StorageError("away")
+        raise StorageError("down")
 
 
-async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counted):
+async def test_a_failed_model_is_counted_and_so_is_the_one_that_stands_in(counted):
     models = [
-        ChosenModel("anthropic", "claude", BrokenModel()),
-        ChosenModel("openai", "gpt", FriendlyModel()),
+        HostedModel(ModelConfig("anthropic", "claude", BrokenModel()), LIMITS),
+        HostedModel(ModelConfig("openai", "gpt", FriendlyModel()), LIMITS),
     ]
-    chain = ModelChain(models, Limits(silence=1, total=2, rest=60))
+    chain = ModelChain(models)
     for _ in range(2):
-        async for _ in chain.think(HELLO, set()):
+        async for _ in chain.answer(HELLO, set()):
             pass
     await chain.close()
     assert counted.of(d.PROVIDER_ERRORS, service="thinking", provider="anthropic") == 1, "then it rests"
@@ -118,19 +117,20 @@ async def test_a_model_that_fails_is_counted_and_so_is_who_thinks_instead(counte
 
 
 async def test_the_first_choice_that_answers_is_no_fallback(counted):
-    chosen = ChosenModel("openai", "gpt", FriendlyModel())
-    chain = ModelChain([chosen], Limits(silence=1, total=2, rest=60))
-    async for _ in chain.think(HELLO, set()):
+    chosen = HostedModel(ModelConfig("openai", "gpt", FriendlyModel()), LIMITS)
+    chain = ModelChain([chosen])
+    async for _ in chain.answer(HELLO, set()):
         pass
     await chain.close()
     assert counted.all_of(d.FALLBACKS) == {}
 
 
+LIMITS = Limits(silence_s=1, answer_s=2, rest_s=60)
 HELLO = ModelRequest(SystemPrompt("", ""), (UserMessage("hello"),), Toolset("none"))
 
 
 class FriendlyModel:
-    async def answer(self, request):
+    async def stream(self, request):
         yield TextPart("Hello there.")
 
     async def close(self):
@@ -138,6 +138,6 @@ class FriendlyModel:
 
 
 class BrokenModel(FriendlyModel):
-    async def answer(self, request):
+    async def stream(self, request):
         raise ModelFailed(Failure("down"))
         yield

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana for a cluster: the manifests hang together, and Prometheus takes its configuration."""
+"""Prometheus and Grafana for a cluster: consistent manifests and a configuration that Prometheus accepts."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ CONFIG = yaml.safe_load((ROOT / "kubernetes" / "prometheus.yml").read_text())
 
 
 def pod(name, address, port, phase="Running", **labels):
-    """A pod's port as Kubernetes tells of it."""
+    """A pod's port as Kubernetes describes it."""
     told = {"pod_name": name, "pod_container_port_name": port, "pod_phase": phase}
     told |= {f"pod_label_{label}": value for label, value in labels.items()}
     return {"targets": [address], "labels": {f"__meta_kubernetes_{label}": value for label, value in told.items()}}
@@ -56,7 +56,7 @@ def config_maps():
 
 @pytest.fixture
 def folder(tmp_path):
-    """The config map as the pod has it. Debian's Prometheus finds no pods: they are told to it by a file."""
+    """The config map as the pod has it. Debian's Prometheus can't discover pods: a file lists them."""
     (generated,) = (each for each in KUSTOMIZATION["configMapGenerator"] if each["name"] == "prometheus")
     for name in generated["files"]:
         shutil.copy(ROOT / name, tmp_path)

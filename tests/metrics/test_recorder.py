@@ -4,25 +4,25 @@ from convonet.metrics import definitions as d
 from convonet.metrics.recorder import Recorder
 
 
-def test_a_value_that_a_tag_does_not_know_becomes_other(kept):
+def test_an_unknown_tag_value_becomes_other(kept):
     kept.recorder.count(d.REFUSALS, code="busy")
     kept.recorder.count(d.REFUSALS, code="made up by a caller")
     assert kept.of(d.REFUSALS, code="busy") == 1
     assert kept.of(d.REFUSALS, code="other") == 1
 
 
-def test_a_tag_learns_its_values_at_run_time_and_they_add_up(kept):
-    kept.recorder.know(d.TOOL, ["create_todo"])
-    kept.recorder.know(d.TOOL, ["list_todos"])
-    kept.recorder.know(d.SERVER, ["todo"])
+def test_tag_values_are_added_at_run_time(kept):
+    kept.recorder.add_tag_values(d.TOOL, ["create_todo"])
+    kept.recorder.add_tag_values(d.TOOL, ["list_todos"])
+    kept.recorder.add_tag_values(d.SERVER, ["todo"])
     for tool in ("create_todo", "list_todos", "drop_tables"):
         kept.recorder.count(d.TOOL_CALLS, tool=tool, server="todo", result="success")
     assert {dict(key)["tool"] for key in kept.all_of(d.TOOL_CALLS)} == {"create_todo", "list_todos", "other"}
 
 
-def test_a_value_that_is_learnt_later_is_not_remembered_as_other(kept):
+def test_a_tag_value_that_is_added_later_is_not_cached_as_other(kept):
     kept.recorder.count(d.TOOL_CALLS, tool="create_todo", server="todo", result="success")
-    kept.recorder.know(d.TOOL, ["create_todo"])
+    kept.recorder.add_tag_values(d.TOOL, ["create_todo"])
     kept.recorder.count(d.TOOL_CALLS, tool="create_todo", server="todo", result="success")
     assert {dict(key)["tool"] for key in kept.all_of(d.TOOL_CALLS)} == {"other", "create_todo"}
 
@@ -42,13 +42,13 @@ def test_a_flood_of_unknown_values_makes_one_series_and_takes_no_memory(kept):
 
 
 def test_counters_begin_at_0_for_every_combination(kept):
-    kept.recorder.begin(d.FALLBACKS, provider=["local", "offline"])
+    kept.recorder.declare(d.FALLBACKS, provider=["local", "offline"])
     assert len(kept.all_of(d.FALLBACKS)) == 3 * 2
     assert set(kept.all_of(d.FALLBACKS).values()) == {0}
 
 
 def test_a_counter_without_tags_begins_as_well(kept):
-    kept.recorder.begin(d.BARGE_INS)
+    kept.recorder.declare(d.BARGE_INS)
     assert kept.of(d.BARGE_INS) == 0
 
 
@@ -57,10 +57,10 @@ def test_a_clock_that_is_behind_makes_no_negative_observation(kept):
     assert kept.of(d.FIRST_AUDIO, source="voice") == [0.0]
 
 
-def test_a_process_that_is_not_watched_counts_nowhere_and_does_not_fail():
-    from convonet.metrics.recorder import Nowhere
+def test_a_process_without_a_sink_counts_and_does_not_fail():
+    from convonet.metrics.recorder import NullSink
 
-    recorder = Recorder(Nowhere())
+    recorder = Recorder(NullSink())
     recorder.count(d.BARGE_INS)
     recorder.observe(d.FIRST_AUDIO, 1.0, source="voice")
     recorder.set(d.SESSIONS, 1)

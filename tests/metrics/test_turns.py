@@ -1,4 +1,4 @@
-"""What is counted of a turn comes from its record; the stages add up to what the caller waited."""
+"""The metrics of a turn come from its record; its stages add up to the time that the caller waited."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from convonet.core.errors import AgentError
 from convonet.metrics import definitions as d
 from convonet.records import turn_metrics as turns
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
-from convonet.records.turn_metrics import added_ms, measured, stages
+from convonet.records.turn_metrics import added_ms, stages, with_metrics
 from tests.sessions.doubles import World
 from tests.virtual_time import virtual_time
 
@@ -24,7 +24,7 @@ async def test_the_stages_of_a_spoken_turn_add_up_to_the_time_to_the_first_audio
 
 
 @virtual_time
-async def test_what_the_providers_take_is_not_our_own_part():
+async def test_the_time_of_providers_is_not_our_own_part():
     record = await a_spoken_turn()
     spent = dict(stages(record.metadata.voice_timing))
     assert spent["hear"] == pytest.approx(100)
@@ -34,7 +34,7 @@ async def test_what_the_providers_take_is_not_our_own_part():
     assert record.metadata.voice_timing["first_audio_ms"] >= 300
 
 
-def test_our_own_part_is_the_way_in_the_routing_and_the_sending():
+def test_our_own_part_is_way_in_route_and_send():
     marks = {
         "begun_ms": 3.0,
         "stt_ms": 203.0,
@@ -50,7 +50,7 @@ def test_our_own_part_is_the_way_in_the_routing_and_the_sending():
     assert added_ms(typed) == pytest.approx(7 + 1.5)
 
 
-def test_a_turn_that_was_not_answered_aloud_has_no_added_latency():
+def test_a_turn_without_a_spoken_answer_has_no_added_latency():
     assert added_ms({"begun_ms": 1.0, "stt_ms": 200.0, "first_audio_ms": 300.0}) is None
 
 
@@ -67,7 +67,7 @@ async def test_every_turn_is_counted_once_by_how_it_ended(kept):
     await world.end()
     stored = []
     for record in world.records:
-        measured(stored.append, kept.recorder)(record)
+        with_metrics(stored.append, kept.recorder)(record)
     assert kept.of(d.TURNS, status="success", agent_type="todo", source="text", provider="offline") == 1
     assert kept.of(d.TURNS, status="failed", agent_type="todo", source="text", provider="none") == 1
     assert stored == world.records, "the records go to their store as before"
@@ -77,7 +77,7 @@ def test_tokens_are_counted_by_provider(kept):
     record = a_record()
     record.provider = "anthropic"
     record.metadata.tokens_in, record.metadata.tokens_out = 900, 40
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.TOKENS, provider="anthropic", direction="in") == 900
     assert kept.of(d.TOKENS, provider="anthropic", direction="out") == 40
 
@@ -88,7 +88,7 @@ def test_a_hand_over_is_counted_by_its_outcome_and_is_no_turn(kept):
         department="sales", extension="2002", agent_name="", outcome="failed", why="no_answer", waited_s=21.5,
         talked_s=0.0, sentences=0,
     )  # fmt: skip
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.HAND_OVERS, outcome="failed", why="no_answer") == 1
     assert kept.of(d.HAND_OVER_WAIT, outcome="failed") == [21.5]
     assert kept.all_of(d.TURNS) == {}
@@ -101,7 +101,7 @@ def test_a_talk_with_a_human_is_counted_in_seconds(kept):
         department="sales", extension="2002", agent_name="Kim", outcome="ended", why=None, waited_s=9.0,
         talked_s=61.0, sentences=4,
     )  # fmt: skip
-    turns.note(record, kept.recorder)
+    turns.count_turn(record, kept.recorder)
     assert kept.of(d.TALK) == 61.0
     assert kept.of(d.HAND_OVERS, outcome="ended", why="none") == 1
 

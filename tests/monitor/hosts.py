@@ -1,4 +1,4 @@
-"""A monitor's host in this process, with its file in a folder of the test, and who reports to it."""
+"""A monitor's host in this process, with its file in a folder of the test, and processes that report to it."""
 
 import asyncio
 import time
@@ -16,11 +16,11 @@ from tests.monitor.conftest import turn
 
 
 @asynccontextmanager
-async def monitor(folder, redis=None, cluster=None):
+async def monitor(folder, redis=None, cluster=None, **delays):
     index = TurnIndex(folder / "turns.db")
-    kind, ask = ("redis", redis.ping) if redis else ("embedded", index.ping)
-    today, stores = TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ask)]
-    host = MonitorHost(index, today, stores, redis, cluster or Cluster("only", None))
+    kind, ping = ("redis", redis.ping) if redis else ("embedded", index.ping)
+    today, stores = TodaysTurns(ZoneInfo("UTC"), {}, "USD"), [WatchedStore("records", kind, ping)]
+    host = MonitorHost(index, today, stores, redis, cluster or Cluster("only", None), **delays)
     await host.start()
     try:
         yield host
@@ -33,7 +33,7 @@ def now_turn(number, **changes):
 
 
 class OneProcess:
-    """`MonitorPort` on a host in this process, which may be away."""
+    """`MonitorPort` on a host in this process, which may be down."""
 
     def __init__(self):
         self.host = None
@@ -42,7 +42,7 @@ class OneProcess:
 
     async def report(self, report):
         if self.host is None:
-            raise StorageError("away")
+            raise StorageError("down")
         self.reports.append(report)
         await asyncio.sleep(self.delay_s)
         return await self.host.report(report)
@@ -57,8 +57,8 @@ async def reporting(reporter):
         await reporter.close()
 
 
-async def kept(host):
-    """How many turns its file has."""
+async def stored(host):
+    """The number of turns in its file."""
     return len((await host.index.page(TurnFilter(), None, 100)).turns)
 
 

@@ -9,7 +9,7 @@ from convonet.monitor.reporter import Reporter
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
-from convonet.records.store import KEPT_S, RedisRecords
+from convonet.records.store import RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
 from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting
@@ -28,14 +28,14 @@ async def until(messages, wanted):
 async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_path):
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host, world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         viewer = Viewer()
         async with reporting(reporter), aclosing(port.host.follow(viewer, "Sue")) as messages:
             first = await anext(messages)
             assert isinstance(first, MonitorSnapshot)
             assert (first.staff_name, first.calls, first.today.turns) == ("Sue", [], 0)
             ok = await client.log_in()
-            viewer.watch(ok["session_id"])
+            viewer.watch_call(ok["session_id"])
             shown = await until(messages, lambda m: getattr(m, "calls", None))
             assert shown.calls[0].session_id == ok["session_id"]
             client.say("text_input", text="add buy milk")
@@ -48,14 +48,14 @@ async def test_a_call_is_on_the_page_within_a_second_and_its_transcript_too(tmp_
     await world.end()
 
 
-async def test_a_new_monitor_is_told_everything_by_who_reports(tmp_path):
+async def test_a_new_monitor_gets_complete_reports(tmp_path):
     world, port = World(), OneProcess()
     async with world.client() as client:
-        reporter = Reporter("voice", "host-1", port, world.calls.figures, world.calls)
+        reporter = Reporter("voice", "host-1", port, world.calls.gauges, world.calls)
         async with reporting(reporter):
             async with monitor(tmp_path) as port.host:
                 viewer = Viewer()
-                viewer.watch((await client.log_in())["session_id"])
+                viewer.watch_call((await client.log_in())["session_id"])
             port.host = None
             client.say("text_input", text="nobody watches this")
             await client.answer()
@@ -82,19 +82,18 @@ async def test_turns_are_pushed_counted_and_kept_over_a_restart(tmp_path):
         assert (await anext(messages)).today.turns == 2
 
 
-async def test_work_that_crashes_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("actors.monitor.BEGIN_AGAIN_S", 0.05)
+async def test_a_background_task_that_crashes_starts_again(tmp_path):
     async with monitor(tmp_path) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
         await anext(messages)
-        count = host._count
-        host._count = iter(()).__next__
+        count = host._update_totals
+        host._update_totals = iter(()).__next__
         await asyncio.sleep(2.5)
-        host._count = count
+        host._update_totals = count
         await host.write([now_turn(1)])
         assert await until(messages, lambda m: m.today)
 
 
-async def test_a_write_that_nobody_waits_for_is_counted_as_well(tmp_path):
+async def test_a_write_whose_sender_gave_up_is_counted_too(tmp_path):
     async with monitor(tmp_path) as host:
         writing = asyncio.create_task(host.write([now_turn(1)]))
         await asyncio.sleep(0)
@@ -105,7 +104,7 @@ async def test_a_write_that_nobody_waits_for_is_counted_as_well(tmp_path):
         assert len((await host.index.page(TurnFilter(), None, 5)).turns) == 1
 
 
-async def test_what_only_redis_has_is_read_when_the_file_is_lost(tmp_path, redis_url):
+async def test_a_lost_file_is_rebuilt_from_redis(tmp_path, redis_url):
     redis = RedisRecords(redis_url)
     await redis.write([now_turn(number) for number in range(450)])
     async with monitor(tmp_path, redis) as host:
@@ -115,7 +114,7 @@ async def test_what_only_redis_has_is_read_when_the_file_is_lost(tmp_path, redis
         assert len((await host.index.page(TurnFilter(), None, 500)).turns) == 450
 
 
-async def test_a_redis_that_is_away_is_told_and_no_record_of_that_time_is_missing_afterwards(
+async def test_a_redis_that_is_down_is_shown_and_no_record_of_that_time_is_missing_afterwards(
     tmp_path, redis_server, redis_url
 ):
     redis = RedisRecords(redis_url)
@@ -147,12 +146,12 @@ async def until_redis_has(redis, count):
             await asyncio.sleep(0.05)
 
 
-async def test_records_of_a_process_that_ended_while_redis_was_away_get_there_from_the_file(
-    tmp_path, redis_server, redis_url, monkeypatch
+async def test_records_of_a_process_that_ended_while_redis_was_down_are_backfilled_from_the_file(
+    tmp_path, redis_server, redis_url
 ):
-    monkeypatch.setattr("actors.monitor.SETTLES_S", 0.1)
     redis = RedisRecords(redis_url)
-    async with monitor(tmp_path, redis) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+    host_of_redis = monitor(tmp_path, redis, backfill_delay_s=0.1)
+    async with host_of_redis as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
         queues = [RecordQueue(redis), RecordQueue(host, is_copy=True)]
         redis_server.kill()
         await until(messages, lambda m: m.now and m.now.stores[0].state == "away")
@@ -162,13 +161,13 @@ async def test_records_of_a_process_that_ended_while_redis_was_away_get_there_fr
         await asyncio.gather(*(queue.close() for queue in queues))
         redis_server.restart()
         await until_redis_has(redis, 20)
-        assert await redis.listed() == await redis.newest(0, 50)
+        assert await redis.recent_ids() == await redis.newest_ids(0, 50)
 
 
 async def test_a_redis_that_has_lost_its_data_gets_it_back_from_the_file(tmp_path, redis_url):
     redis = RedisRecords(redis_url)
     turns = [now_turn(number) for number in range(450)]
-    about_to_expire = turn(0, timestamp=time.time() - KEPT_S + 60, turn_id="t-old")
+    about_to_expire = turn(0, timestamp=time.time() - RETENTION_S + 60, turn_id="t-old")
     about_to_expire.request_id = "s-0:t-old"
     async with monitor(tmp_path) as host:
         await host.write([about_to_expire, *turns])

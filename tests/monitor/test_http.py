@@ -14,13 +14,14 @@ from sqlalchemy import update
 from actors.cluster import Cluster
 from actors.monitor import MonitorHost
 from convonet.core.errors import StorageError
-from convonet.monitor.http import NO_SUPERVISOR, NOT_LOGGED_IN, TRY_LATER, application
+from convonet.monitor.http import NOT_A_SUPERVISOR, application
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import TurnRecord
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffRow
+from convonet.staff.page_session import NOT_LOGGED_IN, TRY_LATER
 from convonet.storage.database import Database
 from tests.fixtures.serving import served
 from tests.fixtures.sqlite import inline_throttle
@@ -43,7 +44,7 @@ class Running:
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(self.url, cookie_jar=jar, headers={"Origin": self.url}) as http:
             if role is not None:
-                await self.accounts.add(role.value, "Sue Example", role, PASSWORD)
+                await self.accounts.add_member(role.value, "Sue Example", role, PASSWORD)
                 login = {"username": role.value, "password": PASSWORD}
                 async with http.post("/staff/api/login", json=login) as answer:
                     assert answer.status == 200
@@ -63,7 +64,7 @@ async def running(tmp_path, migrated_sqlite):
         Cluster("only", None),
     )
     await host.start()
-    app = application(database, settings, inline_throttle(settings), host)
+    app = application(database, settings, inline_throttle(settings), host, check_interval_s=0.1)
     async with served(app) as url:
         yield Running(url, host, database)
     await host.stop()
@@ -81,7 +82,7 @@ async def test_without_a_login_nobody_gets_a_byte(running):
             assert socket.close_code == NOT_LOGGED_IN
 
 
-async def test_who_takes_calls_at_a_desk_is_no_supervisor(running):
+async def test_desk_staff_are_not_supervisors(running):
     await running.host.write([turn(1)])
     async with running.browser(Role.AGENT) as http:
         for path in ROUTES:
@@ -90,7 +91,7 @@ async def test_who_takes_calls_at_a_desk_is_no_supervisor(running):
             assert "milk" not in await answer.text()
         async with http.ws_connect("/ws") as socket:
             assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
-            assert socket.close_code == NO_SUPERVISOR
+            assert socket.close_code == NOT_A_SUPERVISOR
 
 
 async def test_every_route_is_among_those_that_were_tried(running):
@@ -107,8 +108,7 @@ async def test_a_foreign_page_gets_no_socket(running):
         assert socket.close_code == NOT_LOGGED_IN
 
 
-async def test_who_logs_out_is_shown_no_more(running, monkeypatch):
-    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
+async def test_a_page_is_closed_after_logout(running):
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         assert json.loads((await socket.receive()).data)["staff_name"] == "Sue Example"
         await socket.send_json({"type": "monitor_alive"})
@@ -118,20 +118,19 @@ async def test_who_logs_out_is_shown_no_more(running, monkeypatch):
         assert await _next(socket, "closed") == NOT_LOGGED_IN
 
 
-async def test_who_is_no_supervisor_any_more_is_shown_no_more(running, monkeypatch):
-    monkeypatch.setattr("convonet.monitor.http.CHECK_EVERY_S", 0.1)
+async def test_a_page_is_closed_when_its_user_is_no_supervisor_any_more(running):
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         async with running.database.transaction() as session:
             await session.execute(update(StaffRow).values(role=Role.AGENT))
         assert await _next(socket, "closed") == NOT_LOGGED_IN
 
 
-async def test_while_the_database_is_away_the_page_opens_and_gets_nothing(running, monkeypatch):
+async def test_while_the_database_is_down_the_page_opens_and_gets_nothing(running, monkeypatch):
     async def away(*_):
         raise StorageError("away")
 
     async with running.browser(Role.SUPERVISOR) as http, running.browser() as stranger:
-        monkeypatch.setattr(StaffAccounts, "get", away)
+        monkeypatch.setattr(StaffAccounts, "member_of_session", away)
         for browser, path, status in ((http, "/", 200), (http, "/api/turns", 503), (stranger, "/", 303)):
             async with browser.get(path, allow_redirects=False) as answer:
                 assert answer.status == status
@@ -139,7 +138,7 @@ async def test_while_the_database_is_away_the_page_opens_and_gets_nothing(runnin
             assert await _next(socket, "closed") == TRY_LATER
 
 
-async def test_what_a_page_should_not_send_is_refused_and_the_socket_stays(running):
+async def test_an_invalid_message_is_refused_and_the_socket_stays_open(running):
     wrong = ["nonsense", "{}", '{"type": "monitor_watch"}', '{"type": "monitor_watch", "session_id": 7}', "x" * 2000]
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
         for text in wrong:
@@ -185,7 +184,7 @@ async def test_a_wrong_query_is_refused_with_a_sentence(running):
             assert (await answer.json())["message"].endswith(".")
 
 
-async def test_files_hold_what_the_filters_let_through_and_run_nothing_in_a_spreadsheet(running):
+async def test_exports_have_the_filtered_turns_and_run_nothing_in_a_spreadsheet(running):
     formula = '=HYPERLINK("http://evil.example")'
     await running.host.write([turn(1, user_prompt=formula), turn(2, provider="google"), turn(3, tokens_in=7)])
     async with running.browser(Role.SUPERVISOR) as http:

@@ -2,11 +2,10 @@
 
 import pytest
 
-from convonet.monitor import turn_table
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import HandOverRecord
-from convonet.records.store import KEPT_S
+from convonet.records.store import RETENTION_S
 from tests.monitor.conftest import NOON, tool_call, turn
 
 EVERYTHING = TurnFilter()
@@ -101,22 +100,23 @@ async def test_a_record_that_comes_again_replaces_the_one_before(index):
     assert await index.write([turn(1, user_prompt="something else"), turn(1, user_prompt="buy bread")]) == []
     assert await found(index, text="milk list") == [2]
     assert await found(index, text="bread") == [1]
-    assert (await index.get("s-1:t-1")).user_prompt == "buy bread"
-    assert await index.get("s-1:t-9") is None
-    assert await index.unknown(["s-1:t-1", "s-0:t-9"]) == ["s-0:t-9"]
+    assert (await index.get_record("s-1:t-1")).user_prompt == "buy bread"
+    assert await index.get_record("s-1:t-9") is None
+    assert await index.missing(["s-1:t-1", "s-0:t-9"]) == ["s-0:t-9"]
 
 
-async def test_what_is_older_than_a_week_is_forgotten_with_its_words(index):
-    await index.write([turn(-KEPT_S, request_id="s-1:t-1"), turn(2)])
-    assert await index.forget_old() == 1
+async def test_a_turn_older_than_a_week_is_deleted_with_its_words(index):
+    await index.write([turn(-RETENTION_S, request_id="s-1:t-1"), turn(2)])
+    assert await index.delete_expired() == 1
     assert await found(index, text="milk") == [2]
-    assert await index.get("s-1:t-1") is None
+    assert await index.get_record("s-1:t-1") is None
 
 
-async def test_beyond_the_limit_the_oldest_are_forgotten(index, monkeypatch):
-    monkeypatch.setattr(turn_table, "MOST_KEPT", 3)
+async def test_beyond_the_limit_the_oldest_turns_are_deleted(tmp_path):
+    index = TurnIndex(tmp_path / "turns.db", clock=lambda: NOON + 3600, max_turns=3)
+    await index.open()
     await index.write([turn(number) for number in range(5)])
-    assert await index.forget_old() == 2
+    assert await index.delete_expired() == 2
     assert await found(index) == [4, 3, 2]
 
 

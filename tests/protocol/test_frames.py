@@ -33,6 +33,6 @@ def test_turn_numbers_begin_again_after_65535():
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x01" * 15, b"\x09" + bytes(15), bytes(16)])
-def test_what_is_no_header_is_refused(frame):
+def test_an_invalid_header_is_refused(frame):
     with pytest.raises(ValueError, match=r"shorter|valid SoundKind"):
         FrameHeader.unpack(frame)

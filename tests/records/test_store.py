@@ -1,4 +1,4 @@
-"""Turn records in a real Redis, and the queue that outlasts a store that is away."""
+"""Turn records in a real Redis, and the queue that outlasts a store that is down."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from convonet.core.errors import StorageError, StorageRefused
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
-from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, writable
-from convonet.records.store import BY_TIME, KEPT_S, MOST, MOST_OF_A_USER, RedisRecords
+from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, serializable
+from convonet.records.store import BY_TIME, MAX_LISTED, MAX_LISTED_PER_USER, RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.virtual_time import virtual_time
 
@@ -43,14 +43,14 @@ def store(redis_url):
 
 async def everything(store):
     """All records, newest first."""
-    return await store.read(await store.newest(0, 5000))
+    return await store.read(await store.newest_ids(0, 5000))
 
 
 async def test_the_newest_records_come_first(store):
     await store.write([record(1), record(2)])
     await store.write([record(3)])
-    assert await store.newest(0, 2) == ["s-1:t-3", "s-1:t-2"]
-    assert await store.newest(2, 2) == ["s-1:t-1"]
+    assert await store.newest_ids(0, 2) == ["s-1:t-3", "s-1:t-2"]
+    assert await store.newest_ids(2, 2) == ["s-1:t-1"]
     assert await everything(store) == [record(3), record(2), record(1)]
     assert await store.count() == 3
 
@@ -60,18 +60,18 @@ async def test_a_record_that_is_written_again_is_there_once(store):
     again = record(1, agent_response="Done twice.")
     await store.write([again])
     assert await everything(store) == [record(2), again]
-    assert await store.listed() == ["s-1:t-1", "s-1:t-2"]
+    assert await store.recent_ids() == ["s-1:t-1", "s-1:t-2"]
 
 
 async def test_a_thousand_are_listed_and_all_of_the_week_are_found(store):
-    await store.write([record(number) for number in range(MOST + 10)])
-    assert len(await store.listed()) == MOST
-    assert len(await store.newest(0, 5000)) == MOST + 10
+    await store.write([record(number) for number in range(MAX_LISTED + 10)])
+    assert len(await store.recent_ids()) == MAX_LISTED
+    assert len(await store.newest_ids(0, 5000)) == MAX_LISTED + 10
 
 
-async def test_what_is_older_than_a_week_is_not_found_any_more(redis_url):
+async def test_records_older_than_a_week_are_not_found(redis_url):
     await RedisRecords(redis_url, clock=lambda: 1000.0).write([record(0)])
-    await RedisRecords(redis_url, clock=lambda: 1005.0 + KEPT_S).write([record(10)])
+    await RedisRecords(redis_url, clock=lambda: 1005.0 + RETENTION_S).write([record(10)])
     assert await redis_client(redis_url).zrange(BY_TIME, 0, -1) == [b"s-1:t-10"]
 
 
@@ -99,19 +99,19 @@ FAR_AHEAD = OLDER | {"timestamp": 1_795_780_800_000}
 """In milliseconds."""
 
 
-async def test_records_of_the_deployment_before_are_listed_and_read(store, redis_url):
+async def test_records_of_the_replaced_deployment_are_listed_and_read(store, redis_url):
     client = redis_client(redis_url)
     await client.set("agent_interaction:r-old", json.dumps(OLDER))
     await client.set("agent_interaction:broken", "{")
     await client.lpush("agent_interactions:recent", "r-old", "broken", "gone")
     await store.write([record(1)])
-    assert await store.listed() == ["s-1:t-1", "gone", "broken", "r-old"]
+    assert await store.recent_ids() == ["s-1:t-1", "gone", "broken", "r-old"]
     for number, odd in enumerate(([1], {**OLDER, "metadata": "x"}, {**OLDER, "tool_calls": ["x"]}, FAR_AHEAD)):
         await client.set(f"agent_interaction:odd-{number}", json.dumps(odd))
         await client.rpush("agent_interactions:recent", f"odd-{number}")
     await client.set("agent_interaction:no-text", b"\xff{}")
     await client.rpush("agent_interactions:recent", "no-text")
-    new, old = await store.read(await store.listed())
+    new, old = await store.read(await store.recent_ids())
     assert new == record(1)
     assert (old.status, old.user_name, old.metadata.voice_timing) == ("failed", "", {"stt_ms": 700})
     assert [call.status for call in old.tool_calls] == ["success", "failed"]
@@ -119,28 +119,28 @@ async def test_records_of_the_deployment_before_are_listed_and_read(store, redis
 
 async def test_redis_has_them_under_the_keys_that_other_tools_read(redis_url):
     store = RedisRecords(redis_url, clock=lambda: 1000.0)
-    await store.write([record(number) for number in range(MOST_OF_A_USER + 1)])
+    await store.write([record(number) for number in range(MAX_LISTED_PER_USER + 1)])
     redis = redis_client(redis_url)
-    newest = f"s-1:t-{MOST_OF_A_USER}"
-    assert TurnRecord.model_validate_json(await redis.get(f"agent_interaction:{newest}")) == record(MOST_OF_A_USER)
+    newest = f"s-1:t-{MAX_LISTED_PER_USER}"
+    assert TurnRecord.model_validate_json(await redis.get(f"agent_interaction:{newest}")) == record(MAX_LISTED_PER_USER)
     for key, count in (("recent", 101), ("provider:offline", 101), ("user:u-1", 100)):
         ids = await redis.lrange(f"agent_interactions:{key}", 0, -1)
         assert (len(ids), ids[0].decode()) == (count, newest)
-        assert KEPT_S - 60 < await redis.ttl(f"agent_interactions:{key}") <= KEPT_S
-    assert KEPT_S - 60 < await redis.ttl(f"agent_interaction:{newest}") <= KEPT_S
+        assert RETENTION_S - 60 < await redis.ttl(f"agent_interactions:{key}") <= RETENTION_S
+    assert RETENTION_S - 60 < await redis.ttl(f"agent_interaction:{newest}") <= RETENTION_S
 
 
 async def test_a_record_that_comes_late_is_kept_no_longer_than_any_other(redis_url):
-    await RedisRecords(redis_url, clock=lambda: 1000.0 + KEPT_S - 60).write([record(0)])
+    await RedisRecords(redis_url, clock=lambda: 1000.0 + RETENTION_S - 60).write([record(0)])
     assert 50 < await redis_client(redis_url).ttl("agent_interaction:s-1:t-0") <= 60
 
 
-async def test_records_that_are_not_there_are_told(store):
+async def test_missing_records_are_listed(store):
     await store.write([record(1), record(3)])
-    assert await store.lacking([f"s-1:t-{n}" for n in (4, 3, 2, 1)]) == ["s-1:t-4", "s-1:t-2"]
+    assert await store.missing_ids([f"s-1:t-{n}" for n in (4, 3, 2, 1)]) == ["s-1:t-4", "s-1:t-2"]
 
 
-async def test_one_record_that_redis_refuses_keeps_no_other_from_it(store, redis_url):
+async def test_one_record_that_redis_refuses_does_not_block_the_others(store, redis_url):
     await redis_client(redis_url).set("agent_interactions:user:u-2", "no list")
     queue = RecordQueue(store)
     with capture_logs() as logs:
@@ -149,7 +149,7 @@ async def test_one_record_that_redis_refuses_keeps_no_other_from_it(store, redis
         async with asyncio.timeout(5):
             while len(queue) > 0:
                 await asyncio.sleep(0.05)
-    assert not queue.store_is_away
+    assert not queue.store_is_down
     assert await redis_client(redis_url).lrange("agent_interactions:user:u-1", 0, -1) == [
         f"s-1:t-{n}".encode() for n in (4, 3, 1, 0)
     ]
@@ -171,11 +171,11 @@ async def test_records_outlast_a_redis_that_dies_and_comes_back(redis_server, re
         while await store.count() < 5:
             await asyncio.sleep(0.1)
     await queue.close()
-    assert await store.newest(0, 10) == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
+    assert await store.newest_ids(0, 10) == [f"s-1:t-{n}" for n in (4, 3, 2, 1, 0)]
 
 
 class Away:
-    """A store that is away until `back`."""
+    """A store that is down until `back`."""
 
     def __init__(self):
         self.kept = []
@@ -191,14 +191,14 @@ class Away:
 
 
 @virtual_time
-async def test_a_store_that_is_away_for_a_minute_loses_nothing():
+async def test_a_store_that_is_down_for_a_minute_loses_nothing():
     store = Away()
     queue = RecordQueue(store)
     for number in range(120):
         queue.add(record(number))
         await asyncio.sleep(0.5)
     store.back = True
-    await asyncio.sleep(queues.LAST_RETRY_S)
+    await asyncio.sleep(queues.MAX_RETRY_DELAY_S)
     assert store.kept == [f"s-1:t-{n}" for n in range(120)]
     assert len(queue) == 0
     await queue.close()
@@ -208,11 +208,11 @@ async def test_a_store_that_is_away_for_a_minute_loses_nothing():
 async def test_too_many_records_without_a_store_lose_the_oldest():
     store = Away()
     queue = RecordQueue(store)
-    for number in range(queues.MOST_WAITING + 3):
+    for number in range(queues.MAX_WAITING + 3):
         queue.add(record(number))
     store.back = True
     await asyncio.sleep(60)
-    assert store.kept[-1] == f"s-1:t-{queues.MOST_WAITING + 2}"
+    assert store.kept[-1] == f"s-1:t-{queues.MAX_WAITING + 2}"
     assert len(queue) == 0
     await queue.close()
 
@@ -225,11 +225,11 @@ async def test_the_end_of_a_process_does_not_wait_for_a_store_that_hangs():
     queue.add(record(1))
     began = asyncio.get_running_loop().time()
     await queue.close()
-    assert asyncio.get_running_loop().time() - began == pytest.approx(queues.LAST_CHANCE_S)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(queues.CLOSE_TIMEOUT_S)
 
 
 @virtual_time
-async def test_a_store_that_goes_away_while_one_record_is_in_the_way_is_not_asked_all_the_time():
+async def test_a_store_that_fails_after_an_invalid_record_is_retried_with_a_delay():
     class Picky(Away):
         asked = 0
 
@@ -244,7 +244,7 @@ async def test_a_store_that_goes_away_while_one_record_is_in_the_way_is_not_aske
     for number in range(5):
         queue.add(record(number))
     await asyncio.sleep(60)
-    assert queue.store_is_away
+    assert queue.store_is_down
     assert store.asked < 50
     store.back = True
     await asyncio.sleep(10)
@@ -253,7 +253,7 @@ async def test_a_store_that_goes_away_while_one_record_is_in_the_way_is_not_aske
 
 
 @virtual_time
-async def test_what_comes_after_the_end_of_a_process_is_lost_once_and_not_written():
+async def test_a_record_after_the_close_is_lost_once_and_not_written():
     store = Away()
     queue = RecordQueue(store)
     queue.add(record(1))
@@ -267,7 +267,7 @@ async def test_what_comes_after_the_end_of_a_process_is_lost_once_and_not_writte
 
 
 @virtual_time
-async def test_what_is_logged_of_records_names_no_turn_that_only_came_first():
+async def test_log_entries_of_records_do_not_have_the_ids_of_the_turn_that_came_first():
     queue = RecordQueue(Away())
     with structlog.contextvars.bound_contextvars(turn_id="t-1"), capture_logs([merge_contextvars]) as logs:
         queue.add(record(1))
@@ -290,7 +290,7 @@ async def test_at_the_end_of_a_process_a_store_that_is_back_gets_what_waited():
 
 
 @virtual_time
-async def test_what_the_copy_has_written_is_not_lost_when_a_process_ends_without_its_store():
+async def test_records_that_the_copy_has_written_are_not_lost_when_a_process_ends_without_its_store():
     for is_there, event in ((True, "turn_record_left_to_copy"), (False, "turn_record_lost")):
         other = Away()
         other.back = is_there
@@ -305,7 +305,7 @@ async def test_what_the_copy_has_written_is_not_lost_when_a_process_ends_without
 
 
 @virtual_time
-async def test_one_record_that_cannot_be_written_keeps_no_other_from_it():
+async def test_one_record_that_cannot_be_written_does_not_block_the_others():
     class Picky(Away):
         async def write(self, records):
             if any(record.user_prompt == "odd" for record in records):
@@ -322,19 +322,19 @@ async def test_one_record_that_cannot_be_written_keeps_no_other_from_it():
     await queue.close()
 
 
-def test_half_a_pair_of_utf16_becomes_a_sign_that_can_be_written():
+def test_half_a_utf16_pair_is_replaced():
     broken = record(1, tool_calls=[])
     broken.tool_calls = [
         ToolCallRecord(tool_name="t", tool_id="1", arguments={"a": ["\ud83d"]}, elapsed_from_stop_ms=0.0)
     ]
-    assert writable(broken).tool_calls[0].arguments == {"a": ["?"]}
+    assert serializable(broken).tool_calls[0].arguments == {"a": ["?"]}
     whole = record(1)
-    assert writable(whole) is whole
+    assert serializable(whole) is whole
 
 
-def test_a_time_that_is_no_number_is_none_and_the_record_can_be_read_again():
+def test_an_infinite_time_is_replaced_and_the_record_can_be_read_again():
     broken = record(1, duration_ms=float("nan"))
     broken.metadata.voice_timing["stt_ms"] = float("inf")
-    written = TurnRecord.model_validate_json(writable(broken).model_dump_json())
+    written = TurnRecord.model_validate_json(serializable(broken).model_dump_json())
     assert (written.duration_ms, written.metadata.voice_timing["stt_ms"]) == (0.0, 0.0)
     assert written.user_prompt == broken.user_prompt

@@ -8,22 +8,22 @@ from contextlib import aclosing
 
 import pytest
 
-from convonet.rpc.calls import stream_of
-from convonet.rpc.keepalive import LOST_AFTER_S
-from convonet.rpc.pool import Delays, ReplicaPool
-from convonet.rpc.replica import Lost, Patience
+from convonet.rpc.calls import stream_from
+from convonet.rpc.keepalive import PEER_TIMEOUT_S
+from convonet.rpc.pool import PoolDelays, ReplicaPool
+from convonet.rpc.replica import ReplicaUnavailable, SilenceTimeouts
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address
 from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 
-QUICK = Delays(patience=Patience(0.1, 0.1), retry=0.02, max_retry=0.05)
+QUICK = PoolDelays(silence=SilenceTimeouts(0.1, 0.1), retry_s=0.02, max_retry_s=0.05)
 NOTICED_WITHIN_S = 3.0
 """It takes 0.2 s; the machine may be busy."""
 
 
 class Counting:
-    """Says a number when it is told to, and ends when it is told to."""
+    """Sends a number or ends on demand."""
 
     def __init__(self):
         self.port = RpcServer(self.answer, stop_timeout_s=0)
@@ -63,7 +63,7 @@ async def pool(counting, way):
         return [Address("127.0.0.1", way.port, counting.address.key)]
 
     pool = ReplicaPool("Counting", find, expected=1, delays=QUICK)
-    pool.keep_found()
+    pool.start_discovery()
     async with asyncio.timeout(5):
         while pool.choose_ready() is None:
             await asyncio.sleep(0.01)
@@ -72,8 +72,8 @@ async def pool(counting, way):
 
 
 def counted(pool, until=3, **options):
-    options.setdefault("may_leave", lambda: False)
-    return stream_of(pool, pool.choose(), "count", {"until": until}, **options)
+    options.setdefault("may_switch", lambda: False)
+    return stream_from(pool, pool.choose(), "count", {"until": until}, **options)
 
 
 async def test_a_stream_goes_on_when_a_silence_ends_as_often_as_there_is_one(pool, counting, way):
@@ -93,20 +93,20 @@ async def test_a_stream_goes_on_when_a_silence_ends_as_often_as_there_is_one(poo
         assert await anext(stream) == {}
 
 
-async def test_a_stream_is_lost_after_as_long_a_silence_as_it_bears(pool, way):
+async def test_a_stream_fails_after_its_longest_allowed_silence(pool, way):
     async with aclosing(counted(pool, max_silence_s=0.3)) as stream:
         told = asyncio.create_task(anext(stream))
         await asyncio.sleep(0)
         way.vanish()
         began = time.monotonic()
-        with pytest.raises(Lost):
+        with pytest.raises(ReplicaUnavailable):
             await told
         assert 0.4 < time.monotonic() - began < NOTICED_WITHIN_S
 
 
 async def test_a_second_silence_is_noticed_like_the_first(pool, counting, way):
     leaves = []
-    async with aclosing(counted(pool, may_leave=lambda: bool(leaves))) as stream:
+    async with aclosing(counted(pool, may_switch=lambda: bool(leaves))) as stream:
         told = asyncio.create_task(anext(stream))
         await counting.began.wait()
         way.vanish()
@@ -118,12 +118,12 @@ async def test_a_second_silence_is_noticed_like_the_first(pool, counting, way):
         leaves.append(True)
         way.vanish()
         async with asyncio.timeout(NOTICED_WITHIN_S):
-            with pytest.raises(Lost):
+            with pytest.raises(ReplicaUnavailable):
                 await told
         way.come_back()
 
 
-async def test_whoever_stops_following_ends_the_stream_at_its_source(pool, counting):
+async def test_a_stream_that_is_closed_ends_at_its_source(pool, counting):
     async with aclosing(counted(pool)) as stream:
         counting.may_say.release()
         assert await anext(stream) == {"number": 0}
@@ -131,33 +131,38 @@ async def test_whoever_stops_following_ends_the_stream_at_its_source(pool, count
         await counting.ended.wait()
 
 
-async def test_a_pool_says_whether_anybody_answers(pool, way):
-    assert await pool.answers()
+async def test_a_pool_knows_whether_a_replica_answers(pool, way):
+    assert await pool.is_answering()
     way.vanish()
     began = time.monotonic()
-    assert not await pool.answers()
+    assert not await pool.is_answering()
     assert time.monotonic() - began < NOTICED_WITHIN_S
     way.come_back()
     async with asyncio.timeout(5):
-        while not await pool.answers():
+        while not await pool.is_answering():
             await asyncio.sleep(0.01)
 
 
-async def test_of_a_deployment_with_one_replica_the_new_one_ends_the_connection_to_the_one_before(counting):
+async def test_in_a_deployment_with_one_replica_a_new_one_replaces_the_old_ones_connection(counting):
     other = Counting()
     addresses = [counting.address]
 
     async def find():
         return addresses
 
-    pool = ReplicaPool("Counting", find, is_single=True, delays=Delays(refresh=0.05, retry=0.02, max_retry=0.05))
-    pool.keep_found()
+    pool = ReplicaPool(
+        "Counting",
+        find,
+        is_single=True,
+        delays=PoolDelays(refresh_s=0.05, retry_s=0.02, max_retry_s=0.05),
+    )
+    pool.start_discovery()
     async with asyncio.timeout(5):
         while (first := pool.choose_ready()) is None:
             await asyncio.sleep(0.01)
-        asked = first.ask("count", {"until": 1})
+        asked = first.send_request("count", {"until": 1})
         addresses[:] = [await other.port.start("127.0.0.1")]
-        with pytest.raises(Lost):
+        with pytest.raises(ReplicaUnavailable):
             await asked.answer
         assert pool.choose() not in (None, first)
     await pool.close()
@@ -169,15 +174,16 @@ async def test_of_a_deployment_with_one_replica_the_new_one_ends_the_connection_
 
 ASK = """
 import asyncio, sys
-from convonet.rpc.replica import Lost, Patience, Replica
+from convonet.rpc.replica import ReplicaUnavailable, SilenceTimeouts, Replica
 from convonet.rpc.wire import Address
 
 async def ask():
     # pings would find it sooner
-    replica = await Replica.connect(Address("10.77.7.1", int(sys.argv[1]), sys.argv[2]), Patience(60, 60), lambda: None)
+    address = Address("10.77.7.1", int(sys.argv[1]), sys.argv[2])
+    replica = await Replica.connect(address, SilenceTimeouts(60, 60), lambda: None)
     try:
-        await replica.ask("count", {"until": 1}).answer
-    except Lost:
+        await replica.send_request("count", {"until": 1}).answer
+    except ReplicaUnavailable:
         print("lost", flush=True)
 
 asyncio.run(ask())
@@ -235,5 +241,5 @@ async def test_both_sides_notice_that_the_other_machine_has_vanished():
             async with asyncio.timeout(15):
                 await counting.ended.wait()
                 assert await asyncio.to_thread(client.stdout.readline) == "lost\n"
-            assert time.monotonic() - began < 2 * LOST_AFTER_S
+            assert time.monotonic() - began < 2 * PEER_TIMEOUT_S
         await counting.port.stop()

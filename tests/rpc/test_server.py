@@ -1,4 +1,4 @@
-"""A replica's own port: whom it answers, what it refuses, and how it stops."""
+"""A replica's own port: its clients, its refusals, and its stop."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from convonet.rpc import wire
-from convonet.rpc.replica import Lost, Patience, Replica
+from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
 from convonet.rpc.server import CRASHED, MAX_AT_ONCE, MAX_HELLO_BYTES, TOO_LONG, RpcServer
 from convonet.rpc.wire import RpcError
 
 
 def line(**message):
-    """A message as it travels."""
+    """A message as sent over the connection."""
     return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
 
 
@@ -27,7 +27,7 @@ ECHO = line(id=1, method="echo", params={"text": "hello"})
 
 
 class Work:
-    """Answers in odd ways, and knows what it was asked."""
+    """A handler with odd answers, which records its requests."""
 
     def __init__(self):
         self.asked = []
@@ -92,14 +92,14 @@ async def address(server):
 
 @pytest.fixture
 async def replica(address):
-    replica = await Replica.connect(address, Patience(), lambda: None)
+    replica = await Replica.connect(address, SilenceTimeouts(), lambda: None)
     yield replica
     replica.close()
     await replica.closed
 
 
 async def heard_after(address, *lines):
-    """All that the port says to these lines until it closes the connection."""
+    """Send these messages and return all that the server sends until it closes the connection."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     heard = b""
     with contextlib.suppress(ConnectionError):
@@ -126,7 +126,7 @@ async def heard_after(address, *lines):
     ],
     ids=["no key", "wrong key", "odd key", "empty", "ping", "http", "list", "long", "long line", "silent"],
 )
-async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
+async def test_a_client_without_the_key_gets_no_answer(address, work, lines):
     assert await heard_after(address, *lines) == b""
     assert work.asked == []
 
@@ -144,12 +144,12 @@ async def test_who_does_not_have_the_key_hears_nothing(address, work, lines):
     ],
     ids=["list", "empty", "bytes", "no params", "no number", "notice", "long"],
 )
-async def test_who_has_the_key_and_makes_no_sense_is_left(address, work, odd):
+async def test_a_client_with_the_key_that_sends_invalid_messages_is_disconnected(address, work, odd):
     assert await heard_after(address, hello(address.key), odd, ECHO) == b""
     assert work.asked == []
 
 
-async def test_a_refusal_is_logged_without_a_word_of_what_was_said(address):
+async def test_a_refusal_is_logged_without_the_message(address):
     with capture_logs() as logs:
         await heard_after(address, hello("secret"))
     assert logs == [{"event": "rpc_connection_refused", "error": "ValueError", "log_level": "warning"}]
@@ -160,22 +160,22 @@ async def test_an_address_does_not_show_its_key(address):
 
 
 async def test_with_another_key_nobody_can_connect(address):
-    with pytest.raises(Lost):
-        await Replica.connect(replace(address, key="another"), Patience(), lambda: None)
+    with pytest.raises(ReplicaUnavailable):
+        await Replica.connect(replace(address, key="another"), SilenceTimeouts(), lambda: None)
 
 
 async def test_events_come_before_the_answer_in_order(replica):
     events = []
-    question = replica.ask("count", {"until": 5}, events.append)
+    question = replica.send_request("count", {"until": 5}, events.append)
     assert await question.answer == {"counted": 5}
     assert events == [{"number": number} for number in range(5)]
 
 
 @pytest.mark.parametrize("times", [1, 100_000, 700_000])
 async def test_messages_of_any_length_come_whole(replica, times):
-    answer = await replica.ask("echo", {"text": "hello", "times": times}).answer
+    answer = await replica.send_request("echo", {"text": "hello", "times": times}).answer
     assert answer == {"text": "hello" * times}
-    assert await replica.ask("echo", {"text": "hello" * times}).answer == {"text": "hello" * times}
+    assert await replica.send_request("echo", {"text": "hello" * times}).answer == {"text": "hello" * times}
 
 
 @pytest.mark.parametrize(
@@ -187,34 +187,34 @@ async def test_messages_of_any_length_come_whole(replica, times):
         ("tell", {"text": "hello", "times": 1_000_000}, TOO_LONG.code, TOO_LONG.message, None),
     ],
 )
-async def test_what_has_no_result_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
+async def test_a_failed_request_is_an_error_and_the_connection_stays(replica, method, params, code, message, data):
     with pytest.raises(RpcError) as caught:
-        await replica.ask(method, params).answer
+        await replica.send_request(method, params).answer
     assert (caught.value.code, caught.value.message, caught.value.data) == (code, message, data)
-    assert await replica.ask("echo", {"text": "hello"}).answer == {"text": "hello"}
+    assert await replica.send_request("echo", {"text": "hello"}).answer == {"text": "hello"}
 
 
 @pytest.mark.parametrize(("text", "why"), [("x" * wire.MAX_MESSAGE_BYTES, "too long"), ("\ud800", "surrogate")])
-async def test_what_can_not_be_sent_costs_no_other_request_its_answer(replica, work, text, why):
-    slow = replica.ask("wait", {"seconds": 0.2})
+async def test_a_request_that_can_not_be_sent_fails_no_other(replica, work, text, why):
+    slow = replica.send_request("wait", {"seconds": 0.2})
     with pytest.raises(ValueError, match=why):
-        replica.ask("echo", {"text": text})
+        replica.send_request("echo", {"text": text})
     assert await slow.answer == {"waited": 0.2}
     assert work.asked == ["wait"]
 
 
 async def test_requests_of_one_connection_do_not_wait_for_each_other(replica, work):
-    slow = replica.ask("wait", {"seconds": 30})
+    slow = replica.send_request("wait", {"seconds": 30})
     await work.began.wait()
-    await replica.ask("echo", {"text": "hello"}).answer
+    await replica.send_request("echo", {"text": "hello"}).answer
     assert not slow.answer.done()
-    replica.give_up(slow)
+    replica.abandon(slow)
     async with asyncio.timeout(5):
         await work.given_up.wait()
 
 
-async def test_what_is_at_work_is_given_up_when_its_client_goes(replica, work):
-    replica.ask("wait", {"seconds": 30})
+async def test_running_requests_are_cancelled_when_their_client_disconnects(replica, work):
+    replica.send_request("wait", {"seconds": 30})
     await work.began.wait()
     replica.close()
     async with asyncio.timeout(5):
@@ -222,44 +222,44 @@ async def test_what_is_at_work_is_given_up_when_its_client_goes(replica, work):
 
 
 async def test_too_many_at_once_wait_and_are_answered_and_a_ping_does_not_wait(replica, work):
-    questions = [replica.ask("wait", {"seconds": 0.3}) for _ in range(3 * MAX_AT_ONCE)]
+    questions = [replica.send_request("wait", {"seconds": 0.3}) for _ in range(3 * MAX_AT_ONCE)]
     await replica.ping().answer
     assert not any(question.answer.done() for question in questions)
     await asyncio.gather(*(question.answer for question in questions))
     assert work.most_at_work == MAX_AT_ONCE
 
 
-async def test_a_server_that_stops_sends_new_requests_away_at_once(server, replica, work):
-    slow = replica.ask("wait", {"seconds": 0.3})
+async def test_a_server_that_stops_refuses_new_requests_at_once(server, replica, work):
+    slow = replica.send_request("wait", {"seconds": 0.3})
     await work.began.wait()
     stopping = asyncio.create_task(server.stop())
     await asyncio.sleep(0)
-    with pytest.raises(Lost):
-        await replica.ask("echo", {"text": "hello"}).answer
-    assert replica.leaves
+    with pytest.raises(ReplicaUnavailable):
+        await replica.send_request("echo", {"text": "hello"}).answer
+    assert replica.is_stopping
     assert not slow.answer.done()
     assert await slow.answer == {"waited": 0.3}
     await stopping
 
 
-async def test_a_stop_answers_what_is_being_done_and_closes(server, replica, work):
-    slow = replica.ask("wait", {"seconds": 0.3})
+async def test_a_stop_answers_running_requests_and_closes(server, replica, work):
+    slow = replica.send_request("wait", {"seconds": 0.3})
     await work.began.wait()
     await server.stop()
     assert await slow.answer == {"waited": 0.3}
     async with asyncio.timeout(5):
         await replica.closed
-    with pytest.raises(Lost):
-        await replica.ask("echo", {"text": "hello"}).answer
+    with pytest.raises(ReplicaUnavailable):
+        await replica.send_request("echo", {"text": "hello"}).answer
 
 
 async def test_a_stop_waits_no_longer_than_it_may(address, work):
     server = RpcServer(work.answer, stop_timeout_s=0.1)
-    replica = await Replica.connect(await server.start("127.0.0.1"), Patience(), lambda: None)
-    slow = replica.ask("wait", {"seconds": 30})
+    replica = await Replica.connect(await server.start("127.0.0.1"), SilenceTimeouts(), lambda: None)
+    slow = replica.send_request("wait", {"seconds": 30})
     await work.began.wait()
     async with asyncio.timeout(5):
         await server.stop()
-        with pytest.raises(Lost):
+        with pytest.raises(ReplicaUnavailable):
             await slow.answer
         await work.given_up.wait()

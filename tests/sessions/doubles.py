@@ -1,4 +1,4 @@
-"""In-process stand-ins for what a session talks to: a socket, providers with scripts, replicas that can be killed.
+"""In-process doubles around a session: sockets, scripted providers, replicas that can be killed.
 
 Connection, registry, lease, session actor and turn are the real ones.
 """
@@ -18,11 +18,11 @@ from convonet.core.ids import UserId
 from convonet.gateway.admission import Admission, AdmissionLimits
 from convonet.gateway.connection import CallerConnection
 from convonet.gateway.connections import Connections
-from convonet.gateway.login import LoginGate, LoginRoom
-from convonet.gateway.ports import ClientGone
+from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
+from convonet.gateway.ports import ClientDisconnected
 from convonet.monitor.live_calls import LiveCalls
 from convonet.protocol.frames import HEADER_BYTES, FrameHeader
-from convonet.sessions.services import Services, Timeouts
+from convonet.sessions.services import SessionServices, Timeouts
 from convonet.settings import Settings
 from convonet.speech.base import SpokenAudio, SpokenChunk, Transcript
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
@@ -32,8 +32,8 @@ AUDIO = b"\x1aE\xdf\xa3" + bytes(2000)
 CALLER = Caller(UserId("00000000-0000-0000-0000-000000000001"), "Demo")
 
 
-class ScriptedEar:
-    """Hears what the script says; an exception in it is raised, a float before it is a delay in seconds."""
+class ScriptedStt:
+    """Recognizes what the script says. An exception in it is raised, a float before it is a delay in seconds."""
 
     name = "ear"
 
@@ -53,8 +53,8 @@ class ScriptedEar:
         return Transcript(self.hears, self.answers_as)
 
 
-class ScriptedVoice:
-    """Says the text's own bytes, so that a test can read what was spoken."""
+class ScriptedTts:
+    """Synthesizes the text's own bytes, so that a test can read what was spoken."""
 
     name = "voice"
 
@@ -80,7 +80,7 @@ class ScriptedVoice:
 
 
 class ScriptedAnswer:
-    """An answer that is streamed: each sentence is a chunk of the text's own bytes, made even."""
+    """A streamed answer: each sentence is a chunk of the text's own bytes, padded to whole samples."""
 
     def __init__(self, voice):
         self._voice = voice
@@ -103,7 +103,7 @@ class ScriptedAnswer:
 
 
 class ScriptedAgent:
-    """Answers "You said …" after `delay`, with one tool call; notes every turn id that reached the tool."""
+    """Answers "You said …" after `delay`, with one tool call. Collects the turn ids that reached the tool."""
 
     def __init__(self, delay=0.2):
         self.delay = delay
@@ -134,38 +134,40 @@ class ScriptedAgent:
             raise
 
 
-class NoTransfers:
-    """Hand-overs for tests that need none."""
+class NoHandOvers:
+    """A call center for tests without hand-overs."""
 
-    async def begin(self, order):
+    async def begin_hand_over(self, order):
         raise AssertionError(f"nobody asked for a human: {order}")
 
 
 class Replica:
-    """One voice replica: its registry, its sockets, and its way to the store, which can be cut."""
+    """One voice replica with its registry and sockets. Its connection to the store can be cut."""
 
     def __init__(self, world, name):
         self.name = name
         self.is_dead = False
         self.store_is_cut = False
         self.connections = {}
-        self.door = Connections(has_lines=lambda: False)
+        self.sockets = Connections(has_media_legs=lambda: False)
         self._world = world
-        self.gate = LoginGate(clock=asyncio.get_running_loop().time)
-        self.room = LoginRoom(places=world.settings.max_unauthenticated, timeout_s=world.settings.login_timeout_s)
+        self.login_backoff = LoginBackoff(clock=asyncio.get_running_loop().time)
+        self.unauthenticated = UnauthenticatedSockets(
+            places=world.settings.login.max_unauthenticated, timeout_s=world.settings.login.timeout_s
+        )
         self.registry = SessionRegistry(
             settings=world.settings,
             pins=world.pins,
             throttle=world.throttle,
             checkpoints=self,
             services=replace(world.services, record=self._record),
-            admission=Admission(AdmissionLimits.of(world.settings), clock=asyncio.get_running_loop().time),
+            admission=Admission(AdmissionLimits.of(world.settings.limits), clock=asyncio.get_running_loop().time),
         )
 
     @property
     def sessions(self):
-        """How many live here."""
-        return self.registry.figures()["sessions"]
+        """Number of sessions in this replica."""
+        return self.registry.gauges()["sessions"]
 
     def session(self, session_id):
         return self.registry._sessions[session_id]
@@ -176,7 +178,7 @@ class Replica:
             self._world.records.append(record)
 
     def __getattr__(self, name):
-        """The store's methods, as long as it can be reached."""
+        """The store's methods; they fail while the connection is cut."""
         if self.is_dead or self.store_is_cut:
             return self._away
         return getattr(self._world.checkpoints, name)
@@ -186,27 +188,27 @@ class Replica:
 
 
 class World:
-    """Voice replicas in one process, reached as clients reach them; any can be killed."""
+    """Voice replicas in one process, used through the sockets of clients. Each can be killed."""
 
-    def __init__(self, replicas=2, transfers=None, agent=None, caller=CALLER, **settings):
+    def __init__(self, replicas=2, hand_overs=None, agent=None, caller=CALLER, caller_grace_s=15.0, **settings):
         self.settings = Settings(**{"VOICE_PIN": PIN, "CONVONET_SIGNING_KEY": "k" * 32, **settings})
-        self.ear, self.voice, self.agent = ScriptedEar(), ScriptedVoice(), agent or ScriptedAgent()
+        self.stt, self.tts, self.agent = ScriptedStt(), ScriptedTts(), agent or ScriptedAgent()
         self.pins = FixedPin(PIN, caller)
         loop = asyncio.get_running_loop()
         self.checkpoints = inline_checkpoints(clock=loop.time)
         self.throttle = inline_throttle(self.settings, clock=loop.time)
         self.records = []
         self.calls = LiveCalls("replica", clock=loop.time)
-        self.services = Services(
-            recognizers={"ear": self.ear},
-            voices={"voice": self.voice},
+        self.services = SessionServices(
+            stt_providers={"ear": self.stt},
+            tts_providers={"voice": self.tts},
             agent=self.agent,
             default_stt="ear",
             default_tts="voice",
-            transfers=transfers or NoTransfers(),
+            hand_overs=hand_overs or NoHandOvers(),
             record=self.records.append,
-            watch=self.calls.watch,
-            timeouts=Timeouts(hear=5, think=10, speak=5),
+            observe_call=self.calls.watch,
+            timeouts=Timeouts(stt_s=5, agent_s=10, tts_s=5, caller_grace_s=caller_grace_s),
             wall_clock=loop.time,
         )
         self.replicas = {}
@@ -228,30 +230,30 @@ class World:
         return self.replica_of(client.session_id).session(client.session_id)
 
     async def flush_store(self):
-        """The store loses all that it has."""
+        """Make the store lose everything."""
         await self.checkpoints._sqlite.run(lambda connection: connection.executescript("DELETE FROM sessions"))
 
     @property
     def sessions(self):
-        """How many live in all replicas."""
+        """Number of sessions in all replicas."""
         return sum(replica.sessions for replica in self.replicas.values())
 
     def kill(self, replica):
-        """As `kill -9`: no session of it does anything any more, and its sockets break."""
+        """Kill a replica as by `kill -9`: its sessions stop and its sockets break."""
         del self.replicas[replica.name]
         replica.is_dead = True
-        for task in (*replica.registry._lives, *replica.registry._housekeeping):
-            task.cancel()
+        replica.registry._running.cancel_all()
+        replica.registry._housekeeping.cancel_all()
         for client in tuple(replica.connections):
             client.lose()
 
     def lose_socket(self, client):
-        """The client's network breaks: its replica learns of it, and the client connects anew, maybe elsewhere."""
+        """Break the client's network. Its replica notices, and the client reconnects, maybe to another one."""
         client.lose()
 
     @asynccontextmanager
     async def client(self, address="203.0.113.7", replica=None, comes_back=False):
-        """A connected client; with `comes_back` it connects anew when its socket breaks, as the page does."""
+        """Connect a client. With `comes_back` it reconnects when its socket breaks, as the page does."""
         client = Client(comes_back=self._reconnect if comes_back else None)
         client.address = address
         self._connect(client, replica)
@@ -273,18 +275,18 @@ class World:
             replica.registry,
             self.settings,
             address=client.address,
-            door=replica.gate.door(client.address),
-            room=replica.room,
+            login_attempts=replica.login_backoff.attempts_from(client.address),
+            unauthenticated=replica.unauthenticated,
             proxy=client.proxy,
             wall_clock=wall_clock,
         )
         replica.connections[client] = connection
-        running = asyncio.create_task(_run(connection, replica.door))
+        running = asyncio.create_task(_run(connection, replica.sockets))
         running.add_done_callback(lambda _: replica.connections.pop(client, None))
         client.tasks.add(running)
 
     def _open_replicas(self):
-        return [replica for replica in self.replicas.values() if not replica.door.is_closed]
+        return [replica for replica in self.replicas.values() if not replica.sockets.is_closed]
 
     async def _reconnect(self, client):
         await asyncio.sleep(0.2)
@@ -296,24 +298,21 @@ class World:
 
     @asynccontextmanager
     async def caller(self, **preferences):
-        """A client that has given the right PIN and heard the greeting; it comes back by itself, as the page does."""
+        """Connect a client that has logged in and received the greeting. It reconnects by itself, as the page does."""
         async with self.client(comes_back=True) as client:
             await client.log_in(**preferences)
             yield client
 
     async def _rest(self):
-        """Where nobody is left nothing has to be confirmed."""
+        """Stop the housekeeping of replicas without sessions."""
         for replica in self.replicas.values():
             if not replica.sessions:
                 await replica.registry.stop()
-                replica.registry._housekeeping = []
 
     async def end(self):
-        """Let every session end, so that no task is left."""
+        """End every session, so that no task is left."""
         for replica in self.replicas.values():
-            for life in tuple(replica.registry._lives):
-                life.cancel()
-            await asyncio.gather(*replica.registry._lives, return_exceptions=True)
+            await replica.registry._running.cancel_and_wait()
             await replica.registry.stop()
 
 
@@ -334,17 +333,17 @@ class Socket:
         frame = await self.to_server.get()
         if frame is None:
             self.to_server.put_nowait(None)
-            raise ClientGone
+            raise ClientDisconnected
         return frame
 
     async def send(self, text):
         if not self.is_open:
-            raise ClientGone
+            raise ClientDisconnected
         self._client.take(json.loads(text))
 
-    async def send_sound(self, frame):
+    async def send_audio(self, frame):
         if not self.is_open:
-            raise ClientGone
+            raise ClientDisconnected
         self._client.take_sound(frame)
 
     def allow_large_messages(self):
@@ -361,7 +360,7 @@ class Socket:
 
 
 class Client:
-    """A client. It keeps what it said until that is answered, and gives it again after a loss, as the page does."""
+    """A client. Like the page it keeps its utterances until they are answered, and sends them again after a loss."""
 
     def __init__(self, comes_back=None):
         self.comes_back = comes_back
@@ -419,7 +418,7 @@ class Client:
         self.socket.break_off()
 
     def lose(self):
-        """The connection breaks."""
+        """Break the connection."""
         self.socket.break_off()
         if self.comes_back is not None:
             self.tasks.add(asyncio.create_task(self.comes_back(self)))
@@ -449,7 +448,7 @@ class Client:
             return await self._from_server.get()
 
     async def until(self, type_, **fields):
-        """The next message of this type (and these fields); everything before it is passed over."""
+        """Wait for the next message of this type and with these fields; skip everything before it."""
         while True:
             message = await self.next()
             if message["type"] == type_ and all(message.get(k) == v for k, v in fields.items()):
@@ -473,7 +472,7 @@ class Client:
         self.resume_token, self.session_id = ok["resume_token"], ok["session_id"]
 
     def speak(self, utterance_id=None, audio=AUDIO, **extra):
-        """Say something; with an id it is given again when it is lost, as the page does."""
+        """Send an utterance. With an id it is sent again when it is lost, as the page does."""
         messages = [
             ("start_recording", {"utterance_id": utterance_id, **extra} if utterance_id else extra),
             ("audio_chunk", {"sequence": 0, "data_b64": base64.b64encode(audio).decode()}),

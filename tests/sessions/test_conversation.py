@@ -1,4 +1,4 @@
-"""What a session remembers of a conversation."""
+"""The conversation that a session keeps."""
 
 from convonet.agents.base import ChatMessage, Final
 from convonet.core.ids import SessionId
@@ -9,13 +9,13 @@ QUESTION, ANSWER = ChatMessage("user", "what is on my list"), ChatMessage("assis
 EARLY, LATE = ChatMessage("assistant", "an early offer"), ChatMessage("assistant", "a late offer")
 
 
-def test_what_comes_before_and_while_the_agent_thinks_is_remembered_once():
+def test_messages_from_before_and_during_the_agents_answer_are_kept_once():
     conversation = Conversation(session_id=SessionId("s-1"), caller=CALLER)
-    conversation.note((EARLY,), {"early": "1", "late": "1"})
-    conversation.ask_agent()
+    conversation.add_outside_turn((EARLY,), {"early": "1", "late": "1"})
+    conversation.mark_agent_asked()
     known = conversation.history
-    conversation.note((LATE,), {"late": "2"})
-    # the agent has dealt with what it knew
+    conversation.add_outside_turn((LATE,), {"late": "2"})
+    # the answer includes what the agent knew
     final = Final("Nothing.", "todo", "offline", "rules", (*known, QUESTION, ANSWER), {"todo": "3"})
     conversation.remember("u-1", QUESTION.content, final)
     assert conversation.history == (EARLY, QUESTION, ANSWER, LATE)

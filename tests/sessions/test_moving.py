@@ -1,15 +1,15 @@
-"""A caller is moved to another connection at a moment when nobody speaks, whatever the reason; nothing is lost."""
+"""Callers are moved to another connection when nobody speaks, and lose nothing."""
 
 import asyncio
 
 import pytest
 
-from actors.mover import QUIET_S
-from actors.session_registry import CONFIRM_EVERY_S
+from actors.mover import SILENCE_S
+from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.agents.base import DomainChosen, Final, TextDelta
-from convonet.core.hand_over import HandOverState, TransferContext
+from convonet.core.hand_over import HandOverDecision, HandOverState, TransferContext
 from convonet.gateway.connection import CLOSE_RESTART, RECONNECT_GRACE_S
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 from tests.sessions.doubles import AUDIO, World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -22,11 +22,11 @@ def now():
 
 
 def door_of(world, client):
-    return world.replica_of(client.session_id).door
+    return world.replica_of(client.session_id).sockets
 
 
 async def silence(world, client):
-    """Until nobody has spoken for a while: the greeting is over."""
+    """Wait until nobody has spoken for a while, and the greeting is over."""
     await asyncio.sleep(2)
     return door_of(world, client)
 
@@ -35,26 +35,26 @@ def reconnects(client):
     return types(client.received).count("reconnect")
 
 
-class NotedTransfers:
-    """Hand-overs that wait in a queue for ever; notes which were begun."""
+class NotedHandOvers:
+    """A call center whose hand-overs stay in the queue; collects those that were begun."""
 
     def __init__(self):
         self.begun = []
 
-    async def begin(self, order):
+    async def begin_hand_over(self, order):
         self.begun.append(order.transfer_id)
 
-    async def leave(self, transfer_id, *, hung_up):
+    async def leave_hand_over(self, transfer_id, *, hung_up):
         pass
 
-    async def follow(self, transfer_id):
+    async def follow_hand_over(self, transfer_id):
         if transfer_id in self.begun:
-            yield TransferView(transfer_id=transfer_id, state=HandOverState.QUEUED, department="support", position=1)
+            yield HandOverView(transfer_id=transfer_id, state=HandOverState.QUEUED, department="support", position=1)
             await asyncio.Event().wait()
 
 
 class HandingOver:
-    """Hands over whoever says "human"."""
+    """Starts a hand-over when a caller says "human"."""
 
     delay = 1.0
 
@@ -73,7 +73,7 @@ class HandingOver:
             "offline",
             "rules",
             request.history,
-            transfer_marker="TRANSFER_INITIATED:2001|support|list" if wanted else None,
+            hand_over=HandOverDecision("support", "2001", "list") if wanted else None,
             transfer_context=context if wanted else None,
         )
 
@@ -86,24 +86,24 @@ async def test_a_silent_caller_is_moved_at_once_and_the_count_is_reported():
         await stranger.until("auth_required")
         began_at, moving = now(), asyncio.create_task(door.move(60))
         await client.until("auth_ok", resumed=True)
-        assert now() - began_at < QUIET_S + SOON_S
+        assert now() - began_at < SILENCE_S + SOON_S
         assert types(stranger.received).count("reconnect") <= 1
         stranger.disconnect()
         moved = await moving
         assert (moved.moved, moved.stayed) in ((1, 0), (2, 0))
-        assert now() - began_at < QUIET_S + SOON_S + RECONNECT_GRACE_S
+        assert now() - began_at < SILENCE_S + SOON_S + RECONNECT_GRACE_S
     await world.end()
 
 
 @pytest.mark.parametrize("audio", ["files", "stream"])
 @virtual_time
-async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
+async def test_nobody_is_moved_during_a_turn_or_while_the_answer_plays(audio):
     world = World()
     world.agent.delay = 3
     async with world.caller(audio=audio) as client:
         door = await silence(world, client)
-        # as long as it takes at the rate of each
-        world.voice.silence = bytes(SECONDS_OF_SOUND * (48_000 if audio == "stream" else 6_000))
+        # the length of the audio at the rate of each format
+        world.tts.silence = bytes(SECONDS_OF_SOUND * (48_000 if audio == "stream" else 6_000))
         client.say("text_input", text="hello")
         await client.until("tool_event")
         moving = asyncio.create_task(door.move(60))
@@ -111,7 +111,7 @@ async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
         assert "You said hello." in spoken(answer) if audio == "files" else True
         answered_at = now()
         await client.until("reconnect")
-        assert SECONDS_OF_SOUND <= now() - answered_at < SECONDS_OF_SOUND + QUIET_S + SOON_S
+        assert SECONDS_OF_SOUND <= now() - answered_at < SECONDS_OF_SOUND + SILENCE_S + SOON_S
         await client.until("auth_ok", resumed=True)
         assert (await moving).moved == 1
         await asyncio.sleep(1)
@@ -120,7 +120,7 @@ async def test_nobody_is_moved_in_a_turn_or_while_the_answer_sounds(audio):
 
 
 @virtual_time
-async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else():
+async def test_only_callers_who_came_through_a_draining_node_are_moved_and_only_once():
     world = World(replicas=1)
     async with world.caller() as client, world.caller() as other:
         for each, proxy in ((client, "10.0.0.1"), (other, "10.0.0.2")):
@@ -128,21 +128,21 @@ async def test_whoever_came_by_a_node_that_drains_is_moved_once_and_nobody_else(
             world.lose_socket(each)
             await each.until("auth_ok", resumed=True)
         door = await silence(world, client)
-        # its next connection comes by another node
+        # its next connection comes through another node
         client.proxy = "10.0.0.2"
         for _ in range(5):
-            door.leave_proxy("10.0.0.1", 60)
+            door.move_from_proxy("10.0.0.1", 60)
             await asyncio.sleep(2)
         assert (reconnects(client), reconnects(other)) == (1, 0)
     await world.end()
 
 
 @virtual_time
-async def test_an_interrupted_answer_sounds_no_longer():
+async def test_an_interrupted_answer_counts_as_silence():
     world = World()
     async with world.caller() as client:
         door = await silence(world, client)
-        world.voice.silence = bytes(30 * 6_000)
+        world.tts.silence = bytes(30 * 6_000)
         client.say("text_input", text="hello")
         await client.answer()
         moving = asyncio.create_task(door.move(60))
@@ -151,13 +151,13 @@ async def test_an_interrupted_answer_sounds_no_longer():
         client.say("cancel")
         interrupted_at = now()
         await client.until("reconnect")
-        assert now() - interrupted_at < QUIET_S + SOON_S
+        assert now() - interrupted_at < SILENCE_S + SOON_S
         await moving
     await world.end()
 
 
 @virtual_time
-async def test_a_caller_who_records_is_left_in_peace_until_the_recording_was_answered():
+async def test_a_caller_who_records_is_not_moved_before_the_answer():
     world = World()
     async with world.caller() as client:
         door = await silence(world, client)
@@ -170,7 +170,7 @@ async def test_a_caller_who_records_is_left_in_peace_until_the_recording_was_ans
         assert "You said" in spoken(await client.answer())
         await client.until("auth_ok", resumed=True)
         assert (await moving).moved == 1
-    assert world.ear.audio == AUDIO
+    assert world.stt.audio == AUDIO
     await world.end()
 
 
@@ -225,7 +225,7 @@ async def test_a_socket_near_the_end_of_its_life_is_replaced_at_a_silence():
         assert not reconnects(client)
         await client.until("auth_ok", resumed=True)
         assert 79 < now() - opened_at < 82
-        # the new socket has a life of its own
+        # the life of the new socket starts again
         await asyncio.sleep(70)
         assert reconnects(client) == 1
         client.say("text_input", text="still here")
@@ -249,7 +249,7 @@ async def test_a_socket_at_the_end_of_its_life_is_replaced_though_somebody_speak
 
 
 @virtual_time
-async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_have_gone():
+async def test_a_replica_that_stops_moves_all_callers_accepts_none_and_waits():
     world = World()
     world.agent.delay = 2
     replica = next(iter(world.replicas.values()))
@@ -259,11 +259,11 @@ async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_
         client.say("text_input", text="hello")
         await client.until("tool_event")
         began_at = now()
-        await replica.door.leave(60)
-        assert 2 < now() - began_at < 2 + QUIET_S + SOON_S
-        assert replica.door.is_closed
-        assert len(replica.door) == 0
-        await asyncio.sleep(CONFIRM_EVERY_S + 0.1)
+        await replica.sockets.drain(60)
+        assert 2 < now() - began_at < 2 + SILENCE_S + SOON_S
+        assert replica.sockets.is_closed
+        assert len(replica.sockets) == 0
+        await asyncio.sleep(CONFIRM_INTERVAL_S + 0.1)
         assert world.replica_of(client.session_id) is not replica
         client.say("text_input", text="and again")
         await client.until("agent_final", text="You said and again.")
@@ -272,7 +272,7 @@ async def test_a_replica_that_stops_moves_all_takes_nobody_and_waits_until_they_
 
 
 @virtual_time
-async def test_a_replica_that_stops_in_a_hurry_waits_for_nobody():
+async def test_a_short_drain_waits_for_nobody():
     world = World()
     world.agent.delay = 30
     replica = next(iter(world.replicas.values()))
@@ -280,27 +280,27 @@ async def test_a_replica_that_stops_in_a_hurry_waits_for_nobody():
         await client.log_in()
         client.say("text_input", text="hello")
         await client.until("tool_event")
-        replica.door.hurry()
+        replica.sockets.shorten_drain()
         began_at = now()
-        await replica.door.leave(60)
+        await replica.sockets.drain(60)
         assert now() - began_at < 2
         assert reconnects(client) == 1
     await world.end()
 
 
 @virtual_time
-async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
-    transfers = NotedTransfers()
-    world = World(transfers=transfers, agent=HandingOver())
+async def test_a_caller_who_asks_for_a_human_during_a_move_is_moved_first():
+    hand_overs = NotedHandOvers()
+    world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
         old = world.replica_of(client.session_id)
         client.say("text_input", text="a human please")
         await client.until("processing_start")
-        moving = asyncio.create_task(door.leave(60))
+        moving = asyncio.create_task(door.drain(60))
         await client.until("reconnect")
-        # the answer may still sound: nobody waits for its end, since a desk may be free
-        assert transfers.begun == []
+        # the answer may still play: its end is not waited for, since a desk may be free
+        assert hand_overs.begun == []
         assert "transfer_initiated" not in types(client.received)
         await client.until("auth_ok", resumed=True)
         await client.until("transfer_initiated")
@@ -308,14 +308,14 @@ async def test_who_asks_for_a_human_while_a_move_is_pending_is_moved_first():
         await moving
         await asyncio.sleep(20)
         assert world.replica_of(client.session_id) is not old
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
-async def test_who_comes_back_to_the_same_replica_is_handed_over_there():
-    transfers = NotedTransfers()
-    world = World(replicas=1, transfers=transfers, agent=HandingOver())
+async def test_a_caller_who_returns_to_the_same_replica_is_handed_over_there():
+    hand_overs = NotedHandOvers()
+    world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
         client.say("text_input", text="a human please")
@@ -325,17 +325,17 @@ async def test_who_comes_back_to_the_same_replica_is_handed_over_there():
         await client.until("transfer_status", state="queued")
         assert (await moving).moved == 1
         await asyncio.sleep(1)
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
-async def test_who_waits_for_a_human_is_moved_at_once_and_keeps_their_place():
-    transfers = NotedTransfers()
-    world = World(transfers=transfers, agent=HandingOver())
+async def test_a_caller_who_waits_for_a_human_is_moved_at_once_and_keeps_the_place():
+    hand_overs = NotedHandOvers()
+    world = World(hand_overs=hand_overs, agent=HandingOver())
     async with world.caller() as client:
         door = await silence(world, client)
-        world.voice.silence = bytes(60 * 6_000)
+        world.tts.silence = bytes(60 * 6_000)
         client.say("text_input", text="a human please")
         await client.until("transfer_status", state="queued")
         began_at, moving = now(), asyncio.create_task(door.move(60))
@@ -344,14 +344,14 @@ async def test_who_waits_for_a_human_is_moved_at_once_and_keeps_their_place():
         await client.until("transfer_status", state="queued")
         await moving
         await asyncio.sleep(1)
-    assert len(transfers.begun) == 1
+    assert len(hand_overs.begun) == 1
     await world.end()
 
 
 @virtual_time
-async def test_who_drops_the_wish_before_the_move_is_not_handed_over():
-    transfers = NotedTransfers()
-    world = World(replicas=1, transfers=transfers, agent=HandingOver())
+async def test_a_caller_who_cancels_before_the_move_is_not_handed_over():
+    hand_overs = NotedHandOvers()
+    world = World(replicas=1, hand_overs=hand_overs, agent=HandingOver())
     async with world.client() as client:
         await client.log_in()
         door = await silence(world, client)
@@ -365,5 +365,5 @@ async def test_who_drops_the_wish_before_the_move_is_not_handed_over():
             await again.resume(client.resume_token, client.last_seq())
             await asyncio.sleep(5)
         await moving
-    assert transfers.begun == []
+    assert hand_overs.begun == []
     await world.end()

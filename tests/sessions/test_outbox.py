@@ -1,11 +1,11 @@
-"""What a session has said and its client may not have heard."""
+"""The output of a session that its client may not have received."""
 
 import asyncio
 from contextlib import aclosing
 
 import pytest
 
-from convonet.sessions.messages import LineChanged, Sound, ToClient
+from convonet.sessions.messages import BinaryFrame, MediaLegChanged, ToClient
 from convonet.sessions.outbox import MAX_SENT, Outbox, SlowReader
 from tests.virtual_time import virtual_time
 
@@ -29,11 +29,11 @@ def filled(count):
 
 
 @virtual_time
-async def test_a_reader_gets_what_its_client_lacks_and_then_what_comes():
+async def test_a_reader_gets_what_its_client_lacks_and_then_new_entries():
     outbox = filled(3)
     async with aclosing(outbox.read(1)) as entries:
         assert [(await anext(entries)).seq for _ in range(2)] == [2, 3]
-        outbox.write(Sound(4, b"sound"))
+        outbox.write(BinaryFrame(4, b"sound"))
         assert (await anext(entries)).seq == 4
 
 
@@ -65,21 +65,21 @@ async def test_a_closed_outbox_is_read_to_its_end():
 
 
 @virtual_time
-async def test_the_oldest_goes_when_there_is_too_much():
+async def test_the_oldest_entries_are_dropped_when_there_are_too_many_bytes():
     outbox = Outbox(max_bytes=100)
     for seq in range(1, 21):
-        outbox.write(Sound(seq, bytes(10)))
+        outbox.write(BinaryFrame(seq, bytes(10)))
     assert [entry.seq for entry in await read(outbox, 0, 10)] == list(range(11, 21))
 
 
 @virtual_time
-async def test_a_reader_that_takes_nothing_is_given_up_and_its_memory_is_bounded():
+async def test_a_reader_that_reads_nothing_is_given_up_and_its_memory_is_bounded():
     outbox = Outbox(max_bytes=100)
     async with aclosing(outbox.read(0)) as entries:
-        outbox.write(Sound(1, bytes(10)))
+        outbox.write(BinaryFrame(1, bytes(10)))
         await anext(entries)
         for seq in range(2, 1_000):
-            outbox.write(Sound(seq, bytes(10)))
+            outbox.write(BinaryFrame(seq, bytes(10)))
         assert len(outbox) <= 10
         assert not outbox._reader.unread
         with pytest.raises(SlowReader):
@@ -87,21 +87,21 @@ async def test_a_reader_that_takes_nothing_is_given_up_and_its_memory_is_bounded
 
 
 @virtual_time
-async def test_sound_that_was_sent_is_forgotten_when_the_caller_goes_on_but_the_last_messages_are_kept():
+async def test_sent_audio_is_dropped_at_the_next_turn_and_the_last_messages_are_kept():
     outbox = Outbox()
     async with aclosing(outbox.read(0)) as entries:
         for seq in range(1, 2 * MAX_SENT + 1):
-            outbox.write(ToClient(seq, "text") if seq % 2 else Sound(seq, b"sound"))
+            outbox.write(ToClient(seq, "text") if seq % 2 else BinaryFrame(seq, b"sound"))
             await anext(entries)
-        outbox.forget_sent()
-        outbox.write(LineChanged(None))
+        outbox.drop_sent_audio()
+        outbox.write(MediaLegChanged(None))
     kept = await read(outbox, 0, MAX_SENT + 1)
-    assert [type(entry) for entry in kept] == [ToClient] * MAX_SENT + [LineChanged]
+    assert [type(entry) for entry in kept] == [ToClient] * MAX_SENT + [MediaLegChanged]
 
 
 @virtual_time
-async def test_sound_that_was_not_sent_yet_is_kept():
+async def test_unsent_audio_is_kept():
     outbox = Outbox()
-    outbox.write(Sound(1, b"sound"))
-    outbox.forget_sent()
+    outbox.write(BinaryFrame(1, b"sound"))
+    outbox.drop_sent_audio()
     assert len(outbox) == 1

@@ -1,4 +1,4 @@
-"""Every turn leaves one record: of a turn that went well, failed, took too long, was cancelled or typed."""
+"""Every turn leaves one record, whether it succeeded, failed, timed out, was cancelled or was typed."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.virtual_time import virtual_time
 
 
 @virtual_time
-async def test_a_spoken_turn_is_recorded_whole():
+async def test_a_spoken_turn_is_recorded_completely():
     world = World()
     async with world.caller() as client:
         client.say("start_recording")
@@ -40,7 +40,7 @@ async def test_a_spoken_turn_is_recorded_whole():
 
 
 @virtual_time
-async def test_a_typed_turn_is_recorded_as_one():
+async def test_a_typed_turn_is_recorded_as_typed():
     world = World()
     async with world.caller() as client:
         client.say("text_input", text="add buy milk")
@@ -68,7 +68,7 @@ async def test_a_turn_that_fails_is_recorded_with_its_error():
 
 
 @virtual_time
-async def test_a_turn_that_takes_too_long_is_recorded_as_that():
+async def test_a_turn_that_takes_too_long_is_recorded_as_timed_out():
     world = World()
     world.agent.delay = 60
     async with world.caller() as client:
@@ -80,9 +80,9 @@ async def test_a_turn_that_takes_too_long_is_recorded_as_that():
 
 
 @virtual_time
-async def test_what_was_not_heard_is_recorded():
+async def test_an_utterance_without_speech_is_recorded():
     world = World()
-    world.ear.hears = NoSpeech()
+    world.stt.hears = NoSpeech()
     async with world.caller() as client:
         client.speak()
         await client.until("error")

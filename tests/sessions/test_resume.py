@@ -1,4 +1,4 @@
-"""Lost sockets, lost replicas: the caller goes on, nothing is lost and nothing is done twice."""
+"""After a lost socket or replica the caller goes on; nothing is lost and nothing is done twice."""
 
 import asyncio
 import base64
@@ -7,8 +7,8 @@ import time
 import jwt
 import pytest
 
-from actors.lease import CONFIRM_AFTER_S
-from actors.session_registry import CONFIRM_EVERY_S
+from actors.lease import CONFIRMATION_TTL_S
+from actors.session_registry import CONFIRM_INTERVAL_S
 from convonet.auth.tokens import mint_resume_token
 from convonet.core.errors import StorageError
 from convonet.core.ids import SessionId
@@ -84,7 +84,7 @@ async def test_a_forged_token_or_one_of_an_unknown_session_is_refused():
 
 
 @virtual_time
-async def test_a_session_whose_caller_stays_away_ends_after_the_grace_period():
+async def test_a_session_whose_caller_does_not_return_ends_after_the_grace_period():
     world = World(CONVONET_RESUME_GRACE_S="30")
     async with world.caller() as client:
         pass
@@ -100,7 +100,7 @@ async def test_a_session_whose_caller_stays_away_ends_after_the_grace_period():
 
 
 @virtual_time
-async def test_a_second_socket_takes_the_session_over_and_the_first_is_closed():
+async def test_a_second_socket_takes_over_the_session_and_the_first_is_closed():
     world = World(replicas=1)
     async with world.caller() as first, world.client() as second:
         await second.resume(first.resume_token, first.last_seq())
@@ -112,7 +112,7 @@ async def test_a_second_socket_takes_the_session_over_and_the_first_is_closed():
 
 @pytest.mark.parametrize("until", ["processing_start", "transcript_final", "tool_event"])
 @pytest.mark.parametrize("audio", ["files", "stream"])
-def test_a_replica_killed_in_mid_turn_costs_the_caller_nothing_but_a_moment(until, audio):
+def test_a_replica_killed_during_a_turn_costs_the_caller_only_a_moment(until, audio):
     @virtual_time
     async def run():
         world = World()
@@ -129,8 +129,8 @@ def test_a_replica_killed_in_mid_turn_costs_the_caller_nothing_but_a_moment(unti
             await client.answer()
             turn_ids = {turn_id for turn_id, _ in world.agent.effects}
             assert len(turn_ids) == 1, "a repeated turn must have the id of the first, so that its effects happen once"
-            assert (world.ear.calls == 1) is (until != "processing_start"), "what was recognized needs no second time"
-            assert world.ear.audio == AUDIO
+            assert (world.stt.calls == 1) is (until != "processing_start"), "what was recognized needs no second time"
+            assert world.stt.audio == AUDIO
         (record,) = world.records
         assert (record.status, record.metadata.source) == ("success", "voice")
         await world.end()
@@ -153,7 +153,7 @@ async def test_a_replica_killed_between_turns_is_not_noticed():
 
 
 @virtual_time
-async def test_an_answer_lost_with_its_replica_is_told_again_without_being_done_again():
+async def test_an_answer_lost_with_its_replica_is_repeated_without_asking_the_agent():
     world = World()
     async with world.client() as client:
         await client.log_in()
@@ -174,7 +174,7 @@ async def test_an_answer_lost_with_its_replica_is_told_again_without_being_done_
 
 
 @virtual_time
-async def test_a_streamed_answer_that_was_lost_is_streamed_again_under_its_number():
+async def test_a_lost_streamed_answer_is_streamed_again_under_its_number():
     world = World()
     async with world.client() as client:
         await client.log_in(audio="stream")
@@ -197,7 +197,7 @@ async def test_a_streamed_answer_that_was_lost_is_streamed_again_under_its_numbe
 @virtual_time
 async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_in_the_checkpoint():
     world = World()
-    world.ear.delay = 2
+    world.stt.delay = 2
     async with world.client(comes_back=True) as client:
         await client.log_in()
         client.speak()
@@ -205,16 +205,16 @@ async def test_a_turn_lost_before_its_transcript_is_repeated_from_the_recording_
         await asyncio.sleep(0.1)
         world.kill(world.replica_of(client.session_id))
         assert "You said" in spoken(await client.answer())
-        assert world.ear.audio == AUDIO
+        assert world.stt.audio == AUDIO
         await asyncio.sleep(0.1)
         assert b"audio" not in world.session_of(client).conversation.to_checkpoint().split(b'"audio":"files"')[1]
     await world.end()
 
 
 @virtual_time
-async def test_a_long_recording_that_was_lost_is_asked_for_where_the_client_can_not_give_it_again():
+async def test_the_caller_is_asked_to_repeat_a_long_recording_that_the_client_can_not_send_again():
     world = World()
-    world.ear.delay = 2
+    world.stt.delay = 2
     async with world.caller() as client:
         client.say("start_recording")
         for number in range(3):
@@ -232,7 +232,7 @@ async def test_a_long_recording_that_was_lost_is_asked_for_where_the_client_can_
 
 
 @virtual_time
-async def test_an_utterance_given_again_is_answered_once():
+async def test_an_utterance_that_is_sent_twice_is_answered_once():
     world = World(replicas=1)
     async with world.client() as client:
         await client.log_in()
@@ -251,7 +251,7 @@ async def test_an_utterance_given_again_is_answered_once():
 
 
 @virtual_time
-async def test_a_caller_who_comes_back_to_another_replica_is_served_there_and_the_old_copy_stops():
+async def test_a_caller_who_returns_to_another_replica_is_served_there_and_the_old_copy_stops():
     world = World()
     async with world.caller() as client:
         old = world.replica_of(client.session_id)
@@ -260,7 +260,7 @@ async def test_a_caller_who_comes_back_to_another_replica_is_served_there_and_th
             await elsewhere.resume(client.resume_token, client.last_seq())
             resumed_at = now()
             assert (await client.until("closed"))["code"] == CLOSE_REPLACED
-            assert now() - resumed_at <= CONFIRM_EVERY_S + 0.1
+            assert now() - resumed_at <= CONFIRM_INTERVAL_S + 0.1
             assert old.sessions == 0
             elsewhere.say("text_input", text="to the new copy")
             assert "You said to the new copy." in spoken(await elsewhere.answer())
@@ -268,7 +268,7 @@ async def test_a_caller_who_comes_back_to_another_replica_is_served_there_and_th
 
 
 @virtual_time
-async def test_a_turn_in_flight_is_repeated_where_the_caller_comes_back_and_recorded_once():
+async def test_a_turn_in_flight_is_repeated_where_the_caller_returns_and_recorded_once():
     world = World()
     world.agent.delay = 3
     async with world.client() as client:
@@ -284,22 +284,22 @@ async def test_a_turn_in_flight_is_repeated_where_the_caller_comes_back_and_reco
             assert "You said" in spoken(await elsewhere.answer())
             await asyncio.sleep(5)
     assert len({turn_id for turn_id, _ in world.agent.effects}) == 1
-    assert world.ear.calls == 1
+    assert world.stt.calls == 1
     assert [record.status for record in world.records] == ["success"]
     await world.end()
 
 
 @virtual_time
-async def test_a_copy_that_slept_while_its_caller_went_elsewhere_does_nothing_more():
+async def test_a_frozen_copy_whose_caller_went_elsewhere_does_nothing_more():
     world = World()
     async with world.caller() as client:
         old = world.replica_of(client.session_id)
         asleep = old.session(client.session_id)
-        await old.registry.stop()  # its housekeeping sleeps, as all of a frozen process does
+        await old.registry.stop()  # its housekeeping stops, as in a frozen process
         async with world.client(replica=other_than(world, old)) as elsewhere:
             await elsewhere.resume(client.resume_token, client.last_seq())
-            await asyncio.sleep(CONFIRM_AFTER_S)
-            # the first thing that it does when it wakes
+            await asyncio.sleep(CONFIRMATION_TTL_S)
+            # its first action when it resumes
             client.say("text_input", text="to the copy that slept")
             assert (await client.until("closed"))["code"] == CLOSE_REPLACED
             assert asleep.lease.is_claimed
@@ -310,7 +310,7 @@ async def test_a_copy_that_slept_while_its_caller_went_elsewhere_does_nothing_mo
 
 
 @virtual_time
-async def test_a_caller_who_comes_back_to_a_copy_that_slept_gets_the_newer_state():
+async def test_a_caller_who_returns_to_a_frozen_copy_gets_the_newer_state():
     world = World()
     async with world.caller() as client:
         old = world.replica_of(client.session_id)
@@ -319,7 +319,7 @@ async def test_a_caller_who_comes_back_to_a_copy_that_slept_gets_the_newer_state
             await elsewhere.resume(client.resume_token, client.last_seq())
             elsewhere.say("text_input", text="said elsewhere")
             await elsewhere.answer()
-            await asyncio.sleep(CONFIRM_AFTER_S)
+            await asyncio.sleep(CONFIRMATION_TTL_S)
             async with world.client(replica=old) as back:
                 await back.resume(client.resume_token, elsewhere.last_seq())
                 back.say("text_input", text="and back")
@@ -331,7 +331,7 @@ async def test_a_caller_who_comes_back_to_a_copy_that_slept_gets_the_newer_state
 
 
 @virtual_time
-async def test_a_caller_who_was_elsewhere_for_a_moment_is_not_attached_to_the_copy_they_left():
+async def test_a_caller_who_was_elsewhere_is_not_attached_to_the_old_copy():
     world = World()
     async with world.client() as client:
         await client.log_in()
@@ -342,7 +342,7 @@ async def test_a_caller_who_was_elsewhere_for_a_moment_is_not_attached_to_the_co
             elsewhere.disconnect()
             async with world.client(replica=first) as back:
                 await back.resume(client.resume_token, client.last_seq())
-                await asyncio.sleep(2 * CONFIRM_EVERY_S)
+                await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
                 back.say("text_input", text="still the same call")
                 assert "You said still the same call." in spoken(await back.answer())
     await world.end()
@@ -378,7 +378,7 @@ async def test_calls_outlive_an_outage_of_the_store_that_is_longer_than_their_le
 
 
 @virtual_time
-async def test_turns_go_on_while_the_store_is_down_and_are_kept_when_it_is_back():
+async def test_turns_go_on_while_the_store_is_down_and_are_saved_when_it_is_back():
     world = World()
     async with world.caller() as client:
         replica = world.replica_of(client.session_id)
@@ -389,7 +389,7 @@ async def test_turns_go_on_while_the_store_is_down_and_are_kept_when_it_is_back(
         assert "You said without a store." in spoken(await client.answer())
         assert now() - asked_at < 1
         replica.store_is_cut = False
-        await asyncio.sleep(2 * CONFIRM_EVERY_S)
+        await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
         world.kill(replica)
         client.say("text_input", text="with another one")
         assert "You said with another one." in spoken(await client.answer())
@@ -408,7 +408,7 @@ async def test_a_checkpoint_that_the_store_has_lost_is_written_again():
         await client.answer()
         await asyncio.sleep(0.1)
         await world.flush_store()
-        await asyncio.sleep(2 * CONFIRM_EVERY_S)
+        await asyncio.sleep(2 * CONFIRM_INTERVAL_S)
         world.kill(world.replica_of(client.session_id))
         await client.until("auth_ok", resumed=True)
         client.say("text_input", text="after it")
@@ -417,7 +417,7 @@ async def test_a_checkpoint_that_the_store_has_lost_is_written_again():
 
 
 @virtual_time
-async def test_a_caller_waits_while_no_replica_is_left_and_goes_on_when_one_comes():
+async def test_a_caller_waits_while_there_is_no_replica_and_goes_on_with_the_next_one():
     world = World(replicas=1)
     async with world.caller() as client:
         client.speak("u-1")
@@ -527,11 +527,11 @@ async def test_after_a_kill_the_client_gets_all_messages_of_the_repeated_turn():
 
 
 @virtual_time
-async def test_a_repeated_turn_that_is_answered_otherwise_voids_what_was_heard_of_the_first():
+async def test_a_repeated_turn_with_another_answer_discards_the_first_one():
     world = World()
     async with world.caller(audio="stream") as client:
         world.agent.delay = 0
-        world.voice.delay = 5
+        world.tts.delay = 5
         client.speak("u-1")
         before = await client.until("processing_start")
         await client.until("agent_stream_chunk")
@@ -557,7 +557,7 @@ def slice_of(number):
 
 
 @virtual_time
-async def test_a_recording_goes_on_after_a_lost_socket_with_what_has_not_arrived():
+async def test_a_recording_continues_after_a_lost_socket_with_the_missing_slices():
     world = World(replicas=1)
     async with world.client() as client:
         await client.log_in()
@@ -576,12 +576,12 @@ async def test_a_recording_goes_on_after_a_lost_socket_with_what_has_not_arrived
             assert (await again.until("audio_ack"))["sequence"] == 3
             again.say("stop_recording")
             await again.answer()
-    assert world.ear.audio == AUDIO[:2000]
+    assert world.stt.audio == AUDIO[:2000]
     await world.end()
 
 
 @virtual_time
-async def test_a_recording_that_is_begun_anew_after_a_lost_socket_is_taken_whole():
+async def test_a_recording_that_starts_again_after_a_lost_socket_replaces_the_first():
     world = World(replicas=1)
     async with world.caller() as client:
         client.say("start_recording", utterance_id="u-1")
@@ -589,17 +589,17 @@ async def test_a_recording_that_is_begun_anew_after_a_lost_socket_is_taken_whole
             client.say("audio_chunk", sequence=number, data_b64=slice_of(number))
         client.say("start_recording", utterance_id="u-1")
         await client.until("audio_ack", sequence=2)
-        # an answer that came too late: the page gives all of it, in fewer slices
+        # a late acknowledgment: the page sends all of it, in fewer slices
         client.say("stream_reset")
         client.say("audio_chunk", sequence=0, data_b64=base64.b64encode(AUDIO).decode())
         client.say("stop_recording")
         await client.answer()
-        assert world.ear.audio == AUDIO
+        assert world.stt.audio == AUDIO
     await world.end()
 
 
 @virtual_time
-async def test_a_recording_whose_replica_died_is_asked_for_from_its_beginning():
+async def test_a_recording_whose_replica_died_is_requested_from_its_beginning():
     world = World()
     async with world.caller() as client:
         client.say("start_recording", utterance_id="u-1")
@@ -613,7 +613,7 @@ async def test_a_recording_whose_replica_died_is_asked_for_from_its_beginning():
 
 
 @virtual_time
-async def test_a_recording_that_goes_on_with_a_gap_is_refused_and_not_guessed_at():
+async def test_a_recording_with_a_gap_is_refused():
     world = World(replicas=1)
     async with world.caller() as client:
         client.say("start_recording", utterance_id="u-1")
@@ -623,15 +623,15 @@ async def test_a_recording_that_goes_on_with_a_gap_is_refused_and_not_guessed_at
         client.say("audio_chunk", sequence=2, data_b64=slice_of(2))
         client.say("stop_recording")
         assert (await client.until("error"))["code"] == "bad_audio"
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 
-# -- calls that nobody comes back to
+# -- abandoned calls
 
 
 @virtual_time
-async def test_a_lost_call_that_nobody_comes_back_to_is_ended_with_a_record_of_its_turn():
+async def test_an_abandoned_call_is_ended_with_a_record_of_its_turn():
     world = World(CONVONET_RESUME_GRACE_S="30")
     world.agent.delay = 3
     async with world.client() as client, world.caller():
@@ -664,7 +664,7 @@ async def test_a_call_in_a_living_replica_is_never_ended_as_abandoned():
 
 
 @virtual_time
-async def test_a_caller_whose_checkpoint_is_of_a_newer_release_gives_the_pin_again():
+async def test_a_caller_whose_checkpoint_is_of_a_newer_release_logs_in_again():
     world = World()
     async with world.client() as client:
         await client.log_in()

@@ -1,4 +1,4 @@
-"""What a caller lives through in a conversation, from the first message to hanging up."""
+"""A conversation as the caller sees it, from the first message to hanging up."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from convonet.core.errors import AgentError, BadAudio, NoSpeech, SpeechUnavailable
 from convonet.protocol.frames import SoundKind
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.outbox import TEXT_WAIT_S
+from convonet.sessions.outbox import TEXT_DELAY_S
 from tests.sessions.doubles import World, spoken, types
 from tests.virtual_time import virtual_time
 
@@ -28,7 +28,7 @@ async def test_a_wrong_pin_is_refused_and_the_socket_stays_open():
 
 
 @virtual_time
-async def test_the_right_pin_is_welcomed_by_name_and_aloud():
+async def test_the_right_pin_is_greeted_by_name_and_aloud():
     world = World()
     async with world.client() as client:
         ok = await client.log_in()
@@ -42,22 +42,22 @@ async def test_the_right_pin_is_welcomed_by_name_and_aloud():
 
 
 @virtual_time
-async def test_the_callers_language_is_heard_thought_and_spoken_in():
+async def test_stt_agent_and_tts_get_the_callers_language():
     world = World()
     async with world.client() as client:
         await client.log_in(language="ko-KR")
-        assert world.voice.language == "ko-KR"
+        assert world.tts.language == "ko-KR"
         for of_utterance, used in (({}, "ko-KR"), ({"language": "en-US"}, "en-US")):
             client.speak(**of_utterance)
             await client.answer()
-            assert (world.ear.language, world.agent.language, world.voice.language) == (used, used, used)
+            assert (world.stt.language, world.agent.language, world.tts.language) == (used, used, used)
     await world.end()
 
 
 @virtual_time
-async def test_the_greeting_is_shown_when_nobody_can_speak_it():
+async def test_the_greeting_is_shown_when_synthesis_fails():
     world = World()
-    world.voice.fails_with = SpeechUnavailable("down")
+    world.tts.fails_with = SpeechUnavailable("down")
     async with world.client() as client:
         await client.log_in()
         assert "Hi Demo" in client.received[-1]["text"]
@@ -93,21 +93,21 @@ async def test_a_spoken_turn_sends_its_messages_in_order_and_the_transcript_befo
 
 
 @virtual_time
-async def test_the_transcript_leaves_as_soon_as_recognition_is_done():
+async def test_the_transcript_is_sent_as_soon_as_recognition_is_done():
     world = World()
     world.agent.delay = 5
     async with world.caller() as client:
         started = asyncio.get_running_loop().time()
         client.speak()
         await client.until("transcript_final")
-        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1 + TEXT_WAIT_S)
+        assert asyncio.get_running_loop().time() - started == pytest.approx(0.1 + TEXT_DELAY_S)
     await world.end()
 
 
 @virtual_time
-async def test_a_turn_that_another_provider_had_to_take_over_says_so():
+async def test_the_caller_is_told_about_a_fallback_to_another_provider():
     world = World()
-    world.ear.answers_as = world.voice.answers_as = "local"
+    world.stt.answers_as = world.tts.answers_as = "local"
     async with world.caller() as client:
         client.speak()
         told = [m["message"] for m in await client.answer() if m["type"] == "status"]
@@ -123,14 +123,14 @@ async def test_a_typed_turn_needs_no_recognition():
         client.say("text_input", text="what are my todos")
         messages = await client.answer()
         assert "You said what are my todos." in spoken(messages)
-        assert world.ear.calls == 0
+        assert world.stt.calls == 0
     await world.end()
 
 
 @virtual_time
 async def test_a_long_answer_is_spoken_sentence_by_sentence_in_order():
     world = World()
-    world.ear.hears = "one. Two comes second. Three comes third"
+    world.stt.hears = "one. Two comes second. Three comes third"
     async with world.caller() as client:
         client.speak()
         messages = await client.answer()
@@ -146,11 +146,11 @@ async def test_a_long_answer_is_spoken_sentence_by_sentence_in_order():
     ("error", "code"),
     [(NoSpeech(), "no_speech"), (BadAudio(), "bad_audio"), (SpeechUnavailable("down"), "stt_failed")],
 )
-def test_a_recording_that_is_not_understood_is_answered_in_words_and_aloud(error, code):
+def test_a_recording_that_is_not_recognized_is_answered_on_screen_and_aloud(error, code):
     @virtual_time
     async def run():
         world = World()
-        world.ear.hears = error
+        world.stt.hears = error
         async with world.caller() as client:
             client.speak()
             messages = await client.answer()
@@ -158,7 +158,7 @@ def test_a_recording_that_is_not_understood_is_answered_in_words_and_aloud(error
             assert told["code"] == code
             assert spoken(messages) == told["message"] == error.spoken
             assert "transcript_final" not in types(messages)
-            world.ear.hears = "hello"
+            world.stt.hears = "hello"
             client.speak()
             assert "You said hello." in spoken(await client.answer())
         await world.end()
@@ -167,7 +167,7 @@ def test_a_recording_that_is_not_understood_is_answered_in_words_and_aloud(error
 
 
 @pytest.mark.parametrize("error", [AgentError("down"), ZeroDivisionError("a bug")])
-def test_an_agent_that_fails_is_excused_aloud_and_the_call_goes_on(error):
+def test_a_failure_of_the_agent_is_apologized_for_aloud_and_the_call_goes_on(error):
     @virtual_time
     async def run():
         world = World()
@@ -187,7 +187,7 @@ def test_an_agent_that_fails_is_excused_aloud_and_the_call_goes_on(error):
 
 
 @virtual_time
-async def test_an_agent_that_hangs_is_given_up_after_its_time():
+async def test_an_agent_that_hangs_is_given_up_after_the_timeout():
     world = World()
     world.agent.delay = 10_000
     async with world.caller() as client:
@@ -201,10 +201,10 @@ async def test_an_agent_that_hangs_is_given_up_after_its_time():
 
 
 @virtual_time
-async def test_an_answer_that_nobody_can_speak_is_still_shown():
+async def test_an_answer_that_can_not_be_synthesized_is_still_shown():
     world = World()
     async with world.caller() as client:
-        world.voice.fails_with = SpeechUnavailable("down")
+        world.tts.fails_with = SpeechUnavailable("down")
         client.speak()
         messages = await client.answer()
         assert "agent_final" in types(messages)
@@ -214,14 +214,14 @@ async def test_an_answer_that_nobody_can_speak_is_still_shown():
 
 
 @virtual_time
-async def test_a_voice_that_crashes_ends_the_turn_and_the_answer_is_remembered():
+async def test_a_crash_of_tts_ends_the_turn_and_the_answer_is_kept():
     world = World()
     async with world.caller() as client:
-        world.voice.fails_with = RuntimeError("a bug")
+        world.tts.fails_with = RuntimeError("a bug")
         client.speak()
         messages = await client.answer()
         assert next(m for m in messages if m["type"] == "error")["code"] == "tts_failed"
-        world.voice.fails_with = None
+        world.tts.fails_with = None
         client.say("text_input", text="and now")
         assert "You said and now." in spoken(await client.answer())
         await asyncio.sleep(0.1)
@@ -254,7 +254,7 @@ async def test_cancel_stops_the_turn_and_nothing_of_it_is_sent_afterwards():
 
 
 @virtual_time
-async def test_what_is_said_during_a_turn_waits_and_is_answered_after_it():
+async def test_an_utterance_during_a_turn_is_answered_after_it():
     world = World()
     async with world.caller() as client:
         for word in ("one", "two", "three"):
@@ -265,7 +265,7 @@ async def test_what_is_said_during_a_turn_waits_and_is_answered_after_it():
 
 
 @virtual_time
-async def test_more_than_a_few_waiting_sentences_are_refused_as_busy():
+async def test_more_than_a_few_queued_utterances_are_refused_as_busy():
     world = World()
     async with world.caller() as client:
         for number in range(6):
@@ -284,7 +284,7 @@ async def test_a_session_that_crashes_says_so_before_it_ends(monkeypatch):
         def crash(_conversation, _preferences):
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr(Conversation, "choose", crash)
+        monkeypatch.setattr(Conversation, "apply_preferences", crash)
         client.say("voice_providers", stt_provider="local")
         assert (await client.until("error"))["code"] == "internal_error"
         assert (await client.until("closed"))["code"] == 1000
@@ -323,7 +323,7 @@ def sounds(messages):
 
 
 @virtual_time
-async def test_a_client_that_streams_gets_the_sound_as_it_is_made_in_numbered_frames():
+async def test_a_streaming_client_gets_audio_in_numbered_frames_as_it_arrives():
     world = World()
     world.agent.answers_with = "One sentence. And another one."
     async with world.caller(audio="stream") as client:
@@ -343,7 +343,7 @@ async def test_a_client_that_streams_gets_the_sound_as_it_is_made_in_numbered_fr
 
 
 @virtual_time
-async def test_a_client_that_does_not_ask_for_a_stream_gets_no_binary_frame():
+async def test_a_client_without_streaming_gets_no_binary_frame():
     world = World()
     async with world.caller() as client:
         client.speak()
@@ -379,10 +379,10 @@ async def test_the_answers_text_is_shown_while_it_is_written():
 
 
 @virtual_time
-async def test_a_cancel_stops_a_streamed_answer_in_mid_sound():
+async def test_a_cancel_stops_a_streamed_answer_while_it_plays():
     world = World()
     world.agent.answers_with = " ".join(f"Sentence number {n} is here." for n in range(20))
-    world.voice.delay = 0.2
+    world.tts.delay = 0.2
     async with world.caller(audio="stream") as client:
         client.speak()
         await client.until("sound")
@@ -392,15 +392,15 @@ async def test_a_cancel_stops_a_streamed_answer_in_mid_sound():
         heard = len(client.frames)
         await asyncio.sleep(10)
         assert len(client.frames) == heard < 8
-        assert len(world.voice.spoken) < 8, "the voice's work is stopped too"
+        assert len(world.tts.spoken) < 8, "the voice's work is stopped too"
     await world.end()
 
 
 @virtual_time
-async def test_a_streamed_answer_that_nobody_can_speak_is_still_shown_and_ends():
+async def test_a_streamed_answer_that_can_not_be_synthesized_is_still_shown_and_ends():
     world = World()
     async with world.caller(audio="stream") as client:
-        world.voice.fails_with = SpeechUnavailable("down")
+        world.tts.fails_with = SpeechUnavailable("down")
         client.speak()
         messages = await client.answer()
         assert "agent_final" in types(messages)
@@ -411,9 +411,9 @@ async def test_a_streamed_answer_that_nobody_can_speak_is_still_shown_and_ends()
 
 
 @virtual_time
-async def test_a_voice_that_hangs_ends_the_turn_after_its_time():
+async def test_a_tts_provider_that_hangs_ends_the_turn_after_the_timeout():
     world = World()
-    world.voice.delay = 10_000
+    world.tts.delay = 10_000
     async with world.caller(audio="stream") as client:
         client.speak()
         messages = await client.answer()
@@ -424,7 +424,7 @@ async def test_a_voice_that_hangs_ends_the_turn_after_its_time():
 
 
 @virtual_time
-async def test_a_failed_turn_is_excused_aloud_in_the_stream_too():
+async def test_a_failed_turn_is_apologized_for_in_the_stream_too():
     world = World()
     world.agent.fails_with = AgentError("down")
     async with world.caller(audio="stream") as client:

@@ -6,13 +6,13 @@ import asyncio
 
 import pytest
 
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.local.service import LocalSpeech
 
 
 @pytest.fixture(scope="session")
 def local_speech(tmp_path_factory):
-    speech = LocalSpeech(Settings(CONVONET_DATA_DIR=tmp_path_factory.mktemp("speech"), CONVONET_MAX_UTTERANCE_S=12))
+    speech = LocalSpeech(SpeechSettings(CONVONET_MAX_UTTERANCE_S=12), tmp_path_factory.mktemp("speech"))
     asyncio.run(speech.start())
     yield speech
     speech.close()

@@ -14,7 +14,7 @@ FAULTS = {kind.__name__.encode(): kind for kind in (NoSpeech, BadAudio, SpeechUn
 
 
 class Letters:
-    """A sentence sounds as its own letters, and takes a moment where it says so."""
+    """Synthesizes a sentence as its own letters; it takes a moment when the sentence says so."""
 
     async def transcribe(self, utterance, *, language):
         if fault := FAULTS.get(utterance.audio):
@@ -26,7 +26,7 @@ class Letters:
         await self._pause(text)
         return SpokenAudio(text.encode(), f"audio/{language}", "local")
 
-    async def sound(self, sentence):
+    async def synthesize_pcm(self, sentence):
         await self._pause(sentence)
         return sentence.encode("utf-16-le")
 

@@ -1,4 +1,4 @@
-"""Recordings, good and hostile, on their way to the recogniser."""
+"""Decoding of good and hostile recordings."""
 
 import contextlib
 import time
@@ -64,7 +64,7 @@ def test_an_impossible_sample_rate_is_bad_audio(sample_rate):
     ],
     ids=["empty", "magic only", "text", "random", "zeros", "no header", "wav", "sdp", "hls"],
 )
-def test_what_is_no_webm_is_refused_quickly(audio):
+def test_input_that_is_not_webm_is_refused_quickly(audio):
     started = time.monotonic()
     with pytest.raises(BadAudio):
         decode(Utterance(audio), max_seconds=30)
@@ -75,7 +75,7 @@ def test_a_truncated_recording_keeps_what_came_before_the_cut():
     assert 0.5 < seconds_of(Utterance(TONE[: len(TONE) // 2])) < 1.5
 
 
-def test_a_damaged_packet_costs_only_itself():
+def test_only_the_damaged_packet_is_skipped():
     damaged = bytearray(TONE)
     damaged[len(TONE) // 2 : len(TONE) // 2 + 40] = bytes(40)
     assert seconds_of(Utterance(bytes(damaged))) > 1.0

@@ -1,4 +1,4 @@
-"""Recognition and whole files of speech by Deepgram, against a loopback server with its wire format and failures."""
+"""Deepgram's recognition and synthesis of files, against a loopback server with its wire format and failures."""
 
 import asyncio
 import io
@@ -13,7 +13,7 @@ from deepgram.environment import DeepgramClientEnvironment
 from deepgram.speak.v1.types.speak_v1text import SpeakV1Text
 
 from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from tests.vendors.deepgram import DeepgramServer, Fault
@@ -32,7 +32,7 @@ async def server():
 
 @pytest.fixture
 async def deepgram(server):
-    settings = Settings(
+    settings = SpeechSettings(
         DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url, CONVONET_STT_TIMEOUT_S=2.0, CONVONET_TTS_TIMEOUT_S=2.0
     )
     speech = DeepgramSpeech(settings, tts_sockets=2)
@@ -40,7 +40,7 @@ async def deepgram(server):
     await speech.close()
 
 
-def hear(deepgram, utterance=RECORDING):
+def transcribe(deepgram, utterance=RECORDING):
     return deepgram.transcribe(utterance, language=ENGLISH)
 
 
@@ -48,10 +48,10 @@ def speak(deepgram, text="I added it."):
     return deepgram.synthesize(text, language=ENGLISH)
 
 
-CALLS = pytest.mark.parametrize("call", [hear, speak])
+CALLS = pytest.mark.parametrize("call", [transcribe, speak])
 
 
-async def test_the_loopback_speaks_the_wire_that_the_sdk_knows(server):
+async def test_the_loopback_server_speaks_the_sdks_wire_format(server):
     sockets = server.url.replace("http", "ws")
     there = DeepgramClientEnvironment(base=server.url, production=sockets, agent=sockets, agent_rest=server.url)
     raw = {"model": "aura-2-thalia-en", "encoding": "linear16"}
@@ -76,7 +76,7 @@ async def test_the_loopback_speaks_the_wire_that_the_sdk_knows(server):
 
 async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, server):
     server.transcripts = ["Add buy milk."]
-    transcript = await hear(deepgram)
+    transcript = await transcribe(deepgram)
     assert transcript.text == "Add buy milk."
     assert transcript.provider == "deepgram"
     assert transcript.confidence == 0.99
@@ -89,8 +89,8 @@ async def test_an_utterance_becomes_text_with_times_and_confidence(deepgram, ser
     assert request.query == {"model": ["nova-3"], "language": ["en-US"], "smart_format": ["true"]}
 
 
-async def test_pcm16_is_sent_as_it_is_with_its_rate(deepgram, server):
-    await hear(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
+async def test_pcm16_is_sent_unchanged_with_its_rate(deepgram, server):
+    await transcribe(deepgram, Utterance(b"\1\0" * 800, "pcm16", 8_000))
     (request,) = server.requests
     assert request.body == b"\1\0" * 800
     assert (request.query["encoding"], request.query["sample_rate"]) == (["linear16"], ["8000"])
@@ -98,7 +98,7 @@ async def test_pcm16_is_sent_as_it_is_with_its_rate(deepgram, server):
 
 async def test_a_recording_of_three_megabytes_is_sent_whole(deepgram, server):
     recording = bytes(range(256)) * 12_000
-    await hear(deepgram, Utterance(recording))
+    await transcribe(deepgram, Utterance(recording))
     assert server.requests[0].body == recording
 
 
@@ -116,17 +116,17 @@ async def test_a_text_becomes_mp3(deepgram, server):
 async def test_an_empty_transcript_is_no_speech(deepgram, server):
     server.transcripts = [" "]
     with pytest.raises(NoSpeech):
-        await hear(deepgram)
+        await transcribe(deepgram)
 
 
 async def test_audio_that_deepgram_refuses_is_bad_audio(deepgram, server):
     server.fail_with(Fault(status=400))
     with pytest.raises(BadAudio):
-        await hear(deepgram)
+        await transcribe(deepgram)
     assert len(server.requests) == 1
 
 
-async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgram, server):
+async def test_text_that_deepgram_refuses_goes_to_another_provider(deepgram, server):
     server.fail_with(Fault(status=400))
     with pytest.raises(SpeechUnavailable):
         await speak(deepgram)
@@ -134,7 +134,7 @@ async def test_text_that_deepgram_refuses_sends_the_turn_to_another_voice(deepgr
 
 @CALLS
 @pytest.mark.parametrize("status", [307, 401, 402, 403, 404])
-async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
+async def test_a_refusal_is_not_retried(deepgram, server, call, status):
     server.fail_with(Fault(status=status))
     with pytest.raises(SpeechUnavailable) as failure:
         await call(deepgram)
@@ -149,7 +149,7 @@ async def test_a_refusal_is_not_repeated(deepgram, server, call, status):
     [Fault(status=500), Fault(status=503), Fault(status=429, retry_after=0), Fault(kind="cut"), Fault(kind="reset")],
     ids=["500", "503", "429", "cut in the body", "reset"],
 )
-async def test_a_passing_failure_is_repeated_once_and_goes_unnoticed(deepgram, server, call, fault):
+async def test_a_passing_failure_is_retried_once_and_goes_unnoticed(deepgram, server, call, fault):
     server.fail_with(fault)
     assert (await call(deepgram)).provider == "deepgram"
     assert len(server.requests) == 2
@@ -170,7 +170,7 @@ async def test_a_lasting_failure_is_given_up_after_the_second_attempt(deepgram, 
 
 
 @CALLS
-async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(deepgram, server, call):
+async def test_a_long_retry_after_sends_the_turn_to_the_next_provider_at_once(deepgram, server, call):
     server.fail_with(Fault(status=429, retry_after=30))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable):
@@ -181,7 +181,7 @@ async def test_a_long_asked_wait_sends_the_turn_to_the_next_provider_at_once(dee
 
 @CALLS
 @pytest.mark.parametrize("kind", ["hang", "stall"])
-async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call, kind):
+async def test_a_hanging_provider_is_given_up_at_the_timeout(deepgram, server, call, kind):
     server.fail_with(Fault(kind=kind))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable, match="2 s"):
@@ -190,7 +190,7 @@ async def test_a_hanging_provider_is_left_at_the_timeout(deepgram, server, call,
 
 
 @CALLS
-async def test_the_second_attempt_has_only_what_is_left_of_the_time(deepgram, server, call):
+async def test_the_second_attempt_has_only_the_rest_of_the_timeout(deepgram, server, call):
     server.fail_with(Fault(status=503), Fault(kind="hang"))
     started = time.monotonic()
     with pytest.raises(SpeechUnavailable):
@@ -201,14 +201,14 @@ async def test_the_second_attempt_has_only_what_is_left_of_the_time(deepgram, se
 async def test_an_answer_of_another_shape_is_a_failure_of_the_provider(deepgram, server):
     server.fail_with(Fault(kind="garbage"))
     with pytest.raises(SpeechUnavailable):
-        await hear(deepgram)
+        await transcribe(deepgram)
 
 
-async def test_nobody_listening_is_a_failure_of_the_provider(unused_tcp_port):
-    settings = Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
+async def test_a_refused_connection_is_a_failure_of_the_provider(unused_tcp_port):
+    settings = SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=f"http://127.0.0.1:{unused_tcp_port}")
     speech = DeepgramSpeech(settings, tts_sockets=1)
     with pytest.raises(SpeechUnavailable):
-        await hear(speech)
+        await transcribe(speech)
     await speech.close()
 
 
@@ -228,21 +228,21 @@ async def test_barge_in_closes_the_request(deepgram, server, call):
 
 async def test_turns_share_one_connection(deepgram, server):
     for _ in range(3):
-        await hear(deepgram)
+        await transcribe(deepgram)
         await speak(deepgram)
     assert server.connections == 1
 
 
-async def test_the_first_utterance_finds_a_connection_that_is_open(deepgram, server):
+async def test_the_first_utterance_finds_an_open_connection(deepgram, server):
     await deepgram.start()
-    await hear(deepgram)
+    await transcribe(deepgram)
     assert (server.greeted, server.connections) == (1, 1)
     deepgram.begin_answer(language=ENGLISH)
-    await hear(deepgram)
+    await transcribe(deepgram)
     assert server.greeted == 1, "one that was just used needs no warming"
 
 
-async def test_the_caller_who_is_answered_first_finds_a_connection_too(deepgram, server):
+async def test_the_utterance_after_an_answer_finds_an_open_connection(deepgram, server):
     deepgram.begin_answer(language=ENGLISH)
     async with asyncio.timeout(5):
         while not server.greeted:

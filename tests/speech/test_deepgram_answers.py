@@ -1,4 +1,4 @@
-"""Streamed answers by Deepgram: over its sockets, within its limits, and by requests where a socket can't."""
+"""Streamed answers by Deepgram: over sockets within its limits, otherwise with requests."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from convonet.core.errors import AnswerBroken, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import Language
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from tests.vendors.deepgram import DeepgramServer, Fault
@@ -28,7 +28,7 @@ async def server():
 
 @contextlib.asynccontextmanager
 async def speech(server, sockets=2):
-    made = DeepgramSpeech(Settings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url), tts_sockets=sockets)
+    made = DeepgramSpeech(SpeechSettings(DEEPGRAM_API_KEY=KEY, DEEPGRAM_BASE_URL=server.url), tts_sockets=sockets)
     try:
         yield made
     finally:
@@ -46,7 +46,7 @@ def without_spaces(text):
 
 
 async def heard(answer):
-    """What an answer says, without its spaces."""
+    """The text of an answer without its spaces."""
     pcm = bytearray()
     async with aclosing(answer.chunks()) as chunks:
         async for chunk in chunks:
@@ -57,7 +57,7 @@ async def heard(answer):
 
 
 async def spoken(deepgram, sentences=SENTENCES):
-    """What is heard of an answer that is there at once."""
+    """Speak an answer that is complete at once, and return its text."""
     answer = deepgram.begin_answer(language=ENGLISH)
     for sentence in sentences:
         answer.speak(sentence)
@@ -91,12 +91,12 @@ async def test_an_answer_is_flushed_after_its_first_sentence_and_at_its_end(deep
     assert not server.requests
 
 
-async def test_an_answer_that_is_there_at_once_is_flushed_once(deepgram, server):
+async def test_an_answer_that_is_complete_at_once_is_flushed_once(deepgram, server):
     assert await spoken(deepgram) == WHOLE
     assert server.flushes == [" ".join(SENTENCES)]
 
 
-async def test_sound_leaves_at_its_first_bytes(deepgram, server):
+async def test_audio_is_sent_at_its_first_bytes(deepgram, server):
     server.speed, server.ms_per_character = 1.0, 60.0
     answer = deepgram.begin_answer(language=ENGLISH)
     answer.speak(SENTENCES[0])
@@ -108,7 +108,7 @@ async def test_sound_leaves_at_its_first_bytes(deepgram, server):
 
 
 async def sizes(deepgram):
-    """Of the chunks of an answer that is there at once."""
+    """Return the sizes of the chunks of an answer that is complete at once."""
     answer = deepgram.begin_answer(language=ENGLISH)
     for sentence in SENTENCES:
         answer.speak(sentence)
@@ -118,7 +118,7 @@ async def sizes(deepgram):
 
 
 @pytest.mark.parametrize("sockets", [0, 2])
-async def test_sound_is_gathered_while_the_caller_has_enough_to_play(server, sockets):
+async def test_audio_is_collected_while_the_caller_has_enough_to_play(server, sockets):
     server.speed, server.ms_per_character = 9.0, 60.0
     async with speech(server, sockets) as deepgram:
         chunks = await sizes(deepgram)
@@ -128,7 +128,7 @@ async def test_sound_is_gathered_while_the_caller_has_enough_to_play(server, soc
 
 
 @pytest.mark.parametrize("sockets", [0, 2])
-async def test_a_slow_voice_is_passed_on_as_it_comes(server, sockets):
+async def test_audio_of_a_slow_voice_is_sent_as_it_arrives(server, sockets):
     server.speed, server.ms_per_character = 0.7, 15.0
     async with speech(server, sockets) as deepgram:
         assert statistics.median(await sizes(deepgram)) <= 2 * server.piece_bytes
@@ -153,7 +153,7 @@ async def test_answers_one_after_the_other_share_a_socket(deepgram, server):
     assert server.sockets[0].is_open
 
 
-async def test_an_answer_that_nobody_listens_to_holds_no_socket(deepgram, server):
+async def test_an_answer_that_is_not_read_holds_no_socket(deepgram, server):
     for _ in range(5):
         deepgram.begin_answer(language=ENGLISH).speak(SENTENCES[0])
     await until(lambda: len(server.open_sockets) == 2)
@@ -163,13 +163,13 @@ async def test_an_answer_that_nobody_listens_to_holds_no_socket(deepgram, server
 
 
 @pytest.mark.parametrize("sentences", [(), ("",), (" \n", "…", "🎉")])
-async def test_an_answer_without_words_asks_for_nothing(deepgram, server, sentences):
+async def test_an_answer_without_words_sends_no_request(deepgram, server, sentences):
     assert await spoken(deepgram, sentences) == ""
     assert not server.flushes
     assert not server.requests
 
 
-async def test_markup_and_what_can_not_be_spoken_is_left_out(deepgram):
+async def test_markup_and_unspeakable_characters_are_left_out(deepgram):
     assert await spoken(deepgram, ("**I added** it.", "🎉", "Bye.")) == "Iaddedit.Bye."
 
 
@@ -217,7 +217,7 @@ async def test_there_are_never_more_sockets_than_the_share(deepgram, server):
     assert server.requests, "the others were spoken by requests"
 
 
-async def test_an_answer_longer_than_a_socket_may_take_is_whole(deepgram, server):
+async def test_an_answer_longer_than_a_sockets_limit_is_complete(deepgram, server):
     sentences = [f"This is sentence {number} of quite a long answer about {'very ' * 50}much." for number in range(16)]
     assert await spoken(deepgram, sentences) == without_spaces("".join(sentences))
     assert not server.complaints
@@ -226,7 +226,7 @@ async def test_an_answer_longer_than_a_socket_may_take_is_whole(deepgram, server
 
 
 @pytest.mark.parametrize("warns_as", ["code", "warn_code"])
-async def test_an_answer_whose_flush_is_refused_is_whole(deepgram, server, warns_as):
+async def test_an_answer_whose_flush_is_refused_is_complete(deepgram, server, warns_as):
     server.flushes_allowed, server.warns_as = 1, warns_as
     answer = deepgram.begin_answer(language=ENGLISH)
     _, said = await asyncio.gather(written(answer), heard(answer))
@@ -254,7 +254,7 @@ async def test_closing_leaves_no_socket(server):
 # -- by requests
 
 
-async def test_without_sockets_the_next_sentence_is_made_while_one_sounds(server):
+async def test_without_sockets_the_next_sentence_is_synthesized_while_one_plays(server):
     server.speed, server.ms_per_character = 4.0, 60.0
     async with speech(server, sockets=0) as deepgram:
         answer = deepgram.begin_answer(language=ENGLISH)
@@ -274,7 +274,7 @@ async def test_without_sockets_the_next_sentence_is_made_while_one_sounds(server
     assert not server.handshakes
 
 
-async def test_chunks_hold_whole_samples_however_they_come(server):
+async def test_chunks_hold_whole_samples_however_they_arrive(server):
     server.piece_bytes = 1_001
     async with speech(server, sockets=0) as deepgram:
         assert await spoken(deepgram) == WHOLE
@@ -311,7 +311,7 @@ async def test_a_handshake_that_hangs_delays_the_answer_by_a_moment(deepgram, se
 
 
 @pytest.mark.parametrize("kind", ["stall", "cut", "hang", "reset"])
-async def test_a_request_that_fails_in_mid_answer_tells_how_much_has_sounded(server, kind):
+async def test_a_request_that_fails_during_an_answer_reports_how_much_was_spoken(server, kind):
     async with speech(server, sockets=0) as deepgram:
         answer = deepgram.begin_answer(language=ENGLISH)
         answer.speak(SENTENCES[0])
@@ -335,17 +335,17 @@ async def test_a_refused_key_is_a_failure_of_the_provider(deepgram, server):
     assert KEY not in repr(failure.value.__cause__)
 
 
-# -- sockets that are lost
+# -- sockets that fail
 
 
-async def test_until_its_pace_is_known_a_voice_is_taken_for_a_slow_one(deepgram, server):
+async def test_an_unmeasured_voice_counts_as_slow(deepgram, server):
     server.ms_per_character = 60.0
     server.break_answers(Break(after=44))
     assert repeated(await spoken(deepgram)) <= len(SENTENCES[0])
 
 
 def repeated(said, sentences=SENTENCES):
-    """How many characters were heard twice; fails when one was not heard at all."""
+    """Count the characters that were spoken twice; fail when one is missing."""
     starts = [len(without_spaces("".join(sentences[:number]))) for number in range(len(sentences))]
     for start in reversed(starts):
         begun = len(said) - (len(WHOLE) - start)
@@ -356,16 +356,14 @@ def repeated(said, sentences=SENTENCES):
 
 @pytest.mark.parametrize("kind", ["die", "close", "stall"])
 @pytest.mark.parametrize("after", [0, 5, 23, 30, 44, 60])
-async def test_of_an_answer_whose_socket_is_lost_nothing_is_lost_and_at_most_a_sentence_is_heard_twice(
-    deepgram, server, kind, after
-):
+async def test_an_answer_whose_socket_fails_is_complete_and_repeats_at_most_one_sentence(deepgram, server, kind, after):
     await spoken(deepgram)  # from which it knows how fast the voice is
     server.break_answers(Break(after, kind))
     assert repeated(await spoken(deepgram)) <= len(max(SENTENCES, key=len))
     assert server.requests
 
 
-async def test_what_is_written_after_the_socket_was_lost_is_spoken_too(deepgram, server):
+async def test_text_after_the_socket_failed_is_spoken_too(deepgram, server):
     server.break_answers(Break(5))
     answer = deepgram.begin_answer(language=ENGLISH)
     _, said = await asyncio.gather(written(answer, every_s=0.3), heard(answer))
@@ -399,7 +397,7 @@ async def test_an_idle_socket_that_has_died_is_not_used(deepgram, server):
 
 
 @pytest.mark.parametrize("sockets", [0, 2])
-async def test_barge_in_stops_the_vendor_and_nothing_of_it_is_heard_in_the_next_answer(server, sockets):
+async def test_barge_in_stops_the_vendor_and_leaves_nothing_for_the_next_answer(server, sockets):
     server.speed, server.ms_per_character = 2.0, 60.0
     async with speech(server, sockets) as deepgram:
         for _ in range(3):
@@ -415,7 +413,7 @@ async def test_barge_in_stops_the_vendor_and_nothing_of_it_is_heard_in_the_next_
     assert all(socket.cleared == 1 for socket in server.sockets[:-1])
 
 
-async def test_barge_in_before_the_first_sound_leaves_nothing(deepgram, server):
+async def test_barge_in_before_the_first_audio_leaves_nothing(deepgram, server):
     server.tts_ms = 5_000.0
     answer = deepgram.begin_answer(language=ENGLISH)
     answer.speak(SENTENCES[0])
@@ -429,7 +427,7 @@ async def test_barge_in_before_the_first_sound_leaves_nothing(deepgram, server):
     assert await spoken(deepgram) == WHOLE
 
 
-async def test_twenty_answers_at_once_are_whole(server):
+async def test_twenty_answers_at_once_are_complete(server):
     async with speech(server, sockets=45) as deepgram:
         answers = [deepgram.begin_answer(language=ENGLISH) for _ in range(20)]
         said = await asyncio.gather(*(written(a, every_s=0.02) for a in answers), *(heard(a) for a in answers))

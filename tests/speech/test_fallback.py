@@ -1,4 +1,4 @@
-"""A turn goes on when its speech provider does not."""
+"""A turn goes on when its speech provider fails."""
 
 import asyncio
 from contextlib import aclosing
@@ -9,7 +9,7 @@ from convonet.core.errors import BadAudio, NoSpeech, SpeechUnavailable
 from convonet.speech.answers import SentenceAnswer
 from convonet.speech.base import Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.fallback import SpeechWithFallback
-from convonet.speech.pair import COOL_DOWN_S, PATIENCE_S
+from convonet.speech.provider_pair import COOL_DOWN_S, FALLBACK_DELAY_S
 from tests.virtual_time import virtual_time
 
 ENGLISH = Language("en-US")
@@ -73,7 +73,7 @@ async def test_a_healthy_provider_answers_alone():
 
 
 @virtual_time
-async def test_a_failed_provider_is_replaced_within_the_turn_and_left_alone_for_a_while():
+async def test_a_failed_provider_is_replaced_within_the_turn_and_cools_down():
     deepgram = Provider("deepgram", error=SpeechUnavailable("402"))
     speech = pair(deepgram)
     assert await provider_of(speech) == "local"
@@ -85,7 +85,7 @@ async def test_a_failed_provider_is_replaced_within_the_turn_and_left_alone_for_
 
 
 @virtual_time
-async def test_hearing_and_speaking_fail_independently():
+async def test_stt_and_tts_fail_independently():
     deepgram = Provider("deepgram", error=SpeechUnavailable("500"))
     speech = pair(deepgram)
     assert await provider_of(speech) == "local"
@@ -94,22 +94,22 @@ async def test_hearing_and_speaking_fail_independently():
 
 
 @virtual_time
-async def test_a_hanging_provider_costs_the_caller_no_more_than_our_patience():
+async def test_a_hanging_provider_costs_the_caller_no_more_than_the_fallback_delay():
     deepgram = Provider("deepgram", takes_s=60.0)
     speech = pair(deepgram, Provider("local", takes_s=0.5))
     loop = asyncio.get_running_loop()
     assert await provider_of(speech) == "local"
-    assert loop.time() == pytest.approx(PATIENCE_S + 0.5)
+    assert loop.time() == pytest.approx(FALLBACK_DELAY_S + 0.5)
     await asyncio.sleep(0)
     assert deepgram.cancelled == 1
     assert await provider_of(speech) == "local"
-    assert loop.time() == pytest.approx(PATIENCE_S + 1.0), "the next turn does not wait"
+    assert loop.time() == pytest.approx(FALLBACK_DELAY_S + 1.0), "the next turn does not wait"
 
 
 @virtual_time
 async def test_a_slow_provider_that_is_still_first_is_kept():
     local = Provider("local", takes_s=2.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.3), local)
     assert await provider_of(speech) == "deepgram"
     await asyncio.sleep(0)
     assert local.cancelled == 1
@@ -117,16 +117,16 @@ async def test_a_slow_provider_that_is_still_first_is_kept():
 
 
 @virtual_time
-async def test_a_provider_that_fails_late_leaves_the_turn_to_the_one_already_asked():
+async def test_a_provider_that_fails_late_leaves_the_turn_to_the_second():
     local = Provider("local", takes_s=1.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.5, error=SpeechUnavailable("503")), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.5, error=SpeechUnavailable("503")), local)
     assert await provider_of(speech) == "local"
     assert local.asked == 1
-    assert asyncio.get_running_loop().time() == pytest.approx(PATIENCE_S + 1.0)
+    assert asyncio.get_running_loop().time() == pytest.approx(FALLBACK_DELAY_S + 1.0)
 
 
 @virtual_time
-async def test_a_slow_provider_is_waited_for_when_the_other_hears_nothing():
+async def test_a_slow_provider_is_waited_for_when_the_other_recognizes_nothing():
     speech = pair(Provider("deepgram", takes_s=3.0), Provider("local", error=NoSpeech()))
     assert await provider_of(speech) == "deepgram"
 
@@ -140,7 +140,7 @@ async def test_no_speech_is_an_answer_and_not_a_failure():
 
 
 @virtual_time
-async def test_audio_that_one_provider_refuses_is_tried_by_the_other():
+async def test_audio_that_one_provider_refuses_goes_to_the_other():
     deepgram = Provider("deepgram", error=BadAudio())
     speech = pair(deepgram)
     assert await provider_of(speech) == "local"
@@ -151,17 +151,17 @@ async def test_audio_that_one_provider_refuses_is_tried_by_the_other():
 
 
 @virtual_time
-async def test_when_nobody_can_the_caller_is_told():
+async def test_a_failure_of_both_providers_is_raised():
     both = [Provider(name, error=SpeechUnavailable("down")) for name in ("deepgram", "local")]
     with pytest.raises(SpeechUnavailable):
         await provider_of(pair(*both))
 
 
 @virtual_time
-async def test_barge_in_stops_whoever_is_working():
+async def test_barge_in_stops_both_providers():
     deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
     turn = asyncio.create_task(provider_of(pair(deepgram, local)))
-    await asyncio.sleep(PATIENCE_S + 1.0)
+    await asyncio.sleep(FALLBACK_DELAY_S + 1.0)
     turn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await turn
@@ -169,11 +169,11 @@ async def test_barge_in_stops_whoever_is_working():
     assert (deepgram.cancelled, local.cancelled) == (1, 1)
 
 
-# -- answers that are streamed
+# -- streamed answers
 
 
 async def said(answer):
-    """Who said what, chunk by chunk."""
+    """The provider and the text of each chunk."""
     async with aclosing(answer.chunks()) as chunks:
         return [(chunk.provider, chunk.pcm.decode("utf-16-le")) async for chunk in chunks]
 
@@ -195,13 +195,13 @@ async def test_a_healthy_voice_speaks_the_answer_alone():
 
 
 @virtual_time
-async def test_an_answer_without_text_asks_nobody():
+async def test_an_answer_without_text_calls_no_provider():
     speech = pair(Provider("deepgram", error=SpeechUnavailable("402")))
     assert await answered(speech) == []
 
 
 @virtual_time
-async def test_a_voice_that_fails_is_replaced_within_the_answer_and_left_alone_for_a_while():
+async def test_a_voice_that_fails_is_replaced_within_the_answer_and_cools_down():
     deepgram = Provider("deepgram", error=SpeechUnavailable("402"))
     speech = pair(deepgram)
     assert await answered(speech, "One.", "Two.") == [("local", "One."), ("local", "Two.")]
@@ -213,7 +213,7 @@ async def test_a_voice_that_fails_is_replaced_within_the_answer_and_left_alone_f
 
 
 @virtual_time
-async def test_a_voice_that_gives_no_sound_is_replaced_when_patience_ends_which_begins_with_the_text():
+async def test_a_silent_voice_is_replaced_after_the_fallback_delay_from_the_first_text():
     deepgram = Provider("deepgram", takes_s=60.0)
     answer = pair(deepgram, Provider("local", takes_s=0.5)).begin_answer(language=ENGLISH)
     listening = asyncio.create_task(said(answer))
@@ -222,20 +222,20 @@ async def test_a_voice_that_gives_no_sound_is_replaced_when_patience_ends_which_
     answer.speak("One.")
     answer.finish()
     assert await listening == [("local", "One.")]
-    assert asyncio.get_running_loop().time() == pytest.approx(10.0 + PATIENCE_S + 0.5)
+    assert asyncio.get_running_loop().time() == pytest.approx(10.0 + FALLBACK_DELAY_S + 0.5)
     assert deepgram.cancelled == 1
 
 
 @virtual_time
 async def test_a_slow_voice_that_is_still_first_is_kept():
     local = Provider("local", takes_s=2.0)
-    speech = pair(Provider("deepgram", takes_s=PATIENCE_S + 0.3), local)
+    speech = pair(Provider("deepgram", takes_s=FALLBACK_DELAY_S + 0.3), local)
     assert await answered(speech, "One.") == [("deepgram", "One.")]
     assert local.cancelled == 1
 
 
 @virtual_time
-async def test_an_answer_that_breaks_off_is_spoken_on_from_the_sentence_that_did_not_sound():
+async def test_an_answer_that_breaks_off_continues_from_the_first_unspoken_sentence():
     deepgram = Provider("deepgram")
     answer = pair(deepgram).begin_answer(language=ENGLISH)
     listening = asyncio.create_task(said(answer))
@@ -250,17 +250,17 @@ async def test_an_answer_that_breaks_off_is_spoken_on_from_the_sentence_that_did
 
 
 @virtual_time
-async def test_when_no_voice_can_the_turn_is_told():
+async def test_a_failure_of_both_voices_is_raised():
     both = [Provider(name, error=SpeechUnavailable("down")) for name in ("deepgram", "local")]
     with pytest.raises(SpeechUnavailable):
         await answered(pair(*both), "One.")
 
 
 @virtual_time
-async def test_barge_in_stops_all_voices_that_are_at_work():
+async def test_barge_in_stops_both_voices():
     deepgram, local = Provider("deepgram", takes_s=60.0), Provider("local", takes_s=60.0)
     listening = asyncio.create_task(answered(pair(deepgram, local), "One.", "Two.", "Three."))
-    await asyncio.sleep(PATIENCE_S + 1.0)
+    await asyncio.sleep(FALLBACK_DELAY_S + 1.0)
     listening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listening

@@ -1,4 +1,4 @@
-"""Local speech as sessions use it: WebM in, text out; text in, MP3 out; and the event loop stays free."""
+"""Local speech as sessions use it: it turns WebM into text and text into MP3, and leaves the event loop free."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ async def heard(speech, utterance):
 
 
 @pytest.mark.parametrize("voice", VOICES)
-async def test_nine_of_ten_todo_sentences_are_understood(local_speech, voice):
+async def test_nine_of_ten_todo_sentences_are_recognized(local_speech, voice):
     titles, texts = list(TODO_SENTENCES.values()), []
     for some in (list(TODO_SENTENCES)[:5], list(TODO_SENTENCES)[5:]):
         texts += await asyncio.gather(*(heard(local_speech, recording(sentence, voice)) for sentence in some))
@@ -49,11 +49,11 @@ async def test_words_carry_their_times(local_speech):
     assert all(a.end <= b.start + 0.01 for a, b in zip(transcript.words, transcript.words[1:], strict=False))
 
 
-async def test_pcm16_is_understood_too(local_speech):
+async def test_pcm16_is_recognized_too(local_speech):
     assert await heard(local_speech, Utterance(speak(MILK).tobytes(), "pcm16")) == MILK
 
 
-async def test_a_quiet_caller_is_understood(local_speech):
+async def test_a_quiet_caller_is_recognized(local_speech):
     whisper = (speak(MILK, "rms") * 0.05).astype("int16")
     assert "buy milk" in await heard(local_speech, Utterance(webm_bytes(whisper)))
 
@@ -73,13 +73,13 @@ async def test_a_quiet_caller_is_understood(local_speech):
     ],
     ids=["silence", "nothing", "quiet room", "noise", "loud noise", "tone", "hum", "beep", "clicks"],
 )
-async def test_what_is_no_speech_makes_no_words(local_speech, sound):
+async def test_noise_is_no_speech(local_speech, sound):
     with pytest.raises(NoSpeech):
         await heard(local_speech, Utterance(webm_bytes(sound)))
 
 
 @pytest.mark.parametrize("audio", [b"", b"rubbish" * 100, bytes(1_000_000)], ids=["empty", "rubbish", "zeros"])
-async def test_what_is_no_recording_is_bad_audio_at_once(local_speech, audio):
+async def test_input_that_is_no_recording_is_bad_audio_at_once(local_speech, audio):
     started = time.monotonic()
     with pytest.raises(BadAudio):
         await heard(local_speech, Utterance(audio))
@@ -92,7 +92,7 @@ async def test_a_recording_over_the_limit_is_refused_in_words(local_speech):
     assert "too long" in failure.value.spoken
 
 
-async def test_an_answer_is_spoken_as_mp3_that_can_be_understood(local_speech):
+async def test_an_answer_is_synthesized_as_intelligible_mp3(local_speech):
     spoken = await local_speech.synthesize("Remind me to **pay the rent** tomorrow.", language=ENGLISH)
     assert (spoken.mime_type, spoken.provider) == ("audio/mpeg", "local")
     samples = samples_of(spoken.audio)
@@ -101,15 +101,15 @@ async def test_an_answer_is_spoken_as_mp3_that_can_be_understood(local_speech):
     assert "pay the rent" in await heard(local_speech, Utterance(webm_bytes(samples)))
 
 
-async def test_a_sentence_of_a_streamed_answer_is_raw_sound_that_can_be_understood(local_speech):
+async def test_a_sentence_of_a_streamed_answer_is_intelligible_pcm(local_speech):
     sentence = "Remind me to pay the rent tomorrow."
-    pcm = await local_speech.sound(sentence)
+    pcm = await local_speech.synthesize_pcm(sentence)
     file = await local_speech.synthesize(sentence, language=ENGLISH)
     assert len(pcm) / 2 / ANSWER_RATE == pytest.approx(samples_of(file.audio).size / 16_000, abs=0.1)
     assert "pay the rent" in await heard(local_speech, Utterance(pcm, "pcm16", ANSWER_RATE))
 
 
-async def test_a_text_without_end_is_spoken_up_to_the_limit(local_speech):
+async def test_an_endless_text_is_spoken_up_to_the_limit(local_speech):
     spoken = await local_speech.synthesize("word " * 5_000, language=ENGLISH)
     assert samples_of(spoken.audio).size / 16_000 < 90
 
@@ -142,7 +142,7 @@ async def test_the_event_loop_stays_free_while_local_speech_works(local_speech):
     assert sorted(lags)[int(len(lags) * 0.98)] < 0.02
 
 
-async def test_whoever_comes_when_too_many_wait_is_refused_at_once(local_speech):
+async def test_an_utterance_beyond_the_queue_is_refused_at_once(local_speech):
     utterance = recording(MILK)
     turns = [asyncio.create_task(heard(local_speech, utterance)) for _ in range(MAX_UTTERANCES)]
     await asyncio.sleep(0)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from convonet.speech.local.language_model import dictionary, domain_model
+from convonet.speech.local.language_model import build_phrase_model, dictionary
 from convonet.speech.local.phrases import PhraseError, Phrases
 
 PHRASES = """
@@ -46,16 +46,16 @@ def test_every_word_of_the_products_phrases_can_be_pronounced():
 
 
 def test_a_model_is_built_once_per_content(tmp_path):
-    first = domain_model(tmp_path / "models", Phrases(PHRASES))
+    first = build_phrase_model(tmp_path / "models", Phrases(PHRASES))
     written = first.stat().st_mtime_ns
-    assert domain_model(tmp_path / "models", Phrases(PHRASES)) == first
+    assert build_phrase_model(tmp_path / "models", Phrases(PHRASES)) == first
     assert first.stat().st_mtime_ns == written
-    assert domain_model(tmp_path / "models", Phrases(PHRASES + "buy milk\n")) != first
+    assert build_phrase_model(tmp_path / "models", Phrases(PHRASES + "buy milk\n")) != first
     assert not [file for file in first.parent.iterdir() if file.name.startswith("tmp")]
 
 
-def test_a_model_knows_the_phrases_and_the_commonest_english_words(tmp_path):
-    words = domain_model(tmp_path, Phrases(PHRASES)).read_text()
+def test_a_model_knows_the_phrases_and_the_most_common_english_words(tmp_path):
+    words = build_phrase_model(tmp_path, Phrases(PHRASES)).read_text()
     assert "add fresh bread" in words
     assert " house" in words
 

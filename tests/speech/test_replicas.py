@@ -1,4 +1,4 @@
-"""Local speech in other processes, which may die or hang, or whose machine may vanish: the caller hears the answer."""
+"""Local speech in other processes, which may die, hang or lose their machine; the caller still hears the answer."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 import pytest
 
 from convonet.core.errors import AnswerBroken, BadAudio, NoSpeech, SpeechUnavailable
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.speech.base import Language, Utterance
 from convonet.speech.replicas import SpeechReplicas
@@ -19,13 +19,13 @@ from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 
 ENGLISH = Language("en-US")
-QUICK = Delays(replaced_within=0.5, retry=0.02, max_retry=0.1)
+QUICK = PoolDelays(replacement_timeout_s=0.5, retry_s=0.02, max_retry_s=0.1)
 ANSWERED_WITHIN_S = 3.0
-"""It takes a second; the machine may be busy."""
+"""A fallback takes a second; the machine may be busy."""
 
 
 class Process:
-    """A speech replica, reached by a way that can vanish."""
+    """A speech replica behind a connection that can be cut."""
 
     def __init__(self, process, way, key):
         self.process = process
@@ -103,7 +103,7 @@ async def heard(answer):
         return "".join([chunk.pcm.decode("utf-16-le") async for chunk in chunks])
 
 
-async def test_recordings_files_and_sound_cross_as_they_are(one):
+async def test_recordings_files_and_pcm_are_transferred_unchanged(one):
     recording = Utterance(bytes(range(256)) * 20_000, "pcm16", 48_000)
     async with speech_on(one) as speech:
         transcript = await speech.transcribe(recording, language=Language("de"))
@@ -116,7 +116,7 @@ async def test_recordings_files_and_sound_cross_as_they_are(one):
 
 
 @pytest.mark.parametrize("kind", [NoSpeech, BadAudio, SpeechUnavailable])
-async def test_what_can_not_be_recognized_is_the_same_error_here(one, kind):
+async def test_the_client_raises_the_replicas_error(one, kind):
     audio = kind.__name__.encode()
     async with speech_on(one) as speech:
         with pytest.raises(kind, match=audio.decode()) as failure:
@@ -124,7 +124,7 @@ async def test_what_can_not_be_recognized_is_the_same_error_here(one, kind):
         assert type(failure.value) is kind
 
 
-async def test_a_recording_that_is_too_long_to_be_sent_is_no_loss_of_the_replica(one):
+async def test_a_recording_that_is_too_long_to_send_does_not_count_as_a_lost_replica(one):
     async with speech_on(one) as speech:
         with pytest.raises(BadAudio):
             await speech.transcribe(Utterance(bytes(MAX_MESSAGE_BYTES)), language=ENGLISH)
@@ -139,7 +139,7 @@ async def test_a_replica_that_is_lost_costs_a_second_and_not_a_word(two, loss):
         began = time.monotonic()
         getattr(first, loss)()
         other = two[1 - two.index(first)]
-        # the sentence is spoken by the other one, under whose hands it takes as long
+        # the other one speaks the sentence, which takes as long there
         assert await other.says() == "begun"
         transcript = await speech.transcribe(Utterance(b"abc"), language=ENGLISH)
         assert transcript.text == f"3 bytes at {other.process.pid}"
@@ -150,7 +150,7 @@ async def test_a_replica_that_is_lost_costs_a_second_and_not_a_word(two, loss):
 
 
 async def begun_at(processes):
-    """Who has begun with what takes long."""
+    """Wait for the replica that has begun with a slow request."""
     saying = {asyncio.create_task(process.says()): process for process in processes}
     done, pending = await asyncio.wait(saying, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
@@ -164,13 +164,13 @@ async def test_a_replica_that_is_silent_for_a_moment_is_waited_for_when_there_is
         one.way.vanish()
         asked = asyncio.create_task(speech.synthesize("One.", language=ENGLISH))
         async with asyncio.timeout(5):
-            while await speech.pool.answers():
+            while await speech.pool.is_answering():
                 await asyncio.sleep(0.01)
         one.way.come_back()
         assert (await asked).audio == b"One."
 
 
-async def test_when_all_have_died_the_answer_breaks_off_where_it_was(one):
+async def test_the_answer_breaks_off_when_all_replicas_have_died(one):
     async with speech_on(one) as speech:
         async with aclosing(begun(speech, "One.", "Wait.", "Three.").chunks()) as chunks:
             assert (await anext(chunks)).pcm.decode("utf-16-le") == "One."
@@ -181,7 +181,7 @@ async def test_when_all_have_died_the_answer_breaks_off_where_it_was(one):
         assert failure.value.sounded == 1
 
 
-async def test_barge_in_cancels_what_is_being_made(one):
+async def test_barge_in_cancels_the_synthesis(one):
     async with speech_on(one) as speech:
         async with aclosing(begun(speech, "One.", "Wait.", "Three.").chunks()) as chunks:
             await anext(chunks)

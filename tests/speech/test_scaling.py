@@ -1,4 +1,4 @@
-"""How many replicas of local speech Serve is told to have."""
+"""The number of Speech replicas that Serve is asked for."""
 
 from types import SimpleNamespace
 

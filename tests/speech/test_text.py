@@ -1,4 +1,4 @@
-"""Text on its way to a voice."""
+"""Preparing text for synthesis."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def cut(*pieces):
         ("", ""),
     ],
 )
-def test_a_voice_is_given_words_without_markup(written, spoken):
+def test_synthesis_gets_words_without_markup(written, spoken):
     assert speakable(written) == spoken
 
 
@@ -67,7 +67,7 @@ def test_sentences_are_cut_where_a_reader_would(text, sentences):
     assert cut(*text) == sentences, "however small the pieces"
 
 
-def test_the_first_sentence_leaves_as_soon_as_the_next_word_begins():
+def test_the_first_sentence_is_complete_as_soon_as_the_next_word_begins():
     cutter = SentenceCutter()
     assert cutter.feed("I added buy milk.") == []
     assert cutter.feed(" ") == ["I added buy milk."]
@@ -86,7 +86,7 @@ def test_the_first_sentence_leaves_as_soon_as_the_next_word_begins():
         ("not yet", False),
     ],
 )
-def test_an_eager_cutter_takes_a_sentence_at_its_mark_where_nothing_can_change_it(written, is_end):
+def test_an_eager_cutter_ends_a_sentence_at_its_punctuation_when_that_is_certain(written, is_end):
     cutter = SentenceCutter(eager=True)
     assert cutter.feed(written) == ([written] if is_end else [])
     assert cutter.flush() == ([] if is_end else [written])

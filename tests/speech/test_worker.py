@@ -1,4 +1,4 @@
-"""The worker processes: they die, hang and outlive nobody."""
+"""Worker processes that die or hang, and end with their parent."""
 
 import asyncio
 import os
@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from convonet.core.errors import SpeechUnavailable
-from convonet.speech.local import worker as worker_module
-from convonet.speech.local.jobs import EngineSpec, Sound
+from convonet.speech.local.jobs import EngineSpec, SynthesizePcm
 from convonet.speech.local.worker import Worker
 
-HELLO = Sound("Hello there.")
+HELLO = SynthesizePcm("Hello there.")
 
 
 def spec(folder, voice="en-us+klatt5"):
@@ -34,7 +33,7 @@ def is_alive(pid):
     return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-async def test_a_worker_that_died_between_two_jobs_is_started_again_unnoticed(worker):
+async def test_a_worker_that_died_between_two_jobs_is_restarted_unnoticed(worker):
     await worker.start()
     first = worker.pid
     os.kill(first, signal.SIGKILL)
@@ -56,16 +55,16 @@ async def test_a_worker_that_dies_in_a_job_fails_that_job_only(worker):
     assert await worker.run(HELLO)
 
 
-async def test_a_worker_that_hangs_is_replaced(worker, monkeypatch):
-    monkeypatch.setattr(worker_module, "JOB_TIMEOUT_S", 0.3)
+async def test_a_worker_that_hangs_is_replaced(tmp_path):
+    worker = Worker(spec(tmp_path), job_timeout_s=1.0)
     await worker.start()
     first = worker.pid
     os.kill(first, signal.SIGSTOP)
     with pytest.raises(SpeechUnavailable, match="no answer"):
         await worker.run(HELLO)
     assert not is_alive(first)
-    monkeypatch.undo()
     assert await worker.run(HELLO)
+    worker.close()
 
 
 async def test_an_engine_that_can_not_be_built_is_unavailable(tmp_path):
@@ -81,10 +80,10 @@ async def test_a_job_of_another_engine_is_refused_and_the_worker_lives(worker):
     assert await worker.run(HELLO)
 
 
-async def test_a_job_that_nobody_waits_for_any_more_is_not_started(worker):
+async def test_a_cancelled_job_is_not_started(worker):
     await worker.start()
     os.kill(worker.pid, signal.SIGSTOP)
-    first, second = (asyncio.create_task(worker.run(Sound(text))) for text in ("One.", "Two."))
+    first, second = (asyncio.create_task(worker.run(SynthesizePcm(text))) for text in ("One.", "Two."))
     await asyncio.sleep(0.1)
     second.cancel()
     os.kill(worker.pid, signal.SIGCONT)
@@ -101,7 +100,7 @@ async def test_a_closed_worker_leaves_no_process(worker):
     assert not is_alive(pid)
 
 
-def test_a_worker_ends_with_its_parent_however_that_ends(tmp_path):
+def test_a_worker_ends_when_its_parent_dies(tmp_path):
     program = f"""
 import asyncio, os, pathlib
 from convonet.speech.local.jobs import EngineSpec

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 from convonet.settings import Settings
 from convonet.staff.accounts import Role, StaffAccounts, StaffMember
 from convonet.staff.http import StaffLogin
-from convonet.web.refusals import answer_refusals
+from convonet.web.refusals import add_refusal_handlers
 from tests.domains.conftest import database, database_url
 from tests.fixtures.sqlite import inline_throttle
 
@@ -25,7 +25,7 @@ def accounts(database):
 
 @pytest.fixture
 async def dora(accounts):
-    return await accounts.add("Dora", "Dora Example", Role.AGENT, PASSWORD)
+    return await accounts.add_member("Dora", "Dora Example", Role.AGENT, PASSWORD)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def browser(accounts, tmp_path):
     settings = Settings(CONVONET_DATA_DIR=tmp_path)
     login = StaffLogin(accounts, inline_throttle(settings), settings)
     app = FastAPI()
-    answer_refusals(app)
+    add_refusal_handlers(app)
     app.include_router(login.router())
 
     @app.get("/secret")

@@ -1,4 +1,4 @@
-"""Accounts: who is recognised, who is not, and links that work once."""
+"""Staff accounts: right and wrong passwords, and links that work once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,22 +17,22 @@ from convonet.storage.migrate import migrate
 from tests.staff.conftest import PASSWORD
 
 
-async def test_the_right_password_is_recognised_whatever_the_case_of_the_name(accounts, dora):
-    assert await accounts.verify(" DORA ", PASSWORD) == dora
+async def test_the_right_password_is_recognized_whatever_the_case_of_the_name(accounts, dora):
+    assert await accounts.verify_password(" DORA ", PASSWORD) == dora
 
 
 @pytest.mark.parametrize(("username", "password"), [("dora", "wrong"), ("nobody", PASSWORD), ("dora", "")])
 async def test_wrong_name_and_wrong_password_are_refused_alike(accounts, dora, username, password):
     with pytest.raises(AuthRefused) as refusal:
-        await accounts.verify(username, password)
+        await accounts.verify_password(username, password)
     assert refusal.value.spoken == AuthRefused.spoken
 
 
 async def test_an_account_without_a_password_has_none_that_works(accounts):
-    await accounts.add("linked", "Linked Example", Role.SUPERVISOR, None)
+    await accounts.add_member("linked", "Linked Example", Role.SUPERVISOR, None)
     for password in ("", "None", "!"):
         with pytest.raises(AuthRefused):
-            await accounts.verify("linked", password)
+            await accounts.verify_password("linked", password)
 
 
 async def test_the_password_is_kept_as_an_argon2_hash_only(accounts, dora, database):
@@ -45,13 +45,13 @@ async def test_the_password_is_kept_as_an_argon2_hash_only(accounts, dora, datab
 @pytest.mark.parametrize("password", ["short", "x" * 201])
 async def test_a_bad_password_makes_no_account(accounts, password):
     with pytest.raises(DomainError):
-        await accounts.add("eve", "Eve Example", Role.AGENT, password)
+        await accounts.add_member("eve", "Eve Example", Role.AGENT, password)
     assert await accounts.is_empty()
 
 
 async def test_a_name_is_taken_once(accounts, dora):
     with pytest.raises(DomainError, match="taken"):
-        await accounts.add("dora", "Another", Role.AGENT, PASSWORD)
+        await accounts.add_member("dora", "Another", Role.AGENT, PASSWORD)
 
 
 async def test_a_link_works_once_even_when_it_is_clicked_twice_at_once(accounts, dora):
@@ -70,16 +70,16 @@ async def test_a_new_link_ends_the_one_before(accounts, dora):
 
 async def test_who_left_and_who_logged_out_has_no_session(accounts, dora, database):
     began = datetime.now(UTC)
-    assert await accounts.get(dora.id, began) == dora
+    assert await accounts.member_of_session(dora.id, began) == dora
     await accounts.end_sessions(dora.id)
     with pytest.raises(AuthRefused):
-        await accounts.get(dora.id, began)
+        await accounts.member_of_session(dora.id, began)
     later = began + timedelta(minutes=1)
-    assert await accounts.get(dora.id, later) == dora
+    assert await accounts.member_of_session(dora.id, later) == dora
     async with database.transaction() as session:
         (await session.get(StaffRow, dora.id)).is_active = False
     with pytest.raises(AuthRefused):
-        await accounts.get(dora.id, later)
+        await accounts.member_of_session(dora.id, later)
     with pytest.raises(AuthRefused):
         await accounts.next_link("dora")
 
@@ -87,7 +87,7 @@ async def test_who_left_and_who_logged_out_has_no_session(accounts, dora, databa
 def test_an_operator_adds_people_and_makes_links_at_the_terminal(tmp_path, monkeypatch):
     monkeypatch.setenv("CONVONET_DATA_DIR", str(tmp_path))
     get_settings.cache_clear()
-    asyncio.run(migrate(get_settings().database_url))
+    asyncio.run(migrate(get_settings().storage.database_url))
     add = ["staff", "add", "dora", "--name", "Dora Example", "--role", "supervisor"]
     added = CliRunner().invoke(app, add, input=f"{PASSWORD}\n{PASSWORD}\n")
     assert added.exit_code == 0, added.output

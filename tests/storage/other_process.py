@@ -1,4 +1,4 @@
-"""Another process of the machine: saves one session again and again, and writes a line whenever a save is confirmed."""
+"""Another process of the machine, which saves one session repeatedly and prints a line after each confirmed save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever several holders do in whatever order, both stores answer as the specification does: here it is a model."""
+"""Both checkpoint stores behave like a model of the specification, for any sequence of actions by several holders."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Record:
 
 
 class Model:
-    """`CheckpointStore` as its documentation has it."""
+    """A model of `CheckpointStore`."""
 
     def __init__(self) -> None:
         self._records: dict[SessionId, Record] = {}
@@ -82,7 +82,7 @@ class Model:
                 record.lease_s = lease_s
         return Held(frozenset(claimed), frozenset(missing))
 
-    async def abandoned(self, most: int) -> list[SessionId]:
+    async def abandoned(self, limit: int) -> list[SessionId]:
         return [key for key, record in self._records.items() if record.body is not None and record.lease_s == 0.0]
 
     async def lose(self, session_id: SessionId) -> None:

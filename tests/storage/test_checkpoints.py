@@ -1,4 +1,4 @@
-"""What every checkpoint store does, over a file and over a real Redis."""
+"""The behavior of every checkpoint store, with a file and with a real Redis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def held(*, claimed: set[SessionId] = frozenset(), missing: set[SessionId] = fro
 # -- saving and claiming
 
 
-async def test_nobody_can_claim_what_was_never_saved(store: CheckpointStore) -> None:
+async def test_a_session_that_was_never_saved_can_not_be_claimed(store: CheckpointStore) -> None:
     assert await store.claim(ID) is None
 
 
@@ -62,7 +62,7 @@ async def test_an_ended_session_stays_ended(store: CheckpointStore) -> None:
     assert await store.claim(ID) is None
 
 
-async def test_one_alone_has_ended_a_session(store: CheckpointStore) -> None:
+async def test_only_one_of_several_claims_ends_a_session(store: CheckpointStore) -> None:
     await store.save(ID, 1, b"x", TTL_S)
     await store.claim(ID)
     await store.claim(ID)
@@ -78,7 +78,7 @@ async def test_sessions_do_not_touch_each_other(store: CheckpointStore) -> None:
     assert await store.claim(OTHER) == Checkpoint(OTHER, 8, b"theirs")
 
 
-async def test_a_body_beyond_all_measure_is_refused(store: CheckpointStore) -> None:
+async def test_a_body_that_is_too_large_is_refused(store: CheckpointStore) -> None:
     with pytest.raises(StorageError):
         await store.save(ID, 1, bytes(MAX_BODY_BYTES + 1), TTL_S)
     assert await store.claim(ID) is None
@@ -127,20 +127,20 @@ async def test_three_hundred_callers_who_come_back_at_once_all_get_their_session
 # -- holding
 
 
-async def test_what_is_held_is_confirmed_in_one_go(store: CheckpointStore) -> None:
+async def test_all_held_sessions_are_confirmed_in_one_call(store: CheckpointStore) -> None:
     ids = [new_session_id() for _ in range(300)]
     for number, session_id in enumerate(ids):
         await store.save(session_id, number + 1, b"x", TTL_S)
     assert await store.hold({session_id: n + 1 for n, session_id in enumerate(ids)}, LONG_S) == held()
 
 
-async def test_nothing_held_needs_no_store(store: CheckpointStore) -> None:
+async def test_holding_no_session_needs_no_store(store: CheckpointStore) -> None:
     assert await store.hold({}, LONG_S) == held()
 
 
 @dataclass
 class Loss:
-    """How a holder loses a session that it had saved under epoch 2."""
+    """The ways in which a holder loses a session that it saved under epoch 2."""
 
     happens: Callable[[CheckpointStore], Awaitable[object]]
     seen_as: str
@@ -160,7 +160,9 @@ async def _end(store: CheckpointStore) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-async def test_a_holder_learns_what_became_of_its_sessions(make_store: MakeStore, loss: Loss) -> None:
+async def test_a_holder_learns_which_of_its_sessions_were_claimed_or_are_missing(
+    make_store: MakeStore, loss: Loss
+) -> None:
     store = make_store()
     await store.save(ID, 2, b"x", TTL_S)
     await store.save(OTHER, 5, b"y", TTL_S)
@@ -209,7 +211,7 @@ async def test_a_renewed_lease_is_not_over(store: CheckpointStore, renewal: str)
     assert await store.abandoned(9) == []
 
 
-async def test_whoever_lost_a_session_does_not_renew_its_lease(store: CheckpointStore) -> None:
+async def test_a_fenced_holder_does_not_renew_a_lease(store: CheckpointStore) -> None:
     await store.save(ID, 1, b"x", TTL_S)
     await store.claim(ID, lease_s=0)
     await store.hold({ID: 1}, LONG_S)
@@ -224,7 +226,7 @@ async def test_an_ended_session_is_not_abandoned(store: CheckpointStore) -> None
     assert await store.abandoned(9) == []
 
 
-async def test_those_abandoned_longest_come_first_and_no_more_than_wanted(store: CheckpointStore) -> None:
+async def test_the_oldest_abandoned_sessions_come_first_up_to_the_limit(store: CheckpointStore) -> None:
     for number in range(5):
         await store.save(SessionId(f"s-{number}"), 1, b"x", TTL_S, lease_s=number - 10)
     assert await store.abandoned(3) == ["s-0", "s-1", "s-2"]
@@ -255,5 +257,5 @@ async def test_of_two_sweepers_one_gets_the_session(make_store: MakeStore) -> No
     assert [session_id for ended in sweeps for session_id in ended] == [ID]
 
 
-async def test_a_store_that_is_there_answers(store: CheckpointStore) -> None:
+async def test_a_reachable_store_answers_a_ping(store: CheckpointStore) -> None:
     await store.ping()

@@ -1,4 +1,4 @@
-"""Checkpoints in a real Redis: what lies there, and its failures."""
+"""Checkpoints in a real Redis: its keys and its failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId, new_session_id
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, CheckpointStore
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, CheckpointStore
 from convonet.storage.redis_client import redis_client
 from tests.fixtures.redis import RedisServer
 from tests.storage.conftest import MakeStore
@@ -46,9 +46,9 @@ async def test_leases_of_sessions_that_have_expired_do_not_pile_up(store: Checkp
     assert await redis_client(redis_url).zcard(LEASES) == 1
 
 
-async def test_what_is_leased_outlives_its_lease(store: CheckpointStore, redis_url: str) -> None:
+async def test_a_session_outlives_its_lease(store: CheckpointStore, redis_url: str) -> None:
     client = redis_client(redis_url)
-    least = LEASE_S + KEPT_AFTER_LEASE_S - 1
+    least = LEASE_S + GRACE_AFTER_LEASE_S - 1
     await store.save(ID, 1, b"x", 1.0, lease_s=LEASE_S)
     assert await client.ttl(KEY) >= least
     for renew in (lambda: store.hold({ID: 1}, LEASE_S), lambda: store.claim(ID, lease_s=LEASE_S)):

@@ -15,8 +15,8 @@ import pytest
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId, new_session_id
-from convonet.settings import Settings
-from convonet.storage.checkpoints import KEPT_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
+from convonet.settings.storage import StorageSettings
+from convonet.storage.checkpoints import GRACE_AFTER_LEASE_S, Checkpoint, Held, checkpoint_store
 from convonet.storage.checkpoints_sqlite import FILE, SCHEMA, SqliteCheckpoints, checkpoint_file
 from tests.fixtures.clock import Clock
 from tests.fixtures.sqlite import InlineSqlite, inline_checkpoints
@@ -61,7 +61,7 @@ def killed_while_it_saves(path: Path, session_id: SessionId, *, after: int) -> i
         return after - 1 + process.stdout.read().count("\n")
 
 
-async def test_what_a_killed_process_has_saved_is_read_by_the_others(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_other_processes_read_the_sessions_of_a_killed_one(tmp_path: Path, store: SqliteCheckpoints) -> None:
     for after in (1, 60):
         session_id = new_session_id()
         last = await asyncio.to_thread(killed_while_it_saves, tmp_path / FILE, session_id, after=after)
@@ -107,7 +107,7 @@ async def test_a_process_that_is_stopped_while_it_writes_costs_the_others_two_se
     assert await store.claim(ID) == Checkpoint(ID, 2, b"z")
 
 
-async def test_reading_waits_for_nobody(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_reading_waits_for_no_lock(tmp_path: Path, store: SqliteCheckpoints) -> None:
     await store.save(ID, 1, b"x", TTL_S, lease_s=0)
     with stopped_in_a_transaction(tmp_path / FILE):
         assert await store.abandoned(9) == [ID]
@@ -117,14 +117,14 @@ async def test_reading_waits_for_nobody(tmp_path: Path, store: SqliteCheckpoints
 
 
 async def test_the_file_is_in_the_data_folder_and_its_owners_alone(tmp_path: Path) -> None:
-    store = checkpoint_store(Settings(CONVONET_DATA_DIR=tmp_path / "new" / "folder"))
+    store = checkpoint_store(StorageSettings(CONVONET_DATA_DIR=tmp_path / "new" / "folder"))
     await store.save(ID, 1, b"x", TTL_S)
     files = list((tmp_path / "new" / "folder").iterdir())
     assert {file.name for file in files} >= {"calls.db", "calls.db-wal"}
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
-async def test_a_file_that_is_none_of_ours_is_a_storage_error(tmp_path: Path, store: SqliteCheckpoints) -> None:
+async def test_a_file_in_another_format_is_a_storage_error(tmp_path: Path, store: SqliteCheckpoints) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     with pytest.raises(StorageError, match="not a database"):
         await store.ping()
@@ -140,14 +140,14 @@ async def test_a_full_file_keeps_what_it_has_and_takes_smaller_bodies(small_stor
     assert await small_store.claim(ID) == Checkpoint(ID, 2, bytes(40_000))
 
 
-async def test_the_room_of_ended_and_expired_sessions_is_used_again(small_store: SqliteCheckpoints) -> None:
+async def test_the_space_of_ended_and_expired_sessions_is_reused(small_store: SqliteCheckpoints) -> None:
     for number in range(20):
         session_id = SessionId(f"s-{number}")
         await small_store.save(session_id, 1, bytes(90_000), TTL_S)
         await small_store.delete(session_id, 1)
 
 
-async def test_what_is_leased_outlives_its_lease_and_what_is_held_does_not_expire() -> None:
+async def test_a_session_outlives_its_lease_and_does_not_expire_while_held() -> None:
     clock = Clock()
     store = inline_checkpoints(clock)
     await store.save(ID, 1, b"x", 1.0, lease_s=20.0)
@@ -155,7 +155,7 @@ async def test_what_is_leased_outlives_its_lease_and_what_is_held_does_not_expir
         clock.now += 19.0
         assert await store.hold({ID: 1}, 20.0) == Held()
     assert await store.claim(ID, lease_s=20.0) is not None
-    clock.now += 20.0 + KEPT_AFTER_LEASE_S - 1
+    clock.now += 20.0 + GRACE_AFTER_LEASE_S - 1
     assert await store.abandoned(9) == [ID]
     clock.now += 1
     assert await store.abandoned(9) == []

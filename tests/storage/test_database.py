@@ -1,4 +1,4 @@
-"""What a database's failure looks like, and what is kept of the effects of tools."""
+"""Errors of the database, and the stored effects of tools."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from convonet.core.errors import StorageError
 from convonet.storage.database import Database
-from convonet.storage.effects import forget_old_effects, once
+from convonet.storage.effects import delete_old_effects, run_once
 from convonet.storage.migrate import migrate
 from tests.fixtures.ports import free_port
 
@@ -24,18 +24,18 @@ async def database(tmp_path):
     await database.close()
 
 
-async def test_an_effect_is_known_for_a_day_and_then_forgotten(database):
+async def test_an_effect_is_retained_for_a_day(database):
     done = []
 
     async def work(_):
         done.append("effect")
         return {"done": len(done)}
 
-    assert await once(database, USER, "key", work) == {"done": 1}
-    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=23))
-    assert await once(database, USER, "key", work) == {"done": 1}
-    await forget_old_effects(database, datetime.now(UTC) + timedelta(hours=25))
-    assert await once(database, USER, "key", work) == {"done": 2}
+    assert await run_once(database, USER, "key", work) == {"done": 1}
+    await delete_old_effects(database, datetime.now(UTC) + timedelta(hours=23))
+    assert await run_once(database, USER, "key", work) == {"done": 1}
+    await delete_old_effects(database, datetime.now(UTC) + timedelta(hours=25))
+    assert await run_once(database, USER, "key", work) == {"done": 2}
 
 
 async def test_an_error_does_not_repeat_the_values_of_the_statement(database):
@@ -51,7 +51,7 @@ async def test_a_database_that_does_not_answer_is_a_storage_error():
         await migrate(url)
 
 
-async def test_a_statement_that_waits_for_a_lock_is_given_up(fresh_database):
+async def test_a_statement_that_waits_for_a_lock_times_out(fresh_database):
     url = fresh_database.replace("postgresql://", "postgresql+asyncpg://")
     database = Database(url, command_timeout_s=0.3)
     async with database.transaction() as session:

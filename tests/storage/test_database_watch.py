@@ -1,4 +1,4 @@
-"""A process that does not get through to its database is noticed; a database that is down is no fault of its."""
+"""The check fails for a process that can't reach its database, but not for a database that is down."""
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -38,7 +38,7 @@ async def test_a_database_that_answers_is_fine(migrated_sqlite):
         await checks_for(watch, 0.6)
 
 
-async def test_a_check_that_comes_late_is_no_silence_of_the_database(migrated_sqlite):
+async def test_a_late_check_does_not_count_as_a_silent_database(migrated_sqlite):
     async with watched(f"sqlite+aiosqlite:///{migrated_sqlite}") as (_, watch):
         await checks_for(watch, 0.2)
         # as when Serve's controller is lost and comes back
@@ -46,20 +46,20 @@ async def test_a_check_that_comes_late_is_no_silence_of_the_database(migrated_sq
         watch.check()
 
 
-async def test_a_database_that_is_down_is_no_fault_of_this_process():
+async def test_a_database_that_is_down_does_not_fail_the_check():
     async with watched(f"postgresql+asyncpg://someone:secret@127.0.0.1:{free_port()}/nowhere") as (_, watch):
         with capture_logs() as logs:
             await checks_for(watch, 0.6)
     assert "database_unavailable" in {line["event"] for line in logs}
 
 
-async def test_connections_that_are_never_given_back_are_noticed_and_it_is_over_when_they_are(tmp_path):
+async def test_leaked_connections_fail_the_check_until_they_are_returned(tmp_path):
     async with watched(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as (database, watch):
         async with AsyncExitStack() as held:
             for _ in range(ALL_CONNECTIONS):
                 session = await held.enter_async_context(database.reading())
                 await session.execute(text("SELECT 1"))
-            with pytest.raises(StorageError, match="hears nothing"):
+            with pytest.raises(StorageError, match="had no answer"):
                 await checks_for(watch, 5)
         async with asyncio.timeout(5):
             while True:

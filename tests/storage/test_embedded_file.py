@@ -62,13 +62,13 @@ def test_each_further_restart_goes_on_from_there(connection: sqlite3.Connection)
         note(connection, clock() + 5.0)
 
 
-def test_time_never_passes_faster_than_in_truth(connection: sqlite3.Connection) -> None:
+def test_time_never_passes_faster_than_real_time(connection: sqlite3.Connection) -> None:
     # restarted, and up for longer than it was when the file was written: at least this time has really passed
     note(connection, opened(connection, Clock(300.0))())
     assert opened(connection, Clock(900.0))() == 900.0
 
 
-async def test_the_wall_clock_has_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_wall_clock_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     thread, clock = embedded_file(tmp_path / "x.db", schema=SCHEMA, latest=LATEST, max_bytes=1_000_000)
     before = await thread.run(lambda _: clock())
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)

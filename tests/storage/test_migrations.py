@@ -1,4 +1,4 @@
-"""Migrations: repeatable, safe beside the tables of the deployment that is replaced."""
+"""Migrations: repeatable, and safe on the tables of the replaced deployment."""
 
 import asyncio
 import uuid
@@ -8,7 +8,8 @@ import asyncpg
 
 from convonet.core.owner import Owner
 from convonet.demo import seed_demo
-from convonet.domains.todo.service import TodoChange, TodoService
+from convonet.domains.todo.todos.schemas import TodoChange
+from convonet.domains.todo.todos.service import TodoService
 from convonet.settings import Settings
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
@@ -29,7 +30,7 @@ OLD_USER = Owner(uuid.UUID("6f8f57b0-93c2-4b58-8a3c-7fb9c3a6a001"), ZoneInfo("UT
 
 
 async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await asyncio.gather(migrate(url), migrate(url))
     await migrate(url)
 
@@ -37,7 +38,7 @@ async def test_migrating_twice_and_at_once_changes_nothing(fresh_database):
 async def test_tables_and_rows_of_the_old_deployment_stay(fresh_database):
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     await migrate(url)
     assert await connection.fetchval("SELECT voice_pin FROM users_anthropic") == "778899"
@@ -49,7 +50,7 @@ async def test_todos_of_the_old_deployment_are_listed_and_changed(fresh_database
     connection = await asyncpg.connect(fresh_database)
     await connection.execute(OLD_TABLES)
     await connection.close()
-    url = Settings(DB_URI=fresh_database).database_url
+    url = Settings(DB_URI=fresh_database).storage.database_url
     await migrate(url)
     database = Database(url)
     todos = TodoService(database)

@@ -1,4 +1,4 @@
-"""What a script on a real Redis fails with: Redis may be away for a while, or refuse just this call for good."""
+"""Errors of scripts on a real Redis, which may be down for a while or refuse one call for good."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ async def failure_of(run):
     return failed.value
 
 
-async def test_what_redis_refuses_for_good_is_told_from_a_redis_that_is_away(redis_server, redis_url):
+async def test_a_permanent_refusal_by_redis_differs_from_an_unreachable_redis(redis_server, redis_url):
     run = ScriptRunner(redis_url).register(PUSH)
     await redis_client(redis_url).set("list", "none")
     refused = await failure_of(run)
@@ -48,7 +48,7 @@ async def test_an_argument_that_redis_cannot_take_is_refused(redis_url):
         await run(["list"], [None])
 
 
-async def test_a_redis_that_takes_nothing_for_now_is_as_good_as_away(redis_url):
+async def test_a_redis_that_accepts_no_writes_counts_as_down(redis_url):
     redis = redis_client(redis_url)
     run = ScriptRunner(redis_url).register(PUSH)
     async with set_to(redis, maxmemory=1):
@@ -63,7 +63,7 @@ async def test_a_redis_that_takes_nothing_for_now_is_as_good_as_away(redis_url):
     assert await run(["list"], []) == 1
 
 
-async def test_a_redis_that_is_busy_with_a_script_is_as_good_as_away(redis_url):
+async def test_a_redis_that_is_busy_with_a_script_counts_as_down(redis_url):
     redis = redis_client(redis_url)
     run = ScriptRunner(redis_url).register(PUSH)
     async with set_to(redis, lua_time_limit=10):
@@ -75,7 +75,7 @@ async def test_a_redis_that_is_busy_with_a_script_is_as_good_as_away(redis_url):
             await endless
 
 
-def test_the_answers_of_redis_6_about_a_command_in_a_script_are_told_apart_too():
+def test_the_errors_of_redis_6_about_a_command_in_a_script_are_distinguished_too():
     said = "Error running script (call to f_1): @user_script:1: {}"
     wrong = ResponseError(said.format("WRONGTYPE Operation against a key"), status_code="ERR")
     assert isinstance(_failure(wrong), StorageRefused)

@@ -1,7 +1,7 @@
 """Checkpoints of another release: those of the one before are read, and a newer one crashes nothing.
 
 `tests/fixtures/release_before` holds what the release before versions has written: a call that waits for a human while
-its next utterance is recognized, that hand-over, and the office with a desk.
+its next utterance is recognized, that hand-over, and the call center with a desk.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.office_store import OFFICE, OfficeBody, OfficeStore
-from actors.transfer import TransferBody
+from actors.hand_overs.actor import HandOverSnapshot
+from actors.hand_overs.snapshot import CALL_CENTER, CallCenterSnapshot, SnapshotRepository
 from convonet.core.hand_over import HandOverState
 from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
@@ -27,48 +27,48 @@ def before(name: str) -> bytes:
 
 
 def newer(body: bytes, **fields: object) -> bytes:
-    """As a release to come may write it."""
+    """As a later release may write it."""
     return json.dumps({**json.loads(body), "version": Versioned.VERSION + 1, **fields}).encode()
 
 
-def test_a_call_of_the_release_before_goes_on() -> None:
+def test_a_call_of_the_previous_release_goes_on() -> None:
     conversation = Conversation.from_checkpoint(before("conversation"))
     assert (conversation.version, conversation.session_id) == (1, "s-of-the-release-before")
     assert [message.content for message in conversation.history] == ["let me talk to a person", "I'll connect you."]
     assert conversation.transfer is not None
     assert conversation.transfer.is_begun
     assert conversation.in_flight is not None
-    assert conversation.in_flight.again() is not None
+    assert conversation.in_flight.utterance_to_repeat() is not None
     assert json.loads(conversation.to_checkpoint())["version"] == Versioned.VERSION
 
 
-async def test_an_office_of_the_release_before_is_taken_over_with_its_hand_over() -> None:
+async def test_a_call_center_of_the_release_before_is_taken_over_with_its_hand_over() -> None:
     checkpoints = inline_checkpoints()
-    transfer_id = OfficeBody.from_checkpoint(before("office")).open[0]
-    await checkpoints.save(OFFICE, 7, before("office"), 60)
+    transfer_id = CallCenterSnapshot.from_checkpoint(before("office")).open[0]
+    await checkpoints.save(CALL_CENTER, 7, before("office"), 60)
     await checkpoints.save(SessionId(f"transfer-{transfer_id}"), 3, before("transfer"), 60)
-    store = OfficeStore(checkpoints)
-    office = await store.claim_office()
-    assert office is not None
-    assert (list(office.switchboard.desks), office.cluster) == (["dora"], "")
-    body = await store.claim_transfer(office.open[0])
+    store = SnapshotRepository(checkpoints)
+    call_center = await store.claim_call_center()
+    assert call_center is not None
+    assert (list(call_center.switchboard.desks), call_center.cluster) == (["dora"], "")
+    body = await store.claim_hand_over(call_center.open[0])
     assert body is not None
     assert body.transfer.state is HandOverState.QUEUED
     assert body.order.context.verified_by == "PIN"
 
 
-@pytest.mark.parametrize("kind", [Conversation, OfficeBody, TransferBody])
-def test_fields_of_a_newer_release_are_passed_over(kind: type[Versioned]) -> None:
-    name = {Conversation: "conversation", OfficeBody: "office", TransferBody: "transfer"}[kind]  # type: ignore[index]
+@pytest.mark.parametrize("kind", [Conversation, CallCenterSnapshot, HandOverSnapshot])
+def test_fields_of_a_newer_release_are_ignored(kind: type[Versioned]) -> None:
+    name = {Conversation: "conversation", CallCenterSnapshot: "office", HandOverSnapshot: "transfer"}[kind]  # type: ignore[index]
     assert kind.from_checkpoint(newer(before(name), something_new={"a": 1})).version == Versioned.VERSION + 1
 
 
-def test_a_newer_release_can_say_that_this_one_must_not_read_it() -> None:
+def test_a_newer_release_can_keep_this_one_from_reading_its_checkpoints() -> None:
     with pytest.raises(ValueError, match=f"can be read from version {Versioned.VERSION + 1} on"):
         Conversation.from_checkpoint(newer(before("conversation"), needs=Versioned.VERSION + 1))
 
 
-async def test_a_host_starts_with_an_empty_office_where_it_can_not_read_the_one_before() -> None:
+async def test_a_host_starts_with_an_empty_call_center_where_it_can_not_read_the_one_before() -> None:
     checkpoints = inline_checkpoints()
-    await checkpoints.save(OFFICE, 1, newer(before("office"), needs=99), 60)
-    assert await OfficeStore(checkpoints).claim_office() is None
+    await checkpoints.save(CALL_CENTER, 1, newer(before("office"), needs=99), 60)
+    assert await SnapshotRepository(checkpoints).claim_call_center() is None

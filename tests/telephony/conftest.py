@@ -1,4 +1,4 @@
-"""A call centre on a database of its own."""
+"""A call center on a database of its own."""
 
 import asyncio
 import shutil
@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from convonet.demo import seed_demo
-from tests.telephony.world import CallCentre
+from tests.telephony.world import CallCenter
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,10 @@ def seeded_sqlite(migrated_sqlite, tmp_path_factory):
 
 
 @pytest.fixture
-def call_centre(seeded_sqlite, tmp_path):
-    """`call_centre(SETTING=value)` makes one, to be used with `async with`."""
+def call_center(seeded_sqlite, tmp_path):
+    """`call_center(SETTING=value)` makes one, to be used with `async with`."""
 
     def make(**settings):
-        return CallCentre(shutil.copy(seeded_sqlite, tmp_path / "convonet.db"), **settings)
+        return CallCenter(shutil.copy(seeded_sqlite, tmp_path / "convonet.db"), **settings)
 
     return make

@@ -7,18 +7,18 @@ import sys
 from convonet.core.hand_over import HandOverState
 from convonet.core.logs import configure
 from convonet.rpc.server import RpcServer
-from convonet.telephony.messages import TransferView
+from convonet.telephony.messages import HandOverView
 from convonet.telephony.requests import HostRequests
 
 
 class Host:
     """Says of everything which process it is."""
 
-    async def follow(self, transfer_id):
-        yield TransferView(transfer_id=transfer_id, state=HandOverState.QUEUED, department=str(os.getpid()))
+    async def follow_hand_over(self, transfer_id):
+        yield HandOverView(transfer_id=transfer_id, state=HandOverState.QUEUED, department=str(os.getpid()))
         await asyncio.Event().wait()
 
-    async def new_key(self, _transfer_id, _attempt, after):
+    async def exchange_stream_key(self, _transfer_id, _attempt, after):
         return f"{os.getpid()} {after}"
 
 

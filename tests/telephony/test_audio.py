@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convonet.telephony import mulaw
-from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MOST_WAITING, Pacer
-from convonet.telephony.resampling import LINE_RATE, PAGE_RATE, FromLine, ToLine
+from convonet.telephony.pacing import CUSHION_S, FRAME_BYTES, FRAME_S, LEAD_S, MAX_WAITING, Pacer
+from convonet.telephony.resampling import PAGE_RATE, TELEPHONE_RATE, FromTelephone, ToTelephone
 from tests.fixtures.clock import Clock
 
 PAGE_FRAME = 640
@@ -23,7 +23,7 @@ def level(samples):
 
 
 def to_line(samples):
-    pcm, line = samples.tobytes(), ToLine()
+    pcm, line = samples.tobytes(), ToTelephone()
     return mulaw.decode(b"".join(line.convert(pcm[at : at + PAGE_FRAME]) for at in range(0, len(pcm), PAGE_FRAME)))
 
 
@@ -45,7 +45,7 @@ def test_speech_reaches_the_line_and_what_it_cannot_carry_leaves_no_alias(hertz,
 
 
 def test_the_line_reaches_the_page_with_its_sound_and_length():
-    code, page = mulaw.encode(tone(1_000, rate=LINE_RATE)), FromLine()
+    code, page = mulaw.encode(tone(1_000, rate=TELEPHONE_RATE)), FromTelephone()
     heard = b"".join(page.convert(code[at : at + FRAME_BYTES]) for at in range(0, len(code), FRAME_BYTES))
     samples = np.frombuffer(heard, "<i2")
     assert PAGE_RATE - len(samples) < PAGE_RATE * 0.005
@@ -55,54 +55,54 @@ def test_the_line_reaches_the_page_with_its_sound_and_length():
 
 
 def test_nothing_in_is_nothing_out():
-    assert ToLine().convert(b"") == b""
-    assert FromLine().convert(b"") == b""
+    assert ToTelephone().convert(b"") == b""
+    assert FromTelephone().convert(b"") == b""
 
 
 def test_frames_are_sent_ahead_by_the_lead_and_then_at_the_pace_of_their_playing():
     clock = Clock(100.0)
     pacer = Pacer(clock)
-    pacer.add(bytes(FRAME_BYTES * 8))
+    pacer.add_audio(bytes(FRAME_BYTES * 8))
     ahead = round(LEAD_S / FRAME_S)
-    assert len(pacer.due()) == ahead
+    assert len(pacer.due_frames()) == ahead
     assert pacer.wait_s() == pytest.approx(0, abs=1e-9)
     sent = 0
     for _ in range(5):
         clock.now += FRAME_S
-        sent += len(pacer.due())
+        sent += len(pacer.due_frames())
     assert sent == 5
     assert pacer.wait_s() is None
 
 
 def test_what_comes_too_fast_is_dropped_oldest_first():
     pacer = Pacer(Clock(100.0))
-    frames = [bytes([number]) * FRAME_BYTES for number in range(MOST_WAITING + 5)]
-    pacer.add(b"".join(frames))
+    frames = [bytes([number]) * FRAME_BYTES for number in range(MAX_WAITING + 5)]
+    pacer.add_audio(b"".join(frames))
     assert pacer.dropped == 5
-    assert pacer.due()[0] == frames[5]
+    assert pacer.due_frames()[0] == frames[5]
 
 
 def test_after_a_pause_nothing_waits_for_the_past():
     clock = Clock(100.0)
     pacer = Pacer(clock)
-    pacer.add(bytes(FRAME_BYTES))
-    pacer.due()
+    pacer.add_audio(bytes(FRAME_BYTES))
+    pacer.due_frames()
     clock.now += 10
-    pacer.add(bytes(FRAME_BYTES * 2))
-    assert len(pacer.due()) == 2
+    pacer.add_audio(bytes(FRAME_BYTES * 2))
+    assert len(pacer.due_frames()) == 2
 
 
 def test_a_delay_that_stands_is_made_up_for():
     clock = Clock(100.0)
     pacer = Pacer(clock)
     # the network was slow once: eight frames at once, and from then on one each 20 ms
-    pacer.add(bytes(FRAME_BYTES * 8))
+    pacer.add_audio(bytes(FRAME_BYTES * 8))
     delays = []
     for _ in range(100):
-        pacer.due()
+        pacer.due_frames()
         clock.now += FRAME_S
         delays.append(pacer.delay_s)
-        pacer.add(bytes(FRAME_BYTES))
+        pacer.add_audio(bytes(FRAME_BYTES))
     assert delays[10] > 0.1
     assert delays[-1] <= CUSHION_S + FRAME_S
     assert pacer.dropped < 8
@@ -111,5 +111,5 @@ def test_a_delay_that_stands_is_made_up_for():
 def test_pieces_of_any_length_become_whole_frames():
     pacer = Pacer(Clock(100.0))
     for size in (100, 59, 1, 320):
-        pacer.add(bytes(size))
-    assert [len(frame) for frame in pacer.due()] == [FRAME_BYTES] * 3
+        pacer.add_audio(bytes(size))
+    assert [len(frame) for frame in pacer.due_frames()] == [FRAME_BYTES] * 3

@@ -9,17 +9,18 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
-from convonet.desk.http import NO_TELEPHONE, NOT_LOGGED_IN, TAKEN_OVER
+from convonet.desk.http import NO_TELEPHONE, TAKEN_OVER
 from convonet.domains.crm.models import NoteRow
 from convonet.staff.accounts import Role, StaffAccounts
+from convonet.staff.page_session import NOT_LOGGED_IN
 from tests.telephony.world import SUMMARY
 
 PASSWORD = "correct horse battery"
 
 
-async def person(centre, name, extension=None, departments=()):
-    accounts = StaffAccounts(centre.database)
-    await accounts.add(name, name.title(), Role.AGENT, PASSWORD)
+async def person(center, name, extension=None, departments=()):
+    accounts = StaffAccounts(center.database)
+    await accounts.add_member(name, name.title(), Role.AGENT, PASSWORD)
     if extension:
         await accounts.set_telephone(name, extension, departments, "pbx.test", "secret")
 
@@ -81,17 +82,17 @@ async def closed_with(http, base, **options):
 
 
 @pytest.mark.parametrize("path", ["api/phone", "api/history", "api/call-backs", "staff/api/me"])
-async def test_nothing_is_shown_without_a_login(call_centre, path):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
+async def test_nothing_is_shown_without_a_login(call_center, path):
+    async with call_center() as center:
+        base = await center.serve_desks()
         async with browser(base) as http, http.get(f"{base}/{path}") as answer:
             assert answer.status == 401
 
 
-async def test_the_page_and_the_socket_want_a_login_too(call_centre):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_the_page_and_the_socket_want_a_login_too(call_center):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base) as http:
             async with http.get(f"{base}/", allow_redirects=False) as answer:
                 assert answer.status == 303
@@ -100,10 +101,10 @@ async def test_the_page_and_the_socket_want_a_login_too(call_centre):
             assert await closed_with(http, base, headers={"Origin": "https://elsewhere.example"}) == NOT_LOGGED_IN
 
 
-async def test_a_change_from_a_foreign_page_is_refused(call_centre):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_a_change_from_a_foreign_page_is_refused(call_center):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
             for path in ("api/history/h-1/notes", f"api/call-backs/{'0' * 32}/done"):
                 foreign = {"Origin": "https://elsewhere.example"}
@@ -111,11 +112,11 @@ async def test_a_change_from_a_foreign_page_is_refused(call_centre):
                     assert answer.status == 403, path
 
 
-async def test_each_person_gets_their_own_telephone_and_no_password(call_centre):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
-        await person(centre, "eve")
+async def test_each_person_gets_their_own_telephone_and_no_password(call_center):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
+        await person(center, "eve")
         async with browser(base, "dora") as http, http.get(f"{base}/api/phone") as answer:
             phone = await answer.json()
             assert phone["extension"] == "2001"
@@ -127,11 +128,11 @@ async def test_each_person_gets_their_own_telephone_and_no_password(call_centre)
             assert await closed_with(http, base) == NO_TELEPHONE
 
 
-async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
-        await person(centre, "eve", "2002")
+async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_center):
+    async with call_center() as center, center.caller() as client:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
+        await person(center, "eve", "2002")
         async with (
             browser(base, "dora") as dora_http,
             browser(base, "eve") as eve_http,
@@ -159,10 +160,10 @@ async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_centr
 @pytest.mark.parametrize(
     "frame", ["", "[]", '{"type": "desk_does"}', '{"type": "desk_does", "action": "fly"}', "x" * 10_000]
 )
-async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_centre, frame):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_center, frame):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as socket:
             await socket.send_str(frame)
             page = Page(socket)
@@ -171,10 +172,10 @@ async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_centre,
             await page.view("ready")
 
 
-async def test_a_second_window_takes_the_desk_over(call_centre):
-    async with call_centre() as centre:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_a_second_window_takes_the_desk_over(call_center):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as first:
             await Page(first).view("not_ready")
             async with page_of(http, base) as second:
@@ -187,14 +188,14 @@ async def test_a_second_window_takes_the_desk_over(call_centre):
                 await second.view("ready")
 
 
-async def test_notes_are_kept_and_given_to_the_crm(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_notes_are_kept_and_given_to_the_crm(call_center):
+    async with call_center() as center, center.caller() as client:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base, "dora") as http, page_of(http, base) as dora:
             await dora.be_ready()
             client.say("text_input", text="a human please")
-            leg = await centre.twilio.next_leg()
+            leg = await center.twilio.next_leg()
             leg.ring()
             view = await dora.view("ringing")
             await dora.does("accept")
@@ -208,20 +209,20 @@ async def test_notes_are_kept_and_given_to_the_crm(call_centre):
                 assert answer.status == 204
             async with http.get(f"{base}/api/history") as answer:
                 assert (await answer.json())[0]["notes"] == words
-            async with centre.database.reading() as session:
+            async with center.database.reading() as session:
                 notes = [row.content for row in await session.scalars(select(NoteRow))]
             assert words in notes
 
 
-async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        base = await centre.serve_desks()
-        await person(centre, "dora", "2001")
+async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_center):
+    async with call_center() as center, center.caller() as client:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
             async with page_of(http, base) as dora:
                 await dora.be_ready()
                 client.say("text_input", text="a human please")
-                leg = await centre.twilio.next_leg()
+                leg = await center.twilio.next_leg()
                 leg.ring()
                 await dora.view("ringing")
                 await dora.does("accept")
@@ -232,4 +233,4 @@ async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_
                 await dora.does("lost")
                 await client.until("transfer_status", state="ended")
                 await dora.view("wrap_up")
-        await centre.all_calls_over()
+        await center.all_calls_over()

@@ -5,14 +5,14 @@ import asyncio
 import numpy as np
 import pytest
 
-from convonet.auth.pin import OpenDoor
+from convonet.auth.pin import NoPin
 from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
 from tests.sessions.doubles import CALLER
 
 
-def conversation_of(centre, client):
-    return centre.sessions.session_of(client).conversation
+def conversation_of(center, client):
+    return center.sessions.session_of(client).conversation
 
 
 def tone(hz, rate, seconds=1.0):
@@ -59,9 +59,9 @@ async def quiet(client, leg):
         await asyncio.sleep(0.015)
 
 
-async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        desk = await centre.desk().ready()
+async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(call_center):
+    async with call_center() as center, center.caller() as client:
+        desk = await center.desk().ready()
         client.say("text_input", text="a human please")
         begun = await client.until("transfer_initiated")
         assert (begun["department"], begun["extension"]) == ("support", "2001")
@@ -69,7 +69,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         # the card is there before the telephone rings
         assert (view.card.name, view.card.reason) == ("Demo", "why is my list empty")
         assert view.card.verified_by == "PIN"
-        leg = await centre.twilio.next_leg()
+        leg = await center.twilio.next_leg()
         assert leg.address == "sip:2001@pbx.test;transport=udp"
         assert leg.headers["X-Convo-Transfer"] == view.card.transfer_id
         leg.ring()
@@ -94,40 +94,40 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert (await client.until("agent_final"))["text"] == "You said thanks."
         # what is kept of it
         async with asyncio.timeout(3):
-            while not (calls := await centre.ledger.history("dora")):
+            while not (calls := await center.call_log.hand_overs_of("dora")):
                 await asyncio.sleep(0.02)
         assert (calls[0].caller_name, calls[0].outcome) == ("Demo", "ended")
         assert calls[0].summary.startswith("Demo talked with Dora for ")
         assert "Wanted: why is my list empty. 2 sentences" in calls[0].summary
-        record = next(r for r in centre.sessions.records if r.metadata.source == "transfer")
+        record = next(r for r in center.sessions.records if r.metadata.source == "transfer")
         assert (record.status, record.metadata.hand_over.agent_name) == ("success", "Dora")
         assert 2 < record.metadata.hand_over.talked_s < 60
         assert record.metadata.hand_over.summary == calls[0].summary
-        history = [(line.role, line.content) for line in conversation_of(centre, client).history]
+        history = [(line.role, line.content) for line in conversation_of(center, client).history]
         assert ("user", "so far so good") in history
         assert ("assistant", "(Dora) so far so good") in history
         assert calls[0].asked_at < calls[0].connected_at < calls[0].ended_at
-        await centre.all_calls_over()
-        assert len(centre.twilio.calls) == 1
-        assert set(centre.twilio.answers) <= {200, 204}
+        await center.all_calls_over()
+        assert len(center.twilio.calls) == 1
+        assert set(center.twilio.answers) <= {200, 204}
 
 
-async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_centre):
-    async with call_centre() as centre:
-        for replica in centre.sessions.replicas.values():
-            replica.registry._pins = OpenDoor(CALLER)
-        desk = await centre.desk().ready()
-        async with centre.caller() as client:
+async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_center):
+    async with call_center() as center:
+        for replica in center.sessions.replicas.values():
+            replica.registry._pins = NoPin(CALLER)
+        desk = await center.desk().ready()
+        async with center.caller() as client:
             client.say("text_input", text="a human please")
             assert (await desk.until("ringing")).card.verified_by is None
 
 
-async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        dora = await centre.desk().ready()
-        eve = centre.desk("eve", "2002")
+async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_center):
+    async with call_center() as center, center.caller() as client:
+        dora = await center.desk().ready()
+        eve = center.desk("eve", "2002")
         await eve.until("not_ready")
-        leg = await centre.connected(client, dora)
+        leg = await center.connected(client, dora)
         whole = dora.view.card.transfer_id
         assert not await dora.does(DeskAction.BLIND_TRANSFER, "<2002>")
         assert await dora.does(DeskAction.BLIND_TRANSFER, "2002")
@@ -141,32 +141,32 @@ async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_centre
         # the line does not notice
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         async with asyncio.timeout(3):
-            while not (own := await centre.ledger.history("dora")):
+            while not (own := await center.call_log.hand_overs_of("dora")):
                 await asyncio.sleep(0.02)
         assert (own[0].id, own[0].why) == (part, "passed_on")
-        assert await centre.ledger.note("dora", part, "passed on") is not None
+        assert await center.call_log.set_notes("dora", part, "passed on") is not None
         await eve.does(DeskAction.HANG_UP)
         await client.until("transfer_status", state="ended")
         await eve.until("wrap_up")
         async with asyncio.timeout(3):
-            while not (calls := await centre.ledger.history("eve")):
+            while not (calls := await center.call_log.hand_overs_of("eve")):
                 await asyncio.sleep(0.02)
         assert (calls[0].id, calls[0].outcome) == (whole, "ended")
         assert calls[0].connected_at is not None
         assert await dora.does(DeskAction.READY)
-        await centre.all_calls_over()
+        await center.all_calls_over()
 
 
-async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        dora = await centre.desk().ready()
-        eve = centre.desk("eve", "2002")
+async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_center):
+    async with call_center() as center, center.caller() as client:
+        dora = await center.desk().ready()
+        eve = center.desk("eve", "2002")
         await eve.until("not_ready")
-        leg = await centre.connected(client, dora)
+        leg = await center.connected(client, dora)
         await dora.does(DeskAction.ATTENDED_TRANSFER, "2002")
         await eve.until("on_call")
-        await centre.office.kill()
-        await centre.office.start()
+        await center.host_process.kill()
+        await center.host_process.start()
         assert (await eve.until("on_call")).card.name == "Demo"
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         leg.hang_up()
@@ -174,11 +174,11 @@ async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_cent
         await eve.until("wrap_up")
 
 
-async def test_a_caller_who_talks_with_a_human_is_moved_when_that_is_over(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
-        door = centre.sessions.replica_of(client.session_id).door
+async def test_a_caller_who_talks_with_a_human_is_moved_when_that_is_over(call_center):
+    async with call_center() as center, center.caller() as client:
+        desk = await center.desk().ready()
+        leg = await center.connected(client, desk)
+        door = center.sessions.replica_of(client.session_id).sockets
         moving = asyncio.create_task(door.move(0.5))
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         assert not [m for m in client.received if m["type"] == "reconnect"]

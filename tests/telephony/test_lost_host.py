@@ -12,9 +12,9 @@ import pytest
 from convonet.core.errors import Fenced
 from convonet.rpc.pool import ReplicaPool
 from convonet.rpc.wire import Address
-from convonet.telephony.messages import HostAway
+from convonet.telephony.events import CallProgress
+from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.replicas import HostReplicas
-from convonet.telephony.transfer import Progress
 from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 from tests.telephony.test_hand_over import hear_each_other, talk
@@ -26,70 +26,70 @@ NOTICED_WITHIN_S = 4.0
 
 
 @asynccontextmanager
-async def cut_off(centre):
+async def cut_off(center):
     """Sessions and lines reach the host by a way that can vanish."""
-    with Way.to(centre.office.address.port) as way:
+    with Way.to(center.host_process.address.port) as way:
 
         async def find():
-            if centre.office.address is None:
+            if center.host_process.address is None:
                 return []
-            return [Address("127.0.0.1", way.port, centre.office.address.key)]
+            return [Address("127.0.0.1", way.port, center.host_process.address.key)]
 
-        centre.find_host = find
+        center.find_host = find
         yield way
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_host_whose_machine_vanishes_is_replaced_and_no_second_call_is_placed(call_centre, state):
-    async with call_centre() as centre, cut_off(centre) as way, centre.caller() as client:
-        desk = await centre.desk().ready()
-        leg = await brought_to(state, centre, client, desk)
+async def test_a_host_whose_machine_vanishes_is_replaced_and_no_second_call_is_placed(call_center, state):
+    async with call_center() as center, cut_off(center) as way, center.caller() as client:
+        desk = await center.desk().ready()
+        leg = await brought_to(state, center, client, desk)
         way.vanish()
-        before = centre.office.host
+        before = center.host_process.host
         if state == "connected":
             # the two talk on while nobody minds their hand-over
             assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         # Serve has given it up
-        await centre.office.start()
-        centre.find_host = centre.office.find
-        await talks_in_the_end(state, centre, client, desk, leg)
+        await center.host_process.start()
+        center.find_host = center.host_process.find
+        await talks_in_the_end(state, center, client, desk, leg)
         await stop(before)
 
 
-async def test_a_host_that_comes_back_after_it_was_replaced_does_nothing_more(call_centre):
-    async with call_centre() as centre, centre.caller() as client:
-        desk = await centre.desk().ready()
-        leg = await brought_to("ringing", centre, client, desk)
-        old = centre.office.host
-        await centre.office.start()
-        actor = next(iter(old._actors.values()))
-        actor.post(Progress(attempt=0, call_sid=centre.twilio.calls[0].sid, sequence=9, status="no-answer"))
+async def test_a_host_that_comes_back_after_it_was_replaced_does_nothing_more(call_center):
+    async with call_center() as center, center.caller() as client:
+        desk = await center.desk().ready()
+        leg = await brought_to("ringing", center, client, desk)
+        old = center.host_process.host
+        await center.host_process.start()
+        actor = next(iter(old.registry.actors.values()))
+        actor.post_event(CallProgress(attempt=0, call_sid=center.twilio.calls[0].sid, sequence=9, status="no-answer"))
         async with asyncio.timeout(5):
-            while old._actors:
+            while old.registry.actors:
                 await asyncio.sleep(0.01)
         with pytest.raises(Fenced):
-            await old.begin(actor.body.order.model_copy(update={"transfer_id": "h-new"}))
+            await old.begin_hand_over(actor.snapshot.order.model_copy(update={"transfer_id": "h-new"}))
         # whoever followed it has found the other one
-        await talks_in_the_end("ringing", centre, client, desk, leg)
+        await talks_in_the_end("ringing", center, client, desk, leg)
         await stop(old)
 
 
-async def test_a_host_that_is_silent_for_a_moment_is_not_lost(call_centre):
-    async with call_centre() as centre, cut_off(centre) as way, centre.caller() as client:
-        desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+async def test_a_host_that_is_silent_for_a_moment_is_not_lost(call_center):
+    async with call_center() as center, cut_off(center) as way, center.caller() as client:
+        desk = await center.desk().ready()
+        leg = await center.connected(client, desk)
         streams = way.connections
         way.vanish()
-        await silent(centre.hub)
+        await silent(center.hand_overs)
         way.come_back()
         leg.hang_up()
         await client.until("transfer_status", state="ended")
         assert way.connections == streams
 
 
-async def silent(hub):
+async def silent(hand_overs):
     async with asyncio.timeout(NOTICED_WITHIN_S):
-        while hub.pool.choose_ready() is not None:
+        while hand_overs.pool.choose_ready() is not None:
             await asyncio.sleep(0.01)
 
 
@@ -119,45 +119,47 @@ async def test_a_process_that_hangs_is_noticed_and_left_for_the_next_one():
         async def find():
             return [host.address for host in serves]
 
-        hub = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK))
-        followed = hub.follow("h-1")
+        hand_overs = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK))
+        followed = hand_overs.follow_hand_over("h-1")
         assert (await anext(followed)).transfer_id == "h-1"
-        assert await hub.new_key("h-1", 0, "a") == f"{first.pid} a"
+        assert await hand_overs.exchange_stream_key("h-1", 0, "a") == f"{first.pid} a"
 
         os.kill(first.pid, signal.SIGSTOP)
         hung_at = time.monotonic()
-        asked = asyncio.create_task(hub.new_key("h-1", 0, "b"))
-        await silent(hub)
+        asked = asyncio.create_task(hand_overs.exchange_stream_key("h-1", 0, "b"))
+        await silent(hand_overs)
         serves[:] = [second]
-        with pytest.raises(HostAway):
+        with pytest.raises(HandOversUnavailable):
             await anext(followed)
         assert await asked == f"{second.pid} b"
         assert time.monotonic() - hung_at < NOTICED_WITHIN_S
         os.kill(first.pid, signal.SIGCONT)
-        followed = hub.follow("h-1")
+        followed = hand_overs.follow_hand_over("h-1")
         assert (await anext(followed)).department == str(second.pid)
         await followed.aclose()
-        await hub.close()
+        await hand_overs.close()
 
 
 async def test_without_any_host_it_is_said_in_time():
     async def find():
         return []
 
-    hub = HostReplicas(ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK), call_timeout_s=0.3)
-    with pytest.raises(HostAway):
-        await hub.leave("h-1", hung_up=True)
-    with pytest.raises(HostAway):
-        await anext(hub.follow("h-1"))
-    await hub.close()
+    hand_overs = HostReplicas(
+        ReplicaPool("CallCenter", find, expected=1, is_single=True, delays=QUICK), call_timeout_s=0.3
+    )
+    with pytest.raises(HandOversUnavailable):
+        await hand_overs.leave_hand_over("h-1", hung_up=True)
+    with pytest.raises(HandOversUnavailable):
+        await anext(hand_overs.follow_hand_over("h-1"))
+    await hand_overs.close()
 
 
-async def test_two_people_hear_each_other_while_the_host_is_away_for_long(call_centre):
-    async with call_centre() as centre, cut_off(centre) as way, centre.caller() as client:
-        desk = await centre.desk().ready()
-        leg = await centre.connected(client, desk)
+async def test_two_people_hear_each_other_while_the_host_is_away_for_long(call_center):
+    async with call_center() as center, cut_off(center) as way, center.caller() as client:
+        desk = await center.desk().ready()
+        leg = await center.connected(client, desk)
         way.vanish()
-        await silent(centre.hub)
+        await silent(center.hand_overs)
         await hear_each_other(client, leg)
         way.come_back()
         leg.hang_up()

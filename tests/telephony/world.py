@@ -1,4 +1,4 @@
-"""A whole call center in one process: connection, session, host of the hand-overs, gate and lines are the real ones.
+"""A whole call center in one process: session, host of the hand-overs, webhooks and media legs are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
 """
@@ -11,33 +11,37 @@ import uvicorn
 from fastapi import FastAPI
 
 from actors.cluster import Cluster
-from actors.transfer_host import TransferHost
-from convonet.agents.base import CallBackWish, ChatMessage, DomainChosen, Final, TextDelta
-from convonet.agents.call_back import CALL_BACK, reply, talk_of
-from convonet.core.hand_over import TransferContext
+from actors.hand_overs.host import HandOverHost
+from actors.hand_overs.registry import GracePeriods, HostServices
+from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Final, TextDelta
+from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
+from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.crm_notes import CrmNotes
 from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
-from convonet.rpc.pool import Delays, ReplicaPool
+from convonet.language.sentences import Sentence
+from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
+from convonet.telephony.call_log import CallLog
 from convonet.telephony.caller_port import CallerPort
-from convonet.telephony.http import TwilioGate
-from convonet.telephony.ledger import Ledger
-from convonet.telephony.messages import DeskAction, DeskLogin, HostAway
+from convonet.telephony.hand_overs import HandOversUnavailable
+from convonet.telephony.messages import DeskAction, DeskLogin
 from convonet.telephony.replicas import HostReplicas
 from convonet.telephony.requests import MAX_STREAMS, HostRequests
-from convonet.telephony.twilio import TwilioBridge
+from convonet.telephony.twilio.carrier import TwilioCarrier
+from convonet.telephony.twilio.twiml import HOLD_S
+from convonet.telephony.twilio.webhooks import TwilioWebhooks
 from convonet.web.service import http_service
 from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
-from tests.sessions.doubles import ScriptedEar, ScriptedVoice
+from tests.sessions.doubles import ScriptedStt, ScriptedTts
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
 
-QUICK = Delays(retry=0.02, max_retry=0.1, replaced_within=8.0)
+QUICK = PoolDelays(retry_s=0.02, max_retry_s=0.1, replacement_timeout_s=8.0)
 """How soon a host that was replaced is found."""
 
 SUMMARY = "Demo, verified by PIN. Asked: why is my list empty."
@@ -56,8 +60,8 @@ class HandingOverAgent:
         await self.may_answer.wait()
         yield DomainChosen("general")
         text = "I'll connect you." if "human" in request.transcript else f"You said {request.transcript}."
-        talk = talk_of(request.memory.get(CALL_BACK, ""))
-        answered = reply(request.transcript, talk, "US") if talk else None
+        dialogue = read_dialogue(request.memory.get(CALL_BACK, ""))
+        answered = reply(Sentence(request.transcript), dialogue, "US") if dialogue else None
         if answered:
             text = answered.text
         yield TextDelta(text)
@@ -71,9 +75,9 @@ class HandingOverAgent:
             verified_by=request.caller.verified_by,
         )
         over = "human" in request.transcript
-        wish = answered.wish if answered else None
+        call_back = answered.call_back if answered else None
         if "call me" in request.transcript:
-            wish = CallBackWish("support", "why is my list empty", "+14155550142")
+            call_back = CallBackRequest("support", "why is my list empty", "+14155550142")
         yield Final(
             text,
             "general",
@@ -81,13 +85,13 @@ class HandingOverAgent:
             "rules",
             request.history + said,
             answered.memory if answered else {},
-            transfer_marker="TRANSFER_INITIATED:2001|support|why is my list empty" if over else None,
-            call_back=wish,
-            transfer_context=context if over or wish else None,
+            hand_over=HandOverDecision("support", "2001", "why is my list empty") if over else None,
+            call_back=call_back,
+            transfer_context=context if over or call_back else None,
         )
 
 
-class WavVoice(ScriptedVoice):
+class WavVoice(ScriptedTts):
     """Speaks with flite, so that a line gets real audio."""
 
     async def synthesize(self, text, *, language):
@@ -96,8 +100,8 @@ class WavVoice(ScriptedVoice):
         return type(spoken)(wav, "audio/wav", spoken.provider)
 
 
-class Office:
-    """The host of the hand-overs with its port; it can be killed and replaced. Desks are in its own process."""
+class HostProcess:
+    """The host of the hand-overs with its port, as a process that can be killed and replaced. Desks are in it too."""
 
     def __init__(self, make_host):
         self._make_host = make_host
@@ -107,7 +111,7 @@ class Office:
         self._dead = asyncio.Event()
 
     async def start(self):
-        """Another host than before, which may still live."""
+        """Start a host; the one before may still live."""
         self._dead.set()
         self._dead = asyncio.Event()
         self.host = self._make_host()
@@ -117,18 +121,18 @@ class Office:
         self.address = await port.start("127.0.0.1")
 
     async def find(self):
-        """Where Serve says that it listens."""
+        """Addresses that Serve knows."""
         return [self.address] if self.address is not None else []
 
     async def kill(self):
-        """As `kill -9`: nothing of it happens any more."""
+        """Stop everything at once, as `kill -9` does."""
         host, self.host, self.address = self.host, None, None
         self._dead.set()
         self.close_ports()
         await stop(host)
 
     def close_ports(self):
-        """Nobody is reached any more."""
+        """Close all connections."""
         for port in self._ports:
             port._listening.close()
             for client in tuple(port._clients):
@@ -138,16 +142,16 @@ class Office:
     def call_backs_changed(self):
         self.host.call_backs_changed()
 
-    async def desk_does(self, *args):
+    async def perform_desk_action(self, *args):
         if self.host is None:
-            raise HostAway("killed")
-        return await self.host.desk_does(*args)
+            raise HandOversUnavailable("killed")
+        return await self.host.perform_desk_action(*args)
 
-    async def desk(self, login):
+    async def follow_desk(self, login):
         if self.host is None:
-            raise HostAway("killed")
+            raise HandOversUnavailable("killed")
         dead = self._dead
-        stream = self.host.desk(login)
+        stream = self.host.follow_desk(login)
         death = asyncio.ensure_future(dead.wait())
         following = None
         try:
@@ -155,7 +159,7 @@ class Office:
                 following = asyncio.ensure_future(anext(stream, None))
                 await asyncio.wait((death, following), return_when=asyncio.FIRST_COMPLETED)
                 if death.done():
-                    raise HostAway("killed")
+                    raise HandOversUnavailable("killed")
                 if (view := following.result()) is None:
                     return
                 yield view
@@ -169,16 +173,14 @@ class Office:
 
 
 async def stop(host):
-    for task in tuple(host._tasks):
-        task.cancel()
-    await asyncio.gather(*host._tasks, return_exceptions=True)
+    await host.registry.tasks.cancel_and_wait()
 
 
 class Desk:
     """A person at a desk: follows their view, and acts."""
 
-    def __init__(self, office, name="dora", extension="2001", departments=("support",)):
-        self._office = office
+    def __init__(self, host_process, name="dora", extension="2001", departments=("support",)):
+        self._host_process = host_process
         self._login = DeskLogin(name, name.title(), extension, departments)
         self._changed = asyncio.Event()
         self.name = name
@@ -187,8 +189,8 @@ class Desk:
 
     async def _follow(self):
         while True:
-            with contextlib.suppress(HostAway):
-                async for view in self._office.desk(self._login):
+            with contextlib.suppress(HandOversUnavailable):
+                async for view in self._host_process.follow_desk(self._login):
                     self.view = view
                     self._changed.set()
             await asyncio.sleep(0.02)
@@ -201,7 +203,7 @@ class Desk:
         return self.view
 
     async def does(self, action, text=""):
-        return await self._office.desk_does(self.name, action, text)
+        return await self._host_process.perform_desk_action(self.name, action, text)
 
     async def ready(self):
         await self.until("not_ready")
@@ -214,13 +216,16 @@ class Desk:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-class CallCentre:
+class CallCenter:
     """Use it with `async with`."""
 
-    def __init__(self, database_file, **settings):
+    def __init__(self, database_file, *, grace=None, caller_grace_s=15.0, hold_s=HOLD_S, **settings):
         self._settings = settings
+        self._caller_grace_s = caller_grace_s
+        self._grace = grace or GracePeriods()
+        self.hold_s = hold_s
         self._database_file = database_file
-        self.find_host = lambda: self.office.find()
+        self.find_host = lambda: self.host_process.find()
         """How sessions and gates learn where the host listens."""
         self._desks = []
 
@@ -239,24 +244,24 @@ class CallCentre:
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.bridge = TwilioBridge(self.settings)
-        self._stack.push_async_callback(self.bridge.close)
+        self.carrier = TwilioCarrier(self.settings.telephony, ring_timeout_s=20.0)
+        self._stack.push_async_callback(self.carrier.close)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
-        self.ledger = Ledger(self.database)
+        self.call_log = CallLog(self.database)
         self.facts = CallerFacts(self.database, self.settings)
         self._stack.push_async_callback(self.facts.close)
-        self.office = Office(self._new_host)
-        await self.office.start()
-        self._stack.callback(self.office.close_ports)
+        self.host_process = HostProcess(self._new_host)
+        await self.host_process.start()
+        self._stack.callback(self.host_process.close_ports)
         pool = ReplicaPool("CallCenter", self._find_host, expected=1, is_single=True, delays=QUICK)
-        self.hub = HostReplicas(pool)
-        self._stack.push_async_callback(self.hub.close)
-        self.voice = WavVoice(delay=0)
-        self.ear = ScriptedEar(hears="so far so good", delay=0)
+        self.hand_overs = HostReplicas(pool)
+        self._stack.push_async_callback(self.hand_overs.close)
+        self.tts = WavVoice(delay=0)
+        self.stt = ScriptedStt(hears="so far so good", delay=0)
         self.gates = []
         await self.add_gate()
-        self.sessions = Sessions(transfers=self.hub)
+        self.sessions = Sessions(hand_overs=self.hand_overs, caller_grace_s=self._caller_grace_s)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
         return self
@@ -265,8 +270,8 @@ class CallCentre:
         await self.sessions.end()
         for desk in self._desks:
             await desk.leave()
-        if self.office.host is not None:
-            await stop(self.office.host)
+        if self.host_process.host is not None:
+            await stop(self.host_process.host)
         for gate in self.gates:
             await gate.stop()
         await self._stack.aclose()
@@ -275,14 +280,15 @@ class CallCentre:
         return await self.find_host()
 
     def _new_host(self):
-        return TransferHost(
-            self.settings,
-            bridge=self.bridge,
+        services = HostServices(
+            carrier=self.carrier,
             checkpoints=self.checkpoints,
-            ledger=self.ledger,
+            call_log=self.call_log,
             facts=self.facts,
             cluster=Cluster("only", None),
+            grace=self._grace,
         )
+        return HandOverHost(self.settings.call_center, services)
 
     async def add_gate(self):
         """A replica that Twilio reaches; the newest one gets what is new."""
@@ -300,7 +306,7 @@ class CallCentre:
         return f"{served.url}/call-center"
 
     def desk(self, *args, **named):
-        desk = Desk(self.office, *args, **named)
+        desk = Desk(self.host_process, *args, **named)
         self._desks.append(desk)
         return desk
 
@@ -357,8 +363,8 @@ class Served:
         await self._lifespan.__aexit__(None, None, None)
 
 
-def gate_of(centre):
-    """Twilio's gate as a replica serves it."""
+def gate_of(center):
+    """Twilio's routes as a replica serves them."""
     callers = CallerPort()
 
     @contextlib.asynccontextmanager
@@ -368,12 +374,13 @@ def gate_of(centre):
         await callers.stop()
 
     app = http_service("twilio-gate", lifespan)
-    app.include_router(TwilioGate(centre.settings, centre.hub, centre.ear, centre.voice, callers).router())
+    webhooks = TwilioWebhooks(center.settings, center.hand_overs, center.stt, center.tts, callers, hold_s=center.hold_s)
+    app.include_router(webhooks.router())
     return Served("/twilio", app, lifespan)
 
 
-def desks_of(centre):
+def desks_of(center):
     """The desks' application as a replica serves it."""
-    notes = CrmNotes(centre.database, centre.settings)
-    throttle = inline_throttle(centre.settings)
-    return Served("/call-center", application(centre.database, centre.settings, throttle, centre.office, notes))
+    notes = CrmNotes(center.database, center.settings)
+    throttle = inline_throttle(center.settings)
+    return Served("/call-center", application(center.database, center.settings, throttle, center.host_process, notes))

@@ -1,4 +1,4 @@
-"""Tracing seen from a process: off it costs nothing, a collector that is away neither, and who may name a trace."""
+"""Tracing in a process: it costs nothing when off or without a collector, and only trusted clients name a trace."""
 
 import gc
 import shutil
@@ -20,15 +20,17 @@ from convonet.agent_api.callers import Callers
 from convonet.agent_api.threads import Threads
 from convonet.auth.tokens import mint_caller_token
 from convonet.core.trace import current_trace_id, current_traceparent
-from convonet.domains.crm.application import application as crm_application
-from convonet.domains.hanok.application import application as hanok_application
-from convonet.domains.hanok.visits import Visits
+from convonet.domains.crm.http import application as crm_application
+from convonet.domains.hanok.http import application as hanok_application
+from convonet.domains.hanok.rate_limits import AddressLimits
 from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
+from convonet.settings.tracing import TracingSettings
 from convonet.speech.base import Language, Utterance
 from convonet.speech.deepgram.speech import DeepgramSpeech
 from convonet.storage.database import Database
 from convonet.tracing import export
-from convonet.tracing.carried import carried, serving
+from convonet.tracing.propagation import incoming_span, outgoing_trace
 from convonet.tracing.spans import Attributes, Words, span
 from convonet.web.service_token import ServiceToken
 from tests.agents.conftest import running_world
@@ -43,7 +45,7 @@ TOKEN = "a service token of thirty-two characters"
 ABOVE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """The example of the W3C's document."""
 
-PARTS = "actors.session_registry, convonet.gateway.connection, convonet.mcp.server, convonet.web.traced"
+PARTS = "actors.session_registry, convonet.gateway.connection, convonet.mcp.server, convonet.web.tracing"
 
 
 def exporters():
@@ -58,7 +60,7 @@ def test_a_process_without_a_collector_does_not_even_import_the_exporter():
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "convonet.tracing.spans" in told.stdout
     assert "opentelemetry.exporter.otlp" not in told.stdout
-    assert export.start_tracing(Settings(), "tests") is None
+    assert export.start_tracing(TracingSettings(), "tests") is None
     assert exporters() == []
 
 
@@ -68,16 +70,16 @@ def test_a_span_that_nobody_records_costs_microseconds():
         with span("hear", session_id="s-1", provider="ear") as hearing:
             hearing.set(provider="voice")
     assert (time.perf_counter() - began) / 1000 < 50e-6
-    assert (hearing.traceparent, current_traceparent(), carried()) == (None, None, {})
+    assert (hearing.traceparent, current_traceparent(), outgoing_trace()) == (None, None, {})
 
 
 # -- the collector
 
 
-def test_a_collector_that_is_away_is_logged_once_and_found_again(collector, monkeypatch):
-    monkeypatch.setattr(export, "REST_S", 0.0)
+def test_an_unreachable_collector_is_logged_once_and_found_again(collector):
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    settings = TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    recorder = export.start_tracing(settings, "tests", retry_delay_s=0.0)
     with structlog.testing.capture_logs() as lines:
         for away, name in ((True, "lost"), (True, "lost"), (False, "sent")):
             collector.away = away
@@ -89,9 +91,9 @@ def test_a_collector_that_is_away_is_logged_once_and_found_again(collector, monk
     assert [seen.name for seen in collector.spans] == ["sent"]
 
 
-def test_a_collector_that_is_away_is_left_alone_for_a_while(collector):
+def test_an_unreachable_collector_is_not_tried_for_a_while(collector):
     collector.away = True
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
+    recorder = export.start_tracing(TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), "tests")
     for _ in range(5):
         with span("lost", begins_trace=True):
             pass
@@ -101,10 +103,12 @@ def test_a_collector_that_is_away_is_left_alone_for_a_while(collector):
     assert asked == 1
 
 
-def test_nobody_waits_for_a_collector_that_is_not_there():
-    recorder = export.start_tracing(Settings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests")
+def test_an_unreachable_collector_delays_nothing():
+    recorder = export.start_tracing(
+        TracingSettings(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}"), "tests"
+    )
     began = time.perf_counter()
-    for _ in range(3 * export.MOST_WAITING):
+    for _ in range(3 * export.MAX_QUEUED_SPANS):
         with span("lost", begins_trace=True):
             pass
     assert time.perf_counter() - began < 5
@@ -112,7 +116,7 @@ def test_nobody_waits_for_a_collector_that_is_not_there():
     assert exporters() == []
 
 
-def test_the_collector_gets_the_headers_that_it_wants(traced, collector):
+def test_the_collector_gets_the_configured_headers(traced, collector):
     tracing = traced(OTEL_EXPORTER_OTLP_HEADERS="Authorization=Basic%20c2VjcmV0,X-Tenant=7")
     with span("sent", begins_trace=True):
         pass
@@ -130,13 +134,13 @@ def test_a_call_to_another_process_carries_the_ids_and_the_trace(traced, collect
         structlog.contextvars.bound_contextvars(session_id="s-1", turn_id="t-1", other="o"),
         span("turn", begins_trace=True),
     ):
-        along = carried()
+        along = outgoing_trace()
     assert set(along) == {"session_id", "turn_id", "traceparent"}
-    with serving("recognise", along):
+    with incoming_span("recognise", along):
         bound = structlog.contextvars.get_contextvars()
         assert current_trace_id() == along["traceparent"][3:35]
     assert bound == {"session_id": "s-1", "turn_id": "t-1"}
-    with serving("recognise", {}):
+    with incoming_span("recognise", {}):
         assert current_trace_id() is None
     tracing.flush()
     (trace,) = collector.traces()
@@ -146,7 +150,7 @@ def test_a_call_to_another_process_carries_the_ids_and_the_trace(traced, collect
 @pytest.mark.parametrize(
     "nonsense", ["", "x", ABOVE[:-1], ABOVE.replace("00-", "01-", 1), ABOVE.upper(), "00-" + "0" * 32 + ABOVE[35:]]
 )
-def test_a_trace_context_that_makes_no_sense_is_not_taken_up(traced, collector, nonsense):
+def test_an_invalid_trace_context_is_ignored(traced, collector, nonsense):
     tracing = traced()
     with span("turn", parent=nonsense, begins_trace=True):
         pass
@@ -156,14 +160,14 @@ def test_a_trace_context_that_makes_no_sense_is_not_taken_up(traced, collector, 
 
 @given(text=st.text(max_size=80))
 def test_any_trace_context_can_be_read(text):
-    assert export._above(text) is not None
+    assert export._parent_span(text) is not None
 
 
-def test_all_that_a_span_may_say_has_a_name_in_the_trace():
+def test_every_attribute_of_a_span_has_a_name_in_the_trace():
     assert set(export.NAMES) == set(Attributes.__annotations__) | set(Words.__annotations__)
 
 
-def test_only_what_belongs_to_a_trace_is_recorded(traced, collector):
+def test_only_spans_within_a_trace_are_recorded(traced, collector):
     tracing = traced()
     with span("speak") as speaking:
         assert speaking.traceparent is None
@@ -191,7 +195,7 @@ async def asked(app, method, path, *, token=None, **more):
 
 
 @pytest.mark.parametrize(("token", "above"), [(TOKEN, ABOVE), ("wrong", None), (None, None)])
-async def test_only_who_has_the_service_token_may_name_the_trace(traced, collector, tmp_path, token, above):
+async def test_only_a_request_with_the_service_token_may_name_its_trace(traced, collector, tmp_path, token, above):
     tracing = traced()
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as world:
         callers, threads = Callers(world.database, "UTC"), Threads(inline_checkpoints())
@@ -214,10 +218,10 @@ async def test_only_who_has_the_service_token_may_name_the_trace(traced, collect
         assert trace.paths()["http_request > agent > execute_tool > execute_tool"] == 2
 
 
-async def test_the_crm_believes_its_services_and_the_restaurant_nobody(traced, collector, database):
+async def test_the_crm_trusts_the_traces_of_its_services_and_the_restaurant_trusts_none(traced, collector, database):
     tracing, settings = traced(), Settings(CRM_SERVICE_TOKEN=TOKEN)
     crm = crm_application(database, settings)
-    hanok = hanok_application(database, settings, inline_throttle(settings), Visits.of(settings))
+    hanok = hanok_application(database, settings, inline_throttle(settings), AddressLimits.of(settings.hanok))
     await asked(crm, "POST", "/patient/search", token=TOKEN, json={"phone": "(415) 555-0142"})
     await asked(hanok, "GET", "/reservations/ABC123", token=TOKEN)
     await asked(hanok, "GET", "/health")
@@ -229,7 +233,7 @@ async def test_the_crm_believes_its_services_and_the_restaurant_nobody(traced, c
     assert "ABC123" not in str(own.attributes)
 
 
-async def test_a_tool_server_believes_who_has_a_callers_token_and_no_other(traced, collector, tmp_path):
+async def test_a_tool_server_trusts_only_traces_that_come_with_a_callers_token(traced, collector, tmp_path):
     tracing = traced()
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_todos", "arguments": {}}}
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as world, httpx2.AsyncClient() as http:
@@ -244,7 +248,7 @@ async def test_a_tool_server_believes_who_has_a_callers_token_and_no_other(trace
 
 
 async def heard_and_spoken(server):
-    deepgram = DeepgramSpeech(Settings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
+    deepgram = DeepgramSpeech(SpeechSettings(DEEPGRAM_API_KEY="0" * 40, DEEPGRAM_BASE_URL=server.url), tts_sockets=1)
     await deepgram.transcribe(Utterance(b"\x1a\x45\xdf\xa3"), language=Language("en-US"))
     await deepgram.synthesize("I added it.", language=Language("en-US"))
     await deepgram.close()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from convonet.core.errors import AgentError, DomainError, SpeechUnavailable
-from convonet.domains.todo.service import TodoService
+from convonet.domains.todo.todos.service import TodoService
 from tests.agents.conftest import running_world
 from tests.sessions.doubles import PIN, World
 from tests.virtual_time import virtual_time
@@ -20,10 +20,10 @@ SAID = "add buy zucchini to my todo list"
 
 @asynccontextmanager
 async def talking(tmp_path):
-    """A caller of the real relay, session and agent with real tool servers over HTTP; ear and voice are doubles."""
+    """A caller of the real gateway, session and agent with real tool servers over HTTP; STT and TTS are fakes."""
     async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}") as agents:
         world = World(agent=agents.agent, caller=await agents.caller())
-        world.ear.hears = SAID
+        world.stt.hears = SAID
         async with world.caller() as client:
             yield client
         await world.end()
@@ -64,7 +64,7 @@ async def test_a_turn_is_one_trace_from_the_voice_replica_to_the_tool(traced, tm
     assert all(root.began <= seen.began <= seen.ended <= root.ended for seen in trace.spans)
 
 
-async def test_spans_say_whose_turn_it_was_and_who_worked_on_it(traced, tmp_path):
+async def test_spans_name_the_session_and_the_providers(traced, tmp_path):
     tracing = traced()
     session_id = await one_spoken_turn(tmp_path)
     tracing.flush()
@@ -96,10 +96,10 @@ async def test_words_are_in_a_trace_when_the_operator_allows_them(traced, tmp_pa
     await one_spoken_turn(tmp_path)
     tracing.flush()
     turn, called = tracing.collector.one("turn").attributes, tracing.collector.named("execute_tool")[0].attributes
-    assert turn["convonet.core.validation.transcript"] == SAID
-    assert turn["convonet.core.validation.answer"] == "I added buy zucchini to your list."
-    assert json.loads(called["convonet.core.validation.arguments"])["title"] == "buy zucchini"
-    assert called["convonet.core.validation.result"]
+    assert turn["convonet.words.transcript"] == SAID
+    assert turn["convonet.words.answer"] == "I added buy zucchini to your list."
+    assert json.loads(called["convonet.words.arguments"])["title"] == "buy zucchini"
+    assert called["convonet.words.result"]
 
 
 @virtual_time
@@ -110,7 +110,7 @@ async def test_a_pin_that_is_said_is_in_no_trace_even_then(traced):
         await answered(client)
     await world.end()
     tracing.flush()
-    assert tracing.collector.one("turn").attributes["convonet.core.validation.answer"] == "You said my pin is ***."
+    assert tracing.collector.one("turn").attributes["convonet.words.answer"] == "You said my pin is ***."
     assert PIN.encode() not in b"".join(tracing.collector.bodies)
 
 
@@ -128,7 +128,7 @@ async def test_a_tool_that_fails_is_a_failure_in_its_turn_that_does_not(traced, 
 
 
 @virtual_time
-async def test_a_turn_without_an_answer_ends_its_trace_as_that(traced):
+async def test_a_turn_without_an_answer_ends_its_trace_as_failed(traced):
     tracing = traced()
     for fault in (AgentError("no zucchini"), KeyError("zucchini")):
         world = World()
@@ -150,7 +150,7 @@ async def test_a_turn_without_an_answer_ends_its_trace_as_that(traced):
 
 
 @virtual_time
-async def test_a_turn_that_takes_too_long_ends_its_trace_as_that(traced):
+async def test_a_turn_that_takes_too_long_ends_its_trace_as_timeout(traced):
     tracing, world = traced(), World()
     world.agent.delay = 60
     async with world.caller() as client:
@@ -184,9 +184,9 @@ async def test_a_turn_that_the_caller_interrupts_ends_all_its_spans_as_cancelled
 
 
 @virtual_time
-async def test_a_voice_that_fails_is_seen_at_its_sentence(traced):
+async def test_a_failed_tts_is_in_the_span_of_its_sentence(traced):
     tracing, world = traced(), World()
-    world.voice.fails_with = SpeechUnavailable("down")
+    world.tts.fails_with = SpeechUnavailable("down")
     async with world.caller() as client:
         client.say("text_input", text=SAID)
         await answered(client)
@@ -214,7 +214,7 @@ async def test_a_turn_that_is_repeated_after_a_crash_stays_one_trace(traced):
 
 
 @virtual_time
-async def test_a_turn_whose_caller_is_gone_ends_its_trace_all_the_same(traced):
+async def test_a_turn_whose_caller_has_hung_up_ends_its_trace_too(traced):
     tracing, world = traced(), World()
     async with world.caller() as client:
         client.speak()

@@ -30,7 +30,7 @@ class Reply:
 
     text: str = ""
     thoughts: str = ""
-    """In the field that servers of one's own have for them; OpenAI's format."""
+    """In the field that self-hosted servers have for them; OpenAI's format."""
     calls: tuple[tuple[str, dict[str, Any]], ...] = ()
     half_call: bool = False
     """The arguments of a tool call stop in the middle, and nothing says so; not Google's, which come in one piece."""

@@ -1,4 +1,4 @@
-"""Whose request it is, with and without proxies in front."""
+"""The client's address, with and without proxies in front."""
 
 import ipaddress
 
@@ -17,17 +17,17 @@ def source(peer, *forwarded_for, trusted=GOOGLE, behind_haproxy=True):
     return source_of(hops(peer, forwarded_for, behind_haproxy=behind_haproxy), trusted)
 
 
-def test_behind_haproxy_alone_the_caller_is_its_peer():
+def test_behind_haproxy_alone_the_client_is_its_peer():
     assert source(HAPROXY, CALLER, trusted=NOBODY) == CALLER
 
 
-def test_what_an_outsider_says_of_themselves_is_not_believed():
+def test_a_header_from_an_untrusted_client_is_not_believed():
     assert source(HAPROXY, "203.0.113.1", CALLER) == CALLER
     assert source(HAPROXY, "203.0.113.1, 35.191.0.1", CALLER) == CALLER
     assert source(CALLER, "203.0.113.1", behind_haproxy=False) == CALLER
 
 
-def test_behind_a_load_balancer_the_caller_is_who_it_names():
+def test_behind_a_load_balancer_the_client_is_the_one_that_it_names():
     """Google's adds the caller's address and its own, HAProxy adds Google's front end."""
     assert source(HAPROXY, f"{CALLER},203.0.113.200", "35.191.12.34") == CALLER
     assert source(HAPROXY, f"1.2.3.4, {CALLER}, 203.0.113.200", "35.191.12.34") == CALLER
@@ -37,7 +37,7 @@ def test_without_haproxy_the_trusted_proxy_is_the_peer_itself():
     assert source("35.191.12.34", CALLER, behind_haproxy=False) == CALLER
 
 
-def test_a_trusted_proxy_that_names_nobody_is_itself():
+def test_a_trusted_proxy_that_names_no_client_counts_itself():
     assert source(HAPROXY, "35.191.12.34") == "35.191.12.34"
     assert source(HAPROXY, "", "35.191.12.34") == "35.191.12.34"
     assert source("35.191.12.34", behind_haproxy=False) == "35.191.12.34"
@@ -48,7 +48,7 @@ def test_a_request_that_does_not_come_through_haproxy_is_its_peers():
     assert source(HAPROXY) == HAPROXY
 
 
-def test_nobody_on_this_machine_is_trusted_unless_named():
+def test_local_addresses_are_trusted_only_if_named():
     assert source(HAPROXY, "203.0.113.1", "127.0.0.1", trusted=NOBODY) == "127.0.0.1"
     local = TrustedProxies([ipaddress.ip_network("127.0.0.1")])
     assert source(HAPROXY, "203.0.113.1", "127.0.0.1", trusted=local) == "203.0.113.1"
@@ -81,7 +81,7 @@ def test_trust_does_not_depend_on_how_a_proxys_address_is_written():
     assert source("::ffff:35.191.12.34", CALLER, behind_haproxy=False) == CALLER
 
 
-def test_a_header_without_end_is_not_followed():
+def test_an_endless_header_is_not_followed():
     endless = ",".join(["35.191.0.1"] * 1_000)
     assert len(hops(HAPROXY, [endless], behind_haproxy=True)) == MAX_HOPS
     assert source(HAPROXY, CALLER, endless) == "35.191.0.1"

@@ -1,4 +1,4 @@
-"""What an HTTP service answers when a request is wrong, or when we are."""
+"""Error responses to invalid requests and for internal errors."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, StringConstraints
 
-from convonet.web.refusals import answer_refusals
+from convonet.web.refusals import add_refusal_handlers
 
 
 class Body(BaseModel):
@@ -17,7 +17,7 @@ class Body(BaseModel):
 @pytest.fixture
 async def client():
     app = FastAPI()
-    answer_refusals(app)
+    add_refusal_handlers(app)
 
     @app.get("/crash")
     async def crash():
@@ -32,7 +32,7 @@ async def client():
         yield client
 
 
-async def test_a_fault_of_ours_is_one_sentence_without_its_details(client):
+async def test_an_internal_error_is_one_sentence_without_details(client):
     answer = await client.get("/crash")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "471182" not in answer.text

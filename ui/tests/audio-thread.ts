@@ -1,10 +1,10 @@
-/** The audio thread, played: import it before the worklets, which find its globals and register with it. */
+/** A fake audio thread. Import it before the worklets, which use its globals and register with it. */
 
 type Processor = AudioWorkletProcessorBase & {
   process: (inputs: Float32Array[][], outputs: Float32Array[][]) => boolean;
 };
 
-const QUANTUM = 128; // samples that are asked for at once
+const QUANTUM = 128; // samples per callback
 
 class FakePort {
   onmessage: ((event: { data: unknown }) => void) | null = null;
@@ -17,7 +17,7 @@ class FakePort {
 
 const registered = new Map<string, new (node: unknown) => Processor>();
 
-/** Of the audio thread, samples a second. */
+/** Sample rate of the audio thread. */
 export const RATE = 48_000;
 
 Object.assign(globalThis, {
@@ -38,17 +38,17 @@ export class Worklet {
     this.processor = new made({ processorOptions });
   }
 
-  /** What it has told the page. */
+  /** Messages to the page. */
   get posted(): readonly unknown[] {
     return this.port.posted;
   }
 
-  /** The page tells it something. */
-  tell(data: unknown): void {
+  /** Delivers a message from the page. */
+  post(data: unknown): void {
     this.port.onmessage?.({ data });
   }
 
-  /** What it plays next, as many samples as the browser asks for at once, times so many. */
+  /** Returns the samples of the next callbacks. */
   play(times = 1): number[] {
     return Array.from({ length: times }).flatMap(() => {
       const output = new Float32Array(QUANTUM);
@@ -57,8 +57,8 @@ export class Worklet {
     });
   }
 
-  /** The microphone, or nothing when none is connected. */
-  hear(...samples: number[]): void {
+  /** Feeds samples of the microphone, or nothing if none is connected. */
+  feed(...samples: number[]): void {
     this.processor.process([samples.length > 0 ? [Float32Array.from(samples)] : []], []);
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Store } from "../src/common/store";
 import { Call } from "../src/voice/call";
-import type { HumanLine, LineEnds } from "../src/voice/human-line";
+import type { TalkAudio, TalkCallbacks } from "../src/voice/talk-audio";
 import { reduce } from "../src/voice/reducer";
 import type { SessionMemory } from "../src/voice/session-memory";
 import type { SpeakerOutput } from "../src/voice/speaker-output";
@@ -14,11 +14,11 @@ const FADE_MS = 10;
 
 let sockets: FakeSocket[];
 let output: FakeOutput;
-let line: { ends: LineEnds | null; heard: number[][] };
+let talk: { callbacks: TalkCallbacks | null; heard: number[][] };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
-  [sockets, output, line] = [[], new FakeOutput(), { ends: null, heard: [] }];
+  [sockets, output, talk] = [[], new FakeOutput(), { callbacks: null, heard: [] }];
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -30,10 +30,10 @@ function socket(): FakeSocket {
   return latest;
 }
 
-function openLine(ends: LineEnds): HumanLine {
-  line.ends = ends;
-  const play = (pcm: Int16Array) => line.heard.push([...pcm]);
-  return { set: () => undefined, setVolume: () => undefined, play } as unknown as HumanLine;
+function openTalk(callbacks: TalkCallbacks): TalkAudio {
+  talk.callbacks = callbacks;
+  const play = (pcm: Int16Array) => talk.heard.push([...pcm]);
+  return { set: () => undefined, setVolume: () => undefined, play } as unknown as TalkAudio;
 }
 
 function newCall(memory: SessionMemory | null = null) {
@@ -46,7 +46,7 @@ function newCall(memory: SessionMemory | null = null) {
       return socket();
     },
     memory,
-    openLine,
+    openTalk,
     onStream: () => undefined,
   };
   return { call: new Call(parts), store };
@@ -70,13 +70,13 @@ async function heardMs(ms: number): Promise<number> {
   return soundMs(output.play(ms));
 }
 
-/** Of what was typed last. */
+/** Utterance id of the last typed text. */
 function saidId(): string {
   const said = socket().sent.findLast((message) => message.type === "text_input");
   return said?.utterance_id ?? "";
 }
 
-/** The server dies, and another one takes the session up. */
+/** The server dies, and another one resumes the session. */
 function resume(pending_utterance_id: string | null): void {
   socket().breakOff();
   vi.advanceTimersToNextTimer();
@@ -85,7 +85,7 @@ function resume(pending_utterance_id: string | null): void {
 }
 
 describe("a turn", () => {
-  it("is thinking, then speaking while its answer is heard, and ready after its last sample", async () => {
+  it("is thinking, then speaking while its answer is played, and ready after the last sample", async () => {
     const { call, store } = live();
     call.sendText("add milk");
     expect(mood(store.state)).toBe("thinking");
@@ -99,10 +99,10 @@ describe("a turn", () => {
     expect(mood(store.state)).toBe("speaking");
     await heardMs(200);
     expect(mood(store.state)).toBe("ready");
-    expect(store.state.lines.map(({ text }) => text)).toEqual(["add milk", "I added milk."]);
+    expect(store.state.transcript.map(({ text }) => text)).toEqual(["add milk", "I added milk."]);
   });
 
-  it("told again by another server is heard once, and asked for once", async () => {
+  it("that another server repeats is played once, and sent once", async () => {
     const { call, store } = live();
     call.sendText("add milk");
     const id = saidId();
@@ -120,14 +120,14 @@ describe("a turn", () => {
     expect(mood(store.state)).toBe("ready");
   });
 
-  it("that the new server does not know is said to it again", () => {
+  it("that the new server does not know is sent again", () => {
     const { call } = live();
     call.sendText("add milk");
     resume(null);
     expect(socket().sent.slice(1)).toEqual([expect.objectContaining({ type: "text_input", text: "add milk" })]);
   });
 
-  it("that is stopped is silent, whatever is on its way", async () => {
+  it("that is stopped is silent, whatever still arrives", async () => {
     const { call, store } = live();
     socket().receive(processingStart("t-1", "u-1", 1));
     socket().receiveSound(frame(0, 300, 2));
@@ -140,7 +140,7 @@ describe("a turn", () => {
   });
 });
 
-it("a reload goes on where the answer was heard", async () => {
+it("a reload continues the answer where it was", async () => {
   const { call } = live();
   socket().receive(processingStart("t-1", "u-1", 1));
   socket().receiveSound(frame(0, 200, 2));
@@ -152,7 +152,7 @@ it("a reload goes on where the answer was heard", async () => {
   expect(Math.abs((ticket?.heard[0]?.samples ?? 0) / PER_MS - 300)).toBeLessThan(1);
 
   output = new FakeOutput();
-  const { lines, turns, waitingSince, userName, offline } = INITIAL;
+  const { transcript: lines, turns, waitingSince, userName, offline } = INITIAL;
   if (ticket) newCall({ ...ticket, lines, turns, waitingSince, userName, offline, unanswered: [] });
   socket().open();
   expect(socket().sent[0]).toMatchObject({ last_seq: 2 });
@@ -165,13 +165,13 @@ it("a reload goes on where the answer was heard", async () => {
 it("a talk with a human goes both ways in frames of its own kind, and is never played as an answer", async () => {
   live();
   socket().receiveSound(soundFrame([1, 2, 3], { kind: 4 }));
-  line.ends?.send(new ArrayBuffer(24));
-  expect(line.heard).toEqual([[1, 2, 3]]);
+  talk.callbacks?.send(new ArrayBuffer(24));
+  expect(talk.heard).toEqual([[1, 2, 3]]);
   expect(socket().audio).toHaveLength(1);
   expect(await heardMs(100)).toBe(0);
 });
 
-it("a call that finds no room says when it is tried again, and is tried with the PIN that was typed", () => {
+it("a call without room says when it retries, and retries with the typed PIN", () => {
   const { call, store } = newCall();
   socket().receive(authRequired());
   call.submitPin("471182");

@@ -62,7 +62,7 @@ describe("signing in", () => {
     expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
   });
 
-  it("keeps a PIN that was given too early until the server asks for it", () => {
+  it("keeps an early PIN until the server asks for it", () => {
     const connection = connect();
     connection.authenticate("471182");
     expect(latest().sent).toEqual([]);
@@ -71,7 +71,7 @@ describe("signing in", () => {
     expect(listener.onAuthRequired).not.toHaveBeenCalled();
   });
 
-  it("is no fault when the server does not wait for a PIN, and opens again when the caller types one", () => {
+  it("treats a login timeout as no error, and reconnects when the caller types a PIN", () => {
     const connection = connect();
     latest().receive(authRequired());
     latest().breakOff(1008);
@@ -86,7 +86,7 @@ describe("signing in", () => {
     expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
   });
 
-  it("opens again for a PIN that is given when the server waits no more", () => {
+  it("reconnects for a PIN that is submitted after the login timeout", () => {
     const connection = connect();
     latest().receive(authRequired());
     latest().receive(errorMessage("auth_required"));
@@ -96,7 +96,7 @@ describe("signing in", () => {
     expect(latest().sent).toHaveLength(1);
   });
 
-  it("gives the PIN again when the connection breaks before it was answered", () => {
+  it("sends the PIN again if the connection breaks before the answer", () => {
     const connection = connect();
     latest().receive(authRequired());
     connection.authenticate("471182");
@@ -111,7 +111,7 @@ describe("signing in", () => {
     expect(latest().sent).toEqual([]);
   });
 
-  it("without a PIN is tried again ever more slowly when it is refused", () => {
+  it("without a PIN is retried with growing delays when it is refused", () => {
     const connection = connect();
     listener.onAuthRequired.mockImplementation(() => {
       connection.authenticate(null);
@@ -127,7 +127,7 @@ describe("signing in", () => {
     expect(gaps).toEqual([0, 150, 300, 600]);
   });
 
-  it("lets a refused PIN be tried again on the same socket", () => {
+  it("allows another PIN on the same socket after a refusal", () => {
     const connection = connect();
     latest().receive(authRequired());
     connection.authenticate("1");
@@ -138,7 +138,7 @@ describe("signing in", () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it("carries nothing before the session is live", () => {
+  it("sends nothing before the session is live", () => {
     const connection = connect();
     latest().receive(authRequired());
     expect(connection.send({ type: "cancel" })).toBe(false);
@@ -147,7 +147,7 @@ describe("signing in", () => {
 });
 
 describe("a lost connection", () => {
-  it("is tried again at once and resumed from the last message received", () => {
+  it("is retried at once and resumed from the last message received", () => {
     goLive();
     latest().receive(status("one", 1));
     latest().receive(status("two", 2));
@@ -160,7 +160,7 @@ describe("a lost connection", () => {
     expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", resume_token: "ticket", last_seq: 2 }]);
   });
 
-  it("is tried again ever more slowly, up to every five seconds", () => {
+  it("is retried with growing delays of up to five seconds", () => {
     goLive();
     vi.advanceTimersByTime(3_000);
     const gaps: number[] = [];
@@ -173,7 +173,7 @@ describe("a lost connection", () => {
     expect(gaps).toEqual([0, 150, 300, 600, 1_200, 2_500, 5_000, 5_000]);
   });
 
-  it("that breaks right after each resume is not tried again in a tight loop", () => {
+  it("that breaks right after each resume is not retried in a tight loop", () => {
     goLive();
     for (let attempt = 0; attempt < 5; attempt += 1) {
       latest().breakOff();
@@ -220,7 +220,7 @@ describe("a lost connection", () => {
     expect(listener.onLost).not.toHaveBeenCalled();
   });
 
-  it("is not suspected while there is sound, of which the server hears now and then", () => {
+  it("is not suspected while audio arrives, which is acknowledged now and then", () => {
     goLive();
     for (let seq = 1; seq <= 250; seq += 1) {
       latest().receiveSound(soundFrame([1], { seq }));
@@ -230,7 +230,7 @@ describe("a lost connection", () => {
     expect(listener.onLost).not.toHaveBeenCalled();
   });
 
-  it("is found at once by a page that is looked at again", () => {
+  it("is found at once when the page becomes visible again", () => {
     const connection = goLive();
     vi.advanceTimersByTime(500);
     connection.retryNow();
@@ -241,7 +241,7 @@ describe("a lost connection", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("is given up on when the new one does not answer, and each one after it gets longer", () => {
+  it("is replaced when a new socket does not answer, with a longer timeout each time", () => {
     goLive();
     latest().breakOff();
     for (const patience of [4_000, 7_000, 10_000, 10_000]) {
@@ -264,7 +264,7 @@ describe("a lost connection", () => {
 });
 
 describe("messages", () => {
-  it("told again after a resume are handed on once", () => {
+  it("that are repeated after a resume are passed on once", () => {
     goLive();
     latest().receive(status("one", 1));
     latest().breakOff();
@@ -276,7 +276,7 @@ describe("messages", () => {
     expect(listener.onMessage.mock.calls.map(([message]) => message.seq)).toEqual([1, 2]);
   });
 
-  it("and frames of sound are counted as one", () => {
+  it("and audio frames share one sequence", () => {
     goLive();
     latest().receive(status("one", 1));
     latest().receiveSound(soundFrame([1], { seq: 2 }));
@@ -297,14 +297,14 @@ describe("messages", () => {
     ]);
   });
 
-  it("without a number are always handed on", () => {
+  it("without a number are always passed on", () => {
     goLive();
     latest().receive(status("seven", 7));
     latest().receive(errorMessage("busy"));
     expect(listener.onMessage).toHaveBeenCalledTimes(2);
   });
 
-  it("of a new session begin to count anew", () => {
+  it("of a new session start a new sequence", () => {
     connect("old ticket", 40);
     latest().open();
     latest().receive(authOk({ resumed: false }));
@@ -314,7 +314,7 @@ describe("messages", () => {
 });
 
 describe("resuming", () => {
-  it("keeps for a reload that some messages were received but not heard", () => {
+  it("remembers for a reload which messages were received but not played", () => {
     const connection = connect("ticket", 9, (received) => Math.min(received, 4));
     latest().open();
     expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", resume_token: "ticket", last_seq: 9 }]);
@@ -350,7 +350,7 @@ describe("resuming", () => {
 describe("a server without room", () => {
   const noRoom = errorMessage("overloaded", { retry_after_ms: 4_000 });
 
-  it("is tried again after as long as it asks for, with the session that waits for it", () => {
+  it("is retried after the delay that it asks for, with the waiting session", () => {
     connect("ticket");
     latest().open();
     latest().receive(noRoom);
@@ -363,7 +363,7 @@ describe("a server without room", () => {
     expect(latest().sent[0]).toMatchObject({ resume_token: "ticket" });
   });
 
-  it("is tried again with the PIN that was given", () => {
+  it("is retried with the submitted PIN", () => {
     const connection = connect();
     latest().receive(authRequired());
     connection.authenticate("471182");
@@ -374,7 +374,7 @@ describe("a server without room", () => {
     expect(latest().sent).toEqual([{ type: "authenticate", audio: "stream", pin: "471182" }]);
   });
 
-  it("is tried again when it takes no more sockets from here", () => {
+  it("is retried when it accepts no more sockets from this address", () => {
     connect();
     const refusal = errorMessage("too_many_sessions", { retry_after_ms: 1_000 });
     latest().receive(refusal);
@@ -384,7 +384,7 @@ describe("a server without room", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("is tried at once when the caller asks for it, and not at all when they give up", () => {
+  it("is retried at once when the caller asks, and not at all when they give up", () => {
     const connection = connect();
     latest().receive(noRoom);
     connection.retryNow();
@@ -395,7 +395,7 @@ describe("a server without room", () => {
     expect(sockets).toHaveLength(2);
   });
 
-  it("refuses nobody who is in a call", () => {
+  it("does not end a call in progress", () => {
     goLive();
     latest().receive(noRoom);
     expect(listener.onMessage).toHaveBeenCalledWith(noRoom);
@@ -404,7 +404,7 @@ describe("a server without room", () => {
 });
 
 describe("the end", () => {
-  it("comes with a hang-up, once and for all", () => {
+  it("follows a hang-up, and is final", () => {
     const connection = goLive();
     connection.hangUp();
     expect(latest().sent.at(-1)).toEqual({ type: "hangup" });
@@ -414,7 +414,7 @@ describe("the end", () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it("comes when the server ends the session", () => {
+  it("follows when the server ends the session", () => {
     goLive();
     latest().receive(errorMessage("session_ended"));
     expect(listener.onEnded).toHaveBeenCalledWith(errorMessage("session_ended"));
@@ -422,7 +422,7 @@ describe("the end", () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it("comes when another window takes the session up: the two do not fight for it", () => {
+  it("follows when another window resumes the session, without a fight between the two", () => {
     goLive();
     latest().breakOff(4001);
     expect(listener.onEnded).toHaveBeenCalledWith(null);

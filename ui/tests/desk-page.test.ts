@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import html from "../src/call-center/index.html?raw";
 import { INITIAL, type PhoneCall, type State } from "../src/call-center/state";
 import { mountCard } from "../src/call-center/views/card";
-import { mountControls, type Deeds } from "../src/call-center/views/controls";
+import { mountControls, type CallActions } from "../src/call-center/views/controls";
 import { mountLists } from "../src/call-center/views/lists";
 import { mountStatus } from "../src/call-center/views/status";
 import type { CallBack, Card, PastCall } from "../src/protocol.generated";
@@ -40,8 +40,13 @@ let draw: (change: Partial<State>, card?: Partial<Card>) => void;
 
 beforeEach(() => {
   open(html);
-  const deeds = { decline, accept: vi.fn(), hangUp: vi.fn(), phone: () => null } as Partial<Deeds> as Deeds;
-  const views = [mountCard(), mountControls(deeds), mountLists(deeds), mountStatus(deeds)];
+  const actions = {
+    decline,
+    accept: vi.fn(),
+    hangUp: vi.fn(),
+    phone: () => null,
+  } as Partial<CallActions> as CallActions;
+  const views = [mountCard(), mountControls(actions), mountLists(actions), mountStatus(actions)];
   const view = { state: "ringing", reason: MARKUP, since: 0, extension: "2001", call_state: "ringing" } as const;
   const said = [{ who: "caller", text: MARKUP }] as const;
   draw = (change, card = {}) => {
@@ -56,7 +61,7 @@ describe("the desk's page", () => {
     const history: PastCall[] = [{ ...past, ...TIMES, outcome: "ended", why: null }];
     const back = { caller_name: MARKUP, phone: MARKUP, department: MARKUP, reason: MARKUP };
     const callBacks: CallBack[] = [{ ...back, id: "b-1", asked_at: TIMES.asked_at }];
-    draw({ history, callBacks, fault: MARKUP, lineFault: MARKUP });
+    draw({ history, callBacks, fault: MARKUP, registrationFault: MARKUP });
     for (const shown of ["card-name", "card-reason", "card-summary", "fault", "line", "who"])
       expect(textOf(shown), shown).toBe(MARKUP);
     expect(textOf("call-words")).toBe(`${MARKUP} is calling`);

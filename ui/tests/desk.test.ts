@@ -18,19 +18,19 @@ function at(state: DeskView["state"], transfer = ""): State {
 }
 
 describe("a call on the desk's telephone", () => {
-  it("is a colleague's when the server knows nothing of it", () => {
+  it("is a colleague's if the server does not know it", () => {
     expect(isCallers(at("ready"))).toBe(false);
     expect(isCallers(at("not_ready"))).toBe(false);
   });
 
-  it("is a caller's when it names a hand-over, or the server has given one to this desk", () => {
+  it("is a caller's if it names a hand-over, or if this desk has one on the server", () => {
     expect(isCallers(at("ready", "h-1"))).toBe(true);
     expect(isCallers(at("ringing"))).toBe(true);
-    // a colleague has given the caller to this desk, over the call that was their own
+    // a colleague has transferred the caller to this desk, over the call between the two
     expect(isCallers(at("on_call"))).toBe(true);
   });
 
-  it("is not being given away any more when it is over", () => {
+  it("is no longer being transferred when it is over", () => {
     const giving = reduce(at("on_call"), { type: "giving", on: true });
     expect(giving.giving).toBe(true);
     expect(reduce(giving, { type: "call", call: null }).giving).toBe(false);

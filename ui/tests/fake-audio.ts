@@ -1,4 +1,4 @@
-/** A part of Web Audio that keeps what it was told to do, and can say what would be heard of it. */
+/** A fake of Web Audio that records its commands and computes the resulting loudness. */
 
 interface Change {
   at: number;
@@ -35,7 +35,7 @@ class FakeParam {
     this.changes = this.changes.filter(({ at }) => at < from);
   }
 
-  /** Its value at this time, as the specification of Web Audio has it. */
+  /** The value at this time, following the specification of Web Audio. */
   at(time: number): number {
     let [value, since] = [this.initial, 0];
     for (const change of this.changes) {
@@ -93,7 +93,7 @@ export class FakeAudio {
     return this.made(this.oscillators);
   }
 
-  /** How loud it is at this time: the gains that lead to the speaker, and 0 when no oscillator runs. */
+  /** The loudness at this time: the product of the gains to the speaker, or 0 if no oscillator runs. */
   loudness(time: number): number {
     const sounds = this.oscillators.some(({ startedAt, stoppedAt }) => startedAt <= time && time < stoppedAt);
     const last = this.gains.filter(({ target }) => target === this.destination);

@@ -1,11 +1,11 @@
-/** The page's audio with a clock of its own: the real playout, and what it would let be heard. */
+/** The page's audio with a fake clock: the real playout and its output. */
 
 import { Playout, type PlayoutReport } from "../src/voice/playout";
 import type { PlayerOutput } from "../src/voice/player";
 import type { SendToPlayout } from "../src/voice/playout-node";
 
 export const RATE = 48_000;
-const QUANTUM = 128; // samples that are asked for at once
+const QUANTUM = 128; // samples per callback
 
 export class FakeOutput implements PlayerOutput {
   heard: number[] = [];
@@ -24,7 +24,7 @@ export class FakeOutput implements PlayerOutput {
     });
   }
 
-  /** Time goes by; returns what is heard in it. */
+  /** Advances the clock and returns the output of that time. */
   play(ms: number): number[] {
     const output = new Float32Array(QUANTUM);
     const from = this.heard.length;
@@ -45,12 +45,12 @@ async function decode(file: ArrayBuffer): Promise<AudioBuffer> {
   return Promise.resolve({ getChannelData: () => samples } as unknown as AudioBuffer);
 }
 
-/** What was started, and all that it waits for, has happened. */
+/** Waits until everything that was started is done. */
 export async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }
 
-/** For how many milliseconds something was heard. */
+/** Milliseconds of audible output. */
 export function soundMs(samples: readonly number[]): number {
   return (1_000 * samples.filter((sample) => Math.abs(sample) > 1e-3).length) / RATE;
 }

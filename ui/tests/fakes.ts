@@ -1,4 +1,4 @@
-/** Stand-ins for what only a browser has, and server messages as they come over the wire. */
+/** Fakes for browser objects, and server messages in wire format. */
 
 import type { AnyClientMessage, AnyServerMessage } from "../src/protocol.generated";
 import type { SocketLike } from "../src/voice/socket";

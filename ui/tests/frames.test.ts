@@ -27,12 +27,12 @@ describe("a binary frame", () => {
     expect(parseFrame(packed.buffer)).toMatchObject({ kind: "talk", firstSample: 640, seq: 0, isLast: false });
   });
 
-  it("may hold no sound, and half a sample at its end is dropped", () => {
+  it("may contain no audio, and half a sample at its end is dropped", () => {
     expect(parseFrame(soundFrame([], { isLast: true }))?.pcm).toHaveLength(0);
     expect(parseFrame(soundFrame([1, 2]).slice(0, -1))?.pcm).toEqual(Int16Array.of(1));
   });
 
-  it("that is too short or of another kind is nothing to the page", () => {
+  it("that is too short or of another kind is ignored", () => {
     expect(parseFrame(new ArrayBuffer(15))).toBeNull();
     for (const kind of [0, 1, 3, 5]) expect(parseFrame(soundFrame([1], { kind }))).toBeNull();
   });

@@ -7,7 +7,7 @@ import { dialable, phoneFault } from "../src/hanok/phone";
 import { hintFor, noteOn, slotsFor, type Stay } from "../src/hanok/slots";
 
 describe("the restaurant's day", () => {
-  it("is its own, wherever the reader is", () => {
+  it("is in its own time zone, wherever the reader is", () => {
     const evening = new Date("2026-12-02T04:00Z");
     expect(today("America/Los_Angeles", evening)).toBe("2026-12-01");
     expect(today("Asia/Seoul", evening)).toBe("2026-12-02");
@@ -50,7 +50,7 @@ describe("a phone number", () => {
     expect(phoneFault(text)).toContain(why);
   });
 
-  it("is sent bare", () => {
+  it("is sent without formatting", () => {
     expect(dialable(" (+1) 415 - 555.0100 ")).toBe("+14155550100");
   });
 });
@@ -75,19 +75,19 @@ describe("the times of a day", () => {
     expect(notes(null, at("19:00"), at("19:30", false))).toEqual([null, "Waitlist"]);
   });
 
-  it("tell a guest with a table which is theirs, and promise and refuse no more than is known", () => {
+  it("show guests with a reservation their own time, and promise or refuse only what is known", () => {
     const taken = [at("16:30", false), at("17:30", false), at("19:00", false), at("20:30", false), at("21:00", false)];
     expect(notes(OWN, ...taken)).toEqual(["Full", "May be full", "Yours", "May be full", "Full"]);
     expect(hintFor(dayWith(...taken), taken, OWN)).toContain("you keep the reservation");
   });
 
-  it("have a waitlist for a guest who waits already", () => {
+  it("have a waitlist for a guest who is already waiting", () => {
     const waiting: Stay = { ...OWN, seating_status: "waitlist" };
     expect(notes(waiting, at("19:00", false), at("19:30", false))).toEqual(["Yours", "Waitlist"]);
     expect(hintFor(dayWith(), [at("19:00", false)], waiting)).toContain("go on waiting");
   });
 
-  it("hold the guest's own time although it is no half hour of the day", () => {
+  it("contain the guest's own time even if it is not a half hour of the day", () => {
     const own: Stay = { ...OWN, starts_at: "2026-12-04T18:45:00-08:00" };
     const shown = slotsFor(dayWith(at("18:30"), at("19:00")), own);
     expect(shown.map(({ starts_at }) => starts_at.slice(11, 16))).toEqual(["18:30", "18:45", "19:00"]);
@@ -106,7 +106,7 @@ const party = (party_size: number, status: Status, clock = "21:00", seating_stat
   ({ party_size, status, seating_status, starts_at: at(clock).starts_at, duration_minutes: 120 }) as Reservation;
 
 describe("the line above a day", () => {
-  it("counts as guests to come only those who may still come", () => {
+  it("counts as expected only guests who may still come", () => {
     const day = [
       party(2, "confirmed"),
       party(3, "pending"),
@@ -119,7 +119,7 @@ describe("the line above a day", () => {
     expect(summaryOf(day, 7, NOW)).toBe("6 reservations · 5 guests to come · 4 guests here · 1 on the waitlist");
   });
 
-  it("says that nobody comes when all have cancelled", () => {
+  it("says that nobody is expected when all have cancelled", () => {
     expect(summaryOf([party(2, "cancelled")], 1, NOW)).toBe("No reservations on this day.");
     expect(summaryOf([], 0, NOW)).toBe("No reservations on this day.");
   });
@@ -135,7 +135,7 @@ describe("the day that the staff looks at", () => {
   const BOOK: Book = { reservations: [], total: 0, week: [] };
   const shown = reduce({ ...INITIAL, pages: 3, book: BOOK }, { type: "day", day: "2026-12-04" });
 
-  it("changes only to a day of the calendar", () => {
+  it("changes only to valid dates", () => {
     expect(shown).toMatchObject({ day: "2026-12-04", pages: 1, book: null });
     expect(reduce(shown, { type: "day", day: "" })).toBe(shown);
     expect(reduce(shown, { type: "day", day: "foo" })).toBe(shown);

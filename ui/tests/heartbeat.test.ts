@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("asks only a connection that is quiet", () => {
+it("sends heartbeats only on a quiet connection", () => {
   for (let message = 0; message < 5; message += 1) {
     vi.advanceTimersByTime(1_500);
     heartbeat.heard();
@@ -33,10 +33,10 @@ it("asks only a connection that is quiet", () => {
   expect(onSilence).not.toHaveBeenCalled();
 });
 
-it("does not take its own page's standstill for the server's silence, but for once only", () => {
+it("does not mistake one stall of the page for silence of the server", () => {
   vi.advanceTimersByTime(2_000);
   expect(beat).toHaveBeenCalledOnce();
-  // the page is busy, or hidden: no timer runs when it is due
+  // the page is busy or hidden: timers are late
   stalledMs += 5_000;
   vi.advanceTimersByTime(1_800);
   expect(onSilence).not.toHaveBeenCalled();
@@ -45,7 +45,7 @@ it("does not take its own page's standstill for the server's silence, but for on
   expect(onSilence).toHaveBeenCalledOnce();
 });
 
-it("hears the answer that its page's standstill had kept back", () => {
+it("accepts an answer that a stall of the page had delayed", () => {
   vi.advanceTimersByTime(2_000);
   stalledMs += 5_000;
   vi.advanceTimersByTime(1_800);
@@ -54,7 +54,7 @@ it("hears the answer that its page's standstill had kept back", () => {
   expect(onSilence).not.toHaveBeenCalled();
 });
 
-it("says nothing after it was stopped", () => {
+it("does nothing after it was stopped", () => {
   vi.advanceTimersByTime(2_000);
   heartbeat.stop();
   heartbeat.checkNow();

@@ -17,7 +17,7 @@ beforeEach(() => {
   tell(authOk());
 });
 
-/** As the page does it: each change of the state starts or stops the tone. */
+/** Like the page: each change of the state starts or stops the tone. */
 function happens(action: Action): void {
   state = reduce(state, action);
   tone.set(isHeld(state));
@@ -32,13 +32,13 @@ function becomes(stage: TransferStatus["state"]): void {
   tell({ ...message, session_id: "s-1", seq: 1 });
 }
 
-/** Whether it is heard some seconds from now, if nothing else happens. */
+/** Whether the tone is audible some seconds from now, if nothing else happens. */
 function isHeard(seconds = 5): boolean {
   return audio.loudness(audio.currentTime + seconds) > 0.001;
 }
 
 describe("the tone while a caller waits for a human", () => {
-  it.each(["queued", "dialing", "ringing"] as const)("is heard while it is %s", (stage) => {
+  it.each(["queued", "dialing", "ringing"] as const)("is audible while it is %s", (stage) => {
     expect(isHeard()).toBe(false);
     becomes(stage);
     expect(isHeard()).toBe(true);
@@ -52,7 +52,7 @@ describe("the tone while a caller waits for a human", () => {
     expect(isHeard(60)).toBe(false);
   });
 
-  it("goes on, and does not begin anew, from one state of the wait to the next", () => {
+  it("continues from one state of the wait to the next", () => {
     becomes("queued");
     becomes("dialing");
     becomes("ringing");
@@ -60,7 +60,7 @@ describe("the tone while a caller waits for a human", () => {
     expect(isHeard(60)).toBe(true);
   });
 
-  it("is not in the way of the agent's voice, nor of the caller's", () => {
+  it("is silent while the agent or the caller speaks", () => {
     becomes("queued");
     for (const type of ["playing", "recording"] as const) {
       happens({ type, on: true });

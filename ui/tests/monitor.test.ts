@@ -4,8 +4,8 @@ import { fromQuery, isEmpty, matches, NO_FILTERS, toQuery, type Filters } from "
 import { listedCalls, type LiveState } from "../src/agent-monitor/live-state";
 import { listError, listNote, noticesOf } from "../src/agent-monitor/notices";
 import { INITIAL, reduce, type Action, type State } from "../src/agent-monitor/state";
-import { MOST_ROWS } from "../src/agent-monitor/turns-state";
-import { figure, milliseconds } from "../src/agent-monitor/words";
+import { MAX_ROWS } from "../src/agent-monitor/turns-state";
+import { gauge, milliseconds } from "../src/agent-monitor/words";
 import type {
   LiveCall,
   LiveLine,
@@ -115,7 +115,7 @@ const after = (...actions: Action[]): State => actions.reduce(reduce, INITIAL);
 const words = ({ live }: State) => [...(live.watched?.lines?.values() ?? [])].map(({ text }) => text);
 
 describe("live calls", () => {
-  it("are those of the snapshot, with what has changed and without what is over", () => {
+  it("are those of the snapshot plus changes, without calls that are over", () => {
     const state = after(
       snapshot([call("s1"), call("s2")]),
       update({ calls: [call("s2", { state: "speaking" }), call("s3")] }),
@@ -127,18 +127,18 @@ describe("live calls", () => {
     ]);
   });
 
-  it("of an earlier connection are gone with the next snapshot", () => {
+  it("of an earlier connection disappear with the next snapshot", () => {
     expect([...after(snapshot([call("s1")]), snapshot([call("s2")])).live.calls.keys()]).toEqual(["s2"]);
   });
 
-  it("stay the same objects when nothing of them has changed, so that their rows are not drawn", () => {
+  it("stay the same objects while unchanged, so that their rows are not redrawn", () => {
     const before = after(snapshot([call("s1"), call("s2")]));
     const later = reduce(before, update({ calls: [call("s2", { last_words: "Hello" })] }));
     expect(later.live.calls.get("s1")).toBe(before.live.calls.get("s1"));
     expect(reduce(before, update({ now: NOW })).live.calls).toBe(before.live.calls);
   });
 
-  it("are listed the newest first, by state and by a part of the caller's name", () => {
+  it("are listed newest first, and filtered by state and part of the caller's name", () => {
     const calls = [call("old", { began_at: 1 }), call("new", { began_at: 9 }), call("ben", { user_name: "Ben Osei" })];
     const listed = (change: Partial<LiveState["callFilter"]>) =>
       listedCalls(after(snapshot(calls), { type: "filter_calls", change }).live).map(({ session_id }) => session_id);
@@ -156,7 +156,7 @@ describe("live calls", () => {
 describe("the transcript of the call that is watched", () => {
   const watching = after(snapshot([call("s1"), call("s2")]), { type: "watch", sessionId: "s1" });
 
-  it("grows in place and gets new lines", () => {
+  it("grows in place and gets new entries", () => {
     const first = reduce(watching, lines("s1", true, line(1, "A ta"), line(2, "Of")));
     expect(words(reduce(first, lines("s1", false, line(2, "Of course"), line(3, "For"))))).toEqual([
       "A ta",
@@ -170,7 +170,7 @@ describe("the transcript of the call that is watched", () => {
     expect(words(reduce(first, lines("s1", true, line(1, "new"))))).toEqual(["new"]);
   });
 
-  it("does not take lines of another call, nor any when none is watched", () => {
+  it("ignores entries of other calls, and all entries when no call is watched", () => {
     expect(words(reduce(watching, lines("s2", true, line(1, "Not mine"))))).toEqual([]);
     const closed = reduce(watching, { type: "watch", sessionId: null });
     expect(reduce(closed, lines("s1", false, line(1, "Late"))).live.watched).toBeNull();
@@ -184,7 +184,7 @@ describe("the transcript of the call that is watched", () => {
     expect(reduce(said, snapshot([])).live.watched?.ended).toBe(true);
   });
 
-  it("is not over because a new monitor has not heard of it yet", () => {
+  it("is not over just because a new monitor does not know it yet", () => {
     const said = reduce(watching, lines("s1", true, line(1, "Hello")));
     const anew = reduce(said, snapshot([], { ...NOW, parts: [] }));
     expect([anew.live.watched?.ended, words(anew)]).toEqual([false, ["Hello"]]);
@@ -198,7 +198,7 @@ describe("the list of turns", () => {
   const first = page(after(snapshot([]), { type: "newest" }), [turn("t1")], "older");
   const ids = (state: State) => state.turns.page?.turns.map(({ request_id }) => request_id);
 
-  it("gets turns that are over on top, each once", () => {
+  it("gets turns that end on top, each once", () => {
     const state = reduce(first, update({ turns: [turn("t1"), turn("t2"), turn("t3")] }));
     expect(ids(state)).toEqual(["t3", "t2", "t1"]);
     expect(state.turns.unseen).toBe(0);
@@ -211,35 +211,35 @@ describe("the list of turns", () => {
     expect(reduce(state, { type: "newest" }).turns).toMatchObject({ unseen: 0, cursor: null, loading: true });
   });
 
-  it("announces only those that the filters let through", () => {
+  it("announces only turns that match the filters", () => {
     const filtered = page(reduce(first, { type: "filter", filters: { ...NO_FILTERS, status: "failed" } }), []);
     const state = reduce(filtered, update({ turns: [turn("t2"), turn("t3", { status: "failed" })] }));
     expect([ids(state), state.turns.unseen]).toEqual([[], 1]);
   });
 
   it("does not grow without end, and leaves no gap", () => {
-    const many = Array.from({ length: MOST_ROWS - 1 }, (_, index) => turn(`m${index}`));
+    const many = Array.from({ length: MAX_ROWS - 1 }, (_, index) => turn(`m${index}`));
     const full = reduce(first, update({ turns: many }));
     const more = reduce(full, update({ turns: [turn("x1")] }));
     const again = reduce(more, update({ turns: [turn("x2")] }));
-    expect(ids(again)).toHaveLength(MOST_ROWS);
+    expect(ids(again)).toHaveLength(MAX_ROWS);
     expect(again.turns.unseen).toBe(2);
   });
 
-  it("takes those that were over while it was read, unless the page has them already", () => {
+  it("adds turns that ended while it was loading, unless the page has them", () => {
     const loading = reduce(first, { type: "newest" });
     const late = reduce(loading, update({ turns: [turn("t2"), turn("t3")] }));
     const state = page(late, [turn("t2"), turn("t1")]);
     expect([ids(state), state.turns.unseen]).toEqual([["t3", "t2", "t1"], 0]);
   });
 
-  it("takes no answer to a question that is not asked any more", () => {
+  it("ignores answers to outdated requests", () => {
     const asked = reduce(first, { type: "filter", filters: { ...NO_FILTERS, text: "table" } });
     const late: Action = { type: "page", asked: first.turns.asked, page: { turns: [turn("late")], next: null } };
     expect(reduce(asked, late)).toBe(asked);
   });
 
-  it("keeps what it shows when the next page can't be read", () => {
+  it("keeps its rows when the next page can't be loaded", () => {
     const asked = reduce(first, { type: "newest" });
     const failed = reduce(asked, { type: "page_failed", asked: asked.turns.asked, why: "Redis is away." });
     expect([ids(failed), failed.turns.error, failed.turns.loading]).toEqual([["t1"], "Redis is away.", false]);
@@ -262,7 +262,7 @@ const FILTERS: Filters = {
 };
 
 describe("filters", () => {
-  it("come back from an address as they went in", () => {
+  it("survive a round trip through a URL", () => {
     expect(fromQuery(new URLSearchParams(toQuery(FILTERS).toString()))).toEqual(FILTERS);
     expect(toQuery(NO_FILTERS).toString()).toBe("");
   });
@@ -303,18 +303,18 @@ describe("filters", () => {
 describe("the address", () => {
   const at = (rest: string) => placeOf(new URL(`https://example.test/agent-monitor/${rest}`));
 
-  it("holds section, filters and the open turn", () => {
+  it("contains section, filters and the open turn", () => {
     const place = { section: "turns", filters: FILTERS, open: "s:1/t&2" } as const;
     expect(at(addressOf(place))).toEqual(place);
   });
 
-  it("without a section shows what its filters are for, else this moment", () => {
+  it("without a section shows the turns if it has filters, otherwise the live section", () => {
     expect(at("?status=failed").section).toBe("turns");
     expect(at("").section).toBe("now");
     expect(at("#nonsense").section).toBe("now");
   });
 
-  it("with other filters asks for the list, with the same it does not", () => {
+  it("reloads the list only when its filters change", () => {
     const state = after({ type: "go", place: at("?status=failed#turns") });
     expect(state.turns.asked).toBe(1);
     expect(reduce(state, { type: "go", place: at("?status=failed&turn=t1#turns") }).turns).toMatchObject({
@@ -324,7 +324,7 @@ describe("the address", () => {
   });
 });
 
-describe("what a reader must know", () => {
+describe("a notice", () => {
   const store = (change: Partial<StoreView>): StoreView => ({
     name: "records",
     kind: "redis",
@@ -337,33 +337,33 @@ describe("what a reader must know", () => {
   const reading = store({ state: "reading", progress: 0.45 });
   const notices = (...actions: Action[]) => noticesOf(after(...actions));
 
-  it("is nothing while all is well, or while the page connects", () => {
+  it("is absent while all is well, or while the page connects", () => {
     expect(notices()).toEqual([]);
     expect(notices({ type: "connected", on: true }, snapshot([], { ...NOW, stores: [store({})] }))).toEqual([]);
   });
 
-  it("is that there is no connection yet", () => {
+  it("says that there is no connection yet", () => {
     expect(notices({ type: "connected", on: false })[0]?.words).toMatch(/can't be reached\. Trying again…$/);
   });
 
-  it("is a lost connection, and of when the figures are", () => {
+  it("says that the connection is lost, and how old the numbers are", () => {
     const [notice] = notices({ type: "connected", on: true }, snapshot([]), { type: "connected", on: false });
     expect(notice?.kind).toBe("reconnecting");
     expect(notice?.words).toMatch(/^Reconnecting… What you see is from .+\.$/);
   });
 
-  it("is a store that is away, with the records that wait", () => {
+  it("names a store that is down, with the waiting records", () => {
     const [notice] = notices(snapshot([], { ...NOW, stores: [away] }));
     expect(notice?.kind).toBe("away");
-    expect(notice?.words).toMatch(/^Redis \(turn records\) can't be reached since \d\d:\d\d; 17 records wait$/);
+    expect(notice?.words).toMatch(/^Redis \(turn records\) has been unreachable since \d\d:\d\d; 17 records wait$/);
   });
 
-  it("is that a monitor has just started, and knows of no call yet", () => {
+  it("says that a monitor has just started and knows no call yet", () => {
     const [notice] = notices(snapshot([], { ...NOW, parts: [] }));
     expect(notice?.words).toBe("No voice replica has reported yet");
   });
 
-  it("is a part that is silent, and many are counted", () => {
+  it("names silent components, and counts many", () => {
     const silent = (replica: string, silent_for_s: number) =>
       ({ part: "agent", replica, since: 0, silent_for_s, figures: {} }) as const;
     const parts = ["a", "b", "c", "d", "e"].map((name) => silent(name, 14));
@@ -372,10 +372,10 @@ describe("what a reader must know", () => {
     );
     expect(said[0]).toMatch(/^Agent router a has been silent since/);
     expect(said).toHaveLength(4);
-    expect(said[3]).toBe("2 more parts are silent");
+    expect(said[3]).toBe("2 more components are silent");
   });
 
-  it("about a list that can't be read is why, and that its rows are older", () => {
+  it("says why a list can't be loaded, and that its rows are older", () => {
     const failed = (rows: TurnRow[], ...stores: StoreView[]) => {
       const asked = after(snapshot([], { ...NOW, stores }), { type: "newest" });
       const read = reduce(asked, { type: "page", asked: 1, page: { turns: rows, next: null } });
@@ -387,23 +387,23 @@ describe("what a reader must know", () => {
     );
   });
 
-  it("about a list tells an empty store, one that is away and one that is being read apart", () => {
+  it("distinguishes an empty store, one that is down, and one that is still loading", () => {
     expect(listNote(store({}), 0, false)).toMatch(/^No turns yet/);
-    expect(listNote(store({}), 0, true)).toMatch(/^No turn is like that/);
+    expect(listNote(store({}), 0, true)).toMatch(/^No turn matches/);
     expect(listNote(away, 0, false)).toMatch(/^The turns can't be read: Redis/);
-    expect(listNote(reading, 0, false)).toMatch(/^Reading the last week, 45 %/);
+    expect(listNote(reading, 0, false)).toMatch(/^Loading the last week, 45 %/);
     expect(listNote(store({}), 3, false)).toBe("");
   });
 });
 
-describe("figures", () => {
+describe("gauges", () => {
   it.each([
     ["loop_lag_ms", 1.26, "loop lag", "1 ms"],
     ["first_token_p95_s", 1.5, "first token p95", "1.5 s"],
     ["rss_bytes", 150 * 1_048_576, "rss", "150 MB"],
     ["sessions", 1_200, "sessions", "1,200"],
   ])("%s says its unit", (name, value, words, written) => {
-    expect(figure(name, value)).toEqual({ name: words, value: written });
+    expect(gauge(name, value)).toEqual({ name: words, value: written });
   });
 
   it.each([

@@ -62,7 +62,7 @@ describe("an utterance", () => {
     expect(sent[0]).toMatchObject({ format: "pcm16", sample_rate: 16_000 });
   });
 
-  it("keeps an empty slice to itself", () => {
+  it("does not send an empty slice", () => {
     record(bytes());
     expect(sent).toHaveLength(1);
   });
@@ -86,7 +86,7 @@ describe("after a lost connection", () => {
     expect(sent.at(-1)).toEqual({ type: "stop_recording" });
   });
 
-  it("an utterance of which the server holds a part is gone on with after that", () => {
+  it("an utterance that the server has in part is continued after that part", () => {
     const id = record(bytes(1), bytes(2), bytes(3));
     online = false;
     outbox.addSlice(id, bytes(4));
@@ -100,7 +100,7 @@ describe("after a lost connection", () => {
     expect(sequences(sent)).toEqual([2]);
   });
 
-  it("what was joined to be given again has the numbers that the server counts by", () => {
+  it("joined slices get the numbers that the server expects", () => {
     const id = record(bytes(1), bytes(2), bytes(3), bytes(4));
     outbox.resend(null);
     outbox.acknowledged(id, 0);
@@ -116,7 +116,7 @@ describe("after a lost connection", () => {
     expect(audioOf(sent)).toEqual([2, 3, 4, 5]);
   });
 
-  it("an utterance that the server holds whole is only ended", () => {
+  it("an utterance that the server has completely is only ended", () => {
     outbox.finish(record(bytes(1), bytes(2)));
     sent = [];
     outbox.resend(null);
@@ -124,7 +124,7 @@ describe("after a lost connection", () => {
     expect(sent.map((message) => message.type)).toEqual(["start_recording", "stop_recording"]);
   });
 
-  it("a server that does not say what it holds gets everything anew", () => {
+  it("a server that does not say what it has gets everything again", () => {
     outbox.finish(record(bytes(1), bytes(2)));
     sent = [];
     outbox.resend(null);
@@ -141,7 +141,7 @@ describe("after a lost connection", () => {
     expect(audioOf(sent)).toEqual([1, 2]);
   });
 
-  it("lost again while it waits for the server, it asks again and does not guess", () => {
+  it("after another loss while waiting for the server, it asks again", () => {
     const id = record(bytes(1), bytes(2));
     outbox.resend(null);
     vi.advanceTimersByTime(1_000);
@@ -154,7 +154,7 @@ describe("after a lost connection", () => {
     expect(sent).toHaveLength(2);
   });
 
-  it("what was said later, or is said meanwhile, follows in its order", () => {
+  it("later utterances follow in order", () => {
     outbox.finish(record(bytes(1)));
     outbox.type("two");
     sent = [];
@@ -176,7 +176,7 @@ describe("after a lost connection", () => {
     expect(audioOf(sent)).toEqual([1, 3]);
   });
 
-  it("what is dropped meanwhile is not waited for", () => {
+  it("utterances that are dropped meanwhile are not waited for", () => {
     const id = record(bytes(1));
     outbox.resend(null);
     outbox.discard(id);
@@ -187,7 +187,7 @@ describe("after a lost connection", () => {
     expect(sent).toHaveLength(1);
   });
 
-  it("a turn whose words the server did not know yet is given again with its audio", () => {
+  it("a turn without transcript is sent again with its audio", () => {
     outbox.finish(record(bytes(1)));
     outbox.started("u-1", "t-1");
     sent = [];
@@ -196,7 +196,7 @@ describe("after a lost connection", () => {
     expect(audioOf(sent)).toEqual([1]);
   });
 
-  it("a turn whose words are known is never given again with its audio", () => {
+  it("a turn with transcript is never sent again with its audio", () => {
     outbox.finish(record(bytes(1)));
     outbox.started("u-1", "t-1");
     outbox.recognized("t-1", "add milk");
@@ -229,7 +229,7 @@ describe("after a lost connection", () => {
     ]);
   });
 
-  it("what the server has is not sent again, nor what came before it", () => {
+  it("the pending utterance and earlier ones are not sent again", () => {
     outbox.type("one");
     outbox.type("two");
     outbox.type("three");
@@ -255,7 +255,7 @@ describe("after a lost connection", () => {
     expect(sent).toEqual([]);
   });
 
-  it("a long recording travels in few messages below the server's limit", () => {
+  it("a long recording is sent in few messages below the server's limit", () => {
     online = false;
     const id = outbox.begin("pcm16");
     for (let slice = 0; slice < 240; slice += 1) outbox.addSlice(id, new Uint8Array(8_000).fill(slice));
@@ -270,7 +270,7 @@ describe("after a lost connection", () => {
 });
 
 describe("after a reload", () => {
-  it("what was said to its end is said again, and a recording that was cut off is not", () => {
+  it("complete utterances are sent again, and a recording that was cut off is not", () => {
     outbox.finish(record(bytes(1, 2), bytes(3)));
     outbox.type("two");
     outbox.started("u-2", "t-2");
@@ -303,7 +303,7 @@ describe("after a reload", () => {
   });
 });
 
-describe("what is refused or dropped", () => {
+describe("a refused or dropped utterance", () => {
   it("is the last one finished, never the one being recorded", () => {
     outbox.type("one");
     const recording = record(bytes(1));
@@ -313,7 +313,7 @@ describe("what is refused or dropped", () => {
     expect(sent[0]).toMatchObject({ utterance_id: recording });
   });
 
-  it("is nothing when all is being worked on", () => {
+  it("is none if all are being processed", () => {
     outbox.type("one");
     outbox.started("u-1", "t-1");
     expect(outbox.refused()).toBeNull();

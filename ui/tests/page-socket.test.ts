@@ -54,7 +54,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("finds a dead connection within four seconds, and opens another", () => {
+it("finds a dead connection within four seconds, and reconnects", () => {
   latest().receive({ type: "desk_view" });
   expect(listener.onConnected).toHaveBeenLastCalledWith(true);
   vi.advanceTimersByTime(2_000);
@@ -70,7 +70,7 @@ it("finds a dead connection within four seconds, and opens another", () => {
   expect(listener.onConnected).toHaveBeenLastCalledWith(true);
 });
 
-it("does not suspect a connection on which anything comes", () => {
+it("does not suspect a connection with any messages", () => {
   latest().receive({ type: "desk_view" });
   for (let beat = 0; beat < 10; beat += 1) {
     vi.advanceTimersByTime(2_000);
@@ -80,7 +80,7 @@ it("does not suspect a connection on which anything comes", () => {
   expect(latest().sent).toHaveLength(10);
 });
 
-it("gives up a connection that nobody answers, and waits longer for the next", () => {
+it("gives up a connection without an answer, and gives the next one more time", () => {
   for (const [patience, delay] of [
     [4_000, 200],
     [4_000, 500],
@@ -96,13 +96,13 @@ it("gives up a connection that nobody answers, and waits longer for the next", (
   expect(sockets).toHaveLength(5);
 });
 
-it("looks at once when its page is looked at again", () => {
+it("checks at once when its page becomes visible again", () => {
   latest().receive({ type: "desk_view" });
   document.dispatchEvent(new Event("visibilitychange"));
   expect(latest().sent).toEqual([{ type: "desk_alive" }]);
 });
 
-it("does not open again once another page has taken over", () => {
+it("does not reconnect after another page has taken over", () => {
   latest().receive({ type: "desk_view" });
   latest().breakOff(TAKEN_OVER);
   vi.advanceTimersByTime(60_000);

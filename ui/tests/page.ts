@@ -1,12 +1,12 @@
 /** A page's own HTML in the document, for tests of what its views draw. */
 
 export function open(html: string): void {
-  // without the head, whose style sheets nobody serves here
+  // without the head, because no server provides its style sheets
   const page = new DOMParser().parseFromString(html.slice(html.indexOf("<body")), "text/html");
   document.body.replaceChildren(...page.body.children);
 }
 
-/** What a part of the page shows. */
+/** The text of an element. */
 export function textOf(testId: string): string {
   return part(testId).textContent;
 }

@@ -47,7 +47,7 @@ async function heardAfter(ms: number): Promise<number> {
 }
 
 describe("a streamed answer", () => {
-  it("is heard as one sound, without a gap between its frames", async () => {
+  it("is continuous, without gaps between its frames", async () => {
     for (let index = 0; index < 10; index += 1) answer({ fromMs: 40 * index, ms: 40, seq: 3 + index });
     expect(answer({ fromMs: 400, ms: 0, seq: 13, isLast: true })).toBe("t-1");
     await settled();
@@ -58,12 +58,12 @@ describe("a streamed answer", () => {
     expect(playing).toEqual([true, false]);
   });
 
-  it("may be whole in one frame", async () => {
+  it("may be one frame", async () => {
     expect(answer({ fromMs: 0, ms: 100, seq: 3, isLast: true })).toBe("t-1");
     expect(await heardAfter(200)).toBeCloseTo(100 + FADE_MS, 0);
   });
 
-  it("told again from its start goes on where the page has it", async () => {
+  it("that is repeated from its start continues where the page has it", async () => {
     answer({ fromMs: 0, ms: 300, seq: 3 });
     await settled();
     output.play(100);
@@ -76,7 +76,7 @@ describe("a streamed answer", () => {
     expect(playing).toEqual([true, false]);
   });
 
-  it("told again under another number is another one, though its turn was stopped", async () => {
+  it("with another number is another answer, even if its turn was stopped", async () => {
     answer({ fromMs: 0, ms: 200, seq: 3 });
     await settled();
     output.play(100);
@@ -88,7 +88,7 @@ describe("a streamed answer", () => {
     expect(Math.max(...heard)).toBeLessThan(0.4);
   });
 
-  it("of a new call has nothing to do with the one of the same number in the call before", async () => {
+  it("of a new call is independent of one with the same number in the call before", async () => {
     answer({ fromMs: 0, ms: 200, seq: 3, isLast: true });
     await heardAfter(300);
     player.begin(processingStart("t-9", "u-9", 1, 1));
@@ -96,14 +96,14 @@ describe("a streamed answer", () => {
     expect(await heardAfter(300)).toBeCloseTo(200 + FADE_MS, 0);
   });
 
-  it("that was heard to its end is not played again", async () => {
+  it("that was played to its end is not played again", async () => {
     answer({ fromMs: 0, ms: 200, seq: 3, isLast: true });
     await heardAfter(300);
     expect(answer({ fromMs: 0, ms: 200, seq: 23, isLast: true })).toBe("t-1");
     expect(await heardAfter(300)).toBe(0);
   });
 
-  it("that runs dry is not said to be speaking, until it goes on", async () => {
+  it("that has a gap does not count as speaking until it continues", async () => {
     answer({ fromMs: 0, ms: 100, seq: 3 });
     await heardAfter(500);
     expect(playing).toEqual([true, false]);
@@ -114,7 +114,7 @@ describe("a streamed answer", () => {
 });
 
 describe("files", () => {
-  it("are played in the order in which they came, without a gap", async () => {
+  it("are played in order, without a gap", async () => {
     player.playFile(file("t-1", 0, 2));
     player.playFile(file("t-1", 1, 3));
     await settled();
@@ -124,7 +124,7 @@ describe("files", () => {
     expect(playing).toEqual([true, false]);
   });
 
-  it("told again are played once", async () => {
+  it("that are repeated are played once", async () => {
     player.playFile(file("t-1", 0, 2));
     await heardAfter(300);
     player.playFile(file("t-1", 0, 2));
@@ -157,8 +157,8 @@ describe("files", () => {
   });
 });
 
-describe("what was not heard", () => {
-  it("begins with the first frame or file that was not heard to its end", async () => {
+describe("audio that was not played", () => {
+  it("begins with the first frame or file that was not played to its end", async () => {
     expect(player.unheardSeq).toBeNull();
     answer({ fromMs: 0, ms: 100, seq: 10 });
     answer({ fromMs: 100, ms: 100, seq: 11, isLast: true });
@@ -173,14 +173,14 @@ describe("what was not heard", () => {
     expect(player.unheardSeq).toBeNull();
   });
 
-  it("of a streamed answer is known to 50 ms, and what the device holds was not heard yet", async () => {
+  it("of a streamed answer is known to 50 ms, and excludes the device's buffer", async () => {
     output.outputLatency = 0.04;
     answer({ fromMs: 0, ms: 400, seq: 10 });
     await heardAfter(202);
     expect(player.heard).toEqual([{ turn: "t-1", turnNumber: 1, samples: 160 * PER_MS }]);
   });
 
-  it("is what a page that was loaded anew plays", async () => {
+  it("is what a reloaded page plays", async () => {
     player = new Player(output, (on) => playing.push(on), [{ turn: "t-1", turnNumber: 1, samples: 160 * PER_MS }]);
     answer({ fromMs: 100, ms: 100, seq: 11 });
     answer({ fromMs: 200, ms: 100, seq: 12, isLast: true });
@@ -189,7 +189,7 @@ describe("what was not heard", () => {
 });
 
 describe("barge-in", () => {
-  it("drops what plays, what is queued, and the rest of the turn", async () => {
+  it("drops playing and queued audio, and the rest of the turn", async () => {
     answer({ fromMs: 0, ms: 300, seq: 3 });
     player.playFile(file(null, 0, 2));
     await settled();
@@ -202,7 +202,7 @@ describe("barge-in", () => {
     expect(player.heard).toEqual([]);
   });
 
-  it("silences an answer that is all there, though its turn is over for the server", async () => {
+  it("silences a complete answer whose turn is over for the server", async () => {
     answer({ fromMs: 0, ms: 300, seq: 3, isLast: true });
     await settled();
     output.play(100);
@@ -211,7 +211,7 @@ describe("barge-in", () => {
     expect(await heardAfter(1_000)).toBeLessThanOrEqual(FADE_MS);
   });
 
-  it("leaves the next turn to be heard at once", async () => {
+  it("lets the next turn play at once", async () => {
     answer({ fromMs: 0, ms: 5_000, seq: 3 });
     await settled();
     output.play(100);
@@ -222,7 +222,7 @@ describe("barge-in", () => {
     expect(playing).toEqual([true, false, true, false]);
   });
 
-  it("before anything can be heard leaves nothing to be heard", async () => {
+  it("before the first sample leaves nothing to play", async () => {
     player.playFile(file("t-1", 0, 2));
     player.stop(["t-1"]);
     expect(await heardAfter(500)).toBe(0);
@@ -232,7 +232,7 @@ describe("barge-in", () => {
   });
 });
 
-it("an answer that comes while the caller speaks waits until they have finished", async () => {
+it("an answer that arrives while the caller speaks waits until they have finished", async () => {
   player.hold(true);
   answer({ fromMs: 0, ms: 200, seq: 3, isLast: true });
   expect(await heardAfter(500)).toBe(0);

@@ -5,7 +5,7 @@ import "../src/voice/playout-worklet";
 
 const MS = RATE / 1_000;
 const QUANTUM = 128;
-/** What ends in the middle of a sound is followed by this. */
+/** Length of the fade after a cut. */
 const FADE_MS = 10;
 
 let playout: Worklet;
@@ -14,13 +14,13 @@ beforeEach(() => {
   playout = new Worklet("playout");
 });
 
-/** This much sound comes, of the same loudness all over. */
+/** Adds audio of constant loudness. */
 function comes(ms: number, loudness = 0.5): void {
-  playout.tell({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
+  playout.post({ type: "add", samples: new Float32Array(ms * MS).fill(loudness) });
 }
 
 function ends(): void {
-  playout.tell({ type: "end" });
+  playout.post({ type: "end" });
 }
 
 function played(ms: number): number[] {
@@ -31,7 +31,7 @@ function isSilent(ms: number): boolean {
   return played(ms).every((sample) => sample === 0);
 }
 
-/** The greatest change from one sample to the next: a click is as large as the sound itself. */
+/** The greatest change between two samples: a click is as large as the sound itself. */
 function steepest(samples: readonly number[]): number {
   return Math.max(...samples.slice(1).map((sample, index) => Math.abs(sample - (samples[index] ?? 0))));
 }
@@ -44,8 +44,8 @@ function heardMs(samples: readonly number[]): number {
   return samples.filter((sample) => sample !== 0).length / MS;
 }
 
-describe("an answer that comes faster than it is played", () => {
-  it("begins at once when 60 ms are there, and is played to its last sample", () => {
+describe("an answer that arrives faster than it is played", () => {
+  it("starts once 60 ms are buffered, and is played to its last sample", () => {
     comes(20);
     comes(20);
     expect(isSilent(3)).toBe(true);
@@ -55,7 +55,7 @@ describe("an answer that comes faster than it is played", () => {
     expect(lastReport()).toEqual({ flushes: 0, played: 60 * MS, state: "over", underruns: 0 });
   });
 
-  it("that is shorter begins at once when it is whole", () => {
+  it("that is shorter starts once it is complete", () => {
     comes(10);
     ends();
     expect(isSilent(3)).toBe(false);
@@ -67,7 +67,7 @@ describe("an answer that comes faster than it is played", () => {
     expect(whole.slice(10 * MS).every((sample) => sample === 0.5)).toBe(true);
   });
 
-  it("never loses a sample, however much of it there is", () => {
+  it("never loses a sample, however long it is", () => {
     for (let piece = 0; piece < 60; piece += 1) comes(1_000);
     ends();
     expect(heardMs(played(61_000))).toBeCloseTo(60_000 + FADE_MS, 1);
@@ -83,14 +83,14 @@ describe("an answer that comes faster than it is played", () => {
   });
 });
 
-describe("an answer that comes as slowly as it is played", () => {
-  it("begins when 60 ms have passed, with what there is", () => {
+describe("an answer that arrives as slowly as it is played", () => {
+  it("starts after 60 ms with the audio that is there", () => {
     comes(20);
     expect(isSilent(57)).toBe(true);
     expect(isSilent(6)).toBe(false);
   });
 
-  it("waits for twice as long after each gap, and never for more than 480 ms", () => {
+  it("waits twice as long after each gap, at most 480 ms", () => {
     for (const needed of [60, 120, 240, 480, 480]) {
       comes(needed - 3);
       expect(isSilent(2), `${needed} ms are not there yet`).toBe(true);
@@ -105,7 +105,7 @@ describe("an answer that comes as slowly as it is played", () => {
     expect(isSilent(5), "the next answer starts afresh").toBe(false);
   });
 
-  it("goes silent and comes back without a click", () => {
+  it("falls silent and resumes without a click", () => {
     comes(70);
     const gap = played(150);
     comes(200);
@@ -114,7 +114,7 @@ describe("an answer that comes as slowly as it is played", () => {
     expect(all.at(-1)).toBe(0.5);
   });
 
-  it("says so when it has not been heard for 300 ms", () => {
+  it("reports when nothing was played for 300 ms", () => {
     comes(70);
     played(70 + 290);
     expect(lastReport().state).toBe("playing");
@@ -122,7 +122,7 @@ describe("an answer that comes as slowly as it is played", () => {
     expect(lastReport()).toMatchObject({ state: "starved", played: 70 * MS });
   });
 
-  it("is over when its end comes after it has run dry", () => {
+  it("is over if its end arrives after a gap", () => {
     comes(70);
     played(500);
     ends();
@@ -131,11 +131,11 @@ describe("an answer that comes as slowly as it is played", () => {
   });
 });
 
-describe("what is cut off", () => {
-  it("is silent after 10 ms, without a click, and nothing of it comes back", () => {
+describe("audio that is cut off", () => {
+  it("is silent after 10 ms, without a click, and never comes back", () => {
     comes(1_000);
     const before = played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     const after = played(100);
     expect(heardMs(after)).toBeLessThan(FADE_MS + 0.1);
     expect(steepest([...before.slice(-1), ...after])).toBeLessThan(0.5 / (9 * MS));
@@ -145,52 +145,52 @@ describe("what is cut off", () => {
   it("does not delay the next answer, and is not counted with it", () => {
     comes(1_000);
     played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     comes(60);
     ends();
     expect(heardMs(played(75))).toBeCloseTo(60 + FADE_MS, 1);
     expect(lastReport()).toEqual({ flushes: 1, played: 60 * MS, state: "over", underruns: 0 });
   });
 
-  it("twice within its fade makes no click either", () => {
+  it("twice within its fade does not click either", () => {
     comes(1_000);
     const all = played(100);
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     comes(1_000);
     all.push(...played(4));
-    playout.tell({ type: "flush" });
+    playout.post({ type: "flush" });
     all.push(...played(20));
     expect(steepest(all)).toBeLessThan(2 * (0.5 / (9 * MS)));
   });
 });
 
 describe("while the caller speaks", () => {
-  it("an answer is not begun, and then comes whole", () => {
-    playout.tell({ type: "hold", on: true });
+  it("an answer does not start, and is then played completely", () => {
+    playout.post({ type: "hold", on: true });
     comes(100);
     ends();
     expect(isSilent(500)).toBe(true);
-    playout.tell({ type: "hold", on: false });
+    playout.post({ type: "hold", on: false });
     expect(heardMs(played(150))).toBeCloseTo(100 + FADE_MS, 1);
   });
 
-  it("an answer that is heard pauses without a click and goes on where it was", () => {
+  it("a playing answer pauses without a click and continues where it was", () => {
     comes(300);
     ends();
     const all = played(100);
-    playout.tell({ type: "hold", on: true });
+    playout.post({ type: "hold", on: true });
     all.push(...played(100));
     expect(all.at(-1)).toBe(0);
-    playout.tell({ type: "hold", on: false });
+    playout.post({ type: "hold", on: false });
     all.push(...played(300));
     expect(steepest(all)).toBeLessThan(0.5 / (9 * MS));
-    // what was fading is said again
+    // the fading audio is played again
     expect(heardMs(all)).toBeCloseTo(300 + 2 * FADE_MS, 1);
     expect(lastReport()).toMatchObject({ state: "over", played: 300 * MS });
   });
 });
 
-it("how far it was heard is told every 50 ms", () => {
+it("progress is reported every 50 ms", () => {
   comes(500);
   played(210);
   const told = playout.posted.map((report) => (report as PlayoutReport).played / MS);

@@ -30,7 +30,7 @@ function listener() {
   return { heard, told };
 }
 
-it("an utterance of half a minute is finished by itself, as long as the server still takes it", async () => {
+it("an utterance of half a minute is finished automatically, within the server's limit", async () => {
   const { heard, told } = listener();
   await new Recorder(told).start();
   await vi.advanceTimersByTimeAsync(29_900);

@@ -19,7 +19,7 @@ function resample(samples: Float32Array, to: number, pieces = [samples.length]):
   return Float32Array.from(made);
 }
 
-/** How much of this tone is in the samples, in decibels below full scale; without the ends, where it begins and ends. */
+/** Level of a tone in the samples, in decibels below full scale, without the transients at both ends. */
 function level(samples: Float32Array, hz: number, rate: number): number {
   let [real, imaginary] = [0, 0];
   const inner = samples.subarray(200, -200);
@@ -36,13 +36,13 @@ describe("an answer at the rate of the page's audio", () => {
     expect(resample(tone(440, FROM, FROM), to)).toHaveLength(to);
   });
 
-  it.each(RATES)("is the same whether it comes whole or in pieces of any length, at %i Hz", (to) => {
+  it.each(RATES)("does not depend on how it is divided into pieces, at %i Hz", (to) => {
     const whole = tone(440, FROM, 2_400);
     const pieces = [1, 7, 0, 480, 3, 1_000, 15, 16, 17, 861];
     expect(resample(whole, to, pieces)).toEqual(resample(whole, to));
   });
 
-  it.each(RATES)("is the same sound at %i Hz", (to) => {
+  it.each(RATES)("sounds the same at %i Hz", (to) => {
     const made = resample(tone(1_000, FROM, FROM), to);
     const wanted = tone(1_000, to, to);
     const worst = Math.max(
@@ -51,13 +51,13 @@ describe("an answer at the rate of the page's audio", () => {
     expect(worst).toBeLessThan(0.002);
   });
 
-  it("keeps speech's highest tones, and no mirror image of them is heard", () => {
+  it("keeps the highest tones of speech, without audible aliases", () => {
     const made = resample(tone(9_000, FROM, FROM), 48_000);
     expect(level(made, 9_000, 48_000)).toBeGreaterThan(-1);
     expect(level(made, 15_000, 48_000)).toBeLessThan(-55);
   });
 
-  it("has nothing in it that a slower rate can't carry", () => {
+  it("contains nothing that a lower rate can't represent", () => {
     const made = resample(tone(10_000, FROM, FROM), 16_000);
     expect(level(made, 6_000, 16_000)).toBeLessThan(-55);
   });

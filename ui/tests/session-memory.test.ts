@@ -11,7 +11,7 @@ beforeEach(() => {
   sessionStorage.clear();
 });
 
-it("a reload finds the session, and still waits for what was said without an answer", () => {
+it("a reload restores the session, and still waits for unanswered utterances", () => {
   saveSession(STATE, TICKET);
   saveUnanswered([
     { kind: "spoken", id: "u-1", format: "webm", turn: "t-1", audio: "AAAA" },
@@ -24,14 +24,14 @@ it("a reload finds the session, and still waits for what was said without an ans
   expect([mood(state), isThinking(state), state.unanswered]).toEqual(["reconnecting", true, ["u-2"]]);
 });
 
-it("what was said is kept for one reload only: the next one knows better", () => {
+it("unanswered utterances are kept for one reload only", () => {
   saveSession(STATE, TICKET);
   saveUnanswered([{ kind: "typed", id: "u-2", text: "and eggs", turn: null }]);
   loadSession();
   expect(loadSession()?.unanswered).toEqual([]);
 });
 
-it("without a session there is nothing to be taken up", () => {
+it("without a session there is nothing to resume", () => {
   saveSession(STATE, TICKET);
   saveSession(STATE, null);
   expect(loadSession()).toBeNull();

@@ -33,7 +33,7 @@ describe("the talk button", () => {
     expect(events).toEqual(["start", "send", "start"]);
   });
 
-  it("begins anew when recording ended by other means", () => {
+  it("starts over when recording ended by other means", () => {
     gesture.press(0);
     gesture.release(100);
     gesture.reset();
@@ -41,7 +41,7 @@ describe("the talk button", () => {
     expect(events).toEqual(["start", "start"]);
   });
 
-  it("takes no notice of a release without a press", () => {
+  it("ignores a release without a press", () => {
     gesture.release(1_000);
     expect(events).toEqual([]);
   });

@@ -18,7 +18,7 @@ const MARKUP = '<img src="x" onerror="alert(1)">';
 const BASE = { session_id: "s-1" } as const;
 const NOW = 1_000_000;
 
-/** What the views have asked the call for. */
+/** Calls from the views. */
 let asked: string[];
 let call: Call;
 
@@ -40,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A page of these views; returns how it goes on by actions and messages. */
+/** Mounts these views; returns a function that applies actions and messages. */
 function page(state: State, ...views: ((state: State) => void)[]) {
   for (const view of views) view(state);
   return (...events: (Action | AnyServerMessage)[]): State => {
@@ -84,7 +84,7 @@ it("shows names, reasons and all that is said as text", () => {
 });
 
 describe("a screen reader", () => {
-  it("is told each line once, when it is complete", () => {
+  it("gets each entry once, when it is complete", () => {
     const goOn = page(INITIAL, mountConversation());
     expect(part("log").getAttribute("aria-live")).toBe("off");
     goOn(authOk(), { type: "said", utterance: "u-1", text: "add milk", now: NOW });
@@ -99,7 +99,7 @@ describe("a screen reader", () => {
     expect(announced()).toEqual(["You: add milk", "Convonet: I added milk."]);
   });
 
-  it("is not told again what was there before a reload", () => {
+  it("does not get entries from before a reload again", () => {
     const before = reduce(INITIAL, { type: "server", message: answer("t-1", "I added milk."), now: NOW });
     const goOn = page(before, mountConversation());
     goOn(answer("t-2", "And eggs.", 9));
@@ -116,7 +116,7 @@ describe("the PIN form", () => {
     input.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  it("calls the server when somebody begins to type, and gives it the PIN", () => {
+  it("connects when somebody begins to type, and sends the PIN", () => {
     page(INITIAL, mountPinForm(call))(ASKED);
     type("4711");
     expect(asked).toEqual(["expect a PIN"]);
@@ -124,7 +124,7 @@ describe("the PIN form", () => {
     expect(asked.at(-1)).toBe("PIN 4711");
   });
 
-  it("counts the seconds that a caller has to wait, and tells the reason once", () => {
+  it("counts down the seconds that a caller has to wait, and announces the reason once", () => {
     const goOn = page(INITIAL, mountPinForm(call));
     goOn(ASKED, errorMessage("auth_throttled", { retry_after_ms: 3_000 }));
     expect([textOf("pin-error"), textOf("pin-wait")]).toEqual(["Too many attempts.", "Please try again in 3 seconds."]);
@@ -159,7 +159,7 @@ describe("without room for the call", () => {
     expect(part("no-room").hidden).toBe(true);
   });
 
-  it("a call that waits to be taken up again is hung up like any other", () => {
+  it("a call that waits to be resumed is hung up like any other", () => {
     const goOn = page({ ...INITIAL, inSession: true }, mountNoRoom(call));
     goOn({ type: "lost" }, FULL);
     expect([part("no-room").hidden, part("stop-trying").hidden]).toEqual([false, true]);

@@ -4,7 +4,7 @@ import type { Transfer } from "../src/voice/state";
 
 const WAITING: Transfer = { stage: "queued", department: "support", agentName: "", position: 2, waitS: 130 };
 
-it("tells a caller who waits their place and about how long", () => {
+it("tells a waiting caller their place and the expected wait", () => {
   expect(waitWords(WAITING)).toBe("You are number 2 in line for support, about 2 minutes.");
 });
 

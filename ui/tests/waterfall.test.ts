@@ -56,7 +56,7 @@ const stagesOf = (spans: Span[]) => spans.filter(({ kind }) => kind === "stage")
 const sum = (spans: Span[]) => stagesOf(spans).reduce((all, { from, to }) => all + to - from, 0);
 
 describe("the stages of a turn", () => {
-  it("follow one another from the end of the utterance, and add up to what the caller waited", () => {
+  it("follow each other from the end of the utterance, and add up to the caller's wait", () => {
     const { spans, waited } = waterfallOf(record(MARKS));
     const stages = stagesOf(spans);
     expect(waited).toBe(804.4);
@@ -76,7 +76,7 @@ describe("the stages of a turn", () => {
     },
   );
 
-  it("are in the order of the clock, whatever that of the marks", () => {
+  it("are ordered by time, whatever the order of the marks", () => {
     const { spans } = waterfallOf(record({ ...MARKS, first_sentence_ms: 200, tts_ms: 2_000 }));
     expect(sum(spans)).toBeCloseTo(804.4, 6);
     expect(stagesOf(spans).every(({ from, to }) => to >= from)).toBe(true);
@@ -93,7 +93,7 @@ describe("the stages of a turn", () => {
 });
 
 describe("beside the stages", () => {
-  it("the recording lies before the end of the utterance; the rest of answer and audio after what was waited for", () => {
+  it("the recording is before the end of the utterance, and the rest of answer and audio after the wait", () => {
     const { spans } = waterfallOf(record(MARKS));
     expect(spans.find(({ kind }) => kind === "capture")).toMatchObject({ from: -3_420, to: 0 });
     expect(spans.filter(({ kind }) => kind === "beside").map(({ from, to }) => [from, to])).toEqual([
@@ -102,7 +102,7 @@ describe("beside the stages", () => {
     ]);
   });
 
-  it("tools lie where they ran, and a failed one is one", () => {
+  it("tools are placed where they ran, and a failed one is marked", () => {
     const { spans } = waterfallOf(record(MARKS, { tool_calls: [tool({}), tool({ status: "failed" })] }));
     expect(spans.filter(({ name }) => name === "create_todo")).toEqual([
       { name: "create_todo", from: 300, to: 340, kind: "tool" },
@@ -110,7 +110,7 @@ describe("beside the stages", () => {
     ]);
   });
 
-  it("a tool that never came back lasts until the turn's end", () => {
+  it("a tool without an end lasts until the end of the turn", () => {
     const pending: ToolCallRecord = {
       tool_name: "slow",
       tool_id: "c2",
@@ -155,7 +155,7 @@ describe("a hand-over", () => {
 });
 
 describe("the axis", () => {
-  it("places spans as parts of its length, and cuts a long recording", () => {
+  it("places spans as fractions of its length, and cuts off a long recording", () => {
     const axis = { from: -500, to: 1_500 };
     expect(placed({ from: 0, to: 1_000 }, axis)).toEqual([0.25, 0.5]);
     expect(placed({ from: -3_000, to: 0 }, axis)).toEqual([0, 0.25]);

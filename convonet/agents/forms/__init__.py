@@ -1,5 +1,5 @@
-"""Forms: what the offline model of a domain can do for a caller, as data, and the conversation that fills them.
+"""Form-filling dialogues for the rules: a domain declares its forms as data, and `FormSkill` leads the dialogue.
 
-A domain lists its forms (`form`), built of slots and readers (`readers`); `skill` asks for what is missing, takes
-corrections, confirms, and lets the form's own function use the tools.
+Forms (`form`) have slots, which `readers` find in sentences. `skill` asks for missing values, takes corrections,
+confirms, and runs the form's function.
 """

@@ -1,4 +1,4 @@
-"""What a skill made of forms keeps between turns: the one open question, and what was talked about last."""
+"""The state of `FormSkill` between turns: the one open question, and the focus of the conversation."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from convonet.agents.skill import QUESTION
 
 log = structlog.get_logger(__name__)
 
-MOST_OPTIONS = 10
-
 
 class Question(BaseModel):
-    """What was asked, and the form that waits for it. `asks` is the slot's name, empty when a yes is needed."""
+    """An open question, and the form that waits for the answer."""
 
     domain: str
     form: str
     values: dict[str, str]
     asks: str
+    """Name of the slot; empty for a yes-or-no question."""
     text: str
     options: tuple[Option, ...] = ()
     last_slot: str = ""
-    """What the caller named last: "make it six" most likely means this."""
+    """Slot that the caller named last: "make it six" most likely means this one."""
     repeated: bool = False
-    """It was put twice: if the next sentence does not answer it either, the caller wants something else."""
+    """Asked twice: if the next sentence does not answer it either, the caller wants something else."""
 
 
 class Focus(BaseModel):
-    """`values` is what "it" means; `form` and `given` are the form that was done last and its values."""
-
     values: dict[str, str] = {}
+    """Meaning of "it"."""
     form: str = ""
+    """Form that was run last."""
     given: dict[str, str] = {}
+    """Values of that form."""
     failed: bool = False
-    """That form could not be done, so a correction means to try it again."""
+    """Whether that form failed, so that a correction means to try it again."""
 
 
 def question_in(memory: Mapping[str, str], domain: str) -> Question | None:
-    """The open question, if it is one of this domain's."""
+    """Return the open question, if it is this domain's."""
     try:
         question = Question.model_validate_json(memory[QUESTION])
     except (KeyError, ValidationError):
@@ -50,7 +50,7 @@ def question_in(memory: Mapping[str, str], domain: str) -> Question | None:
 
 
 def focus_in(memory: Mapping[str, str], domain: str) -> Focus:
-    """The focus; an unreadable one, of an older release, counts as none."""
+    """Return the focus; an unreadable one, of an older release, counts as none."""
     try:
         return Focus.model_validate_json(memory.get(domain, "{}"))
     except ValidationError:
@@ -61,7 +61,7 @@ def focus_in(memory: Mapping[str, str], domain: str) -> Focus:
 def remembering(
     memory: Mapping[str, str], domain: str, focus: Focus, question: Question | None = None
 ) -> dict[str, str]:
-    """The memory with this domain's part replaced."""
+    """Return the memory with this domain's part replaced."""
     kept = {name: value for name, value in memory.items() if name != QUESTION}
     kept[domain] = focus.model_dump_json(exclude_defaults=True)
     if question is not None:
@@ -69,6 +69,6 @@ def remembering(
     return kept
 
 
-def focus_after(focus: Focus, form: Form, given: Values, talked_of: Values, *, failed: bool) -> Focus:
-    """The focus when a form is done or has failed."""
-    return Focus(values={**focus.values, **talked_of}, form=form.name, given=dict(given), failed=failed)
+def focus_after(focus: Focus, form: Form, given: Values, new_focus: Values, *, failed: bool) -> Focus:
+    """Return the focus after a form is done or has failed."""
+    return Focus(values={**focus.values, **new_focus}, form=form.name, given=dict(given), failed=failed)

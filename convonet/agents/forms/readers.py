@@ -1,7 +1,7 @@
-"""How common slots are heard: people, days, times, amounts, phone numbers, names, choices, free text.
+"""Common slots for the domains' forms: people, days, times, amounts, phone numbers, names, choices, free text.
 
-Each function makes the two readers of a `Slot`: one that finds the value in a whole sentence, by the words around it,
-and one that reads an answer, where the value may stand alone.
+Each function makes a `Slot` with its two readers. `find` finds the value in a whole sentence, by the words around it;
+`read` reads an answer, where the value may stand alone.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datetime import datetime, time
 from decimal import Decimal
 
 from convonet.agents.forms.form import Found, Slot
-from convonet.language.numbers import amount_in, digits_in, whole_in, with_digits
-from convonet.language.when import spoken_of, spoken_within
+from convonet.language.numbers import amount_in, digits_in, whole_number_in, with_digits
+from convonet.language.when import day_and_time_in, day_and_time_of
 
-MOST_WORDS_OF_A_NAME = 4
-MOST_TEXT = 500
+MAX_NAME_WORDS = 4
+MAX_TEXT_CHARACTERS = 500
 
 _PLACES = r"(?:table|booth|reservation|dinner|lunch|seats?|room|place|spot|book(?:ing)?)(?: \w+){0,3}? for"
 _BEFORE_PEOPLE = (
@@ -58,28 +58,28 @@ _NOT_NAMES = frozenset(_NO_NAME_WORDS.split())
 
 
 def people(name: str, ask: str | None, hint: str = "") -> Slot:
-    """How many come, as a whole number."""
+    """Make a slot for a number of people."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = with_digits(text)
         if found := _PEOPLE.search(said):
-            return Found(found["count"] or found["count2"], _without(said, found))
-        return next((Found(count, _without(said, m)) for p, count in _COMPANY if (m := p.search(said))), None)
+            return Found(found["count"] or found["count2"], without(said, found))
+        return next((Found(count, without(said, m)) for p, count in _COMPANY if (m := p.search(said))), None)
 
     def read(text: str, now: datetime) -> str | None:
         if found := find(text, now):
             return found.value
-        count = whole_in(text)
+        count = whole_number_in(text)
         return str(count) if count is not None else None
 
     return Slot(name, find, read, ask, hint=hint)
 
 
 def day(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A day, as an ISO date; a time that is said with it is left for the slot of the time."""
+    """Make a slot for a day, as an ISO date; a time said with it is left for the slot of the time."""
 
     def find(text: str, now: datetime) -> Found | None:
-        found = spoken_within(text, now)
+        found = day_and_time_in(text, now)
         if found is None or found[1].day is None:
             return None
         rest, said = found
@@ -87,24 +87,20 @@ def day(name: str, ask: str | None, hint: str = "") -> Slot:
             Found(said.day.isoformat(), f"{rest} at {said.clock:%H:%M}" if said.clock else rest) if said.day else None
         )
 
-    def read(text: str, now: datetime) -> str | None:
-        found = find(text, now)
-        return found.value if found else None
-
-    return Slot(name, find, read, ask, hint=hint)
+    return Slot(name, find, None, ask, hint=hint)
 
 
 def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time], time] = lambda said: said) -> Slot:
-    """A time of day, as "19:30"; `likely` says which half of the day a bare hour means here."""
+    """Make a slot for a time of day, as "19:30"; `likely` chooses the half of the day that a bare hour means."""
 
     def find(text: str, now: datetime) -> Found | None:
-        found = spoken_within(text, now)
+        found = day_and_time_in(text, now)
         if found is None or found[1].clock is None:
             return None
         return Found(f"{likely(found[1].clock):%H:%M}", found[0])
 
     def read(text: str, now: datetime) -> str | None:
-        said = spoken_of(re.sub(r"^(?:at|around|about|let's say|say) ", "", text), now)
+        said = day_and_time_of(re.sub(r"^(?:at|around|about|let's say|say) ", "", text), now)
         if said and said.clock:
             return f"{likely(said.clock):%H:%M}"
         found = find(text, now)
@@ -114,31 +110,28 @@ def clock(name: str, ask: str | None, hint: str = "", *, likely: Callable[[time]
 
 
 def phone(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A phone number of seven digits or more, as digits."""
+    """Make a slot for a phone number of seven digits or more, as digits."""
 
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := digits_in(text)) else None
 
-    def read(text: str, now: datetime) -> str | None:
-        return found.value if (found := find(text, now)) else None
-
-    return Slot(name, find, read, ask, early=True, hint=hint)
+    return Slot(name, find, None, ask, early=True, hint=hint)
 
 
 def person(name: str, ask: str | None, hint: str = "") -> Slot:
-    """A person's name, each word with a capital."""
+    """Make a slot for a person's name, each word capitalized."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _NAME_AFTER.search(text)
         if found is None or not _may_be_name(found["name"]):
             return None
-        return Found(_capitals(found["name"]), _without(text, found))
+        return Found(capitalized(found["name"]), without(text, found))
 
     def read(text: str, now: datetime) -> str | None:
         found = _NAME.fullmatch(text.strip(" .,"))
-        if whole_in(text) is not None:
+        if whole_number_in(text) is not None:
             return None
-        return _capitals(found["name"]) if found and _may_be_name(found["name"]) else None
+        return capitalized(found["name"]) if found and _may_be_name(found["name"]) else None
 
     return Slot(name, find, read, ask, hint=hint)
 
@@ -148,7 +141,7 @@ _UNITS = "dollars|bucks|percent|a|per|month|of|for|in|as|my|the|each|year|every"
 
 
 def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int = 0) -> Slot:
-    """Dollars, or any number, as a decimal; in a sentence it stands near one of `words` (patterns)."""
+    """Make a slot for dollars or any number, as a decimal; in a sentence it stands near one of `words` (patterns)."""
     near = "|".join(words) or r"(?!)"
     number = r"\$?(?P<value>\d[\d,]*(?:\.\d+)?)(?![\d:])"
     between = rf"(?: (?:{_FILLERS})){{0,4}} "
@@ -162,7 +155,7 @@ def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int =
         if found is None:
             return None
         value = (found["value"] or found["value2"]).replace(",", "")
-        return Found(value, _without(said, found)) if Decimal(value) >= least else None
+        return Found(value, without(said, found)) if Decimal(value) >= least else None
 
     def read(text: str, now: datetime) -> str | None:
         value = amount_in(text)
@@ -172,41 +165,39 @@ def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int =
 
 
 def choice(name: str, ask: str | None, words: Mapping[str, str], hint: str = "") -> Slot:
-    """One of a closed set: `words` gives for each value the pattern of what people call it."""
+    """Make a slot for one of a closed set; `words` has a pattern for each value."""
     patterns = [(value, re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)) for value, pattern in words.items()]
 
     def find(text: str, now: datetime) -> Found | None:
-        return next((Found(v, _without(text, found)) for v, p in patterns if (found := p.search(text))), None)
+        return next((Found(v, without(text, found)) for v, p in patterns if (found := p.search(text))), None)
 
-    def read(text: str, now: datetime) -> str | None:
-        found = find(text, now)
-        return found.value if found else None
-
-    return Slot(name, find, read, ask, hint=hint)
+    return Slot(name, find, None, ask, hint=hint)
 
 
 def words(name: str, ask: str | None, hint: str = "", *, after: str = r"(?!)") -> Slot:
-    """Free words; in a sentence they follow the pattern `after` and go on to its end."""
+    """Make a slot for free text; in a sentence it follows the pattern `after` and goes on to the end."""
     pattern = re.compile(rf"(?:{after}) (?P<words>.+)$", re.IGNORECASE)
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(found["words"][:MOST_TEXT], text[: found.start()].strip()) if found else None
+        return Found(found["words"][:MAX_TEXT_CHARACTERS], text[: found.start()].strip()) if found else None
 
     def read(text: str, now: datetime) -> str | None:
-        return text[:MOST_TEXT] or None
+        return text[:MAX_TEXT_CHARACTERS] or None
 
     return Slot(name, find, read, ask, hint=hint)
 
 
-def _without(text: str, found: re.Match[str]) -> str:
+def without(text: str, found: re.Match[str]) -> str:
+    """Take the match out of a sentence."""
     return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
 
 
 def _may_be_name(said: str) -> bool:
     parts = said.lower().split()
-    return len(parts) <= MOST_WORDS_OF_A_NAME and not _NOT_NAMES & set(parts) and not re.search(r"\d", said)
+    return len(parts) <= MAX_NAME_WORDS and not _NOT_NAMES & set(parts) and not re.search(r"\d", said)
 
 
-def _capitals(said: str) -> str:
+def capitalized(said: str) -> str:
+    """Write each word of a name with a capital."""
     return " ".join(word[:1].upper() + word[1:] for word in said.split())

@@ -1,26 +1,28 @@
-"""The chat models that can answer; settings say which, and in which order they are asked."""
+"""The chat models that settings name, in the order in which the chain asks them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from convonet.agents.models.anthropic import anthropic_model
-from convonet.agents.models.base import ChosenModel
+from convonet.agents.models.base import Model, ModelConfig
 from convonet.agents.models.google import google_model
-from convonet.agents.models.offline import offline_model
-from convonet.agents.models.openai import compatible_model, openai_model
+from convonet.agents.models.hosted import HostedModel, Limits
+from convonet.agents.models.openai import openai_model, self_hosted_model
+from convonet.agents.models.rules import RulesModel
 from convonet.agents.skill import Skill
-from convonet.settings import LlmVendor, Settings
+from convonet.settings.models import LlmVendor, ModelSettings
 
-_HOSTED: Mapping[LlmVendor, Callable[[Settings], ChosenModel]] = {
+_HOSTED: Mapping[LlmVendor, Callable[[ModelSettings], ModelConfig]] = {
     "anthropic": anthropic_model,
     "google": google_model,
     "openai": openai_model,
-    "compatible": compatible_model,
+    "compatible": self_hosted_model,
 }
 
 
-def chosen_models(settings: Settings, skills: Mapping[str, Skill]) -> tuple[ChosenModel, ...]:
-    """The hosted models in their order, and last our own with the skills by domain."""
-    hosted = [_HOSTED[vendor](settings) for vendor in settings.thinks_with]
-    return (*hosted, offline_model(skills))
+def models_from(settings: ModelSettings, skills: Mapping[str, Skill]) -> tuple[Model, ...]:
+    """Return the hosted models in their order, and last the rules with the skills by domain."""
+    limits = Limits(settings.silence_timeout_s, settings.answer_timeout_s, settings.retry_delay_s)
+    hosted = (HostedModel(_HOSTED[vendor](settings), limits) for vendor in settings.hosted)
+    return (*hosted, RulesModel(skills))

@@ -1,4 +1,4 @@
-"""Anthropic's messages."""
+"""Client for Anthropic's Messages API."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from convonet.agents.models.base import (
     MAX_ANSWER_TOKENS,
     AssistantMessage,
     CallPart,
-    ChosenModel,
     Message,
+    ModelConfig,
     ModelRequest,
-    OwnMessage,
+    NativeMessage,
     Part,
     Stop,
     StopKind,
@@ -28,13 +28,13 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.endpoint import Endpoint
-from convonet.agents.models.failures import ModelFailed, of_event
+from convonet.agents.models.failures import ModelFailed, failure_of_event
 from convonet.agents.models.tools import PreparedTools
-from convonet.agents.models.wire_json import arguments_of, read
-from convonet.settings import Settings
+from convonet.agents.models.wire_json import arguments_of, read_event
+from convonet.settings.models import ModelSettings
 
 if TYPE_CHECKING:
-    # what the SDK sends: for mypy only, to import it takes 1 s and 66 MB
+    # the SDK's types, for mypy only: importing it takes 1 s and 66 MB
     from anthropic.types import (
         ContentBlockParam,
         MessageParam,
@@ -57,15 +57,15 @@ _STOPS: Mapping[str, StopKind] = {
 _THOUGHTS = ("thinking", "redacted_thinking")
 
 
-def anthropic_model(settings: Settings) -> ChosenModel:
-    """Anthropic's model, as the settings name it."""
+def anthropic_model(settings: ModelSettings) -> ModelConfig:
+    """Return Anthropic's model from the settings."""
     key = settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else ""
-    chat = AnthropicModel(str(settings.anthropic_base_url or URL), key, settings.anthropic_model)
-    return ChosenModel(PROVIDER, settings.anthropic_model, chat, says_why_it_stops=True)
+    client = AnthropicClient(str(settings.anthropic_base_url or URL), key, settings.anthropic_model)
+    return ModelConfig(PROVIDER, settings.anthropic_model, client, gives_stop_reason=True)
 
 
-class AnthropicModel:
-    """See `ChatModel`."""
+class AnthropicClient:
+    """Implements `VendorClient`."""
 
     def __init__(self, base_url: str, key: str, model: str) -> None:
         headers = {"X-Api-Key": key, "Anthropic-Version": VERSION}
@@ -73,12 +73,12 @@ class AnthropicModel:
         self._model = model
         self._tools = PreparedTools(_tool)
 
-    def answer(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
-        """See `ChatModel.answer`."""
-        return self._endpoint.answer(self._body(request), _Reader())
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
+        """See `VendorClient.stream`."""
+        return self._endpoint.stream(self._body(request), _Reader())
 
     async def close(self) -> None:
-        """See `ChatModel.close`."""
+        """See `VendorClient.close`."""
         await self._endpoint.close()
 
     def _body(self, request: ModelRequest) -> bytes:
@@ -89,12 +89,12 @@ class AnthropicModel:
             "messages": list(_messages(request.messages)),
             "stream": True,
         }
-        tools = {"tools": self._tools.of(request.tools)} if request.tools.tools else {}
+        tools = {"tools": self._tools.json_of(request.tools)} if request.tools.tools else {}
         return orjson.dumps({**params, **tools})
 
 
 def _system(system: SystemPrompt) -> list[TextBlockParam]:
-    """What is the same in every turn of a domain is marked for the prompt cache; the tools come before it."""
+    """Mark the instructions, and with them the tools before them, for the prompt cache: a domain's turns share them."""
     facts: TextBlockParam = {"type": "text", "text": system.facts}
     if not system.instructions:
         return [facts]
@@ -106,9 +106,9 @@ def _tool(tool: Tool) -> ToolParam:
 
 
 def _messages(messages: Sequence[Message]) -> Iterator[MessageParam]:
-    """The roles take turns: what one says after another is one message, and who says nothing has none."""
-    said = [(isinstance(message, AssistantMessage), blocks) for message in messages if (blocks := _blocks(message))]
-    for is_answer, following in groupby(said, itemgetter(0)):
+    """Merge consecutive messages of one role, as the API requires, and skip empty ones."""
+    written = [(isinstance(message, AssistantMessage), blocks) for message in messages if (blocks := _blocks(message))]
+    for is_answer, following in groupby(written, itemgetter(0)):
         content = [block for _, blocks in following for block in blocks]
         if is_answer:
             yield {"role": "assistant", "content": content}
@@ -118,8 +118,8 @@ def _messages(messages: Sequence[Message]) -> Iterator[MessageParam]:
 
 def _blocks(message: Message) -> list[ContentBlockParam]:
     match message:
-        case AssistantMessage() if message.own and message.provider == PROVIDER:
-            return cast("list[ContentBlockParam]", list(message.own))
+        case AssistantMessage() if message.native and message.provider == PROVIDER:
+            return cast("list[ContentBlockParam]", list(message.native))
         case AssistantMessage(text, calls):
             uses: list[ToolUseBlockParam] = [
                 {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments} for call in calls
@@ -139,20 +139,20 @@ def _blocks(message: Message) -> list[ContentBlockParam]:
 
 
 def _text(text: str) -> list[TextBlockParam]:
-    # an empty block is refused
+    # the API refuses an empty block
     return [{"type": "text", "text": text}] if text.strip() else []
 
 
 class _Reader:
-    """Reads the events of a message, whose content comes in numbered blocks."""
+    """Reads the events of a message; its content comes in numbered blocks."""
 
     def __init__(self) -> None:
         self.is_over = False
         self._blocks: dict[int, dict[str, Any]] = {}
 
-    def read(self, data: bytes) -> list[Part]:
-        """See `AnswerReader.read`."""
-        event = read(data)
+    def read_parts(self, data: bytes) -> list[Part]:
+        """See `AnswerReader.read_parts`."""
+        event = read_event(data)
         match event["type"]:
             case "content_block_delta":
                 return self._delta(event["index"], event["delta"])
@@ -165,7 +165,7 @@ class _Reader:
             case "message_stop":
                 self.is_over = True
             case "error":
-                raise ModelFailed(of_event(event["error"]))
+                raise ModelFailed(failure_of_event(event["error"]))
         return []
 
     def _block(self, index: int, block: dict[str, Any]) -> list[Part]:
@@ -193,22 +193,21 @@ class _Reader:
     def _end(self, event: Mapping[str, Any]) -> list[Part]:
         parts: list[Part] = [_usage(event.get("usage") or {})]
         if any(block["type"] in _THOUGHTS for block in self._blocks.values()):
-            parts.append(OwnMessage(tuple(_as_sent(block) for block in self._blocks.values() if not _is_empty(block))))
+            blocks = (
+                _as_sent(block) for block in self._blocks.values() if block["type"] != "text" or block["text"].strip()
+            )
+            parts.append(NativeMessage(tuple(blocks)))
         if reason := event["delta"].get("stop_reason"):
             parts.append(Stop(_STOPS.get(reason, "end"), reason))
         return parts
 
 
 def _as_sent(block: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A block as it goes back: a call's input was collected as text."""
+    """Return a block for the next request: a call's input was collected as text."""
     return {**block, "input": arguments_of(block["input"]) or {}} if block["type"] == "tool_use" else block
 
 
-def _is_empty(block: Mapping[str, Any]) -> bool:
-    return block["type"] == "text" and not block["text"].strip()
-
-
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    """Tokens that were read from a cache or written to one are counted beside the others."""
-    read = [usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
-    return Usage(sum(count or 0 for count in read) if read[0] is not None else None, usage.get("output_tokens"))
+    """Add up the input tokens, which the API counts apart when they are read from or written to its cache."""
+    counts = [usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
+    return Usage(sum(count or 0 for count in counts) if counts[0] is not None else None, usage.get("output_tokens"))

@@ -1,7 +1,7 @@
-"""What passes between the agent and a chat model: a typed request in, an answer in typed parts out.
+"""The types between the agent and its chat models: typed requests in, answers in typed parts out.
 
-The messages are our own: no vendor's wire format and no library's classes reach the graph. One file per vendor beside
-this one knows how they travel.
+The messages are our own, so neither a vendor's wire format nor a library's classes reach the graph. There are two kinds
+of model: `hosted.HostedModel`, with one file per vendor beside this one, and `rules.RulesModel`, which needs no server.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-MAX_ANSWER_TOKENS = 1024
-"""Of one answer; a spoken one has a few dozen, a tool call may have some hundred."""
+from convonet.agents.models.failures import Failure
+from convonet.agents.models.health import Health
 
-# -- what a model is asked
+MAX_ANSWER_TOKENS = 1024
+"""A spoken answer has a few dozen tokens, a tool call may have some hundred."""
+
+# -- requests
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that a model wants to use; every call of a turn has an id of its own."""
+    """A tool that a model wants to use; every call of a turn has its own id."""
 
     id: str
     name: str
@@ -33,19 +36,19 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """An answer. Of those of earlier turns only the text is known."""
+    """An answer. Only the text is known of answers from earlier turns."""
 
     text: str
     calls: tuple[ToolCall, ...] = ()
     provider: str = ""
-    """The model that gave it, in this turn."""
-    own: tuple[Mapping[str, Any], ...] = ()
-    """The same answer as `provider` wants it back, where text and calls do not say all: signed thoughts."""
+    """Provider that gave it, if it belongs to this turn."""
+    native: tuple[Mapping[str, Any], ...] = ()
+    """The same answer in `provider`'s format, where text and calls are not enough: signed thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolMessage:
-    """What a tool answered; `text` can be spoken, also when it failed."""
+    """A tool's result; `text` can be spoken, also after a failure."""
 
     call_id: str
     tool: str
@@ -64,12 +67,10 @@ Message = UserMessage | AssistantMessage | ToolMessage
 
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
-    """What a model is told first."""
-
     instructions: str
-    """The same in every turn of a domain, so that vendors may cache it."""
+    """Equal in every turn of a domain, so that vendors can cache it."""
     facts: str
-    """Who calls, and what day it is."""
+    """The caller, the date and the time."""
 
     @property
     def text(self) -> str:
@@ -78,7 +79,7 @@ class SystemPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool as it is offered to a model; `parameters` is a JSON Schema without references."""
+    """A tool as a model sees it; `parameters` is a JSON Schema without references."""
 
     name: str
     description: str
@@ -87,47 +88,46 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Toolset:
-    """Tools that are offered together. They are converted once for each vendor: a name always means the same tools."""
+    """Tools that are offered together. A name always means the same tools: each vendor's JSON is cached by it."""
 
     name: str
     tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
-    """The facts of a turn as values, for the rules of the offline model; `now` is in the caller's time zone."""
-
-    domain: str
-    now: datetime
-    memory: Mapping[str, str]
-    suggested: str | None
-    """The form for which the classifier takes the sentence."""
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One question to a model."""
+    """A request to a hosted model."""
 
     system: SystemPrompt
     messages: tuple[Message, ...]
     tools: Toolset
-    briefing: Briefing | None = None
-    """None: it does not belong to a turn. Only the offline model needs it."""
 
 
-# -- what a model answers
+@dataclass(frozen=True, slots=True)
+class TurnModelRequest(ModelRequest):
+    """A request that belongs to a turn, with the values that the rules need beside the messages."""
+
+    domain: str
+    now: datetime
+    """In the caller's time zone."""
+    memory: Mapping[str, str]
+    suggested_form: str | None
+    """The classifier's guess."""
+
+
+# -- answers
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """Some words, in order."""
+    """The next piece of the text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallPart:
-    """A piece of a tool call; pieces of the same `index` belong together, and the name comes with the first."""
+    """A piece of a tool call. Pieces of the same `index` belong together; the first one has the name."""
 
     index: int
     id: str = ""
@@ -138,7 +138,7 @@ class CallPart:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of the answer so far; later ones replace earlier ones, None leaves what was there."""
+    """Tokens so far. A later value replaces an earlier one; None leaves it."""
 
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -149,52 +149,86 @@ StopKind = Literal["end", "refused", "no room", "bad call"]
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why the model stopped: `reason` is the vendor's name for it."""
+    """Why the model stopped; `reason` is the vendor's name for it."""
 
     kind: StopKind
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class OwnMessage:
-    """The answer as the vendor wants it back: see `AssistantMessage.own`."""
+class NativeMessage:
+    """The whole answer in the vendor's format: see `AssistantMessage.native`."""
 
     blocks: tuple[Mapping[str, Any], ...]
 
 
+Part = TextPart | CallPart | Usage | Stop | NativeMessage
+
+
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What the offline model wants to remember for the next turn."""
+class ModelAnswer:
+    """A whole answer."""
 
-    memory: dict[str, str]
+    message: AssistantMessage
+    provider: str
+    model: str
+    memory: dict[str, str] | None = None
+    """Memory for the next turn, from the rules only."""
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
-Part = TextPart | CallPart | Usage | Stop | OwnMessage | Memory
+class Model(Protocol):
+    """One model of the chain, with its health."""
+
+    provider: str
+    is_hosted: bool
+    health: Health
+
+    def is_called(self, name: str | None) -> bool:
+        """Return whether a caller's or a request's choice of a provider means this model."""
+        return name == self.provider
+
+    def answer(self, request: TurnModelRequest, spoken: str) -> AsyncGenerator[str | ModelAnswer | Failure, None]:
+        """Stream pieces of text; the last item is the whole answer, or the failure.
+
+        `spoken` is the text of other models before they failed; the answer continues it.
+        """
+        ...
+
+    async def probe(self) -> None:
+        """Try the model in the background, so that no caller pays for it."""
+        return
+
+    async def close(self) -> None:
+        """Close open connections."""
+        return
 
 
-class ChatModel(Protocol):
-    """Answers requests, any number at once."""
+class VendorClient(Protocol):
+    """A client for one vendor's API; `HostedModel` gives it timeouts, health and tracing."""
 
-    def answer(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
         """Stream one answer. Closing the generator ends the vendor's work.
 
-        Raises `ModelFailed` when the vendor fails, also in the middle.
+        Raises:
+            ModelFailed: the vendor failed, possibly in the middle.
         """
         ...
 
     async def close(self) -> None:
-        """Close what is open to the vendor."""
+        """Close open connections."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenModel:
-    """A chat model, and the names that the turn record shows."""
+class ModelConfig:
+    """A hosted model as settings name it, with its client."""
 
     provider: str
     name: str
-    chat: ChatModel
-    says_why_it_stops: bool = False
-    """Whether every whole answer ends with a reason for stopping, so that one without it was cut off."""
-    other_names: frozenset[str] = frozenset()
-    """What else callers' and requests' choices of a provider may call it."""
+    client: VendorClient
+    gives_stop_reason: bool = False
+    """Whether every whole answer ends with a stop reason, so that one without it was cut off."""
+    aliases: frozenset[str] = frozenset()
+    """Other names that a choice of provider may use."""

@@ -1,8 +1,8 @@
-"""The way to a vendor's servers: requests over connections that are kept open, answers as they stream in.
+"""HTTP client for a vendor's API: requests over connections that are kept open, answers as they stream in.
 
-aiohttp and not the vendors' SDKs: of a turn with 40 tokens OpenAI's SDK alone takes 28 ms of CPU, 16 when its raw lines
-are streamed, Anthropic's 11; this takes 5. What travels is what the SDKs would send: requests are checked against their
-types by mypy, and by the tests' vendors once more as they arrive.
+It uses aiohttp instead of the vendors' SDKs: for a turn with 40 tokens OpenAI's SDK takes 28 ms of CPU (16 with raw
+lines), Anthropic's 11, this 5. The bytes are those that the SDKs would send: mypy checks requests against the SDKs'
+types, and the tests' servers check them again as they arrive.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ import aiohttp
 import orjson
 
 from convonet.agents.models.base import Part
-from convonet.agents.models.failures import UNREADABLE, Failure, ModelFailed, of_connection, of_status
+from convonet.agents.models.failures import UNREADABLE, Failure, ModelFailed, failure_of_connection, failure_of_status
 from convonet.agents.models.sse import EventCutter
 
 KEEPALIVE_S = 120.0
-"""How long a connection is kept after its last answer: callers pause for seconds, and a new one costs 50 to 150 ms.
-Clouds forget idle connections after 240 s and more, without a word."""
+"""Lifetime of an idle connection: callers pause for seconds, and a new connection costs 50 to 150 ms. Clouds drop idle
+ones silently after 240 s or more."""
 
 DRAIN_TIMEOUT_S = 0.1
-"""For the end of the body after the last event, which mostly came with it: then the connection can be used again."""
+"""Timeout for the end of the body after the last event; once it is read the connection can be reused."""
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-"""Of one stream: 1,024 tokens are some 350 KB where each comes in an event of its own."""
+"""Limit for one stream: 1,024 tokens are some 350 KB where each has its own event."""
 
 MAX_ERROR_BYTES = 64 * 1024
 
 _READ_BYTES = 64 * 1024
 
-_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_CONNECTION_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 class AnswerReader(Protocol):
-    """Reads the events of one answer in its vendor's format."""
+    """Reads the events of one answer in a vendor's format."""
 
     is_over: bool
-    """Whether the last event was read, where the vendor says which that is."""
+    """Whether the last event was read, where the vendor marks it."""
 
-    def read(self, data: bytes) -> list[Part]:
-        """Read one event. Raises `ModelFailed` for an error in it, and any Python error for what is no such event."""
+    def read_parts(self, data: bytes) -> list[Part]:
+        """Read one event. Raises `ModelFailed` for an error, and some Python error for a malformed event."""
         ...
 
 
 class Endpoint:
-    """One URL of a vendor, for the event loop that first asks it. `close` it at the end."""
+    """One URL of a vendor, used from a single event loop. `close` it at the end."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
@@ -58,24 +58,24 @@ class Endpoint:
             **headers,
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
-            # tokens are to come as they are made, not when a compressor has enough of them
+            # a compressor would collect tokens before it sends them
             "Accept-Encoding": "identity",
             "User-Agent": "convonet",
         }
         self._session: aiohttp.ClientSession | None = None
 
-    async def answer(self, body: bytes, reader: AnswerReader) -> AsyncGenerator[Part, None]:
-        """Send a request and stream the answer. Raises `ModelFailed`."""
-        response = await self._sent(body)
+    async def stream(self, body: bytes, reader: AnswerReader) -> AsyncGenerator[Part, None]:
+        """Send a request and stream the answer's parts. Raises `ModelFailed`."""
+        response = await self._send(body)
         try:
             async for events in _events(response, reader):
                 for data in events:
                     for part in _read(reader, data):
                         yield part
         except (aiohttp.ClientError, OSError) as error:
-            raise ModelFailed(of_connection(error)) from error
+            raise ModelFailed(failure_of_connection(error)) from error
         finally:
-            # closes the connection, unless the answer was read to its end
+            # this closes the connection, unless the answer was read to its end
             response.release()
 
     async def close(self) -> None:
@@ -84,17 +84,17 @@ class Endpoint:
             await self._session.close()
             self._session = None
 
-    async def _sent(self, body: bytes) -> aiohttp.ClientResponse:
+    async def _send(self, body: bytes) -> aiohttp.ClientResponse:
         try:
             try:
                 response = await self._post(body)
             except aiohttp.ClientConnectorError:
                 raise
-            except _LOST:
-                # most likely the vendor has closed an idle connection just now: nobody has seen the request
+            except _CONNECTION_LOST:
+                # most likely the vendor has just closed an idle connection, and has not seen the request
                 response = await self._post(body)
         except (aiohttp.ClientError, OSError) as error:
-            raise ModelFailed(of_connection(error)) from error
+            raise ModelFailed(failure_of_connection(error)) from error
         if response.status != 200:
             async with response:
                 raise ModelFailed(await _refusal(response))
@@ -108,10 +108,10 @@ class Endpoint:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
-                # as many at once as there are turns: their number is limited where they come in
+                # no limit here: the number of turns is limited at the entrance
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # whoever asks has timeouts that know words from other bytes
+                # `HostedModel` has timeouts, which count words and not bytes
                 timeout=aiohttp.ClientTimeout(total=None),
                 proxy=_proxy_for(self._url),
             )
@@ -119,7 +119,7 @@ class Endpoint:
 
 
 async def _events(response: aiohttp.ClientResponse, reader: AnswerReader) -> AsyncGenerator[list[bytes], None]:
-    """The data of the events, as they arrive together."""
+    """Yield the data of the events that arrive together."""
     cutter, received = EventCutter(), 0
     async for chunk in response.content.iter_any():
         received += len(chunk)
@@ -141,7 +141,7 @@ def _cut(cutter: EventCutter, chunk: bytes) -> list[bytes]:
 
 def _read(reader: AnswerReader, data: bytes) -> list[Part]:
     try:
-        return reader.read(data)
+        return reader.read_parts(data)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ModelFailed(Failure(UNREADABLE)) from error
 
@@ -152,24 +152,24 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
             while await response.content.read(_READ_BYTES):
                 pass
     except (TimeoutError, aiohttp.ClientError):
-        # the answer is whole all the same
+        # the answer is complete all the same
         response.close()
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> Failure:
-    body, told = bytearray(), None
-    # what can't be read says no more than the status
+    body, content = bytearray(), None
+    # without a readable body the status has to do
     with suppress(aiohttp.ClientError, orjson.JSONDecodeError):
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > MAX_ERROR_BYTES:
                 break
-        told = orjson.loads(body)
-    return of_status(response.status, response.headers.get("retry-after", ""), told)
+        content = orjson.loads(body)
+    return failure_of_status(response.status, response.headers.get("retry-after", ""), content)
 
 
 def _proxy_for(url: str) -> str | None:
-    """The proxy that this machine's environment names, as the vendors' SDKs use it too; looked up once."""
+    """Return the proxy from the environment, as the vendors' SDKs do."""
     address = urlsplit(url)
     if proxy_bypass(address.netloc):
         return None

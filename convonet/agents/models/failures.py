@@ -1,4 +1,4 @@
-"""What went wrong with a hosted model, and whether it should rest: told from the status or the name of the error."""
+"""Failures of hosted models, from an HTTP status or an error's name. They say whether the model should rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 RATE_LIMIT_REST_S = 10.0
-"""For a vendor that does not say when to come back."""
+"""Rest after a rate limit without a retry delay."""
 
 UNREADABLE = "an answer that can't be read"
 
@@ -21,65 +21,64 @@ _NAMES = {
     422: "InvalidRequestError",
     429: "RateLimitError",
 }
-"""What the vendors' SDKs call these, more or less; every other status is an `APIError`."""
+"""Names as in the vendors' SDKs, more or less; every other status is an `APIError`."""
 
 _RATE_LIMITS = {"RateLimitError", "rate_limit_error", "rate_limit_exceeded"}
 _WRONG_REQUESTS = {"InvalidRequestError", "invalid_request_error"}
-"""The last ones are the vendors' names in an error within a stream, which has no status of its own."""
+"""The names in snake case come in errors within a stream, which have no status."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`rest` is whether the next turns would most likely fail too."""
-
     why: str
     rest: bool = True
+    """Whether the next turns would most likely fail too."""
     rest_s: float = 0.0
-    """The shortest rest, where the vendor named one."""
+    """Minimum rest, where the vendor gave a retry delay."""
 
 
 class ModelFailed(Exception):
-    """A hosted model did not answer, or not to the end. The vendor's own words may quote the caller: they stay out."""
+    """A hosted model gave no complete answer. The vendor's message is left out, since it may quote the caller."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.why)
         self.failure = failure
 
 
-def of_status(status: int, retry_after: str = "", body: object = None) -> Failure:
-    """An answer with an error status.
+def failure_of_status(status: int, retry_after: str = "", body: object = None) -> Failure:
+    """Return the failure for an HTTP error status.
 
     Args:
-        status: HTTP's.
+        status: the HTTP status.
         retry_after: the header of that name, in seconds.
-        body: the JSON of the answer, in which Google may say when to come back.
+        body: the response's JSON, where Google may put the retry delay.
     """
     name = _NAMES.get(status, "APIError")
     return _failure(name, f"{name} {status}", _seconds(retry_after) or _retry_info(body))
 
 
-def of_event(error: object) -> Failure:
-    """An error within a stream: the vendors name its kind, its status or both."""
-    told = error if isinstance(error, Mapping) else {}
-    status = told.get("code")
+def failure_of_event(error: object) -> Failure:
+    """Return the failure for an error within a stream, which has a kind, a status or both."""
+    fields = error if isinstance(error, Mapping) else {}
+    status = fields.get("code")
     if isinstance(status, int) and status >= 400:
-        return of_status(status, body={"error": told})
-    names = [name for name in (told.get("type"), status) if isinstance(name, str) and _NAME.fullmatch(name)]
+        return failure_of_status(status, body={"error": fields})
+    names = [name for name in (fields.get("type"), status) if isinstance(name, str) and _NAME.fullmatch(name)]
     name = next((name for name in names if name in _RATE_LIMITS), names[0] if names else "APIError")
     return _failure(name, name, 0.0)
 
 
-def of_connection(error: BaseException) -> Failure:
-    """A connection that was refused, lost or cut."""
+def failure_of_connection(error: BaseException) -> Failure:
+    """Return the failure for a connection that was refused, lost or cut."""
     return Failure(type(error).__name__)
 
 
 def _failure(name: str, why: str, rest_s: float) -> Failure:
     if name in _RATE_LIMITS:
         return Failure(why, rest_s=rest_s or RATE_LIMIT_REST_S)
-    # the next conversation may well please the vendor
+    # the next conversation may well be accepted
     return Failure(why, rest=name not in _WRONG_REQUESTS)
 
 
@@ -90,7 +89,7 @@ def _seconds(text: str) -> float:
 
 
 def _retry_info(body: object) -> float:
-    """Seconds, from the body of Google's error, which may have them instead of a header; 0 without."""
+    """Return the retry delay in seconds from the body of a Google error; 0 without one."""
     match body:
         case {"error": {"details": [*details]}}:
             for detail in details:

@@ -1,6 +1,6 @@
-"""Google's Gemini, by its REST API.
+"""Client for Google's Gemini REST API.
 
-The request types of its SDK have other names than those that travel, so it is the tests' vendor that checks these.
+The SDK's request types do not have the names of the REST API, so the tests' server checks requests instead of mypy.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from convonet.agents.models.base import (
     MAX_ANSWER_TOKENS,
     AssistantMessage,
     CallPart,
-    ChosenModel,
     Message,
+    ModelConfig,
     ModelRequest,
-    OwnMessage,
+    NativeMessage,
     Part,
     Stop,
     StopKind,
@@ -32,19 +32,19 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.endpoint import Endpoint
-from convonet.agents.models.failures import ModelFailed, of_event
+from convonet.agents.models.failures import ModelFailed, failure_of_event
 from convonet.agents.models.tools import PreparedTools
-from convonet.agents.models.wire_json import read
-from convonet.settings import Settings
+from convonet.agents.models.wire_json import read_event
+from convonet.settings.models import ModelSettings
 
 PROVIDER = "google"
 URL = "https://generativelanguage.googleapis.com"
 
 UNSIGNED = "skip_thought_signature_validator"
-"""What Google wants with a call that its model did not make, such as another model's before this one took over."""
+"""Signature that Google accepts for a call of another model, before this one took over."""
 
 _SIGNS_CALLS = re.compile(r"gemini-([3-9]|\d\d)")
-"""Models that refuse a call without a signature; older ones know none."""
+"""Models that refuse a call without a signature; older ones have no signatures."""
 
 _STOPS: Mapping[str, StopKind] = {
     "MAX_TOKENS": "no room",
@@ -58,15 +58,15 @@ _STOPS: Mapping[str, StopKind] = {
 }
 
 
-def google_model(settings: Settings) -> ChosenModel:
-    """Google's model, as the settings name it."""
+def google_model(settings: ModelSettings) -> ModelConfig:
+    """Return Google's model from the settings."""
     key = settings.google_api_key.get_secret_value() if settings.google_api_key else ""
-    chat = GoogleModel(str(settings.google_base_url or URL), key, settings.google_model)
-    return ChosenModel(PROVIDER, settings.google_model, chat, says_why_it_stops=True)
+    client = GoogleClient(str(settings.google_base_url or URL), key, settings.google_model)
+    return ModelConfig(PROVIDER, settings.google_model, client, gives_stop_reason=True)
 
 
-class GoogleModel:
-    """See `ChatModel`."""
+class GoogleClient:
+    """Implements `VendorClient`."""
 
     def __init__(self, base_url: str, key: str, model: str) -> None:
         url = f"{base_url.rstrip('/')}/v1beta/models/{model}:streamGenerateContent?alt=sse"
@@ -74,12 +74,12 @@ class GoogleModel:
         self._unsigned = {"thoughtSignature": UNSIGNED} if _SIGNS_CALLS.search(model) else {}
         self._tools = PreparedTools(_tool)
 
-    def answer(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
-        """See `ChatModel.answer`."""
-        return self._endpoint.answer(self._body(request), _Reader())
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Part, None]:
+        """See `VendorClient.stream`."""
+        return self._endpoint.stream(self._body(request), _Reader())
 
     async def close(self) -> None:
-        """See `ChatModel.close`."""
+        """See `VendorClient.close`."""
         await self._endpoint.close()
 
     def _body(self, request: ModelRequest) -> bytes:
@@ -89,14 +89,14 @@ class GoogleModel:
             "generationConfig": {"maxOutputTokens": MAX_ANSWER_TOKENS},
         }
         if request.tools.tools:
-            body["tools"] = [{"functionDeclarations": self._tools.of(request.tools)}]
+            body["tools"] = [{"functionDeclarations": self._tools.json_of(request.tools)}]
         return orjson.dumps(body)
 
     def _contents(self, messages: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
-        """The roles take turns: what one says after another is one content, and who says nothing has none."""
+        """Merge consecutive messages of one role, as the API requires, and skip empty ones."""
         ids = _ids_in(messages)
-        said = [(isinstance(m, AssistantMessage), parts) for m in messages if (parts := self._parts(m, ids))]
-        for is_answer, following in groupby(said, itemgetter(0)):
+        written = [(isinstance(m, AssistantMessage), parts) for m in messages if (parts := self._parts(m, ids))]
+        for is_answer, following in groupby(written, itemgetter(0)):
             yield {
                 "role": "model" if is_answer else "user",
                 "parts": [part for _, parts in following for part in parts],
@@ -104,12 +104,12 @@ class GoogleModel:
 
     def _parts(self, message: Message, ids: set[str]) -> list[Mapping[str, Any]]:
         match message:
-            case AssistantMessage() if message.own and message.provider == PROVIDER:
-                return list(message.own)
+            case AssistantMessage() if message.native and message.provider == PROVIDER:
+                return list(message.native)
             case AssistantMessage(text, calls):
                 return [*_text(text), *map(self._call, calls)]
             case ToolMessage():
-                # the vendor finds its call by the id if it gave one, else by name and order
+                # the API matches a result to its call by the id if it gave one, else by name and order
                 named = {"id": message.call_id} if message.call_id in ids else {}
                 return [{"functionResponse": {**named, "name": message.tool, "response": message.content}}]
             case UserMessage(text):
@@ -128,18 +128,18 @@ def _tool(tool: Tool) -> Mapping[str, Any]:
 
 
 class _Reader:
-    """Reads `GenerateContentResponse` events; the stream's end says that the last one has come."""
+    """Reads `GenerateContentResponse` events; no event marks the last one."""
 
     def __init__(self) -> None:
         self.is_over = False
-        self._own: list[dict[str, Any]] = []
+        self._native: list[dict[str, Any]] = []
         self._calls = 0
 
-    def read(self, data: bytes) -> list[Part]:
-        """See `AnswerReader.read`."""
-        event = read(data)
+    def read_parts(self, data: bytes) -> list[Part]:
+        """See `AnswerReader.read_parts`."""
+        event = read_event(data)
         if error := event.get("error"):
-            raise ModelFailed(of_event(error))
+            raise ModelFailed(failure_of_event(error))
         parts: list[Part] = []
         if (event.get("promptFeedback") or {}).get("blockReason"):
             parts.append(Stop("refused", "blocked"))
@@ -147,7 +147,7 @@ class _Reader:
             for part in (candidate.get("content") or {}).get("parts", ()):
                 parts += self._part(part)
             if reason := candidate.get("finishReason"):
-                parts += [*self._signed(), Stop(_STOPS.get(reason, "end"), reason)]
+                parts += [*self._native_parts(), Stop(_STOPS.get(reason, "end"), reason)]
         if usage := event.get("usageMetadata"):
             parts.append(_usage(usage))
         return parts
@@ -155,23 +155,23 @@ class _Reader:
     def _part(self, part: dict[str, Any]) -> list[Part]:
         if part.get("thought"):
             return []
-        self._keep(part)
+        self._keep_native(part)
         if call := part.get("functionCall"):
             self._calls += 1
-            # this vendor sends a call in one piece
+            # this API sends a call in one piece
             arguments = orjson.dumps(call.get("args") or {}).decode()
             return [CallPart(self._calls, call.get("id") or "", call["name"], arguments)]
         return [TextPart(part["text"])] if part.get("text") else []
 
-    def _keep(self, part: dict[str, Any]) -> None:
-        if self._own and set(part) == {"text"} == set(self._own[-1]):
-            self._own[-1] = {"text": self._own[-1]["text"] + part["text"]}
+    def _keep_native(self, part: dict[str, Any]) -> None:
+        if self._native and set(part) == {"text"} == set(self._native[-1]):
+            self._native[-1] = {"text": self._native[-1]["text"] + part["text"]}
         else:
-            self._own.append(part)
+            self._native.append(part)
 
-    def _signed(self) -> list[Part]:
-        if any("thoughtSignature" in part or "id" in part.get("functionCall", {}) for part in self._own):
-            return [OwnMessage(tuple(self._own))]
+    def _native_parts(self) -> list[Part]:
+        if any("thoughtSignature" in part or "id" in part.get("functionCall", {}) for part in self._native):
+            return [NativeMessage(tuple(self._native))]
         return []
 
 
@@ -181,6 +181,6 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _ids_in(messages: Sequence[Message]) -> set[str]:
-    """The ids that this vendor has given to calls."""
-    own = (part for message in messages if isinstance(message, AssistantMessage) for part in message.own)
-    return {part["functionCall"]["id"] for part in own if "id" in part.get("functionCall", {})}
+    """Return the ids that this API has given to calls."""
+    parts = (part for message in messages if isinstance(message, AssistantMessage) for part in message.native)
+    return {part["functionCall"]["id"] for part in parts if "id" in part.get("functionCall", {})}

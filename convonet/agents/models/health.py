@@ -1,4 +1,4 @@
-"""How a model of the chain is doing: whether it is asked, rests after a failure, or is being tried again."""
+"""Health of one model of the chain: ready, resting after a failure, or being probed after its rest."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from convonet.agents.models.failures import Failure
 from convonet.metrics.definitions import PROVIDER_ERRORS
 from convonet.metrics.recorder import metrics
 
 State = Literal["ready", "resting", "probing"]
 
-LONGEST_REST_S = 300.0
+MAX_REST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """A model as one replica knows it."""
+    """One replica's view of a model."""
 
     provider: str
     model: str
     state: State
     answers: int
-    """Answers that it gave."""
+    """Number of answers so far."""
     failures: int
     last_failure: str | None
-    """What went wrong last."""
+    """Name of the last failure."""
     rests_for_s: float
-    """Until it is tried again; 0 when it does not rest."""
+    """Time until the model is tried again; 0 when it does not rest."""
 
 
 class Health:
-    """Of one model; `clock` counts seconds. A rest that follows a failed probe is twice as long as the one before."""
+    """Health of one model. A rest that follows a failed probe is twice as long as the one before."""
 
     def __init__(self, provider: str, model: str, rest_s: float, clock: Callable[[], float]) -> None:
+        """`rest_s` is the first rest; `clock` counts seconds."""
         self._provider = provider
         self._model = model
         self._first_rest_s = rest_s
@@ -44,56 +46,53 @@ class Health:
         self._answers = 0
         self._failures = 0
         self._last_failure: str | None = None
-        self._rests = 0
+        self.epoch = 0
+        """Number of rests so far. A request passes the epoch of its beginning to `note_answer` or `note_failure`."""
         self._probing = False
         self._untried = True
 
     @property
     def is_ready(self) -> bool:
-        """Whether callers' turns may go to it."""
+        """Whether callers' turns may go to the model."""
         return self._rests_until is None
 
-    def wants_probe(self) -> bool:
-        """Whether its rest is over; True once, whoever asks has to try it."""
+    def take_probe(self) -> bool:
+        """Return True once when a rest is over: the caller of this method has to probe the model."""
         if self._rests_until is None or self._probing or self._clock() < self._rests_until:
             return False
         self._probing = True
         return True
 
-    def wants_first_probe(self) -> bool:
-        """Whether it was never asked; True once."""
-        wanted, self._untried = self._untried, False
-        return wanted
+    def take_first_probe(self) -> bool:
+        """Return True once, before anything is known of the model."""
+        untried, self._untried = self._untried, False
+        return untried
 
-    def asked(self) -> int:
-        """It is asked now; `answered` and `failed` want back what this returns."""
-        return self._rests
-
-    def answered(self, asked: int) -> None:
-        """It has answered, which ends its rest unless it was asked before that began."""
+    def note_answer(self, epoch: int) -> None:
+        """Note an answer. It ends a rest, unless the request is older than the rest."""
         self._answers += 1
-        if asked == self._rests:
+        if epoch == self.epoch:
             self._rests_until, self._probing, self._rest_s = None, False, self._first_rest_s
 
-    def failed(self, why: str, asked: int, *, rest: bool, at_least_s: float = 0.0) -> None:
-        """It failed; with `rest` it is left alone for a while."""
+    def note_failure(self, failure: Failure, epoch: int) -> None:
+        """Note a failure, and begin a rest if it asks for one."""
         self._failures += 1
         metrics.count(PROVIDER_ERRORS, service="thinking", provider=self._provider)
-        self._last_failure = why
-        if asked < self._rests and (self.is_ready or self._probing):
-            # it has rested since, and what is known of it now is newer
+        self._last_failure = failure.why
+        if epoch < self.epoch and (self.is_ready or self._probing):
+            # the model has rested since this request: its present state is newer
             return
         if self._probing:
-            self._rest_s = min(self._rest_s * 2, LONGEST_REST_S)
+            self._rest_s = min(self._rest_s * 2, MAX_REST_S)
         self._probing = False
-        if rest:
-            until = self._clock() + min(max(self._rest_s, at_least_s), LONGEST_REST_S)
+        if failure.rest:
+            until = self._clock() + min(max(self._rest_s, failure.rest_s), MAX_REST_S)
             # a stream that breaks later must not shorten the rest that the vendor asked for
             self._rests_until = max(until, self._rests_until or 0.0)
-            self._rests += 1
+            self.epoch += 1
 
-    def shown(self) -> ProviderHealth:
-        """For people and for other services."""
+    def snapshot(self) -> ProviderHealth:
+        """Return the health for people and other services."""
         rests = 0.0 if self._rests_until is None else max(0.0, self._rests_until - self._clock())
         return ProviderHealth(
             self._provider,

@@ -1,7 +1,7 @@
-"""OpenAI's chat completions, and servers of one's own that speak the same protocol: vLLM, Ollama, llama.cpp.
+"""Client for OpenAI's Chat Completions API, and for self-hosted servers with the same API: vLLM, Ollama, llama.cpp.
 
-Such a server keeps what it has computed for the beginning of a prompt. The beginning is therefore the same in every
-turn of a domain, whoever calls: tools and instructions first, and the facts of the call with the caller's last words.
+Such servers cache the beginning of a prompt. So tools and instructions come first, equal for every caller of a domain,
+and the facts of the call stand with the caller's last sentence.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from convonet.agents.models.base import (
     MAX_ANSWER_TOKENS,
     AssistantMessage,
     CallPart,
-    ChosenModel,
     Message,
+    ModelConfig,
     ModelRequest,
     Part,
     Stop,
@@ -30,14 +30,14 @@ from convonet.agents.models.base import (
     UserMessage,
 )
 from convonet.agents.models.endpoint import Endpoint
-from convonet.agents.models.failures import ModelFailed, of_event
-from convonet.agents.models.speech_filter import Habits, SpeechFilter
+from convonet.agents.models.failures import ModelFailed, failure_of_event
+from convonet.agents.models.speech_filter import SpeechFilter, ThinkingHabits
 from convonet.agents.models.tools import PreparedTools
-from convonet.agents.models.wire_json import read
-from convonet.settings import LLM_NAMES, Settings
+from convonet.agents.models.wire_json import read_event
+from convonet.settings.models import LLM_NAMES, ModelSettings
 
 if TYPE_CHECKING:
-    # what the SDK sends: for mypy only, to import it takes 0.5 s and 40 MB
+    # the SDK's types, for mypy only: importing it takes 0.5 s and 40 MB
     from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
     from openai.types.chat.chat_completion_message_function_tool_call_param import (
         ChatCompletionMessageFunctionToolCallParam,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 URL = "https://api.openai.com/v1"
 
 NO_KEY = "none"
-"""Servers on one's own machine want no key, but some of them want the header."""
+"""Key for a server that needs none: some of them still require the header."""
 
 _DONE = b"[DONE]"
 
@@ -56,51 +56,51 @@ FACTS_ARE_OURS = "The line in brackets before the caller's last words is from us
 _STOPS: Mapping[str, StopKind] = {"length": "no room", "content_filter": "refused"}
 
 
-def openai_model(settings: Settings) -> ChosenModel:
-    """OpenAI's model, as the settings name it."""
+def openai_model(settings: ModelSettings) -> ModelConfig:
+    """Return OpenAI's model from the settings."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    chat = OpenAiModel(str(settings.openai_base_url or URL), key, settings.openai_model, room="max_completion_tokens")
-    return ChosenModel("openai", settings.openai_model, chat, says_why_it_stops=True)
+    url = str(settings.openai_base_url or URL)
+    client = OpenAiClient(url, key, settings.openai_model, limit_name="max_completion_tokens")
+    return ModelConfig("openai", settings.openai_model, client, gives_stop_reason=True)
 
 
-def compatible_model(settings: Settings) -> ChosenModel:
-    """The model of one's own server."""
-    key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else NO_KEY
-    chat = OwnServerModel(
-        str(settings.llm_base_url), key, settings.llm_model or "", done_is_a_reason=settings.llm_server == "compatible"
-    )
+def self_hosted_model(settings: ModelSettings) -> ModelConfig:
+    """Return the self-hosted model from the settings."""
+    key = settings.compatible_api_key.get_secret_value() if settings.compatible_api_key else NO_KEY
+    server, model = settings.compatible_server, settings.compatible_model or ""
+    client = SelfHostedClient(str(settings.compatible_base_url), key, model, accept_done=server == "compatible")
     names = frozenset(name for name, vendor in LLM_NAMES.items() if vendor == "compatible")
-    return ChosenModel(settings.llm_server, settings.llm_model or "", chat, says_why_it_stops=True, other_names=names)
+    return ModelConfig(server, model, client, gives_stop_reason=True, aliases=names)
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a question asks beyond an answer in words. Turns never do; it shows what a server can."""
+    """A constraint on the answer. Turns have none; the server check uses it to find out what a server supports."""
 
     must_call: str = ""
-    """The tool that the answer has to use."""
+    """Tool that the answer has to call."""
     schema: Mapping[str, Any] | None = None
-    """The answer has to be JSON of this JSON Schema."""
+    """JSON Schema for the answer."""
 
 
-class OpenAiModel:
-    """See `ChatModel`."""
+class OpenAiClient:
+    """Implements `VendorClient`."""
 
     def __init__(
-        self, base_url: str, key: str, model: str, *, room: Literal["max_tokens", "max_completion_tokens"]
+        self, base_url: str, key: str, model: str, *, limit_name: Literal["max_tokens", "max_completion_tokens"]
     ) -> None:
-        """`room` is what the server calls the longest answer: OpenAI's new name is not known everywhere."""
+        """`limit_name` is the parameter that limits an answer's tokens: not every server knows OpenAI's new name."""
         self._endpoint = Endpoint(f"{base_url.rstrip('/')}/chat/completions", {"Authorization": f"Bearer {key}"})
         self._model = model
-        self._room = room
+        self._limit_name = limit_name
         self._tools = PreparedTools(_tool)
 
-    def answer(self, request: ModelRequest, demand: Demand | None = None) -> AsyncGenerator[Part, None]:
-        """See `ChatModel.answer`."""
-        return self._endpoint.answer(self._body(request, demand or Demand()), self._reader(demand or Demand()))
+    def stream(self, request: ModelRequest, demand: Demand | None = None) -> AsyncGenerator[Part, None]:
+        """See `VendorClient.stream`."""
+        return self._endpoint.stream(self._body(request, demand or Demand()), self._reader(demand or Demand()))
 
     async def close(self) -> None:
-        """See `ChatModel.close`."""
+        """See `VendorClient.close`."""
         await self._endpoint.close()
 
     def _reader(self, demand: Demand) -> _Reader:
@@ -113,41 +113,41 @@ class OpenAiModel:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        params[self._room] = MAX_ANSWER_TOKENS
+        params[self._limit_name] = MAX_ANSWER_TOKENS
         if demand.must_call:
-            # and not "required", with which a small model may add call after call
+            # not "required", with which a small model may add call after call
             params["tool_choice"] = {"type": "function", "function": {"name": demand.must_call}}
         if demand.schema is not None:
             params["response_format"] = {
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": dict(demand.schema), "strict": True},
             }
-        tools = {"tools": self._tools.of(request.tools)} if request.tools.tools else {}
+        tools = {"tools": self._tools.json_of(request.tools)} if request.tools.tools else {}
         return orjson.dumps({**tools, **params})
 
 
-class OwnServerModel(OpenAiModel):
-    """The model of a server of one's own, whose parsers may be missing or wrong."""
+class SelfHostedClient(OpenAiClient):
+    """Client for a self-hosted server, whose parsers may be missing or wrong."""
 
-    def __init__(self, base_url: str, key: str, model: str, *, done_is_a_reason: bool = False) -> None:
-        """With `done_is_a_reason` an answer is whole at the stream's `[DONE]`, also if nothing says why it stops."""
-        super().__init__(base_url, key, model, room="max_tokens")
-        self._done_is_a_reason = done_is_a_reason
-        self.habits = Habits()
+    def __init__(self, base_url: str, key: str, model: str, *, accept_done: bool = False) -> None:
+        """With `accept_done` an answer is complete at the stream's `[DONE]`, even without a stop reason."""
+        super().__init__(base_url, key, model, limit_name="max_tokens")
+        self._accept_done = accept_done
+        self.habits = ThinkingHabits()
 
     def _reader(self, demand: Demand) -> _Reader:
-        # JSON that was asked for is no tool call
-        speech = None if demand.schema is not None else SpeechFilter(self.habits)
-        return _OwnServerReader(self.habits, speech, done_is_a_reason=self._done_is_a_reason)
+        # requested JSON is no tool call
+        speech_filter = None if demand.schema is not None else SpeechFilter(self.habits)
+        return _SelfHostedReader(self.habits, speech_filter, accept_done=self._accept_done)
 
 
 def _messages(request: ModelRequest) -> list[ChatCompletionMessageParam]:
-    """The facts of the call stand with the caller's last words: what comes before is the same for everybody."""
+    """Put the facts of the call before the caller's last sentence, so that all before it is equal for every caller."""
     system, messages = request.system, list(request.messages)
-    asked = [(at, message) for at, message in enumerate(messages) if isinstance(message, UserMessage)]
-    if not system.instructions or not asked:
+    sentences = [(at, message) for at, message in enumerate(messages) if isinstance(message, UserMessage)]
+    if not system.instructions or not sentences:
         return [{"role": "system", "content": system.text}, *map(_message, messages)]
-    at, last = asked[-1]
+    at, last = sentences[-1]
     messages[at] = UserMessage(f"[{system.facts}]\n{last.text}")
     head: ChatCompletionMessageParam = {"role": "system", "content": f"{system.instructions}\n{FACTS_ARE_OURS}"}
     return [head, *map(_message, messages)]
@@ -184,14 +184,14 @@ class _Reader:
     def __init__(self) -> None:
         self.is_over = False
 
-    def read(self, data: bytes) -> list[Part]:
-        """See `AnswerReader.read`."""
+    def read_parts(self, data: bytes) -> list[Part]:
+        """See `AnswerReader.read_parts`."""
         if data == _DONE:
             self.is_over = True
             return []
-        event = read(data)
+        event = read_event(data)
         if error := event.get("error") or (event if event.get("object") == "error" else None):
-            raise ModelFailed(of_event(error))
+            raise ModelFailed(failure_of_event(error))
         parts: list[Part] = []
         for choice in event.get("choices", ()):
             parts += self._delta(choice.get("delta") or {})
@@ -202,55 +202,51 @@ class _Reader:
         return parts
 
     def _delta(self, delta: Mapping[str, Any]) -> list[Part]:
-        return _delta_parts(delta)
+        parts: list[Part] = []
+        if text := delta.get("content"):
+            parts.append(TextPart(text))
+        if delta.get("refusal"):
+            # its text is for a reader, although the finish reason is "stop"
+            parts.append(Stop("refused", "refusal"))
+        for call in delta.get("tool_calls") or ():
+            function = call.get("function") or {}
+            piece = CallPart(
+                call.get("index", 0), call.get("id") or "", function.get("name") or "", function.get("arguments") or ""
+            )
+            parts.append(piece)
+        return parts
 
 
-class _OwnServerReader(_Reader):
-    """Lets through only what can be spoken."""
+class _SelfHostedReader(_Reader):
+    """Passes on only text that can be spoken."""
 
-    def __init__(self, habits: Habits, speech: SpeechFilter | None, *, done_is_a_reason: bool) -> None:
+    def __init__(self, habits: ThinkingHabits, speech_filter: SpeechFilter | None, *, accept_done: bool) -> None:
         super().__init__()
         self._habits = habits
-        self._speech = speech
-        self._done_is_a_reason = done_is_a_reason
+        self._speech_filter = speech_filter
+        self._accept_done = accept_done
 
-    def read(self, data: bytes) -> list[Part]:
-        """See `AnswerReader.read`."""
+    def read_parts(self, data: bytes) -> list[Part]:
+        """See `AnswerReader.read_parts`."""
         parts: list[Part] = []
-        for part in super().read(data):
+        for part in super().read_parts(data):
             if isinstance(part, Stop):
-                self._done_is_a_reason = False
+                self._accept_done = False
                 parts += self._held_back()
             parts.append(part)
         if self.is_over:
             parts += self._held_back()
-            if self._done_is_a_reason:
+            if self._accept_done:
                 parts.append(Stop("end", "[DONE]"))
         return parts
 
     def _delta(self, delta: Mapping[str, Any]) -> list[Part]:
         if delta.get("reasoning") or delta.get("reasoning_content"):
             self._habits.has_thought = True
-        if self._speech is None or not (text := delta.get("content")):
+        if self._speech_filter is None or not (text := delta.get("content")):
             return super()._delta(delta)
-        return super()._delta({**delta, "content": self._speech.feed(text)})
+        return super()._delta({**delta, "content": self._speech_filter.feed(text)})
 
     def _held_back(self) -> list[Part]:
-        text = self._speech.flush() if self._speech is not None else ""
+        text = self._speech_filter.flush() if self._speech_filter is not None else ""
         return [TextPart(text)] if text else []
-
-
-def _delta_parts(delta: Mapping[str, Any]) -> list[Part]:
-    parts: list[Part] = []
-    if text := delta.get("content"):
-        parts.append(TextPart(text))
-    if delta.get("refusal"):
-        # its words are for a reader; the finish reason is "stop" all the same
-        parts.append(Stop("refused", "refusal"))
-    for call in delta.get("tool_calls") or ():
-        function = call.get("function") or {}
-        piece = CallPart(
-            call.get("index", 0), call.get("id") or "", function.get("name") or "", function.get("arguments") or ""
-        )
-        parts.append(piece)
-    return parts

@@ -1,7 +1,7 @@
-"""Keeps out of an answer what is no speech: thoughts and tool calls that a server has left in the text.
+"""Filters thoughts and tool calls out of an answer's text, for self-hosted servers.
 
-A server with the right parsers sends both in fields of their own. One whose parser is missing or wrong sends them as
-words, and without this a caller would hear `<tool_call>{"name": ...`.
+A server with the right parsers sends both in separate fields. A server whose parser is missing or wrong sends them as
+text, and without this filter a caller would hear `<tool_call>{"name": ...`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal
 from convonet.agents.models.failures import Failure, ModelFailed
 
 CALL_AS_TEXT = "a tool call as text"
-"""Why a model has failed whose server does not know its tool calls. It need not rest: without tools it answers well."""
+"""Failure of a model whose server does not parse its tool calls. It need not rest: without tools it answers well."""
 
 _MARK = re.compile(r"[<\[{`]")
-"""What may begin something that is no speech."""
+"""Characters that may begin a thought or a tool call."""
 
 _THOUGHTS = r"(?:think|thinking|thought|thoughts|reasoning|reflection)"
 _THOUGHTS_BEGIN = re.compile(rf"<{_THOUGHTS}>|\[THINK\]", re.IGNORECASE)
@@ -32,7 +32,7 @@ _CALL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_MAY_BECOME_ONE = re.compile(
+_INCOMPLETE_MARK = re.compile(
     r"""
     < /? [^\s<>=]{0,30}
     | \[ \s* (?: /? [a-z_][\w.]{0,40} | \{ \s* | / )?
@@ -44,26 +44,26 @@ _MAY_BECOME_ONE = re.compile(
 
 
 @dataclass
-class Habits:
-    """What a model's answers have shown so far."""
+class ThinkingHabits:
+    """Findings about a model's thoughts, from its answers so far."""
 
     thinks_first: bool = False
-    """Whether it begins with thoughts without saying so, as where the server has written the `<think>` itself."""
+    """Whether answers begin with thoughts but without a mark, as when the server has consumed the `<think>`."""
     has_thought: bool = False
-    """Whether it thinks at all, in the text or in a field of its own."""
+    """Whether the model thinks at all, in the text or in a separate field."""
 
 
 class SpeechFilter:
-    """For the text of one answer, in pieces that may be cut anywhere. It holds back what may become a mark."""
+    """Filters the text of one answer, in pieces that may be cut anywhere. It holds back what may become a mark."""
 
-    def __init__(self, habits: Habits) -> None:
+    def __init__(self, habits: ThinkingHabits) -> None:
         self._habits = habits
         self._thinking: Literal["no", "yes", "maybe"] = "maybe" if habits.thinks_first else "no"
         self._held = ""
         self._after_thoughts = False
 
     def feed(self, text: str) -> str:
-        """Take the next piece; return what can be spoken now. Raises `ModelFailed` at a tool call."""
+        """Add the next piece and return what can be spoken now. Raises `ModelFailed` for a tool call."""
         self._held += text
         if self._after_thoughts:
             self._held = self._held.lstrip()
@@ -73,7 +73,7 @@ class SpeechFilter:
             if self._thinking != "no":
                 if (end := _THOUGHTS_END.search(self._held)) is None:
                     return spoken
-                self._thought_until(end)
+                self._skip_thoughts(end)
             elif (mark := _MARK.search(self._held)) is None:
                 spoken, self._held = spoken + self._held, ""
                 return spoken
@@ -84,31 +84,31 @@ class SpeechFilter:
                 spoken += more
 
     def flush(self) -> str:
-        """The answer is over: return what was held back and is speech after all."""
+        """End the answer and return held-back text that is speech after all."""
         held, self._held = self._held, ""
         if self._thinking == "maybe":
-            # it has not thought this time
+            # no thoughts this time
             self._habits.thinks_first = False
         return "" if self._thinking == "yes" else held
 
     def _at_mark(self) -> str | None:
-        """What of the text can be spoken that begins with a mark; None when that takes more of it."""
+        """Return the speech at the start of the held text, which is a mark; None until more text decides it."""
         if _CALL.match(self._held):
             raise ModelFailed(Failure(CALL_AS_TEXT, rest=False))
         if begin := _THOUGHTS_BEGIN.match(self._held):
             self._held, self._thinking = self._held[begin.end() :], "yes"
             return ""
         if end := _THOUGHTS_END.match(self._held):
-            # the caller has heard these; the next answer waits for their end
+            # these thoughts were spoken; the next answer waits for their end
             self._habits.thinks_first = True
-            self._thought_until(end)
+            self._skip_thoughts(end)
             return " "
-        if _MAY_BECOME_ONE.fullmatch(self._held):
+        if _INCOMPLETE_MARK.fullmatch(self._held):
             return None
         mark, self._held = self._held[0], self._held[1:]
         return mark
 
-    def _thought_until(self, end: re.Match[str]) -> None:
+    def _skip_thoughts(self, end: re.Match[str]) -> None:
         self._habits.has_thought = True
         self._held, self._thinking = self._held[end.end() :].lstrip(), "no"
         self._after_thoughts = not self._held

@@ -1,4 +1,4 @@
-"""Cuts a stream of server-sent events, as all vendors send their answers, into the data of its events."""
+"""Splits a stream of server-sent events into the data of its events. `Endpoint` uses it for every vendor."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ MAX_EVENT_BYTES = 256 * 1024
 
 
 class EventTooLong(ValueError):
-    """The stream holds no event, or one that nobody needs."""
+    """The stream holds no event, or a uselessly long one."""
 
 
 class EventCutter:
-    """Takes bytes as they arrive, cut anywhere. Names, ids and comments of events say nothing that the data does not.
+    """Splits bytes as they arrive. Event names, ids and comments are ignored: the data says the same.
 
-    Lines may end with LF or CR LF; the third way that the standard knows, CR alone, no vendor uses.
+    Lines may end with LF or CR LF. The standard also allows CR alone, which no vendor uses.
     """
 
     def __init__(self, *, max_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -22,7 +22,7 @@ class EventCutter:
         self._data: list[bytes] = []
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next bytes; return the data of the events that are complete now. Raises `EventTooLong`."""
+        """Add the next bytes and return the data of the events that are now complete. Raises `EventTooLong`."""
         lines = (self._rest + chunk).split(b"\n")
         self._rest = lines.pop()
         events = []
@@ -30,17 +30,17 @@ class EventCutter:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].strip())
             elif not line.strip() and self._data:
-                events.append(self._taken())
+                events.append(self._take_data())
         if len(self._rest) + sum(map(len, self._data)) > self._max_bytes:
             raise EventTooLong(f"more than {self._max_bytes} bytes")
         return events
 
     def flush(self) -> list[bytes]:
-        """The stream is over: return the last event, if no blank line came after it."""
+        """End the stream and return the last event, if no blank line followed it."""
         events = self.feed(b"\n") if self._rest else []
-        return [*events, self._taken()] if self._data else events
+        return [*events, self._take_data()] if self._data else events
 
-    def _taken(self) -> bytes:
+    def _take_data(self) -> bytes:
         data = b"\n".join(self._data)
         self._data.clear()
         return data

@@ -1,4 +1,4 @@
-"""Tools on their way into requests: made plain once, and written in each vendor's format once."""
+"""Converts tools for requests: a plain JSON Schema, and each vendor's JSON, made once for each toolset."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from convonet.agents.models.base import Tool, Toolset
 
 
 class PreparedTools:
-    """A vendor's JSON of each toolset: some 10 KB, the same in every request of a domain."""
+    """Caches a vendor's JSON of each toolset: some 10 KB, equal in every request of a domain."""
 
     def __init__(self, convert: Callable[[Tool], Mapping[str, Any]]) -> None:
         self._convert = convert
         self._prepared: dict[str, orjson.Fragment] = {}
 
-    def of(self, toolset: Toolset) -> orjson.Fragment:
-        """The list of tools, to be put into a request as it is."""
+    def json_of(self, toolset: Toolset) -> orjson.Fragment:
+        """Return the list of tools as JSON, to be put into a request as it is."""
         if toolset.name not in self._prepared:
             written = orjson.dumps([self._convert(tool) for tool in toolset.tools])
             self._prepared[toolset.name] = orjson.Fragment(written)
@@ -26,8 +26,10 @@ class PreparedTools:
 
 
 def plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A JSON Schema without references, which not every vendor follows, and without the titles that pydantic makes of
-    names. Raises `KeyError` for a reference to nothing.
+    """Return a JSON Schema without references, which not every vendor follows, and without pydantic's titles.
+
+    Raises:
+        KeyError: a reference has no definition.
     """
     definitions = schema.get("$defs", {})
     plain: dict[str, Any] = _plain({name: value for name, value in schema.items() if name != "$defs"}, definitions)

@@ -1,4 +1,4 @@
-"""JSON as models write it: read fast, and read all the same where half a UTF-16 pair or a bare line break is in it."""
+"""Reads JSON that models write, which may hold half a UTF-16 pair or a bare line break. The vendors' files call it."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any
 import orjson
 
 
-def read(data: bytes) -> Any:
-    """The value of an event. Raises `ValueError` for what is no JSON.
+def read_event(data: bytes) -> Any:
+    """Return an event's value.
 
-    Some servers cut emoji in two, so that each half is a token; nobody could write such a half into a request or a
-    record, and it becomes a "?".
+    Some servers split an emoji into two tokens. Half of one can't be written into a request or a record, so it becomes
+    a "?".
+
+    Raises:
+        ValueError: the data is no JSON.
     """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return _whole(json.loads(data))
+        return _without_half_pairs(json.loads(data))
 
 
 def arguments_of(written: str) -> dict[str, Any] | None:
-    """The arguments of a tool call as a model has written them; None when that is no JSON object.
-
-    Half an object is none either: half a title is a wrong one.
-    """
+    """Read the arguments of a tool call; None when they are no complete JSON object."""
     try:
-        # models write line breaks into strings as they are
+        # models do not escape line breaks in strings
         arguments = json.loads(written or "{}", strict=False)
     except ValueError:
         return None
     if not isinstance(arguments, dict):
         return None
-    return dict(_whole(arguments)) if "\\u" in written else arguments
+    return dict(_without_half_pairs(arguments)) if "\\u" in written else arguments
 
 
-def _whole(value: Any) -> Any:
+def _without_half_pairs(value: Any) -> Any:
     return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))

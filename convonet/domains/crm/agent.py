@@ -1,10 +1,8 @@
-"""The practice's CRM as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The CRM's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.crm.offline.people import FIND, REGISTER
-from convonet.domains.crm.offline.records import CASE, NOTE, SUMMARY
-from convonet.domains.crm.offline.visits import BOOK, MOVE
+from convonet.domains.crm.offline.forms import BOOK, CASE, FIND, MOVE, NOTE, REGISTER, SUMMARY
 
 DOMAIN = Domain(
     name="crm",
@@ -29,11 +27,11 @@ DOMAIN = Domain(
     skill=FormSkill(
         "crm",
         (SUMMARY, NOTE, CASE, MOVE, REGISTER, BOOK, FIND),
-        own=r"patients?(?! with me| please)|clinical|intake|her appointment|his appointment|practice",
-        lost=(
+        own_words=r"patients?(?! with me| please)|clinical|intake|her appointment|his appointment|practice",
+        not_understood=(
             "For your patients I can look one up by phone number, register a new one, book an appointment, "
             "open a case, or save a note."
         ),
     ),
-    lines=lines_of("convonet.domains.crm"),
+    examples_by_form=examples_of("convonet.domains.crm"),
 )

@@ -1,7 +1,7 @@
-"""The crm-integration-service over HTTP, for services and staff tools that have its token; they see every contact.
+"""The crm-integration-service: the CRM over HTTP, for services and staff tools that have its token.
 
-A request with an `Idempotency-Key` header may be repeated within a day: it adds its record once, and gets
-the same answer again.
+They see every contact. A request with an `Idempotency-Key` header may be repeated within a day: it adds its record
+once, and gets the same answer again.
 """
 
 from __future__ import annotations
@@ -11,47 +11,62 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Header, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, Security
 from fastapi.security import HTTPBearer
 
 from convonet.core.errors import ConvonetError, NotFound
-from convonet.domains.crm.answers import Answers, KeyedRequest
-from convonet.domains.crm.contract import Case, Contact, Crm, CrmName, Meeting, Note, plain_name
-from convonet.domains.crm.http_models import (
+from convonet.domains.crm.backends.base import Case, Contact, Crm, CrmName, Meeting, Note, plain_name
+from convonet.domains.crm.backends.choice import configured_crm
+from convonet.domains.crm.idempotency import KeptAnswers, KeyedRequest
+from convonet.domains.crm.rules import appointment_start, require_birthdate
+from convonet.domains.crm.schemas import (
     CaseAnswer,
     CaseCreate,
-    Found,
     Health,
     MeetingAnswer,
     MeetingCreate,
     NoteAnswer,
     NoteCreate,
+    Patient,
     PatientAnswer,
     PatientCreate,
     PatientSearch,
+    PatientsFound,
 )
-from convonet.domains.crm.models import Patient
-from convonet.domains.crm.rules import appointment_start, require_birthdate
-from convonet.language.phones import normalised
+from convonet.language.phones import normalize
+from convonet.settings import Settings
 from convonet.storage.database import Database
-from convonet.web.refusals import documented
+from convonet.web.refusals import refusal_responses
+from convonet.web.service import closing, http_service
 from convonet.web.service_token import ServiceToken
+from convonet.web.tracing import TracingMiddleware
+
+
+def application(database: Database, settings: Settings) -> FastAPI:
+    """Make the application; it closes the CRM and the database when it stops."""
+    crm = configured_crm(database, settings)
+    app = http_service("crm-integration-service", closing(crm, database))
+    token = ServiceToken(settings.crm.service_token, "CRM_SERVICE_TOKEN")
+    app.include_router(router(crm, database, token, settings.callers.phone_region))
+    app.add_middleware(TracingMiddleware, trusts=token.is_given)
+    return app
+
 
 UTC_ZONE = ZoneInfo("UTC")
-FAILED_CHECK_HOLDS_S = 10.0
-"""Anybody may ask for our health; a CRM that refuses us is not asked for a token each time."""
 
+FAILED_CHECK_HOLDS_S = 10.0
+"""`/health` is open to all, so a CRM that refuses us must not be asked for a token each time."""
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=128)]
 
 
 def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US") -> APIRouter:
-    """The API. Answers are kept in `database`; `region` is the country of phone numbers without a country code."""
+    """Make the API. Answers are stored in `database`; `region` is the country of numbers without a country code."""
     bearer = HTTPBearer(auto_error=False, description="The value of CRM_SERVICE_TOKEN.")
     api = APIRouter(
-        responses=documented(401, 404, 409, 413, 422, 503),
+        responses=refusal_responses(401, 404, 409, 413, 422, 503),
         dependencies=[Security(bearer), Depends(token.require)],
     )
-    desk = _Desk(crm, Answers(database), region)
+    desk = _Routes(crm, KeptAnswers(database), region)
     for path, endpoint in (
         ("/patient/search", desk.search_patients),
         ("/patient/create", desk.create_patient),
@@ -68,16 +83,16 @@ def router(crm: Crm, database: Database, token: ServiceToken, region: str = "US"
     return both
 
 
-class _Desk:
-    def __init__(self, crm: Crm, answers: Answers, region: str) -> None:
+class _Routes:
+    def __init__(self, crm: Crm, answers: KeptAnswers, region: str) -> None:
         self._crm = crm
         self._answers = answers
         self._region = region
 
-    async def search_patients(self, wanted: PatientSearch) -> Found:
-        """Everybody with a phone number, however it is written."""
-        contacts = await self._crm.find_contacts(normalised(wanted.phone, self._region))
-        return Found(
+    async def search_patients(self, wanted: PatientSearch) -> PatientsFound:
+        """All patients with a phone number, however it is written."""
+        contacts = await self._crm.find_contacts(normalize(wanted.phone, self._region))
+        return PatientsFound(
             exists=bool(contacts),
             patient_id=contacts[0].id if len(contacts) == 1 else None,
             patients=[Patient.of(contact) for contact in contacts],
@@ -89,7 +104,7 @@ class _Desk:
         async def find_or_add() -> PatientAnswer:
             birthdate = new.additional_attributes.birthdate if new.additional_attributes else None
             require_birthdate(birthdate, datetime.now(UTC).date())
-            phone = normalised(new.phone, self._region)
+            phone = normalize(new.phone, self._region)
             async with self._answers.shared_id(f"{phone} {plain_name(f'{new.first_name} {new.last_name}')}") as new_id:
                 for contact in await self._crm.find_contacts(phone):
                     if contact.is_called(new.first_name, new.last_name):
@@ -148,7 +163,7 @@ class _HealthCheck:
         self._failed_until = 0.0
 
     async def health(self) -> Health:
-        """Whether the CRM takes our credentials; never fails itself."""
+        """Say whether the CRM takes our credentials; never fails itself."""
         failing = time.monotonic() < self._failed_until or not await self._passes()
         own = self._crm.name == CrmName.OWN
         return Health(

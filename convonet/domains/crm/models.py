@@ -1,26 +1,15 @@
-"""The CRM's own tables, which caller a contact is bound to, and a patient as tools show one."""
+"""The CRM's own tables, and the table that binds a contact to one caller."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from convonet.domains.crm.contract import Contact, Priority
 from convonet.storage.database import Base
 from convonet.storage.types import Moment
-
-WRITTEN = r"^[^\x00]*[^\s\x00][^\x00]*$"
-"""Something that is not only blanks; PostgreSQL keeps no NUL in a text."""
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=WRITTEN)]
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=WRITTEN)]
-Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=WRITTEN)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000, pattern=WRITTEN)]
 
 
 class ContactRow(Base):
@@ -76,7 +65,7 @@ class NoteRow(Base):
 
 
 class ContactOwnerRow(Base):
-    """The one caller who may touch a contact; `crm` says where the contact is (`CrmName`)."""
+    """The caller to whom a contact is bound; `crm` names the CRM that holds the contact (`CrmName`)."""
 
     __tablename__ = "crm_contact_owners"
 
@@ -84,52 +73,3 @@ class ContactOwnerRow(Base):
     contact_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[uuid.UUID] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(Moment)
-
-
-class Patient(BaseModel):
-    """A contact as a tool shows it."""
-
-    patient_id: str
-    first_name: str
-    last_name: str
-    phone: str
-    dob: date | None
-
-    @classmethod
-    def of(cls, contact: Contact) -> Patient:
-        """The contact."""
-        return cls(
-            patient_id=contact.id,
-            first_name=contact.first_name,
-            last_name=contact.last_name,
-            phone=contact.phone,
-            dob=contact.birthdate,
-        )
-
-
-class Appointment(BaseModel):
-    """A meeting as a tool shows it. `date_start` is ISO 8601 in the caller's time zone."""
-
-    meeting_id: str
-    patient_id: str
-    case_id: str | None
-    appointment_type: str
-    date_start: str
-    duration_minutes: int
-
-
-class Intake(BaseModel):
-    """A case as a tool shows it."""
-
-    case_id: str
-    patient_id: str
-    subject: str
-    priority: Priority
-
-
-class CallNote(BaseModel):
-    """A call summary as a tool shows it."""
-
-    note_id: str
-    patient_id: str
-    call_type: str

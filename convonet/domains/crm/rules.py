@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import plain_name
+from convonet.domains.crm.backends.base import plain_name
 
 RECORDS = uuid.UUID("5f1b6a0e-6d0c-4f58-9f0a-1f4f5f6d2c11")
 """Namespace of the ids that we give records."""
 
 RECORD_ID = re.compile(r"[0-9]{1,36}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""What may be the id of a record: what SuiteCRM V8 takes (Param/Options/Id.php), and so nothing with a slash in it."""
+"""The form of SuiteCRM V8's ids (Param/Options/Id.php); an id never holds a slash."""
 
 FURTHEST = timedelta(days=365)
 """Appointments are made within a year: a weekday and a date then name one day only."""
@@ -24,7 +24,7 @@ OLDEST_YEARS = 130
 
 
 def appointment_start(text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """When an appointment starts, in `zone`: an ISO 8601 date and time, local unless it names an offset.
+    """Read an appointment's start, in `zone`: an ISO 8601 date and time, local unless it names an offset.
 
     Raises `DomainError` for no time of day, for the past, for more than a year ahead, and for an hour that the change
     to daylight saving time leaves out.
@@ -49,13 +49,13 @@ def appointment_start(text: str, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 def require_birthdate(birthdate: date | None, today: date) -> None:
-    """Raise `DomainError` if nobody who is alive was born then."""
+    """Raise `DomainError` for a date of birth that no living person has."""
     if birthdate and (birthdate > today or birthdate.year < today.year - OLDEST_YEARS):
         raise DomainError("impossible birthdate", spoken="That date of birth can't be right. Please say it again.")
 
 
 def record_id(owner: Owner, kind: str) -> str:
-    """The id of what a call adds: the same for a repeated call, a new one each time for a call without a key."""
+    """The id of a new record: the same for a repeated call, a new one each time for a call without a key."""
     if owner.idempotency_key is None:
         return str(uuid.uuid4())
     return str(uuid.uuid5(RECORDS, f"{owner.user_id}:{kind}:{owner.idempotency_key}"))

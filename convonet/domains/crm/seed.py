@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.domains.crm.contract import CrmName, Priority
+from convonet.domains.crm.backends.base import CrmName, Priority
 from convonet.domains.crm.models import CaseRow, ContactRow, MeetingRow, NoteRow
 from convonet.domains.crm.repository import OwnerRepository, RecordRepository
 from convonet.domains.crm.rules import RECORDS

@@ -1,27 +1,25 @@
-"""What a caller can do with the CRM: find and add their patients, and add appointments, intakes and call notes to them.
+"""The service of the CRM: a caller finds and adds patients, and adds appointments, intakes and call notes to them.
 
-**Whose contact is it?** A caller touches only contacts that are bound to them in our table `crm_contact_owners`, also
+**Ownership.** A caller reads and changes only contacts that are bound to them in our table `crm_contact_owners`, also
 when the contacts themselves are in SuiteCRM. A contact is bound to one caller at most, and in two ways only:
 
 * the caller added it, or
-* the caller named its phone number, its full name and its date of birth, and it was bound to nobody. A phone number
-  alone binds nothing, for anybody can say one. Who guesses has one guess at a date of birth: a wrong one adds a contact
-  of their own with this name and number, which every later call finds first.
+* the caller named its phone number, its full name and its date of birth, and it was not bound yet. A phone number alone
+  binds nothing, since anybody can say one. A guess at the date of birth can be made once: a wrong one adds a contact of
+  the caller's own with this name and number, which each later call finds first.
 
-A contact of somebody else, or of nobody, looks like one that does not exist.
+A contact that is not bound to the caller looks like one that does not exist.
 
-**Once.** The CRM is not in our transaction, so each effect takes two steps: the record is added under an id that comes
-from the caller and the idempotency key; then its result is remembered by `once`, together with the binding of a new
-contact. If the CRM took the record and our process dies before the second step, the repeated call adds the same id,
-which the CRM has already, and goes on to the second step: one record, and the caller is told. Nothing is held in our
-database while the CRM takes its time.
+**Idempotency.** The CRM is not in our transaction, so each effect takes two steps. The record is added under an id made
+from the caller and the idempotency key. Then `once` stores its result, together with the binding of a new contact. If
+our process dies between the two, the repeated call adds the same id, which the CRM has already, and does the second
+step. No transaction of ours is open while the CRM works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -30,43 +28,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import NotFound
 from convonet.core.owner import Owner
-from convonet.domains.crm.contract import Case, Contact, Crm, Meeting, Note, Priority
-from convonet.domains.crm.models import Appointment, CallNote, Intake, Patient
+from convonet.domains.crm.backends.base import Case, Contact, Crm, Meeting, Note, Priority
+from convonet.domains.crm.errors import CaseNotFound, PatientNotFound
 from convonet.domains.crm.repository import OwnerRepository, remembered
 from convonet.domains.crm.rules import RECORD_ID, appointment_start, contact_id, record_id, require_birthdate
-from convonet.language.phones import normalised
+from convonet.domains.crm.schemas import Appointment, CallNote, Intake, NewAppointment, NewPatient, Patient
+from convonet.language.phones import normalize
 from convonet.storage.database import Database
-from convonet.storage.effects import once
+from convonet.storage.effects import run_once
 
-NO_PATIENT = "I can't find that patient among yours."
-NO_CASE = "I can't find that case for this patient."
 MAX_SUBJECT = 255
-
 Result = TypeVar("Result", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is to be registered, as the caller says it."""
-
-    first_name: str
-    last_name: str
-    phone: str
-    birthdate: date | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """An appointment as the caller says it; `date_start` is ISO 8601."""
-
-    appointment_type: str
-    date_start: str
-    duration_minutes: int
-    case_id: str | None = None
 
 
 class CrmService:
@@ -79,49 +51,47 @@ class CrmService:
 
     async def find(self, owner: Owner, phone: str) -> list[Patient]:
         """The caller's patients with this phone number."""
-        contacts = await self._crm.find_contacts(normalised(phone, self._region))
+        contacts = await self._crm.find_contacts(normalize(phone, self._region))
         async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners(contact.id for contact in contacts)
         return [Patient.of(contact) for contact in contacts if owners.get(contact.id) == owner.user_id]
 
-    async def onboard(self, owner: Owner, person: Person) -> Patient:
+    async def onboard(self, owner: Owner, person: NewPatient) -> Patient:
         """The caller's patient with this name and number: found, bound, or added."""
         if known := await self._remembered(owner, Patient):
             return known
         require_birthdate(person.birthdate, owner.today())
-        phone = normalised(person.phone, self._region)
+        phone = normalize(person.phone, self._region)
         try:
             return await self._onboard(owner, person, phone)
         except IntegrityError:
-            # the same person was added twice at once, or another caller has just been bound: now it can be seen
+            # the same person was added twice at once, or another caller has just been bound: it is visible now
             return await self._onboard(owner, person, phone)
 
-    async def book(self, owner: Owner, patient_id: str, wish: Wish) -> Appointment:
-        """Add an appointment."""
+    async def book(self, owner: Owner, patient_id: str, new: NewAppointment) -> Appointment:
         if known := await self._remembered(owner, Appointment):
             return known
-        start = appointment_start(wish.date_start, owner.zone, datetime.now(UTC))
+        start = appointment_start(new.date_start, owner.zone, datetime.now(UTC))
         await self._require_patient(owner, patient_id)
-        if wish.case_id is not None and not await self._crm.has_case(patient_id, wish.case_id):
-            raise NotFound("case", spoken=NO_CASE)
+        if new.case_id is not None and not await self._crm.has_case(patient_id, new.case_id):
+            raise CaseNotFound
         meeting = Meeting(
-            record_id(owner, "meeting"), patient_id, wish.appointment_type, start, wish.duration_minutes, wish.case_id
+            record_id(owner, "meeting"), patient_id, new.appointment_type, start, new.duration_minutes, new.case_id
         )
         await self._for_patient(self._crm.add_meeting(meeting))
         booked = Appointment(
             meeting_id=meeting.id,
             patient_id=patient_id,
-            case_id=wish.case_id,
-            appointment_type=wish.appointment_type,
+            case_id=new.case_id,
+            appointment_type=new.appointment_type,
             date_start=start.isoformat(),
-            duration_minutes=wish.duration_minutes,
+            duration_minutes=new.duration_minutes,
         )
         return await self._remember(owner, booked)
 
     async def log_intake(
         self, owner: Owner, patient_id: str, symptoms: str, triage_notes: str, priority: Priority
     ) -> Intake:
-        """Add a case for staff."""
         if known := await self._remembered(owner, Intake):
             return known
         await self._require_patient(owner, patient_id)
@@ -134,7 +104,6 @@ class CrmService:
         )
 
     async def save_summary(self, owner: Owner, patient_id: str, summary: str, call_type: str) -> CallNote:
-        """Add a note about a call."""
         if known := await self._remembered(owner, CallNote):
             return known
         await self._require_patient(owner, patient_id)
@@ -142,8 +111,8 @@ class CrmService:
         await self._for_patient(self._crm.add_note(note))
         return await self._remember(owner, CallNote(note_id=note.id, patient_id=patient_id, call_type=call_type))
 
-    async def _onboard(self, owner: Owner, person: Person, phone: str) -> Patient:
-        # counted before the search: whoever was bound by then is found, and who is added meanwhile gets the same id
+    async def _onboard(self, owner: Owner, person: NewPatient, phone: str) -> Patient:
+        # counted before the search: a contact bound by then is found, and one that is added meanwhile gets the same id
         async with self._database.reading() as session:
             bound = await OwnerRepository(session, self._crm.name).count(owner.user_id)
         namesakes = [
@@ -156,9 +125,8 @@ class CrmService:
         mine = next((contact for contact in namesakes if owners.get(contact.id) == owner.user_id), None)
         if mine is not None:
             return await self._remember(owner, Patient.of(mine))
-        contact = next(
-            (contact for contact in namesakes if contact.id not in owners and _proven(contact, person)), None
-        )
+        unbound = (contact for contact in namesakes if contact.id not in owners and contact.birthdate is not None)
+        contact = next((contact for contact in unbound if contact.birthdate == person.birthdate), None)
         if contact is None:
             new_id = contact_id(owner.user_id, phone, person.name, bound)
             contact = Contact(new_id, person.first_name, person.last_name, phone, person.birthdate)
@@ -167,19 +135,19 @@ class CrmService:
 
     async def _require_patient(self, owner: Owner, patient_id: str) -> None:
         if not RECORD_ID.fullmatch(patient_id):
-            raise NotFound("not an id", spoken=NO_PATIENT)
+            raise PatientNotFound("not an id")
         async with self._database.reading() as session:
             owners = await OwnerRepository(session, self._crm.name).owners([patient_id])
         if owners.get(patient_id) != owner.user_id:
-            raise NotFound("contact", spoken=NO_PATIENT)
+            raise PatientNotFound
         await self._for_patient(self._crm.contact(patient_id))
 
     async def _for_patient(self, work: Awaitable[object]) -> None:
-        """Bound to the caller once, but gone from the CRM since."""
+        """Raise `PatientNotFound` for a bound contact that was deleted from the CRM since."""
         try:
             await work
         except NotFound as error:
-            raise NotFound("contact", spoken=NO_PATIENT) from error
+            raise PatientNotFound from error
 
     async def _remembered(self, owner: Owner, shape: type[Result]) -> Result | None:
         async with self._database.reading() as session:
@@ -192,12 +160,7 @@ class CrmService:
                 OwnerRepository(session, self._crm.name).bind(bind, owner.user_id)
             return result.model_dump(mode="json")
 
-        return type(result).model_validate(await once(self._database, owner.user_id, owner.idempotency_key, work))
-
-
-def _proven(contact: Contact, person: Person) -> bool:
-    """Whether the caller has named the contact's date of birth."""
-    return contact.birthdate is not None and contact.birthdate == person.birthdate
+        return type(result).model_validate(await run_once(self._database, owner.user_id, owner.idempotency_key, work))
 
 
 def _cut(subject: str) -> str:

@@ -9,12 +9,14 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from convonet.domains.crm.choice import chosen_crm
-from convonet.domains.crm.contract import Priority
-from convonet.domains.crm.models import Label, Name, Words
-from convonet.domains.crm.phrasing import PRIORITIES, spoken_moment, spoken_names
-from convonet.domains.crm.service import CrmService, Person, Wish
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.domains.crm.backends.base import Priority
+from convonet.domains.crm.backends.choice import configured_crm
+from convonet.domains.crm.schemas import Label, Name, NewAppointment, NewPatient, Words
+from convonet.domains.crm.service import CrmService
+from convonet.domains.crm.speech import PRIORITIES
+from convonet.domains.speech import spoken_moment
+from convonet.language.sentences import enumerated
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
@@ -31,8 +33,8 @@ Born = Annotated[date | None, Field(description="Date of birth, such as 1980-05-
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the CRM domain."""
-    crm = chosen_crm(database, settings)
-    service = CrmService(database, crm, settings.phone_region)
+    crm = configured_crm(database, settings)
+    service = CrmService(database, crm, settings.callers.phone_region)
     about = "Patient contacts, appointments, clinical intakes and call notes of the caller."
     mcp = DomainServer("crm", about, release=crm.close)
 
@@ -42,7 +44,6 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         One number may belong to several patients of a family. None found: offer to register with onboard_patient.
         """
-
         patients = await service.find(owner_of(context), phone)
         data = {
             "exists": bool(patients),
@@ -50,9 +51,9 @@ def server(database: Database, settings: Settings) -> DomainServer:
             "patients": [_data(patient) for patient in patients],
         }
         if not patients:
-            return told("I have no patient of yours on file with that number.", data)
+            return tool_result("I have no patient of yours on file with that number.", data)
         names = [f"{patient.first_name} {patient.last_name}".strip() for patient in patients]
-        return told(f"{spoken_names(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
+        return tool_result(f"{enumerated(names)} {'is' if len(names) == 1 else 'are'} on file with that number.", data)
 
     @mcp.tool()
     async def onboard_patient(
@@ -62,9 +63,8 @@ def server(database: Database, settings: Settings) -> DomainServer:
 
         Ask for the date of birth: with it, a patient whom the practice has on file already is found, not added twice.
         """
-
-        patient = await service.onboard(owner_of(context), Person(first_name, last_name, phone, dob))
-        return told(
+        patient = await service.onboard(owner_of(context), NewPatient(first_name, last_name, phone, dob))
+        return tool_result(
             f"{patient.first_name} {patient.last_name} is registered.",
             {"patient_id": patient.patient_id, "patient": _data(patient)},
         )
@@ -81,11 +81,10 @@ def server(database: Database, settings: Settings) -> DomainServer:
         case_id: Annotated[str | None, Field(max_length=64, description="Id of a case it is about.")] = None,
     ) -> CallToolResult:
         """Book an appointment for one of the caller's patients, in the practice's CRM. Confirm day and time first."""
-
-        wish = Wish(appointment_type, date_start, duration, case_id)
-        booked = await service.book(owner_of(context), patient_id, wish)
+        new = NewAppointment(appointment_type, date_start, duration, case_id)
+        booked = await service.book(owner_of(context), patient_id, new)
         when = spoken_moment(datetime.fromisoformat(booked.date_start))
-        return told(
+        return tool_result(
             f"I booked the {booked.appointment_type} appointment for {when}, {booked.duration_minutes} minutes.",
             {"meeting_id": booked.meeting_id, "appointment": _data(booked)},
         )
@@ -99,9 +98,8 @@ def server(database: Database, settings: Settings) -> DomainServer:
         priority: Annotated[Priority, Field(description="P1 urgent, P2 high, P3 normal.")] = Priority.P3,
     ) -> CallToolResult:
         """Open a case for the clinical staff: what a patient of the caller suffers from, and how urgent it is."""
-
         intake = await service.log_intake(owner_of(context), patient_id, symptoms, triage_notes, priority)
-        return told(
+        return tool_result(
             f"I passed this on to the clinical staff as {PRIORITIES[intake.priority]}.",
             {"case_id": intake.case_id, "intake": _data(intake)},
         )
@@ -111,9 +109,8 @@ def server(database: Database, settings: Settings) -> DomainServer:
         context: Call, patient_id: PatientId, summary: Words, call_type: Label
     ) -> CallToolResult:
         """Keep a note of this call with one of the caller's patients. Use it at the end of a call about a patient."""
-
         note = await service.save_summary(owner_of(context), patient_id, summary, call_type)
-        return told(
+        return tool_result(
             "I saved a note of this call in the patient's record.", {"note_id": note.note_id, "note": _data(note)}
         )
 

@@ -1,10 +1,19 @@
-"""The restaurant as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The restaurant's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.hanok.offline.booking import BOOK
-from convonet.domains.hanok.offline.changing import CANCEL, CHANGE, CONFIRM
-from convonet.domains.hanok.offline.looking import AVAILABILITY, BY_CODE, HOURS, MENU, MINE, OWN_CODE
+from convonet.domains.hanok.offline.forms import (
+    AVAILABILITY,
+    BOOK,
+    BY_CODE,
+    CANCEL,
+    CHANGE,
+    CONFIRM,
+    HOURS,
+    MENU,
+    MINE,
+    OWN_CODE,
+)
 
 DOMAIN = Domain(
     name="hanok",
@@ -32,12 +41,14 @@ DOMAIN = Domain(
     skill=FormSkill(
         "hanok",
         (CANCEL, CONFIRM, CHANGE, OWN_CODE, BY_CODE, MINE, MENU, HOURS, AVAILABILITY, BOOK),
-        own=(
+        own_words=(
             r"hanok|reservations?|bookings?|(?:book|reserve|get|have|need|want|make) (?:me |us )?an? (?:\w+ )?table"
             r"|(?:a|the|my|our) (?:table|booth) (?:for|on|at|free)|menu|bulgogi|galbi|mandu|japchae|bibimbap|kimchi"
             r"|pajeon|feast|waitlist|waiting list|confirmation code"
         ),
-        lost="About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu.",
+        not_understood=(
+            "About the Hanok restaurant I can book a table, change or cancel a reservation, and tell you the menu."
+        ),
     ),
-    lines=lines_of("convonet.domains.hanok"),
+    examples_by_form=examples_of("convonet.domains.hanok"),
 )

@@ -1,19 +1,24 @@
-"""Making a reservation: checked, priced, seated or put on the waitlist, and not made twice."""
+"""New reservations: checked, priced, seated or put on the waitlist, and not made twice."""
 
 from __future__ import annotations
 
 import uuid
 
 from convonet.core.owner import Owner
-from convonet.domains.hanok.codes import new_code
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.confirmation_codes import new_code
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 from convonet.domains.hanok.menu import VIP_CENTS, Order, priced, to_store
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
-from convonet.domains.hanok.requests import Booking, cleaned
-from convonet.domains.hanok.results import Booked, Reservation
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.schemas import Booked, Booking, Reservation
+from convonet.domains.hanok.seating.floor import Floor
+
+
+def printable(text: str) -> str:
+    """Remove characters that can't be printed; line breaks stay."""
+    return "".join(char for char in text if char.isprintable() or char == "\n").strip()
+
 
 MAX_AHEAD = 10
 """Reservations under one phone number that are still to come."""
@@ -33,12 +38,12 @@ async def book(floor: Floor, booking: Booking, owner: Owner | None) -> Booked:
         raise ReservationRefused(Reason.TOO_MANY, words)
     await floor.seat_or_queue(row, may_wait=booking.waitlist_if_full)
     row.confirmation_code = await _free_code(floor)
-    await floor.reservations.add(row)
+    await floor.reservations.add_reservation(row)
     return await _booked(floor, row, deduplicated=False)
 
 
 def reprice(row: ReservationRow, order: Order) -> None:
-    """Put the order and its amounts into the row, and what they mean for its priority."""
+    """Put the order, its amounts and the resulting priority into the row."""
     row.preorder_json = to_store(order.items)
     row.food_subtotal_cents = order.subtotal_cents
     row.preorder_discount_cents = order.discount_cents
@@ -47,14 +52,14 @@ def reprice(row: ReservationRow, order: Order) -> None:
 
 
 def set_priority(row: ReservationRow) -> None:
-    """VIP is whom the staff made one, and without their word who orders for 500 dollars."""
+    """Set VIP by the staff's decision; without one, by an order of 500 dollars or more."""
     is_vip = row.food_total_cents >= VIP_CENTS if row.vip_by_staff is None else row.vip_by_staff
     row.guest_priority = GuestPriority.VIP if is_vip else GuestPriority.NORMAL
 
 
 def guest_name(said: str) -> str:
-    """The name as it is kept. Raises `ReservationRefused` when nothing is left of it."""
-    name = cleaned(said)
+    """Clean the name for storage. Raises `ReservationRefused` when nothing is left of it."""
+    name = printable(said)
     if not name:
         raise ReservationRefused(Reason.BAD_NAME, "Please tell me the name for the reservation.")
     return name
@@ -67,7 +72,7 @@ def _row(floor: Floor, booking: Booking, owner_id: uuid.UUID | None) -> Reservat
         party_size=booking.party_size,
         starts_at=floor.house.moment_of(booking.starts_at),
         status=Status.PENDING,
-        special_requests=cleaned(booking.special_requests or "") or None,
+        special_requests=printable(booking.special_requests or "") or None,
         source_channel=booking.source_channel,
         preferred_locale=booking.preferred_locale,
         duration_minutes=booking.duration_minutes,
@@ -86,7 +91,7 @@ async def _booked(floor: Floor, row: ReservationRow, *, deduplicated: bool) -> B
 
 
 async def _same_order(floor: Floor, row: ReservationRow) -> ReservationRow | None:
-    """What this order made a moment ago: the caller's own, or on the web what was made under the same name."""
+    """Find what the same order made a moment ago: the caller's own, or on the web under the same name."""
     for earlier in await floor.reservations.same_orders(row, floor.now):
         same_person = earlier.guest_name.casefold() == row.guest_name.casefold()
         if earlier.owner_id == row.owner_id and (row.owner_id is not None or same_person):

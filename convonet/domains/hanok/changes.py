@@ -1,95 +1,96 @@
-"""Changing a reservation that is there: details, status, priority. Tables that become free go to who waits."""
+"""Changes of a reservation: details, status, priority. Tables that become free go to the waitlist."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from convonet.domains.hanok.booking import guest_name, reprice, set_priority
-from convonet.domains.hanok.floor import Floor
-from convonet.domains.hanok.menu import RETENTION_CENTS, priced
-from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.phrasing import spoken_money
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, ByCode, ByStaff, cleaned
-from convonet.domains.hanok.vocabulary import (
+from convonet.domains.hanok.access import ByCode, ByStaff, Requester
+from convonet.domains.hanok.booking import guest_name, printable, reprice, set_priority
+from convonet.domains.hanok.enums import (
     AHEAD,
-    GUEST_STEPS,
-    STEPS,
+    GUEST_TRANSITIONS,
+    TRANSITIONS,
     GuestPriority,
     SeatingStatus,
     Status,
     known,
 )
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
+from convonet.domains.hanok.menu import RETENTION_CENTS, priced
+from convonet.domains.hanok.models import ReservationRow
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.schemas import Amendment
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.speech import spoken_money
 
-KEPT_IN_VIEW = (
+WATCHED_COLUMNS = (
     "guest_name", "guest_phone", "party_size", "starts_at", "status", "special_requests", "preorder_json",
     "food_total_cents", "duration_minutes", "preferred_locale", "guest_priority", "vip_by_staff",
 )  # fmt: skip
-"""The columns whose change somebody asked for."""
+"""The columns whose change counts as a change of the reservation."""
 
 
-async def found(floor: Floor, asker: Asker) -> ReservationRow:
-    """The reservation that the asker means. Raises `NotFound`, also when they may not see it."""
-    if isinstance(asker, ByCode):
-        row = await floor.reservations.by_code(asker.code)
+async def find_reservation(floor: Floor, requester: Requester) -> ReservationRow:
+    """The reservation that the requester means. Raises `NotFound`, also when they may not see it."""
+    if isinstance(requester, ByCode):
+        row = await floor.reservations.by_code(requester.code)
     else:
-        row = await floor.reservations.by_id(asker.reservation_id)
-    if row is None or not asker.may_see(row):
+        row = await floor.reservations.by_id(requester.reservation_id)
+    if row is None or not requester.may_see(row):
         raise no_reservation()
     return row
 
 
-async def amend(floor: Floor, asker: Asker, amendment: Amendment) -> tuple[ReservationRow, bool]:
-    """Change details; the row, and whether anything is different now.
+async def amend(floor: Floor, requester: Requester, amendment: Amendment) -> tuple[ReservationRow, bool]:
+    """Change details; returns the row, and whether anything is different now.
 
-    A party that moves or grows gets new tables or keeps all it has: who had a table is refused with `no_table`, who
-    waited goes on waiting at the new time if there is room.
+    A party that moves or grows gets new tables or keeps all it has: one with a table is refused with `no_table`, one
+    that waited goes on waiting at the new time if there is room.
     """
-    row = await found(floor, asker)
-    before = _view(row)
+    row = await find_reservation(floor, requester)
+    before = _watched(row)
     if known(row.status, Status.CONFIRMED) not in AHEAD:
         raise ReservationRefused(Reason.ILLEGAL_STEP, f"This reservation is {row.status} and can't be changed.")
-    _require_ahead(floor, asker, row)
+    _require_ahead(floor, requester, row)
     stay = (row.starts_at, row.party_size, row.duration_minutes)
     new_stay = _new_stay(floor, row, amendment)
     _set_details(row, amendment)
     if new_stay != stay:
         await _move(floor, row, new_stay)
-    return row, _stamped(floor, row, before)
+    return row, _mark_changed(floor, row, before)
 
 
-async def step(
-    floor: Floor, asker: Asker, to: Status, *, retention_offer_acknowledged: bool
+async def set_status(
+    floor: Floor, requester: Requester, to: Status, *, acknowledged: bool
 ) -> tuple[ReservationRow, bool]:
-    """Take a step to another status; the row, and whether it is a different one now."""
-    row = await found(floor, asker)
-    before = _view(row)
+    """Change the status; returns the row, and whether anything is different now."""
+    row = await find_reservation(floor, requester)
+    before = _watched(row)
     status = known(row.status, Status.CONFIRMED)
     if status is to:
         return row, False
-    if not isinstance(asker, ByStaff) and to not in GUEST_STEPS:
+    if not isinstance(requester, ByStaff) and to not in GUEST_TRANSITIONS:
         raise ReservationRefused(Reason.STAFF_ONLY, "Our staff will note that when you are here.")
-    if to not in STEPS[status]:
+    if to not in TRANSITIONS[status]:
         raise ReservationRefused(Reason.ILLEGAL_STEP, f"This reservation is {status}: it can't become {to}.")
-    _require_ahead(floor, asker, row)
+    _require_ahead(floor, requester, row)
     if to is Status.CANCELLED:
-        _require_retention_step(row, acknowledged=retention_offer_acknowledged)
+        _require_retention_step(row, acknowledged=acknowledged)
     if to is Status.CONFIRMED and row.seating_status != SeatingStatus.ALLOCATED and not await floor.seat(row):
         raise ReservationRefused(Reason.NO_TABLE, "There is no free table yet: this party is still on the waitlist.")
     row.status = to
     if to in {Status.CANCELLED, Status.COMPLETED}:
         await floor.promote(await floor.release(row))
-    return row, _stamped(floor, row, before)
+    return row, _mark_changed(floor, row, before)
 
 
-async def decide_priority(floor: Floor, asker: ByStaff, priority: GuestPriority) -> tuple[ReservationRow, bool]:
-    """What the staff says about VIP, whatever was ordered."""
-    row = await found(floor, asker)
-    before = _view(row)
+async def decide_priority(floor: Floor, requester: ByStaff, priority: GuestPriority) -> tuple[ReservationRow, bool]:
+    """Store the staff's word on VIP, which overrules the order's amount."""
+    row = await find_reservation(floor, requester)
+    before = _watched(row)
     row.vip_by_staff = priority is GuestPriority.VIP
     set_priority(row)
-    return row, _stamped(floor, row, before)
+    return row, _mark_changed(floor, row, before)
 
 
 def _new_stay(floor: Floor, row: ReservationRow, amendment: Amendment) -> tuple[datetime, int, int]:
@@ -107,7 +108,7 @@ def _set_details(row: ReservationRow, amendment: Amendment) -> None:
     if amendment.guest_phone is not None:
         row.guest_phone = normalized(amendment.guest_phone)
     if amendment.special_requests is not None:
-        row.special_requests = cleaned(amendment.special_requests) or None
+        row.special_requests = printable(amendment.special_requests) or None
     if amendment.preorder is not None:
         reprice(row, priced(amendment.preorder))
     row.preferred_locale = amendment.preferred_locale or row.preferred_locale
@@ -121,8 +122,8 @@ async def _move(floor: Floor, row: ReservationRow, stay: tuple[datetime, int, in
     await floor.promote(freed)
 
 
-def _require_ahead(floor: Floor, asker: Asker, row: ReservationRow) -> None:
-    if row.starts_at <= floor.now and not isinstance(asker, ByStaff):
+def _require_ahead(floor: Floor, requester: Requester, row: ReservationRow) -> None:
+    if row.starts_at <= floor.now and not isinstance(requester, ByStaff):
         raise ReservationRefused(Reason.ALREADY_BEGUN, "That time has passed. Please talk to our staff.")
 
 
@@ -135,12 +136,12 @@ def _require_retention_step(row: ReservationRow, *, acknowledged: bool) -> None:
         )
 
 
-def _view(row: ReservationRow) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in KEPT_IN_VIEW)
+def _watched(row: ReservationRow) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in WATCHED_COLUMNS)
 
 
-def _stamped(floor: Floor, row: ReservationRow, before: tuple[object, ...]) -> bool:
-    if _view(row) == before:
+def _mark_changed(floor: Floor, row: ReservationRow, before: tuple[object, ...]) -> bool:
+    if _watched(row) == before:
         return False
     row.updated_at = floor.now
     return True

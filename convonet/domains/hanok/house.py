@@ -9,27 +9,27 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from convonet.core.opening_hours import OpeningHours
-from convonet.domains.hanok.phrasing import spoken_clock, spoken_moment
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
-from convonet.settings import Settings
+from convonet.domains.hanok.errors import Reason, ReservationRefused
+from convonet.domains.speech import spoken_clock, spoken_moment
+from convonet.settings.hanok import HanokSettings
 
 TABLES: Mapping[int, int] = MappingProxyType({4: 2, 6: 3, 8: 3, 10: 2})
-"""How many tables there are of each size."""
+"""The number of tables by size."""
 
 BOOKED_AHEAD = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The restaurant as it stands."""
+    """The restaurant's time zone, opening hours and tables."""
 
     zone: ZoneInfo
     hours: OpeningHours
     tables: Mapping[int, int] = field(default_factory=lambda: TABLES)
 
     @classmethod
-    def of(cls, settings: Settings) -> House:
-        return cls(ZoneInfo(settings.hanok_timezone), OpeningHours.parse(settings.hanok_opening_hours))
+    def of(cls, settings: HanokSettings) -> House:
+        return cls(ZoneInfo(settings.timezone), OpeningHours.parse(settings.opening_hours))
 
     def moment_of(self, text: str) -> datetime:
         """The moment in UTC, to the minute, of ISO 8601 text; without an offset it is the restaurant's own time.
@@ -52,7 +52,7 @@ class House:
         """A local day. Raises `ReservationRefused` for one that does not exist."""
         try:
             day = date.fromisoformat(text.strip())
-            # the neighbours are reckoned with too
+            # the neighboring days must exist too
             _ = day - timedelta(days=2), day + timedelta(days=2)
         except (ValueError, OverflowError):
             raise ReservationRefused(Reason.NO_SUCH_TIME, "That day does not exist.") from None
@@ -63,7 +63,7 @@ class House:
         return self._midnight(first), self._midnight(last + timedelta(days=1))
 
     def require_bookable(self, start: datetime, now: datetime) -> None:
-        """Refuse a time that has passed, is too far ahead, or at which nobody may arrive."""
+        """Refuse a time that has passed, is too far ahead, or outside the hours of arrival."""
         if start <= now:
             raise ReservationRefused(Reason.TIME_PASSED, "That time has already passed.")
         if start > now + BOOKED_AHEAD:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from convonet.domains.hanok.http_models import LocalDay, Phone, Priority, ReservationId, StaffDetails, StaffStatus
-from convonet.domains.hanok.http_public import TELLS_CHANGE, told_change
-from convonet.domains.hanok.requests import ByStaff
-from convonet.domains.hanok.results import Reservation, ReservationPage
-from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import Status
-from convonet.web.refusals import documented
+from convonet.domains.hanok.access import ByStaff
+from convonet.domains.hanok.enums import Status
+from convonet.domains.hanok.http_guests import CHANGE_RESPONSES, with_change_header
+from convonet.domains.hanok.http_schemas import LocalDay, Phone, Priority, ReservationId, StaffDetails, StaffStatus
+from convonet.domains.hanok.schemas import Reservation, ReservationPage
+from convonet.domains.hanok.service import ReservationService
+from convonet.web.refusals import refusal_responses
 
 MAX_PAGE = 10_000
 MAX_PAGE_SIZE = 100
@@ -21,13 +21,13 @@ MAX_PAGE_SIZE = 100
 class StaffRoutes:
     """Each method is a route."""
 
-    def __init__(self, reservations: Reservations) -> None:
+    def __init__(self, reservations: ReservationService) -> None:
         self._reservations = reservations
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes."""
-        known = documented(404)
-        changes = {**documented(403, 404), **TELLS_CHANGE}
+        known = refusal_responses(404)
+        changes = {**refusal_responses(403, 404), **CHANGE_RESPONSES}
         router.add_api_route("", self.search, methods=["GET"])
         router.add_api_route("/lookup", self.lookup, methods=["GET"], responses=known)
         router.add_api_route("/{reservation_id:int}", self.get, methods=["GET"], responses=known)
@@ -58,7 +58,7 @@ class StaffRoutes:
     async def amend(self, reservation_id: ReservationId, body: StaffDetails, response: Response) -> Reservation:
         """Change details. A party that moves gets new tables, or keeps what it has (409 `no_table`)."""
         changed = await self._reservations.amend(ByStaff(reservation_id), body.amendment(body.guest_phone))
-        return told_change(response, changed)
+        return with_change_header(response, changed)
 
     async def set_status(self, reservation_id: ReservationId, body: StaffStatus, response: Response) -> Reservation:
         """Confirm, seat, complete or cancel."""
@@ -67,10 +67,10 @@ class StaffRoutes:
             body.status,
             retention_offer_acknowledged=body.retention_offer_acknowledged,
         )
-        return told_change(response, changed)
+        return with_change_header(response, changed)
 
     async def set_priority(self, reservation_id: ReservationId, body: Priority, response: Response) -> Reservation:
-        """Make a guest a VIP, who comes first on the waitlist, or not one."""
-        return told_change(
+        """Make a guest a VIP, who comes first on the waitlist, or remove that."""
+        return with_change_header(
             response, await self._reservations.set_priority(ByStaff(reservation_id), body.guest_priority)
         )

@@ -1,4 +1,4 @@
-"""The menu, and what a pre-order costs: whole cents, seven percent off for ordering ahead."""
+"""The menu, and the price of a pre-order: whole cents, seven percent off for ordering ahead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, computed_field
 
-from convonet.domains.hanok.refusals import Reason, ReservationRefused
+from convonet.domains.hanok.errors import Reason, ReservationRefused
 
 DISCOUNT_PERCENT = 7
 RETENTION_CENTS = 300_00
@@ -18,7 +18,7 @@ MAX_QUANTITY = 99
 
 
 class MenuItem(BaseModel):
-    """A dish; `id` is what an order names."""
+    """A dish; orders name it by `id`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,7 +58,7 @@ class OrderLine:
 
 
 class PreorderItem(BaseModel):
-    """A line of a pre-order, at the price of the day on which it was ordered."""
+    """A dish of a pre-order, at the price of the day on which it was ordered."""
 
     menu_item_id: str
     name_en: str = ""
@@ -73,7 +73,7 @@ class PreorderItem(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was ordered ahead, and what it costs in cents."""
+    """A pre-order and its price in cents."""
 
     items: tuple[PreorderItem, ...]
     subtotal_cents: int
@@ -88,9 +88,9 @@ _STORED = TypeAdapter(list[PreorderItem])
 
 
 def priced(lines: Iterable[OrderLine]) -> Order:
-    """The order at today's prices; lines of one dish are added up, none of a dish is no line.
+    """Price the order at today's prices; quantities of one dish are added up.
 
-    Raises `ReservationRefused` for a dish that is not on the menu or a quantity that no kitchen cooks.
+    Raises `ReservationRefused` for a dish that is not on the menu, and for too large a quantity.
     """
     wanted: Counter[str] = Counter()
     for line in lines:
@@ -105,7 +105,7 @@ def priced(lines: Iterable[OrderLine]) -> Order:
 
 
 def stored_items(text: str | None) -> list[PreorderItem]:
-    """The lines in a row's JSON; none when the replaced deployment left something else there."""
+    """Read the dishes in a row's JSON; an unreadable one of the replaced deployment counts as empty."""
     try:
         return _STORED.validate_json(text) if text else []
     except ValidationError:
@@ -113,7 +113,7 @@ def stored_items(text: str | None) -> list[PreorderItem]:
 
 
 def to_store(items: Iterable[PreorderItem]) -> str | None:
-    """The JSON of a row; None for no line."""
+    """Write the JSON of a row; None for an empty order."""
     lines = list(items)
     return _STORED.dump_json(lines).decode() if lines else None
 

@@ -11,7 +11,7 @@ from sqlalchemy import DateTime, Dialect, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from convonet.domains.hanok.vocabulary import GuestPriority
+from convonet.domains.hanok.enums import GuestPriority
 from convonet.storage.database import Base
 from convonet.storage.types import Moment
 
@@ -30,9 +30,9 @@ class SlotStart(TypeDecorator[datetime]):
 
 
 class ReservationRow(Base):
-    """A reservation. `owner_id` is the caller who made it by voice, none for one made online.
+    """A reservation. `owner_id` is the caller who made it by voice, None for one made online.
 
-    `vip_by_staff` is what the staff decided; while it is none, the pre-order decides.
+    `vip_by_staff` is the staff's decision; while it is None, the pre-order decides.
     """
 
     __tablename__ = "reservations"
@@ -72,7 +72,7 @@ class ReservationRow(Base):
 
 
 class SlotRow(Base):
-    """How many tables of a size are free in the half hour that begins at `slot_start`."""
+    """The free tables of one size in the half hour that begins at `slot_start`."""
 
     __tablename__ = "table_slot_inventory"
     __table_args__ = (UniqueConstraint("slot_start", "table_size"),)
@@ -84,7 +84,7 @@ class SlotRow(Base):
 
 
 def stored_tables(text: str | None) -> list[int]:
-    """The sizes in a row's JSON; none when something else is there."""
+    """Read the sizes in a row's JSON; anything else counts as empty."""
     try:
         sizes = json.loads(text) if text else []
     except ValueError:

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.hanok.enums import AHEAD, SeatingStatus, SourceChannel, Status
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import spellings
-from convonet.domains.hanok.seating import MAX_STAY_MINUTES, SLOT, slot_of
-from convonet.domains.hanok.vocabulary import AHEAD, SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.phones import spellings
+from convonet.domains.hanok.seating.tables import MAX_STAY_MINUTES, SLOT, slot_of
 
 SAME_ORDER = timedelta(seconds=120)
 """A voice order that comes again within this time is the same one, said or sent twice."""
@@ -25,17 +25,16 @@ class ReservationRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, row: ReservationRow) -> None:
+    async def add_reservation(self, row: ReservationRow) -> None:
         """Add a reservation; it has its id afterwards."""
         self._session.add(row)
         await self._session.flush()
 
     async def save(self) -> None:
-        """Send what changed to the database, so that queries see it."""
+        """Flush changes to the database, so that queries see them."""
         await self._session.flush()
 
     async def by_id(self, reservation_id: int) -> ReservationRow | None:
-        """A reservation by id."""
         return await self._session.get(ReservationRow, reservation_id)
 
     async def by_code(self, code: str) -> ReservationRow | None:
@@ -43,7 +42,7 @@ class ReservationRepository:
         return await self._session.scalar(select(ReservationRow).where(ReservationRow.confirmation_code == code))
 
     async def code_is_taken(self, code: str) -> bool:
-        """Whether the code was given out already."""
+        """Say whether the code was given out already."""
         found = await self._session.scalar(select(ReservationRow.id).where(ReservationRow.confirmation_code == code))
         return found is not None
 
@@ -78,7 +77,7 @@ class ReservationRepository:
         return (await self._session.scalars(ordered)).all()
 
     async def by_phone(self, phone: str, since: datetime) -> Sequence[ReservationRow]:
-        """What is ahead under a phone number, whoever made it."""
+        """The coming reservations under a phone number."""
         found = await self._session.scalars(
             select(ReservationRow)
             .where(
@@ -92,7 +91,7 @@ class ReservationRepository:
         return found.all()
 
     async def waiting(self, first: datetime, end: datetime) -> Sequence[ReservationRow]:
-        """Who waits for a table from `first` to before `end`, in no order."""
+        """The parties that wait for a table from `first` to before `end`, in no order."""
         found = await self._session.scalars(
             select(ReservationRow).where(
                 ReservationRow.seating_status == SeatingStatus.WAITLIST,
@@ -104,7 +103,7 @@ class ReservationRepository:
         return found.all()
 
     async def waiting_around(self, slots: Sequence[datetime]) -> Sequence[ReservationRow]:
-        """Who waits for a stay that may touch one of the slots."""
+        """The parties that wait for a stay that may overlap one of the slots."""
         longest = timedelta(minutes=MAX_STAY_MINUTES)
         return await self.waiting(min(slots) - longest, max(slots) + SLOT)
 

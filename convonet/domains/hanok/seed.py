@@ -9,13 +9,13 @@ from datetime import datetime, time, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.domains.hanok.booking import reprice
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.enums import SeatingStatus, SourceChannel, Status
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.menu import OrderLine, priced
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.phone import normalized
-from convonet.domains.hanok.seating import STAY_MINUTES
-from convonet.domains.hanok.vocabulary import SeatingStatus, SourceChannel, Status
+from convonet.domains.hanok.phones import normalized
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import STAY_MINUTES
 from convonet.settings import get_settings
 
 
@@ -49,15 +49,15 @@ GUESTS = (
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet; who finds no table any more is left out."""
-    floor = Floor(session, House.of(get_settings()), now)
+    """Add missing reservations; a party for which no table is free is left out."""
+    floor = Floor(session, House.of(get_settings().hanok), now)
     await floor.inventory.hold()
     for guest in GUESTS:
         if await floor.reservations.code_is_taken(guest.code):
             continue
         row = _row(guest, floor, user_id)
         if await floor.seat(row):
-            await floor.reservations.add(row)
+            await floor.reservations.add_reservation(row)
 
 
 def _row(guest: _Guest, floor: Floor, user_id: uuid.UUID) -> ReservationRow:

@@ -1,6 +1,6 @@
-"""What the restaurant does, for its HTTP API and its tools alike; each call is one transaction.
+"""The service of the restaurant, for its HTTP API and its tools alike; each call is one transaction.
 
-Who changes something on the voice line is known by their token, and a repeated call of theirs acts once.
+Callers on the voice line are known by their token, and a repeated call of theirs acts once.
 """
 
 from __future__ import annotations
@@ -17,33 +17,35 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.owner import Owner
 from convonet.domains.hanok import booking as bookings
 from convonet.domains.hanok import changes
-from convonet.domains.hanok.availability import day_of_house
-from convonet.domains.hanok.floor import Floor
+from convonet.domains.hanok.access import ByStaff, Requester
+from convonet.domains.hanok.enums import GuestPriority, SeatingStatus, Status
+from convonet.domains.hanok.errors import Reason, ReservationRefused, no_reservation
 from convonet.domains.hanok.house import House
 from convonet.domains.hanok.models import ReservationRow
-from convonet.domains.hanok.refusals import Reason, ReservationRefused, no_reservation
-from convonet.domains.hanok.requests import Amendment, Asker, Booking, ByStaff
-from convonet.domains.hanok.results import (
+from convonet.domains.hanok.schemas import (
+    Amendment,
     Availability,
     Booked,
+    Booking,
     Changed,
     Reservation,
     ReservationPage,
     ReservationStatus,
 )
-from convonet.domains.hanok.seating import SLOT, slot_of
-from convonet.domains.hanok.vocabulary import GuestPriority, SeatingStatus, Status
-from convonet.domains.hanok.waitlist import places
+from convonet.domains.hanok.seating.availability import availability_on
+from convonet.domains.hanok.seating.floor import Floor
+from convonet.domains.hanok.seating.tables import SLOT, slot_of
+from convonet.domains.hanok.seating.waitlist import places
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
 Result = TypeVar("Result", bound=BaseModel)
 RECENT = timedelta(hours=8)
-"""What began this long ago may still be going on: the longest stay."""
+"""A stay that began this long ago may not be over."""
 
 
-class Reservations:
-    """Raises `ReservationRefused` when a rule forbids it, `NotFound` for what is not there or not the asker's."""
+class ReservationService:
+    """Raises `ReservationRefused` by a rule, and `NotFound` for an unknown or another guest's reservation."""
 
     def __init__(self, database: Database, house: House, clock: Clock = utc_now) -> None:
         self._database = database
@@ -53,37 +55,40 @@ class Reservations:
     async def availability(self, day: str, party_size: int) -> Availability:
         """The half hours of a day, "2026-12-01", and which of them a party can have for the usual stay."""
         async with self._database.reading() as session:
-            return await day_of_house(self._floor(session), self.house.day_of(day), party_size)
+            return await availability_on(self._floor(session), self.house.day_of(day), party_size)
 
     async def book(self, booking: Booking, owner: Owner | None = None) -> Booked:
         """Make a reservation; with `owner` it is theirs."""
         return await self._change(Booked, owner, lambda floor: bookings.book(floor, booking, owner))
 
-    async def amend(self, asker: Asker, amendment: Amendment, owner: Owner | None = None) -> Changed:
-        """Change details of a reservation."""
-        return await self._changed(owner, lambda floor: changes.amend(floor, asker, amendment))
+    async def amend(self, requester: Requester, amendment: Amendment, owner: Owner | None = None) -> Changed:
+        return await self._changed(owner, lambda floor: changes.amend(floor, requester, amendment))
 
     async def set_status(
-        self, asker: Asker, status: Status, *, retention_offer_acknowledged: bool = False, owner: Owner | None = None
+        self,
+        requester: Requester,
+        status: Status,
+        *,
+        retention_offer_acknowledged: bool = False,
+        owner: Owner | None = None,
     ) -> Changed:
         """Confirm, seat, complete or cancel a reservation."""
+        acknowledged = retention_offer_acknowledged
         return await self._changed(
-            owner,
-            lambda floor: changes.step(floor, asker, status, retention_offer_acknowledged=retention_offer_acknowledged),
+            owner, lambda floor: changes.set_status(floor, requester, status, acknowledged=acknowledged)
         )
 
-    async def set_priority(self, asker: ByStaff, priority: GuestPriority) -> Changed:
-        """Make a guest a VIP, or not one."""
-        return await self._changed(None, lambda floor: changes.decide_priority(floor, asker, priority))
+    async def set_priority(self, requester: ByStaff, priority: GuestPriority) -> Changed:
+        return await self._changed(None, lambda floor: changes.decide_priority(floor, requester, priority))
 
-    async def get(self, asker: Asker) -> Reservation:
-        """The reservation that the asker may see."""
+    async def get(self, requester: Requester) -> Reservation:
+        """The reservation that the requester may see."""
         async with self._database.reading() as session:
             floor = self._floor(session)
-            return await self._shown(floor, await changes.found(floor, asker))
+            return await self._shown(floor, await changes.find_reservation(floor, requester))
 
     async def status_of(self, code: str) -> ReservationStatus:
-        """What the code alone tells."""
+        """The data that the code alone shows."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             row = await floor.reservations.by_code(code)
@@ -92,7 +97,7 @@ class Reservations:
             return ReservationStatus.model_validate((await self._shown(floor, row)).model_dump())
 
     async def of_caller(self, caller: uuid.UUID, phone: str | None, name: str | None) -> list[Reservation]:
-        """What the caller made and what is still ahead, the next one first."""
+        """The caller's coming reservations, the next one first."""
         async with self._database.reading() as session:
             floor = self._floor(session)
             rows = await floor.reservations.of_owner(caller, phone, floor.now - RECENT)
@@ -143,7 +148,7 @@ class Reservations:
         if owner is None:
             async with self._database.transaction() as session:
                 return await held(session)
-        return await effect(self._database, owner, result, held)
+        return await run_effect(self._database, owner, result, held)
 
     async def _shown(self, floor: Floor, row: ReservationRow) -> Reservation:
         return Reservation.of(row, self.house, await floor.place_of(row))

@@ -1,7 +1,6 @@
 """The tools of the restaurant, served over MCP.
 
-What a caller books by voice is theirs. Another reservation, made online or by somebody else, they reach by stating its
-confirmation code and its phone number.
+A caller owns what they book by voice. For another reservation they must give its confirmation code and phone number.
 """
 
 from __future__ import annotations
@@ -12,10 +11,20 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from convonet.core.errors import DomainError, NotFound
-from convonet.domains.hanok import sentences
-from convonet.domains.hanok.arguments import (
+from convonet.domains.hanok import speech
+from convonet.domains.hanok.access import ByCaller, ByCode, Proof
+from convonet.domains.hanok.confirmation_codes import code_of
+from convonet.domains.hanok.enums import SourceChannel, Status
+from convonet.domains.hanok.errors import no_reservation
+from convonet.domains.hanok.house import House
+from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
+from convonet.domains.hanok.preorders import order_of
+from convonet.domains.hanok.schemas import (
     Acknowledged,
+    Amendment,
+    Booking,
     Call,
+    Changed,
     Day,
     Dishes,
     DishesJson,
@@ -27,27 +36,20 @@ from convonet.domains.hanok.arguments import (
     Phone,
     ProofCode,
     ProofPhone,
+    Reservation,
     ReservationId,
+    SpecialRequests,
     When,
-    Wishes,
 )
-from convonet.domains.hanok.codes import code_of
-from convonet.domains.hanok.house import House
-from convonet.domains.hanok.menu import DISCOUNT_PERCENT, MENU
-from convonet.domains.hanok.order_text import order_of
-from convonet.domains.hanok.refusals import no_reservation
-from convonet.domains.hanok.requests import Amendment, Booking, ByCaller, ByCode, Proof
-from convonet.domains.hanok.results import Changed, Reservation
-from convonet.domains.hanok.service import Reservations
-from convonet.domains.hanok.vocabulary import SourceChannel, Status
-from convonet.mcp.server import DomainServer, owner_of, told
+from convonet.domains.hanok.service import ReservationService
+from convonet.mcp.server import DomainServer, owner_of, tool_result
 from convonet.settings import Settings
 from convonet.storage.database import Database
 
 
 def server(database: Database, settings: Settings) -> DomainServer:
     """The MCP server of the restaurant."""
-    reservations = Reservations(database, House.of(settings))
+    reservations = ReservationService(database, House.of(settings.hanok))
     mcp = DomainServer("hanok", "Table reservations and pre-orders at the Hanok restaurant.")
     _add_reading(mcp, reservations)
     _add_booking(mcp, reservations)
@@ -55,17 +57,16 @@ def server(database: Database, settings: Settings) -> DomainServer:
     return mcp
 
 
-def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
+def _add_reading(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def list_menu_items(context: Call) -> CallToolResult:
         """The Hanok restaurant's menu with prices. Use it when the caller asks what there is, or orders ahead."""
-
         owner_of(context)
         data = {
             "items": [item.model_dump(mode="json") for item in MENU],
             "preorder_discount_percent": DISCOUNT_PERCENT,
         }
-        return told(sentences.menu(), data)
+        return tool_result(speech.menu(), data)
 
     @mcp.tool()
     async def get_reservation(
@@ -74,11 +75,10 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
         guest_name: Annotated[str | None, Field(max_length=255, description="Only those under this name.")] = None,
     ) -> CallToolResult:
         """The caller's own restaurant reservations that are still ahead, and their ids. Use it before a change."""
-
         found = await reservations.of_caller(owner_of(context).user_id, guest_phone, guest_name)
         if not found:
             raise no_reservation_of_caller()
-        return told(sentences.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
+        return tool_result(speech.list_of(found), {"reservations": [one.model_dump(mode="json") for one in found]})
 
     @mcp.tool()
     async def get_reservation_by_code(
@@ -88,7 +88,6 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
 
         Use it when the caller states a code, or asks about a table that was booked online: then ask for its phone too.
         """
-
         code = code_of(confirmation_code)
         try:
             if code is None:
@@ -98,18 +97,17 @@ def _add_reading(mcp: DomainServer, reservations: Reservations) -> None:
             if guest_phone is None:
                 raise NotFound(str(error), spoken="Please tell me the phone number of that reservation too.") from None
             raise
-        return _told(found, sentences.about(found))
+        return _shown(found, speech.about(found))
 
     @mcp.tool()
     async def search_seating_availability(context: Call, date: Day, party_size: Party = 2) -> CallToolResult:
         """When the Hanok restaurant has a free table on a day. Use it before booking, or when a time was full."""
-
         owner_of(context)
         day = await reservations.availability(date, party_size)
-        return told(sentences.availability(day), {"availability": day.model_dump(mode="json")})
+        return tool_result(speech.availability(day), {"availability": day.model_dump(mode="json")})
 
 
-def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
+def _add_booking(mcp: DomainServer, reservations: ReservationService) -> None:
     @mcp.tool()
     async def create_reservation(
         context: Call,
@@ -119,7 +117,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         starts_at: When,
         preorder_lines_json: DishesJson = None,
         preorder_items: Dishes = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preferred_locale: Locale = None,
         source_channel: SourceChannel = SourceChannel.VOICE,
     ) -> CallToolResult:
@@ -127,7 +125,6 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
 
         A full house means the waitlist; the answer says which it is. Read time and party back before booking.
         """
-
         owner = owner_of(context)
         booking = Booking(
             guest_name=guest_name,
@@ -141,7 +138,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         )
         booked = await reservations.book(booking, owner)
         data = booked.model_dump(mode="json")
-        return told(sentences.booked(booked), data)
+        return tool_result(speech.booked(booked), data)
 
     @mcp.tool()
     async def update_reservation_details(
@@ -150,7 +147,7 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         guest_name: Name | None = None,
         party_size: Party | None = None,
         starts_at: When | None = None,
-        special_requests: Wishes = None,
+        special_requests: SpecialRequests = None,
         preorder_items: Dishes = None,
         preorder_lines_json: DishesJson = None,
         duration_minutes: Minutes = None,
@@ -163,7 +160,6 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
 
         An order that is given replaces the old one. Find the id with get_reservation first.
         """
-
         owner = owner_of(context)
         amendment = Amendment(
             guest_name=guest_name,
@@ -177,13 +173,13 @@ def _add_booking(mcp: DomainServer, reservations: Reservations) -> None:
         )
         if amendment == Amendment():
             raise DomainError("empty change", spoken="Please tell me what to change.")
-        asker = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
-        changed = await reservations.amend(asker, amendment, owner)
-        return _told_change(changed, sentences.amended(changed))
+        requester = ByCaller(owner.user_id, reservation_id, _proof(confirmation_code, guest_phone))
+        changed = await reservations.amend(requester, amendment, owner)
+        return _changed(changed, speech.amended(changed))
 
 
-def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
-    async def step(
+def _add_ending(mcp: DomainServer, reservations: ReservationService) -> None:
+    async def change_status(
         context: Call, reservation_id: int, status: Status, acknowledged: bool, proof: Proof | None
     ) -> Changed:
         owner = owner_of(context)
@@ -204,10 +200,9 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
         guest_phone: ProofPhone = None,
     ) -> CallToolResult:
         """Confirm a waiting restaurant reservation if a table is free by now, or cancel one; the rest is for staff."""
-
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, status, retention_offer_acknowledged, proof)
-        return _told_change(changed, sentences.stepped(changed))
+        changed = await change_status(context, reservation_id, status, retention_offer_acknowledged, proof)
+        return _changed(changed, speech.stepped(changed))
 
     @mcp.tool()
     async def cancel_reservation(
@@ -221,14 +216,13 @@ def _add_ending(mcp: DomainServer, reservations: Reservations) -> None:
 
         With a pre-order of 300 dollars or more the first try answers with an offer; repeat it only after their yes.
         """
-
         proof = _proof(confirmation_code, guest_phone)
-        changed = await step(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
-        return _told_change(changed, sentences.stepped(changed))
+        changed = await change_status(context, reservation_id, Status.CANCELLED, retention_offer_acknowledged, proof)
+        return _changed(changed, speech.stepped(changed))
 
 
 def no_reservation_of_caller() -> DomainError:
-    """What a caller hears who booked nothing by voice, or not under that number."""
+    """The refusal for a caller without a matching reservation made by voice."""
     return DomainError(
         "no reservation",
         spoken="I can't find a reservation of yours. If it was booked online, tell me its code and phone number.",
@@ -240,9 +234,9 @@ def _proof(confirmation_code: str | None, guest_phone: str | None) -> Proof | No
     return Proof(code, guest_phone) if code and guest_phone else None
 
 
-def _told(reservation: Reservation, sentence: str) -> CallToolResult:
-    return told(sentence, {"reservation": reservation.model_dump(mode="json")})
+def _shown(reservation: Reservation, sentence: str) -> CallToolResult:
+    return tool_result(sentence, {"reservation": reservation.model_dump(mode="json")})
 
 
-def _told_change(changed: Changed, sentence: str) -> CallToolResult:
-    return told(sentence, changed.model_dump(mode="json"))
+def _changed(changed: Changed, sentence: str) -> CallToolResult:
+    return tool_result(sentence, changed.model_dump(mode="json"))

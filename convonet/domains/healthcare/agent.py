@@ -1,11 +1,10 @@
-"""The health plan as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The health plan's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.healthcare.offline.authorizations import AUTHORIZATION, AUTHORIZATIONS, NEEDED, REQUEST
-from convonet.domains.healthcare.offline.care import DOCTOR, DOCTORS, ENROLL, NETWORK, PROGRAMS
-from convonet.domains.healthcare.offline.claims import APPEAL, CLAIMS, DETAILS, EXPLANATION, STATUS
-from convonet.domains.healthcare.offline.coverage import (
+from convonet.domains.healthcare.authorizations.offline.forms import AUTHORIZATION, AUTHORIZATIONS, NEEDED, REQUEST
+from convonet.domains.healthcare.claims.offline.forms import APPEAL, CLAIMS, DETAILS, EXPLANATION, STATUS
+from convonet.domains.healthcare.coverage.offline.forms import (
     BENEFIT,
     BENEFITS,
     COPAY,
@@ -15,6 +14,8 @@ from convonet.domains.healthcare.offline.coverage import (
     OUT_OF_POCKET,
     PREVENTIVE,
 )
+from convonet.domains.healthcare.programs.offline.forms import ENROLL, PROGRAMS
+from convonet.domains.healthcare.providers.offline.forms import DOCTOR, DOCTORS, NETWORK
 
 DOMAIN = Domain(
     name="healthcare",
@@ -78,15 +79,15 @@ DOMAIN = Domain(
             BENEFIT,
             DATES,
         ),
-        own=(
+        own_words=(
             r"co-?pays?|co-?payments?|co-?insurance|deductible|out[- ]of[- ]pocket|claims?|(?:pre)?authori[sz]ations?"
             r"|prior auths?|insurance|health plan|my plan|coverage|covered|insured|in[- ]network|my network|eob"
             r"|benefits|\w+ologists?|preventive|screenings|care programs?|appeal"
         ),
-        lost=(
+        not_understood=(
             "About your health plan I can check coverage and copays, claims and appeals, prior authorizations, "
             "and find doctors."
         ),
     ),
-    lines=lines_of("convonet.domains.healthcare"),
+    examples_by_form=examples_of("convonet.domains.healthcare"),
 )

@@ -1,4 +1,4 @@
-"""Codes as callers and models write them, brought to one form; a wrong form is refused in words for the caller."""
+"""Codes as callers and models write them, brought to one form. A wrong form is refused in words for the caller."""
 
 from __future__ import annotations
 

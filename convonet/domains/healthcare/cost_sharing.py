@@ -1,11 +1,9 @@
-"""How an allowed amount is divided between member and plan, and how far a member is towards a yearly limit."""
+"""The division of an allowed amount between member and plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-
-from pydantic import BaseModel
 
 from convonet.storage.types import CENT
 
@@ -14,7 +12,7 @@ NOTHING = Decimal("0.00")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a member owes for a service. With a copay the deductible does not apply; `coinsurance` is in percent."""
+    """The member's terms for a service. With a copay the deductible does not apply; `coinsurance` is in percent."""
 
     copay: Decimal | None
     coinsurance: Decimal | None
@@ -22,7 +20,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What is left of the deductible and of the out-of-pocket maximum of the plan year."""
+    """The remaining deductible and out-of-pocket maximum of the plan year."""
 
     deductible: Decimal
     out_of_pocket: Decimal
@@ -30,7 +28,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The member's part of an allowed amount, and what the plan pays."""
+    """The member's share of an allowed amount, and the plan's."""
 
     deductible: Decimal
     copay: Decimal
@@ -39,12 +37,11 @@ class Share:
 
     @property
     def responsibility(self) -> Decimal:
-        """What the member owes."""
         return self.deductible + self.copay + self.coinsurance
 
 
 def share(allowed: Decimal, terms: Terms, room: Room) -> Share:
-    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond what is left of the limits."""
+    """Divide `allowed`: deductible first, then copay, then coinsurance, never beyond the rest of the limits."""
     left, ceiling = allowed, room.out_of_pocket
     deductible = min(left, room.deductible, ceiling) if terms.copay is None else NOTHING
     left, ceiling = left - deductible, ceiling - deductible
@@ -53,17 +50,3 @@ def share(allowed: Decimal, terms: Terms, room: Room) -> Share:
     rate = (terms.coinsurance or NOTHING) / 100
     coinsurance = min((left * rate).quantize(CENT, ROUND_HALF_UP), ceiling)
     return Share(deductible, copay, coinsurance, left - coinsurance)
-
-
-class Progress(BaseModel):
-    """How far a member is towards a limit: never beyond it, never below nothing."""
-
-    limit: Decimal
-    met: Decimal
-    remaining: Decimal
-
-    @classmethod
-    def towards(cls, limit: Decimal, counted: Decimal) -> Progress:
-        """What counted, bounded by the limit."""
-        met = min(max(counted, NOTHING), limit)
-        return cls(limit=limit, met=met, remaining=limit - met)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,6 @@ from convonet.storage.types import Moment, Money
 
 Percent = Money
 """Percentages and ratings have two exact decimals too."""
-
 Names = JSON(none_as_null=True)
 
 
@@ -181,7 +180,7 @@ class AuthorizationRow(Base):
 
 
 class AccumulationRow(Base):
-    """What counts towards the limits in one plan year; `plan_year` is the year in which it began."""
+    """The amounts that count towards the limits in one plan year; `plan_year` is the year in which it began."""
 
     __tablename__ = "member_accumulations"
 
@@ -266,3 +265,18 @@ class EnrollmentRow(Base):
     enrollment_notes: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(Moment)
     updated_at: Mapped[datetime] = mapped_column(Moment)
+
+
+def midnight(day: date) -> datetime:
+    """The stored form of a calendar day."""
+    return datetime.combine(day, time(), UTC)
+
+
+def day(moment: datetime) -> date:
+    """The calendar day of a stored day."""
+    return moment.date()
+
+
+def day_or_none(moment: datetime | None) -> date | None:
+    """The calendar day of a stored day, if there is one."""
+    return None if moment is None else moment.date()

@@ -1,4 +1,4 @@
-"""The plan year that holds a given day: it begins every year on the same day, whatever year a plan was stored in."""
+"""The plan year of a given day. It begins each year on the same day, whatever year a plan was stored in."""
 
 from __future__ import annotations
 

@@ -1,19 +1,21 @@
-"""The SQL of members, their plans, claims and authorizations. Every query is bound to one member."""
+"""The SQL of members, their plans, claims and authorizations. Each query is bound to one member."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from convonet.core.errors import DomainError, NotFound
+from convonet.core.errors import NotFound
 from convonet.domains.healthcare.cost_sharing import NOTHING
+from convonet.domains.healthcare.enums import ADJUDICATED, AuthStatus, ClaimStatus, NetworkTier
+from convonet.domains.healthcare.errors import NotAMember
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -22,23 +24,17 @@ from convonet.domains.healthcare.models import (
     ClaimRow,
     MemberRow,
     PlanRow,
+    midnight,
 )
 from convonet.domains.healthcare.plan_year import PlanYear
-from convonet.domains.healthcare.vocabulary import ADJUDICATED, AuthStatus, ClaimStatus, NetworkTier
 
-MOST_AUTHORIZATIONS = 50
-"""A member has a handful; the bound is for the rare one who has not."""
-
-
-class NotAMember(DomainError):
-    """The caller has no membership of a health plan."""
-
-    spoken = "I can't find a health plan membership for you. I can connect you to a person who can look into it."
+MAX_AUTHORIZATIONS = 50
+"""A member has a handful; the bound is for rare exceptions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counts towards the limits of one plan year, as booked or as the claims add up."""
+    """The amounts that count towards the limits of one plan year, as booked or as the claims add up."""
 
     deductible_in_network: Decimal = NOTHING
     deductible_out_of_network: Decimal = NOTHING
@@ -46,15 +42,10 @@ class Counted:
     oop_out_of_network: Decimal = NOTHING
 
 
-def midnight(day: date) -> datetime:
-    """The stored form of a calendar day."""
-    return datetime.combine(day, time(), UTC)
-
-
 async def membership(session: AsyncSession, user_id: uuid.UUID, *, lock: bool = False) -> tuple[MemberRow, PlanRow]:
     """A caller's membership and plan; `lock` lets one change of theirs at a time go on. Raises `NotAMember`."""
     if lock:
-        # a write that changes nothing: SQLite knows no other way to make a second writer wait until this one is done
+        # a write that changes nothing: SQLite has no other way to make a second writer wait
         own = update(MemberRow).where(MemberRow.user_id == user_id)
         await session.execute(own.values(updated_at=MemberRow.updated_at))
     query = select(MemberRow, PlanRow).join(PlanRow, PlanRow.id == MemberRow.plan_id)
@@ -65,14 +56,13 @@ async def membership(session: AsyncSession, user_id: uuid.UUID, *, lock: bool = 
 
 
 class MemberRepository:
-    """What one member may see, within one transaction."""
+    """One member's rows, within one transaction."""
 
     def __init__(self, session: AsyncSession, member: MemberRow) -> None:
         self._session = session
         self._member = member
 
     async def benefits(self) -> Sequence[BenefitRow]:
-        """The terms of the member's plan."""
         query = select(BenefitRow).where(BenefitRow.plan_id == self._member.plan_id)
         return (await self._session.scalars(query.order_by(BenefitRow.service_category))).all()
 
@@ -84,14 +74,14 @@ class MemberRepository:
         return (await self._session.scalars(query.limit(1))).first()
 
     async def accumulation(self, year: PlanYear) -> AccumulationRow | None:
-        """What is booked for a plan year."""
+        """The booked amounts of a plan year."""
         query = select(AccumulationRow).where(
             AccumulationRow.member_id == self._member.id, AccumulationRow.plan_year == year.number
         )
         return (await self._session.scalars(query)).first()
 
     async def counted(self, year: PlanYear) -> Counted:
-        """What the decided claims of a plan year add up to."""
+        """The sums of a plan year's decided claims."""
         outside = ClaimRow.provider_network_tier == NetworkTier.TIER_3
         inside = or_(ClaimRow.provider_network_tier.is_(None), ClaimRow.provider_network_tier != NetworkTier.TIER_3)
         columns = [
@@ -144,7 +134,7 @@ class MemberRepository:
         elif status is not None:
             query = query.where(AuthorizationRow.status == status, ~run_out)
         query = query.order_by(AuthorizationRow.requested_date.desc(), AuthorizationRow.auth_number.desc())
-        return (await self._session.scalars(query.limit(MOST_AUTHORIZATIONS))).all()
+        return (await self._session.scalars(query.limit(MAX_AUTHORIZATIONS))).all()
 
     async def authorization(self, reference: str) -> AuthorizationRow:
         """An authorization by number or id. Raises `NotFound` also for another member's."""
@@ -167,18 +157,17 @@ class MemberRepository:
         return (await self._session.scalars(query.limit(1))).first()
 
     async def is_auth_number_taken(self, number: str) -> bool:
-        """Whether any member's authorization has this number."""
+        """Say whether any member's authorization has this number."""
         query = select(AuthorizationRow.id).where(AuthorizationRow.auth_number == number)
         return await self._session.scalar(query) is not None
 
     def add_authorization(self, row: AuthorizationRow) -> None:
-        """Add a request."""
         self._session.add(row)
 
 
 def _run_out(today: date) -> ColumnElement[bool]:
     until = func.coalesce(AuthorizationRow.expiration_date, AuthorizationRow.approved_to_date)
-    # a missing day makes this NULL, whose opposite would be NULL too
+    # a missing day makes this NULL, and NOT NULL is NULL too
     return and_(AuthorizationRow.status == AuthStatus.APPROVED, until.is_not(None), until < midnight(today))
 
 

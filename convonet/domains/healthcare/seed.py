@@ -1,7 +1,7 @@
 """Demo data of the healthcare payer: a plan, a directory, and a member with half a year of claims before `now`.
 
-Run again later, it adds what is missing: also the claims that by then fit into a new plan year, so that the member's
-progress towards the limits is never a figure of some past year.
+A later run adds what is missing, also the claims of a plan year that has begun since. So the member's progress towards
+the limits is never that of a past year.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.domains.healthcare.authorizations import DECISION, OPEN, URGENT_DECISION
-from convonet.domains.healthcare.demo_adjudication import Adjudicator, last_of
-from convonet.domains.healthcare.demo_member import AUTHORIZATIONS, CLAIMS, DemoAuthorization, DemoClaim
-from convonet.domains.healthcare.demo_plan import BENEFITS, PLAN, PLAN_CODE, PROGRAMS, PROVIDERS, DemoBenefit
+from convonet.domains.healthcare.authorizations.service import DECISION, OPEN, URGENT_DECISION
+from convonet.domains.healthcare.coverage.service import booked_figures
+from convonet.domains.healthcare.demo.adjudication import Adjudicator, last_of
+from convonet.domains.healthcare.demo.member import AUTHORIZATIONS, CLAIMS, DemoAuthorization, DemoClaim
+from convonet.domains.healthcare.demo.plan import BENEFITS, PLAN, PLAN_CODE, PROGRAMS, PROVIDERS, DemoBenefit
+from convonet.domains.healthcare.enums import AUTH_TRANSITIONS, AuthStatus, EligibilityStatus
 from convonet.domains.healthcare.models import (
     AccumulationRow,
     AuthorizationRow,
@@ -27,12 +29,11 @@ from convonet.domains.healthcare.models import (
     PlanRow,
     ProgramRow,
     ProviderRow,
+    day,
+    midnight,
 )
 from convonet.domains.healthcare.plan_year import PlanYear, plan_year_on
-from convonet.domains.healthcare.repository import MemberRepository, midnight
-from convonet.domains.healthcare.results import day
-from convonet.domains.healthcare.service import booked_figures
-from convonet.domains.healthcare.vocabulary import AUTH_STEPS, AuthStatus, EligibilityStatus
+from convonet.domains.healthcare.repository import MemberRepository
 
 NAMESPACE = uuid.UUID("5b0c8a52-6f0a-4a3e-9f4b-8d9b8a6f2c10")
 """Ids of the demonstration's rows are names in it: the same row has the same id on every run."""
@@ -44,7 +45,7 @@ JOINED_CODE = "CVN-HEART"
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet for one caller; a caller who is a member of another plan is left alone."""
+    """Add missing rows for one caller; the member of another plan is left alone."""
     plan = await _plan(session, now)
     await _directory(session, now)
     member = await session.scalar(select(MemberRow).where(MemberRow.user_id == user_id))
@@ -223,7 +224,7 @@ async def _add_claims(
 
 def _authorization(key: uuid.UUID, member: MemberRow, demo: DemoAuthorization, now: datetime) -> AuthorizationRow:
     requested = now - timedelta(days=demo.age_days)
-    status = last_of(demo.path, AUTH_STEPS)
+    status = last_of(demo.path, AUTH_TRANSITIONS)
     decided = None if status in OPEN else requested + (URGENT_DECISION if demo.is_urgent else DECISION) / 2
     until = None if demo.valid_days is None else midnight(now.date() + timedelta(days=demo.valid_days))
     provider = next(provider.name for provider in PROVIDERS if provider.npi == demo.npi)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from convonet.domains.healthcare.authorization_tools import add_authorization_tools
-from convonet.domains.healthcare.authorizations import AuthorizationService
-from convonet.domains.healthcare.care_tools import add_care_tools
-from convonet.domains.healthcare.claim_tools import add_claim_tools
-from convonet.domains.healthcare.claims import ClaimService
-from convonet.domains.healthcare.coverage_tools import add_coverage_tools
-from convonet.domains.healthcare.programs import ProgramService
-from convonet.domains.healthcare.providers import ProviderService
-from convonet.domains.healthcare.service import CoverageService
+from convonet.domains.healthcare.authorizations.service import AuthorizationService
+from convonet.domains.healthcare.authorizations.tools import add_authorization_tools
+from convonet.domains.healthcare.claims.service import ClaimService
+from convonet.domains.healthcare.claims.tools import add_claim_tools
+from convonet.domains.healthcare.coverage.service import CoverageService
+from convonet.domains.healthcare.coverage.tools import add_coverage_tools
+from convonet.domains.healthcare.programs.service import ProgramService
+from convonet.domains.healthcare.programs.tools import add_program_tools
+from convonet.domains.healthcare.providers.service import ProviderService
+from convonet.domains.healthcare.providers.tools import add_provider_tools
 from convonet.mcp.server import DomainServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -22,5 +23,6 @@ def server(database: Database, _settings: Settings) -> DomainServer:
     add_coverage_tools(mcp, CoverageService(database))
     add_claim_tools(mcp, ClaimService(database))
     add_authorization_tools(mcp, AuthorizationService(database))
-    add_care_tools(mcp, ProviderService(database), ProgramService(database))
+    add_provider_tools(mcp, ProviderService(database))
+    add_program_tools(mcp, ProgramService(database))
     return mcp

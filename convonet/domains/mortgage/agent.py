@@ -1,18 +1,19 @@
-"""Mortgage applications as the agent sees them: found by its file name, see `convonet.agents.domain`."""
+"""The mortgage domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
-from convonet.agents.domain import Domain, lines_of
+from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill
-from convonet.domains.mortgage.offline.applying import (
+from convonet.domains.mortgage.applications.offline.actions import HELP_TEXT
+from convonet.domains.mortgage.applications.offline.forms import (
     APPLICATION_STATUS,
     APPLY,
     CANCEL,
     FIGURES,
     HELP,
-    HELP_TEXT,
     ON_FILE,
 )
-from convonet.domains.mortgage.offline.papers import DEBT, DEBTS, DOCUMENT, DOCUMENTS, MISSING, REQUIRED
-from convonet.domains.mortgage.offline.reckoning import AFFORD, PAYMENT, PREAPPROVAL, RATIO, WHAT_IF
+from convonet.domains.mortgage.debts.offline.forms import DEBT, DEBTS
+from convonet.domains.mortgage.documents.offline.forms import DOCUMENT, DOCUMENTS, MISSING, REQUIRED
+from convonet.domains.mortgage.estimates.offline.forms import AFFORD, PAYMENT, PREAPPROVAL, RATIO, WHAT_IF
 
 DOMAIN = Domain(
     name="mortgage",
@@ -64,12 +65,12 @@ DOMAIN = Domain(
             APPLICATION_STATUS,
             WHAT_IF,
         ),
-        own=(
+        own_words=(
             r"mortgages?|can (?:i|we) afford|(?:home|house|car|auto|student) loan|loan|pre-?approv\w*|down payment"
             r"|closing costs|debts?|debt[- ]to[- ]income|dti|credit score|my application|w-?2|pay ?stubs?|tax returns?"
             r"|bank statements?"
         ),
-        lost=HELP_TEXT,
+        not_understood=HELP_TEXT,
     ),
-    lines=lines_of("convonet.domains.mortgage"),
+    examples_by_form=examples_of("convonet.domains.mortgage"),
 )

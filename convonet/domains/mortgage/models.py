@@ -36,7 +36,7 @@ class Choice(UserDefinedType[str]):
 
 
 def account_ending(number: str | None) -> str | None:
-    """The last four digits of an account number, None when it has fewer: more of it is never kept or shown."""
+    """The last four digits of an account number, None when it has fewer. More of it is never stored or shown."""
     digits = "".join(character for character in number or "" if character in "0123456789")
     return digits[-ACCOUNT_DIGITS:] if len(digits) >= ACCOUNT_DIGITS else None
 
@@ -70,7 +70,7 @@ class ApplicationRow(Base):
 
 
 class DebtRow(Base):
-    """A debt. Of its `account_number` we keep the last four digits; old rows may hold all."""
+    """A debt. We store the last four digits of its `account_number`; old rows may hold all."""
 
     __tablename__ = "mortgage_debts"
 
@@ -88,7 +88,7 @@ class DebtRow(Base):
 
 
 class DocumentRow(Base):
-    """A document that the caller has announced or handed in; `file_path` is a note, nobody opens it."""
+    """A document that the caller has announced or handed in; `file_path` is a note and is never opened."""
 
     __tablename__ = "mortgage_documents"
 

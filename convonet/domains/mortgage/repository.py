@@ -1,4 +1,4 @@
-"""All SQL of mortgages. Made for one caller: rows of others are not there."""
+"""The SQL of mortgages. Each query is bound to the caller: rows of others do not exist for them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import NotFound
 from convonet.core.ids import id_of
+from convonet.domains.mortgage.enums import CLOSED
+from convonet.domains.mortgage.errors import NO_APPLICATION, NOT_YOURS
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
-from convonet.domains.mortgage.vocabulary import CLOSED
 from convonet.storage.users import UserRow
-
-NO_APPLICATION = "You have no mortgage application yet. Would you like to start one?"
-NOT_YOURS = "I can't find that mortgage application."
 
 
 class MortgageRepository:
@@ -39,7 +37,7 @@ class MortgageRepository:
         return row
 
     async def count_open(self) -> int:
-        """How many applications are not closed; nobody adds one for this caller until the transaction is over."""
+        """The number of open applications; no other one of this caller can be added until the transaction is over."""
         # SQLite has one writer at a time anyway
         caller = select(UserRow.id).where(UserRow.id == self._user_id)
         await self._session.execute(caller.with_for_update(key_share=True))
@@ -54,11 +52,9 @@ class MortgageRepository:
         return (await self._session.scalars(wanted.order_by(DebtRow.created_at, DebtRow.id))).all()
 
     async def documents(self, application: ApplicationRow) -> Sequence[DocumentRow]:
-        """In the order in which they came."""
         wanted = select(DocumentRow).where(DocumentRow.application_id == application.id)
         return (await self._session.scalars(wanted.order_by(DocumentRow.created_at, DocumentRow.id))).all()
 
-    async def add(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
-        """Add a row."""
+    async def add_row(self, row: ApplicationRow | DebtRow | DocumentRow) -> None:
         self._session.add(row)
         await self._session.flush()

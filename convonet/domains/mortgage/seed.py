@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from convonet.domains.mortgage.file import MortgageFile
+from convonet.domains.mortgage.enums import DebtType, DocumentStatus, DocumentType, Status
+from convonet.domains.mortgage.loan_file import LoanFile
 from convonet.domains.mortgage.models import ApplicationRow, DebtRow, DocumentRow
-from convonet.domains.mortgage.vocabulary import DebtType, DocumentStatus, DocumentType, Status
 
 _NAMES = uuid.UUID("6f0b6a34-54cc-4a0f-9f0c-1b8f0a3c4d11")
 
@@ -46,7 +46,7 @@ async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None
         _document(row, DocumentType.IDENTIFICATION, "Driver's license", now - timedelta(days=8)),
         _document(row, DocumentType.INCOME_PAYSTUB, "Pay stub", now - timedelta(days=6)),
     ]
-    MortgageFile(row, debts, documents).settle(now - timedelta(days=6))
+    LoanFile(row, debts, documents).update_status(now - timedelta(days=6))
     session.add(row)
     await session.flush()
     session.add_all([*debts, *documents])

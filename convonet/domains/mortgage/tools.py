@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from convonet.domains.mortgage.application_tools import add_application_tools
-from convonet.domains.mortgage.estimate_tools import add_estimate_tools
-from convonet.domains.mortgage.paper_tools import add_paper_tools
-from convonet.domains.mortgage.papers import PaperService
-from convonet.domains.mortgage.service import MortgageService
+from convonet.domains.mortgage.applications.service import MortgageService
+from convonet.domains.mortgage.applications.tools import add_application_tools
+from convonet.domains.mortgage.debts.service import DebtService
+from convonet.domains.mortgage.debts.tools import add_debt_tools
+from convonet.domains.mortgage.documents.service import DocumentService
+from convonet.domains.mortgage.documents.tools import add_document_tools
+from convonet.domains.mortgage.estimates.tools import add_estimate_tools
 from convonet.mcp.server import DomainServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
@@ -17,6 +19,7 @@ def server(database: Database, _settings: Settings) -> DomainServer:
     mcp = DomainServer("mortgage", "The caller's mortgage applications: figures, debts, documents, and estimates.")
     service = MortgageService(database)
     add_application_tools(mcp, service)
-    add_paper_tools(mcp, PaperService(database))
+    add_debt_tools(mcp, DebtService(database))
+    add_document_tools(mcp, DocumentService(database))
     add_estimate_tools(mcp, service)
     return mcp

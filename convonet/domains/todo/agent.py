@@ -1,7 +1,9 @@
-"""The todo domain as the agent sees it: found by its file name, see `convonet.agents.domain`."""
+"""The todo domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
 
-from convonet.agents.domain import Domain, lines_of
-from convonet.domains.todo.offline.skill import TodoSkill
+from convonet.agents.domain import Domain, examples_of
+from convonet.agents.forms.skill import FormSkill
+from convonet.domains.todo.offline.forms import CHANGE, CREATE, LIST, MORE, read_sentence
+from convonet.domains.todo.offline.speech import NOT_UNDERSTOOD
 
 DOMAIN = Domain(
     name="todo",
@@ -41,6 +43,12 @@ DOMAIN = Domain(
         "change_member_role": "Changing a role",
         "search_users": "Looking for people",
     },
-    skill=TodoSkill(),
-    lines=lines_of("convonet.domains.todo"),
+    skill=FormSkill(
+        "todo",
+        (CREATE, LIST, MORE, CHANGE),
+        own_words=(r"(?:my|the|our|shopping) lists?|to-?dos?|to do list|tasks?|remind|reminders?|forget|remember to"),
+        not_understood=NOT_UNDERSTOOD,
+        grammar=read_sentence,
+    ),
+    examples_by_form=examples_of("convonet.domains.todo"),
 )

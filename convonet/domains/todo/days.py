@@ -1,6 +1,6 @@
-"""What days and times mean in a caller's time zone: when a day begins, what "this week" spans, which moment is meant.
+"""The meaning of days and times in a caller's time zone: when a day begins, what "this week" spans.
 
-Everything here is a function of the moment that it is given, so that its rules can be tested on any day of any year.
+All functions take the moment that they calculate from, so that their rules can be tested on any day of any year.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ END_OF_DAY = time(23, 59)
 """The time of a due date that was said without one."""
 
 YEARS = range(1970, 2201)
-"""Years that people mean; what is far outside was misheard, and could not be converted between zones."""
+"""Years that people mean; others were misheard, and could not be converted between zones."""
 
 
 class Due(StrEnum):
@@ -36,7 +36,6 @@ class Window:
     end: datetime | None = None
 
     def within(self, other: Window) -> Window:
-        """What both have in common."""
         starts = [start for start in (self.start, other.start) if start]
         ends = [end for end in (self.end, other.end) if end]
         return Window(max(starts, default=None), min(ends, default=None))
@@ -48,7 +47,7 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def window_of(due: Due | None, now: datetime, zone: ZoneInfo) -> Window:
-    """What a named stretch means for somebody in `zone` at `now`; everything for none."""
+    """The window that a named period means in `zone` at `now`; without a period an open one."""
     today = now.astimezone(zone).date()
     match due:
         case None:

@@ -1,4 +1,4 @@
-"""What the demo caller has: a team with two colleagues, a reminder and an event. The colleagues are made up."""
+"""The demo caller's team, reminder and event. The colleagues are invented."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from convonet.domains.todo.enums import Priority
 from convonet.domains.todo.events.models import EventRow
-from convonet.domains.todo.models import Priority
 from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.teams.models import MembershipRow, TeamRow
 from convonet.domains.todo.teams.permissions import Role
@@ -18,7 +18,7 @@ COLLEAGUES = (("Robin", "Sample", Role.ADMIN), ("Kim", "Placeholder", Role.MEMBE
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add what is not there yet. What the caller deleted stays deleted as long as the team is there."""
+    """Add missing rows. Rows that the caller deleted stay deleted as long as the team is there."""
     team_id = uuid.uuid5(user_id, "todo/team")
     if await session.get(TeamRow, team_id) is not None:
         return

@@ -6,10 +6,10 @@ from convonet.domains.todo.events.service import EventService
 from convonet.domains.todo.events.tools import add_event_tools
 from convonet.domains.todo.reminders.service import ReminderService
 from convonet.domains.todo.reminders.tools import add_reminder_tools
-from convonet.domains.todo.service import TodoService
 from convonet.domains.todo.teams.service import TeamService
 from convonet.domains.todo.teams.tools import add_team_tools
-from convonet.domains.todo.todo_tools import add_todo_tools
+from convonet.domains.todo.todos.service import TodoService
+from convonet.domains.todo.todos.tools import add_todo_tools
 from convonet.mcp.server import DomainServer
 from convonet.settings import Settings
 from convonet.storage.database import Database

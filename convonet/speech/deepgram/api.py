@@ -1,10 +1,10 @@
-"""Deepgram's HTTP and WebSocket API over connections that stay open.
+"""Deepgram's HTTP and WebSocket API over pooled connections, used by `DeepgramSpeech`.
 
-Upstream's SDK stands on httpx and builds a request anew each time: it looks its own version up in the package metadata
+Deepgram's SDK is built on httpx and builds each request anew: it looks up its own version in the package metadata
 (`deepgram/core/client_wrapper.py`, `get_headers`), encodes the query and turns each answer into unchecked pydantic
-models. `bench/speech.py` measures what that costs. So its types describe the wire, and aiohttp carries it.
+models. `bench/speech.py` measures the cost. So the SDK's types describe the wire, and aiohttp carries it.
 
-Its retries would wait for a second and know nothing of our deadline. We retry once, and only where the failure says
+The SDK's retries would wait for a second and ignore our deadline. We retry once, and only when the failure suggests
 that the same request may succeed now.
 """
 
@@ -24,6 +24,7 @@ import structlog
 from deepgram.environment import DeepgramClientEnvironment
 from yarl import URL
 
+from convonet.core.background import BackgroundTasks
 from convonet.core.errors import SpeechUnavailable
 
 log = structlog.get_logger(__name__)
@@ -33,21 +34,21 @@ Answer = TypeVar("Answer")
 Read: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[Answer]]
 
 CONNECT_TIMEOUT_S = 2.0
-"""A connection that is not there by now will not be in time."""
+"""A connection that takes longer would be too late for the turn."""
 
 KEEP_ALIVE_S = 90.0
-"""Turns of one caller are 10 s apart and more; with aiohttp's own 15 s many would pay for TLS again."""
+"""The turns of a caller are 10 s apart or more; with aiohttp's default of 15 s many would need a new TLS handshake."""
 
 MAX_CONNECTIONS = 200
 
 RETRY_DELAY_S = 0.1
-"""Before the second attempt after a 5xx or a broken connection: a restarting server needs a moment."""
+"""Delay before the second attempt after a 5xx or a broken connection: a restarting server needs a moment."""
 
 MAX_RETRY_AFTER_S = 1.0
 """A 429 that asks for a longer wait than this sends the turn to the next provider."""
 
 CLOSE_TIMEOUT_S = 1.0
-"""For the other side's half of a WebSocket's closing handshake."""
+"""Time for Deepgram's half of a WebSocket's closing handshake."""
 
 
 class Refusal(Exception):
@@ -63,37 +64,34 @@ class Refusal(Exception):
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     def as_unavailable(self) -> SpeechUnavailable:
-        """What the rest of the product knows it as."""
+        """Turn it into the error that the rest of the product handles."""
         return SpeechUnavailable(str(self), retry_same=self.is_servers_fault)
 
 
 class DeepgramApi:
-    """One per process. It belongs to the event loop that is running at its first use."""
+    """The connections of one process, for the event loop that runs at their first use."""
 
     def __init__(self, key: str, base_url: str | None) -> None:
         self._base_url = URL(base_url or DeepgramClientEnvironment.PRODUCTION.base)
         self._headers = {"Authorization": f"Token {key}"}
         self._session: aiohttp.ClientSession | None = None
-        self._warming: asyncio.Task[None] | None = None
+        self._warming = BackgroundTasks()
         self._used_at = float("-inf")
 
     def url(self, path: str, query: dict[str, str]) -> URL:
-        """An address of the API; to be made once, and not for each request."""
+        """Build an address of the API. Callers keep it instead of building it for each request."""
         return (self._base_url / path).with_query(query)
 
     async def close(self) -> None:
-        """Close all connections."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        await self._warming.cancel_and_wait()
         if self._session is not None:
             await self._session.close()
 
     async def warm(self) -> None:
-        """Open a connection for the next request; when that fails, the request will try for itself."""
+        """Open a connection for the next request. When that fails, the request opens its own."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                # no HEAD: its answer may come without a length, and then aiohttp closes the connection
+                # no HEAD: without a length in the answer, aiohttp closes the connection
                 async with self._http.get(self._base_url, allow_redirects=False) as response:
                     await response.read()
             self._used_at = time.monotonic()
@@ -101,13 +99,13 @@ class DeepgramApi:
             log.info("deepgram_not_reached", error=type(error).__name__)
 
     def warm_soon(self) -> None:
-        """Have a connection open for the next request; returns at once.
+        """Open a connection in the background unless one was used recently.
 
-        Between a caller's turns connections may be closed for having been idle, and TLS costs two ways to the vendor.
+        Idle connections may be closed between a caller's turns, and a TLS handshake costs two round trips.
         """
         is_open = time.monotonic() - self._used_at < KEEP_ALIVE_S / 2
-        if not is_open and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self.warm())
+        if not is_open and not self._warming:
+            self._warming.spawn(self.warm())
 
     async def post(
         self,
@@ -116,39 +114,41 @@ class DeepgramApi:
         content_type: str,
         *,
         read: Read[Answer],
-        within_s: float,
-        gaps_s: float | None = None,
+        timeout_s: float,
+        read_timeout_s: float | None = None,
     ) -> Answer:
-        """The answer to a request, of a second one where that can help, in `within_s` altogether.
+        """Post a request and read its answer; retry once where that can help.
 
         Args:
-            url: from `url`.
-            body: of the request.
-            content_type: its type.
-            read: what of the answer, such as `whole`.
-            within_s: seconds for all of it.
-            gaps_s: for each wait for more of the answer.
+            url: The address, as `url` built it.
+            body: The request's body.
+            content_type: The body's media type.
+            read: Reads the answer, such as `read_all`.
+            timeout_s: Limit for both attempts and reading together.
+            read_timeout_s: Limit for each gap while the answer arrives.
 
         Raises:
             Refusal: Deepgram answers with an error status.
-            SpeechUnavailable: it can't be reached, or does not answer in time.
+            SpeechUnavailable: Deepgram can't be reached, or does not answer in time.
         """
-        async with _in_time(within_s):
+        async with _deadline(timeout_s):
             try:
-                return await read(await self._answer(url, body, content_type, gaps_s))
+                return await read(await self._answer(url, body, content_type, read_timeout_s))
             except (Refusal, aiohttp.ClientError) as error:
                 delay = _retry_delay(error)
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
-            return await read(await self._answer(url, body, content_type, gaps_s))
+            return await read(await self._answer(url, body, content_type, read_timeout_s))
 
     async def stream(self, url: URL, body: bytes, content_type: str, *, stall_s: float) -> AsyncGenerator[bytes, None]:
-        """The answer to a request as it comes, its first bytes and each gap between them within `stall_s`.
+        """Yield the answer to a request as it arrives, the first bytes and each gap within `stall_s`.
 
-        It may be asked for a second time until its first byte. Raises `Refusal` and `SpeechUnavailable`.
+        The request is retried once, until its first byte. Raises `Refusal` and `SpeechUnavailable`.
         """
-        response, first = await self.post(url, body, content_type, read=_opening, within_s=stall_s, gaps_s=stall_s)
+        response, first = await self.post(
+            url, body, content_type, read=_read_first, timeout_s=stall_s, read_timeout_s=stall_s
+        )
         async with response:
             if not first:
                 raise SpeechUnavailable("Deepgram answered without audio")
@@ -162,13 +162,13 @@ class DeepgramApi:
                     yield more
 
     async def connect(self, url: URL) -> aiohttp.ClientWebSocketResponse:
-        """A WebSocket. Raises `Refusal` and `SpeechUnavailable`."""
+        """Open a WebSocket. Raises `Refusal` and `SpeechUnavailable`."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                # compression stays off: sound does not get smaller, and permessage-deflate holds 300 KB per socket
+                # compression stays off: audio does not shrink, and permessage-deflate holds 300 KB per socket
                 return await self._http.ws_connect(url, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S))
         except aiohttp.WSServerHandshakeError as error:
-            # not chained: the error holds the request's headers, and with them the key
+            # not chained: the error holds the request's headers, which include the key
             raise Refusal(error.status, retry_after_s=_retry_after(error.headers)) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise SpeechUnavailable(f"no connection to Deepgram: {type(error).__name__}", retry_same=True) from error
@@ -185,13 +185,15 @@ class DeepgramApi:
             )
         return self._session
 
-    async def _answer(self, url: URL, body: bytes, content_type: str, gaps_s: float | None) -> aiohttp.ClientResponse:
+    async def _answer(
+        self, url: URL, body: bytes, content_type: str, read_timeout_s: float | None
+    ) -> aiohttp.ClientResponse:
         response = await self._http.post(
             url,
-            data=io.BytesIO(body),  # aiohttp would send a large `bytes` in one piece, and warn of it
+            data=io.BytesIO(body),  # aiohttp would send a large `bytes` in one piece and warn about it
             headers={"Content-Type": content_type},
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(sock_read=gaps_s),
+            timeout=aiohttp.ClientTimeout(sock_read=read_timeout_s),
         )
         self._used_at = time.monotonic()
         if response.status == HTTPStatus.OK:
@@ -200,14 +202,14 @@ class DeepgramApi:
             raise Refusal(response.status, _code(await response.read()), _retry_after(response.headers))
 
 
-async def whole(response: aiohttp.ClientResponse) -> bytes:
-    """All that an answer holds."""
+async def read_all(response: aiohttp.ClientResponse) -> bytes:
+    """Read the whole answer."""
     async with response:
         return await response.read()
 
 
-async def _opening(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResponse, bytes]:
-    """An answer of which the rest is still to come, and the first of it."""
+async def _read_first(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResponse, bytes]:
+    """Read the first bytes; return them with the response, from which the rest can be read."""
     try:
         return response, await response.content.readany()
     except BaseException:
@@ -216,18 +218,18 @@ async def _opening(response: aiohttp.ClientResponse) -> tuple[aiohttp.ClientResp
 
 
 @asynccontextmanager
-async def _in_time(seconds: float) -> AsyncGenerator[None, None]:
+async def _deadline(seconds: float) -> AsyncGenerator[None, None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except TimeoutError as error:  # aiohttp's own are of this kind, too
+    except TimeoutError as error:  # aiohttp's own timeouts are subclasses
         raise SpeechUnavailable(f"Deepgram did not answer in {seconds:g} s") from error
     except aiohttp.ClientError as error:
         raise SpeechUnavailable(f"no connection to Deepgram: {type(error).__name__}", retry_same=True) from error
 
 
 def _retry_delay(error: Refusal | aiohttp.ClientError) -> float | None:
-    """Seconds after which the same request may succeed; None when it won't."""
+    """Seconds after which the same request may succeed, or None when it won't."""
     if isinstance(error, TimeoutError):
         return None
     if isinstance(error, aiohttp.ClientError) or error.is_servers_fault:
@@ -243,7 +245,7 @@ def _retry_after(headers: Mapping[str, str] | None) -> float | None:
 
 
 def _code(body: bytes) -> str:
-    # its message may quote the sentence that was to be spoken, its code does not
+    # not the message, which may quote the text to be synthesized
     try:
         answer = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What /v1/listen is asked and answers."""
+"""Encode requests to /v1/listen and decode its answers, for `DeepgramSpeech`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convonet.core.errors import NoSpeech, SpeechUnavailable
 from convonet.speech.base import AudioFormat, Transcript, Word
 
 if TYPE_CHECKING:
-    # the SDK's description of the wire; its models would cost ten times the parsing
+    # types only: parsing into the SDK's models would cost ten times as much
     from deepgram.requests.listen_v1response import ListenV1ResponseParams
     from deepgram.requests.listen_v1response_results_channels_item_alternatives_item import (
         ListenV1ResponseResultsChannelsItemAlternativesItemParams as Alternative,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def query_for(audio_format: AudioFormat, sample_rate: int, language: str, model: str) -> dict[str, str]:
-    """The request's query. Raw samples need no header: their rate goes along."""
+    """Build the request's query. Raw samples have no header, so their sample rate is part of it."""
     query = {"model": model, "language": language, "smart_format": "true"}
     if audio_format == "pcm16":
         query |= {"encoding": "linear16", "sample_rate": str(sample_rate)}
@@ -26,7 +26,7 @@ def query_for(audio_format: AudioFormat, sample_rate: int, language: str, model:
 
 
 def transcript_in(answer: bytes, provider: str) -> Transcript:
-    """The transcript that an answer holds. Raises `NoSpeech`, or `SpeechUnavailable` when it has another shape."""
+    """Decode an answer. Raises `NoSpeech` when it has no words, `SpeechUnavailable` when it has another shape."""
     try:
         best = _best_alternative(cast("ListenV1ResponseParams", json.loads(answer)))
         text = best.get("transcript", "").strip()
@@ -34,7 +34,7 @@ def transcript_in(answer: bytes, provider: str) -> Transcript:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise SpeechUnavailable("Deepgram's answer holds no transcript") from error
     if not text:
-        raise NoSpeech("Deepgram heard no words")
+        raise NoSpeech("Deepgram recognized no words")
     return transcript
 
 

@@ -1,7 +1,7 @@
-"""One /v1/speak WebSocket: text and flushes go out within its limits, sound and confirmations come in.
+"""One /v1/speak WebSocket: sends text and flushes within Deepgram's limits, receives audio and confirmations.
 
-The SDK's own socket would offer permessage-deflate, and calls a `Cleared` a `SpeakV1Flushed` (its unions are open). So
-its models are what is sent, and what comes is told apart by its `type` alone.
+The SDK's own socket would offer permessage-deflate, and parses a `Cleared` as a `SpeakV1Flushed` (its unions are open).
+So its models are used for sending only, and received messages are told apart by their `type`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ log = structlog.get_logger(__name__)
 
 MAX_FLUSHES = 20
 MAX_CHARACTERS = 2_400
-"""Deepgram's limits for one socket in a minute. It refuses the 21st flush with a warning; with more text it ends the
-socket."""
+"""Deepgram's limits for one socket and minute. It refuses the 21st flush with a warning; it closes the socket after
+more text."""
 
 WINDOW_S = 65.0
-"""The minute of those limits. Its clock starts when the text has arrived there: users saw 64 s."""
+"""The minute of those limits, which starts when the text arrives at Deepgram: users saw 64 s."""
 
 MAX_AGE_S = 3_000.0
-"""Deepgram ends a socket after an hour."""
+"""A socket is replaced after this long; Deepgram closes it after an hour."""
 
 _FLUSH = SpeakV1Flush(type="Flush").model_dump_json()
 _CLEAR = SpeakV1Clear(type="Clear").model_dump_json()
 
 
-class SocketLost(Exception):
-    """The socket can't be used any more; what it was given and has not sounded must be spoken otherwise."""
+class SocketClosed(Exception):
+    """The socket can't be used any more. Text that was sent and not spoken must be spoken another way."""
 
 
 class Allowance:
-    """So much in any `window_s` seconds."""
+    """Limits usage to `amount` in any `window_s` seconds."""
 
     def __init__(self, amount: int, window_s: float, clock: Callable[[], float]) -> None:
         self._left = amount
@@ -50,36 +50,34 @@ class Allowance:
 
     @property
     def left(self) -> int:
-        """What may be used now."""
         start = self._clock() - self._window_s
         while self._used and self._used[0][0] < start:
             self._left += self._used.popleft()[1]
         return self._left
 
     def use(self, amount: int) -> None:
-        """Use some of it."""
         self._left -= amount
         self._used.append((self._clock(), amount))
 
 
 class SpeakSocket:
-    """A socket that is open. What comes waits here for whoever listens, until the socket is `lost`."""
+    """An open socket. Received messages are queued until the answer that uses the socket takes them."""
 
     def __init__(
         self, connection: aiohttp.ClientWebSocketResponse, *, clock: Callable[[], float] | None = None
     ) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self.lost = ""
-        """Why nothing comes any more; empty as long as something may."""
+        self.closed_reason = ""
+        """Reason why the socket failed or was closed; empty while it works."""
         self.wake_at = 1
-        """Bytes of sound for which the listener is woken; for everything else it always is."""
+        """Bytes of audio at which the listener is woken. It is woken at once by everything else."""
         self.waiting_bytes = 0
-        """Sound that nobody has taken yet."""
+        """Bytes of audio that were not taken yet."""
         self._inbox: deque[bytes | None] = deque()
-        """Sound, and None for each flush that was confirmed."""
+        """Audio, and None for each confirmed flush."""
         self._confirmations = 0
-        self.heard_at = self._clock()
-        """When something last came."""
+        self.received_at = self._clock()
+        """Time of the last message."""
         self._connection = connection
         self._born_at = self._clock()
         self._flushes = Allowance(MAX_FLUSHES, WINDOW_S, self._clock)
@@ -101,14 +99,14 @@ class SpeakSocket:
 
     @property
     def has_confirmed(self) -> bool:
-        """Whether a confirmation waits, perhaps behind sound."""
+        """True if a confirmation is queued, perhaps behind audio."""
         return self._confirmations > 0
 
-    def take_sound(self, at_most: int) -> bytes:
-        """The sound up to the next confirmation, and no longer than about so many bytes."""
+    def take_audio(self, max_bytes: int) -> bytes:
+        """Take the audio up to the next confirmation, about `max_bytes` at most."""
         parts: list[bytes] = []
         size = 0
-        while size < at_most and self._inbox and (pcm := self._inbox[0]) is not None:
+        while size < max_bytes and self._inbox and (pcm := self._inbox[0]) is not None:
             parts.append(pcm)
             size += len(pcm)
             self._inbox.popleft()
@@ -116,32 +114,32 @@ class SpeakSocket:
         return b"".join(parts)
 
     def take_confirmation(self) -> bool:
-        """Whether a flush has been confirmed; all its sound has been taken before."""
+        """Take the next confirmation; returns False while there is none or audio comes before it."""
         if not self._inbox or self._inbox[0] is not None:
             return False
         self._inbox.popleft()
         self._confirmations -= 1
         return True
 
-    def listen(self, listener: asyncio.Event | None) -> None:
-        """Set this event whenever something comes, from now on; with None what comes is dropped."""
+    def notify_on_input(self, listener: asyncio.Event | None) -> None:
+        """Set this event whenever something arrives. With None everything that arrives is dropped."""
         self._listener = listener
 
-    async def speak(self, text: str) -> None:
-        """Add text to what the next flush will sound. Raises `SocketLost`."""
+    async def send_text(self, text: str) -> None:
+        """Send text that the next flush will synthesize. Raises `SocketClosed`."""
         self._characters.use(len(text))
         await self._send(SpeakV1Text(text=text).model_dump_json())
 
     async def flush(self) -> None:
-        """Let all text sound; its confirmation comes after its last sample. Raises `SocketLost`."""
+        """Synthesize all text that was sent. Its confirmation follows its last sample. Raises `SocketClosed`."""
         self._flushes.use(1)
         await self._send(_FLUSH)
 
     async def close(self) -> None:
-        """End the socket. What still comes is dropped."""
-        if not self.lost:
-            with contextlib.suppress(SocketLost):
-                # the vendor stops at once; otherwise it would work until the closing handshake has come through
+        """Close the socket; what still arrives is dropped."""
+        if not self.closed_reason:
+            with contextlib.suppress(SocketClosed):
+                # stops the synthesis at once instead of at the end of the closing handshake
                 await self._send(_CLEAR)
         await self._connection.close()
         await self._reading
@@ -150,28 +148,28 @@ class SpeakSocket:
         try:
             await self._connection.send_str(message)
         except (aiohttp.ClientError, ConnectionError) as error:
-            raise SocketLost(type(error).__name__) from error
+            raise SocketClosed(type(error).__name__) from error
 
     async def _read(self) -> None:
         try:
             async for message in self._connection:
-                # what comes while nobody listens belongs to no answer
+                # what arrives without a listener belongs to no answer
                 if self._listener is not None:
-                    self.heard_at = self._clock()
-                    if not self._is_more_of_the_same(message):
+                    self.received_at = self._clock()
+                    if self._store(message):
                         self._listener.set()
         except ValueError as error:
-            self.lost = f"not understood: {type(error).__name__}"
-        self.lost = self.lost or f"closed with {self._connection.close_code}"
+            self.closed_reason = f"not understood: {type(error).__name__}"
+        self.closed_reason = self.closed_reason or f"closed with {self._connection.close_code}"
         if self._listener is not None:
             self._listener.set()
 
-    def _is_more_of_the_same(self, message: aiohttp.WSMessage) -> bool:
-        """Keep it; whether it is sound that may wait for more."""
+    def _store(self, message: aiohttp.WSMessage) -> bool:
+        """Queue a message. Returns whether the listener must be woken: audio may be collected first."""
         if message.type is aiohttp.WSMsgType.BINARY:
             self._inbox.append(message.data)
             self.waiting_bytes += len(message.data)
-            return self.waiting_bytes < self.wake_at
+            return self.waiting_bytes >= self.wake_at
         control = json.loads(message.data)
         match control.get("type"):
             case "Flushed":
@@ -182,5 +180,5 @@ class SpeakSocket:
                 code = str(control.get("code") or control.get("warn_code"))
                 log.warning("speak_socket_warning", code=code)
                 if code == "EXCESSIVE_FLUSH":
-                    self.lost = code
-        return False
+                    self.closed_reason = code
+        return True

@@ -1,4 +1,4 @@
-"""Deepgram as recognizer and voice: a request for each utterance, a pooled WebSocket for each answer."""
+"""Deepgram for STT and TTS, with a request for each utterance and a pooled WebSocket for each answer."""
 
 from __future__ import annotations
 
@@ -10,68 +10,66 @@ from functools import lru_cache
 from yarl import URL
 
 from convonet.core.errors import BadAudio, SpeechUnavailable
-from convonet.settings import Settings
+from convonet.settings.speech import SpeechSettings
 from convonet.speech.base import ANSWER_RATE, AudioFormat, Language, SpokenAudio, Transcript, Utterance
 from convonet.speech.deepgram.answer import DeepgramAnswer
-from convonet.speech.deepgram.api import DeepgramApi, Refusal, whole
-from convonet.speech.deepgram.exchange import Pace
+from convonet.speech.deepgram.api import DeepgramApi, Refusal, read_all
+from convonet.speech.deepgram.exchange import SpeechRate
 from convonet.speech.deepgram.listen import query_for, transcript_in
-from convonet.speech.deepgram.sockets import SpeakSockets
+from convonet.speech.deepgram.socket_pool import SpeakSocketPool
 from convonet.speech.deepgram.speak_socket import SpeakSocket
 from convonet.speech.text import speakable
 from convonet.tracing.spans import span
 
 _RAW = {"encoding": "linear16", "sample_rate": str(ANSWER_RATE)}
 
-STALL_S = 1.5
-"""A request that owes sound and has sent none for this long is left: the caller would hear the silence."""
+STALL_TIMEOUT_S = 1.5
+"""A request that owes audio and has sent none for this long is given up: the caller would hear the silence."""
 
 
 class DeepgramSpeech:
-    """`SpeechToText` and `TextToSpeech` by Deepgram. Make one per process; connections are pooled.
+    """`SpeechToText` and `TextToSpeech` by Deepgram. One per process, since connections are pooled.
 
     Args:
-        settings: With the key.
-        tts_sockets: How many voice sockets this process may have open at once: its share of what Deepgram allows a
-            project (`Settings.tts_sockets`).
+        settings: With the API key, models, voice and timeouts.
+        tts_sockets: Maximum number of open TTS sockets: this process's share of the limit that Deepgram sets for a
+            project (`Settings.speech.tts_sockets`).
     """
 
     name = "deepgram"
 
-    def __init__(self, settings: Settings, *, tts_sockets: int) -> None:
+    def __init__(self, settings: SpeechSettings, *, tts_sockets: int) -> None:
         if settings.deepgram_api_key is None:
             raise SpeechUnavailable("DEEPGRAM_API_KEY is not set")
         base_url = str(settings.deepgram_base_url) if settings.deepgram_base_url else None
         self._api = DeepgramApi(settings.deepgram_api_key.get_secret_value(), base_url)
         self._model = settings.deepgram_model
-        self._voice = settings.deepgram_voice_id
+        self._voice = settings.deepgram_voice
         self._stt_timeout_s = settings.stt_timeout_s
         self._tts_timeout_s = settings.tts_timeout_s
-        self._stall_s = min(STALL_S, settings.tts_timeout_s)
+        self._stall_s = min(STALL_TIMEOUT_S, settings.tts_timeout_s)
         self._listen_url = lru_cache(maxsize=64)(self._url_to_listen)
         voice = {"model": self._voice}
         self._file_url = self._api.url("v1/speak", voice | {"encoding": "mp3"})
-        self._sound_url = self._api.url("v1/speak", voice | _RAW | {"container": "none"})
+        self._pcm_url = self._api.url("v1/speak", voice | _RAW | {"container": "none"})
         self._socket_url = self._api.url("v1/speak", voice | _RAW)
-        self._pace = Pace()
-        self._sockets = SpeakSockets(self._connect, at_most=tts_sockets)
+        self._rate = SpeechRate()
+        self._sockets = SpeakSocketPool(self._connect, max_sockets=tts_sockets)
 
     async def start(self) -> None:
-        """Open the first connection, so that the first utterance does not wait for it; a failure is only logged."""
+        """Open a connection, so that the first utterance does not wait for it. A failure is only logged."""
         await self._api.warm()
 
     async def close(self) -> None:
-        """Close all connections."""
         await self._sockets.close()
         await self._api.close()
 
     async def transcribe(self, utterance: Utterance, *, language: Language) -> Transcript:
-        """See `SpeechToText.transcribe`."""
         url = self._listen_url(utterance.format, utterance.sample_rate, language)
         try:
             with span("listen", kind="client", provider=self.name, model=self._model):
                 answer = await self._api.post(
-                    url, utterance.audio, "application/octet-stream", read=whole, within_s=self._stt_timeout_s
+                    url, utterance.audio, "application/octet-stream", read=read_all, timeout_s=self._stt_timeout_s
                 )
         except Refusal as error:
             if error.status == 400:
@@ -80,12 +78,12 @@ class DeepgramSpeech:
         return transcript_in(answer, self.name)
 
     async def synthesize(self, text: str, *, language: Language) -> SpokenAudio:
-        """See `TextToSpeech.synthesize`. The voice decides the language."""
+        """See `TextToSpeech.synthesize`. The configured voice decides the language."""
         try:
             with span("synthesise", kind="client", provider=self.name, model=self._voice):
                 body = _spoken(speakable(text))
                 audio = await self._api.post(
-                    self._file_url, body, "application/json", read=whole, within_s=self._tts_timeout_s
+                    self._file_url, body, "application/json", read=read_all, timeout_s=self._tts_timeout_s
                 )
         except Refusal as error:
             raise error.as_unavailable() from error
@@ -94,14 +92,14 @@ class DeepgramSpeech:
         return SpokenAudio(audio, "audio/mpeg", self.name)
 
     def begin_answer(self, *, language: Language) -> DeepgramAnswer:
-        """See `TextToSpeech.begin_answer`. The voice decides the language."""
-        self._api.warm_soon()  # whoever is answered speaks next
-        return DeepgramAnswer(self._sockets, self._say, self._pace, model=self._voice)
+        """See `TextToSpeech.begin_answer`. The configured voice decides the language."""
+        self._api.warm_soon()  # for the caller's next utterance
+        return DeepgramAnswer(self._sockets, self._synthesize_sentence, self._rate, model=self._voice)
 
-    async def _say(self, sentence: str) -> AsyncGenerator[bytes, None]:
-        """One sentence by a request of its own."""
+    async def _synthesize_sentence(self, sentence: str) -> AsyncGenerator[bytes, None]:
+        """Synthesize one sentence with a request of its own."""
         try:
-            stream = self._api.stream(self._sound_url, _spoken(sentence), "application/json", stall_s=self._stall_s)
+            stream = self._api.stream(self._pcm_url, _spoken(sentence), "application/json", stall_s=self._stall_s)
             async with contextlib.aclosing(stream):
                 async for pcm in stream:
                     yield pcm

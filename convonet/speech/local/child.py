@@ -1,7 +1,4 @@
-"""The program of a worker process: build one engine, then do one job after the other until the pipe closes.
-
-Started by `worker.py` as `python -m convonet.speech.local.child <file descriptor>`.
-"""
+"""The program of a worker process, which `worker.py` starts: builds one engine, then runs its jobs."""
 
 from __future__ import annotations
 
@@ -25,19 +22,19 @@ def main(descriptor: int) -> None:
         pipe.send(READY)
         while True:
             job = pipe.recv()
-            if job != STOP:  # a stop that came after its job was done
+            if job != STOP:  # a stop may arrive after its job is done
                 pipe.send(_answer(work, job, pipe.poll))
     except (EOFError, ConnectionError):
         return
 
 
-def _answer(work: Work, job: object, stop_requested: Callable[[], bool]) -> Done | Failed:
+def _answer(work: Work, job: object, should_stop: Callable[[], bool]) -> Done | Failed:
     try:
-        return Done(work(job, stop_requested))
+        return Done(work(job, should_stop))
     except (ConvonetError, Stopped) as error:
         return Failed(error)
     except Exception as error:  # noqa: BLE001 - the job's top: the parent logs it, the process goes on
-        # its text may quote the sentence that was to be spoken
+        # not its text, which may quote the sentence to be synthesized
         at = traceback.extract_tb(error.__traceback__)[-1]
         return Failed(SpeechUnavailable(f"{type(error).__name__} in {at.name}, line {at.lineno} of {at.filename}"))
 

@@ -1,4 +1,4 @@
-"""The engines of the worker processes. Each imports its library when it is built: no process loads another's."""
+"""The engines of the worker processes. Each imports its libraries only in the process that builds it."""
 
 from __future__ import annotations
 
@@ -7,65 +7,73 @@ from collections.abc import Callable
 import numpy as np
 
 from convonet.core.errors import NoSpeech
-from convonet.speech.local.jobs import Decide, EngineSpec, Hear, Listen, Recognise, Sound, Speak
+from convonet.speech.local.jobs import (
+    ChooseTranscript,
+    EngineSpec,
+    PrepareRecording,
+    RecognizeEnglish,
+    RecognizePhrase,
+    SynthesizeFile,
+    SynthesizePcm,
+)
 
 Work = Callable[[object, Callable[[], bool]], object]
-"""Does one job; the second argument tells whether it should stop."""
+"""Runs one job. The second argument tells whether the job should stop."""
 
 
 def build(spec: EngineSpec) -> Work:
-    """Build and warm up the engine of `spec`: its first job must not take longer than the others."""
+    """Build the engine of `spec` and warm it up, so that its first job does not take longer than the others."""
     match spec.kind:
-        case "callers":
-            return _callers(spec)
+        case "phrases":
+            return _phrases(spec)
         case "general":
             return _general(spec)
         case "voice":
             return _voice(spec)
 
 
-def _callers(spec: EngineSpec) -> Work:
+def _phrases(spec: EngineSpec) -> Work:
     from convonet.speech.decode import decode
-    from convonet.speech.local.language_model import domain_model
+    from convonet.speech.local.language_model import build_phrase_model
+    from convonet.speech.local.phrase_recognizer import PhraseRecognizer
     from convonet.speech.local.phrases import Phrases
-    from convonet.speech.local.recogniser import Decoder
-    from convonet.speech.vad import SpeechGate
+    from convonet.speech.vad import SpeechDetector
 
     phrases = Phrases.load()
-    decoder = Decoder(phrases, domain_model(spec.data_dir / "speech", phrases))
-    gate = SpeechGate()
-    gate.holds_speech(_second_of_silence())
-    decoder.recognise(_second_of_silence())
+    recognizer = PhraseRecognizer(phrases, build_phrase_model(spec.data_dir / "speech", phrases))
+    detector = SpeechDetector()
+    detector.holds_speech(_second_of_silence())
+    recognizer.recognize(_second_of_silence())
 
-    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, should_stop: Callable[[], bool]) -> object:
         match job:
-            case Hear(utterance):
+            case PrepareRecording(utterance):
                 samples = decode(utterance, max_seconds=spec.max_seconds)
-                if not gate.holds_speech(samples):
-                    raise NoSpeech("the gate heard no speech")
+                if not detector.holds_speech(samples):
+                    raise NoSpeech("no speech was detected")
                 return samples
-            case Recognise(samples):
-                return decoder.recognise(samples, stop_requested)
-        raise TypeError(f"not a job for callers: {job!r:.80}")
+            case RecognizePhrase(samples):
+                return recognizer.recognize(samples, should_stop)
+        raise TypeError(f"not a job of the phrase engine: {job!r:.80}")
 
     return work
 
 
 def _general(spec: EngineSpec) -> Work:
-    from convonet.speech.local.language_model import Expected, domain_model
+    from convonet.speech.local.language_model import PhraseModel, build_phrase_model
     from convonet.speech.local.phrases import Phrases
     from convonet.speech.local.whisper import Whisper
 
-    whisper = Whisper(Expected(domain_model(spec.data_dir / "speech", Phrases.load())))
-    whisper.listen(_second_of_silence())
+    whisper = Whisper(PhraseModel(build_phrase_model(spec.data_dir / "speech", Phrases.load())))
+    whisper.recognize(_second_of_silence())
 
-    def work(job: object, stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, should_stop: Callable[[], bool]) -> object:
         match job:
-            case Listen(samples):
-                return whisper.listen(samples, stop_requested)
-            case Decide(listened, phrase):
-                return whisper.decide(listened, phrase)
-        raise TypeError(f"not a job for general English: {job!r:.80}")
+            case RecognizeEnglish(samples):
+                return whisper.recognize(samples, should_stop)
+            case ChooseTranscript(english, phrase):
+                return whisper.choose(english, phrase)
+        raise TypeError(f"not a job of the English engine: {job!r:.80}")
 
     return work
 
@@ -74,16 +82,16 @@ def _voice(spec: EngineSpec) -> Work:
     from convonet.speech.local.voice import Voice
 
     voice = Voice(spec.voice)
-    voice.speak("Hello.")
-    voice.sound("Hello.")
+    voice.synthesize_file("Hello.")
+    voice.synthesize_pcm("Hello.")
 
-    def work(job: object, _stop_requested: Callable[[], bool]) -> object:
+    def work(job: object, _should_stop: Callable[[], bool]) -> object:
         match job:
-            case Speak(text):
-                return voice.speak(text)
-            case Sound(text):
-                return voice.sound(text)
-        raise TypeError(f"not a job for a voice: {job!r:.80}")
+            case SynthesizeFile(text):
+                return voice.synthesize_file(text)
+            case SynthesizePcm(text):
+                return voice.synthesize_pcm(text)
+        raise TypeError(f"not a job of the voice engine: {job!r:.80}")
 
     return work
 

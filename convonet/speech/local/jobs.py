@@ -1,4 +1,4 @@
-"""What passes through the pipe between local speech and its worker processes: small picklable values."""
+"""The jobs and results that pass through the pipe between `worker.py` and its process: small picklable values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What one recogniser heard. `score` is a logarithm that compares hypotheses of one recogniser and utterance."""
+    """A transcript by one recognizer. `score` is a log probability, comparable for one recognizer and utterance."""
 
     text: str
     score: float
@@ -24,96 +24,96 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class Listened:
-    """What the recogniser of all English heard, and what it needs to say how likely something else is."""
+class EnglishTranscript:
+    """A transcript by the recognizer of general English, with what it needs to score another transcript."""
 
     hypothesis: Hypothesis
     written: str
-    """The same with capitals and marks."""
+    """The transcript with capitals and punctuation."""
     features: npt.NDArray[np.float32]
-    """The recording as the model has taken it in; 77 kB a second."""
+    """The model's encoding of the recording; 77 kB a second."""
     frames: int
-    """How many columns of its spectrogram are not the silence after it."""
+    """Columns of the spectrogram before the padding with silence."""
     spoken: tuple[float, float]
-    """From when to when it is loud, in seconds."""
+    """Start and end of the loud part, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Which engine a worker process is to build.
+    """The engine that a worker process builds.
 
-    `callers` decodes recordings, gates them and recognises our phrases (with a model cached in `data_dir`), `general`
-    recognises all English and decides which of both to believe, `voice` speaks as `voice`.
+    `phrases` decodes recordings, detects speech and recognizes the product's phrases (its model is cached in
+    `data_dir`). `general` recognizes English and chooses between both transcripts. `voice` synthesizes with `voice`.
     """
 
-    kind: Literal["callers", "general", "voice"]
+    kind: Literal["phrases", "general", "voice"]
     data_dir: Path
     voice: str
     max_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
-    """Answered with the recording's 16 kHz samples; `NoSpeech` or `BadAudio` when there is nothing to recognise."""
+class PrepareRecording:
+    """Result: the recording's 16 kHz samples. Fails with `NoSpeech` or `BadAudio`."""
 
     utterance: Utterance
 
 
 @dataclass(frozen=True, slots=True)
-class Recognise:
-    """Answered with our phrase that is nearest, a `Hypothesis`, or None."""
+class RecognizePhrase:
+    """Result: the nearest of our phrases as a `Hypothesis`, or None."""
 
     samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """Answered with what was said in whatever words, a `Listened`, or None."""
+class RecognizeEnglish:
+    """Result: an `EnglishTranscript`, or None."""
 
     samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
-    """Answered with the `Hypothesis` to believe."""
+class ChooseTranscript:
+    """Result: the more likely `Hypothesis`."""
 
-    listened: Listened
+    english: EnglishTranscript
     phrase: Hypothesis
 
 
 @dataclass(frozen=True, slots=True)
-class Speak:
-    """Answered with an MP3 file."""
+class SynthesizeFile:
+    """Result: an MP3 file."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """Answered with PCM16 at `ANSWER_RATE`."""
+class SynthesizePcm:
+    """Result: PCM16 at `ANSWER_RATE`."""
 
     text: str
 
 
-Job = Hear | Recognise | Listen | Decide | Speak | Sound
+Job = PrepareRecording | RecognizePhrase | RecognizeEnglish | ChooseTranscript | SynthesizeFile | SynthesizePcm
 
 STOP = "stop"
-"""Sent while a job runs: nobody wants its answer any more."""
+"""Sent while a job runs, to cancel it."""
 
 READY = "ready"
-"""The first thing a worker process says: its engine is built and warm."""
+"""First message of a worker process: its engine is built and warm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A job's answer."""
+    """A job's result."""
 
     result: object
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A job's failure: one of our own errors, or what else went wrong in words."""
+    """A job's failure: one of our own errors, or `SpeechUnavailable` with a description."""
 
     error: Exception
 

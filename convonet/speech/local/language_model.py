@@ -1,7 +1,8 @@
-"""The language model of what callers of this product say, built from the phrase files at first start.
+"""The language model of the sentences that callers are expected to say, built from the phrase files.
 
-It is a 3-gram over sentences drawn from the phrases, plus the commonest English words as single words, so that an
-unforeseen title ("brush my teeth") is within reach. It takes two seconds to build, and is kept as a file.
+It is a 3-gram model over sentences drawn from the phrases, plus the most common English words as single words, so that
+an unforeseen title ("brush my teeth") can be recognized. It takes two seconds to build and is cached as a file. The
+phrase recognizer searches with it, and `whisper` scores transcripts with it.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ SENTENCES_PER_PHRASE = 1_000
 """Sentences drawn per phrase. Held-out todo sentences: word error rate 6.0 % with 100, 3.4 % from 300 on."""
 
 BACKGROUND_WORDS = 20_000
-"""Commonest English words added as single words. Sentences with unforeseen titles: 60 % right with 8,000 words, 64 %
-with 20,000, 65 % with 40,000; each doubling costs a tenth of the time."""
+"""Most common English words, added as single words. Sentences with unforeseen titles: 60 % right with 8,000 words, 64 %
+with 20,000, 65 % with 40,000. Each doubling costs a tenth of the recognition time."""
 
 BACKGROUND_COUNT = 3
-"""How often each of them counts as seen; with 1, one sentence in 100 more goes wrong, 10 is no better."""
+"""Count of each of these words. With 1, one more sentence in 100 goes wrong; 10 is no better."""
 
 MODEL_FOLDER = Path(pocketsphinx.get_model_path()) / "en-us"
 
 UNKNOWN_WORD = -14.0
-"""Logarithm of the probability of a word that the model lacks: the rarest that it has are at -12."""
+"""Natural logarithm of the probability of a word that the model lacks; the rarest that it has are at -12."""
 
 LOG_UNIT = 1e-4
-"""The library counts in powers of 1.0001."""
+"""The library's logarithms have the base 1.0001."""
 
 _VERSION = 1
-"""Part of the file's name: raise it when this module builds another model from the same phrases."""
+"""Part of the file's name. Raise it when this module builds another model from the same phrases."""
 
 
-def domain_model(folder: Path, phrases: Phrases) -> Path:
-    """The model's file in `folder`, built there first if phrases or version have changed."""
+def build_phrase_model(folder: Path, phrases: Phrases) -> Path:
+    """Return the model's file in `folder`; build it first if phrases or version have changed."""
     digest = hashlib.sha256(f"{_VERSION} {pocketsphinx.__name__} {phrases.text}".encode()).hexdigest()[:16]
     path = folder / f"phrases-{digest}.arpa"
     if not path.exists():
@@ -53,22 +54,22 @@ def _build(phrases: Phrases) -> ArpaBoLM:
     known = dictionary() | phrases.pronunciations.keys()
     sentences = (s for s in phrases.sentences(SENTENCES_PER_PHRASE) if known.issuperset(s.split()))
     model = ArpaBoLM(text="\n".join(sentences), add_start=True)
-    for word in _commonest(known):
+    for word in _most_common(known):
         model.grams_1[word] = max(model.grams_1[word], BACKGROUND_COUNT)
     model.compute()
     return model
 
 
-class Expected:
-    """How likely a caller is to say a sentence, by the model in a file."""
+class PhraseModel:
+    """The language model in a file, for scoring sentences."""
 
     def __init__(self, model: Path) -> None:
         self._model = pocketsphinx.NGramModel(pocketsphinx.Config(), pocketsphinx.LogMath(), str(model))
 
-    def of(self, sentence: str) -> float:
-        """A natural logarithm."""
+    def log_probability(self, sentence: str) -> float:
+        """Natural logarithm of the probability of `sentence`."""
         words = ["<s>", *sentence.split(), "</s>"]
-        # the library wants the last word first
+        # the library expects the last word first
         return sum(self._word(words[max(0, end - 3) : end][::-1]) for end in range(2, len(words) + 1))
 
     def _word(self, last_first: list[str]) -> float:
@@ -77,19 +78,19 @@ class Expected:
 
 
 def dictionary() -> set[str]:
-    """The words that the recogniser can pronounce."""
+    """Return the words in the recognizer's pronunciation dictionary."""
     lines = (MODEL_FOLDER / "cmudict-en-us.dict").read_text("utf-8").splitlines()
     return {line.split(maxsplit=1)[0] for line in lines if line}
 
 
-def _commonest(words: Iterable[str]) -> list[str]:
+def _most_common(words: Iterable[str]) -> list[str]:
     general = pocketsphinx.NGramModel(pocketsphinx.Config(), pocketsphinx.LogMath(), str(MODEL_FOLDER / "en-us.lm.bin"))
     plain = (word for word in words if word.replace("'", "").isalpha())
     return sorted(plain, key=lambda word: (-general.prob([word]), word))[:BACKGROUND_WORDS]
 
 
 def _write_whole(path: Path, model: ArpaBoLM) -> None:
-    """Two processes may build at once: each writes its own file, the last rename wins with the same content."""
+    """Write the file with a rename, since two processes may build the same model at once."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".arpa")
     os.close(descriptor)
     model.write_file(temporary)

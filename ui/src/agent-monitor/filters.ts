@@ -1,4 +1,4 @@
-/** What the list of turns is filtered by, and how that reads in an address: the page's own and the server's. */
+/** The filters of the list of turns, and their form in the URLs of the page and of the server. */
 
 import type { TurnRow } from "../protocol.generated";
 
@@ -37,7 +37,7 @@ const WORDS = ["text", "provider", "agent_type", "status", "source", "user", "se
 const NUMBERS = ["since", "until", "slow_ms"] as const;
 const MARKS = ["hand_over", "failed_tool"] as const;
 
-/** Only what is set, so that an address stays short. */
+/** Query parameters of the filters that are set. */
 export function toQuery(filters: Filters): URLSearchParams {
   const query = new URLSearchParams();
   for (const name of WORDS) if (filters[name] !== "") query.set(name, filters[name]);
@@ -46,7 +46,7 @@ export function toQuery(filters: Filters): URLSearchParams {
   return query;
 }
 
-/** An address may say anything: what is no filter is left out. */
+/** Reads filters from a URL and ignores everything else. */
 export function fromQuery(query: URLSearchParams): Filters {
   const filters = { ...NO_FILTERS };
   for (const name of WORDS) filters[name] = query.get(name)?.trim() ?? "";
@@ -65,7 +65,7 @@ export function isEmpty(filters: Filters): boolean {
   return toQuery(filters).size === 0;
 }
 
-/** Whether a turn that is just over belongs in the list, as far as its cut words tell. */
+/** Whether a turn that has just ended matches the filters, judged by its shortened text. */
 export function matches(turn: TurnRow, filters: Filters): boolean {
   const exact = (["provider", "agent_type", "status", "source"] as const).every(
     (name) => filters[name] === "" || filters[name] === turn[name],
@@ -84,7 +84,7 @@ export function matches(turn: TurnRow, filters: Filters): boolean {
   );
 }
 
-/** Words in any order, each the beginning of one, as the server looks for them. */
+/** Matches words in any order, each as a prefix, like the server's search. */
 function says(said: string, wanted: string): boolean {
   const words = wordsOf(said);
   const isThere = (word: string) => words.some((candidate) => candidate.startsWith(word));

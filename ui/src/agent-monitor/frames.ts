@@ -1,6 +1,6 @@
-/** When views are drawn: at most once per frame, and those that are costly at most every so often. */
+/** Limits how often views are drawn. */
 
-/** Calls `draw` in the next frame, however often it is asked for until then; a hidden tab has no frames. */
+/** Returns a function that calls `draw` once in the next frame; a hidden tab has no frames. */
 export function perFrame(draw: () => void): () => void {
   let isAsked = false;
   return () => {
@@ -13,7 +13,7 @@ export function perFrame(draw: () => void): () => void {
   };
 }
 
-/** Calls `draw` at once, and then at most every `ms`; the last call is never left out. */
+/** Returns a function that calls `draw` at once and then at most every `ms`; the last call is never skipped. */
 export function atMostEvery<Value>(ms: number, draw: (value: Value) => void): (value: Value) => void {
   let waiting: { value: Value } | null = null;
   let isResting = false;

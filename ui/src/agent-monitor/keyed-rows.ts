@@ -1,4 +1,4 @@
-/** Rows that are patched by key: a row is made once, drawn when its item is another, and moved only if its place is. */
+/** Rows patched by key: created once, redrawn when their item changes, moved only if their position changes. */
 
 export interface Row<Item> {
   root: HTMLElement;

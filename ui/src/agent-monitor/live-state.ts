@@ -1,4 +1,4 @@
-/** What the page knows of this moment: numbers, live calls, and the call that is watched. Changed by `reduceLive` only. */
+/** The live state: numbers, calls, and the watched call. Changed by `reduceLive` only. */
 
 import type {
   AnyMonitorServerMessage,
@@ -15,7 +15,7 @@ import type {
 /** The call whose transcript is open. */
 export interface Watched {
   sessionId: string;
-  /** As it was last heard of; null for one that was over before. */
+  /** The last known state of the call; null if it was over before. */
   call: LiveCall | null;
   ended: boolean;
   /** By number; null until the server has sent them. */
@@ -30,7 +30,7 @@ export interface CallFilter {
 
 export interface LiveState {
   staffName: string;
-  /** Null before the first attempt has come to something. */
+  /** Null until the first attempt has succeeded or failed. */
   connected: boolean | null;
   now: Now | null;
   today: Today | null;
@@ -39,7 +39,7 @@ export interface LiveState {
   calls: ReadonlyMap<string, LiveCall>;
   callFilter: CallFilter;
   watched: Watched | null;
-  /** What the server did not understand, in words. */
+  /** The server's message about a request that it refused. */
   refusal: string;
 }
 
@@ -119,7 +119,7 @@ function watch({ calls, watched }: LiveState, sessionId: string): Watched {
   return { sessionId, call, ended: call === null, lines: null };
 }
 
-/** Whether the calls are known: a monitor that has just started is told of them a moment later. */
+/** Whether the calls are known: a monitor that has just started gets its first reports a moment later. */
 export function hasHeardOfCalls(now: Now): boolean {
   return now.parts.some(({ part }) => part === "voice");
 }
@@ -133,7 +133,7 @@ function follow(state: LiveState): LiveState {
   return { ...state, watched: { ...watched, call: call ?? watched.call, ended } };
 }
 
-/** The calls that are listed, the newest first. */
+/** The listed calls, newest first. */
 export function listedCalls({ calls, callFilter: { state, text } }: LiveState): LiveCall[] {
   const part = text.trim().toLowerCase();
   return [...calls.values()]

@@ -1,4 +1,4 @@
-/** Puts the monitor's page together: what the server pushes, what is read of past turns, and the views of both. */
+/** Assembles the monitor's page: pushed live data, past turns, and the views of both. */
 
 import { api } from "../common/api";
 import { element } from "../common/dom";
@@ -14,12 +14,12 @@ import { mountDetail } from "./views/detail";
 import { mountFilters } from "./views/filters";
 import { mountFrame } from "./views/frame";
 import { mountNumbers } from "./views/numbers";
-import { mountParts } from "./views/parts";
+import { mountComponents } from "./views/components";
 import { mountToday } from "./views/today";
 import { mountTranscript } from "./views/transcript";
 import { mountTurnList } from "./views/turn-list";
 
-/** What is pushed is drawn this often at most: it comes in bursts, and nobody reads faster. */
+/** Minimum interval between redraws of pushed data: it arrives in bursts, and nobody reads faster. */
 const PUSHED_MS = 250;
 
 const store = new Store(reduce, INITIAL);
@@ -30,7 +30,7 @@ const socket = new MonitorSocket({
   },
   onMessage: (message) => {
     store.dispatch({ type: "received", message, at: Date.now() / 1_000 });
-    // a new connection knows nothing of what was watched
+    // a new connection does not know the watched call
     const { watched } = store.state.live;
     if (message.type === "monitor_snapshot" && watched) socket.watch(watched.sessionId);
   },
@@ -42,7 +42,7 @@ function watch(sessionId: string | null): void {
   store.dispatch({ type: "watch", sessionId });
   socket.watch(sessionId);
   if (sessionId === null) return;
-  // on a narrow page it lies below the list
+  // on a narrow page the transcript is below the list
   const transcript = element("transcript", HTMLElement);
   if (transcript.getBoundingClientRect().top > 0.75 * window.innerHeight) transcript.scrollIntoView({ block: "end" });
 }
@@ -67,7 +67,7 @@ const views = [
   mountTranscript(() => {
     watch(null);
   }),
-  mountParts(),
+  mountComponents(),
   mountToday(),
   mountFilters((filters) => {
     store.dispatch({ type: "filter", filters });
@@ -83,8 +83,8 @@ const drawNow = perFrame(() => {
   for (const view of views) view(store.state);
 });
 store.subscribe(atMostEvery(PUSHED_MS, drawNow));
-// what the reader does shows at once
-for (const deed of ["click", "input", "keydown"]) document.addEventListener(deed, drawNow);
+// the reader's own actions are drawn at once
+for (const gesture of ["click", "input", "keydown"]) document.addEventListener(gesture, drawNow);
 window.addEventListener("popstate", drawNow);
 new TurnSource(store, toLogin);
 element("logout", HTMLButtonElement).addEventListener("click", () => {

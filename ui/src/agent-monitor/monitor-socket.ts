@@ -13,7 +13,7 @@ export class MonitorSocket extends PageSocket<AnyMonitorClientMessage, AnyMonito
     super({ path: `${BASE}/ws`, alive, first: "monitor_snapshot", ends: [NOT_LOGGED_IN, NO_SUPERVISOR] }, listener);
   }
 
-  /** False when the server can't be told now; who watches a call asks again after the next snapshot. */
+  /** Returns false if the server can't be reached now; the watch is repeated after the next snapshot. */
   watch(sessionId: string | null): boolean {
     return this.send({ type: "monitor_watch", session_id: sessionId });
   }

@@ -23,7 +23,7 @@ export function readChoices(): Promise<Choices> {
   return api<Choices>(`${BASE}/api/choices`);
 }
 
-/** Where the turns that `filters` let through can be downloaded. */
+/** URL to download the turns that match `filters`. */
 export function exportAddress(kind: "csv" | "json", filters: Filters): string {
   const query = toQuery(filters).toString();
   return `${BASE}/api/export.${kind}${query ? `?${query}` : ""}`;

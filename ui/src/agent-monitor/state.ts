@@ -1,4 +1,4 @@
-/** All that the page shows: the live part, the past turns, and which of its three sections is looked at. */
+/** The state of the page: live data, past turns, and the visible section. */
 
 import { NO_LIVE, reduceLive, type LiveAction, type LiveState } from "./live-state";
 import { NO_TURNS, reduceTurns, type TurnsAction, type TurnsState } from "./turns-state";
@@ -6,7 +6,7 @@ import { toQuery, type Filters } from "./filters";
 
 export type Section = "now" | "today" | "turns";
 
-/** What an address of this page says. */
+/** The state that a URL of this page contains. */
 export interface Place {
   section: Section;
   filters: Filters;

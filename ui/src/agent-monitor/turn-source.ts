@@ -1,4 +1,4 @@
-/** Reads what the store asks for: a page of turns, one turn, the choices of the filters. Answers come back as actions. */
+/** Loads pages of turns, single turns and filter choices. Results come back as actions. */
 
 import { ApiError } from "../common/api";
 import type { Store } from "../common/store";
@@ -33,7 +33,7 @@ export class TurnSource {
     else if (this.isStale && turns.cursor === null) this.again();
   }
 
-  /** After a store was away or still being read, or the connection lost, there is more to show. */
+  /** Reloads after a store was down or still loading, or the connection was lost. */
   private noteReturn({ live: { connected, now } }: State): void {
     if (now === null) return;
     const isOk = connected === true && now.stores.every(({ state }) => state === "ok");
@@ -51,7 +51,7 @@ export class TurnSource {
     try {
       const page = await readTurns(filters, cursor);
       this.store.dispatch({ type: "page", asked, page });
-      // what occurs may have become more since
+      // there may be new values since
       const { choices } = this.store.state.turns;
       if (choices === null || cursor === null) this.store.dispatch({ type: "choices", choices: await readChoices() });
     } catch (failure) {

@@ -1,28 +1,28 @@
-/** What the page knows of past turns: a page of the list, and the one that is looked at. Changed by `reduceTurns` only. */
+/** The state of past turns: a page of the list, and the open turn. Changed by `reduceTurns` only. */
 
 import type { Choices, TurnPage, TurnRecord, TurnRow } from "../protocol.generated";
 import { isEmpty, matches, NO_FILTERS, type Filters } from "./filters";
 
-/** Turns that are over while the first page is shown are put on top of it, up to this many; more would not be read. */
-export const MOST_ROWS = 100;
+/** Turns that end while the first page is shown are added on top, up to this many rows. */
+export const MAX_ROWS = 100;
 
 export interface TurnsState {
   filters: Filters;
-  /** Of the page that is shown or asked for; null is the newest. */
+  /** Cursor of the page that is shown or requested; null is the newest. */
   cursor: string | null;
-  /** Counts what was asked for; an answer to an older question is of no use. */
+  /** Number of the latest request; answers to older ones are ignored. */
   asked: number;
   /** Null until the first was read. */
   page: TurnPage | null;
   loading: boolean;
-  /** Why the page could not be read, in words. */
+  /** The reason why the page could not be loaded. */
   error: string;
-  /** Turns that are over and not in the list. */
+  /** Turns that have ended and are not in the list. */
   unseen: number;
-  /** Turns that were over while a page was read, which may hold them or not. */
+  /** Turns that ended while a page was loading, and may or may not be on it. */
   late: readonly TurnRow[];
   choices: Choices | null;
-  /** Request id of the turn that is looked at. */
+  /** Request id of the open turn. */
   open: string | null;
   detail: TurnRecord | null;
   detailError: string;
@@ -96,8 +96,8 @@ function over(state: TurnsState, turns: readonly TurnRow[]): TurnsState {
   const listed = new Set(page?.turns.map(({ request_id }) => request_id));
   const added = turns.filter((turn) => !listed.has(turn.request_id) && matches(turn, filters));
   if (added.length === 0) return state;
-  // on top of a gap the list would be wrong
+  // with a gap the list would be wrong
   const isLive = page !== null && state.cursor === null && isEmpty(filters) && state.unseen === 0;
-  if (!isLive || page.turns.length + added.length > MOST_ROWS) return { ...state, unseen: state.unseen + added.length };
+  if (!isLive || page.turns.length + added.length > MAX_ROWS) return { ...state, unseen: state.unseen + added.length };
   return { ...state, page: { ...page, turns: [...added.toReversed(), ...page.turns] } };
 }

@@ -1,19 +1,19 @@
-/** What a caller waited for, stage by stage: the arithmetic of a turn's waterfall, in milliseconds from the end of the utterance. */
+/** Computes a turn's waterfall: what the caller waited for, in milliseconds from the end of the utterance. */
 
 import type { TurnRecord } from "../protocol.generated";
 
 export interface Span {
   name: string;
-  /** A negative start lies before the end of the utterance. */
+  /** A negative start is before the end of the utterance. */
   from: number;
   to: number;
-  /** A `stage` is part of the wait; `beside` went on at the same time or after it. */
+  /** A `stage` is part of the wait; `beside` ran in parallel or afterwards. */
   kind: "capture" | "stage" | "beside" | "tool" | "failed" | "talk";
 }
 
 export interface Waterfall {
   spans: Span[];
-  /** How long the caller waited: until the first audio, or the answer of a turn without voice. The stages add up to it. */
+  /** The caller's wait: until the first audio, or until the answer of a turn without voice. The stages add up to it. */
   waited: number;
   waitedFor: string;
   /** The ends of the time axis. */
@@ -22,9 +22,9 @@ export interface Waterfall {
 }
 
 /** The part of the axis before the end of the utterance is at most this much of the part after it. */
-const MOST_BEFORE = 0.3;
+const MAX_BEFORE = 0.3;
 
-/** The marks on the way to the first audio, and what was done until each. */
+/** The marks before the first audio, and the work that ends at each. */
 const STAGES: [mark: string, name: string][] = [
   ["stt_ms", "Recognition"],
   ["agent_start_ms", "Choice of the domain"],
@@ -46,8 +46,8 @@ export function waterfallOf(record: TurnRecord): Waterfall {
     }
   }
   const to = Math.max(1, ...spans.map((span) => span.to));
-  // a long recording would leave no room for what was waited for
-  const from = Math.max(-MOST_BEFORE * to, Math.min(0, ...spans.map((span) => span.from)));
+  // a long recording would leave no room for the wait
+  const from = Math.max(-MAX_BEFORE * to, Math.min(0, ...spans.map((span) => span.from)));
   return { spans, waited: end.at, waitedFor: end.name, from, to };
 }
 
@@ -67,7 +67,7 @@ function capture({ capture_ms: length }: Record<string, number>): Span[] {
   return length ? [{ name: "Recording", from: -length, to: 0, kind: "capture" }] : [];
 }
 
-/** Each stage ends at its mark and begins at the one before. Marks can come in another order: the clock counts. */
+/** Each stage begins at the previous mark and ends at its own. Marks are ordered by time. */
 function stages(marks: Record<string, number>, end: { at: number; name: string }): Span[] {
   const reached = STAGES.map(([mark, name]) => ({ name, to: marks[mark] ?? Infinity }))
     .filter(({ to }) => to <= end.at)
@@ -99,13 +99,13 @@ function tools({ tool_calls, duration_ms }: TurnRecord): Span[] {
   return tool_calls.map(({ tool_name, elapsed_from_stop_ms: from, duration_ms: length, status }) => ({
     name: tool_name,
     from,
-    // one without an end was going on when the turn was over
+    // a tool call without an end was still running when the turn ended
     to: length == null ? Math.max(from, duration_ms) : from + length,
     kind: status === "failed" ? "failed" : "tool",
   }));
 }
 
-/** Where a span lies on the axis: its start and its width, as parts of 1. What lies before the axis is cut. */
+/** A span's start and width on the axis, as fractions. Anything before the axis is cut off. */
 export function placed(
   { from, to }: Pick<Span, "from" | "to">,
   axis: Pick<Waterfall, "from" | "to">,

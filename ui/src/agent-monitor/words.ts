@@ -1,4 +1,4 @@
-/** What the contract's names are called on the page. A name that is not known here is shown as it is, in words. */
+/** Display names for the names of the wire contract. An unknown name is shown with spaces and a capital letter. */
 
 import type { PartView } from "../protocol.generated";
 
@@ -29,26 +29,26 @@ const NAMES: Record<string, string> = {
   // desks, hand-overs
   on_call: "On a call",
   wrap_up: "After a call",
-  whisper: "Being told",
+  whisper: "Whisper",
 };
 
 export function nameOf(name: string): string {
   return NAMES[name] ?? inWords(name);
 }
 
-const PARTS: Record<PartView["part"], string> = {
+const COMPONENTS: Record<PartView["part"], string> = {
   voice: "Voice gateway",
   agent: "Agent router",
   speech: "Speech",
   tools: "Tools (MCP)",
-  call_center: "Call centre",
+  call_center: "Call center",
   hanok: "Hanok Table",
   crm: "CRM",
   monitor: "Monitor",
 };
 
-export function partName(part: PartView["part"]): string {
-  return PARTS[part];
+export function componentName(part: PartView["part"]): string {
+  return COMPONENTS[part];
 }
 
 /** `loop_lag` as "Loop lag". */
@@ -57,7 +57,7 @@ export function inWords(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** What `count` is counted of: "1 call", "2 calls". */
+/** A count with its noun: "1 call", "2 calls". */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
@@ -70,14 +70,14 @@ export function number(value: number): string {
   return whole.format(value);
 }
 
-/** Milliseconds for a person: "840 ms", "2.4 s", "3:05 min". */
+/** Formats milliseconds: "840 ms", "2.4 s", "3:05 min". */
 export function milliseconds(ms: number): string {
   if (Math.abs(ms) < 1) return ms === 0 ? "0 ms" : `${finest.format(ms)} ms`;
   if (Math.abs(ms) < 1_000) return `${whole.format(ms)} ms`;
   return ms < 60_000 ? `${fine.format(ms / 1_000)} s` : `${clock(ms / 1_000)} min`;
 }
 
-/** Seconds as a clock that runs: "3:05", "1:02:05". */
+/** Formats seconds as a clock: "3:05", "1:02:05". */
 export function clock(seconds: number): string {
   const all = Math.max(0, Math.floor(seconds));
   const two = (value: number) => String(value).padStart(2, "0");
@@ -90,23 +90,23 @@ export function share(part: number, all: number): string {
   return all === 0 ? "0 %" : `${fine.format((100 * part) / all)} %`;
 }
 
-/** What costs less than one is of interest to the hundredth of a cent. */
+/** Formats an amount; below 1, to the hundredth of a cent. */
 export function money(amount: number, currency: string): string {
   const maximumFractionDigits = amount < 1 ? 4 : 2;
   return new Intl.NumberFormat(undefined, { style: "currency", currency, maximumFractionDigits }).format(amount);
 }
 
-/** Unix seconds as this reader's time of day. */
+/** Formats Unix seconds as time of day in the reader's time zone. */
 export function timeOfDay(at: number): string {
   return new Date(at * 1_000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-/** `YYYY-MM-DD` as a whole date. */
+/** Formats `YYYY-MM-DD` as a full date. */
 export function dayName(day: string): string {
   return new Date(`${day}T00:00Z`).toLocaleDateString(undefined, { dateStyle: "full", timeZone: "UTC" });
 }
 
-/** With seconds, and with the day if that is not today. */
+/** Formats Unix seconds as a time with seconds, and with the day if that is not today. */
 export function moment(at: number): string {
   const date = new Date(at * 1_000);
   const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
@@ -123,8 +123,8 @@ const UNITS: [ending: string, write: (value: number) => string][] = [
   ["_percent", (value) => `${fine.format(value)} %`],
 ];
 
-/** One of a part's own figures: its name ends in its unit. */
-export function figure(name: string, value: number): { name: string; value: string } {
+/** Formats a component's gauge, whose name ends in its unit. */
+export function gauge(name: string, value: number): { name: string; value: string } {
   const unit = UNITS.find(([ending]) => name.endsWith(ending));
   if (!unit) return { name: inWords(name).toLowerCase(), value: fine.format(value) };
   return { name: inWords(name.slice(0, -unit[0].length)).toLowerCase(), value: unit[1](value) };

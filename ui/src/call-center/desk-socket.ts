@@ -13,8 +13,8 @@ export class DeskSocket extends PageSocket<AnyDeskClientMessage, AnyDeskServerMe
     super({ path: "/call-center/ws", alive: { type: "desk_alive" }, first: "desk_view", ends }, listener);
   }
 
-  /** False when the server can't be told now. */
-  does(action: DeskAction, text = ""): boolean {
+  /** Returns false if the server can't be reached now. */
+  sendAction(action: DeskAction, text = ""): boolean {
     return this.send({ type: "desk_does", action, text });
   }
 }

@@ -1,4 +1,4 @@
-/** Puts the desk's page together: the server's view, the telephone, and what the person does with both. */
+/** Assembles the desk's page: the server's view, the telephone, and the person's actions on both. */
 
 import { api, ApiError } from "../common/api";
 import { element } from "../common/dom";
@@ -9,13 +9,13 @@ import { Phone } from "./phone";
 import { RingTone } from "./ring-tone";
 import { INITIAL, isCallers, panel, reduce } from "./state";
 import { mountCard } from "./views/card";
-import { mountControls, type Deeds } from "./views/controls";
+import { mountControls, type CallActions } from "./views/controls";
 import { mountLists } from "./views/lists";
 import { mountStatus } from "./views/status";
 
 const BASE = "/call-center";
 const REFRESH_MS = 30_000;
-/** Why a desk takes no callers that a colleague has called. */
+/** The reason for *not ready* while a desk talks with a colleague. */
 const WITH_COLLEAGUE = "On the telephone with a colleague";
 
 const store = new Store(reduce, INITIAL);
@@ -31,8 +31,8 @@ const socket = new DeskSocket({
     if (message.type === "desk_view") {
       const before = store.state.view;
       store.dispatch({ type: "view", view: message.view });
-      // a call of which this page has no telephone: it was loaded anew in the middle of it
-      if (before === null && message.view.state === "on_call") socket.does("lost");
+      // the page was reloaded during a call, and its telephone has lost the call
+      if (before === null && message.view.state === "on_call") socket.sendAction("lost");
       const isOld = before?.state === message.view.state && before.call_backs === message.view.call_backs;
       if (!isOld) void refresh();
     } else if (message.type === "desk_refused") {
@@ -45,21 +45,21 @@ const socket = new DeskSocket({
   },
 });
 
-const deeds: Deeds = {
-  does: (action, text) => {
-    if (!socket.does(action, text)) tell("The call centre is out of reach for a moment. Try again.");
+const actions: CallActions = {
+  sendAction: (action, text) => {
+    if (!socket.sendAction(action, text)) tell("The call center can't be reached right now. Try again.");
   },
   accept: () => {
-    if (isCallers(store.state)) deeds.does("accept");
-    else if (store.state.view?.state === "ready") deeds.does("not_ready", WITH_COLLEAGUE);
+    if (isCallers(store.state)) actions.sendAction("accept");
+    else if (store.state.view?.state === "ready") actions.sendAction("not_ready", WITH_COLLEAGUE);
     phone?.answer();
   },
   decline: (reason) => {
-    if (isCallers(store.state)) deeds.does("decline", reason);
+    if (isCallers(store.state)) actions.sendAction("decline", reason);
     phone?.decline();
   },
   hangUp: () => {
-    if (isCallers(store.state)) deeds.does("hang_up");
+    if (isCallers(store.state)) actions.sendAction("hang_up");
     phone?.hangUp();
   },
   phone: () => phone,
@@ -74,10 +74,11 @@ const deeds: Deeds = {
   tell,
 };
 
-for (const view of [mountStatus(deeds), mountCard(), mountControls(deeds), mountLists(deeds)]) store.subscribe(view);
+for (const view of [mountStatus(actions), mountCard(), mountControls(actions), mountLists(actions)])
+  store.subscribe(view);
 store.subscribe((state) => {
   ringTone.set(state.call?.stage === "ringing");
-  document.title = panel(state) === "ringing" ? "Incoming call · Convonet" : "Call centre · Convonet";
+  document.title = panel(state) === "ringing" ? "Incoming call · Convonet" : "Call center · Convonet";
 });
 
 function tell(words: string): void {
@@ -119,17 +120,17 @@ async function startPhone(): Promise<void> {
         store.dispatch(action);
         const { view } = store.state;
         const isBack = action.type === "call" && action.call === null && view?.state === "not_ready";
-        if (isBack && view.reason === WITH_COLLEAGUE) deeds.does("ready");
+        if (isBack && view.reason === WITH_COLLEAGUE) actions.sendAction("ready");
       },
       play,
       (how, extension) => {
-        deeds.does(how, extension);
+        actions.sendAction(how, extension);
       },
     );
     phone.start();
   } catch (failure) {
     if (failure instanceof ApiError && failure.status !== 401)
-      store.dispatch({ type: "line", line: "failed", fault: failure.message });
+      store.dispatch({ type: "registration", registration: "failed", fault: failure.message });
     else fail(failure);
   }
 }

@@ -4,10 +4,10 @@ import { C, UA, WebSocketInterface } from "jssip";
 import type { ReferEvent, ReferOptions, RTCSession } from "jssip/lib/RTCSession";
 import type { RTCSessionEvent } from "jssip/lib/UA";
 import type { Phone as Credentials } from "../protocol.generated";
-import { hear } from "./hearing";
+import { playRemoteAudio } from "./remote-audio";
 import type { Action, PhoneCall } from "./state";
 
-/** Names the hand-over that rings; the PBX passes it on. */
+/** SIP header with the id of the hand-over; the PBX passes it on. */
 const TRANSFER_HEADER = "X-Convo-Transfer";
 const BUSY = 486;
 const DECLINED = 603;
@@ -27,7 +27,7 @@ export class Phone {
   private readonly ua: UA;
   private session: RTCSession | null = null;
   private consultation: RTCSession | null = null;
-  /** Tells that the caller is the colleague's now; set between the PBX's yes to a transfer and its end. */
+  /** Reports that the colleague has the caller; set from the PBX's acceptance of a transfer until its end. */
   private given: (() => void) | null = null;
 
   constructor(
@@ -53,7 +53,7 @@ export class Phone {
   }
 
   start(): void {
-    this.dispatch({ type: "line", line: "registering" });
+    this.dispatch({ type: "registration", registration: "registering" });
     this.ua.start();
   }
 
@@ -85,12 +85,12 @@ export class Phone {
     this.session?.sendDTMF(tone, DTMF);
   }
 
-  /** Gives the caller to an extension without asking it. */
+  /** Transfers the caller to an extension (blind transfer). */
   transfer(extension: string): void {
     this.refer("blind_transfer", extension);
   }
 
-  /** Calls a colleague while the caller waits. */
+  /** Calls a colleague while the caller is on hold. */
   consult(extension: string): void {
     this.setHeld(true);
     const session = this.ua.call(this.address(extension), ANSWER);
@@ -102,25 +102,25 @@ export class Phone {
     const over = () => {
       this.consultation = null;
       this.dispatch({ type: "consultation", stage: "none" });
-      if (this.session) hear(this.session, this.play);
+      if (this.session) playRemoteAudio(this.session, this.play);
     };
     session.on("ended", over);
     session.on("failed", over);
-    hear(session, this.play);
+    playRemoteAudio(session, this.play);
   }
 
-  /** Gives the caller to the colleague who was called. */
+  /** Transfers the caller to the colleague who was called (attended transfer). */
   complete(extension: string): void {
     if (this.consultation) this.refer("attended_transfer", extension, { replaces: this.consultation });
   }
 
-  /** The colleague is not wanted any more. */
+  /** Ends the call to the colleague. */
   dropConsultation(): void {
     this.consultation?.terminate();
     this.setHeld(false);
   }
 
-  /** Asks the PBX to connect the caller with the extension. It ends our own calls when it has. */
+  /** Asks the PBX to connect the caller with the extension. The PBX then ends our own calls. */
   private refer(how: Parameters<PassedOn>[0], extension: string, options: ReferOptions = {}): void {
     const given = () => {
       this.given = null;
@@ -147,17 +147,21 @@ export class Phone {
 
   private follow(): void {
     this.ua.on("registered", () => {
-      this.dispatch({ type: "line", line: "registered" });
+      this.dispatch({ type: "registration", registration: "registered" });
     });
     this.ua.on("unregistered", () => {
-      this.dispatch({ type: "line", line: "registering" });
+      this.dispatch({ type: "registration", registration: "registering" });
     });
     this.ua.on("disconnected", () => {
-      this.dispatch({ type: "line", line: "registering", fault: "The telephone system is out of reach." });
+      this.dispatch({
+        type: "registration",
+        registration: "registering",
+        fault: "The telephone system is out of reach.",
+      });
     });
     this.ua.on("registrationFailed", ({ cause }) => {
       const fault = `The telephone system has refused this extension (${String(cause)}).`;
-      this.dispatch({ type: "line", line: "failed", fault });
+      this.dispatch({ type: "registration", registration: "failed", fault });
     });
     this.ua.on("newRTCSession", ({ session, request }: RTCSessionEvent) => {
       const direction: string = session.direction;
@@ -167,7 +171,7 @@ export class Phone {
 
   private ring(session: RTCSession, request: RTCSessionEvent["request"]): void {
     if (this.session) {
-      // one that replaces ours is ours already
+      // a call that replaces ours is ours already
       if (this.session !== session) session.terminate({ status_code: BUSY });
       return;
     }
@@ -201,7 +205,7 @@ export class Phone {
     session.on("getusermediafailed", () => {
       this.dispatch({ type: "fault", words: "The microphone can't be used. Allow it for this page, then call back." });
     });
-    // a colleague who has asked first gives us their caller: the same call for us, with somebody else
+    // attended transfer from a colleague: the same call, now with the caller
     session.on("replaces", ({ accept }: ReferEvent) => {
       (accept as (begin: (replacing: RTCSession) => void) => void)((replacing) => {
         change({ held: false, muted: false });
@@ -211,7 +215,7 @@ export class Phone {
       });
     });
     const over = () => {
-      if (this.session !== session) return; // another one has replaced it
+      if (this.session !== session) return; // another session has replaced it
       this.session = null;
       this.given?.();
       this.consultation?.terminate();
@@ -220,11 +224,11 @@ export class Phone {
     };
     session.on("ended", over);
     session.on("failed", over);
-    hear(session, this.play);
+    playRemoteAudio(session, this.play);
   }
 }
 
-/** JsSIP's types promise a header that may not be there. */
+/** JsSIP's types declare a header that may be missing. */
 function transferOf(request: RTCSessionEvent["request"]): string | undefined {
   return request.getHeader(TRANSFER_HEADER);
 }

@@ -1,4 +1,4 @@
-/** What a telephone sounds like that rings. Made, not loaded. */
+/** The ring tone. It is synthesized, not loaded. */
 
 const RING_MS = 4_000;
 const SOUND_S = 1.2;

@@ -1,8 +1,8 @@
-/** What a desk's page knows. Changed by `reduce` only. */
+/** The state of a desk's page. Changed by `reduce` only. */
 
 import type { CallBack, DeskView, PastCall } from "../protocol.generated";
 
-export type Line = "none" | "registering" | "registered" | "failed";
+export type Registration = "none" | "registering" | "registered" | "failed";
 
 /** A call on this desk's telephone. */
 export interface PhoneCall {
@@ -13,7 +13,7 @@ export interface PhoneCall {
   stage: "ringing" | "talking";
   held: boolean;
   muted: boolean;
-  /** Unix time in ms at which the two began to talk. */
+  /** Unix time in ms at which the talk began. */
   since: number | null;
 }
 
@@ -21,17 +21,17 @@ export interface State {
   who: string;
   connected: boolean;
   view: DeskView | null;
-  line: Line;
-  /** Why the telephone does not work. */
-  lineFault: string;
+  registration: Registration;
+  /** The reason why the telephone does not work. */
+  registrationFault: string;
   call: PhoneCall | null;
-  /** A call to a colleague, before the caller is given to them. */
+  /** A call to a colleague, before the caller is transferred to them. */
   consultation: "none" | "ringing" | "talking";
-  /** The PBX has been asked to give the caller to a colleague. */
+  /** The PBX was asked to transfer the caller to a colleague. */
   giving: boolean;
   history: readonly PastCall[];
   callBacks: readonly CallBack[];
-  /** What went wrong last, in words. */
+  /** The last error message. */
   fault: string;
 }
 
@@ -39,7 +39,7 @@ export type Action =
   | { type: "who"; name: string }
   | { type: "connected"; on: boolean }
   | { type: "view"; view: DeskView }
-  | { type: "line"; line: Line; fault?: string }
+  | { type: "registration"; registration: Registration; fault?: string }
   | { type: "call"; call: PhoneCall | null }
   | { type: "call_changed"; change: Partial<PhoneCall> }
   | { type: "consultation"; stage: State["consultation"] }
@@ -51,8 +51,8 @@ export const INITIAL: State = {
   who: "",
   connected: false,
   view: null,
-  line: "none",
-  lineFault: "",
+  registration: "none",
+  registrationFault: "",
   call: null,
   consultation: "none",
   giving: false,
@@ -69,8 +69,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, connected: action.on };
     case "view":
       return { ...state, view: action.view, fault: "" };
-    case "line":
-      return { ...state, line: action.line, lineFault: action.fault ?? "" };
+    case "registration":
+      return { ...state, registration: action.registration, registrationFault: action.fault ?? "" };
     case "call":
       return { ...state, call: action.call, consultation: "none", giving: false };
     case "call_changed":
@@ -86,13 +86,13 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
-/** Whether the call on the telephone is a caller's, of whom the server knows; a colleague's call is not. */
+/** Whether the telephone's call is a caller's, which the server knows, and not a colleague's. */
 export function isCallers(state: State): boolean {
   const at = state.view?.state;
   return Boolean(state.call?.transfer) || at === "ringing" || at === "on_call";
 }
 
-/** What the page mostly shows. */
+/** The main panel of the page. */
 export function panel(state: State): "idle" | "ringing" | "talking" | "wrap_up" {
   if (state.call) return state.call.stage;
   switch (state.view?.state) {

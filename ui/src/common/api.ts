@@ -1,4 +1,4 @@
-/** Calls of our own HTTP APIs: JSON both ways, and an error that carries the sentence the server has for it. */
+/** Calls our own HTTP APIs with JSON. An error carries the server's message. */
 
 export class ApiError extends Error {
   constructor(
@@ -17,7 +17,7 @@ interface Options {
   body?: object;
 }
 
-/** `path` is relative to the page. Throws `ApiError`, with status 0 when there was no answer. */
+/** `path` is relative to the page. Throws `ApiError`, with status 0 if there was no answer. */
 export async function api<Result>(path: string, { method = "GET", body }: Options = {}): Promise<Result> {
   const answer = await send(path, method, body);
   const content: unknown = answer.status === 204 ? null : await answer.json().catch(() => null);

@@ -6,7 +6,7 @@ export function element<T extends HTMLElement>(testId: string, kind: new () => T
   return found;
 }
 
-/** Writes only what changed, so that a screen reader is not told the same again. */
+/** Writes only changes, so that a screen reader does not repeat itself. */
 export function setText(target: HTMLElement, text: string): void {
   if (target.textContent !== text) target.textContent = text;
 }

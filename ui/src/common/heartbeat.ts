@@ -1,17 +1,17 @@
 /**
- * Watches an open connection: one that says nothing for a while is asked for a sign of life, and counts as dead without.
- * A machine that vanishes closes nothing, and the browser itself would find that out after minutes.
+ * Watches an open connection. A connection without messages gets a heartbeat, and counts as dead if it is not answered.
+ * A machine that vanishes closes nothing, and the browser itself would notice only after minutes.
  *
- * In a hidden page Chromium runs timers once a second, and once a minute when it has been hidden and quiet for five
- * minutes: there a dead connection is found within six seconds, or three minutes. `checkNow` is for its coming back.
+ * In a hidden page Chromium runs timers once a second, and once a minute after five hidden and quiet minutes. A dead
+ * connection is then found within six seconds or three minutes. Call `checkNow` when the page becomes visible again.
  */
 
-/** A live connection is asked after so long without a message. */
+/** After this long without a message, a live connection gets a heartbeat. */
 const QUIET_MS = 2_000;
 const ANSWER_WITHIN_MS = 1_800;
-/** The server learns by a heartbeat what has arrived, and keeps it until then. */
+/** A heartbeat tells the server what has arrived; until then the server keeps it. */
 const AT_LEAST_EVERY_MS = 10_000;
-/** A timer that is later than this was held up by the page itself: the answer may wait behind it. */
+/** A timer later than this was delayed by the page itself, and the answer may still be queued behind it. */
 const LATE_MS = 1_000;
 
 export class Heartbeat {
@@ -21,7 +21,7 @@ export class Heartbeat {
   private isAsked = false;
   private isExcused = false;
 
-  /** `beat` asks for a sign of life; `onSilence` is called once when none has come. */
+  /** `beat` sends a heartbeat; `onSilence` is called once if it is not answered. */
   constructor(
     private readonly beat: () => void,
     private readonly onSilence: () => void,
@@ -33,13 +33,13 @@ export class Heartbeat {
     this.lookIn(QUIET_MS);
   }
 
-  /** Anything has come from the other side. */
+  /** Records that a message has arrived. */
   heard(): void {
     this.heardAt = performance.now();
     this.isAsked = this.isExcused = false;
   }
 
-  /** The page was hidden or the network has changed: what is known of the connection may be old. */
+  /** Checks the connection at once, after the page was hidden or the network changed. */
   checkNow(): void {
     if (this.timer !== undefined && !this.isAsked) this.ask();
   }

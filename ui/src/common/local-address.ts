@@ -1,6 +1,6 @@
 /**
- * An address of this site, or the site's start: what a link says must not lead a person elsewhere. It is whole, since a
- * path alone may be read as another host: the path of `/.//evil.example` is `//evil.example`.
+ * Returns a URL of this site, or the site's root if the given one leads elsewhere. The URL is absolute, because a path
+ * alone may be read as another host: the path of `/.//evil.example` is `//evil.example`.
  */
 export function localAddress(wanted: string | null, origin: string): string {
   const start = `${origin}/`;

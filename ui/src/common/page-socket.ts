@@ -1,28 +1,28 @@
-/** A page's WebSocket to its part of the server: opens again by itself, and asks for a sign of life. */
+/** A staff page's WebSocket. It reconnects by itself and sends heartbeats. */
 
 import { Heartbeat } from "./heartbeat";
 
 export interface SocketListener<Received> {
   onMessage: (message: Received) => void;
-  /** True from the first whole view on, false as soon as the connection is known to be lost. */
+  /** True from the first complete view on, false as soon as the connection is known to be lost. */
   onConnected: (on: boolean) => void;
-  /** It will not open again, by one of the codes in `Wire.ends`. */
+  /** The socket was closed with a code of `Wire.ends` and does not reconnect. */
   onEnd: (code: number) => void;
 }
 
 export interface Wire<Sent, Received> {
   path: string;
-  /** The message that asks for a sign of life; any message answers it. */
+  /** The heartbeat message; any message answers it. */
   alive: Sent;
-  /** What the server sends when a connection stands. */
+  /** The first message that the server sends on a new connection. */
   first: Received extends { type: string } ? Received["type"] : never;
-  /** Close codes after which opening again is of no use. */
+  /** Close codes after which reconnecting is useless. */
   ends: readonly number[];
 }
 
 export const NOT_LOGGED_IN = 4401;
 
-/** From opening to the first whole view; longer after each failure, for slow networks. */
+/** Timeout from opening to the first complete view; longer after each failure, for slow networks. */
 const OPEN_WITHIN_MS = [4_000, 7_000, 10_000];
 const DELAYS_MS = [200, 500, 1_000, 2_000, 5_000];
 
@@ -41,7 +41,7 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
     private readonly wire: Wire<Sent, Received>,
     private readonly listener: SocketListener<Received>,
   ) {
-    // what is known of the connection may be old
+    // the connection may have died meanwhile
     window.addEventListener("online", () => {
       this.heartbeat.checkNow();
     });
@@ -70,7 +70,7 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
     );
   }
 
-  /** False when the server can't be told now. */
+  /** Returns false if the server can't be reached now. */
   send(message: Sent): boolean {
     if (this.socket?.readyState !== WebSocket.OPEN) return false;
     this.socket.send(JSON.stringify(message));
@@ -106,7 +106,7 @@ export class PageSocket<Sent extends { type: string }, Received extends { type: 
     this.attempt += 1;
   }
 
-  /** A dead connection may take minutes to close, and the person shall know at once. */
+  /** A dead connection may take minutes to close, but the person must know at once. */
   private giveUp(): void {
     const socket = this.socket;
     this.lose(0);

@@ -1,4 +1,4 @@
-/** One store per page: the only place where what the page shows may change. Views subscribe and draw. */
+/** The state of a page, in one store. Views subscribe and draw it. */
 
 export type Reducer<State, Action> = (state: State, action: Action) => State;
 

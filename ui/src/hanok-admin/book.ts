@@ -21,7 +21,7 @@ export function bookOf(reservations: Reservation[], onOpen: (reservation: Reserv
   );
 }
 
-/** Takes the keyboard to a reservation if it is in the book that is shown. */
+/** Focuses a reservation if it is in the visible book. */
 export function focusEntry({ id }: Reservation): void {
   document.querySelector<HTMLElement>(`[data-testid="reservation-${id}"]`)?.focus();
 }

@@ -1,4 +1,4 @@
-/** One reservation: everything about it, and what the staff may do with it now. */
+/** A dialog with everything about a reservation, and the actions that the staff may take now. */
 
 import { element, make, setText } from "../common/dom";
 import { amend, cancelByStaff, sentenceOf, setPriority, setStatus, type Reservation, type Status } from "../hanok/api";
@@ -8,7 +8,7 @@ import { dayOf, partyOf, timeOf } from "../hanok/format";
 import { focusEntry } from "./book";
 import { EditForm } from "./edit-form";
 
-/** What may come next; the server decides, this only spares a click that would be refused. */
+/** Possible next states. The server decides; this only avoids clicks that would be refused. */
 const NEXT: Record<Status, [Exclude<Status, "cancelled">, string] | null> = {
   pending: ["confirmed", "Confirm"],
   confirmed: ["seated", "Guests are here"],
@@ -47,7 +47,7 @@ export class DetailsDialog {
       this.dialog.close();
     });
     this.dialog.addEventListener("close", () => {
-      // the book was drawn anew meanwhile, so the browser can't give the focus back to what opened this
+      // the book was redrawn meanwhile, so the browser can't return the focus to the button that opened this
       if (this.reservation) focusEntry(this.reservation);
     });
   }
@@ -110,7 +110,7 @@ export class DetailsDialog {
 
   private showChanged(changed: Reservation): void {
     this.onChanged();
-    // it may have been closed meanwhile, or show another one
+    // the dialog may have been closed meanwhile, or show another reservation
     if (!this.dialog.open || this.reservation?.id !== changed.id) return;
     const losesFocus = this.steps.contains(document.activeElement);
     this.show(changed);

@@ -1,4 +1,4 @@
-/** The details that the staff may put right while the guests have not come: only what is different is sent. */
+/** Details that the staff may correct before the guests arrive. Only changes are sent. */
 
 import { element, setText } from "../common/dom";
 import type { Reservation, StaffChanges } from "../hanok/api";
@@ -28,7 +28,7 @@ export class EditForm {
     this.starts.value = reservation.starts_at.slice(0, 16);
   }
 
-  /** Whether it may be sent; puts the first thing that is wrong into words and the cursor there. */
+  /** Whether the form is valid; if not, shows the first fault and moves the cursor there. */
   isGood(before: Reservation): boolean {
     const faults: [HTMLInputElement, boolean, string][] = [
       [this.name, this.name.value.trim() === "", "Please enter a name."],
@@ -38,7 +38,7 @@ export class EditForm {
     const found = faults.find(([, isFaulty]) => isFaulty);
     setText(this.error, found?.[2] ?? "");
     found?.[0].focus();
-    // a number that the staff leaves alone may be spelled in any old way
+    // an unchanged number may have any format
     return !found && (!this.hasNewPhone(before) || this.phone.insist());
   }
 

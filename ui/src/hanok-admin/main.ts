@@ -1,4 +1,4 @@
-/** The staff's book of reservations: a week, a day of it, and each reservation. Refreshes itself while it is looked at. */
+/** The staff's book of reservations: a week, a day, and each reservation. It refreshes itself while visible. */
 
 import { api, ApiError } from "../common/api";
 import { element, setText } from "../common/dom";
@@ -30,7 +30,7 @@ store.subscribe(
 async function refresh(): Promise<void> {
   const { day, pages } = store.state;
   if (day === null) {
-    // whoever has chosen a day by the time that the answer comes wants that one
+    // a day that was chosen before the answer arrived is kept
     await goToday(() => store.state.day === null);
     return;
   }

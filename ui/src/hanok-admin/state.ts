@@ -1,4 +1,4 @@
-/** What the staff's page shows: the one place for the day that is looked at, which is always a day of the calendar. */
+/** The state of the staff's page. The selected day is always a valid date. */
 
 import type { Reservation } from "../hanok/api";
 import { isDay } from "../hanok/format";
@@ -7,7 +7,7 @@ export interface Book {
   reservations: Reservation[];
   /** Of all pages. */
   total: number;
-  /** Each day of the week, and how many reservations of it stand. */
+  /** Each day of the week with its number of active reservations. */
   week: [string, number][];
 }
 
@@ -31,7 +31,7 @@ export const INITIAL: State = { day: null, pages: 1, book: null, error: "" };
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
     case "day":
-      // an address may say anything, and what is half typed into a date input is no day
+      // a URL may contain anything, and a half-typed date input is not a date
       return isDay(action.day) && action.day !== state.day
         ? { ...state, day: action.day, pages: 1, book: null }
         : state;

@@ -1,9 +1,9 @@
-/** One line that says how a day looks. */
+/** A one-line summary of a day. */
 
 import type { Reservation } from "../hanok/api";
 import { partyOf } from "../hanok/format";
 
-/** `now` in milliseconds. Who should have left already and never came is not counted as a guest to come. */
+/** `now` is in milliseconds. Guests who never came and whose time is over do not count as expected. */
 export function summaryOf(reservations: Reservation[], total: number, now: number): string {
   const standing = reservations.filter(({ status }) => status !== "cancelled");
   if (total === 0 || (standing.length === 0 && reservations.length === total)) return "No reservations on this day.";

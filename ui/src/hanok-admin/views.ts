@@ -1,4 +1,4 @@
-/** Draw what the store says: the day, its week and its book. */
+/** Views of the day, its week and its book. */
 
 import { element, make, setText } from "../common/dom";
 import type { Reservation } from "../hanok/api";
@@ -18,7 +18,7 @@ export function mountDay() {
   return {
     restore,
     draw: (state: State) => {
-      // a day that is being typed stays as it is while the book is refreshed
+      // a day that is being typed stays as it is during a refresh
       if (state.day === drawn || state.day === null) return;
       drawn = state.day;
       restore(state);
@@ -31,7 +31,7 @@ export function mountDay() {
 export function mountWeek(onChoose: (day: string) => void): (state: State) => void {
   const group = element("week", HTMLElement);
   return ({ day: current, book }) => {
-    // until the next week has been read, this one stays, and with it the keyboard's place
+    // until the next week is loaded this one stays, and the focus with it
     if (book) {
       const focused = document.activeElement?.getAttribute("data-day");
       group.replaceChildren(...book.week.map(([day, count]) => dayButton(day, count, onChoose)));
@@ -67,7 +67,7 @@ export function mountBook(onOpen: (reservation: Reservation) => void): (state: S
     element("more", HTMLButtonElement).hidden = reservations.length >= total;
     const focused = document.activeElement?.getAttribute("data-testid");
     book.replaceChildren(...bookOf(reservations, onOpen));
-    // drawing anew must not take the keyboard's place away
+    // redrawing must not lose the focus
     if (focused?.startsWith("reservation-")) book.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
   };
 }

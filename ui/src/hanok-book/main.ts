@@ -20,10 +20,10 @@ const requests = element("requests", HTMLTextAreaElement);
 const error = element("error", HTMLElement);
 const submit = element("submit", HTMLButtonElement);
 
-const slots = new SlotPicker(element("slots", HTMLElement), element("slots-hint", HTMLElement), summarise);
-const menu = new MenuList(element("menu", HTMLElement), summarise);
+const slots = new SlotPicker(element("slots", HTMLElement), element("slots-hint", HTMLElement), summarize);
+const menu = new MenuList(element("menu", HTMLElement), summarize);
 
-function summarise(): void {
+function summarize(): void {
   const slot = slots.chosen;
   const when = slot ? `${dayOf(slot.starts_at)}, ${timeOf(slot.starts_at)}` : "Choose a time";
   const { dishes, cents } = menu.total();
@@ -32,7 +32,7 @@ function summarise(): void {
   setText(submit, slot && !slot.available ? "Join the waitlist" : "Reserve");
 }
 
-/** Whether all is there; puts the first thing that is missing into words and the cursor there. */
+/** Whether the form is complete; if not, shows the first fault and moves the cursor there. */
 function isComplete(): boolean {
   setText(error, "");
   if (!slots.chosen) {
@@ -72,7 +72,7 @@ async function send(slot: Slot): Promise<void> {
     showBooked(reservation);
   } catch (failure) {
     setText(error, sentenceOf(failure));
-    await loadSlots(); // somebody else may have been quicker
+    await loadSlots(); // somebody else may have taken the table
   }
 }
 
@@ -96,7 +96,7 @@ async function loadSlots(): Promise<void> {
   else slots.clear("Please choose a day.");
 }
 
-/** The first day to choose is the restaurant's today, whatever day it is where the guest reads this. */
+/** Starts with today's date at the restaurant, not in the guest's time zone. */
 async function loadDays(): Promise<void> {
   try {
     const first = await houseToday();
@@ -131,6 +131,6 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void reserve();
 });
-form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
+form.hidden = false; // shown only now: a submit before the listener exists would lose the input
 void loadDays();
 void loadMenu();

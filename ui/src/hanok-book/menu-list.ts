@@ -26,7 +26,7 @@ export class MenuList {
       .filter(({ quantity }) => quantity > 0);
   }
 
-  /** As the server reckons: the discount is rounded to the cent. */
+  /** Computed like on the server: the discount is rounded to the cent. */
   total(): { dishes: number; cents: number } {
     const lines = this.menu.items.map((dish) => ({ dish, quantity: this.quantity(dish.id) }));
     const subtotal = lines.reduce((sum, { dish, quantity }) => sum + dish.price_cents * quantity, 0);

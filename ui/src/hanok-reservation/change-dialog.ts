@@ -1,4 +1,4 @@
-/** Changes party, day and time, or requests; what is not changed is not sent. */
+/** A dialog to change party, day, time or requests. Only changes are sent. */
 
 import { element, setText } from "../common/dom";
 import { change, isRefusal, sentenceOf, type Changes, type Reservation } from "../hanok/api";
@@ -50,7 +50,7 @@ export class ChangeDialog {
     try {
       limitDays(this.date, await houseToday());
     } catch {
-      // the times say that the server is away, and it takes no day that has passed
+      // the slots already show that the server is down, and past days are not accepted
     }
   }
 
@@ -71,7 +71,7 @@ export class ChangeDialog {
     return changes;
   }
 
-  /** Puts what is missing into words and the cursor there; null when all is there. */
+  /** Returns the change, or shows the first fault, moves the cursor there and returns null. */
   private missing(before: Reservation): string | null {
     if (!this.party.value || !this.party.checkValidity()) {
       this.party.focus();
@@ -105,7 +105,7 @@ export class ChangeDialog {
       setText(this.error, isFull ? `${failure.message} ${KEPT}` : sentenceOf(failure));
       if (isFull) await this.load();
       this.save.disabled = false;
-      // below a long list of times, the error and what can be done now come into view
+      // the error and the buttons are below a long list of times: scroll them into view
       this.save.focus();
     } finally {
       this.save.disabled = false;

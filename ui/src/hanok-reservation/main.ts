@@ -1,4 +1,4 @@
-/** The status page: a code shows how a reservation stands; with the phone number its guest changes or cancels it. */
+/** The status page: a code shows a reservation; with the phone number, its guest can change or cancel it. */
 
 import { element, setText } from "../common/dom";
 import { cancel, getStatus, open, sentenceOf, type Reservation, type ReservationStatus } from "../hanok/api";
@@ -31,13 +31,13 @@ const cancelDialog = new CancelDialog({
 });
 const changeDialog = new ChangeDialog(showOwn);
 
-/** The code as it is stored, however it was typed: `hnk 7k2m` is `HNK-7K2M`. */
+/** Normalizes a typed code: `hnk 7k2m` is `HNK-7K2M`. */
 function typedCode(): string {
   const letters = code.value.toUpperCase().replace(/[^A-Z0-9]/g, "");
   return `HNK-${letters.startsWith("HNK") ? letters.slice(3) : letters}`;
 }
 
-/** Ask and show; an answer that comes after the guest has asked again is not shown. */
+/** Loads and shows a reservation, unless the guest has asked again meanwhile. */
 async function lookUp(): Promise<void> {
   const asked = ++lookUps;
   setText(error, "");
@@ -87,7 +87,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void lookUp();
 });
-form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
+form.hidden = false; // shown only now: a submit before the listener exists would lose the input
 element("change", HTMLButtonElement).addEventListener("click", () => {
   if (reservation) changeDialog.ask(reservation);
 });

@@ -47,7 +47,7 @@ export interface Booking {
   preorder: OrderLine[];
 }
 
-/** What a confirmation code alone tells. */
+/** The data that a confirmation code alone gives access to. */
 export interface ReservationStatus {
   confirmation_code: string;
   party_size: number;
@@ -78,7 +78,7 @@ export interface Changes {
   special_requests?: string;
 }
 
-/** The staff may besides put right who comes. */
+/** Changes that only the staff may make. */
 export interface StaffChanges extends Changes {
   guest_name?: string;
   guest_phone?: string;
@@ -119,7 +119,7 @@ const byId = (id: number) => `${ROOT}/${String(id)}`;
 export const getDay = (date: string, size = 100, page = 1) =>
   api<Page>(`${ROOT}?date=${date}&page_size=${String(size)}&page=${String(page)}`);
 
-/** How many reservations of a day are not cancelled. */
+/** Number of reservations of a day that are not cancelled. */
 export async function countDay(date: string): Promise<number> {
   const [all, cancelled] = await Promise.all([
     getDay(date, 1),
@@ -143,9 +143,9 @@ export const setPriority = (id: number, priority: "normal" | "vip") =>
 export const amend = (id: number, changes: StaffChanges) =>
   api<Reservation>(byId(id), { method: "PATCH", body: changes });
 
-/** What went wrong, for the person who reads the page. */
+/** The error message for the person at the page. */
 export const sentenceOf = (failure: unknown) => (failure instanceof ApiError ? failure.message : String(failure));
 
-/** Whether the server refused for this reason of its own; nothing was changed then. */
+/** Whether the server refused with this code; nothing was changed then. */
 export const isRefusal = (failure: unknown, code: string): failure is ApiError =>
   failure instanceof ApiError && failure.code === code;

@@ -1,4 +1,4 @@
-/** Asks before cancelling; a large order takes a second question, with what would be lost. For guests and for staff. */
+/** Asks before canceling, for guests and staff. A large order needs a second confirmation that shows what is lost. */
 
 import { element, setText } from "../common/dom";
 import { isRefusal, sentenceOf, type Reservation } from "./api";
@@ -6,9 +6,9 @@ import { isRefusal, sentenceOf, type Reservation } from "./api";
 const RETENTION_STEP = "premium_cancel_requires_retention_step";
 
 export interface Cancelling {
-  /** What is lost by it. */
+  /** What is lost by canceling. */
   consequence: (reservation: Reservation) => string;
-  /** What to consider first when the order is large; `offer` is the server's sentence to the guest. */
+  /** Shows the second question for a large order; `offer` is the server's sentence to the guest. */
   retention: (reservation: Reservation, offer: string) => string;
   /** The button that cancels after that. */
   insistence: string;
@@ -53,7 +53,7 @@ export class CancelDialog {
     } catch (failure) {
       if (isRefusal(failure, RETENTION_STEP)) this.askAgain(reservation, failure.message);
       else setText(this.error, sentenceOf(failure));
-      // the button that had the keyboard is off for now; and a second Enter must not answer a question nobody read
+      // the focused button is disabled now; and a second Enter must not confirm a question that was not read
       this.keep.focus();
     } finally {
       this.yes.disabled = false;

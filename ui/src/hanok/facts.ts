@@ -15,7 +15,7 @@ const STATUS = {
 export const statusName = (reservation: ReservationStatus) =>
   reservation.seating_status === "waitlist" ? "On the waitlist" : STATUS[reservation.status];
 
-/** What a confirmation code alone tells. */
+/** The data that a confirmation code alone gives access to. */
 export function statusFacts(reservation: ReservationStatus): [string, string][] {
   return [
     ["Status", statusName(reservation)],
@@ -24,7 +24,7 @@ export function statusFacts(reservation: ReservationStatus): [string, string][] 
   ];
 }
 
-/** What its guest and the staff may see besides. */
+/** Additional data for its guest and the staff. */
 export function privateFacts(reservation: Reservation): [string, string][] {
   const facts: [string, string][] = [
     ["Name", reservation.guest_name],

@@ -1,4 +1,4 @@
-/** Amounts, days and times as the pages show them. */
+/** Formats amounts, days and times. */
 
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 const day = new Intl.DateTimeFormat("en-US", { weekday: "long", month: "long", day: "numeric", timeZone: "UTC" });
@@ -7,8 +7,8 @@ const clock = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-dig
 export const money = (cents: number) => dollars.format(cents / 100);
 
 /**
- * A moment comes with the restaurant's own offset, and every page shows the restaurant's clock wherever the reader is:
- * so the offset is dropped, not converted.
+ * Times carry the restaurant's own UTC offset, and every page shows restaurant time wherever the reader is. So the
+ * offset is dropped, not converted.
  */
 const wallClock = (moment: string) => new Date(`${moment.slice(0, 16)}Z`);
 
@@ -22,7 +22,7 @@ export function today(timeZone: string, now = new Date()): string {
   return new Intl.DateTimeFormat("en-CA", { timeZone }).format(now);
 }
 
-/** Whether this is a day that the server takes: `YYYY-MM-DD` of this century, and on the calendar. */
+/** Whether the server accepts this day: a valid `YYYY-MM-DD` of this century. */
 export function isDay(text: string): boolean {
   const start = new Date(`${text}T00:00Z`);
   return /^20\d\d-\d\d-\d\d$/.test(text) && !isNaN(start.getTime()) && start.toISOString().startsWith(text);
@@ -34,7 +34,7 @@ export function addDays(date: string, days: number): string {
   return moved.toISOString().slice(0, 10);
 }
 
-/** The seven days, Monday first, among which a day lies. */
+/** The seven days of the week of a day, Monday first. */
 export function weekOf(date: string): string[] {
   const monday = addDays(date, -((new Date(`${date}T00:00Z`).getUTCDay() + 6) % 7));
   return Array.from({ length: 7 }, (_, index) => addDays(monday, index));

@@ -1,16 +1,16 @@
-/** The restaurant's own today: its guests may read these pages on the other side of the date line. */
+/** Today's date at the restaurant: guests may read these pages on the other side of the date line. */
 
 import { getAvailability } from "./api";
 import { addDays, today } from "./format";
 
-/** The server takes reservations for a year; of the day on which that year ends most hours are too far ahead. */
+/** The server accepts reservations for a year; on the last day most hours are already too far ahead. */
 const LAST_DAY = 364;
 
 let timeZone: string | undefined;
 
 /** Asks the server for the restaurant's time zone, once. Throws `ApiError`. */
 export async function houseToday(): Promise<string> {
-  // any day will do: it is the zone that is wanted
+  // any day will do: only the time zone is needed
   timeZone ??= (await getAvailability(today("UTC"), 1)).timezone;
   return today(timeZone);
 }

@@ -1,4 +1,4 @@
-/** A field for a phone number that says next to it what is wrong, before anything is sent. */
+/** A phone number field that shows faults next to it before anything is sent. */
 
 import { setText } from "../common/dom";
 import { dialable, phoneFault } from "./phone";
@@ -22,26 +22,26 @@ export class PhoneField {
     return !this.input.value.trim();
   }
 
-  /** As it may be sent. */
+  /** The number in the form that is sent. */
   get value(): string {
     return dialable(this.input.value);
   }
 
-  /** Whether it may be sent; if not, it says why. */
+  /** Whether the number is valid; if not, shows why. */
   check(): boolean {
     const fault = this.isOptional && this.isEmpty ? null : phoneFault(this.input.value);
     this.say(fault);
     return fault === null;
   }
 
-  /** Like `check`, and takes the person back to the field. */
+  /** Like `check`, and focuses the field if it is not valid. */
   insist(): boolean {
     const isGood = this.check();
     if (!isGood) this.input.focus();
     return isGood;
   }
 
-  /** Another person's number, about which nothing was said yet. */
+  /** Sets another person's number and clears the fault. */
   set(number: string): void {
     this.input.value = number;
     this.say(null);

@@ -1,10 +1,10 @@
-/** Phone numbers before they are sent: what is wrong with one, in words for the guest, and its bare form. */
+/** Checks and cleans phone numbers before they are sent. */
 
-/** As the server counts: a local number, and the longest one of E.164. */
+/** Minimum and maximum number of digits, as on the server: a local number, and the longest of E.164. */
 const FEWEST = 7;
 const MOST = 15;
 
-/** Null when it looks like a phone number. */
+/** Returns the fault in words, or null if it looks like a phone number. */
 export function phoneFault(text: string): string | null {
   const digits = text.replace(/\D/g, "").length;
   if (!text.trim()) return "Please leave a phone number, in case something changes.";
@@ -14,5 +14,5 @@ export function phoneFault(text: string): string | null {
   return null;
 }
 
-/** Digits, and the + of a country code: all that the server compares. */
+/** The digits and the + of a country code, which is all that the server compares. */
 export const dialable = (text: string) => text.replace(/[^\d+]/g, "");

@@ -1,4 +1,4 @@
-/** Lets a guest choose one of the half hours of a day; asks the server anew whenever day or party changes. */
+/** Lets a guest choose a half hour of a day; reloads whenever day or party changes. */
 
 import { make, setText } from "../common/dom";
 import { getAvailability, sentenceOf, type Slot } from "./api";
@@ -6,7 +6,7 @@ import { timeOf } from "./format";
 import { hintFor, noteOn, slotsFor, type Stay } from "./slots";
 
 export class SlotPicker {
-  /** Settles when the times shown are those of the day and party that were asked for last. */
+  /** Resolves when the times for the latest day and party are shown. */
   ready: Promise<void> = Promise.resolve();
   private asked = 0;
   private slots: Slot[] = [];
@@ -17,21 +17,21 @@ export class SlotPicker {
     private readonly onChange: () => void,
   ) {}
 
-  /** The chosen half hour; null when none is. */
+  /** The chosen half hour, or null. */
   get chosen(): Slot | null {
     const checked = this.group.querySelector<HTMLInputElement>("input:checked");
     return this.slots.find(({ starts_at }) => starts_at === checked?.value) ?? null;
   }
 
-  /** Nothing to choose from, and why. */
+  /** Shows why there is nothing to choose from. */
   clear(why: string): void {
     this.asked++;
     this.show([], null, undefined, why);
   }
 
   /**
-   * The time that was chosen before is chosen again if it is there. With `own`, the reservation that is to be moved,
-   * that is its time at first.
+   * Selects the previously chosen time if it is still available. With `own`, the reservation that is being moved, that
+   * is its own time at first.
    */
   load(date: string, party: number, own: Stay | null = null): Promise<void> {
     this.ready = this.ask(date, party, own);
@@ -47,7 +47,7 @@ export class SlotPicker {
     setText(this.hint, "Looking for tables…");
     try {
       const day = await getAvailability(date, party);
-      if (number !== this.asked) return; // a newer question is on its way
+      if (number !== this.asked) return; // there is a newer request
       const slots = slotsFor(day, own);
       this.show(slots, own, (this.chosen ?? own)?.starts_at.slice(11, 16), hintFor(day, slots, own));
     } catch (failure) {

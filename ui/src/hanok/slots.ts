@@ -1,4 +1,4 @@
-/** What the half hours of a day are to a guest: to one who comes new, and to one who has a reservation already. */
+/** The half hours of a day, for a new guest or for one who moves a reservation. */
 
 import type { Availability, ReservationStatus, Slot } from "./api";
 import { dayName } from "./format";
@@ -9,19 +9,19 @@ export type Stay = Pick<ReservationStatus, "starts_at" | "duration_minutes" | "s
 const minuteOf = (moment: string) => Date.parse(moment) / 60_000;
 const isAt = (slot: Slot, stay: Stay) => minuteOf(slot.starts_at) === minuteOf(stay.starts_at);
 
-/** The half hours, and on its own day the guest's time, which may be no full half hour or after midnight. */
+/** The half hours, and on the reservation's day its own time, which may not be a half hour or may be after midnight. */
 export function slotsFor({ slots, date }: Availability, own: Stay | null): Slot[] {
   if (!own?.starts_at.startsWith(date) || slots.some((slot) => isAt(slot, own))) return slots;
   const present: Slot = { starts_at: own.starts_at, available: false, waiting: 0 };
   return [...slots, present].sort((one, other) => minuteOf(one.starts_at) - minuteOf(other.starts_at));
 }
 
-/** The word below a time; null when a table is free. */
+/** The word below a time, or null if a table is free. */
 export function noteOn(slot: Slot, own: Stay | null): string | null {
   if (own && isAt(slot, own)) return "Yours";
   if (slot.available) return null;
   if (!own || own.seating_status === "waitlist") return "Waitlist";
-  // the server counted the guest's own tables as taken, and only it can tell whether they would do
+  // the server counts the guest's own tables as taken, and only it knows whether they are enough
   return overlaps(slot, own) ? "May be full" : "Full";
 }
 
@@ -29,7 +29,7 @@ function overlaps(slot: Slot, own: Stay): boolean {
   return Math.abs(minuteOf(slot.starts_at) - minuteOf(own.starts_at)) < own.duration_minutes;
 }
 
-/** A sentence below the times; empty when they speak for themselves. */
+/** A sentence below the times, or an empty string. */
 export function hintFor({ date, opens_at: opensAt }: Availability, slots: Slot[], own: Stay | null): string {
   const isFull = !slots.some(({ available }) => available);
   if (opensAt === null && slots.length === 0) return `We are closed on ${dayName(date)}. Please choose another day.`;

@@ -1,4 +1,4 @@
-/** Logs a member of staff in and goes on to the page that they wanted. */
+/** Logs a member of staff in and continues to the requested page. */
 
 import { api, ApiError } from "../common/api";
 import { element, setText } from "../common/dom";
@@ -33,7 +33,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   void logIn();
 });
-form.hidden = false; // sent before there was anybody to hear it, what was typed would be lost
+form.hidden = false; // shown only now: a submit before the listener exists would lose the input
 if (new URLSearchParams(location.search).get("for") === "supervisors") {
   setText(error, "That page is for supervisors. Please log in as one.");
 }

@@ -1,26 +1,26 @@
 /**
- * The streamed answers of a call: which turn a frame belongs to, what of it is new, and its samples at the rate of the
- * page's audio. An answer that a server tells again from its start goes on where the page has it already, unless its turn
- * has another number: then it is another answer.
+ * The streamed answers of a call. Finds the turn of each frame and its new samples, at the sample rate of the page's
+ * audio. An answer that a server sends again from its start continues where the page has it, unless its turn has
+ * another number: then it is another answer.
  */
 
 import type { ProcessingStart } from "../protocol.generated";
 import { ANSWER_RATE, type SoundFrame } from "./frames";
 import { Resampler } from "./resampler";
 
-/** A piece of an answer that the page did not have. */
+/** A piece of an answer that is new to the page. */
 export interface AnswerSound {
   turn: string;
   turnNumber: number;
   seq: number;
   /** At the rate of the page's audio. */
   samples: Float32Array<ArrayBuffer>;
-  /** Position of the first one in the answer, at 24 kHz. */
+  /** Position of the first sample in the answer, at 24 kHz. */
   firstSample: number;
   isLast: boolean;
 }
 
-/** How far an answer that is not over was heard, to go on from there after a reload. */
+/** How much of an unfinished answer was played, to continue there after a reload. */
 export interface HeardAnswer {
   turn: string;
   turnNumber: number;
@@ -40,7 +40,7 @@ export class AnswerAudio {
   private readonly turns = new Map<number, string>();
   private readonly answers = new Map<number, Answer>();
 
-  /** `rate`: of the page's audio; asked for when the first answer comes, since a page may not open it earlier. */
+  /** `rate` returns the sample rate of the page's audio. It is called at the first answer, when audio may be open. */
   constructor(
     private readonly rate: () => number,
     heard: readonly HeardAnswer[],
@@ -51,7 +51,7 @@ export class AnswerAudio {
     }
   }
 
-  /** From now on frames with this number are the turn's answer. True when none of it can be there yet. */
+  /** Assigns frames with this number to the turn. Returns true if no frame of it can have arrived yet. */
   begin({ turn_id: turn, turn_number: number }: ProcessingStart): boolean {
     if (this.turns.get(number) === turn) return false;
     this.turns.set(number, turn);

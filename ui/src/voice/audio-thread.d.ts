@@ -6,7 +6,7 @@ interface AudioWorkletProcessorBase {
 
 declare const AudioWorkletProcessor: new () => AudioWorkletProcessorBase;
 
-/** Samples a second. */
+/** Samples per second. */
 declare const sampleRate: number;
 
 declare function registerProcessor(name: string, processor: new (node: never) => AudioWorkletProcessorBase): void;

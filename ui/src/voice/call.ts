@@ -1,4 +1,4 @@
-/** One call: what the caller does goes in here, what comes of it lands in the store. Views know nothing else. */
+/** One call. Views call its methods and read the results from the store. */
 
 import type { AnyClientMessage, AnyServerMessage, AuthOk } from "../protocol.generated";
 import type { Store } from "../common/store";
@@ -6,7 +6,7 @@ import { Caller } from "./caller";
 import { Connection } from "./connection";
 import type { ConnectionListener } from "./connection-listener";
 import type { SoundFrame } from "./frames";
-import type { HumanLine, LineEnds } from "./human-line";
+import type { TalkAudio, TalkCallbacks } from "./talk-audio";
 import type { StoredUtterance } from "./outbox";
 import { Player, spokenFile } from "./player";
 import type { SessionMemory, Ticket } from "./session-memory";
@@ -20,8 +20,8 @@ export interface CallParts {
   output: SpeakerOutput;
   openSocket: () => SocketLike;
   memory: SessionMemory | null;
-  openLine: (ends: LineEnds) => HumanLine;
-  /** Recording has begun on this stream, or ended. */
+  openTalk: (callbacks: TalkCallbacks) => TalkAudio;
+  /** Called when recording starts on a stream, and with null when it ends. */
   onStream: (stream: MediaStream | null) => void;
 }
 
@@ -29,8 +29,8 @@ export class Call {
   readonly connection: Connection;
   private readonly caller: Caller;
   private readonly player: Player;
-  private readonly human: HumanLine;
-  /** A barge-in that found no connection. */
+  private readonly talkAudio: TalkAudio;
+  /** A barge-in could not be sent, because there was no connection. */
   private cancelOwed = false;
 
   constructor(private readonly parts: CallParts) {
@@ -40,7 +40,7 @@ export class Call {
     };
     this.player = new Player(parts.output, onPlaying, parts.memory?.heard);
     this.caller = this.makeCaller();
-    this.human = parts.openLine({
+    this.talkAudio = parts.openTalk({
       send: (frame) => {
         this.connection.sendSound(frame);
       },
@@ -52,18 +52,18 @@ export class Call {
     this.connection.open();
   }
 
-  /** What a reload needs to go on where this page was. */
+  /** The data that a reload needs to continue the call. */
   get ticket(): Ticket | null {
     const { ticket } = this.connection;
     return ticket && { ...ticket, heard: this.player.heard };
   }
 
-  /** What a reload says again. */
+  /** Utterances that a reload sends again. */
   get unanswered(): StoredUtterance[] {
     return this.caller.unanswered;
   }
 
-  /** Somebody begins to type a PIN. */
+  /** Called when somebody starts to type a PIN. */
   expectPin(): void {
     this.connection.open();
   }
@@ -89,12 +89,12 @@ export class Call {
     this.caller.sendText(text);
   }
 
-  /** Call from a gesture: browsers let a page be heard only after one. */
+  /** Call this from a gesture: browsers allow audio only after one. */
   unblockSound(): void {
     this.parts.output.unblock();
   }
 
-  /** Barge-in: everything stops, here and on the server. */
+  /** Barge-in: stops everything, here and on the server. */
   stop(): void {
     this.caller.dropRecording();
     this.interrupt();
@@ -110,14 +110,14 @@ export class Call {
     this.connection.send({ type: "transfer_cancel" });
   }
 
-  /** How loud the human is, 0 to 1. */
-  setLineVolume(volume: number): void {
-    this.human.setVolume(volume);
+  /** Volume of the human's voice, 0 to 1. */
+  setTalkVolume(volume: number): void {
+    this.talkAudio.setVolume(volume);
   }
 
   muteMicrophone(on: boolean): void {
     this.dispatch({ type: "mic_muted", on });
-    this.human.set(this.state.transfer?.stage === "connected", on);
+    this.talkAudio.set(this.state.transfer?.stage === "connected", on);
   }
 
   hangUp(): void {
@@ -125,19 +125,19 @@ export class Call {
     this.finish(TEXT.hangUp);
   }
 
-  /** There was no room: try again at once. */
+  /** Retries at once after the server had no room. */
   tryNow(): void {
     if (this.state.noRoom) this.dispatch({ type: "no_room", ...this.state.noRoom, retryAt: Date.now() });
     this.connection.retryNow();
   }
 
-  /** There was no room, and the caller won't wait for it. */
+  /** Stops retrying after the server had no room. */
   stopTrying(): void {
     this.connection.hangUp();
     this.finish(TEXT.stoppedWaiting);
   }
 
-  /** A new call after the end of one. */
+  /** Starts a new call after one has ended. */
   restart(): void {
     this.dispatch({ type: "connecting" });
     this.connection.open();
@@ -161,11 +161,11 @@ export class Call {
   private finish(because: string): void {
     this.dropAll();
     this.caller.releaseMicrophone();
-    this.human.set(false, false);
+    this.talkAudio.set(false, false);
     this.dispatch({ type: "ended", because });
   }
 
-  /** The session is gone, and with it whatever it was about. */
+  /** Drops everything that belongs to a session that is over. */
   private dropAll(): void {
     this.caller.dropRecording();
     this.caller.dropUnanswered();
@@ -219,11 +219,11 @@ export class Call {
   private readonly goLive = (message: AuthOk): void => {
     if (this.cancelOwed) this.cancelOwed = !this.connection.send({ type: "cancel" });
     this.show(message);
-    this.caller.takeUp(message.pending_utterance_id ?? null);
+    this.caller.resume(message.pending_utterance_id ?? null);
   };
 
   private readonly receive = (message: AnyServerMessage): void => {
-    this.caller.hear(message);
+    this.caller.handle(message);
     if (message.type === "greeting" || message.type === "announcement" || message.type === "audio_chunk")
       this.player.playFile(spokenFile(message));
     else if (message.type === "processing_start") this.player.begin(message);
@@ -233,7 +233,7 @@ export class Call {
 
   private readonly receiveSound = (frame: SoundFrame): void => {
     if (frame.kind === "talk") {
-      this.human.play(frame.pcm);
+      this.talkAudio.play(frame.pcm);
       return;
     }
     const turn = this.player.playFrame(frame);
@@ -242,6 +242,6 @@ export class Call {
 
   private show(message: AnyServerMessage): void {
     this.dispatch({ type: "server", message, now: Date.now() });
-    this.human.set(this.state.transfer?.stage === "connected", this.state.micMuted);
+    this.talkAudio.set(this.state.transfer?.stage === "connected", this.state.micMuted);
   }
 }

@@ -1,4 +1,4 @@
-/** The caller's side of a call: records and types, keeps what is unanswered, and tells the store. */
+/** The caller's side of a call: recordings, typed text, and utterances that have no answer yet. */
 
 import type { AnyClientMessage, AnyServerMessage, ErrorMessage } from "../protocol.generated";
 import { Outbox, type StoredUtterance } from "./outbox";
@@ -9,11 +9,11 @@ import { TEXT } from "./words";
 export interface CallerParts {
   dispatch: (action: Action) => void;
   send: (message: AnyClientMessage) => boolean;
-  /** Recording has begun on this stream, or ended. */
+  /** Called when recording starts on a stream, and with null when it ends. */
   onStream: (stream: MediaStream | null) => void;
 }
 
-/** Refusals of a whole utterance that name neither it nor a turn. */
+/** Errors that refuse a whole utterance but name neither it nor its turn. */
 const REFUSALS: readonly ErrorMessage["code"][] = [
   "busy",
   "recording_too_short",
@@ -37,7 +37,7 @@ export class Caller {
     this.recorder = this.makeRecorder();
   }
 
-  /** What the server has not answered. */
+  /** Utterances that the server has not answered. */
   get unanswered(): StoredUtterance[] {
     return this.outbox.stored;
   }
@@ -56,7 +56,7 @@ export class Caller {
     this.parts.dispatch({ type: "said", utterance, text, now: Date.now() });
   }
 
-  /** Forgets what the server has not answered; what is being recorded goes on. */
+  /** Drops unanswered utterances, except one that is being recorded. */
   dropUnanswered(): void {
     this.outbox.clear();
   }
@@ -67,8 +67,8 @@ export class Caller {
     this.endRecording();
   }
 
-  /** On a live session: says again what the server may lack, and gets the microphone ready. */
-  takeUp(pendingUtterance: string | null): void {
+  /** Sends again what the server may lack, and opens the microphone. Call it on a live session. */
+  resume(pendingUtterance: string | null): void {
     this.outbox.resend(pendingUtterance);
     void this.recorder.warmUp();
   }
@@ -77,16 +77,16 @@ export class Caller {
     this.recorder.release();
   }
 
-  /** Learns from a server message which utterances need not be kept. */
-  hear(message: AnyServerMessage): void {
+  /** Drops utterances that a server message has made unnecessary. */
+  handle(message: AnyServerMessage): void {
     if (message.type === "audio_ack") this.outbox.acknowledged(message.utterance_id, message.sequence);
     else if (message.type === "processing_start") this.outbox.started(message.utterance_id ?? "", message.turn_id);
     else if (message.type === "transcript_final") this.outbox.recognized(message.turn_id, message.text);
     else if (message.type === "agent_final") this.outbox.answered(message.turn_id);
-    else if (message.type === "error") this.hearError(message);
+    else if (message.type === "error") this.handleError(message);
   }
 
-  private hearError(error: ErrorMessage): void {
+  private handleError(error: ErrorMessage): void {
     if (error.turn_id) {
       this.outbox.answered(error.turn_id);
     } else if (error.code === "utterance_too_long" && this.recording !== null) {

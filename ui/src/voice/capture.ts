@@ -7,7 +7,7 @@ import type { AudioFormat } from "./outbox";
 import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
 
 export interface Capture {
-  /** Resolves when the last slice was handed over. */
+  /** Resolves after the last slice was passed on. */
   stop: () => Promise<void>;
 }
 
@@ -18,7 +18,7 @@ const BITS_PER_SECOND = 32_000;
 const SLICE_MS = 250;
 const PCM_RATE = 16_000;
 
-/** Null when this browser can record in neither way. */
+/** Returns null if this browser can record in neither format. */
 export function captureFormat(): AudioFormat | null {
   if (typeof MediaRecorder !== "undefined" && MediaRecorder.isTypeSupported(WEBM)) return "webm";
   return typeof AudioWorkletNode !== "undefined" ? "pcm16" : null;
@@ -30,7 +30,7 @@ export function startCapture(format: AudioFormat, stream: MediaStream, onSlice: 
 
 function captureWebm(stream: MediaStream, onSlice: OnSlice): Capture {
   const recorder = new MediaRecorder(stream, { mimeType: WEBM, audioBitsPerSecond: BITS_PER_SECOND });
-  // reading a slice takes its own time: the chain keeps them in order
+  // reading a slice is asynchronous: the chain keeps slices in order
   let handedOver = Promise.resolve();
   recorder.addEventListener("dataavailable", ({ data }) => {
     handedOver = handedOver.then(async () => {

@@ -1,4 +1,4 @@
-/** What the connection of a call needs to know of its call, and tells it. */
+/** Callbacks from a connection to its call. */
 
 import type { AnyServerMessage, AuthOk, ErrorMessage } from "../protocol.generated";
 import type { SoundFrame } from "./frames";
@@ -7,20 +7,20 @@ import type { SocketLike } from "./socket";
 export interface ConnectionOptions {
   openSocket: () => SocketLike;
   random: () => number;
-  /** The `seq` up to which nothing is needed again, given the last one received. */
+  /** Returns the `seq` up to which nothing has to be sent again, given the last one received. */
   heardUpTo: (received: number) => number;
 }
 
 export interface ConnectionListener {
-  /** The server wants to know who is calling, and there is no session to resume. */
+  /** The server asks for authentication, and there is no session to resume. */
   onAuthRequired: (pinRequired: boolean) => void;
   onLive: (message: AuthOk) => void;
   onMessage: (message: AnyServerMessage) => void;
   onSound: (frame: SoundFrame) => void;
   onLost: () => void;
-  /** There is no room for the call: it is tried again by itself after so many milliseconds. */
+  /** The server has no room for the call; the page retries after this many milliseconds. */
   onNoRoom: (error: ErrorMessage, retryInMs: number) => void;
   onResumeFailed: () => void;
-  /** The session is over and must not be taken up again. */
+  /** The session is over and must not be resumed. */
   onEnded: (message: ErrorMessage | null) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * The WebSocket of one call, kept alive: it authenticates, reconnects by itself, takes the session up again with its
- * resume token, and hands on each server message once and in order. The call owns one for its whole life.
+ * The WebSocket of a call. It authenticates, reconnects by itself, resumes the session with its resume token, and
+ * passes on each server message once and in order. A call uses one instance for its whole life.
  */
 
 import type { AnyClientMessage, AnyServerMessage, AuthOk, Authenticate, ErrorMessage } from "../protocol.generated";
@@ -10,14 +10,14 @@ import type { ConnectionListener, ConnectionOptions } from "./connection-listene
 import { ResumePoint } from "./resume-point";
 import { Wire } from "./socket";
 
-/** `asked`: the page waits for its caller; the server may have closed the socket meanwhile. */
+/** In `asked` the page waits for its caller; the server may have closed the socket meanwhile. */
 type Phase = "closed" | "connecting" | "asked" | "proving" | "resuming" | "live" | "waiting";
 
-/** A PIN is checked in milliseconds; a server in trouble gives up by itself before. */
+/** A PIN is checked in milliseconds; a server in trouble gives up before this. */
 const PROVED_WITHIN_MS = 10_000;
-/** A connection that breaks sooner than this is no success: the delays go on growing. */
+/** A connection that breaks sooner than this does not reset the delays. */
 const STABLE_AFTER_MS = 2_000;
-/** Close code with which the server tells that another window has taken the session up. */
+/** Close code: another window has resumed the session. */
 const TAKEN_OVER = 4001;
 
 const NO_ROOM: readonly ErrorMessage["code"][] = ["overloaded", "too_many_sessions"];
@@ -27,7 +27,7 @@ export class Connection {
   private wire: Wire | null = null;
   private liveSince = 0;
   private pinRequired = true;
-  /** Given by the caller, and neither accepted nor refused yet. */
+  /** A PIN that the server has neither accepted nor refused yet. */
   private credentials: Pick<Authenticate, "pin"> | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly session: ResumePoint;
@@ -48,37 +48,37 @@ export class Connection {
     );
   }
 
-  /** What a reload needs to take the session up again. */
+  /** The data that a reload needs to resume the session. */
   get ticket(): { resumeToken: string; lastSeq: number } | null {
     const { token: resumeToken, lastSeq } = this.session;
     return resumeToken === null ? null : { resumeToken, lastSeq: this.options.heardUpTo(lastSeq) };
   }
 
-  /** Also once the caller begins to type: a server does not wait for long with an open socket. */
+  /** Called again when the caller starts to type, because a server closes unauthenticated sockets soon. */
   open(): void {
     if (this.phase === "closed" || (this.phase === "asked" && !this.wire)) this.connect();
   }
 
-  /** Proves who is calling as soon as the server can be asked; without a PIN when none is needed. */
+  /** Authenticates as soon as the server can be reached; without a PIN if none is required. */
   authenticate(pin: string | null): void {
     this.credentials = pin === null ? {} : { pin };
     if (this.phase === "asked" && this.wire) this.authenticateBy(this.credentials, "proving");
     else this.open();
   }
 
-  /** False when there is no live session on the line: nothing was sent. */
+  /** Returns false, and sends nothing, if there is no live session. */
   send(message: AnyClientMessage): boolean {
     if (this.phase !== "live") return false;
     this.wire?.send(message);
     return true;
   }
 
-  /** Sends a binary frame, or drops it when there is nobody to hear it. */
+  /** Sends a binary frame, or drops it if there is no live session. */
   sendSound(frame: ArrayBuffer): void {
     if (this.phase === "live") this.wire?.sendSound(frame);
   }
 
-  /** Does not wait for the rest of the delay; of a live connection it finds out at once whether it still lives. */
+  /** Skips the rest of the delay. A live connection is checked at once. */
   retryNow(): void {
     if (this.phase === "waiting") this.connect();
     else if (this.phase === "live") this.heartbeat.checkNow();
@@ -158,7 +158,7 @@ export class Connection {
     }
   }
 
-  /** Not let in: the caller may try again on this socket, what the page does by itself waits for a new one. */
+  /** Refused: the caller may retry on this socket; the page's own retries use a new one. */
   private refuse(error: ErrorMessage): void {
     if (this.phase === "asked") {
       this.drop(); // nobody has asked for anything yet
@@ -173,7 +173,7 @@ export class Connection {
     this.leave();
   }
 
-  /** The next attempt may find another server, or a place that has become free. */
+  /** The next attempt may reach another server, or find room. */
   private waitForRoom(error: ErrorMessage): void {
     this.backoff.waitFor(error.retry_after_ms ?? 0);
     this.listener.onNoRoom(error, this.lose());
@@ -199,13 +199,13 @@ export class Connection {
     this.listener.onLive(message);
   }
 
-  /** The socket is of no use any more; while the page waits for its caller, nobody needs another. */
+  /** The socket is closed. While the page waits for its caller, no new one is needed. */
   private leave(): void {
     if (this.phase === "asked") this.drop();
     else this.lose();
   }
 
-  /** Returns in how many milliseconds it is tried again. */
+  /** Returns the milliseconds until the next attempt. */
   private lose(): number {
     if (this.phase === "live" && Date.now() - this.liveSince >= STABLE_AFTER_MS) this.backoff.reset();
     this.drop();

@@ -1,13 +1,13 @@
-/** The end of what is cut off: its next samples, ever quieter, beside whatever is played meanwhile. */
+/** Fades out audio that is cut off, in parallel with whatever is played next. */
 
 export class Fade {
   private samples: number[] = [];
   private read = 0;
 
-  /** `length`: how many samples it takes. */
+  /** `length` is the duration of a fade, in samples. */
   constructor(readonly length: number) {}
 
-  /** `upcoming` would have been played next; where it ends, its last sample (or `last`) goes on. */
+  /** `upcoming` would have been played next; after its end its last sample (or `last`) is held. */
   begin(upcoming: readonly number[], last: number): void {
     const running = this.samples.slice(this.read);
     const end = upcoming.at(-1) ?? last;

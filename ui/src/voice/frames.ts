@@ -1,4 +1,4 @@
-/** Binary frames of the wire: 16 bytes that say what the sound in one is and where it belongs, then the sound. */
+/** Binary frames of the wire contract: a header of 16 bytes, then audio. */
 
 export interface SoundFrame {
   kind: SoundKind;
@@ -6,9 +6,9 @@ export interface SoundFrame {
   turnNumber: number;
   /** Position of the first sample in the answer, or in the talk. */
   firstSample: number;
-  /** As in the text messages; 0 for what is never sent again. */
+  /** As in the text messages; 0 for frames that are never repeated. */
   seq: number;
-  /** The answer ends here; the frame may hold no sound. */
+  /** The answer ends here; the frame may contain no audio. */
   isLast: boolean;
   pcm: Int16Array<ArrayBuffer>;
 }
@@ -16,7 +16,7 @@ export interface SoundFrame {
 /** PCM16, mono: an answer at 24 kHz, a talk with a human at 16 kHz. */
 export type SoundKind = "answer" | "talk";
 
-/** Samples a second of an answer. */
+/** Samples per second of an answer. */
 export const ANSWER_RATE = 24_000;
 
 const HEADER_BYTES = 16;
@@ -24,7 +24,7 @@ const KINDS: Partial<Record<number, SoundKind>> = { 2: "answer", 4: "talk" };
 const TALK = 4;
 const LAST = 1;
 
-/** Null for what the page can't play: too short, or of a kind that it does not know. */
+/** Returns null for a frame that is too short or of an unknown kind. */
 export function parseFrame(data: ArrayBuffer): SoundFrame | null {
   if (data.byteLength < HEADER_BYTES) return null;
   const header = new DataView(data, 0, HEADER_BYTES);
@@ -40,7 +40,7 @@ export function parseFrame(data: ArrayBuffer): SoundFrame | null {
   };
 }
 
-/** What the caller says to a human, ready to be sent. */
+/** Builds a frame with the caller's audio for the human. */
 export function talkFrame(pcm: ArrayBuffer, firstSample: number): ArrayBuffer {
   const frame = new Uint8Array(HEADER_BYTES + pcm.byteLength);
   const header = new DataView(frame.buffer);

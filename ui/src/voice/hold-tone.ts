@@ -1,9 +1,9 @@
-/** A quiet tone while the caller waits, so that silence is never mistaken for a dead line. Made, not loaded. */
+/** A quiet synthesized tone while the caller waits, so that silence is not mistaken for a dead connection. */
 
 import type { SpeakerOutput } from "./speaker-output";
 import { mood, type State } from "./state";
 
-/** Most answers come sooner: no tone then. */
+/** Most answers arrive earlier, and then no tone is played. */
 const AFTER_S = 1;
 const FADE_IN_S = 0.8;
 const FADE_OUT_S = 0.08;

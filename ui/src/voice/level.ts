@@ -1,4 +1,4 @@
-/** How loud the caller speaks, for the meter: 0 (silence) to 1, once per picture. */
+/** The caller's input level for the meter, 0 (silence) to 1, once per animation frame. */
 
 const FLOOR_DB = -55; // a quiet room
 const CEILING_DB = -12; // loud speech close to the microphone

@@ -1,9 +1,9 @@
-/** Puts the voice page together: one store, one call, and views that draw what the store says. */
+/** Assembles the voice page: one store, one call, and the views. */
 
 import { Store } from "../common/store";
 import { Call } from "./call";
 import { HoldTone, isHeld } from "./hold-tone";
-import { HumanLine } from "./human-line";
+import { TalkAudio } from "./talk-audio";
 import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
 import { loadSession, rememberedState, saveSession, saveSound, saveUnanswered } from "./session-memory";
@@ -30,7 +30,7 @@ const call = new Call({
   output,
   openSocket,
   memory,
-  openLine: (ends) => new HumanLine(ends),
+  openTalk: (callbacks) => new TalkAudio(callbacks),
   onStream: (stream) => {
     if (stream) meter.start(output.context, stream);
     else meter.stop();
@@ -57,7 +57,7 @@ for (const view of views) store.subscribe(view);
 store.subscribe((state: State) => {
   const volume = state.muted ? 0 : state.volume;
   output.setVolume(volume);
-  call.setLineVolume(volume);
+  call.setTalkVolume(volume);
   holdTone.set(isHeld(state));
   saveSound(state);
   saveSession(state, call.ticket);

@@ -34,12 +34,12 @@ export class Microphone {
     this.stream = null;
   }
 
-  /** Whether `open` would ask the caller nothing. */
+  /** Whether `open` works without asking the caller. */
   static async isAllowed(): Promise<boolean> {
     try {
       return (await navigator.permissions.query({ name: "microphone" })).state === "granted";
     } catch {
-      return false; // a browser that does not know this permission asks when it is used
+      return false; // a browser that does not know this permission asks on first use
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What the caller has said and the server has not answered yet. It keeps the audio itself until the server knows the
- * words, so that a connection lost while speaking, or right after, costs nothing: on the next one everything open is said
- * again under the same id, which the server answers once. Of a recording it says again only what the server lacks.
+ * The caller's utterances that the server has not answered. The audio is kept until the server knows the words, so a
+ * connection that is lost during or after speaking loses nothing: the next connection sends everything open again under
+ * the same id, which the server answers once. Of a recording only the slices that the server lacks are sent again.
  */
 
 import type { AnyClientMessage } from "../protocol.generated";
@@ -13,9 +13,9 @@ interface Spoken {
   kind: "spoken";
   id: string;
   format: AudioFormat;
-  /** The slice at an index has that `sequence`. */
+  /** Slices by their `sequence`. */
   slices: Uint8Array[];
-  /** How many of them the server was given, as far as is known. */
+  /** Number of slices known to have been sent. */
   given: number;
   isFinished: boolean;
   turn: string | null;
@@ -30,18 +30,18 @@ interface Typed {
 
 type Utterance = Spoken | Typed;
 
-/** An utterance as it outlives a reload: complete, with its audio in base64. */
+/** An utterance as it is stored for a reload: complete, with its audio in base64. */
 export type StoredUtterance = Typed | (Pick<Spoken, "kind" | "id" | "format" | "turn"> & { audio: string });
 
-/** Slices that are given again are joined up to this size: half of what the server takes in one message, in base64. */
+/** Slices that are sent again are joined up to this size: half of what the server accepts in one message, in base64. */
 const RESEND_BYTES = 96 * 1024;
 
-/** The server answers within a round trip; one that doesn't know the question never does. */
+/** The server answers within a round trip; an older server never does. */
 const ACK_WITHIN_MS = 1_500;
 
 export class Outbox {
   private open: Utterance[] = [];
-  /** Ids of what is said again on this connection; the first may wait for the server's `audio_ack`. */
+  /** Ids of utterances to send again on this connection; the first may be waiting for `audio_ack`. */
   private again: string[] = [];
   private waiting: ReturnType<typeof setTimeout> | undefined;
 
@@ -50,12 +50,12 @@ export class Outbox {
     private readonly newId: () => string = randomId,
   ) {}
 
-  /** What was said to its end: of a recording that a reload cuts off, nobody knows what was meant. */
+  /** Complete utterances. A recording that a reload cuts off is dropped, because its meaning is unknown. */
   get stored(): StoredUtterance[] {
     return this.open.filter(isFinished).map(stored);
   }
 
-  /** After a reload; `resend` says it again. */
+  /** Restores an utterance after a reload; `resend` sends it. */
   restore(utterances: readonly StoredUtterance[]): void {
     this.open = utterances.map(restored);
   }
@@ -82,25 +82,25 @@ export class Outbox {
     return this.add({ kind: "typed", id: this.newId(), text, turn: null });
   }
 
-  /** The server works on this utterance. It may die before it knows the words: the audio is kept. */
+  /** The server works on this utterance. The audio is kept, because the server may die before it knows the words. */
   started(id: string, turn: string): void {
     const utterance = this.open.find((each) => each.id === id);
     if (utterance) utterance.turn = turn;
   }
 
-  /** The words of a turn are known: from now on they are what is said again, under the same id. */
+  /** The transcript is known: from now on it is sent again instead of the audio, under the same id. */
   recognized(turn: string, text: string): void {
     this.open = this.open.map((each) =>
       each.turn === turn && each.kind === "spoken" ? { kind: "typed", id: each.id, text, turn } : each,
     );
   }
 
-  /** The turn has its answer: the utterance is needed no more. */
+  /** The turn is answered, so its utterance is dropped. */
   answered(turn: string): void {
     for (const { id } of this.open.filter((each) => each.turn === turn)) this.discard(id);
   }
 
-  /** The server refused what was said last; its words name no utterance. Returns the one that must be meant. */
+  /** The server refused an utterance without naming it. Returns the one that must be meant. */
   refused(): string | null {
     const last = this.open.findLast((each) => each.turn === null && isFinished(each));
     if (last) this.discard(last.id);
@@ -119,8 +119,8 @@ export class Outbox {
   }
 
   /**
-   * On a resumed session: say again what the server may lack. It takes utterances in order, so it has `pending`, the
-   * one it works on or answered last, and all before it.
+   * On a resumed session: sends again what the server may lack. The server takes utterances in order, so it has
+   * `pending`, the one it works on or answered last, and all before it.
    */
   resend(pending: string | null): void {
     const known = this.open.findIndex((each) => each.id === pending);
@@ -128,14 +128,14 @@ export class Outbox {
     this.sayFirst();
   }
 
-  /** The server has the slices of this recording up to `sequence`, -1 for none: it gets the others. */
+  /** The server has the slices up to `sequence` (-1 for none); sends the others. */
   acknowledged(id: string, sequence: number): void {
     if (this.again[0] === id) this.goOn(id, sequence + 1);
   }
 
   private add(utterance: Utterance): string {
     this.open.push(utterance);
-    // in the order in which it was said
+    // in the order of the utterances
     if (this.again.length > 0) this.again.push(utterance.id);
     else this.send(firstMessage(utterance));
     return utterance.id;
@@ -152,7 +152,7 @@ export class Outbox {
       return;
     }
     this.waiting = setTimeout(() => {
-      // what it has without saying so must not be there twice
+      // slices that the server has but did not acknowledge must not be added twice
       this.send({ type: "stream_reset" });
       this.goOn(id, 0);
     }, ACK_WITHIN_MS);
@@ -167,7 +167,7 @@ export class Outbox {
     const utterance = this.open.find((each) => each.id === id);
     if (utterance?.kind === "spoken") {
       const { slices } = utterance;
-      // many small messages at once would be above the server's rate
+      // many small messages at once would exceed the server's rate limit
       utterance.slices = [...slices.slice(0, from), ...joined(slices.slice(from), RESEND_BYTES)];
       utterance.given = from;
       this.giveSlices(utterance);
@@ -188,7 +188,7 @@ export class Outbox {
   }
 }
 
-/** 128 random bits; `crypto.randomUUID` is missing on pages served without TLS. */
+/** 128 random bits; `crypto.randomUUID` does not exist on pages served without TLS. */
 function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -218,7 +218,7 @@ function firstMessage(utterance: Utterance): AnyClientMessage {
   return { type: "start_recording", stt_mode: "batch", utterance_id: id, format, ...rate };
 }
 
-/** The same bytes in fewer slices, each at most `limit` long unless a single one is longer. */
+/** Joins slices up to `limit` bytes each; a single longer slice stays as it is. */
 function joined(slices: readonly Uint8Array[], limit: number): Uint8Array[] {
   const groups: Uint8Array[][] = [];
   let size = Infinity;

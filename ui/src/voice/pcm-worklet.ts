@@ -1,4 +1,4 @@
-/** Runs on the audio thread: collects samples and posts them as PCM16 little-endian, slice after slice. */
+/** Collects samples on the audio thread and posts them as slices of PCM16, little-endian. */
 
 interface NodeOptions {
   processorOptions: { sliceSamples: number };

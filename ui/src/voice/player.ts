@@ -1,7 +1,6 @@
 /**
- * Plays what the server says, piece after piece: an answer that is streamed, or a complete file. What was told twice
- * (after a resume, or when a lost turn is told again) is played once; how far all of it was heard is known, so that a
- * reload can ask for the rest.
+ * Plays streamed answers and complete files, one after the other. Audio that is sent twice (after a resume, or when a
+ * turn is repeated) is played once. The player knows how much was played, so that a reload can ask for the rest.
  */
 
 import type { Announcement, AudioChunkOut, Greeting, ProcessingStart } from "../protocol.generated";
@@ -12,7 +11,7 @@ import type { PlayoutReport } from "./playout";
 import type { SendToPlayout } from "./playout-node";
 
 export interface SpokenFile {
-  /** The same for a file told again. */
+  /** Identifies a file that is sent again. */
   key: string;
   turn: string | null;
   seq: number;
@@ -30,7 +29,7 @@ interface Sound {
   samples: Float32Array<ArrayBuffer> | null;
   /** Position in the answer, at 24 kHz. */
   firstSample: number;
-  /** Where the playout has them, in samples since its last flush; null before it has. */
+  /** Position in the playout, in samples since its last flush; null before they were passed to it. */
   range: { start: number; end: number } | null;
 }
 
@@ -38,10 +37,10 @@ interface Piece {
   turn: string | null;
   /** Null for a file. */
   turnNumber: number | null;
-  /** What was not heard to its end. */
+  /** Sounds that were not played to their end. */
   sounds: Sound[];
   isComplete: boolean;
-  /** The playout knows that it is complete. */
+  /** The playout was told that the piece is complete. */
   isEnded: boolean;
 }
 
@@ -55,7 +54,7 @@ export class Player {
   private isHeld = false;
   private isPlaying = false;
   private flushes = 0;
-  /** Samples since the last flush that the playout was given, and has played. */
+  /** Samples since the last flush that were passed to the playout, and that it has played. */
   private given = 0;
   private played = 0;
 
@@ -67,12 +66,12 @@ export class Player {
     this.answers = new AnswerAudio(() => output.context.sampleRate, heard);
   }
 
-  /** A turn begins, or begins again; under another number its answer is another one, to be heard from its start. */
+  /** A turn begins or is repeated. With another number it is a different answer, which is played from its start. */
   begin(turn: ProcessingStart): void {
     if (this.answers.begin(turn)) this.silenced.delete(turn.turn_id);
   }
 
-  /** Files of one turn come in the order of their index. */
+  /** Plays a file; the files of one turn arrive in the order of their index. */
   playFile({ key, turn, seq, audio }: SpokenFile): void {
     if (this.known.has(key) || this.silenced.has(turn)) return;
     this.known.add(key);
@@ -85,14 +84,14 @@ export class Player {
     });
   }
 
-  /** The frames of one answer come in order. Returns its turn when this is the last. */
+  /** Plays a frame; the frames of one answer arrive in order. Returns the turn if this is the last one. */
   playFrame(frame: SoundFrame): string | null {
     const sound = this.answers.receive(frame);
     if (!this.silenced.has(sound.turn)) this.playAnswer(sound);
     return sound.isLast ? sound.turn : null;
   }
 
-  /** Drops what is queued, and whatever else comes of its turns and of these. */
+  /** Drops queued audio, and later audio of its turns and of `turns`. */
   stop(turns: readonly string[]): void {
     for (const turn of turns) this.silenced.add(turn);
     for (const { turn } of this.pieces) if (turn !== null) this.silenced.add(turn);
@@ -105,19 +104,19 @@ export class Player {
     this.tell(false);
   }
 
-  /** While held, nothing is heard: the caller is speaking. */
+  /** Pauses playback while the caller is speaking. */
   hold(on: boolean): void {
     this.isHeld = on;
     this.playout?.({ type: "hold", on });
   }
 
-  /** `seq` of the first sound that was not heard to its end. */
+  /** `seq` of the first sound that was not played to its end. */
   get unheardSeq(): number | null {
     const seqs = this.pieces.flatMap(({ sounds }) => sounds.map(({ seq }) => seq));
     return seqs.length === 0 ? null : Math.min(...seqs);
   }
 
-  /** How far each streamed answer was heard that was not heard to its end. */
+  /** How much was played of each streamed answer that was not played to its end. */
   get heard(): HeardAnswer[] {
     return this.pieces.flatMap(({ turn, turnNumber, sounds: [next] }) =>
       turn !== null && turnNumber !== null && next ? [{ turn, turnNumber, samples: this.positionIn(next) }] : [],
@@ -127,7 +126,7 @@ export class Player {
   private playAnswer({ turn, turnNumber, seq, samples, firstSample, isLast }: AnswerSound): void {
     let piece = this.pieces.find((each) => each.turnNumber === turnNumber && !each.isComplete);
     if (!piece) {
-      if (samples.length === 0) return; // the end of one that is over
+      if (samples.length === 0) return; // the end of an answer that is over
       piece = { turn, turnNumber, sounds: [], isComplete: false, isEnded: false };
       this.pieces.push(piece);
     }
@@ -146,7 +145,7 @@ export class Player {
       if (piece.isComplete && !piece.isEnded) this.playout({ type: "end" });
       piece.isEnded = piece.isComplete;
       const hasStopped = !this.isPlaying && piece.sounds.length === 0;
-      // what follows waits for its end, but not when it has broken off
+      // the next sound waits for the end of this one, unless this one has broken off
       if (!piece.isComplete && !hasStopped) return;
     }
   }
@@ -161,14 +160,14 @@ export class Player {
     this.handOver();
   }
 
-  /** False while it is not there yet. */
+  /** Returns false while the sound has not arrived yet. */
   private give(sound: Sound): boolean {
     if (sound.range) return true;
     const { samples } = sound;
     if (!samples) return false;
     sound.range = { start: this.given, end: this.given + samples.length };
     this.given = sound.range.end;
-    sound.samples = null; // their memory goes to the audio thread
+    sound.samples = null; // the buffer is transferred to the audio thread
     if (sound.range.end > sound.range.start) {
       this.playout?.({ type: "add", samples });
       this.tell(true);
@@ -195,13 +194,13 @@ export class Player {
   private positionIn({ firstSample, range }: Sound): number {
     const { sampleRate, outputLatency } = this.output.context;
     const ahead = range ? this.played - range.start : 0;
-    // what the device holds was played, but not heard
+    // audio in the device's buffer counts as played but was not heard
     return ahead <= 0
       ? firstSample
       : Math.max(0, Math.round(firstSample + (ahead / sampleRate - outputLatency) * ANSWER_RATE));
   }
 
-  /** Nothing of what is no audio: the answer can still be read, and the next file be heard. */
+  /** Skips a file that can't be decoded: the answer can still be read. */
   private async decode(audio: Uint8Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     try {
       const decoded = await this.output.context.decodeAudioData(audio.buffer);

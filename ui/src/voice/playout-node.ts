@@ -1,4 +1,4 @@
-/** Puts the playout into the page's audio: on the audio thread, or on the page's own where there is no other. */
+/** Connects the playout to the page's audio: on the audio thread, or on the main thread if there is none. */
 
 import { Playout, type PlayoutCommand, type PlayoutReport } from "./playout";
 import playoutWorkletUrl from "./playout-worklet.ts?worker&url";
@@ -6,7 +6,7 @@ import playoutWorkletUrl from "./playout-worklet.ts?worker&url";
 export type SendToPlayout = (command: PlayoutCommand) => void;
 type OnReport = (report: PlayoutReport) => void;
 
-/** Samples asked for at once on the page's own thread: it must bridge what keeps the page busy, 43 ms at 48 kHz. */
+/** Samples per callback on the main thread. They must bridge the time that the page is busy: 43 ms at 48 kHz. */
 const PAGE_QUANTUM = 2_048;
 
 export async function openPlayout(
@@ -17,7 +17,7 @@ export async function openPlayout(
   try {
     await context.audioWorklet.addModule(playoutWorkletUrl);
   } catch {
-    // pages that were not served over TLS have no audio thread of their own
+    // pages served without TLS have no audio thread
     return openOnPage(context, destination, onReport);
   }
   const node = new AudioWorkletNode(context, "playout", { numberOfInputs: 0 });

@@ -1,4 +1,4 @@
-/** Runs on the audio thread: hands the page's commands to the playout, and its reports back. */
+/** Passes the page's commands to the playout on the audio thread, and its reports back. */
 
 import { Playout, type PlayoutCommand } from "./playout";
 

@@ -1,7 +1,7 @@
 /**
- * What is heard next, sample by sample, on the audio thread. It never drops a sample and never stretches one: it begins
- * as soon as a little is there or a little time has passed, waits for longer each time it has run dry within a piece, and
- * fades whatever is cut off. Rates are those of the audio thread; the player has brought all sound to them.
+ * The sample queue on the audio thread. It never drops or stretches a sample. It starts as soon as a little audio is
+ * there or a little time has passed, waits longer after each gap within a piece, and fades whatever is cut off. All
+ * sample rates are those of the audio thread; the player has resampled the audio.
  */
 
 import { Fade } from "./fade";
@@ -9,19 +9,19 @@ import { Fade } from "./fade";
 export type PlayoutCommand =
   /** More sound of the current piece: an answer, or a file. */
   | { type: "add"; samples: Float32Array }
-  /** The piece ends: running dry is no fault now. */
+  /** The piece ends: an empty buffer is not a gap now. */
   | { type: "end" }
   /** Drop everything. */
   | { type: "flush" }
-  /** Be silent, and go on at the same place later. */
+  /** Pause, and continue at the same place later. */
   | { type: "hold"; on: boolean };
 
 export interface PlayoutReport {
-  /** Flushes so far: a report made before the last one is of no use any more. */
+  /** Number of flushes; reports from before the last flush are ignored. */
   flushes: number;
   /** Samples played since the last flush. */
   played: number;
-  /** `starved`: nothing has been heard for a while, and the piece is not over. */
+  /** `starved`: nothing has been played for a while, and the piece is not over. */
   state: "playing" | "starved" | "over";
   /** Gaps within a piece, since the page was opened. */
   underruns: number;
@@ -33,18 +33,18 @@ interface Entry {
 }
 
 /**
- * Of what comes faster than it is played, this much is there at once, and nothing waits. What comes just as fast as it is
- * played gets this much against the network's unevenness.
+ * Audio to buffer before a piece starts. An answer that arrives faster than it is played has this much at once and
+ * does not wait. An answer that arrives just in time gets this much against the network's jitter.
  */
 const FIRST_HOLD_S = 0.06;
 const MAX_HOLD_S = 0.48;
 
-/** Silence for longer is one that a caller notices: the page says again that it thinks. */
+/** A caller notices longer silence, and the page shows "Thinking" again. */
 const STARVED_AFTER_S = 0.3;
 
 const REPORT_EVERY_S = 0.05;
 
-/** Long enough not to click, too short to be heard as more than a stop. */
+/** Long enough not to click, short enough to sound like a stop. */
 const FADE_S = 0.01;
 
 const NOTHING = new Float32Array(0);
@@ -58,9 +58,9 @@ export class Playout {
   private flowing = false;
   private held = false;
   private hold: number;
-  /** Samples of silence since there was something to play. */
+  /** Samples of silence since there has been something to play. */
   private waited = 0;
-  /** Samples of silence since it ran dry; null while all that was begun is over. */
+  /** Samples of silence since the buffer ran empty; null if every piece that has begun is over. */
   private dry: number | null = null;
   private gain = 0;
   private last = 0;
@@ -108,7 +108,7 @@ export class Playout {
     return entry ? this.play(entry.samples[this.read] ?? 0) : this.beSilent();
   }
 
-  /** What is played now; null while nothing is. */
+  /** The entry that is being played, or null. */
   private current(): Entry | null {
     if (!this.flowing && !this.begins()) return null;
     const entry = this.queue[0];
@@ -150,7 +150,7 @@ export class Playout {
     this.ends -= 1;
     this.hold = FIRST_HOLD_S * this.rate;
     this.dry = null;
-    // what follows begins at once or waits like any other piece
+    // the next piece begins at once or waits like any other
     this.flowing = this.begins();
     if (!this.flowing) this.fade.begin([], this.last);
     if (this.queue.length === 0) this.report("over");
@@ -179,7 +179,7 @@ export class Playout {
     this.flushes += 1;
   }
 
-  /** What would be played next, as long as a fade may need it. */
+  /** The next samples, as many as a fade may need. */
   private upcoming(): number[] {
     const samples: number[] = [];
     let from = this.read;

@@ -1,4 +1,4 @@
-/** Records one utterance at a time: opens the microphone, hands slices on, and knows when it was stopped too early. */
+/** Records one utterance at a time and detects recordings that were stopped too early. */
 
 import { captureFormat, startCapture, type Capture } from "./capture";
 import { Microphone, MicrophoneError } from "./microphone";
@@ -6,18 +6,18 @@ import type { AudioFormat } from "./outbox";
 import type { MicFault } from "./state";
 
 export interface RecorderListener {
-  /** Returns the id of the utterance that the slices belong to. */
+  /** Starts an utterance and returns its id. */
   onStart: (format: AudioFormat, stream: MediaStream) => string;
   onSlice: (utterance: string, slice: Uint8Array) => void;
   onFinish: (utterance: string) => void;
   onFault: (fault: MicFault) => void;
-  /** The microphone came only after the caller had let go. */
+  /** The microphone became ready only after the caller had released the button. */
   onTooLate: () => void;
   onFull: () => void;
 }
 
-/** What the server takes by default (CONVONET_MAX_UTTERANCE_S); with PCM16 that is 1 MB. */
-const LONGEST_MS = 30_000;
+/** The server's default limit (CONVONET_MAX_UTTERANCE_S); with PCM16 that is 1 MB. */
+const MAX_RECORDING_MS = 30_000;
 
 export class Recorder {
   private wanted = false;
@@ -34,7 +34,7 @@ export class Recorder {
     });
   }
 
-  /** Opens the microphone ahead of the first utterance, if that asks the caller nothing. */
+  /** Opens the microphone before the first utterance, if that works without asking the caller. */
   async warmUp(): Promise<void> {
     if (await Microphone.isAllowed()) await this.openMicrophone();
   }
@@ -77,7 +77,7 @@ export class Recorder {
     this.limit = setTimeout(() => {
       this.listener.onFull();
       void this.stop();
-    }, LONGEST_MS);
+    }, MAX_RECORDING_MS);
     if (!this.isWanted()) await this.stop();
   }
 
@@ -102,7 +102,7 @@ export class Recorder {
     }
   }
 
-  /** Asked again after each wait: the caller may have let go. */
+  /** Checked after each await: the caller may have released the button. */
   private isWanted(): boolean {
     return this.wanted;
   }

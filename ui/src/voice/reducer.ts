@@ -1,6 +1,6 @@
-/** How the voice page's state changes: pure, so that every rule of the page can be tested without one. */
+/** Pure state transitions of the voice page. */
 
-import { closed, typedKey, withLine } from "./lines";
+import { closed, typedKey, withEntry } from "./transcript";
 import { reduceServer, turnOver } from "./server-messages";
 import { INITIAL, isThinking, type Action, type State } from "./state";
 import { TEXT } from "./words";
@@ -48,7 +48,7 @@ function reduceDevices(state: State, action: DeviceAction): State {
     case "recording":
       return { ...state, recording: action.on, micFault: action.on ? null : state.micFault };
     case "notice":
-      return { ...state, lines: withLine(state.lines, notice(action.key, action.text)) };
+      return { ...state, transcript: withEntry(state.transcript, notice(action.key, action.text)) };
     case "mic_fault":
       return { ...state, micFault: action.fault };
     case "mic_muted":
@@ -65,8 +65,8 @@ function reduceDevices(state: State, action: DeviceAction): State {
 const GONE = { link: "ended", noRoom: null, inSession: false, recording: false, transfer: null } as const;
 
 function idle(state: State): State {
-  const lines = closed(state.lines);
-  return { ...state, lines, unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false };
+  const transcript = closed(state.transcript);
+  return { ...state, transcript, unanswered: [], turns: {}, waitingSince: null, detail: null, playing: false };
 }
 
 function asked(state: State, pinRequired: boolean): State {
@@ -75,14 +75,16 @@ function asked(state: State, pinRequired: boolean): State {
 
 function said(state: State, utterance: string, text: string | null, now: number): State {
   const key = typedKey(utterance);
-  const lines =
-    text === null ? state.lines : withLine(state.lines, { key, role: "caller", text, turn: null, draft: true });
-  return { ...state, lines, unanswered: [...state.unanswered, utterance], waitingSince: now };
+  const transcript =
+    text === null
+      ? state.transcript
+      : withEntry(state.transcript, { key, role: "caller", text, turn: null, draft: true });
+  return { ...state, transcript, unanswered: [...state.unanswered, utterance], waitingSince: now };
 }
 
 function forgotten(state: State): State {
-  const { volume, muted, lines, pinRequired } = state;
-  const fresh = { ...INITIAL, volume, muted, lines: closed(lines), pinRequired };
+  const { volume, muted, transcript, pinRequired } = state;
+  const fresh = { ...INITIAL, volume, muted, transcript: closed(transcript), pinRequired };
   return { ...fresh, pin: { ...FRESH_PIN, error: TEXT.resumeFailed } };
 }
 

@@ -1,21 +1,21 @@
 /**
- * Brings sound that comes piece by piece to another sample rate, as one continuous signal: a windowed sinc with one set
- * of taps for each position that a sample of the one rate can have between two of the other.
+ * Resamples audio that arrives in pieces as one continuous signal. It is a windowed sinc filter with one set of taps
+ * for each phase between the two rates.
  */
 
-/** Samples on each side that make one; with 16 the mirror images of 9 and 10 kHz are 59 dB below them, measured. */
+/** Input samples on each side of an output sample; with 16, aliases of 9 and 10 kHz are 59 dB lower (measured). */
 const HALF = 16;
 
-/** Of the lower rate's band; the rest is where the filter falls. */
+/** Passband, as a share of the lower rate's band. */
 const PASS = 0.94;
 
 export class Resampler {
   private readonly up: number;
   private readonly down: number;
   private readonly taps: readonly Float32Array[];
-  /** What the next samples are made of, beginning with what came before. */
+  /** Input for the next output samples, including earlier samples. */
   private source = new Float32Array(HALF - 1);
-  /** Position of the next sample, in parts (`up` of them are one sample of the source) from the first that is kept. */
+  /** Position of the next output sample from the first kept input sample, in units of 1/`up` input samples. */
   private position = 0;
 
   constructor(from: number, to: number) {
@@ -26,7 +26,7 @@ export class Resampler {
     this.taps = Array.from({ length: this.up }, (_, phase) => tapsAt(phase / this.up, band));
   }
 
-  /** As many samples as can be made so far; unless they are the last ones, the end of `samples` waits for what follows. */
+  /** Returns the output that is complete so far; unless `samples` are the last ones, their end waits for more input. */
   push(samples: Float32Array, isLast: boolean): Float32Array<ArrayBuffer> {
     const source = new Float32Array(this.source.length + samples.length + (isLast ? HALF : 0));
     source.set(this.source);
@@ -52,7 +52,7 @@ export class Resampler {
   }
 }
 
-/** For a sample that lies `offset` of a source sample behind the one at `HALF - 1`. */
+/** Filter taps for an output sample `offset` input samples after the one at `HALF - 1`. */
 function tapsAt(offset: number, band: number): Float32Array {
   const taps = Float32Array.from({ length: 2 * HALF }, (_, tap) => {
     const distance = tap - (HALF - 1) - offset;

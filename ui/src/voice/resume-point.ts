@@ -1,4 +1,4 @@
-/** Where a session can be taken up again: the right to it, and what of it the page has. */
+/** The data to resume a session: its resume token, and the last message that the page has. */
 
 export class ResumePoint {
   constructor(
@@ -15,13 +15,13 @@ export class ResumePoint {
     return this.received;
   }
 
-  /** A session is live: the one that was taken up again, or a new one. */
+  /** A session is live, resumed or new. */
   renew(token: string, isResumed: boolean): void {
     this.current = token;
     if (!isResumed) this.received = 0;
   }
 
-  /** False for a message that the page has already; those with 0 are never repeated. */
+  /** Returns false for a message that the page already has; messages with 0 are never repeated. */
   isNew(seq: number): boolean {
     if (seq > 0 && seq <= this.received) return false;
     this.received = Math.max(this.received, seq);

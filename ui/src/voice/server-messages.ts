@@ -1,4 +1,4 @@
-/** What each server message does to the voice page's state. */
+/** State transitions of the voice page for each server message. */
 
 import type {
   AgentStreamChunk,
@@ -11,8 +11,8 @@ import type {
   ToolEvent,
   TransferStatus,
 } from "../protocol.generated";
-import { adopted, agentKey, callerKey, closed, lineOf, withLine } from "./lines";
-import { INITIAL, type Line, type State } from "./state";
+import { adopted, agentKey, callerKey, closed, entryOf, withEntry } from "./transcript";
+import { INITIAL, type State, type TranscriptEntry } from "./state";
 import { errorWords, plainErrorWords, transferWords } from "./words";
 
 export function reduceServer(state: State, message: AnyServerMessage, now: number): State {
@@ -46,34 +46,34 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     case "error":
       return failed(state, message, now);
     case "audio_ack":
-      return state; // the caller's own affair
+      return state; // handled by `Caller`
     case "auth_required":
     case "heartbeat_ack":
     case "reconnect":
-      return state; // the connection's own affair
+      return state; // handled by `Connection`
   }
 }
 
 const PHASE_MARK = { started: "…", finished: " – done", failed: " – failed" } as const;
 
 function welcomed(state: State, message: AuthOk): State {
-  // how a hand-over goes is told anew
+  // the server sends the state of a hand-over again
   const { pin, noRoom, micFault, transfer } = INITIAL;
   const known = { ...state, link: "live", inSession: true, pin, noRoom, micFault, transfer } as const;
   const who = { userName: message.user_name, offline: message.offline };
-  if (!message.resumed) return { ...known, ...who, lines: [], turns: {}, unanswered: [] };
-  // a turn that the server no longer works on will not end here
+  if (!message.resumed) return { ...known, ...who, transcript: [], turns: {}, unanswered: [] };
+  // a turn that the server no longer works on never ends here
   const open = Object.entries(state.turns).filter(([, utterance]) => utterance === message.pending_utterance_id);
   const turns = Object.fromEntries(open);
-  return { ...known, ...who, turns, lines: closed(state.lines, (turn) => !(turn in turns)) };
+  return { ...known, ...who, turns, transcript: closed(state.transcript, (turn) => !(turn in turns)) };
 }
 
 function begun(state: State, message: ProcessingStart, now: number): State {
   const utterance = message.utterance_id ?? "";
-  const lines = adopted(state.lines, utterance, message.turn_id);
+  const transcript = adopted(state.transcript, utterance, message.turn_id);
   return {
     ...state,
-    lines: begunAnew(lines, message.turn_id),
+    transcript: restarted(transcript, message.turn_id),
     unanswered: state.unanswered.filter((each) => each !== utterance),
     turns: { ...state.turns, [message.turn_id]: utterance },
     waitingSince: state.waitingSince ?? now,
@@ -88,19 +88,21 @@ function answered(state: State, turn: string, text: string): State {
   return withText(state, { key: agentKey(turn), role: "agent", text, turn, draft: false });
 }
 
-/** A piece that is told again after a reload adds nothing, and none comes after the whole answer. */
+/** Ignores pieces that are repeated after a reload, and pieces after the complete answer. */
 function grown(state: State, { turn_id: turn, text_chunk: piece, seq }: AgentStreamChunk): State {
   const key = agentKey(turn);
-  const line = lineOf(state.lines, key);
-  if (line && (!line.draft || seq <= (line.grownBy ?? 0))) return state;
-  const text = line?.grownBy === undefined ? piece : line.text + piece;
+  const entry = entryOf(state.transcript, key);
+  if (entry && (!entry.draft || seq <= (entry.grownBy ?? 0))) return state;
+  const text = entry?.grownBy === undefined ? piece : entry.text + piece;
   return withText(state, { key, role: "agent", text, turn, draft: true, grownBy: seq });
 }
 
-/** What was shown of an answer stays until its first piece comes again. */
-function begunAnew(lines: readonly Line[], turn: string): readonly Line[] {
-  const line = lineOf(lines, agentKey(turn));
-  return line ? withLine(lines, { key: line.key, role: "agent", text: line.text, turn, draft: true }) : lines;
+/** Keeps the text of an answer until its first piece arrives again. */
+function restarted(transcript: readonly TranscriptEntry[], turn: string): readonly TranscriptEntry[] {
+  const entry = entryOf(transcript, agentKey(turn));
+  return entry
+    ? withEntry(transcript, { key: entry.key, role: "agent", text: entry.text, turn, draft: true })
+    : transcript;
 }
 
 function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State {
@@ -111,14 +113,14 @@ function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State
 
 export function turnOver(state: State, turn: string): State {
   const turns = Object.fromEntries(Object.entries(state.turns).filter(([each]) => each !== turn));
-  return { ...state, turns, lines: closed(state.lines, (each) => each === turn) };
+  return { ...state, turns, transcript: closed(state.transcript, (each) => each === turn) };
 }
 
 function failed(state: State, error: ErrorMessage, now: number): State {
-  // the rest of a recording that the server has given up already: nothing to tell, nothing to do
+  // the rest of a recording that the server has already dropped: nothing to show
   if (error.code === "invalid_mode") return state;
   if (state.inSession) {
-    if (state.lines.at(-1)?.text === errorWords(error)) return state; // one of a burst
+    if (state.transcript.at(-1)?.text === errorWords(error)) return state; // one of a burst
     const key = `notice/${error.turn_id ?? ""}/${error.code}/${error.seq || now}`;
     return withText(state, { key, role: "notice", text: errorWords(error), turn: error.turn_id ?? null, draft: false });
   }
@@ -143,6 +145,6 @@ function noted(state: State, seq: number, text: string): State {
   return withText(state, { key: `notice/${seq}`, role: "notice", text, turn: null, draft: false });
 }
 
-function withText(state: State, line: Line): State {
-  return { ...state, lines: withLine(state.lines, line) };
+function withText(state: State, entry: TranscriptEntry): State {
+  return { ...state, transcript: withEntry(state.transcript, entry) };
 }

@@ -1,6 +1,6 @@
 /**
- * What outlives a reload: the right to the session, the conversation and what was said without an answer (this tab only),
- * volume and mute (this browser).
+ * State that outlives a reload: the resume token, the conversation and unanswered utterances (in this tab), and volume
+ * and mute (in this browser).
  */
 
 import type { HeardAnswer } from "./answer-audio";
@@ -11,9 +11,9 @@ const SESSION_KEY = "convonet.voice.session";
 const UNANSWERED_KEY = "convonet.voice.unanswered";
 const SOUND_KEY = "convonet.voice.sound";
 
-type Kept = Pick<State, "userName" | "offline" | "lines" | "turns" | "waitingSince">;
+type Kept = Pick<State, "userName" | "offline" | "turns" | "waitingSince"> & { lines: State["transcript"] };
 
-/** What takes the session up again, at the place up to which it was heard. */
+/** The data to resume the session at the place up to which it was played. */
 export interface Ticket {
   resumeToken: string;
   lastSeq: number;
@@ -31,11 +31,11 @@ export function saveSession(state: State, ticket: Ticket | null): void {
     write(sessionStorage, SESSION_KEY, null);
     return;
   }
-  const { userName, offline, lines, turns, waitingSince } = state;
+  const { userName, offline, transcript: lines, turns, waitingSince } = state;
   write(sessionStorage, SESSION_KEY, { ...ticket, userName, offline, lines, turns, waitingSince });
 }
 
-/** When the page is left: it may be a megabyte, too much to be written at each change. */
+/** Called when the page is left: it may be a megabyte, too much to write at each change. */
 export function saveUnanswered(utterances: readonly StoredUtterance[]): void {
   write(sessionStorage, UNANSWERED_KEY, utterances);
 }
@@ -51,14 +51,14 @@ export function saveSound({ volume, muted }: Sound): void {
   write(localStorage, SOUND_KEY, { volume, muted });
 }
 
-/** The state to begin with after a load of the page. */
+/** The initial state after a page load. */
 export function rememberedState(memory: SessionMemory | null): State {
   const sound = read(localStorage, SOUND_KEY) as Sound | null;
   const fresh: State = sound ? { ...INITIAL, volume: sound.volume, muted: sound.muted } : INITIAL;
   if (!memory) return fresh;
-  const { userName, offline, lines, turns, waitingSince } = memory;
+  const { userName, offline, lines: transcript, turns, waitingSince } = memory;
   const unanswered = memory.unanswered.filter(({ turn }) => turn === null).map(({ id }) => id);
-  const known = { userName, offline, lines, turns, waitingSince, unanswered };
+  const known = { userName, offline, transcript, turns, waitingSince, unanswered };
   return { ...fresh, link: "reconnecting", inSession: true, ...known };
 }
 
@@ -67,7 +67,7 @@ function write(storage: Storage, key: string, value: unknown): void {
     if (value === null) storage.removeItem(key);
     else storage.setItem(key, JSON.stringify(value));
   } catch {
-    // storage is full or forbidden: the page works, a reload begins anew
+    // storage is full or forbidden: the page works, but a reload starts over
   }
 }
 

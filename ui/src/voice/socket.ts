@@ -1,4 +1,4 @@
-/** The browser's WebSocket as the connection needs it: little enough that a test can stand in for it. */
+/** The few methods of the browser's WebSocket that the connection needs, so that tests can replace it. */
 
 import type { AnyClientMessage, AnyServerMessage } from "../protocol.generated";
 import { parseFrame, type SoundFrame } from "./frames";
@@ -26,7 +26,7 @@ export interface WireListener {
   onClose: (code: number) => void;
 }
 
-/** The wire contract over one socket, until that is closed or dropped. */
+/** Speaks the wire contract over one socket until it is closed or dropped. */
 export class Wire {
   constructor(
     private readonly socket: SocketLike,

@@ -1,4 +1,4 @@
-/** The one AudioContext of the page: playout, hold tone and level meter share it, volume and mute act on all sound. */
+/** The page's AudioContext, shared by playout, hold tone and level meter. Volume and mute apply to all of them. */
 
 import type { PlayoutReport } from "./playout";
 import { openPlayout, type SendToPlayout } from "./playout-node";
@@ -17,7 +17,7 @@ export class SpeakerOutput {
 
   constructor(private readonly onBlocked: (blocked: boolean) => void) {}
 
-  /** Made on first use: before a gesture, browsers start it suspended and complain. */
+  /** Created on first use: before a gesture, browsers start it suspended and log a warning. */
   get context(): AudioContext {
     return (this.audio ??= this.open());
   }
@@ -35,7 +35,7 @@ export class SpeakerOutput {
     this.master?.gain.setTargetAtTime(volume, this.context.currentTime, GLIDE_S);
   }
 
-  /** Call from a gesture: from then on the browser lets sound be heard. */
+  /** Call this from a gesture: from then on the browser allows sound. */
   unblock(): void {
     if (this.context.state === "running") return;
     this.context.resume().catch(() => {
@@ -44,13 +44,13 @@ export class SpeakerOutput {
     });
   }
 
-  /** Tells whether sound is held back right now. */
+  /** Reports whether the browser is blocking sound. */
   report(): void {
     this.onBlocked(this.audio !== null && this.audio.state !== "running");
   }
 
   private open(): AudioContext {
-    // without it an iPhone's mute switch silences the page
+    // without this an iPhone's mute switch silences the page
     const { audioSession } = navigator as WithAudioSession;
     if (audioSession) audioSession.type = "play-and-record";
     const audio = new AudioContext({ latencyHint: "interactive" });

@@ -1,4 +1,4 @@
-/** What the voice page knows, and the one word for it that the caller sees. Changed by `reduce` only. */
+/** The state of the voice page, and the mood that the caller sees. Changed by `reduce` only. */
 
 import type { AnyServerMessage, AuthOk, TransferStatus } from "../protocol.generated";
 
@@ -18,15 +18,15 @@ export type Mood =
   | "busy"
   | "ended";
 
-export interface Line {
-  /** A later line with the same key replaces this one. */
+export interface TranscriptEntry {
+  /** A later entry with the same key replaces this one. */
   key: string;
   role: "caller" | "agent" | "notice";
   text: string;
   turn: string | null;
   /** Not yet confirmed by the server, or still growing. */
   draft: boolean;
-  /** `seq` of the last piece of a line that grows. */
+  /** `seq` of the last piece of an entry that grows. */
   grownBy?: number;
 }
 
@@ -55,30 +55,30 @@ export interface Transfer {
 
 export interface State {
   link: Link;
-  /** Null until the server has said. */
+  /** Null until the server has sent it. */
   pinRequired: boolean | null;
   pin: PinForm;
   noRoom: NoRoom | null;
-  /** Whether there is a session, on the line or to be resumed. */
+  /** Whether there is a session, live or to be resumed. */
   inSession: boolean;
   userName: string;
   offline: readonly OfflinePart[];
-  lines: readonly Line[];
+  transcript: readonly TranscriptEntry[];
   recording: boolean;
   micFault: MicFault | null;
-  /** Utterances that the server has not begun to work on. */
+  /** Utterances that the server has not started to process. */
   unanswered: readonly string[];
-  /** Turns at work, by turn id, with their utterance. */
+  /** Turns in progress: utterance id by turn id. */
   turns: Readonly<Record<string, string>>;
   /** Unix time in ms at which the caller began to wait. */
   waitingSince: number | null;
-  /** What goes on, in the server's words. */
+  /** The current step, in the server's words. */
   detail: string | null;
   transfer: Transfer | null;
   /** The human does not hear the caller. */
   micMuted: boolean;
   playing: boolean;
-  /** The browser lets nothing be heard before a gesture. */
+  /** The browser blocks sound until a gesture. */
   audioBlocked: boolean;
   endedBecause: string | null;
   volume: number;
@@ -114,7 +114,7 @@ export const INITIAL: State = {
   inSession: false,
   userName: "",
   offline: [],
-  lines: [],
+  transcript: [],
   recording: false,
   micFault: null,
   unanswered: [],

@@ -1,6 +1,6 @@
 /**
- * What pressing and letting go of the talk button means: hold to talk, or a short press to start and another to send,
- * for people who can't hold.
+ * The gestures of the talk button: hold to talk, or, for people who can't hold, a short press to start and another to
+ * send.
  */
 
 export const TAP_MS = 300;
@@ -38,7 +38,7 @@ export class TalkGesture {
     }
   }
 
-  /** A click without a press: a screen reader or a switch. */
+  /** A click without a press: a screen reader or a switch device. */
   click(now: number): void {
     this.press(now);
     this.release(now);

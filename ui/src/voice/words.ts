@@ -1,4 +1,4 @@
-/** Everything the voice page says in its own words. */
+/** All texts of the voice page. */
 
 import type { ErrorCode, ErrorMessage, TransferStatus } from "../protocol.generated";
 import type { MicFault, Mood, OfflinePart, Transfer } from "./state";
@@ -17,7 +17,7 @@ export const MOOD_WORDS: Record<Mood, string> = {
   ended: "Call ended",
 };
 
-/** Null: the server's own words are the better ones, since they know the case. */
+/** Null where the server's message is better, because it knows the case. */
 const ERROR_WORDS: Record<ErrorCode, string | null> = {
   bad_json: "The page and the server misunderstood each other. Please reload the page.",
   unknown_type: "The page and the server misunderstood each other. Please reload the page.",
@@ -45,7 +45,7 @@ const ERROR_WORDS: Record<ErrorCode, string | null> = {
   internal_error: null,
 };
 
-/** Without when to try again: for places that count it down. */
+/** Omits the time to retry, for places that count it down. */
 export function plainErrorWords(error: ErrorMessage): string {
   return ERROR_WORDS[error.code] ?? error.message;
 }
@@ -60,7 +60,7 @@ export function secondsWords(ms: number): string {
   return seconds === 1 ? "1 second" : `${seconds} seconds`;
 }
 
-/** When the page tries again by itself. */
+/** Says when the page retries. */
 export function againWords(leftMs: number): string {
   return leftMs === 0 ? TEXT.tryingNow : `Trying again in ${secondsWords(leftMs)}.`;
 }
@@ -90,11 +90,11 @@ export function transferWords({ state, department, agent_name: name }: TransferS
   return TRANSFER_WORDS[state](name ? `${name} (${department})` : department);
 }
 
-/** What the panel says while a human is looked for, or on the line. */
+/** Text of the panel while a human is being called or connected. */
 export function waitWords({ stage, department, agentName, position, waitS }: Transfer): string {
   const who = agentName ? `${agentName} (${department})` : department;
   if (stage !== "queued") return TRANSFER_WORDS[stage](who);
-  // nobody is at work, so nobody can say how long it takes
+  // nobody is at work, so the wait is unknown
   if (waitS === null) return `Nobody in ${who} is free right now. Still trying…`;
   const place = position === 1 ? "You are next in line" : `You are number ${String(position ?? "")} in line`;
   const minutes = Math.max(1, Math.round(waitS / 60));
@@ -108,7 +108,7 @@ export const MIC_WORDS: Record<MicFault, string> = {
   in_use:
     "The microphone can't be opened; another program may be using it. Close that program, then press the button again. You can type meanwhile.",
   insecure:
-    "Browsers give the microphone to safe addresses only. Open this page with https:// or on localhost. You can type meanwhile.",
+    "Browsers allow the microphone on secure addresses only. Open this page with https:// or on localhost. You can type meanwhile.",
   unsupported: "This browser can't record or play a call. Please use a current one. You can type meanwhile.",
   lost: "The microphone was disconnected. Plug it in, then press the button again.",
 };
@@ -116,8 +116,8 @@ export const MIC_WORDS: Record<MicFault, string> = {
 export const TEXT = {
   tryAgainNow: "You can try again now.",
   hangUp: "You hung up.",
-  resumeFailed: "The call could not be taken up again. Please sign in once more.",
-  takenOver: "This call goes on in another window.",
+  resumeFailed: "The call could not be resumed. Please sign in again.",
+  takenOver: "This call continues in another window.",
   stopped: "Stopped.",
   holdAgain: "The microphone is ready. Hold the button and speak.",
   stoppedWaiting: "You stopped waiting for a free line.",

@@ -1,4 +1,4 @@
-"""What callers say about patients: names, dates of birth, appointments, complaints and how urgent they are."""
+"""The slots of the CRM's forms: names, dates of birth, appointments, complaints and urgency."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot
-from convonet.domains.crm.contract import Priority
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.agents.forms.readers import capitalized, without
+from convonet.domains.crm.backends.base import Priority
 from convonet.language.numbers import with_digits
-from convonet.language.when import spoken_within
+from convonet.language.when import day_and_time_in
 
 UNKNOWN = "unknown"
-"""The date of birth of whoever's isn't told."""
+"""The date of birth when the caller does not give one."""
 
 _OPENS = time(7)
 """No practice is open earlier, so "at three" is in the afternoon."""
@@ -143,21 +144,21 @@ def who() -> Slot:
         if found is None:
             return None
         before = _OF.sub("", text[: found.start("name")].strip())
-        return Found(_capitals(found["name"]), f"{before} {text[found.end() :].strip()}".strip())
+        return Found(capitalized(found["name"]), f"{before} {text[found.end() :].strip()}".strip())
 
-    return Slot("who", find, lambda text, now: found.value if (found := find(text, now)) else None)
+    return Slot("who", find)
 
 
 def new_name(ask: str) -> Slot:
-    """Who is to be registered."""
+    """The name of a patient to register."""
     plain = readers.person("name", ask, "First and last name, please.")
 
     def find(text: str, now: datetime) -> Found | None:
         if found := _NEW.search(text):
-            return Found(_capitals(found["name"]), _without(text, found))
+            return Found(capitalized(found["name"]), without(text, found))
         return plain.find(text, now)
 
-    return Slot("name", find, plain.read, ask, hint=plain.hint)
+    return Slot("name", find, plain.value_in, ask, hint=plain.hint)
 
 
 def name_part(name: str, called: str) -> Slot:
@@ -167,9 +168,9 @@ def name_part(name: str, called: str) -> Slot:
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(_capitals(found["name"]), _without(text, found)) if found else None
+        return Found(capitalized(found["name"]), without(text, found)) if found else None
 
-    return Slot(name, find, plain.read)
+    return Slot(name, find, plain.value_in)
 
 
 def born(ask: str) -> Slot:
@@ -178,7 +179,7 @@ def born(ask: str) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         said = _YEAR_IN_TWO.sub(lambda m: f"{m[1]} {m[2]}{m[3]:0>2}", with_digits(text))
         said = re.sub(rf"^{_DATE_ALONE.pattern}$", r"\1/\2/\3\4", said)
-        found = spoken_within(said, now) if _YEAR.search(said) else None
+        found = day_and_time_in(said, now) if _YEAR.search(said) else None
         day = found[1].day if found else None
         return Found(day.isoformat(), found[0]) if found and day else None
 
@@ -192,20 +193,20 @@ def born(ask: str) -> Slot:
 
 
 def kind() -> Slot:
-    """What an appointment is for; the tool takes any words."""
+    """The purpose of an appointment; the tool takes any words."""
     known = readers.choice("kind", None, _KINDS)
 
     def find(text: str, now: datetime) -> Found | None:
         if found := known.find(text, now):
             return found
         said = _KIND_WORDS.search(text)
-        return Found(said["kind"], _without(text, said)) if said else None
+        return Found(said["kind"], without(text, said)) if said else None
 
-    return Slot("kind", find, known.read)
+    return Slot("kind", find, known.value_in)
 
 
 def duration() -> Slot:
-    """How long an appointment is, in minutes."""
+    """The length of an appointment, in minutes."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = with_digits(text)
@@ -214,9 +215,9 @@ def duration() -> Slot:
             return None
         named = {"half": 30, "more": 90, "one": 60, "two": 120}
         minutes = found["minutes"] or str(named[found.lastgroup or "half"])
-        return Found(minutes, _without(said, found))
+        return Found(minutes, without(said, found))
 
-    return Slot("duration", find, lambda text, now: found.value if (found := find(text, now)) else None, early=True)
+    return Slot("duration", find, early=True)
 
 
 def day(ask: str | None = None) -> Slot:
@@ -225,16 +226,16 @@ def day(ask: str | None = None) -> Slot:
 
 
 def clock(ask: str | None = None) -> Slot:
-    """When it begins, "10:30"."""
+    """The time of an appointment, "10:30"."""
     return readers.clock("time", ask, "For example: half past ten.", likely=_in_the_day)
 
 
 def priority(ask: str) -> Slot:
-    """How urgent a case is: P1, P2 or P3."""
+    """The urgency of a case: P1, P2 or P3."""
 
     def find(text: str, now: datetime) -> Found | None:
         return next(
-            (Found(value, _without(text, m).strip(" ,")) for value, p in _PRIORITIES if (m := p.search(text))), None
+            (Found(value, without(text, m).strip(" ,")) for value, p in _PRIORITIES if (m := p.search(text))), None
         )
 
     def read(text: str, now: datetime) -> str | None:
@@ -246,59 +247,55 @@ def priority(ask: str) -> Slot:
 
 
 def symptoms(ask: str) -> Slot:
-    """What the patient suffers from, in the caller's words."""
+    """The patient's symptoms, in the caller's words."""
     return _text("symptoms", ask, _SYMPTOMS)
 
 
 def note(ask: str) -> Slot:
-    """What a note says."""
+    """The text of a note."""
     return _text("note", ask, _NOTE)
 
 
 def summary() -> Slot:
-    """What a call was about; asked for when nothing was done in it."""
+    """The summary of a call; asked for when nothing was done in it."""
     return _text("summary", None, _SUMMARY)
 
 
 def about_case() -> Slot:
-    """Whether an appointment is about the case that was opened before."""
+    """Present when the appointment is about the case that was opened before."""
     return readers.choice("about_case", None, {"yes": "(?:about|for|because of) (?:that|this|the|her|his) case"})
 
 
 def note_of() -> Slot:
-    """Whose note it is, said before what it says: its text may name others."""
+    """The patient of a note, named before its text, which may name others."""
     named = who()
 
     def find(text: str, now: datetime) -> Found | None:
         return named.find(text, now) if _NOTE_OF.match(text) else None
 
-    return Slot("who", find, named.read)
+    return Slot("who", find, named.value_in)
 
 
 def chosen(name: str) -> Slot:
-    """Which of several; it is only ever chosen from what was read out, or known from before."""
-    return Slot(name, lambda text, now: None, lambda text, now: None)
+    """A choice among several; it comes only from options that were read out, or from earlier turns."""
+    return Slot(name, find_nothing)
 
 
 def _text(name: str, ask: str | None, pattern: re.Pattern[str]) -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text)
-        return Found(found["words"][: readers.MOST_TEXT].strip(" ,"), text[: found.start()].strip()) if found else None
+        return (
+            Found(found["words"][: readers.MAX_TEXT_CHARACTERS].strip(" ,"), text[: found.start()].strip())
+            if found
+            else None
+        )
 
     def read(text: str, now: datetime) -> str | None:
         found = find(text, now)
-        return found.value if found else text[: readers.MOST_TEXT] or None
+        return found.value if found else text[: readers.MAX_TEXT_CHARACTERS] or None
 
     return Slot(name, find, read, ask)
 
 
 def _in_the_day(said: time) -> time:
     return said.replace(hour=said.hour + 12) if 0 < said.hour < _OPENS.hour else said
-
-
-def _without(text: str, found: re.Match[str]) -> str:
-    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
-
-
-def _capitals(said: str) -> str:
-    return " ".join(word[:1].upper() + word[1:] for word in said.split())

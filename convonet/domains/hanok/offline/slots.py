@@ -1,4 +1,4 @@
-"""What a guest says about a reservation: how many, which day, when, under which name, with which dishes."""
+"""The slots of the restaurant's forms: people, day, time, name and dishes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from datetime import datetime, time
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot
-from convonet.domains.hanok.codes import PREFIX, code_of
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.domains.hanok.confirmation_codes import PREFIX, code_of
 from convonet.domains.hanok.menu import MENU
 from convonet.language.numbers import with_digits
 
 _EARLIEST = time(10)
-"""Nobody eats here before that, so "at eight" is in the evening."""
+"""The restaurant opens later, so "at eight" is in the evening."""
 
 _DISHES = {item.id: rf"{re.escape(item.name_en.lower())}s?" for item in MENU}
 _SHORT_NAMES = {
@@ -29,7 +29,7 @@ _CODE = re.compile(r"\bh ?\.?n ?\.?k\b[ -]*(?P<code>(?:[a-z0-9][ -]?){4})", re.I
 
 
 def people(ask: str | None = None) -> Slot:
-    """How many come."""
+    """The size of the party."""
     return readers.people("people", ask, "For example: four people.")
 
 
@@ -39,7 +39,7 @@ def day(ask: str | None = None) -> Slot:
 
 
 def clock(ask: str | None = None) -> Slot:
-    """When they come, "19:30"."""
+    """The time of arrival, "19:30"."""
     return readers.clock("time", ask, "For example: half past seven.", likely=_mealtime)
 
 
@@ -59,7 +59,7 @@ def dishes() -> Slot:
                 said = said[: found.start()] + said[found.end() :]
         return Found(", ".join(order), " ".join(said.split())) if order else None
 
-    return Slot("order", find, lambda text, now: found.value if (found := find(text, now)) else None)
+    return Slot("order", find)
 
 
 def code(ask: str | None = None) -> Slot:
@@ -81,8 +81,8 @@ def code(ask: str | None = None) -> Slot:
 
 
 def reservation() -> Slot:
-    """Which one of several; it is only ever chosen from what was read out."""
-    return Slot("reservation", lambda text, now: None, lambda text, now: None)
+    """A choice among several reservations; it comes only from options that were read out."""
+    return Slot("reservation", find_nothing)
 
 
 def _mealtime(said: time) -> time:

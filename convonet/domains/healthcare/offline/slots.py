@@ -1,22 +1,22 @@
-"""What a member says about their plan: a kind of service, a specialty, a ZIP code, codes, and which one of several."""
+"""The slots of the health plan's forms: services, specialties, ZIP codes, numbers, and choices."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 
 from convonet.agents.forms import readers
-from convonet.agents.forms.form import Found, Slot, sentence
+from convonet.agents.forms.form import Found, Slot, find_nothing, sentence
 from convonet.core.errors import DomainError
-from convonet.domains.healthcare.offline.one_of import PLACES
-from convonet.domains.healthcare.wording import service_category
+from convonet.domains.healthcare.offline.choice import PLACES
+from convonet.domains.healthcare.synonyms import service_category
 from convonet.language.numbers import digits_in, with_digits
 
 _OTHERS = (
     r"to-?dos?|(?:my|the|our) list|calendar|remind|reminders?|mortgage|loan|reservations?|tables?|patients?(?! rights)"
     r"|court|lawsuit|baggage|taxes"
 )
+
 _SPECIALTY = re.compile(
     r"\b(?:find|search(?: for)?|look(?:ing)?(?: for)?|need|want|see|recommend|are there|is there|which|any|have|list)"
     r"(?: me| us)?(?: to see)?(?: an?| any| some| the| good| nearby| local| in-network| closest| nearest)* "
@@ -24,10 +24,12 @@ _SPECIALTY = re.compile(
     r"|on|are|is|takes?|with|here|there|me|please|covered|available)\b))",
     re.IGNORECASE,
 )
+
 _ANYBODY = re.compile(
     r"(?:an? |any )?(?:new )?(?:doctors?|providers?|specialists?|physicians?|someone|somebody|help|one|clinics?)",
     re.IGNORECASE,
 )
+
 _OTHER_PLACE = re.compile(
     rf"^(?:(?:no|wait|sorry|actually|i meant?|make it|rather)\b[,. ]*)*(?:the )?(?P<place>{'|'.join(PLACES)})"
     r"(?: one| claim)?(?: instead| rather)?$"
@@ -52,7 +54,7 @@ def service(ask: str | None = None) -> Slot:
         except DomainError:
             return None
 
-    return Slot("service", find, _reading(find), ask, hint="For example: a specialist, an MRI or physical therapy.")
+    return Slot("service", find, None, ask, hint="For example: a specialist, an MRI or physical therapy.")
 
 
 def specialty(ask: str) -> Slot:
@@ -74,7 +76,7 @@ def specialty(ask: str) -> Slot:
 
 
 def zip_code() -> Slot:
-    """Around which ZIP code; the tool takes the caller's home without one."""
+    """The ZIP code to search around; the tool takes the caller's home without one."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = _ZIP.search(with_digits(text))
@@ -94,7 +96,7 @@ def npi(ask: str | None = None) -> Slot:
         found = digits_in(text)
         return Found(*found) if found and len(found[0]) == 10 else None
 
-    return Slot("npi", find, _reading(find), ask, early=True, hint="It has ten digits.")
+    return Slot("npi", find, None, ask, early=True, hint="It has ten digits.")
 
 
 def procedure(ask: str | None) -> Slot:
@@ -114,12 +116,12 @@ def procedure(ask: str | None) -> Slot:
 
 
 def urgent() -> Slot:
-    """Whether waiting would endanger health."""
+    """Present when waiting would endanger health."""
     return readers.choice("urgent", None, {"yes": "urgent(?:ly)?|emergency|right away|can't wait"})
 
 
 def claim_status() -> Slot:
-    """In which state claims are to be."""
+    """The state of the claims to list."""
     return readers.choice(
         "status",
         None,
@@ -134,12 +136,12 @@ def claim_status() -> Slot:
 
 
 def denied() -> Slot:
-    """Whether a denied one is meant."""
+    """Present when a denied claim is meant."""
     return readers.choice("denied", None, {"denied": "denied|rejected|refused|turned down|denial"})
 
 
 def authorization_status() -> Slot:
-    """In which state authorizations are to be."""
+    """The state of the authorizations to list."""
     return readers.choice(
         "status",
         None,
@@ -148,13 +150,13 @@ def authorization_status() -> Slot:
 
 
 def newest() -> Slot:
-    """Whether the newest one is meant."""
+    """Present when the newest one is meant."""
     return readers.choice("newest", None, {"yes": "last|latest|newest|most recent|recent"})
 
 
 def chosen(name: str, ask: str | None = None) -> Slot:
     """One of several that were read out."""
-    return Slot(name, lambda text, now: None, lambda text, now: None, ask)
+    return Slot(name, find_nothing, None, ask)
 
 
 def other_place() -> Slot:
@@ -163,17 +165,13 @@ def other_place() -> Slot:
 
 
 def named(name: str, pattern: re.Pattern[str]) -> Slot:
-    """What the pattern's group of that name holds, in lower case."""
+    """The text of the pattern's group of that name, in lower case."""
 
     def find(text: str, now: datetime) -> Found | None:
         found = pattern.search(text.lower())
         return Found(found[name], text) if found else None
 
-    return Slot(name, find, _reading(find))
-
-
-def _reading(find: Callable[[str, datetime], Found | None]) -> Callable[[str, datetime], str | None]:
-    return lambda text, now: found.value if (found := find(text, now)) else None
+    return Slot(name, find)
 
 
 def _code(said: str) -> str:

@@ -22,13 +22,16 @@ _PARTS = {
     "7 eighths": ".875",
 }
 _FRACTION = re.compile(rf"\b(\d+) and ({'|'.join(_PARTS)})\b")
+
 # "seven forty", "two fifty a month", "four fifty thousand"; not "two thirty year loans"
 _HUNDREDS = re.compile(r"\b([1-9]) (\d\d|\d\d000)\b(?! ?(?:years?|percent)\b)")
 _HALF = re.compile(r"\bhalf (million)\b")
-# half in digits already, as recognisers write it: "20 thousand"
+
+# half in digits already, as recognizers write it: "20 thousand"
 _MIXED = re.compile(r"\b(\d{1,3}(?:\.\d+)?) (?:thousand|grand)\b")
 _GRAND = re.compile(r"\b(\d+) grand\b")
 _ALONE = re.compile(NUMBER)
+
 _RATE = re.compile(
     r"\b(\d+(?:\.\d+)?) ?(?:percent|per cent|%)(?! down\b)"
     # "what about at seven": no other figure of a loan is so small
@@ -44,8 +47,8 @@ _TIMES_A_YEAR = (
 )
 _MONTHLY = re.compile(r"\bmonth(?:ly)?\b")
 
-MOST_A_MONTH = 25_000
-"""More than this is rather what somebody earns in a year: it counts as a month's only with the word "month"."""
+MAX_A_MONTH = 25_000
+"""A higher income is rather a year's: it counts as a month's only with the word "month"."""
 
 
 def in_digits(text: str) -> str:
@@ -57,7 +60,7 @@ def in_digits(text: str) -> str:
 
 
 def only_amount(text: str) -> Decimal | None:
-    """The one amount of an answer; None when there is none or more than one."""
+    """The only amount of an answer; None when there is none or more than one."""
     found = _ALONE.findall(in_digits(text))
     return Decimal(found[0]) if len(found) == 1 else None
 
@@ -68,16 +71,16 @@ def rate_in(text: str) -> tuple[str, str] | None:
 
 
 def years_in(text: str) -> tuple[str, str] | None:
-    """Over how many years, and the text without it."""
+    """The term in years, and the text without it."""
     return _cut(_YEARS.search(said), said) if (said := in_digits(text)) else None
 
 
 def a_month(value: Decimal, said: str) -> Decimal | None:
-    """What is earned a month; None when it is too much to be a month's and nothing says that it is."""
+    """The income a month; None when it is too high for a month and the word is missing."""
     times = next((times for pattern, times in _TIMES_A_YEAR if pattern.search(said)), None)
     if times is not None:
         return (value * times / 12).quantize(CENT, ROUND_HALF_EVEN)
-    return value if value <= MOST_A_MONTH or _MONTHLY.search(said) else None
+    return value if value <= MAX_A_MONTH or _MONTHLY.search(said) else None
 
 
 def plain(value: Decimal) -> str:

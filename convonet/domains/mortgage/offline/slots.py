@@ -1,4 +1,4 @@
-"""What callers say of their money and of a loan: each figure by the words around it, or alone as an answer."""
+"""The slots of the mortgage forms: each figure by the words around it, or alone as an answer."""
 
 from __future__ import annotations
 
@@ -7,21 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
-from convonet.agents.forms.form import Found, Slot
-from convonet.agents.forms.readers import choice
-from convonet.domains.mortgage.file import FIGURES
-from convonet.domains.mortgage.offline.amounts import (
-    NUMBER,
-    a_month,
-    in_digits,
-    only_amount,
-    plain,
-    rate_in,
-    years_in,
-)
+from convonet.agents.forms.form import Found, Slot, find_nothing
+from convonet.agents.forms.readers import choice, without
+from convonet.domains.mortgage.loan_file import FIGURES
+from convonet.domains.mortgage.offline.amounts import NUMBER, a_month, in_digits, only_amount, plain, rate_in, years_in
 
 UNKNOWN = "unknown"
-"""A figure that the caller was asked for and doesn't know yet."""
+"""The value of a figure that the caller was asked for and doesn't know yet."""
 
 _FILLERS = (
     "is|are|was|be|will be|should be|would be|has to be|of|about|around|roughly|approximately|almost|nearly|to|at"
@@ -29,20 +21,22 @@ _FILLERS = (
     "|went|goes|gone|up|down to|before taxes?|all together|altogether|each month|a month|every month"
 )
 _UNITS = "dollars?|bucks|a|per|each|every|month|of|in|for|on|as|my|our|the|other|total|all"
+
 _UNKNOWN = re.compile(
     r"(?:i (?:really )?(?:don't|do not) (?:know|remember)|no idea|i have no idea|i'm not sure|i am not sure|not sure)"
     r"(?: .*)?|(?:i(?:'d| would)? have to check|skip (?:it|that|this)(?: one)?|next(?: one| question)?)",
     re.IGNORECASE,
 )
+
 _NO_DEBTS = re.compile(
     r"\b(?:no|zero|(?:not|don't|do not|without|haven't)(?: have)? any)(?: other| monthly| more)? debts?\b"
     r"|\bdebt[- ]free\b",
     re.IGNORECASE,
 )
 _NONE = re.compile(r"(?:none|nothing|no|zero|i don't have any|i have none|there are none)\b.*", re.IGNORECASE)
-# an answer that begins so corrects what was said before
-_CORRECTS = re.compile(r"(?:no|wait|sorry|make (?:it|that)|change (?:it|that)|i mean|i meant)\b", re.IGNORECASE)
 
+# an answer with this beginning corrects what was said before
+_CORRECTS = re.compile(r"(?:no|wait|sorry|make (?:it|that)|change (?:it|that)|i mean|i meant)\b", re.IGNORECASE)
 _HOME = r"(?:house|home|property|place|condo|apartment|townhouse)"
 _OWN_LOAN = r"(?<!car )(?<!auto )(?<!truck )(?<!student )(?<!personal )(?:loan|mortgage)"
 
@@ -59,9 +53,9 @@ def figure(
     monthly: bool = False,
     none: re.Pattern[str] | None = None,
 ) -> Slot:
-    """An amount that stands after or before certain words; with `monthly` what is said of a year is made a month's.
+    """Make the slot of an amount near certain words; with `monthly` a year's amount becomes a month's.
 
-    `none` is how people say that it is zero.
+    `none` is the pattern of a spoken zero.
     """
     number_before = NUMBER.replace("value", "value2")
     pattern = re.compile(
@@ -73,14 +67,14 @@ def figure(
         return plain(fitting) if fitting is not None and least <= fitting <= most else None
 
     def find(text: str, now: datetime) -> Found | None:
-        if none and (without := none.search(text)):
-            return Found("0", _cut(text, without))
+        if none and (zero := none.search(text)):
+            return Found("0", without(text, zero))
         said = in_digits(text)
         found = pattern.search(said)
         if found is None:
             return None
         value = meant(Decimal(found["value"] or found["value2"]), said)
-        return Found(value, _cut(said, found)) if value else None
+        return Found(value, without(said, found)) if value else None
 
     def read(text: str, now: datetime) -> str | None:
         if _UNKNOWN.fullmatch(text):
@@ -107,7 +101,7 @@ def credit_score() -> Slot:
 
 
 def income(ask: str | None = None, alone: str = "") -> Slot:
-    """Dollars a month before taxes; `alone` are more words that stand before it where no other amount is likely."""
+    """Dollars a month before taxes; `alone` are more words before it where no other amount is likely."""
     return figure(
         "monthly_income",
         ask,
@@ -148,7 +142,7 @@ def down_payment(ask: str | None = None) -> Slot:
 
 
 def figures() -> tuple[Slot, ...]:
-    """All that an application holds; none has a question of its own, the form asks for what is missing."""
+    """All figures of an application; the form, not the slot, asks for the missing ones."""
     return (
         credit_score(),
         down_payment(),
@@ -186,14 +180,14 @@ FIGURE_NAMES = (*FIGURES, "closing_costs_estimate", "total_savings")
 
 
 def loan() -> Slot:
-    """What is to be borrowed, where no other amount is expected: any number that may be a loan."""
+    """The loan, where no other amount is expected: any number that may be one."""
 
     def find(text: str, now: datetime) -> Found | None:
         said = in_digits(text)
         found = next((one for one in re.finditer(NUMBER, said) if Decimal(one["value"]) >= 1000), None)
-        return Found(found["value"], _cut(said, found)) if found else None
+        return Found(found["value"], without(said, found)) if found else None
 
-    return Slot("loan", find, _reading(find), None, hint="For example: three hundred sixty thousand dollars.")
+    return Slot("loan", find, hint="For example: three hundred sixty thousand dollars.")
 
 
 def rate() -> Slot:
@@ -202,12 +196,12 @@ def rate() -> Slot:
 
 
 def years() -> Slot:
-    """Over how many years."""
+    """The term in years."""
     return _quantity("years", years_in)
 
 
 def wish() -> Slot:
-    """Whether somebody says that they want to apply; "how do I apply" and "we found a house" say less."""
+    """Present when the caller says that they want to apply; "how do I apply" and "we found a house" say less."""
     wanted = (
         r"appl(?:y|ying|ication)|start|begin|open|create|sign up|fill out|take out|(?:need|want|like|get|give me) an?"
     )
@@ -216,11 +210,11 @@ def wish() -> Slot:
     def find(text: str, now: datetime) -> Found | None:
         return Found("yes", text) if said.match(text) else None
 
-    return Slot("wish", find, lambda text, now: None, early=True)
+    return Slot("wish", find, find_nothing, early=True)
 
 
 def another() -> Slot:
-    """Whether an application is wanted beside one that is there."""
+    """Present when a second application is wanted."""
     return choice("another", None, {"yes": "another|second|additional|one more"})
 
 
@@ -228,12 +222,4 @@ def _quantity(name: str, within: Callable[[str], tuple[str, str] | None]) -> Slo
     def find(text: str, now: datetime) -> Found | None:
         return Found(*found) if (found := within(text)) else None
 
-    return Slot(name, find, _reading(find), None, early=True)
-
-
-def _reading(find: Callable[[str, datetime], Found | None]) -> Callable[[str, datetime], str | None]:
-    return lambda text, now: found.value if (found := find(text, now)) else None
-
-
-def _cut(text: str, found: re.Match[str]) -> str:
-    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".split())
+    return Slot(name, find, early=True)

@@ -1,12 +1,10 @@
-"""Calendar events: the existing table with an owner, and an event as tools show it."""
+"""The existing table of calendar events, with an owner."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +13,7 @@ from convonet.storage.types import Moment
 
 
 class EventRow(Base):
-    """An event; columns as in the deployment that this one replaces, and its owner. Without one it is nobody's.
+    """An event; columns as in the deployment that this one replaces, and an owner. Without one no caller sees it.
 
     It lasts from `event_from` until just before `event_to`, both UTC.
     """
@@ -31,24 +29,3 @@ class EventRow(Base):
     event_to: Mapped[datetime | None] = mapped_column(Moment)
     google_calendar_event_id: Mapped[str | None] = mapped_column(String(255))
     user_id: Mapped[uuid.UUID | None]
-
-
-class CalendarEvent(BaseModel):
-    """An event as a tool shows it. Both moments are ISO 8601 in the caller's time zone."""
-
-    id: str
-    title: str
-    description: str | None
-    event_from: str
-    event_to: str | None
-
-    @classmethod
-    def of(cls, row: EventRow, zone: ZoneInfo) -> CalendarEvent:
-        """The row, for a caller in `zone`."""
-        return cls(
-            id=str(row.id),
-            title=row.title,
-            description=row.description,
-            event_from=row.event_from.astimezone(zone).isoformat(),
-            event_to=row.event_to.astimezone(zone).isoformat() if row.event_to else None,
-        )

@@ -1,4 +1,4 @@
-"""The SQL of calendar events. Every query is bound to the caller: nobody else's row is ever read or changed."""
+"""The SQL of calendar events. Each query is bound to the caller: rows of others are never read or changed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ class EventRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: EventRow) -> None:
-        """Add an event."""
+    def add_event(self, row: EventRow) -> None:
         self._session.add(row)
 
     async def get(self, event_id: str) -> EventRow:
-        """An event by id. Raises `NotFound` also when it is somebody else's."""
+        """An event by id. Raises `NotFound` also for another caller's."""
         mine = select(EventRow).where(EventRow.user_id == self._owner)
         row = await self._session.scalar(mine.where(EventRow.id == id_of(event_id)))
         if row is None:
@@ -34,7 +33,7 @@ class EventRepository:
         return row
 
     async def find(self, window: Window, *, limit: int) -> Sequence[EventRow]:
-        """Events of which any part lies within `window`, the first to begin first."""
+        """Events that overlap `window`, the first to begin first."""
         query = select(EventRow).where(EventRow.user_id == self._owner)
         if window.start is not None:
             query = query.where(or_(EventRow.event_to > window.start, EventRow.event_from >= window.start))
@@ -43,5 +42,4 @@ class EventRepository:
         return (await self._session.scalars(query.order_by(EventRow.event_from, EventRow.id).limit(limit))).all()
 
     async def delete(self, row: EventRow) -> None:
-        """Delete an event."""
         await self._session.delete(row)

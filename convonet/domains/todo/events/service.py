@@ -1,9 +1,8 @@
-"""What a caller can do with calendar events. Effects happen once per idempotency key."""
+"""The service of calendar events. Effects happen once per idempotency key."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,23 +11,14 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import DomainError
 from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, Window, start_of, until_of, window_between, window_of
-from convonet.domains.todo.events.models import CalendarEvent, EventRow
+from convonet.domains.todo.events.models import EventRow
 from convonet.domains.todo.events.repository import EventRepository
+from convonet.domains.todo.events.schemas import CalendarEvent, EventChange
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
-LONGEST = timedelta(days=31)
-"""What lasts longer was misheard more often than meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventChange:
-    """What to change; None leaves a field as it is. With a new beginning alone the event moves and lasts as long."""
-
-    title: str | None = None
-    description: str | None = None
-    event_from: str | None = None
-    event_to: str | None = None
+MAX_LENGTH = timedelta(days=31)
+"""A longer event was misheard more often than meant."""
 
 
 class EventService:
@@ -41,7 +31,6 @@ class EventService:
     async def create(
         self, owner: Owner, title: str, event_from: str, event_to: str, description: str | None
     ) -> CalendarEvent:
-        """Add an event."""
         first, last = start_of(event_from, owner.zone), until_of(event_to, owner.zone)
         if first is None or last is None:
             raise DomainError("no time", spoken="When does it begin and end?")
@@ -59,10 +48,10 @@ class EventService:
         )
 
         async def work(session: AsyncSession) -> CalendarEvent:
-            EventRepository(session, owner.user_id).add(row)
+            EventRepository(session, owner.user_id).add_event(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def find(
         self, owner: Owner, *, when: Due | None, date_from: str | None, date_to: str | None, limit: int
@@ -77,7 +66,6 @@ class EventService:
         return [CalendarEvent.of(row, owner.zone) for row in rows]
 
     async def change(self, owner: Owner, event_id: str, change: EventChange) -> CalendarEvent:
-        """Change an event's fields."""
         first, last = start_of(change.event_from, owner.zone), until_of(change.event_to, owner.zone)
 
         async def work(session: AsyncSession) -> CalendarEvent:
@@ -92,7 +80,7 @@ class EventService:
             row.updated_at = self._clock()
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def delete(self, owner: Owner, event_id: str) -> CalendarEvent:
         """Delete an event; returns what it was."""
@@ -103,11 +91,11 @@ class EventService:
             await repository.delete(row)
             return CalendarEvent.of(row, owner.zone)
 
-        return await effect(self._database, owner, CalendarEvent, work)
+        return await run_effect(self._database, owner, CalendarEvent, work)
 
 
 def _check(first: datetime, last: datetime) -> None:
     if last <= first:
         raise DomainError("ends before it begins", spoken="An event has to end after it begins.")
-    if last - first > LONGEST:
-        raise DomainError("too long", spoken=f"An event can last at most {LONGEST.days} days.")
+    if last - first > MAX_LENGTH:
+        raise DomainError("too long", spoken=f"An event can last at most {MAX_LENGTH.days} days.")

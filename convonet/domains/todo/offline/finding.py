@@ -1,4 +1,4 @@
-"""Which todos a sentence is about, among those that get_todos found; and the tool calls that change them."""
+"""The todos that a sentence means among those that get_todos found, and the tool calls that change them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from convonet.agents.skill import Call
-from convonet.domains.todo.models import Todo
 from convonet.domains.todo.offline.intents import Change, Listing, Named
 from convonet.domains.todo.offline.matching import matches
+from convonet.domains.todo.todos.schemas import Todo
 
 
 def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], bool]:
@@ -22,7 +22,7 @@ def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], boo
         return (), False
     found, sure = matches(target.words, possible)
     if not sure and change.action == "complete":
-        # finished before, perhaps by this very turn before its host died: saying so again does no harm
+        # finished before, perhaps by this same turn before its replica died: repeating it does no harm
         done, done_sure = matches(target.words, named(todo for todo in todos if todo.completed))
         if done_sure:
             return tuple(done), True
@@ -30,7 +30,7 @@ def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], boo
 
 
 def belongs(todo: Todo, listing: Listing) -> bool:
-    """Whether the todo is of the part of the list that was asked for."""
+    """Say whether the todo is in the requested part of the list."""
     if listing.priority is not None and todo.priority != listing.priority:
         return False
     if listing.last_day is None:
@@ -42,7 +42,7 @@ def belongs(todo: Todo, listing: Listing) -> bool:
 
 
 def named(todos: Iterable[Todo]) -> list[Named]:
-    """What the conversation remembers of them."""
+    """The todos in the form that the conversation remembers."""
     return [Named(id=todo.id, title=todo.title) for todo in todos]
 
 
@@ -60,7 +60,7 @@ def effect(change: Change, todo: Named) -> Call:
 
 
 def _can(change: Change, todo: Todo) -> bool:
-    """Whether the action makes sense for a todo in this state."""
+    """Say whether the action makes sense for a todo in this state."""
     if change.target.all_of == "done" or change.action == "reopen":
         return todo.completed
     return change.action in {"delete", "describe"} or not todo.completed

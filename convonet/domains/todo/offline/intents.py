@@ -1,4 +1,4 @@
-"""What a caller may want with todos, as the grammar reads it; also what an open question remembers."""
+"""The intents of callers with todos, as the grammar reads them and an open question remembers them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from convonet.domains.todo.models import Priority
+from convonet.domains.todo.enums import Priority
 
 
 class _Value(BaseModel):
@@ -22,7 +22,7 @@ class Named(_Value):
 
 
 class Target(_Value):
-    """Which todo is meant: by words of its title, by its place in what was read out, as "it", or all of a kind."""
+    """The todo that is meant: by words of its title, by its place in what was read out, as "it", or all of a kind."""
 
     words: str = ""
     place: int | None = None
@@ -45,7 +45,7 @@ class Fields(_Value):
     priority: Priority | None = None
 
     def given(self) -> dict[str, str]:
-        """Those that are there, under the names that the tools use."""
+        """The given values, under the names that the tools use."""
         values = {"title": self.title, "due_date": self.due, "priority": self.priority}
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -66,7 +66,7 @@ class Listing(_Value):
     last_day: str | None = None
     """ISO days, both included; they bound the due date."""
     period: str = ""
-    """How the caller called these days: "tomorrow"."""
+    """The caller's words for these days: "tomorrow"."""
     priority: Priority | None = None
     only_count: bool = False
     only_next: bool = False
@@ -86,7 +86,7 @@ class Change(_Value):
     target: Target
     fields: Fields = Fields()
     wants: Literal["title", "due", "priority", "anything"] = "anything"
-    """What an update is about, to ask for it when no value was said."""
+    """The field of an update, to ask for its value when none was said."""
 
 
 Intent = Annotated[Create | Listing | More | Change, Field(discriminator="kind")]

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from rapidfuzz import fuzz
 
+from convonet.domains.todo.offline.grammar.words import TASK_VERBS
 from convonet.domains.todo.offline.intents import Named
-from convonet.domains.todo.offline.words import TASK_VERBS
 
 N = TypeVar("N", bound=Named)
 

@@ -1,4 +1,4 @@
-"""The SQL of reminders. Every query is bound to the caller: nobody else's row is ever read or changed."""
+"""The SQL of reminders. Each query is bound to the caller: rows of others are never read or changed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ class ReminderRepository:
         self._session = session
         self._owner = owner
 
-    def add(self, row: ReminderRow) -> None:
-        """Add a reminder."""
+    def add_reminder(self, row: ReminderRow) -> None:
         self._session.add(row)
 
     async def get(self, reminder_id: str) -> ReminderRow:
-        """A reminder by id. Raises `NotFound` also when it is somebody else's."""
+        """A reminder by id. Raises `NotFound` also for another caller's."""
         mine = select(ReminderRow).where(ReminderRow.user_id == self._owner)
         row = await self._session.scalar(mine.where(ReminderRow.id == id_of(reminder_id)))
         if row is None:
@@ -45,5 +44,4 @@ class ReminderRepository:
         return (await self._session.scalars(query.limit(limit))).all()
 
     async def delete(self, row: ReminderRow) -> None:
-        """Delete a reminder."""
         await self._session.delete(row)

@@ -1,29 +1,20 @@
-"""What a caller can do with reminders. Effects happen once per idempotency key."""
+"""The service of reminders. Effects happen once per idempotency key."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.clock import Clock, utc_now
 from convonet.core.owner import Owner
 from convonet.domains.todo.days import Due, Window, day_start, due_of, window_between, window_of
-from convonet.domains.todo.models import Priority
-from convonet.domains.todo.reminders.models import Reminder, ReminderRow
+from convonet.domains.todo.enums import Priority
+from convonet.domains.todo.reminders.models import ReminderRow
 from convonet.domains.todo.reminders.repository import ReminderRepository
+from convonet.domains.todo.reminders.schemas import Reminder, ReminderChange
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
-
-
-@dataclass(frozen=True, slots=True)
-class ReminderChange:
-    """What to change; None leaves a field as it is."""
-
-    reminder_text: str | None = None
-    importance: Priority | None = None
-    reminder_date: str | None = None
+from convonet.storage.effects import run_effect
 
 
 class ReminderService:
@@ -34,7 +25,6 @@ class ReminderService:
         self._clock = clock
 
     async def create(self, owner: Owner, text: str, importance: Priority, reminder_date: str | None) -> Reminder:
-        """Add a reminder."""
         now = self._clock()
         row = ReminderRow(
             id=uuid.uuid4(),
@@ -47,10 +37,10 @@ class ReminderService:
         )
 
         async def work(session: AsyncSession) -> Reminder:
-            ReminderRepository(session, owner.user_id).add(row)
+            ReminderRepository(session, owner.user_id).add_reminder(row)
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)
 
     async def find(
         self, owner: Owner, *, due: Due | None, due_from: str | None, due_to: str | None, limit: int
@@ -66,7 +56,6 @@ class ReminderService:
         return [Reminder.of(row, owner.zone) for row in rows]
 
     async def change(self, owner: Owner, reminder_id: str, change: ReminderChange) -> Reminder:
-        """Change a reminder's fields."""
         moment = due_of(change.reminder_date, owner.zone)
 
         async def work(session: AsyncSession) -> Reminder:
@@ -77,7 +66,7 @@ class ReminderService:
             row.updated_at = self._clock()
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)
 
     async def delete(self, owner: Owner, reminder_id: str) -> Reminder:
         """Delete a reminder; returns what it was."""
@@ -88,4 +77,4 @@ class ReminderService:
             await repository.delete(row)
             return Reminder.of(row, owner.zone)
 
-        return await effect(self._database, owner, Reminder, work)
+        return await run_effect(self._database, owner, Reminder, work)

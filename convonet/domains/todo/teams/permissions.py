@@ -1,4 +1,4 @@
-"""Who may do what in a team: one table, and the few questions that are asked of it."""
+"""Rights in a team by role: one table, and the questions that are asked of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Role(StrEnum):
 
     @classmethod
     def of(cls, stored: str) -> Role:
-        """A word that nobody checked gives the least rights."""
+        """Read a stored word; an unknown one gives the least rights."""
         return cls(stored) if stored in set(cls) else cls.VIEWER
 
     def outranks(self, other: Role) -> bool:
-        """Whether this role is above the other."""
+        """Say whether this role is above the other."""
         return _RANKS.index(self) < _RANKS.index(other)
 
 
@@ -28,7 +28,7 @@ _RANKS = tuple(Role)
 
 
 class Right(StrEnum):
-    """Something that not everybody in a team may do."""
+    """A right that some roles lack."""
 
     SEE = "see the team, its members and its todos"
     ADD_TODOS = "add todos"
@@ -53,7 +53,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 
 def may_manage(actor: Role, *roles: Role) -> bool:
-    """Whether `actor` may give or take all these roles."""
+    """Say whether `actor` may give or take all these roles."""
     rights = RIGHTS[actor]
     if Right.MANAGE_ALL_ROLES in rights:
         return True
@@ -61,7 +61,7 @@ def may_manage(actor: Role, *roles: Role) -> bool:
 
 
 def may_change_todo(role: Role | None, *, created: bool, assigned: bool) -> bool:
-    """Whether somebody may change a todo; `role` is theirs in its team, None when it has no team."""
+    """Say whether a user may change a todo; `role` is theirs in its team, None when it has no team."""
     if role is None:
         return created or assigned
     rights = RIGHTS[role]
@@ -69,5 +69,5 @@ def may_change_todo(role: Role | None, *, created: bool, assigned: bool) -> bool
 
 
 def may_delete_todo(role: Role | None, *, created: bool) -> bool:
-    """Whether somebody may delete a todo; `role` is theirs in its team, None when it has no team."""
+    """Say whether a user may delete a todo; `role` is theirs in its team, None when it has no team."""
     return may_change_todo(role, created=created, assigned=False)

@@ -1,4 +1,4 @@
-"""The SQL of teams. Every query is bound to the caller: a team that they are not in does not exist for them."""
+"""The SQL of teams. Each query is bound to the caller: a team that they are not in does not exist for them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy import BindParameter, Row, Select, delete, exists, func, or_, se
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from convonet.core.errors import NotFound
-from convonet.domains.todo.models import TodoRow
 from convonet.domains.todo.teams.models import MembershipRow, TeamRow
 from convonet.domains.todo.teams.permissions import Role
+from convonet.domains.todo.todos.models import TodoRow
 from convonet.storage.users import UserRow
 
 MAX_TEAMS = 50
@@ -25,7 +25,7 @@ _PERSON = (UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email, Use
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownUser:
     """A user; `role` is theirs in the team that was asked about."""
 
     id: uuid.UUID
@@ -36,8 +36,8 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A team that nobody else can change now; `role` is the caller's."""
+class LockedTeam:
+    """A team that is locked until the end of the transaction; `role` is the caller's."""
 
     id: uuid.UUID
     name: str
@@ -75,10 +75,10 @@ class TeamRepository:
             raise NotFound("team", spoken="I can't find that team among yours.")
         return Role.of(role)
 
-    async def hold(self, team: uuid.UUID) -> Held:
-        """Let nobody else change a team until the end of the transaction, so that its rules hold for two at once.
+    async def hold(self, team: uuid.UUID) -> LockedTeam:
+        """Lock a team until the end of the transaction, so that two changes at once keep its rules.
 
-        It is held by a write, since SQLite has no other lock. Raises `NotFound` as `role_in` does.
+        The lock is a write, since SQLite has no other. Raises `NotFound` as `role_in` does.
         """
         mine = exists().where(MembershipRow.team_id == team, MembershipRow.user_id == self._caller)
         await self._session.execute(
@@ -89,9 +89,9 @@ class TeamRepository:
         )
         role = await self.role_in(team)
         name = await self._session.scalar(select(TeamRow.name).where(TeamRow.id == team))
-        return Held(team, name or "", role)
+        return LockedTeam(team, name or "", role)
 
-    async def members(self, team: uuid.UUID) -> list[Known]:
+    async def members(self, team: uuid.UUID) -> list[KnownUser]:
         """A team's active members, the highest role first."""
         query = (
             _members(team).where(UserRow.is_active).order_by(UserRow.first_name, UserRow.last_name).limit(MAX_MEMBERS)
@@ -101,20 +101,19 @@ class TeamRepository:
 
     async def member(
         self, team: uuid.UUID, *, email: str | None = None, user_id: uuid.UUID | None = None
-    ) -> Known | None:
-        """Somebody in a team, by email or id."""
+    ) -> KnownUser | None:
+        """A member of a team, by email or id."""
         wanted = UserRow.id == user_id if email is None else func.lower(UserRow.email) == func.lower(email)
         row = (await self._session.execute(_members(team).where(wanted).limit(1))).first()
         return _known(row) if row else None
 
-    async def user(self, email: str) -> Known | None:
-        """An active user by email."""
+    async def user(self, email: str) -> KnownUser | None:
         query = select(*_PERSON).where(func.lower(UserRow.email) == func.lower(email), UserRow.is_active).limit(1)
         row = (await self._session.execute(query)).first()
         return _known(row) if row else None
 
-    async def search(self, term: str, limit: int) -> list[Known]:
-        """Active users whose name or email holds `term`, whatever characters it is made of."""
+    async def search(self, term: str, limit: int) -> list[KnownUser]:
+        """Active users whose name or email holds `term`, literally."""
         whole_name = func.coalesce(UserRow.first_name, "") + " " + func.coalesce(UserRow.last_name, "")
         query = (
             select(*_PERSON)
@@ -128,7 +127,7 @@ class TeamRepository:
         return [_known(row) for row in await self._session.execute(query)]
 
     async def active_owners(self, team: uuid.UUID) -> int:
-        """How many can still look after a team."""
+        """The number of owners who can still manage a team."""
         owners = _members(team).where(MembershipRow.role == Role.OWNER, UserRow.is_active).subquery()
         return await self._session.scalar(select(func.count()).select_from(owners)) or 0
 
@@ -138,12 +137,10 @@ class TeamRepository:
         await self._session.flush()
         self._session.add(owner)
 
-    def add(self, membership: MembershipRow) -> None:
-        """Add a member."""
+    def add_member(self, membership: MembershipRow) -> None:
         self._session.add(membership)
 
     async def change_role(self, team: uuid.UUID, user_id: uuid.UUID, role: Role) -> None:
-        """Give a member another role."""
         await self._session.execute(
             update(MembershipRow)
             .where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
@@ -151,13 +148,12 @@ class TeamRepository:
         )
 
     async def remove(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Take somebody out of a team."""
         await self._session.execute(
             delete(MembershipRow).where(MembershipRow.team_id == team, MembershipRow.user_id == user_id)
         )
 
     async def unassign(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Take a team's todos from somebody who can't do them any more."""
+        """Take a team's todos from a member who can't do them any more."""
         await self._session.execute(
             update(TodoRow)
             .where(TodoRow.team_id == team, TodoRow.assignee_id == user_id)
@@ -177,7 +173,7 @@ def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
 
 
 def full_name(first: str | None, last: str | None, email: str | None) -> str:
-    """A user's name; old rows may hold none."""
+    """A user's name; old rows may lack one."""
     return " ".join(part for part in (first, last) if part) or email or "somebody"
 
 
@@ -189,6 +185,6 @@ def _members(team: uuid.UUID) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _known(row: Row[*tuple[Any, ...]]) -> Known:
+def _known(row: Row[*tuple[Any, ...]]) -> KnownUser:
     user_id, first, last, email, is_active, *role = row
-    return Known(user_id, full_name(first, last, email), email, bool(is_active), Role.of(role[0]) if role else None)
+    return KnownUser(user_id, full_name(first, last, email), email, bool(is_active), Role.of(role[0]) if role else None)

@@ -1,4 +1,4 @@
-"""What a caller can do with teams. Roles decide, by the table in `permissions`; every team keeps an owner."""
+"""The service of teams. Roles decide, by the table in `permissions`; each team keeps an owner."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from convonet.core.clock import Clock, utc_now
 from convonet.core.errors import DomainError, NotFound
 from convonet.core.ids import id_of
 from convonet.core.owner import Owner
-from convonet.domains.todo.teams.models import Member, Membership, MembershipRow, Person, Team, TeamRow
+from convonet.domains.todo.teams.models import MembershipRow, TeamRow
 from convonet.domains.todo.teams.permissions import RIGHTS, Right, Role, may_manage
-from convonet.domains.todo.teams.repository import MAX_MEMBERS, MAX_TEAMS, Held, Known, TeamRepository
+from convonet.domains.todo.teams.repository import MAX_MEMBERS, MAX_TEAMS, KnownUser, LockedTeam, TeamRepository
+from convonet.domains.todo.teams.schemas import Member, Membership, Person, Team
 from convonet.storage.database import Database
-from convonet.storage.effects import effect
+from convonet.storage.effects import run_effect
 
-MOST_FOUND = 10
+MAX_FOUND = 10
 """Users that one search shows: enough to pick one of, too few to copy the list of all."""
 
 
@@ -28,13 +29,12 @@ class TeamService:
         self._clock = clock
 
     async def teams(self, owner: Owner) -> list[Team]:
-        """The caller's teams by name."""
         async with self._database.reading() as session:
             found = await TeamRepository(session, owner.user_id).teams()
         return [_team(row, role, size) for row, role, size in found]
 
     async def members(self, owner: Owner, team_id: str) -> list[Member]:
-        """Who is in one of the caller's teams, the highest role first. Raises `NotFound`."""
+        """The members of one of the caller's teams, the highest role first. Raises `NotFound`."""
         team = id_of(team_id)
         async with self._database.reading() as session:
             repository = TeamRepository(session, owner.user_id)
@@ -46,14 +46,13 @@ class TeamService:
         ]
 
     async def search(self, term: str) -> list[Person]:
-        """Active users whose name or email holds `term`, at most `MOST_FOUND`."""
+        """Active users whose name or email holds `term`, at most `MAX_FOUND`."""
         async with self._database.reading() as session:
-            # who searches is no matter: everybody sees the same
-            found = await TeamRepository(session, uuid.UUID(int=0)).search(term, MOST_FOUND)
+            # the same for all callers
+            found = await TeamRepository(session, uuid.UUID(int=0)).search(term, MAX_FOUND)
         return [_person(known) for known in found]
 
     async def create(self, owner: Owner, name: str, description: str | None) -> Team:
-        """A new team that the caller owns."""
         now = self._clock()
         team = TeamRow(
             id=uuid.uuid4(), name=name, description=description, is_active=True, created_at=now, updated_at=now
@@ -69,7 +68,7 @@ class TeamService:
             await repository.add_team(team, self._membership(team.id, owner.user_id, Role.OWNER))
             return _team(team, Role.OWNER, 1)
 
-        return await effect(self._database, owner, Team, work)
+        return await run_effect(self._database, owner, Team, work)
 
     async def add_member(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
         """Add a user to a team, with a role that the caller may give."""
@@ -86,13 +85,13 @@ class TeamService:
                 raise DomainError("member already", spoken=f"{user.name} is in {team.name} already.")
             if len(members) >= MAX_MEMBERS:
                 raise DomainError("team is full", spoken=f"{team.name} is full.")
-            repository.add(self._membership(team.id, user.id, role))
+            repository.add_member(self._membership(team.id, user.id, role))
             return Membership(team=team.name, member=_person(user), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def remove_member(self, owner: Owner, team_name: str, email: str) -> Membership:
-        """Take somebody out of a team, together with the todos they were given. Anybody may take themselves out."""
+        """Remove a member from a team, and take their todos from them. Members may remove themselves."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
@@ -106,10 +105,10 @@ class TeamService:
             await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=None, by_themselves=leaving)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     async def change_role(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
-        """Give a member another role. Who becomes a viewer keeps no todo to do."""
+        """Give a member another role. A new viewer loses the todos that were assigned to them."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
@@ -123,14 +122,14 @@ class TeamService:
                 await repository.unassign(team.id, member.id)
             return Membership(team=team.name, member=_person(member), role=role)
 
-        return await effect(self._database, owner, Membership, work)
+        return await run_effect(self._database, owner, Membership, work)
 
     def _membership(self, team: uuid.UUID, user: uuid.UUID, role: Role) -> MembershipRow:
         now = self._clock()
         return MembershipRow(id=uuid.uuid4(), team_id=team, user_id=user, role=role, joined_at=now, updated_at=now)
 
 
-async def _held(repository: TeamRepository, name: str) -> Held:
+async def _held(repository: TeamRepository, name: str) -> LockedTeam:
     """The caller's team of that name, or the only one whose name holds it."""
     teams = [row for row, _, _ in await repository.teams()]
     said = name.casefold()
@@ -144,20 +143,20 @@ async def _held(repository: TeamRepository, name: str) -> Held:
     return await repository.hold(fitting[0].id)
 
 
-async def _member(repository: TeamRepository, team: Held, email: str) -> Known:
+async def _member(repository: TeamRepository, team: LockedTeam, email: str) -> KnownUser:
     member = await repository.member(team.id, email=email)
     if member is None:
         raise NotFound("member", spoken=f"I can't find anybody with that email address in {team.name}.")
     return member
 
 
-def _require(team: Held, *roles: Role) -> None:
+def _require(team: LockedTeam, *roles: Role) -> None:
     if not may_manage(team.role, *roles):
         said = f"As {team.role} of {team.name} you may not do that."
         raise DomainError(f"{team.role} may not manage {', '.join(roles)}", spoken=said)
 
 
-async def _keep_an_owner(repository: TeamRepository, team: Held, member: Known) -> None:
+async def _keep_an_owner(repository: TeamRepository, team: LockedTeam, member: KnownUser) -> None:
     if member.role is Role.OWNER and member.is_active and await repository.active_owners(team.id) < 2:
         said = f"{team.name} needs an owner. Make somebody else its owner first."
         raise DomainError("last owner", spoken=said)
@@ -167,5 +166,5 @@ def _team(row: TeamRow, role: Role, members: int) -> Team:
     return Team(id=str(row.id), name=row.name, description=row.description, role=role, members=members)
 
 
-def _person(known: Known) -> Person:
+def _person(known: KnownUser) -> Person:
     return Person(name=known.name, email=known.email)

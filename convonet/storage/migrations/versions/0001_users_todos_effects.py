@@ -1,6 +1,6 @@
-"""Users and todos as the replaced deployment has them, and the results of tools' effects.
+"""Create users and todos as in the replaced deployment, and the results of tools' effects.
 
-In its database the first two exist already, with rows; they are left as they are.
+In its database the first two exist already, with rows; they stay unchanged.
 """
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create what is missing."""
+    """Create missing tables."""
     present = sa.inspect(op.get_bind()).get_table_names()
     if "users_anthropic" not in present:
         op.create_table(

@@ -1,7 +1,7 @@
-"""Reminders, calendar events and teams.
+"""Create reminders, calendar events and teams.
 
-The replaced deployment has these tables already, but its reminders and events have no owner: they get a column for
-one, and those without stay nobody's.
+The replaced deployment has these tables, but without owners of reminders and events: they get a column for the owner,
+which stays empty in existing rows.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create what is missing."""
+    """Create missing tables."""
     present = sa.inspect(op.get_bind()).get_table_names()
     if "teams_anthropic" not in present:
         op.create_table(

@@ -1,4 +1,4 @@
-"""Mortgage applications: the tables as the replaced deployment has them; those that exist are left as they are."""
+"""Create the mortgage tables of the replaced deployment; existing ones stay unchanged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ MONEY = sa.Numeric(12, 2).with_variant(sa.BigInteger(), "sqlite")
 
 
 def upgrade() -> None:
-    """Create what is missing."""
+    """Create missing tables."""
     present = sa.inspect(op.get_bind()).get_table_names()
     if "mortgage_applications" not in present:
         _create_applications()

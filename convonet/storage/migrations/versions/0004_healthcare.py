@@ -1,7 +1,4 @@
-"""Healthcare payer: the tables as the replaced deployment has them.
-
-In its database they exist already, with rows; they are left as they are.
-"""
+"""Create the healthcare tables of the replaced deployment; existing ones stay unchanged."""
 
 from typing import Any
 
@@ -18,7 +15,7 @@ MONEY = sa.Numeric(12, 2).with_variant(sa.BigInteger(), "sqlite")
 
 
 def upgrade() -> None:
-    """Create what is missing, what others refer to first."""
+    """Create missing tables, those that others refer to first."""
     present = sa.inspect(op.get_bind()).get_table_names()
     for name, columns in TABLES.items():
         if name not in present:

@@ -1,7 +1,7 @@
-"""The Hanok restaurant: reservations and free tables as the replaced deployment has them.
+"""Create the restaurant's reservations and free tables as in the replaced deployment.
 
-In its database both tables exist already, with rows; reservations get a column for the caller who made one by voice,
-and one for what the staff decided about VIP.
+In its database both exist already, with rows; reservations get columns for the caller who booked by voice and for the
+staff's decision about VIP.
 """
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create what is missing."""
+    """Create missing tables."""
     inspector = sa.inspect(op.get_bind())
     present = inspector.get_table_names()
     if "reservations" not in present:

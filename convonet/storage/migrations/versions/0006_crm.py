@@ -1,4 +1,4 @@
-"""CRM records of our own, and which caller a contact belongs to, here or in SuiteCRM."""
+"""Create our own CRM records, and the callers of contacts here or in SuiteCRM."""
 
 import uuid
 

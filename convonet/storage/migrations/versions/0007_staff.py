@@ -1,4 +1,4 @@
-"""Staff accounts."""
+"""Create the staff accounts."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Old tool effects can be found by their age."""
+"""Index tool effects by age."""
 
 from alembic import op
 

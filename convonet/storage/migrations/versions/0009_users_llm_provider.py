@@ -1,4 +1,4 @@
-"""A caller may have a model of their own."""
+"""Add the preferred model of a caller."""
 
 import sqlalchemy as sa
 from alembic import op

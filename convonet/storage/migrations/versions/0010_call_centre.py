@@ -1,4 +1,4 @@
-"""The desks' telephones, hand-overs that are over, and callers who want to be called back."""
+"""Create the desks' telephones, the call log and the call-backs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-/** Bar charts in the page's own colours, that are drawn anew when the light changes. */
+/** Bar charts in the page's colors, redrawn when the color scheme changes. */
 
 import { BarController, BarElement, CategoryScale, Chart, Legend, LinearScale, Tooltip } from "chart.js";
 import type { ChartConfiguration, ChartDataset } from "chart.js";
@@ -7,8 +7,8 @@ Chart.register(BarController, BarElement, CategoryScale, LinearScale, Legend, To
 
 export interface Series {
   name: string;
-  /** The CSS variable of its colour. */
-  colour: string;
+  /** The CSS variable of its color. */
+  color: string;
   values: number[];
 }
 
@@ -36,31 +36,31 @@ export class BarChart {
 
   show(bars: Bars): void {
     this.bars = bars;
-    const colours = getComputedStyle(document.documentElement);
+    const colors = getComputedStyle(document.documentElement);
     this.chart.data.labels = bars.labels;
     bars.series.forEach((series, index) => {
       const known = this.chart.data.datasets[index];
-      const dataset = datasetOf(series, colours);
+      const dataset = datasetOf(series, colors);
       if (known) Object.assign(known, dataset);
       else this.chart.data.datasets.push(dataset);
     });
-    this.paintScales(colours);
+    this.paintScales(colors);
     this.chart.update();
   }
 
-  private paintScales(colours: CSSStyleDeclaration): void {
-    const ink = colours.getPropertyValue("--ink-soft");
-    Chart.defaults.font.family = colours.getPropertyValue("--font");
+  private paintScales(colors: CSSStyleDeclaration): void {
+    const ink = colors.getPropertyValue("--ink-soft");
+    Chart.defaults.font.family = colors.getPropertyValue("--font");
     this.chart.options.color = ink;
     for (const scale of Object.values(this.chart.options.scales ?? {})) {
       if (scale?.ticks) scale.ticks.color = ink;
-      if (scale?.grid) scale.grid.color = colours.getPropertyValue("--line");
+      if (scale?.grid) scale.grid.color = colors.getPropertyValue("--line");
     }
   }
 }
 
-function datasetOf({ name, colour, values }: Series, colours: CSSStyleDeclaration): ChartDataset<"bar"> {
-  const backgroundColor = colours.getPropertyValue(colour);
+function datasetOf({ name, color, values }: Series, colors: CSSStyleDeclaration): ChartDataset<"bar"> {
+  const backgroundColor = colors.getPropertyValue(color);
   return { label: name, data: values, backgroundColor, borderRadius: 3, maxBarThickness: 28 };
 }
 

@@ -1,4 +1,4 @@
-/** The two charts of today, each with a table of the same figures. */
+/** The two charts of today, each with a table of the same numbers. */
 
 import { element } from "../../common/dom";
 import type { Hour, StageLatency, Today } from "../../protocol.generated";
@@ -9,11 +9,11 @@ import { BarChart } from "./chart";
 
 /** The marks in the order in which a turn reaches them. */
 const STAGES: Record<string, string> = {
-  stt_ms: "Words recognised",
+  stt_ms: "Words recognized",
   agent_start_ms: "Domain chosen",
   first_token_ms: "First words",
   first_sentence_ms: "First sentence",
-  tts_ms: "First voice made",
+  tts_ms: "First audio synthesized",
   first_audio_ms: "First audio",
   agent_ms: "Whole answer",
   last_audio_ms: "Last audio",
@@ -33,8 +33,8 @@ export function mountHours(): (today: Today) => void {
     chart.show({
       labels: hours.map(({ hour }) => hourName(hour)),
       series: [
-        { name: "Answered", colour: "--good", values: answered },
-        { name: "Not answered", colour: "--bad", values: failed },
+        { name: "Answered", color: "--good", values: answered },
+        { name: "Not answered", color: "--bad", values: failed },
       ],
     });
     rows.show(hours);
@@ -55,8 +55,8 @@ export function mountStages(): (today: Today) => void {
     chart.show({
       labels: stages.map(({ stage }) => STAGES[stage] ?? stage),
       series: [
-        { name: "Median", colour: "--good", values: stages.map(({ p50_ms }) => p50_ms) },
-        { name: "95 of 100 within", colour: "--much", values: stages.map(({ p95_ms }) => p95_ms) },
+        { name: "Median", color: "--good", values: stages.map(({ p50_ms }) => p50_ms) },
+        { name: "95th percentile", color: "--much", values: stages.map(({ p95_ms }) => p95_ms) },
       ],
     });
     rows.show(stages);

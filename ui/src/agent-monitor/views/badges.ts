@@ -1,4 +1,4 @@
-/** Small labels: the words tell, the colour only helps. */
+/** Small labels. The words carry the meaning, the color only supports it. */
 
 import { make, setText } from "../../common/dom";
 import { nameOf } from "../words";
@@ -9,7 +9,7 @@ export function badge(kind: Kind, name: string): HTMLElement {
   return make("span", { class: "badge", [`data-${kind}`]: name }, nameOf(name));
 }
 
-/** Makes a badge say something else; without a name it is not shown. */
+/** Changes a badge; without a name it is hidden. */
 export function setBadge(target: HTMLElement, kind: Kind, name: string | null | undefined): void {
   if (target.dataset[kind] === (name ?? "")) return;
   target.dataset[kind] = name ?? "";

@@ -1,4 +1,4 @@
-/** Counts by name, as a table whose rows carry a bar each. */
+/** A table of counts by name, with a bar in each row. */
 
 import { make, setText } from "../../common/dom";
 import { KeyedRows, type Row } from "../keyed-rows";
@@ -10,7 +10,7 @@ interface Part {
   all: number;
 }
 
-/** `testId` of the whole is `by-<kind>`. */
+/** The test id of the table is `by-<kind>`. */
 export function mountBreakdown(
   place: HTMLElement,
   title: string,

@@ -1,4 +1,4 @@
-/** One live call. Rows that are scrolled away are written once a second, with the clocks; those in view at once. */
+/** A row of the live calls. Visible rows are updated at once, the others once a second with the clocks. */
 
 import { make, setText } from "../../common/dom";
 import type { LiveCall } from "../../protocol.generated";
@@ -6,10 +6,10 @@ import type { Row } from "../keyed-rows";
 import { clock, nameOf } from "../words";
 import { setBadge } from "./badges";
 
-/** Two lines hold no more. */
-const MOST_WORDS = 160;
+/** More does not fit in two lines. */
+const MAX_WORDS = 160;
 
-/** States whose length is of interest. */
+/** States that are shown with their duration. */
 const TIMED: LiveCall["state"][] = ["waiting", "with_human", "away"];
 
 export interface CallRow extends Row<LiveCall> {
@@ -71,7 +71,7 @@ function writeCall({ name, domain, state, words }: Cells, call: LiveCall): void 
   setText(name, call.user_name || "Somebody");
   setBadge(domain, "domain", call.agent_type);
   setBadge(state, "state", call.state);
-  const last = call.last_words.slice(0, MOST_WORDS);
+  const last = call.last_words.slice(0, MAX_WORDS);
   const who = call.last_who && call.last_who !== "caller" ? `${nameOf(call.last_who)}: ` : "";
   setText(words, last ? who + last : "");
 }

@@ -1,4 +1,4 @@
-/** The table of live calls. Two hundred of them change a few times a second, so only what is new is written. */
+/** The table of live calls. With two hundred calls that change a few times a second, only changes are written. */
 
 import { element, setText } from "../../common/dom";
 import type { LiveCall } from "../../protocol.generated";
@@ -9,18 +9,18 @@ import { counted } from "../words";
 import { callRow, type CallRow } from "./call-row";
 import { mountSelection } from "./selection";
 
-interface Deeds {
+interface CallListActions {
   watch: (sessionId: string) => void;
   filter: (change: Partial<CallFilter>) => void;
 }
 
-export function mountCalls(deeds: Deeds): (state: State) => void {
+export function mountCalls(actions: CallListActions): (state: State) => void {
   const list = element("calls", HTMLElement);
   const rows = new KeyedRows<LiveCall, CallRow>(list, ({ session_id }) => session_id, callRow);
   const drawAround = mountAround();
   const drawWatched = mountWatched(rows);
-  const keepStop = mountSelection(list, deeds.watch);
-  mountSearch(deeds);
+  const keepStop = mountSelection(list, actions.watch);
+  mountSearch(actions);
   let drawn: LiveState | null = null;
   let listed = 0;
   const tick = () => {
@@ -60,7 +60,7 @@ function mountAround(): (live: LiveState, listed: number) => void {
 function emptyWords({ now, calls }: LiveState): string {
   if (now === null) return "Connecting…";
   if (!hasHeardOfCalls(now)) return "The calls are not known yet.";
-  return calls.size > 0 ? "No call is like that." : "Nobody is calling.";
+  return calls.size > 0 ? "No call matches." : "Nobody is calling.";
 }
 
 function mountWatched(rows: KeyedRows<LiveCall, CallRow>): (live: LiveState) => void {
@@ -77,7 +77,7 @@ function mountWatched(rows: KeyedRows<LiveCall, CallRow>): (live: LiveState) => 
   };
 }
 
-function mountSearch({ filter }: Deeds): void {
+function mountSearch({ filter }: CallListActions): void {
   const search = element("caller", HTMLInputElement);
   search.addEventListener("input", () => {
     filter({ text: search.value });

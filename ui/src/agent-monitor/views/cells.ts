@@ -1,9 +1,9 @@
-/** Rows of plain tables: a head and figures. */
+/** Rows of plain tables: a row header and numbers. */
 
 import { make, setText } from "../../common/dom";
 import type { Row } from "../keyed-rows";
 
-/** The first cell names the row, the others are figures; `null` leaves a cell out. */
+/** The first cell is the row header, the others are numbers; `null` omits a cell. */
 export function cellsRow<Item>(count: number, write: (item: Item) => (string | null)[]): Row<Item> {
   const head = make("th", { scope: "row" });
   const cells = Array.from({ length: count - 1 }, () => make("td", { class: "right figures" }));

@@ -1,4 +1,4 @@
-/** One past turn, whole: what was said, what it took, what the tools did. All of its words go in as text. */
+/** Details of a past turn: words, timings, tool calls. All data is inserted as text. */
 
 import { element, make, setText } from "../../common/dom";
 import type { TurnRecord } from "../../protocol.generated";
@@ -8,7 +8,7 @@ import { waterfallOf } from "../waterfall";
 import { milliseconds, moment, nameOf, number } from "../words";
 import { badge } from "./badges";
 import { toolCalls } from "./tool-calls";
-import { waterfallFigure } from "./waterfall-figure";
+import { waterfallView } from "./waterfall-view";
 
 export function mountDetail(onClose: () => void): (state: State) => void {
   const dialog = element("detail", HTMLDialogElement);
@@ -17,7 +17,7 @@ export function mountDetail(onClose: () => void): (state: State) => void {
   const body = element("detail-body", HTMLElement);
   dialog.addEventListener("close", onClose);
   dialog.addEventListener("click", ({ target }) => {
-    if (target === dialog) dialog.close(); // beside it
+    if (target === dialog) dialog.close(); // a click outside the dialog
   });
   element("close-detail", HTMLButtonElement).addEventListener("click", () => {
     dialog.close();
@@ -47,7 +47,7 @@ function sections(record: TurnRecord): HTMLElement[] {
     badges(record),
     record.error ? make("p", { class: "fault", "data-testid": "turn-error" }, record.error) : null,
     record.user_prompt || record.agent_response ? words(record) : null,
-    waterfallFigure(waterfall),
+    waterfallView(waterfall),
     record.tool_calls.length > 0 ? toolCalls(record.tool_calls) : null,
     record.metadata.hand_over ? handOver(record.metadata.hand_over) : null,
     facts(record),
@@ -107,9 +107,9 @@ function facts({ provider, model, request_id, user_id, metadata }: TurnRecord): 
     {},
     make("h3", {}, "Facts"),
     list([
-      ["Model", provider === "none" ? "None has answered" : `${nameOf(provider)} · ${model}`],
+      ["Model", provider === "none" ? "No model answered" : `${nameOf(provider)} · ${model}`],
       ["Tokens", tokens_in + tokens_out > 0 ? `${number(tokens_in)} in, ${number(tokens_out)} out` : ""],
-      ["Heard by", stt_provider ? nameOf(stt_provider) : ""],
+      ["Recognized by", stt_provider ? nameOf(stt_provider) : ""],
       ["Spoken by", tts_provider ? nameOf(tts_provider) : ""],
       ["Hand-over", transfer_marker ?? ""],
       ["Caller", user_id],

@@ -1,4 +1,4 @@
-/** The filters of the list of turns: a form, and what is set elsewhere (by a link, by the way back) shows in it. */
+/** The filter form of the list of turns. It also shows filters that were set by a link or by going back. */
 
 import { element, make } from "../../common/dom";
 import type { Choices } from "../../protocol.generated";
@@ -29,7 +29,7 @@ export function mountFilters(onFilter: (filters: Filters) => void): (state: Stat
     if (section !== "turns" || (turns.filters === drawn && turns.choices === choices)) return;
     const isElsewhere = toQuery(turns.filters).toString() !== said;
     if (turns.choices !== choices || drawn === null || isElsewhere) drawChoices(form, turns.choices, turns.filters);
-    // what is being typed stays as it is
+    // text that is being typed stays as it is
     if (isElsewhere) fill(form, turns.filters);
     if (isElsewhere && hasMore(turns.filters)) more.open = true;
     said = toQuery(turns.filters).toString();
@@ -58,7 +58,7 @@ function mountForm(form: HTMLFormElement, onFilter: (filters: Filters) => void):
     clearTimeout(typing);
     fill(form, NO_FILTERS);
     onFilter(NO_FILTERS);
-    element("text", HTMLInputElement).focus(); // the button goes
+    element("text", HTMLInputElement).focus(); // the button disappears
   });
 }
 
@@ -98,7 +98,7 @@ function drawChoices(form: HTMLFormElement, choices: Choices | null, filters: Fi
   for (const name of SELECTED) {
     const select = form.elements.namedItem(name);
     if (!(select instanceof HTMLSelectElement)) continue;
-    // a link may name what does not occur any more
+    // a link may name a value that no longer occurs
     const values = new Set([...(choices?.[SELECTS[name]] ?? []), filters[name]].filter((value) => value !== ""));
     const options = [...values].map((value) => make("option", { value }, nameOf(value)));
     select.replaceChildren(make("option", { value: "" }, "All"), ...options);
@@ -110,7 +110,7 @@ function hasMore(filters: Filters): boolean {
   return !isEmpty({ ...filters, text: "", agent_type: "", status: "" });
 }
 
-/** `YYYY-MM-DDTHH:MM` of this reader's clock, as a date input has it. */
+/** `YYYY-MM-DDTHH:MM` in the reader's time zone, as a date input needs it. */
 export function toLocal(at: number | null): string {
   if (at === null) return "";
   const date = new Date(at * 1_000);

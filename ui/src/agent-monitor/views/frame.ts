@@ -1,4 +1,4 @@
-/** What is around the sections: the connection, who is logged in, notices, and which section is shown. */
+/** The frame of the page: connection, account, notices, and the visible section. */
 
 import { element, make, setText } from "../../common/dom";
 import { KeyedRows } from "../keyed-rows";

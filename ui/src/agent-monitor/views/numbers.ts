@@ -1,4 +1,4 @@
-/** The system at this moment in numbers. The states of calls are buttons that choose which calls are listed. */
+/** The current numbers. The states of calls are buttons that filter the list of calls. */
 
 import { element, make, setText } from "../../common/dom";
 import type { CallState, Now } from "../../protocol.generated";

@@ -1,6 +1,9 @@
-/** Choosing a row of a list: by a click anywhere in it, or with the keyboard, for which all rows are one stop. */
+/** Selects a row of a list by click or keyboard. The whole list is one tab stop. */
 
-/** `onChoose` gets the row's data-session. Returns what keeps the list reachable after its rows have changed. */
+/**
+ * `onChoose` gets the row's data-session. Returns a function to call after the rows have changed, which keeps the list
+ * reachable by keyboard.
+ */
 export function mountSelection(list: HTMLElement, onChoose: (sessionId: string) => void): () => void {
   let stop: HTMLElement | null = null;
   const stopAt = (button: HTMLElement | null) => {
@@ -17,7 +20,7 @@ export function mountSelection(list: HTMLElement, onChoose: (sessionId: string) 
     if (target instanceof HTMLButtonElement) stopAt(target);
   });
   list.addEventListener("keydown", (event) => {
-    const next = neighbour(list, event.key);
+    const next = neighbor(list, event.key);
     if (!next) return;
     event.preventDefault();
     next.focus();
@@ -27,7 +30,7 @@ export function mountSelection(list: HTMLElement, onChoose: (sessionId: string) 
   };
 }
 
-function neighbour(list: HTMLElement, key: string): HTMLElement | undefined {
+function neighbor(list: HTMLElement, key: string): HTMLElement | undefined {
   const all = [...list.querySelectorAll("button")];
   const at = all.findIndex((button) => button === document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[key];

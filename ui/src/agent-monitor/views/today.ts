@@ -1,4 +1,4 @@
-/** Today's turns in figures. Drawn only while it is looked at, and at most every two seconds. */
+/** Today's turns in numbers. Drawn only while visible, and at most every two seconds. */
 
 import { element, make, setText } from "../../common/dom";
 import type { Today, Tokens, ToolToday } from "../../protocol.generated";
@@ -17,7 +17,7 @@ type Number = [name: string, value: string];
 export function mountToday(): (state: State) => void {
   let views: ((today: Today) => void)[] | null = null;
   const draw = atMostEvery<Today>(REDRAW_MS, (today) => {
-    // a chart takes its size from its place, which it has when it is seen for the first time
+    // a chart takes its size from its container, which has one only when it is visible
     views ??= [mountHead(), mountHours(), mountStages(), ...mountBreakdowns(), mountTools(), mountTokens()];
     for (const view of views) view(today);
   });
@@ -108,7 +108,7 @@ function mountTools(): (today: Today) => void {
   };
 }
 
-/** A cost is shown only where a price is set. */
+/** A cost is shown only if a price is configured. */
 function mountTokens(): (today: Today) => void {
   const head = element("cost-head", HTMLElement);
   let currency = "";

@@ -1,4 +1,4 @@
-/** What each tool was asked and what it answered, as it stands in the record. */
+/** The arguments and results of each tool call, as recorded. */
 
 import { make } from "../../common/dom";
 import type { ToolCallRecord } from "../../protocol.generated";
@@ -37,7 +37,7 @@ function block(text: string, label: string, kind = ""): HTMLElement {
   return make("pre", { tabindex: "0", role: "group", "aria-label": label, class: kind }, text);
 }
 
-/** JSON is easier to read on several lines; anything else stays as it is. */
+/** Formats JSON on several lines; anything else stays as it is. */
 function pretty(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);

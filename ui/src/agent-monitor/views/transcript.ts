@@ -1,4 +1,4 @@
-/** The words of the call that is watched, as they are said. It follows the newest unless the reader has scrolled up. */
+/** The transcript of the watched call, live. It follows the newest words unless the reader has scrolled up. */
 
 import { element, make, setText } from "../../common/dom";
 import type { LiveLine } from "../../protocol.generated";
@@ -8,7 +8,7 @@ import type { Watched } from "../live-state";
 import type { State } from "../state";
 import { moment, nameOf } from "../words";
 
-/** A reader who is this close to the end, in pixels, follows it. */
+/** Distance from the end, in pixels, within which a reader follows new words. */
 const NEAR_END = 24;
 
 export function mountTranscript(onClose: () => void): (state: State) => void {
@@ -41,7 +41,7 @@ function lineRow({ who, at }: LiveLine): Row<LiveLine> {
       setText(words, failed ? `Failed: ${text}` : text);
       root.toggleAttribute("data-failed", failed);
       root.toggleAttribute("data-open", open);
-      // a line that still grows is read aloud once it is whole
+      // an entry that still grows is read aloud once it is complete
       root.ariaBusy = String(open);
     },
   };
@@ -67,7 +67,7 @@ function noteOf(watched: Watched | null): string {
   if (watched === null) return "Choose a call to follow its words as they are said.";
   if (watched.ended) return "This call is over.";
   if (watched.lines === null) return "Opening…";
-  return watched.lines.size === 0 ? "Nothing was said yet." : "";
+  return watched.lines.size === 0 ? "Nothing has been said yet." : "";
 }
 
 function mountFollowing(list: HTMLElement): (anew: boolean) => void {

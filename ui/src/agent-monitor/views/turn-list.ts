@@ -1,4 +1,4 @@
-/** One page of past turns, the newest first, and what there is to say about it. */
+/** A page of past turns, newest first, with notes and errors. */
 
 import { element, setText } from "../../common/dom";
 import type { TurnRow } from "../../protocol.generated";
@@ -19,7 +19,7 @@ export function mountTurnList(dispatch: (action: Action) => void): (state: State
   list.addEventListener("click", (event) => {
     const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-turn]") : null;
     if (!row?.dataset["turn"] || !isPlain(event)) return;
-    // the link's own address is the turn's alone, this keeps the filters
+    // the link's URL has only the turn; this keeps the filters
     event.preventDefault();
     dispatch({ type: "open", requestId: row.dataset["turn"] });
   });
@@ -60,9 +60,9 @@ function mountNotes(dispatch: (action: Action) => void): (state: State) => void 
 
 function noteOf(state: State): string {
   const { page, error, filters } = state.turns;
-  // what is shown is of an earlier question then
+  // the rows belong to an earlier request then
   if (error) return "";
-  if (page === null) return "Reading the turns…";
+  if (page === null) return "Loading the turns…";
   return listNote(recordStore(state), page.turns.length, !isEmpty(filters));
 }
 

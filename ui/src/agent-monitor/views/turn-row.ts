@@ -1,4 +1,4 @@
-/** One turn in the list. A turn that is over does not change any more, so a row is drawn once. */
+/** A row of the list of turns. Turns in it do not change any more, so a row is drawn once. */
 
 import { make } from "../../common/dom";
 import type { TurnRow } from "../../protocol.generated";

@@ -1,4 +1,4 @@
-/** Who calls and why. All of it is text that callers and models have made: nothing of it is markup. */
+/** The caller's card. All of it is text by callers and models, never markup. */
 
 import { element, make, setText } from "../../common/dom";
 import type { Card } from "../../protocol.generated";

@@ -5,8 +5,8 @@ import type { DeskAction } from "../../protocol.generated";
 import type { Phone } from "../phone";
 import { panel, type State } from "../state";
 
-export interface Deeds {
-  does: (action: DeskAction, text?: string) => void;
+export interface CallActions {
+  sendAction: (action: DeskAction, text?: string) => void;
   accept: () => void;
   decline: (reason: string) => void;
   hangUp: () => void;
@@ -18,9 +18,15 @@ export interface Deeds {
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
-export function mountControls(deeds: Deeds): (state: State) => void {
-  const views = [mountPanels(), mountRinging(deeds), mountTalking(deeds), mountTransfer(deeds), mountWrapUp(deeds)];
-  mountKeypad(deeds);
+export function mountControls(actions: CallActions): (state: State) => void {
+  const views = [
+    mountPanels(),
+    mountRinging(actions),
+    mountTalking(actions),
+    mountTransfer(actions),
+    mountWrapUp(actions),
+  ];
+  mountKeypad(actions);
   return (state) => {
     for (const view of views) view(state);
   };
@@ -50,17 +56,17 @@ function callWords({ call, view }: State): string {
   const name = view?.card?.name ?? call?.from ?? "Somebody";
   if (call?.held) return `${name} is on hold`;
   if (call?.stage === "talking")
-    return view?.call_state === "whisper" ? `You are told who calls: ${name}` : `Talking with ${name}`;
+    return view?.call_state === "whisper" ? `Announcing the caller: ${name}` : `Talking with ${name}`;
   return call ? `${name} is calling` : `${name} is about to ring…`;
 }
 
-function mountRinging(deeds: Deeds): (state: State) => void {
+function mountRinging(actions: CallActions): (state: State) => void {
   const row = element("ringing", HTMLElement);
   const accept = element("accept", HTMLButtonElement);
   const reason = element("decline-reason", HTMLSelectElement);
-  accept.addEventListener("click", deeds.accept);
+  accept.addEventListener("click", actions.accept);
   element("decline", HTMLButtonElement).addEventListener("click", () => {
-    deeds.decline(reason.value);
+    actions.decline(reason.value);
   });
   return (state) => {
     const wasHidden = row.hidden;
@@ -71,14 +77,14 @@ function mountRinging(deeds: Deeds): (state: State) => void {
   };
 }
 
-function mountTalking(deeds: Deeds): (state: State) => void {
+function mountTalking(actions: CallActions): (state: State) => void {
   const row = element("talking", HTMLElement);
   const mute = element("mute", HTMLButtonElement);
   const hold = element("hold", HTMLButtonElement);
   const isOn = (button: HTMLButtonElement) => button.getAttribute("aria-pressed") === "true";
-  mute.addEventListener("click", () => deeds.phone()?.setMuted(!isOn(mute)));
-  hold.addEventListener("click", () => deeds.phone()?.setHeld(!isOn(hold)));
-  element("hang-up", HTMLButtonElement).addEventListener("click", deeds.hangUp);
+  mute.addEventListener("click", () => actions.phone()?.setMuted(!isOn(mute)));
+  hold.addEventListener("click", () => actions.phone()?.setHeld(!isOn(hold)));
+  element("hang-up", HTMLButtonElement).addEventListener("click", actions.hangUp);
   return (state) => {
     row.hidden = panel(state) !== "talking";
     mute.setAttribute("aria-pressed", String(state.call?.muted ?? false));
@@ -87,11 +93,11 @@ function mountTalking(deeds: Deeds): (state: State) => void {
   };
 }
 
-function mountKeypad(deeds: Deeds): void {
+function mountKeypad(actions: CallActions): void {
   const keypad = element("keypad", HTMLElement);
   for (const key of KEYS) {
     const button = make("button", { type: "button", class: "quiet", "data-key": key }, key);
-    button.addEventListener("click", () => deeds.phone()?.press(key));
+    button.addEventListener("click", () => actions.phone()?.press(key));
     keypad.append(button);
   }
   for (const name of ["keypad", "transfer"]) {
@@ -106,7 +112,7 @@ function fold(name: string, hidden: boolean): void {
   element(`${name}-toggle`, HTMLButtonElement).setAttribute("aria-expanded", String(!hidden));
 }
 
-function mountTransfer(deeds: Deeds): (state: State) => void {
+function mountTransfer(actions: CallActions): (state: State) => void {
   const form = element("transfer", HTMLFormElement);
   const extension = element("extension", HTMLInputElement);
   const now = element("transfer-now", HTMLButtonElement);
@@ -115,13 +121,13 @@ function mountTransfer(deeds: Deeds): (state: State) => void {
   const drop = element("drop-consultation", HTMLButtonElement);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    deeds.phone()?.transfer(extension.value);
+    actions.phone()?.transfer(extension.value);
   });
   consult.addEventListener("click", () => {
-    if (form.reportValidity()) deeds.phone()?.consult(extension.value);
+    if (form.reportValidity()) actions.phone()?.consult(extension.value);
   });
-  complete.addEventListener("click", () => deeds.phone()?.complete(extension.value));
-  drop.addEventListener("click", () => deeds.phone()?.dropConsultation());
+  complete.addEventListener("click", () => actions.phone()?.complete(extension.value));
+  drop.addEventListener("click", () => actions.phone()?.dropConsultation());
   return ({ consultation, giving }) => {
     const asking = consultation !== "none";
     for (const button of [now, consult, complete, drop]) button.disabled = giving;
@@ -136,7 +142,7 @@ function mountTransfer(deeds: Deeds): (state: State) => void {
   };
 }
 
-function mountWrapUp(deeds: Deeds): (state: State) => void {
+function mountWrapUp(actions: CallActions): (state: State) => void {
   const form = element("wrap-up", HTMLFormElement);
   const notes = element("notes", HTMLTextAreaElement);
   const note = element("notes-state", HTMLElement);
@@ -144,12 +150,12 @@ function mountWrapUp(deeds: Deeds): (state: State) => void {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     setText(note, "Saving…");
-    const saved = notes.value.trim() === "" ? Promise.resolve() : deeds.saveNotes(transfer, notes.value);
+    const saved = notes.value.trim() === "" ? Promise.resolve() : actions.saveNotes(transfer, notes.value);
     saved.then(
       () => {
         notes.value = "";
         setText(note, "");
-        deeds.does("ready");
+        actions.sendAction("ready");
       },
       () => {
         setText(note, "Not saved. Please try again.");

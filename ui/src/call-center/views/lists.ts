@@ -1,11 +1,11 @@
-/** Who waits, who wants to be called back, and this desk's own calls. */
+/** The queue, the call-backs, and this desk's past calls. */
 
 import { element, make } from "../../common/dom";
 import type { CallBack, PastCall } from "../../protocol.generated";
 import type { State } from "../state";
-import type { Deeds } from "./controls";
+import type { CallActions } from "./controls";
 
-export function mountLists(deeds: Deeds): (state: State) => void {
+export function mountLists(actions: CallActions): (state: State) => void {
   const queue = element("queue", HTMLUListElement);
   const callBacks = element("call-backs", HTMLUListElement);
   const history = element("history", HTMLUListElement);
@@ -16,7 +16,7 @@ export function mountLists(deeds: Deeds): (state: State) => void {
     queue.replaceChildren(...waiting.map(([name, count]) => make("li", {}, `${name}: ${String(count)}`)));
     if (state.callBacks !== drawnBacks) {
       drawnBacks = state.callBacks;
-      callBacks.replaceChildren(...orNobody(drawnBacks.map((one) => callBack(one, deeds))));
+      callBacks.replaceChildren(...orNobody(drawnBacks.map((one) => callBack(one, actions))));
     }
     if (state.history !== drawnCalls) {
       drawnCalls = state.history;
@@ -25,12 +25,12 @@ export function mountLists(deeds: Deeds): (state: State) => void {
   };
 }
 
-function callBack(one: CallBack, deeds: Deeds): HTMLElement {
+function callBack(one: CallBack, actions: CallActions): HTMLElement {
   const done = make("button", { type: "button", class: "quiet", "data-testid": "called-back" }, "Done");
   done.addEventListener("click", () => {
     done.disabled = true;
-    deeds.calledBack(one.id).catch(() => {
-      deeds.tell("A colleague has called back already.");
+    actions.calledBack(one.id).catch(() => {
+      actions.tell("A colleague has called back already.");
     });
   });
   const what = `${one.phone || "no number known"} · ${one.reason}`;

@@ -1,9 +1,9 @@
-/** The desk itself: the telephone's state, the person's own, who they are, and what went wrong last. */
+/** The desk's status: telephone, state, account, and the last error. */
 
 import { element, setText } from "../../common/dom";
 import type { DeskView } from "../../protocol.generated";
 import type { State } from "../state";
-import type { Deeds } from "./controls";
+import type { CallActions } from "./controls";
 
 const STATE_WORDS: Record<DeskView["state"], string> = {
   ready: "Ready",
@@ -13,7 +13,7 @@ const STATE_WORDS: Record<DeskView["state"], string> = {
   wrap_up: "After the call",
 };
 
-export function mountStatus(deeds: Deeds): (state: State) => void {
+export function mountStatus(actions: CallActions): (state: State) => void {
   const words = element("state", HTMLSpanElement);
   const who = element("who", HTMLElement);
   const fault = element("fault", HTMLParagraphElement);
@@ -21,15 +21,15 @@ export function mountStatus(deeds: Deeds): (state: State) => void {
   const notReady = element("not-ready", HTMLButtonElement);
   const reason = element("reason", HTMLSelectElement);
   ready.addEventListener("click", () => {
-    deeds.does("ready");
+    actions.sendAction("ready");
   });
   notReady.addEventListener("click", () => {
-    deeds.does("not_ready", reason.value);
+    actions.sendAction("not_ready", reason.value);
   });
   const drawSince = mountSince();
   return (state) => {
     const { view, connected } = state;
-    drawLine(state);
+    drawRegistration(state);
     setText(who, state.who);
     setText(words, view && connected ? STATE_WORDS[view.state] : "Connecting…");
     setText(fault, state.fault);
@@ -41,15 +41,15 @@ export function mountStatus(deeds: Deeds): (state: State) => void {
   };
 }
 
-function drawLine({ line, lineFault }: State): void {
+function drawRegistration({ registration, registrationFault }: State): void {
   const words = {
     none: "No telephone",
     registering: "Telephone: connecting…",
     registered: "Telephone: ready",
     failed: "Telephone: not working",
   };
-  element("line-dot", HTMLElement).dataset["line"] = line;
-  setText(element("line", HTMLElement), lineFault || words[line]);
+  element("line-dot", HTMLElement).dataset["line"] = registration;
+  setText(element("line", HTMLElement), registrationFault || words[registration]);
 }
 
 function mountSince(): (view: DeskView | null) => void {

@@ -1,14 +1,14 @@
-/** The conversation: one element per line, changed in place, always as text; told to screen readers once it is complete. */
+/** Draws the conversation, always as text, and announces complete entries to screen readers. */
 
 import { element, setText } from "../../common/dom";
-import type { Line, State } from "../state";
+import type { State, TranscriptEntry } from "../state";
 
-const SPEAKER: Record<Line["role"], string> = { caller: "You", agent: "Convonet", notice: "" };
+const SPEAKER: Record<TranscriptEntry["role"], string> = { caller: "You", agent: "Convonet", notice: "" };
 
-/** Lines that stay where a screen reader finds what it was told. */
+/** Announced entries that stay in the document for screen readers. */
 const MAX_ANNOUNCED = 20;
 
-/** Closer to the end than this counts as reading along. */
+/** A reader closer to the end than this follows new entries. */
 const NEAR_END_PX = 80;
 
 export function mountConversation(): (state: State) => void {
@@ -16,29 +16,29 @@ export function mountConversation(): (state: State) => void {
   const log = element("log", HTMLDivElement);
   const empty = element("empty", HTMLParagraphElement);
   const shown = new Map<string, HTMLElement>();
-  let drawn: readonly Line[] = [];
+  let drawn: readonly TranscriptEntry[] = [];
   const keepAtEnd = followEnd(frame);
   const announce = announceTo(element("announcer", HTMLDivElement));
 
-  return ({ lines }) => {
-    if (lines === drawn) return;
-    drawn = lines;
-    empty.hidden = lines.length > 0;
-    removeOthers(shown, lines);
-    lines.forEach((line, index) => {
-      place(log, index, drawLine(shown, line));
+  return ({ transcript }) => {
+    if (transcript === drawn) return;
+    drawn = transcript;
+    empty.hidden = transcript.length > 0;
+    removeOthers(shown, transcript);
+    transcript.forEach((entry, index) => {
+      place(log, index, drawEntry(shown, entry));
     });
     keepAtEnd();
-    announce(lines);
+    announce(transcript);
   };
 }
 
-/** Each line once it is complete, but not what was there when the page was loaded. */
-function announceTo(announcer: HTMLElement): (lines: readonly Line[]) => void {
+/** Announces each entry once it is complete, except entries from before the page load. */
+function announceTo(announcer: HTMLElement): (transcript: readonly TranscriptEntry[]) => void {
   const known = new Map<string, string>();
   let isLoaded = false;
-  return (lines) => {
-    for (const { key, role, text, draft } of lines) {
+  return (transcript) => {
+    for (const { key, role, text, draft } of transcript) {
       if (draft || known.get(key) === text) continue;
       known.set(key, text);
       if (isLoaded) tell(announcer, SPEAKER[role] ? `${SPEAKER[role]}: ${text}` : text);
@@ -54,7 +54,7 @@ function tell(announcer: HTMLElement, text: string): void {
   if (announcer.children.length > MAX_ANNOUNCED) announcer.firstElementChild?.remove();
 }
 
-/** Whoever reads along stays at the end when lines come or the frame shrinks; whoever reads above is left alone. */
+/** Keeps a reader at the end when entries are added or the frame shrinks, unless the reader has scrolled up. */
 function followEnd(frame: HTMLElement): () => void {
   let readsAlong = true;
   const keepAtEnd = () => {
@@ -67,9 +67,9 @@ function followEnd(frame: HTMLElement): () => void {
   return keepAtEnd;
 }
 
-/** A typed line gets another key when the server has made its turn: the element at its place is then made anew. */
-function removeOthers(shown: Map<string, HTMLElement>, lines: readonly Line[]): void {
-  const wanted = new Set(lines.map((line) => line.key));
+/** Removes elements without an entry. A typed entry gets another key when its turn starts, and then a new element. */
+function removeOthers(shown: Map<string, HTMLElement>, transcript: readonly TranscriptEntry[]): void {
+  const wanted = new Set(transcript.map((entry) => entry.key));
   for (const [key, row] of shown) {
     if (wanted.has(key)) continue;
     row.remove();
@@ -77,23 +77,23 @@ function removeOthers(shown: Map<string, HTMLElement>, lines: readonly Line[]): 
   }
 }
 
-function drawLine(shown: Map<string, HTMLElement>, line: Line): HTMLElement {
-  const row = shown.get(line.key) ?? newRow(line);
-  shown.set(line.key, row);
-  row.dataset["draft"] = String(line.draft);
+function drawEntry(shown: Map<string, HTMLElement>, entry: TranscriptEntry): HTMLElement {
+  const row = shown.get(entry.key) ?? newRow(entry);
+  shown.set(entry.key, row);
+  row.dataset["draft"] = String(entry.draft);
   const text = row.lastElementChild;
-  if (text instanceof HTMLElement) setText(text, line.text);
+  if (text instanceof HTMLElement) setText(text, entry.text);
   return row;
 }
 
-function newRow(line: Line): HTMLElement {
+function newRow(entry: TranscriptEntry): HTMLElement {
   const row = document.createElement("div");
   row.className = "line";
-  row.dataset["role"] = line.role;
-  if (SPEAKER[line.role]) {
+  row.dataset["role"] = entry.role;
+  if (SPEAKER[entry.role]) {
     const speaker = document.createElement("span");
     speaker.className = "speaker";
-    speaker.textContent = SPEAKER[line.role];
+    speaker.textContent = SPEAKER[entry.role];
     row.append(speaker);
   }
   const text = document.createElement("p");

@@ -1,9 +1,9 @@
-/** Redraws what counts the seconds to a moment, once a second until it has come. */
+/** Redraws a countdown once a second. */
 
 export class Countdown {
   private timer: ReturnType<typeof setInterval> | undefined;
 
-  /** `draw` gets the milliseconds that are left, 0 from the moment on. */
+  /** `draw` gets the milliseconds that are left, and 0 after the end. */
   constructor(private readonly draw: (leftMs: number) => void) {}
 
   /** Unix time in ms; null for nothing to count. */

@@ -1,4 +1,4 @@
-/** Which part of the page is shown, the state in words, and the seconds that the caller has waited. */
+/** Draws which section is shown, the state in words, and how long the caller has waited. */
 
 import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
@@ -21,7 +21,7 @@ export function mountFrame(call: Call): (state: State) => void {
     document.body.dataset["recording"] = String(state.recording);
     setText(words, stateWords(state));
     // after the end the conversation stays to be read
-    callSection.hidden = !state.inSession && (state.link !== "ended" || state.lines.length === 0);
+    callSection.hidden = !state.inSession && (state.link !== "ended" || state.transcript.length === 0);
     dock.hidden = !state.inSession;
     ended.hidden = state.link !== "ended";
     setText(endedWhy, state.endedBecause ?? "");

@@ -1,4 +1,4 @@
-/** The panel of a hand-over: who is called or on the line, the microphone's mute, and the way back. */
+/** The panel of a hand-over: who is being called or connected, mute, and leave. */
 
 import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
@@ -20,7 +20,7 @@ export function mountHuman(call: Call): (state: State) => void {
   mute.addEventListener("click", () => {
     call.muteMicrophone(mute.getAttribute("aria-pressed") !== "true");
   });
-  // what is for the agent has nobody to go to while a human is on the line
+  // the agent does not listen while a human is connected
   const forAgent = [
     element("controls", HTMLElement),
     element("talk-help", HTMLElement),

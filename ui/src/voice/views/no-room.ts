@@ -1,4 +1,4 @@
-/** Says that the server has no room for the call, and when the page tries again by itself. */
+/** Shows that the server has no room for the call, and when the page retries. */
 
 import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
@@ -12,7 +12,7 @@ export function mountNoRoom(call: Call): (state: State) => void {
   const wait = element("no-room-wait", HTMLParagraphElement);
   const tryNow = element("try-now", HTMLButtonElement);
   const stop = element("stop-trying", HTMLButtonElement);
-  // a screen reader is told once that it is tried again, not every second
+  // announced to screen readers once, not every second
   const countdown = new Countdown((leftMs) => {
     setText(wait, againWords(leftMs));
   });
@@ -30,7 +30,7 @@ export function mountNoRoom(call: Call): (state: State) => void {
     panel.hidden = noRoom === null;
     setText(why, noRoom ? `${noRoom.because} The page tries again by itself.` : "");
     countdown.set(noRoom?.retryAt ?? null);
-    stop.hidden = inSession; // hanging up does the same there
+    stop.hidden = inSession; // hanging up does the same
     // the form that had the focus is hidden now
     if (isNew && !inSession) tryNow.focus();
   };

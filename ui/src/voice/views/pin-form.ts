@@ -1,4 +1,4 @@
-/** Asks who is calling. Hidden as soon as the server knows, or when it does not want to. */
+/** Asks for the PIN. Hidden after login, or if no PIN is required. */
 
 import { element, setText } from "../../common/dom";
 import type { Call } from "../call";
@@ -30,7 +30,7 @@ export function mountPinForm(call: Call): (state: State) => void {
   const drawButton = ({ link, pin }: State, waitMs: number) => {
     submit.disabled = link !== "asked" || pin.checking || waitMs > 0;
     setText(error, pin.waitUntil !== null && waitMs === 0 ? TEXT.tryAgainNow : (pin.error ?? ""));
-    // beside the error, which a screen reader is told once and not every second
+    // outside the error, which is announced to screen readers once, not every second
     setText(wait, waitMs > 0 ? `Please try again in ${secondsWords(waitMs)}.` : "");
   };
   return (state) => {

@@ -1,6 +1,6 @@
 """Sentences about todos, read by rules; the first rule that fits wins.
 
-The sentences come cleaned (`convonet.language.spoken`), in the caller's spelling or in a recogniser's.
+The sentences come cleaned (`Sentence.cleaned`), in the caller's spelling or in a recognizer's.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@ import re
 from datetime import datetime
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
 from convonet.domains.todo.offline.intents import Create, Fields, Intent
-from convonet.domains.todo.offline.words import ITEM, LEVEL, LIST, TASK_VERBS, fields_of, priority_of
 from convonet.language.when import due_at_start
 
-MOST_WORDS_OF_A_TASK = 12
+MAX_TASK_WORDS = 12
 """A longer sentence that only starts like a task is a story, not a todo."""
 
 _NEW = (
@@ -49,7 +49,7 @@ def bare_task(sentence: str, now: datetime) -> Intent | None:
     words = sentence.split()
     if re.match(_NOT_A_QUESTION, sentence, re.IGNORECASE) is None:
         return None
-    if not 2 <= len(words) <= MOST_WORDS_OF_A_TASK or words[0].lower() not in TASK_VERBS or words[1].lower() == "me":
+    if not 2 <= len(words) <= MAX_TASK_WORDS or words[0].lower() not in TASK_VERBS or words[1].lower() == "me":
         return None
     return Create(fields=fields_of(sentence, now), certain=False)
 

@@ -1,4 +1,4 @@
-"""Questions about the list: what is on it, what is due, how many, when."""
+"""Questions about the list: its todos, their number, and their due dates."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import ITEMS, LEVEL, LIST, priority_of, target_of
 from convonet.domains.todo.offline.intents import Change, Intent, Listing, More
-from convonet.domains.todo.offline.words import ITEMS, LEVEL, LIST, priority_of, target_of
 from convonet.language.when import due_at_end
 
 _STATE = (
@@ -58,7 +58,7 @@ _PREPOSITION = re.compile(r"^(?:due |on |by |before |until |till |for |starting 
 
 
 def listing_of(sentence: str, now: datetime) -> Listing | None:
-    """The sentence as a question about the whole list, or a part of it by date, state or priority."""
+    """Read the sentence as a question about the whole list, or a part of it by date, state or priority."""
     core, due = due_at_end(sentence, now)
     if not _CORE.fullmatch(core) and not (due and _ABOUT_A_DAY.fullmatch(core)):
         core, due = sentence, None

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Literal
 
 from convonet.domains.todo.offline.grammar.rules import Build, Found, rules
+from convonet.domains.todo.offline.grammar.words import DONE_VERB, ITEM, LIST, base_form, target_of
 from convonet.domains.todo.offline.intents import Change, Intent, Target
-from convonet.domains.todo.offline.words import DONE_VERB, ITEM, LIST, base_form, target_of
 
 _DONE = r"(?:done|complete|completed|finished)"
 _I_HAVE = r"i(?:'ve| have| am|'m)? (?:just |already |now |finally |also )*"

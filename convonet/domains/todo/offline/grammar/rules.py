@@ -1,4 +1,4 @@
-"""What a grammar rule is: patterns, and the function that makes an intent of a match (or declines)."""
+"""A grammar rule: a pattern, and the function that makes an intent of a match or declines."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from convonet.domains.todo.offline.grammar.rules import Found, rules
+from convonet.domains.todo.offline.grammar.words import PRIORITY, priority_of, target_of
 from convonet.domains.todo.offline.intents import Change, Fields, Intent
-from convonet.domains.todo.offline.words import PRIORITY, priority_of, target_of
 from convonet.language.when import due_at_end, due_of
 
 Wanted = Literal["title", "due", "priority", "anything"]
@@ -47,11 +47,11 @@ def value_of(text: str, now: datetime) -> Fields:
 
 
 def _named_field(found: Found, now: datetime) -> Intent | None:
-    """ "Set the due date of X to Y", "rename X to Y": what is changed was said, X and Y may be missing."""
+    """ "Set the due date of X to Y", "rename X to Y": the field was said, X and Y may be missing."""
     wants = _FIELDS[found["field"].lower()]
     target, value, fields = found.groupdict().get("target") or "", found.groupdict().get("value"), Fields()
     if wants == "title" and target and value:
-        # a new title may well have a "to" in it, an old one is said in short
+        # a new title may have a "to" in it; an old one is shortened
         target, _, value = f"{target} to {value}".partition(" to ")
     if value:
         fields = Fields(title=value.strip(" \"'")) if wants == "title" else value_of(value, now)
@@ -61,7 +61,7 @@ def _named_field(found: Found, now: datetime) -> Intent | None:
 
 
 def _any_field(found: Found, now: datetime) -> Intent | None:
-    """ "Change X to Y": Y tells what is changed. Of several "to" the last counts when a time or a priority follows."""
+    """ "Change X to Y": Y decides what is changed. The last "to" counts when a time or a priority follows it."""
     value = found.groupdict().get("value")
     if value is None:
         return Change(action="update", target=target_of(found["target"]))
@@ -82,7 +82,7 @@ def _time_or_priority(found: Found, now: datetime) -> Intent | None:
 
 
 def _moved(found: Found, now: datetime) -> Intent | None:
-    """ "Move X to Friday": the time is what the sentence ends with."""
+    """ "Move X to Friday": the time is at the end of the sentence."""
     target, due = due_at_end(found["rest"], now)
     if due is None:
         return None

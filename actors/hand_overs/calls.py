@@ -1,0 +1,72 @@
+"""Places and ends the calls of one hand-over at the carrier; its actor asks for it and gets `CallEvent`s back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from convonet.core.errors import Fenced, StorageError
+from convonet.telephony.carrier import CallRequest, Carrier, CarrierError
+from convonet.telephony.events import CallEvent, CallNotPlaced, CallPlaced
+
+log = structlog.get_logger(__name__)
+
+CONFIRM_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0)
+"""After each attempt to confirm a hand-over in a store that is down."""
+
+END_RETRY_DELAY_S = 5.0
+MAX_END_ATTEMPTS = 10
+"""For a call that Twilio does not let us end; Twilio hangs up by itself when it asks what to do next."""
+
+
+class Calls:
+    """The calls of one hand-over. `confirm` makes sure that no other host has the hand-over."""
+
+    def __init__(
+        self, carrier: Carrier, *, confirm: Callable[[], Awaitable[None]], post: Callable[[CallEvent], None]
+    ) -> None:
+        self._carrier = carrier
+        self._confirm = confirm
+        self._post = post
+
+    async def place_call(self, request: CallRequest) -> None:
+        """Place a call. It can't be taken back, so make sure before that no other host places it."""
+        for delay_s in CONFIRM_RETRY_DELAYS_S:
+            try:
+                await self._confirm()
+                break
+            except Fenced:
+                log.info("call_left_to_another_host")
+                return
+            except StorageError as error:
+                log.warning("call_waits_for_store", reason=str(error))
+                await asyncio.sleep(delay_s)
+        else:
+            self._post(CallNotPlaced(attempt=request.attempt))
+            return
+        try:
+            sid = await self._carrier.place_call(request)
+            self._post(CallPlaced(attempt=request.attempt, call_sid=sid))
+            return
+        except CarrierError as error:
+            log.warning("call_not_placed", reason=str(error))
+        except Exception:
+            # the top of this task: the caller must not wait for a call that nobody places
+            log.exception("placing_crashed")
+        self._post(CallNotPlaced(attempt=request.attempt))
+
+    async def end_call(self, call_sid: str) -> None:
+        """End a call, with retries."""
+        for _ in range(MAX_END_ATTEMPTS):
+            try:
+                await self._carrier.end_call(call_sid)
+                return
+            except CarrierError as error:
+                log.warning("call_not_ended", call_sid=call_sid, reason=str(error))
+            except Exception:
+                # the top of this task: no call may be left open
+                log.exception("ending_crashed", call_sid=call_sid)
+            await asyncio.sleep(END_RETRY_DELAY_S)
+        log.error("call_left_open", call_sid=call_sid)

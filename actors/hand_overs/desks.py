@@ -1,0 +1,265 @@
+"""The desks: owns the switchboard, the desks' cards and their views.
+
+The host calls it for the pages of the desks and for the actors' effects. What a change means for hand-overs is returned
+as events, which the host delivers to the actors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+from actors.hand_overs.snapshot import HandOverSnapshot
+from actors.hand_overs.views import card_of, part_id
+from actors.published import Published
+from convonet.core.background import BackgroundTasks
+from convonet.core.hand_over import DeskState, EndReason
+from convonet.telephony.effects import OccupyDesk, ReleaseDesk
+from convonet.telephony.events import (
+    AddressedEvent,
+    CallerPassedOn,
+    DeskAccepted,
+    DeskAssigned,
+    DeskDeclined,
+    DeskEvent,
+    DeskHungUp,
+    NoDeskFree,
+)
+from convonet.telephony.messages import Card, DeskAction, DeskLogin, DeskView, HandOverRequest
+from convonet.telephony.switchboard import Desk, Switchboard
+
+EXTENSION = re.compile(r"[0-9*#]{2,20}")
+"""Extensions that a desk may dial; the page's own pattern is the same."""
+
+MAX_REASON_CHARACTERS = 100
+"""Of the reason that a person gives for declining or for being not ready."""
+
+
+class Facts(Protocol):
+    """Facts about callers, from our own tables and the CRM."""
+
+    async def facts_of(self, user_id: str) -> dict[str, list[str]]: ...
+
+    async def phone_of(self, user_id: str) -> str: ...
+
+
+class HandOverDirectory(Protocol):
+    """The host's hand-overs as the desks see them; `HandOverRegistry` implements it."""
+
+    def snapshot_of(self, transfer_id: str) -> HandOverSnapshot | None: ...
+
+    def refresh_views(self, transfer_ids: Iterable[str]) -> None: ...
+
+    def call_center_changed(self) -> None: ...
+
+
+class Desks:
+    """All desks and the queue of callers who wait for them."""
+
+    def __init__(
+        self, directory: HandOverDirectory, facts: Facts, clock: Callable[[], float], tasks: BackgroundTasks
+    ) -> None:
+        self.switchboard = Switchboard()
+        self._directory = directory
+        self._facts = facts
+        self._clock = clock
+        self._cards: dict[str, Card] = {}
+        self._published: dict[str, Published[DeskView]] = {}
+        self._call_backs = 0
+        self._tasks = tasks
+
+    def reconcile(self, hand_overs: Iterable[HandOverSnapshot], elsewhere: Collection[str]) -> list[AddressedEvent]:
+        """Bring a restored switchboard in line with the hand-overs: either may have been saved before the other.
+
+        Args:
+            hand_overs: All hand-overs that were restored.
+            elsewhere: Ids of talks that the host of another cluster goes on with.
+        """
+        occupied = {one.transfer.current.desk: one for one in hand_overs if one.transfer.current is not None}
+        events = []
+        for name, desk in self.switchboard.desks.items():
+            if (snapshot := occupied.get(name)) is not None and (current := snapshot.transfer.current) is not None:
+                self.occupy_desk(snapshot, OccupyDesk(name, talking=current.accepted))
+            elif desk.transfer_id and desk.transfer_id not in elsewhere:
+                events += self._release(name, desk.transfer_id, EndReason.CALLER_HUNG_UP)
+            self._published.setdefault(name, Published(self._view(name)))
+        return events
+
+    def log_in(self, login: DeskLogin) -> Published[DeskView]:
+        """Add a desk, or find it again. Returns its views."""
+        self.switchboard.log_in(Desk(**dataclasses.asdict(login), since=self._clock()))
+        published = self._published.setdefault(login.name, Published(self._view(login.name)))
+        self.publish_views()
+        return published
+
+    def log_out_if_unfollowed(self, name: str) -> list[AddressedEvent]:
+        """Remove a desk whose page has not come back."""
+        published = self._published.get(name)
+        if published is None or published.followers or name not in self.switchboard.desks:
+            return []
+        del self._published[name]
+        transfer_id = self.switchboard.log_out(name)
+        self._cards.pop(name, None)
+        self.publish_views()
+        # before the call this declines it, during the call it ends it
+        return self._event_for(transfer_id, DeskHungUp(desk=name))
+
+    def send_away(self, talking: Collection[str]) -> None:
+        """Remove all desks but those of these hand-overs, so that they find the host that owns the call center."""
+        for name, desk in list(self.switchboard.desks.items()):
+            if desk.transfer_id not in talking:
+                self.switchboard.log_out(name)
+                if (published := self._published.pop(name, None)) is not None:
+                    published.close()
+
+    def perform_action(self, name: str, action: DeskAction, text: str) -> tuple[bool, list[AddressedEvent]]:
+        """Carry out an action of the person at a desk. Returns whether it was possible, and the events."""
+        switchboard, now = self.switchboard, self._clock()
+        desk = switchboard.desks.get(name)
+        if desk is None:
+            return False, []
+        match action:
+            case DeskAction.READY:
+                events = self._offer(name, switchboard.set_ready(name, now))
+                is_possible = bool(events) or desk.state is DeskState.READY
+                if desk.state is DeskState.READY:
+                    self._cards.pop(name, None)
+            case DeskAction.NOT_READY:
+                is_possible = switchboard.set_not_ready(name, text[:MAX_REASON_CHARACTERS], now)
+                events = self._search_again() if is_possible else []
+                if is_possible:
+                    self._cards.pop(name, None)
+            case _:
+                if action is DeskAction.ACCEPT:
+                    switchboard.set_talking(name, now)
+                event = self._event_of(name, action, text)
+                events = self._event_for(desk.transfer_id, event) if event is not None else []
+                is_possible = bool(events)
+        self.publish_views()
+        return is_possible, events
+
+    def _event_of(self, name: str, action: DeskAction, text: str) -> DeskEvent | None:
+        match action:
+            case DeskAction.ACCEPT:
+                return DeskAccepted(desk=name)
+            case DeskAction.DECLINE:
+                return DeskDeclined(desk=name, reason=text[:MAX_REASON_CHARACTERS])
+            case DeskAction.BLIND_TRANSFER | DeskAction.ATTENDED_TRANSFER:
+                if EXTENSION.fullmatch(text) is None:
+                    return None
+                colleague = self.switchboard.free_desk_at(text)
+                talking = action is DeskAction.ATTENDED_TRANSFER
+                return CallerPassedOn(desk=name, to=colleague, extension=text, talking=talking)
+            case _:
+                return DeskHungUp(desk=name)
+
+    def _search_again(self) -> list[AddressedEvent]:
+        """Tell all who wait whether anybody is still working."""
+        return [
+            AddressedEvent(waiting.transfer_id, self.find_desk(snapshot, waiting.without))
+            for waiting in tuple(self.switchboard.queue)
+            if (snapshot := self._directory.snapshot_of(waiting.transfer_id)) is not None
+        ]
+
+    # -- effects of hand-overs
+
+    def find_desk(self, snapshot: HandOverSnapshot, without: tuple[str, ...]) -> DeskAssigned | NoDeskFree:
+        """Reserve a desk for a caller, or put them into the queue."""
+        transfer_id, department = snapshot.transfer.transfer_id, snapshot.order.department
+        found = self.switchboard.find_desk(transfer_id, department, without, self._clock())
+        self._queue_changed()
+        return found
+
+    def show_card(self, request: HandOverRequest, desk: str) -> None:
+        """Show a desk who is calling."""
+        self._cards[desk] = card_of(request)
+        self.publish_views()
+        self._tasks.spawn(self._add_facts(request, desk), own_context=True)
+
+    async def _add_facts(self, request: HandOverRequest, desk: str) -> None:
+        facts = await self._facts.facts_of(request.context.user_id)
+        card = self._cards.get(desk)
+        if card is not None and card.transfer_id == request.transfer_id:
+            self._cards[desk] = card.model_copy(update={"facts": facts})
+            self.publish_views()
+
+    def release_desk(self, snapshot: HandOverSnapshot, effect: ReleaseDesk) -> list[AddressedEvent]:
+        """Free a desk from a hand-over."""
+        card = self._cards.pop(effect.desk, None)
+        desk = self.switchboard.desks.get(effect.desk)
+        if card is not None and desk is not None and desk.state is DeskState.ON_CALL:
+            # the card stays until the person is ready again, with the transcript
+            id_ = part_id(snapshot) if effect.why is EndReason.PASSED_ON else card.transfer_id
+            self._cards[effect.desk] = card.model_copy(update={"transfer_id": id_, "talk": snapshot.said})
+        events = self._release(effect.desk, snapshot.transfer.transfer_id, effect.why)
+        self.publish_views()
+        return events
+
+    def occupy_desk(self, snapshot: HandOverSnapshot, effect: OccupyDesk) -> None:
+        """Give a desk a caller who is there already."""
+        transfer_id = snapshot.transfer.transfer_id
+        self.switchboard.occupy(effect.desk, transfer_id, self._clock(), talking=effect.talking)
+        self.show_card(snapshot.order, effect.desk)
+
+    def remove_caller(self, transfer_id: str) -> None:
+        """Take a caller out of the queue."""
+        self.switchboard.remove_caller(transfer_id)
+        self._queue_changed()
+
+    def _release(self, desk: str, transfer_id: str, why: EndReason) -> list[AddressedEvent]:
+        return self._offer(desk, self.switchboard.release_desk(desk, transfer_id, why, self._clock()))
+
+    def _offer(self, desk: str, found: AddressedEvent | None) -> list[AddressedEvent]:
+        """The assignment of a desk, or of the next caller when the first is not known any more."""
+        if found is None:
+            return []
+        self._queue_changed()
+        if self._directory.snapshot_of(found.transfer_id) is None:
+            return self._release(desk, found.transfer_id, EndReason.CALLER_HUNG_UP)
+        return [found]
+
+    def _event_for(self, transfer_id: str, event: DeskEvent) -> list[AddressedEvent]:
+        is_known = self._directory.snapshot_of(transfer_id) is not None
+        return [AddressedEvent(transfer_id, event)] if is_known else []
+
+    # -- views
+
+    def call_backs_changed(self) -> None:
+        """Let the desks read the list of call-backs again."""
+        self._call_backs += 1
+        self.publish_views()
+
+    def publish_views(self) -> None:
+        """Publish the views of all desks, and have the call center saved."""
+        for name, published in self._published.items():
+            if name in self.switchboard.desks:
+                published.publish(self._view(name))
+        self._directory.call_center_changed()
+
+    def _queue_changed(self) -> None:
+        self._directory.refresh_views(waiting.transfer_id for waiting in self.switchboard.queue)
+        self.publish_views()
+
+    def _view(self, name: str) -> DeskView:
+        desk, card = self.switchboard.desks[name], self._cards.get(name)
+        snapshot = self._directory.snapshot_of(desk.transfer_id)
+        talk = card.talk if card is not None else []
+        return DeskView(
+            state=desk.state,
+            reason=desk.reason,
+            since=desk.since,
+            extension=desk.extension,
+            card=card,
+            call_state=snapshot.transfer.state if snapshot is not None else None,
+            said=snapshot.said if snapshot is not None else talk,
+            call_backs=self._call_backs,
+            queue={department: self.switchboard.waiting_in(department) for department in desk.departments},
+        )
+
+    def desks_by_state(self) -> dict[str, int]:
+        """Number of desks in each state."""
+        states = Counter(desk.state for desk in self.switchboard.desks.values())
+        return {state: states[state] for state in DeskState}

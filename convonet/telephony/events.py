@@ -1,0 +1,161 @@
+"""Events of a hand-over: the queue, the carrier, the desk and the caller's session report them to the state machine.
+
+Call events also travel between processes, so their kinds and fields are part of the wire format.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel
+
+from convonet.core.hand_over import EndReason
+
+END_REASONS = {
+    "completed": EndReason.DESK_HUNG_UP,
+    "busy": EndReason.BUSY,
+    "no-answer": EndReason.NO_ANSWER,
+    "canceled": EndReason.NO_ANSWER,
+    "failed": EndReason.UNREACHABLE,
+}
+"""Twilio's names for calls that are over. Any other carrier translates its own statuses into Twilio's."""
+
+# -- from the queue
+
+
+class DeskAssigned(BaseModel):
+    """A desk is reserved for this caller."""
+
+    kind: Literal["assigned"] = "assigned"
+    desk: str
+    extension: str
+
+
+class NoDeskFree(BaseModel):
+    """The caller has to wait, or cannot be connected at all."""
+
+    kind: Literal["unassigned"] = "unassigned"
+    nobody_logged_in: bool = False
+    nobody_working: bool = False
+    """Every desk that is logged in is not ready, so no call can end and free one."""
+
+
+# -- from the carrier
+
+
+class CallPlaced(BaseModel):
+    """The carrier accepted the call."""
+
+    kind: Literal["placed"] = "placed"
+    attempt: int
+    call_sid: str
+
+
+class CallNotPlaced(BaseModel):
+    """The carrier refused the call or did not answer. In the second case the call may exist."""
+
+    kind: Literal["not_placed"] = "not_placed"
+    attempt: int
+
+
+class CallProgress(BaseModel):
+    """A status callback of the carrier, with Twilio's names of call statuses."""
+
+    kind: Literal["progress"] = "progress"
+    attempt: int
+    call_sid: str
+    sequence: int
+    status: str
+
+    @property
+    def end_reason(self) -> EndReason | None:
+        """None while the call goes on."""
+        return END_REASONS.get(self.status)
+
+
+class StreamStarted(BaseModel):
+    """The audio stream of the call is open: somebody, or something, has answered."""
+
+    kind: Literal["stream_started"] = "stream_started"
+    attempt: int
+    call_sid: str
+
+
+class StreamStopped(BaseModel):
+    """The audio stream of the call has ended and was not replaced."""
+
+    kind: Literal["stream_stopped"] = "stream_stopped"
+    attempt: int
+
+
+class WhisperPlayed(BaseModel):
+    """The desk has heard who is calling."""
+
+    kind: Literal["whispered"] = "whispered"
+    attempt: int
+
+
+# -- from the desk
+
+
+class DeskAccepted(BaseModel):
+    """The person at the desk took the call."""
+
+    kind: Literal["accepted"] = "accepted"
+    desk: str
+
+
+class DeskDeclined(BaseModel):
+    """The person at the desk declined the call."""
+
+    kind: Literal["declined"] = "declined"
+    desk: str
+    reason: str = ""
+    """In the person's own words."""
+
+
+class DeskHungUp(BaseModel):
+    """The person at the desk ended the call, or their page has disappeared."""
+
+    kind: Literal["desk_hung_up"] = "desk_hung_up"
+    desk: str
+
+
+class CallerPassedOn(BaseModel):
+    """The desk's telephone transferred the caller to a colleague. The call and its media leg stay the same."""
+
+    kind: Literal["passed_on"] = "passed_on"
+    desk: str
+    to: str
+    """The colleague's desk; empty when no desk that is logged in has this extension."""
+    extension: str
+    talking: bool
+    """True for an attended transfer; after a blind one the colleague's telephone rings first."""
+
+
+# -- from the caller's session and the clock
+
+
+class CallerLeft(BaseModel):
+    """The caller hung up, or no longer wants a human."""
+
+    kind: Literal["caller_left"] = "caller_left"
+    hung_up: bool
+
+
+class DeadlinePassed(BaseModel):
+    """`HandOverMachine.deadline` has passed."""
+
+    kind: Literal["time_up"] = "time_up"
+
+
+CallEvent = CallPlaced | CallNotPlaced | CallProgress | StreamStarted | StreamStopped | WhisperPlayed
+DeskEvent = DeskAccepted | DeskDeclined | DeskHungUp | CallerPassedOn
+Event = DeskAssigned | NoDeskFree | CallEvent | DeskEvent | CallerLeft | DeadlinePassed
+
+
+class AddressedEvent(NamedTuple):
+    """An event and the hand-over it belongs to."""
+
+    transfer_id: str
+    event: Event

@@ -1,0 +1,1 @@
+"""Twilio as a carrier: its REST API, TwiML, webhooks and media streams."""
