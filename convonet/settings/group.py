@@ -31,7 +31,6 @@ def _check_length(value: SecretStr) -> SecretStr:
     return value
 
 
-Milliseconds = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 TimeZoneName = Annotated[str, AfterValidator(_check_time_zone)]
 LongSecret = Annotated[SecretStr, AfterValidator(_check_length)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from convonet.settings.group import Milliseconds, SettingsGroup
+from convonet.settings.group import SettingsGroup
 
 
 class LimitSettings(SettingsGroup):
@@ -35,15 +35,17 @@ class LimitSettings(SettingsGroup):
         description="Average CPU use of a voice replica's cores, in percent, from which it takes no new callers; 100 "
         "switches this limit off. Other programs on these cores count too.",
     )
-    max_loop_lag_ms: Milliseconds = Field(
+    max_loop_lag_ms: int = Field(
         5,
         alias="CONVONET_MAX_LOOP_LAG_MS",
+        gt=0,
         description="Average lateness of a voice replica's event loop, in milliseconds, from which it takes no new "
         "callers. A turn passes the loop a dozen times: at 5 ms it takes about 1.3 times as long as on an idle one.",
     )
-    max_turn_wait_ms: Milliseconds = Field(
+    max_turn_wait_ms: int = Field(
         1_000,
         alias="CONVONET_MAX_TURN_WAIT_MS",
+        gt=0,
         description="Wait of a turn for its agent, in milliseconds, from which no new callers are taken.",
     )
     max_message_bytes: int = Field(
