@@ -41,7 +41,7 @@ TAKEN_OVER = 4001
 NO_PHONE = "Your account has no telephone. Whoever runs Convonet gives you one with `convonet staff telephone`."
 
 
-PROTOCOL = PageProtocol[DeskDoes](
+PROTOCOL: PageProtocol[DeskDoes] = PageProtocol(
     desk_messages, MAX_CHARACTERS, DeskAlive, DeskAliveAck(), lambda message: DeskRefused(message=message)
 )
 

@@ -48,7 +48,7 @@ NOT_A_SUPERVISOR = 4403
 NOT_FOR_YOU = "This is for supervisors. Whoever runs Convonet makes one with `convonet staff add --role supervisor`."
 
 
-PROTOCOL = PageProtocol[MonitorWatch](
+PROTOCOL: PageProtocol[MonitorWatch] = PageProtocol(
     monitor_messages,
     MAX_MESSAGE_BYTES,
     MonitorAlive,

@@ -36,5 +36,5 @@ def sqlite_attempts() -> MakeStore:
 @pytest.fixture(params=["sqlite", "redis"])
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
     """The same test runs over both."""
-    make: MakeStore = request.getfixturevalue(f"{request.param}_store")
+    make: MakeStore = request.getfixturevalue(f"{request.param}_attempts")
     return make

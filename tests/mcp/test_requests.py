@@ -56,9 +56,9 @@ async def test_a_request_that_can_not_be_answered_is_a_protocol_error_and_the_co
 ):
     async with on_own_port(server) as servers:
         with pytest.raises(MCPError) as caught:
-            await servers._ask(server_name, method, params, ALICE)
+            await servers._request(server_name, method, params, ALICE)
         assert caught.value.code == code
-        answer = await servers._ask("odd", "tools/call", CALL, ALICE)
+        answer = await servers._request("odd", "tools/call", CALL, ALICE)
         assert answer["structuredContent"] == {"result": "hello"}
 
 

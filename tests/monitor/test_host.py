@@ -150,7 +150,8 @@ async def test_records_of_a_process_that_ended_while_redis_was_down_are_backfill
     tmp_path, redis_server, redis_url
 ):
     redis = RedisRecords(redis_url)
-    async with monitor(tmp_path, redis) as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
+    host_of_redis = monitor(tmp_path, redis, backfill_delay_s=0.1)
+    async with host_of_redis as host, aclosing(host.follow(Viewer(), "Sue")) as messages:
         queues = [RecordQueue(redis), RecordQueue(host, is_copy=True)]
         redis_server.kill()
         await until(messages, lambda m: m.now and m.now.stores[0].state == "away")

@@ -130,7 +130,7 @@ async def test_while_the_database_is_down_the_page_opens_and_gets_nothing(runnin
         raise StorageError("away")
 
     async with running.browser(Role.SUPERVISOR) as http, running.browser() as stranger:
-        monkeypatch.setattr(StaffAccounts, "get", away)
+        monkeypatch.setattr(StaffAccounts, "member_of_session", away)
         for browser, path, status in ((http, "/", 200), (http, "/api/turns", 503), (stranger, "/", 303)):
             async with browser.get(path, allow_redirects=False) as answer:
                 assert answer.status == status

@@ -152,7 +152,7 @@ async def test_a_fault_in_the_changes_of_calls_ends_no_reports_and_loses_no_turn
     world, port = World(), OneProcess()
     async with monitor(tmp_path) as port.host:
         reporter = Reporter("voice", "host-1", port, dict, world.calls)
-        records, take = reporter.record_queue(is_copy=False), world.calls.take
+        records, take = reporter.record_queue(is_copy=False), world.calls.take_changes
         async with reporting(reporter):
             world.calls.take_changes = iter(()).__next__
             records.add(now_turn(1))

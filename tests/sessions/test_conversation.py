@@ -11,10 +11,10 @@ EARLY, LATE = ChatMessage("assistant", "an early offer"), ChatMessage("assistant
 
 def test_messages_from_before_and_during_the_agents_answer_are_kept_once():
     conversation = Conversation(session_id=SessionId("s-1"), caller=CALLER)
-    conversation.note((EARLY,), {"early": "1", "late": "1"})
-    conversation.ask_agent()
+    conversation.add_outside_turn((EARLY,), {"early": "1", "late": "1"})
+    conversation.mark_agent_asked()
     known = conversation.history
-    conversation.note((LATE,), {"late": "2"})
+    conversation.add_outside_turn((LATE,), {"late": "2"})
     # the answer includes what the agent knew
     final = Final("Nothing.", "todo", "offline", "rules", (*known, QUESTION, ANSWER), {"todo": "3"})
     conversation.remember("u-1", QUESTION.content, final)

@@ -59,7 +59,7 @@ async def test_leaked_connections_fail_the_check_until_they_are_returned(tmp_pat
             for _ in range(ALL_CONNECTIONS):
                 session = await held.enter_async_context(database.reading())
                 await session.execute(text("SELECT 1"))
-            with pytest.raises(StorageError, match="hears nothing"):
+            with pytest.raises(StorageError, match="had no answer"):
                 await checks_for(watch, 5)
         async with asyncio.timeout(5):
             while True:

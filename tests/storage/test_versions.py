@@ -38,7 +38,7 @@ def test_a_call_of_the_previous_release_goes_on() -> None:
     assert conversation.transfer is not None
     assert conversation.transfer.is_begun
     assert conversation.in_flight is not None
-    assert conversation.in_flight.again() is not None
+    assert conversation.in_flight.utterance_to_repeat() is not None
     assert json.loads(conversation.to_checkpoint())["version"] == Versioned.VERSION
 
 

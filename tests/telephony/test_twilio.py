@@ -55,7 +55,7 @@ async def test_a_call_says_all_that_twilio_and_the_pbx_need(carrier, twilio):
     assert stream.get("url") == f"{PUBLIC}/twilio/media".replace("https", "wss")
     parameters = {p.get("name"): p.get("value") for p in stream.iter("Parameter")}
     assert parameters == {"transfer": "h-1", "attempt": "0", "key": "a-key"}
-    assert redirect.text == f"{PUBLIC}/twilio/transfer_carrier?transfer=h-1&attempt=0&after=a-key{again}"
+    assert redirect.text == f"{PUBLIC}/twilio/transfer_bridge?transfer=h-1&attempt=0&after=a-key{again}"
 
 
 @pytest.mark.parametrize("refusal", [401, 429, 500, "hang"])

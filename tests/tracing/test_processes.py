@@ -45,7 +45,7 @@ TOKEN = "a service token of thirty-two characters"
 ABOVE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 """The example of the W3C's document."""
 
-PARTS = "actors.session_registry, convonet.gateway.connection, convonet.mcp.server, convonet.web.traced"
+PARTS = "actors.session_registry, convonet.gateway.connection, convonet.mcp.server, convonet.web.tracing"
 
 
 def exporters():

@@ -15,23 +15,32 @@ export type AnyClientMessage =
   | Hangup;
 export type AnyDeskClientMessage = DeskDoes | DeskAlive;
 /**
- * What the person at a desk does.
+ * Action of the person at a desk.
  *
  */
 export type DeskAction =
   "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
-export type State = "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
 /**
- * One of the two who talk.
+ * States of a hand-over; `convonet.telephony.state_machine` draws the transitions.
+ *
+ */
+export type HandOverState =
+  "requested" | "queued" | "dialing" | "ringing" | "whisper" | "connected" | "ended" | "failed";
+/**
+ * Speaker of a transcript entry.
  *
  */
 export type Who = "caller" | "human";
+/**
+ * States of the person at a desk.
+ *
+ */
 export type DeskState = "ready" | "not_ready" | "ringing" | "on_call" | "wrap_up";
 export type AnyMonitorClientMessage = MonitorWatch | MonitorAlive;
 export type AnyMonitorServerMessage = MonitorSnapshot | MonitorUpdate | MonitorLines | MonitorAliveAck | MonitorRefused;
 /**
- * What a live call is doing.
+ * State of a live call.
  *
  */
 export type CallState = "ready" | "thinking" | "speaking" | "waiting" | "with_human" | "away";
@@ -119,7 +128,7 @@ export interface AgentStreamChunk {
   type: "agent_stream_chunk";
 }
 /**
- * Something that is said outside a turn: how a hand-over goes; without audio when nobody can speak it.
+ * Speech outside a turn, such as the progress of a hand-over; without audio when TTS is unavailable.
  *
  */
 export interface Announcement {
@@ -131,7 +140,7 @@ export interface Announcement {
   type: "announcement";
 }
 /**
- * Prove who is calling with a PIN, or take up a session again with its resume token.
+ * Authenticate with a PIN, or resume a session with its resume token.
  *
  */
 export interface Authenticate {
@@ -158,9 +167,9 @@ export interface StartRecording {
   utterance_id?: string | null;
 }
 /**
- * A slice of the recording, base64; `audio_frame` is the same. A binary frame carries the bytes alone.
+ * A slice of the recording in base64; `audio_frame` is the same. A binary frame carries the bytes alone.
  *
- * `sequence` counts the slices of an utterance from 0; `audio_ack` names the last one that has arrived.
+ * `sequence` counts the slices of an utterance from 0; `audio_ack` confirms them.
  *
  */
 export interface AudioChunk {
@@ -169,21 +178,21 @@ export interface AudioChunk {
   type: "audio_chunk" | "audio_frame";
 }
 /**
- * End the utterance: the turn begins. `end_utterance` is the same.
+ * End the utterance and begin the turn; `end_utterance` is the same.
  *
  */
 export interface StopRecording {
   type: "stop_recording" | "end_utterance";
 }
 /**
- * Drop what was recorded so far.
+ * Drop the recording so far.
  *
  */
 export interface StreamReset {
   type: "stream_reset";
 }
 /**
- * Barge-in: stop recording, recognising, thinking, acting (where it may be stopped) and speaking.
+ * Barge-in: stop recording, STT, the agent, its tools (where possible) and TTS.
  *
  */
 export interface Cancel {
@@ -199,7 +208,7 @@ export interface TextInput {
   utterance_id?: string | null;
 }
 /**
- * Ask for a human without saying it.
+ * Ask for a human by a button instead of by voice.
  *
  */
 export interface TransferRequest {
@@ -209,14 +218,14 @@ export interface TransferRequest {
   type: "transfer_request";
 }
 /**
- * Never mind the human; ends a talk with one too.
+ * Cancel the hand-over, or end the talk with a human.
  *
  */
 export interface TransferCancel {
   type: "transfer_cancel";
 }
 /**
- * Choose who hears and who speaks for the rest of the session.
+ * Choose the STT and TTS providers for the rest of the session.
  *
  */
 export interface VoiceProviders {
@@ -225,7 +234,7 @@ export interface VoiceProviders {
   type: "voice_providers";
 }
 /**
- * Sign of life; answered by `heartbeat_ack`. `last_seq` lets the server forget what has arrived.
+ * Keep-alive, answered by `heartbeat_ack`. `last_seq` lets the server drop delivered messages.
  *
  */
 export interface Heartbeat {
@@ -241,7 +250,7 @@ export interface Hangup {
   type: "hangup";
 }
 /**
- * The person does something; `text` is the reason of who is not ready, or declines.
+ * An action of the person; `text` is a reason, or the extension of a transfer.
  *
  */
 export interface DeskDoes {
@@ -250,14 +259,14 @@ export interface DeskDoes {
   type: "desk_does";
 }
 /**
- * Sign of life; answered by `desk_alive_ack`.
+ * Heartbeat; answered by `desk_alive_ack`.
  *
  */
 export interface DeskAlive {
   type: "desk_alive";
 }
 /**
- * The call centre as this desk sees it now.
+ * The call center as this desk sees it now.
  *
  */
 export interface DeskShown {
@@ -265,12 +274,12 @@ export interface DeskShown {
   view: DeskView;
 }
 /**
- * The call centre as one desk sees it.
+ * The call center as one desk sees it. Times are Unix times.
  *
  */
 export interface DeskView {
   call_backs: number;
-  call_state?: State | null;
+  call_state?: HandOverState | null;
   card?: Card | null;
   extension: string;
   queue: {
@@ -282,7 +291,7 @@ export interface DeskView {
   state: DeskState;
 }
 /**
- * Who calls and why, as the desk shows it; all of it is data, none of it markup.
+ * The caller and the reason of the call, as the desk shows them. All of it is plain text, never markup.
  *
  */
 export interface Card {
@@ -302,7 +311,7 @@ export interface Card {
   verified_by: "PIN" | null;
 }
 /**
- * A sentence of a talk, as the recogniser heard it.
+ * A transcript entry: one sentence of a talk, as it was recognized.
  *
  */
 export interface Spoken {
@@ -310,7 +319,7 @@ export interface Spoken {
   who: Who;
 }
 /**
- * Something was not possible; the words are for the person.
+ * Something was not possible; the message is shown to the person.
  *
  */
 export interface DeskRefused {
@@ -318,14 +327,14 @@ export interface DeskRefused {
   type: "desk_refused";
 }
 /**
- * Answer to a sign of life.
+ * Answer to a heartbeat.
  *
  */
 export interface DeskAliveAck {
   type: "desk_alive_ack";
 }
 /**
- * Show this call's transcript from now on; None shows none.
+ * Show the transcript of this call from now on, or none.
  *
  */
 export interface MonitorWatch {
@@ -333,14 +342,14 @@ export interface MonitorWatch {
   type: "monitor_watch";
 }
 /**
- * Sign of life; answered by `monitor_alive_ack`.
+ * Heartbeat, answered by `monitor_alive_ack`.
  *
  */
 export interface MonitorAlive {
   type: "monitor_alive";
 }
 /**
- * First message: everything.
+ * First message, with the whole state.
  *
  */
 export interface MonitorSnapshot {
@@ -351,7 +360,7 @@ export interface MonitorSnapshot {
   type: "monitor_snapshot";
 }
 /**
- * One call that is going on.
+ * One live call.
  *
  */
 export interface LiveCall {
@@ -369,7 +378,7 @@ export interface LiveCall {
   user_name: string;
 }
 /**
- * The system at this moment, in numbers.
+ * The gauges of the whole system at this moment.
  *
  */
 export interface Now {
@@ -392,7 +401,7 @@ export interface Now {
   turns_in_flight: number;
 }
 /**
- * One replica of one part of the system, by its own figures.
+ * One replica of one component, with its own gauges.
  *
  */
 export interface PartView {
@@ -405,7 +414,7 @@ export interface PartView {
   since: number;
 }
 /**
- * One thing that the system keeps its data in, as those see it who use it.
+ * One data store, as the monitor sees it.
  *
  */
 export interface StoreView {
@@ -452,7 +461,7 @@ export interface Hour {
   turns: number;
 }
 /**
- * How long one stage of today's turns took, from the end of the utterance on.
+ * Latency of one stage of today's turns, counted from the end of the utterance.
  *
  */
 export interface StageLatency {
@@ -462,7 +471,7 @@ export interface StageLatency {
   stage: string;
 }
 /**
- * What one model was used for today; `cost` is None where no price is set.
+ * Tokens that one model has used today; `cost` is None where no price is set.
  *
  */
 export interface Tokens {
@@ -479,7 +488,7 @@ export interface ToolToday {
   tool: string;
 }
 /**
- * What has changed since the message before: a few times a second at most, and only what is new.
+ * Changes since the previous message; sent a few times a second at most.
  *
  */
 export interface MonitorUpdate {
@@ -491,7 +500,7 @@ export interface MonitorUpdate {
   type: "monitor_update";
 }
 /**
- * One turn in a list; GET api/turns/{request_id} has all of it (a `TurnRecord`).
+ * One turn in a list; GET api/turns/{request_id} has its whole `TurnRecord`.
  *
  */
 export interface TurnRow {
@@ -514,7 +523,7 @@ export interface TurnRow {
   user_prompt: string;
 }
 /**
- * Lines of the call that this page watches; the first such message after `monitor_watch` has all that are kept.
+ * Transcript entries of the call that this page watches; all of them in the first message after `monitor_watch`.
  *
  */
 export interface MonitorLines {
@@ -524,7 +533,7 @@ export interface MonitorLines {
   type: "monitor_lines";
 }
 /**
- * One line of a live transcript. A line that grows or changes is sent again under its number.
+ * One entry of a live transcript. An entry that grows or changes is sent again under its number.
  *
  */
 export interface LiveLine {
@@ -536,14 +545,14 @@ export interface LiveLine {
   who: "caller" | "agent" | "human" | "tool" | "notice";
 }
 /**
- * Answer to a sign of life.
+ * Answer to `monitor_alive`.
  *
  */
 export interface MonitorAliveAck {
   type: "monitor_alive_ack";
 }
 /**
- * Something was not understood; the words are for the person.
+ * A message was not understood; the text is for the person at the page.
  *
  */
 export interface MonitorRefused {
@@ -551,7 +560,7 @@ export interface MonitorRefused {
   type: "monitor_refused";
 }
 /**
- * First message on a socket: the client must authenticate. `pin_required` tells whether it needs a PIN.
+ * First message on a socket: the client must authenticate, with a PIN if `pin_required`.
  *
  */
 export interface AuthRequired {
@@ -561,7 +570,7 @@ export interface AuthRequired {
   type: "auth_required";
 }
 /**
- * The caller is known. `offline` names the parts that run on their embedded default.
+ * The caller is authenticated. `offline` lists the components that run on their embedded default.
  *
  */
 export interface AuthOk {
@@ -576,7 +585,7 @@ export interface AuthOk {
   user_name: string;
 }
 /**
- * Welcome, spoken; without audio when nobody can speak it.
+ * Spoken welcome; without audio when TTS is unavailable.
  *
  */
 export interface Greeting {
@@ -588,7 +597,7 @@ export interface Greeting {
   type: "greeting";
 }
 /**
- * What goes on, in words.
+ * Progress, in words.
  *
  */
 export interface Status {
@@ -599,7 +608,7 @@ export interface Status {
   type: "status";
 }
 /**
- * The server has the utterance and works on it; the client may forget its copy.
+ * The server has the utterance and processes it; the client may drop its copy.
  *
  */
 export interface ProcessingStart {
@@ -612,9 +621,9 @@ export interface ProcessingStart {
   utterance_id?: string | null;
 }
 /**
- * What of an utterance has arrived: all slices up to `sequence`, none when it is -1.
+ * All slices of an utterance up to `sequence` have arrived; none when it is -1.
  *
- * The client may forget nothing for it (a replica may die), but after a lost connection it gives again what follows.
+ * The client must still keep them, since a replica may die. After a reconnect it sends the slices that follow.
  *
  */
 export interface AudioAck {
@@ -625,7 +634,7 @@ export interface AudioAck {
   utterance_id: string;
 }
 /**
- * What was heard so far.
+ * The transcript so far.
  *
  */
 export interface TranscriptPartial {
@@ -637,7 +646,7 @@ export interface TranscriptPartial {
   type: "transcript_partial";
 }
 /**
- * What was heard; leaves as soon as recognition is done.
+ * The final transcript, sent as soon as STT is done.
  *
  */
 export interface TranscriptFinal {
@@ -649,7 +658,7 @@ export interface TranscriptFinal {
   type: "transcript_final";
 }
 /**
- * A tool at work; `label` is for people.
+ * Progress of a tool call; `label` is for people.
  *
  */
 export interface ToolEvent {
@@ -662,9 +671,9 @@ export interface ToolEvent {
   type: "tool_event";
 }
 /**
- * One sentence group of the answer as a complete audio file, in order of `chunk_index`.
+ * A group of sentences of the answer as a complete audio file, in order of `chunk_index`.
  *
- * The turn is over after the chunk with `is_final`; that one may be empty when the speech broke off.
+ * The chunk with `is_final` ends the turn; it may be empty when TTS failed in between.
  *
  */
 export interface AudioChunkOut {
@@ -679,7 +688,7 @@ export interface AudioChunkOut {
   type: "audio_chunk";
 }
 /**
- * Barge-in: drop what is queued for playing. `turn_id` is the turn that was cancelled, if one was.
+ * Barge-in: drop all queued audio. `turn_id` is the cancelled turn, if any.
  *
  */
 export interface PlaybackStop {
@@ -701,7 +710,7 @@ export interface TransferInitiated {
   type: "transfer_initiated";
 }
 /**
- * How the hand-over goes. While it is `connected`, both sides send audio as binary frames: PCM16, 16 kHz, mono.
+ * State of the hand-over. While it is `connected`, both sides send binary frames with PCM16, 16 kHz, mono.
  *
  */
 export interface TransferStatus {
@@ -727,7 +736,7 @@ export interface HeartbeatAck {
   type: "heartbeat_ack";
 }
 /**
- * This server is about to stop: connect again and resume, after `after_ms`.
+ * The server is about to stop: reconnect and resume after `after_ms`.
  *
  */
 export interface Reconnect {
@@ -737,7 +746,7 @@ export interface Reconnect {
   type: "reconnect";
 }
 /**
- * Something was refused or failed; the socket stays open unless docs/protocol.md says otherwise.
+ * A refusal or failure; the socket stays open unless docs/protocol.md says otherwise.
  *
  */
 export interface ErrorMessage {
@@ -750,7 +759,7 @@ export interface ErrorMessage {
   type: "error";
 }
 /**
- * A caller to be called back.
+ * An open call-back.
  *
  */
 export interface CallBack {
@@ -762,7 +771,7 @@ export interface CallBack {
   reason: string;
 }
 /**
- * What the list can be filtered by: the values that occur.
+ * Values that occur in the list, for its filters.
  *
  */
 export interface Choices {
@@ -772,7 +781,7 @@ export interface Choices {
   statuses: string[];
 }
 /**
- * What became of a hand-over to a human. Times are seconds since it was asked for.
+ * The outcome of a hand-over to a human. Times are seconds since the request.
  *
  */
 export interface HandOverRecord {
@@ -788,7 +797,7 @@ export interface HandOverRecord {
   why: string | null;
 }
 /**
- * A hand-over as its desk sees it afterwards. Times are aware.
+ * A hand-over in the history of its desk.
  *
  */
 export interface PastCall {
@@ -805,7 +814,7 @@ export interface PastCall {
   why: string | null;
 }
 /**
- * What a desk's telephone needs to register with the PBX; only its own person gets it.
+ * Credentials that a desk's telephone registers with at the PBX; only its own person gets them.
  *
  */
 export interface Phone {
@@ -816,7 +825,7 @@ export interface Phone {
   wss_url: string;
 }
 /**
- * One tool call. `status` is the tool's own word: an answer that is an error is `failed`.
+ * One tool call; it is `failed` when the tool answered with an error.
  *
  */
 export interface ToolCallRecord {
@@ -832,7 +841,7 @@ export interface ToolCallRecord {
   tool_name: string;
 }
 /**
- * What belongs to a turn besides its words.
+ * The metadata of a turn.
  *
  */
 export interface TurnMetadata {
@@ -860,7 +869,7 @@ export interface TurnPage {
   turns: TurnRow[];
 }
 /**
- * One turn, also one that failed or was cancelled.
+ * One turn, even if it failed or was cancelled.
  *
  */
 export interface TurnRecord {

@@ -40,7 +40,12 @@ let draw: (change: Partial<State>, card?: Partial<Card>) => void;
 
 beforeEach(() => {
   open(html);
-  const actions = { decline, accept: vi.fn(), hangUp: vi.fn(), phone: () => null } as Partial<CallActions> as CallActions;
+  const actions = {
+    decline,
+    accept: vi.fn(),
+    hangUp: vi.fn(),
+    phone: () => null,
+  } as Partial<CallActions> as CallActions;
   const views = [mountCard(), mountControls(actions), mountLists(actions), mountStatus(actions)];
   const view = { state: "ringing", reason: MARKUP, since: 0, extension: "2001", call_state: "ringing" } as const;
   const said = [{ who: "caller", text: MARKUP }] as const;

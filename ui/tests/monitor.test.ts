@@ -372,7 +372,7 @@ describe("a notice", () => {
     );
     expect(said[0]).toMatch(/^Agent router a has been silent since/);
     expect(said).toHaveLength(4);
-    expect(said[3]).toBe("2 more parts are silent");
+    expect(said[3]).toBe("2 more components are silent");
   });
 
   it("says why a list can't be loaded, and that its rows are older", () => {

@@ -240,7 +240,7 @@ describe("a lost connection", () => {
   it("that can't be resumed asks for the PIN and keeps what was said to be read", () => {
     const failed = after(LIVE, transcript("t-1", "hi"), { type: "lost" }, { type: "resume_failed" });
     expect(failed.inSession).toBe(false);
-    expect(failed.pin.error).toContain("could not be taken up");
+    expect(failed.pin.error).toContain("could not be resumed");
     expect(texts(failed)).toEqual(["caller: hi"]);
   });
 });
@@ -260,7 +260,7 @@ describe("the end", () => {
 
 it("a long conversation is bounded", () => {
   const told = Array.from({ length: 150 }, (_, index) => transcript(`t-${index}`, `line ${index}`));
-  const { transcript } = after(LIVE, ...told);
-  expect(transcript).toHaveLength(100);
-  expect(transcript.at(-1)?.text).toBe("line 149");
+  const { transcript: entries } = after(LIVE, ...told);
+  expect(entries).toHaveLength(100);
+  expect(entries.at(-1)?.text).toBe("line 149");
 });

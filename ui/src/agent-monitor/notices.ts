@@ -45,9 +45,7 @@ export function listNote(store: StoreView | undefined, rows: number, isFiltered:
     return `The turns can't be read: ${storeName(store)} has been unreachable since ${timeOfDay(store.since)}.`;
   }
   if (rows > 0) return "";
-  return isFiltered
-    ? "No turn matches. Try fewer filters."
-    : "No turns yet. They appear here as soon as one is over.";
+  return isFiltered ? "No turn matches. Try fewer filters." : "No turns yet. They appear here as soon as one is over.";
 }
 
 /** The reason why the list can't be loaded. */
@@ -80,13 +78,11 @@ export function isSilent({ silent_for_s }: PartView): boolean {
 function ofComponents({ parts, at }: Now): Notice[] {
   const silent = parts.filter(isSilent);
   const rest = silent.length - MAX_SILENT;
-  const each = silent
-    .slice(0, rest > 0 ? MAX_SILENT : silent.length)
-    .map(({ part, replica, silent_for_s }): Notice => {
-      // a time, not a duration: text that is read aloud must not change every second
-      const since = timeOfDay(at - silent_for_s);
-      return { kind: "silent", words: `${componentName(part)} ${shortName(replica)} has been silent since ${since}` };
-    });
+  const each = silent.slice(0, rest > 0 ? MAX_SILENT : silent.length).map(({ part, replica, silent_for_s }): Notice => {
+    // a time, not a duration: text that is read aloud must not change every second
+    const since = timeOfDay(at - silent_for_s);
+    return { kind: "silent", words: `${componentName(part)} ${shortName(replica)} has been silent since ${since}` };
+  });
   return rest > 0
     ? [...each, { kind: "silent", words: `${counted(rest, "more component is", "more components are")} silent` }]
     : each;

@@ -74,7 +74,8 @@ const actions: CallActions = {
   tell,
 };
 
-for (const view of [mountStatus(actions), mountCard(), mountControls(actions), mountLists(actions)]) store.subscribe(view);
+for (const view of [mountStatus(actions), mountCard(), mountControls(actions), mountLists(actions)])
+  store.subscribe(view);
 store.subscribe((state) => {
   ringTone.set(state.call?.stage === "ringing");
   document.title = panel(state) === "ringing" ? "Incoming call · Convonet" : "Call center · Convonet";

@@ -153,7 +153,11 @@ export class Phone {
       this.dispatch({ type: "registration", registration: "registering" });
     });
     this.ua.on("disconnected", () => {
-      this.dispatch({ type: "registration", registration: "registering", fault: "The telephone system is out of reach." });
+      this.dispatch({
+        type: "registration",
+        registration: "registering",
+        fault: "The telephone system is out of reach.",
+      });
     });
     this.ua.on("registrationFailed", ({ cause }) => {
       const fault = `The telephone system has refused this extension (${String(cause)}).`;

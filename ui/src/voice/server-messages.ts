@@ -100,7 +100,9 @@ function grown(state: State, { turn_id: turn, text_chunk: piece, seq }: AgentStr
 /** Keeps the text of an answer until its first piece arrives again. */
 function restarted(transcript: readonly TranscriptEntry[], turn: string): readonly TranscriptEntry[] {
   const entry = entryOf(transcript, agentKey(turn));
-  return entry ? withEntry(transcript, { key: entry.key, role: "agent", text: entry.text, turn, draft: true }) : transcript;
+  return entry
+    ? withEntry(transcript, { key: entry.key, role: "agent", text: entry.text, turn, draft: true })
+    : transcript;
 }
 
 function worked(state: State, { turn_id, tool, label, phase }: ToolEvent): State {

@@ -19,7 +19,13 @@ export interface CallActions {
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
 export function mountControls(actions: CallActions): (state: State) => void {
-  const views = [mountPanels(), mountRinging(actions), mountTalking(actions), mountTransfer(actions), mountWrapUp(actions)];
+  const views = [
+    mountPanels(),
+    mountRinging(actions),
+    mountTalking(actions),
+    mountTransfer(actions),
+    mountWrapUp(actions),
+  ];
   mountKeypad(actions);
   return (state) => {
     for (const view of views) view(state);
