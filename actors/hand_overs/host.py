@@ -61,7 +61,7 @@ class HandOverHost:
         await self.registry.ownership.start()
 
     def gauges(self) -> Mapping[str, float]:
-        """Numbers for the monitor: waiting callers by department, hand-overs and desks by state."""
+        """Gauges for the monitor: waiting callers by department, hand-overs and desks by state."""
         switchboard, machines = self.desks.switchboard, [actor.machine for actor in self.registry.actors.values()]
         counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)
         counts.update(f"desks.{desk.state}" for desk in switchboard.desks.values())

@@ -38,6 +38,6 @@ def test_each_replica_has_its_share_of_the_work(policy, metric):
 
 
 async def test_a_voice_replica_reports_the_sessions_that_it_holds(monkeypatch):
-    sessions = SimpleNamespace(figures=lambda: {"sessions": 7, "capacity": 400})
+    sessions = SimpleNamespace(gauges=lambda: {"sessions": 7, "capacity": 400})
     monkeypatch.setattr(replica, "voice_replica", lambda: SimpleNamespace(sessions=sessions))
     assert await Voice.func_or_class.record_autoscaling_stats(None) == {SESSIONS: 7}

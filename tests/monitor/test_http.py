@@ -120,6 +120,7 @@ async def test_a_page_is_closed_after_logout(running):
 
 async def test_a_page_is_closed_when_its_user_is_no_supervisor_any_more(running):
     async with running.browser(Role.SUPERVISOR) as http, http.ws_connect("/ws") as socket:
+        assert await _next(socket, "monitor_snapshot")
         async with running.database.transaction() as session:
             await session.execute(update(StaffRow).values(role=Role.AGENT))
         assert await _next(socket, "closed") == NOT_LOGGED_IN
