@@ -113,14 +113,18 @@ class PageCaller:
         """The whole answer to an utterance, once its sound has ended."""
         turn_id = (await self.until("processing_start", utterance_id=utterance_id, wait_s=wait_s))["turn_id"]
         answer = await self.until("agent_final", turn_id=turn_id, wait_s=wait_s)
-        numbers = {
-            m["turn_number"] for m in self.messages if m["type"] == "processing_start" and m["turn_id"] == turn_id
-        }
         async with asyncio.timeout(wait_s):
-            while not any(m["type"] == "sound" and m["is_last"] and m["turn_number"] in numbers for m in self.messages):
+            while not self._has_heard(turn_id):
                 self._news.clear()
                 await self._news.wait()
         return answer
+
+    def _has_heard(self, turn_id):
+        """Whether the turn's sound has ended. A repeated turn gets another number if its words differ from the first."""
+        numbers = {
+            m["turn_number"] for m in self.messages if m["type"] == "processing_start" and m["turn_id"] == turn_id
+        }
+        return any(m["type"] == "sound" and m["is_last"] and m["turn_number"] in numbers for m in self.messages)
 
     async def ask(self, text, wait_s=60):
         """The text of the answer to a typed turn."""

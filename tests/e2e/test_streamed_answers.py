@@ -336,6 +336,8 @@ def test_a_reload_in_the_middle_of_an_answer_is_told_the_rest_once(server, open_
         page.wait_for_timeout(1_200)
         page.reload()
         before = int(page.evaluate("sessionStorage.getItem('heard')"))
+        # the page is ready for a moment before the rest of the answer comes
+        expect(page.get_by_test_id("state")).to_have_text("Speaking…")
         samples, rate = heard_to_the_end(page)
         share = before / audible_share(rate)
         assert page.locator("[data-role=agent]").last.inner_text().endswith("All of it.")
