@@ -33,7 +33,7 @@ from convonet.monitor.turn_index import TurnIndex
 from convonet.monitor.turn_table import row_of
 from convonet.monitor.viewer import Viewer
 from convonet.records.record import TurnRecord
-from convonet.records.store import RedisRecords
+from convonet.records.redis_records import RedisRecords
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from convonet.monitor.reporter import Reporter
 from convonet.records.queue import RecordQueue
 from convonet.records.record import TurnRecord, serializable
-from convonet.records.store import RedisRecords
+from convonet.records.redis_records import RedisRecords
 from convonet.settings.storage import StorageSettings
 
 

@@ -31,7 +31,7 @@ from convonet.core.caller import Caller
 from convonet.core.ids import DEMO_USER_ID, TurnId, new_session_id
 from convonet.demo import seed_demo
 from convonet.domains.discovery import all_domains, all_servers
-from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.remote_tools import STOP_TIMEOUT_S, ToolReplicas
 from convonet.mcp.requests import ToolRequests
 from convonet.rpc.pool import ReplicaPool
 from convonet.rpc.server import RpcServer

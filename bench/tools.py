@@ -33,7 +33,7 @@ from convonet.demo import seed_demo
 from convonet.domains.discovery import all_servers
 from convonet.mcp.client import ToolBox
 from convonet.mcp.http import http_app
-from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.remote_tools import STOP_TIMEOUT_S, ToolReplicas
 from convonet.mcp.requests import ToolRequests
 from convonet.mcp.streamable_http import HttpToolServers
 from convonet.rpc.pool import ReplicaPool

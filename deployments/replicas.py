@@ -9,16 +9,16 @@ from typing import Any, cast
 
 from actors.failures import remote_errors
 from actors.remote_monitor import RemoteMonitor
-from convonet.agents.replicas import AgentReplicas
+from convonet.agents.remote_agent import AgentReplicas
 from convonet.core.errors import AgentUnavailable, ConvonetError, SpeechUnavailable, StorageError, ToolsUnavailable
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.remote_tools import ToolReplicas
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.settings import Settings
-from convonet.speech.replicas import SpeechReplicas
+from convonet.speech.remote_speech import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
 from convonet.telephony.hand_overs import HandOversUnavailable
-from convonet.telephony.replicas import CALL_TIMEOUT_S, HostReplicas
+from convonet.telephony.remote_host import CALL_TIMEOUT_S, HostReplicas
 from deployments.handles import handle_to
 from deployments.ray_compat import broadcast
 

@@ -1,7 +1,8 @@
 """HandOverActor: the owner of one hand-over, made and run by the host.
 
-Events come through its mailbox, one at a time. The state machine (`convonet.telephony.state_machine`) turns each into
-effects, and the actor carries them out after the new state is saved. So a restored actor never places a call twice.
+Events come through its mailbox, one at a time. The state machine (`convonet.telephony.hand_over_machine`) turns each
+into effects, and the actor carries them out after the new state is saved. So a restored actor never places a call
+twice.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from convonet.core.hand_over import HandOverState
 from convonet.telephony.carrier import CallRequest, Carrier
 from convonet.telephony.effects import Effect, EndCall, FindDesk, PlaceCall
 from convonet.telephony.events import DeadlinePassed, Event, StreamStarted
+from convonet.telephony.hand_over_machine import WAITING, HandOverMachine
 from convonet.telephony.messages import HandOverView, MediaLegAction, MediaLegRequest, MediaLegView, Spoken
-from convonet.telephony.state_machine import WAITING, HandOverMachine
 
 log = structlog.get_logger(__name__)
 

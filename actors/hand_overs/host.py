@@ -23,6 +23,7 @@ from convonet.settings.call_center import CallCenterSettings
 from convonet.telephony.call_log import CallBackRow
 from convonet.telephony.carrier import CarrierError
 from convonet.telephony.events import CallerLeft, CallEvent, CallProgress
+from convonet.telephony.hand_over_machine import HandOverMachine
 from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import (
     DeskAction,
@@ -34,7 +35,6 @@ from convonet.telephony.messages import (
     MediaLegView,
     Spoken,
 )
-from convonet.telephony.state_machine import HandOverMachine
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,8 @@ from convonet.core.errors import Fenced, StorageError
 from convonet.core.ids import SessionId
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.storage.versioned import Versioned
+from convonet.telephony.hand_over_machine import HandOverMachine
 from convonet.telephony.messages import HandOverRequest, MediaLegAddress, Spoken
-from convonet.telephony.state_machine import HandOverMachine
 from convonet.telephony.switchboard import Switchboard
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from actors.hand_overs.snapshot import HandOverSnapshot
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.telephony.call_log import HandOverRow
+from convonet.telephony.hand_over_machine import HandOverMachine
 from convonet.telephony.messages import Card, HandOverRequest, HandOverView
-from convonet.telephony.state_machine import HandOverMachine
 from convonet.telephony.summary import summary_of
 from convonet.telephony.switchboard import Switchboard
 

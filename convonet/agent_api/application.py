@@ -32,7 +32,7 @@ from convonet.protocol.transfer_marker import from_marker, to_marker
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation
 from convonet.sessions.messages import TypedUtterance
-from convonet.sessions.turn_log import TurnLog
+from convonet.sessions.turn_record_builder import TurnRecordBuilder
 from convonet.settings.models import LLM_NAMES
 from convonet.web.refusals import Refusal, refusal_responses
 from convonet.web.service import Lifespan, http_service
@@ -93,8 +93,8 @@ class AgentApi:
             yield _last_final(conversation)
             return
         turn_id = conversation.turn_id_of(utterance.utterance_id)
-        turn_log = TurnLog(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
-        turn_log.set_transcript(body.prompt)
+        record_builder = TurnRecordBuilder(turn_id, conversation, time.time, source="api", ended_at=utterance.ended_at)
+        record_builder.set_transcript(body.prompt)
         request = TurnRequest(
             session_id=conversation.session_id,
             turn_id=turn_id,
@@ -109,18 +109,18 @@ class AgentApi:
         try:
             async with aclosing(self._agent.turn(request)) as events:
                 async for event in events:
-                    _note(turn_log, event)
+                    _note(record_builder, event)
                     if isinstance(event, Final):
                         conversation.remember(utterance.utterance_id, body.prompt, event)
                         await self._threads.save_thread(thread)
-                        turn_log.mark_ended()
+                        record_builder.mark_ended()
                     yield event
         except ConvonetError as error:
-            turn_log.set_error(error)
-            turn_log.mark_ended()
+            record_builder.set_error(error)
+            record_builder.mark_ended()
             raise
         finally:
-            self._record(turn_log.build_record())
+            self._record(record_builder.build_record())
 
 
 def application(api: AgentApi, token: ServiceToken, lifespan: Lifespan) -> FastAPI:
@@ -178,16 +178,16 @@ def _sent(event: AgentEvent, began: float) -> ServerSentEvent:
             return ServerSentEvent(event="final", data=_answer(event, began))
 
 
-def _note(turn_log: TurnLog, event: AgentEvent) -> None:
+def _note(record_builder: TurnRecordBuilder, event: AgentEvent) -> None:
     match event:
         case DomainChosen():
-            turn_log.mark_stage("agent_start_ms")
+            record_builder.mark_stage("agent_start_ms")
         case TextDelta():
-            turn_log.mark_stage("first_token_ms")
+            record_builder.mark_stage("first_token_ms")
         case ToolStarted() | ToolFinished():
-            turn_log.add_tool_event(event)
+            record_builder.add_tool_event(event)
         case Final():
-            turn_log.set_answer(event)
+            record_builder.set_answer(event)
 
 
 def _last_final(conversation: Conversation) -> Final:

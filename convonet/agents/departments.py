@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from convonet.agents.base import ChatMessage
-from convonet.agents.hand_over import gives_no_reason
+from convonet.agents.hand_over_intent import gives_no_reason
 from convonet.core.caller import Caller
 from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.language.sentences import Sentence

@@ -26,7 +26,7 @@ from convonet.agents.call_back import CALL_BACK, CallBackDialogue, mentions_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_examples
-from convonet.agents.hand_over import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
+from convonet.agents.hand_over_intent import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (

@@ -11,7 +11,7 @@ from convonet.core.caller import Proof
 
 
 class HandOverState(StrEnum):
-    """States of a hand-over; `convonet.telephony.state_machine` draws the transitions."""
+    """States of a hand-over; `convonet.telephony.hand_over_machine` draws the transitions."""
 
     REQUESTED = "requested"
     QUEUED = "queued"

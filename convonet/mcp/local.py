@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from convonet.mcp.replicas import STOP_TIMEOUT_S, ToolReplicas
+from convonet.mcp.remote_tools import STOP_TIMEOUT_S, ToolReplicas
 from convonet.mcp.requests import ToolRequests
 from convonet.mcp.server import DomainServer
 from convonet.rpc.pool import ReplicaPool

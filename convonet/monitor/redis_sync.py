@@ -17,7 +17,7 @@ from convonet.core.errors import StorageError, StorageRefused
 from convonet.monitor.stores import WatchedStore
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import TurnRecord
-from convonet.records.store import RETENTION_S, RedisRecords
+from convonet.records.redis_records import RETENTION_S, RedisRecords
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from convonet.monitor.messages import Choices, TurnPage, TurnRow
 from convonet.monitor.turn_filter import TurnFilter, condition_of
 from convonet.monitor.turn_table import MAX_TURNS, ROW, SCHEMA, delete_expired, row_ids, upsert_records
 from convonet.records.record import TurnRecord
-from convonet.records.store import RETENTION_S
+from convonet.records.redis_records import RETENTION_S
 from convonet.storage.sqlite_thread import SqliteThread
 
 

@@ -18,7 +18,7 @@ from convonet.records.record import TurnRecord
 
 if TYPE_CHECKING:
     # most processes with a queue do not need the Redis client, which takes a tenth of a second to import
-    from convonet.records.store import RecordSink
+    from convonet.records.redis_records import RecordSink
 
 log = structlog.get_logger(__name__)
 

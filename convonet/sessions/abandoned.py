@@ -8,7 +8,7 @@ from convonet.core.errors import ResumeFailed
 from convonet.records.record import TurnRecord
 from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.services import SessionServices
-from convonet.sessions.turn_log import TurnLog
+from convonet.sessions.turn_record_builder import TurnRecordBuilder
 
 
 async def end_abandoned(conversation: Conversation, services: SessionServices) -> None:
@@ -21,7 +21,7 @@ async def end_abandoned(conversation: Conversation, services: SessionServices) -
 
 def lost_turn_record(conversation: Conversation, lost: TurnInFlight, wall_clock: Callable[[], float]) -> TurnRecord:
     """Build the record of a turn that was lost and won't be repeated."""
-    log = TurnLog(
+    log = TurnRecordBuilder(
         conversation.turn_id_of(lost.utterance_id),
         conversation,
         wall_clock,

@@ -21,7 +21,7 @@ class EmitAudio(Protocol):
 
 
 class SpeechNotes(Protocol):
-    """Takes notes about synthesis; implemented by `TurnLog`."""
+    """Takes notes about synthesis; implemented by `TurnRecordBuilder`."""
 
     def mark_stage(self, stage: str) -> None: ...
 

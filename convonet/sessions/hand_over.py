@@ -21,15 +21,15 @@ from convonet.language.sentences import Sentence
 from convonet.protocol.server import ServerMessage, TransferStatus
 from convonet.sessions.announcements import speak_announcement
 from convonet.sessions.conversation import Conversation
-from convonet.sessions.hand_over_record import hand_over_record
-from convonet.sessions.hand_over_request import OngoingHandOver, call_back_from, hand_over_from
-from convonet.sessions.hand_over_texts import (
+from convonet.sessions.hand_over_messages import (
     history_entries,
     initiated_message,
     memory_after,
     spoken_text,
     status_message,
 )
+from convonet.sessions.hand_over_record import hand_over_record
+from convonet.sessions.hand_over_request import OngoingHandOver, call_back_from, hand_over_from
 from convonet.sessions.messages import MediaLegChanged
 from convonet.sessions.services import SessionServices
 from convonet.telephony.hand_overs import HandOversUnavailable

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from convonet.core.hand_over import HandOverState
 from convonet.records.record import HandOverRecord, TurnMetadata, TurnRecord
 from convonet.sessions.conversation import Conversation
+from convonet.sessions.hand_over_messages import spoken_text
 from convonet.sessions.hand_over_request import OngoingHandOver
-from convonet.sessions.hand_over_texts import spoken_text
 from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"

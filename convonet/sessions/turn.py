@@ -31,7 +31,7 @@ from convonet.sessions.conversation import Conversation, TurnInFlight
 from convonet.sessions.messages import AnyUtterance, SpokenUtterance
 from convonet.sessions.services import SessionServices
 from convonet.sessions.speaking import Speaker, speaker_for
-from convonet.sessions.turn_log import TurnLog
+from convonet.sessions.turn_record_builder import TurnRecordBuilder
 from convonet.speech.base import Language, Utterance
 from convonet.tracing.spans import span
 
@@ -83,7 +83,7 @@ class Turn:
         self._in_flight = in_flight
         self._services = services
         self._lease = lease
-        self._log = TurnLog(
+        self._log = TurnRecordBuilder(
             turn_id,
             conversation,
             services.wall_clock,

@@ -8,8 +8,8 @@ from actors.cluster import Cluster
 from actors.hand_overs.host import HandOverHost
 from actors.hand_overs.registry import HostServices
 from convonet.auth.throttle import throttle
+from convonet.desk.caller_facts import CallerFacts
 from convonet.desk.crm_notes import CrmNotes
-from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
 from convonet.metrics.definitions import DESKS, QUEUE
 from convonet.settings import Settings, get_settings

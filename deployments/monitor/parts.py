@@ -14,7 +14,7 @@ from convonet.monitor.http import application
 from convonet.monitor.stores import Kind, WatchedStore
 from convonet.monitor.today import TodaysTurns
 from convonet.monitor.turn_index import TurnIndex
-from convonet.records.store import RedisRecords
+from convonet.records.redis_records import RedisRecords
 from convonet.settings import get_settings
 from convonet.settings.storage import StorageSettings
 from convonet.storage.checkpoints import checkpoint_store

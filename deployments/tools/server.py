@@ -14,7 +14,7 @@ import structlog
 from convonet.core.background import BackgroundTasks
 from convonet.domains.discovery import all_servers
 from convonet.mcp.http import http_app
-from convonet.mcp.replicas import STOP_TIMEOUT_S
+from convonet.mcp.remote_tools import STOP_TIMEOUT_S
 from convonet.mcp.requests import ToolRequests
 from convonet.rpc.server import RpcServer
 from convonet.rpc.wire import Address

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convonet.settings.speech import SpeechSettings
 from convonet.speech.fallback import SpeechWithFallback
-from convonet.speech.replicas import SpeechReplicas
+from convonet.speech.remote_speech import SpeechReplicas
 
 if TYPE_CHECKING:
     from convonet.speech.deepgram.speech import DeepgramSpeech

@@ -12,7 +12,7 @@ from convonet.agents.call_back import (
     read_dialogue,
     reply,
 )
-from convonet.agents.hand_over import NO_HUMAN_YET
+from convonet.agents.hand_over_intent import NO_HUMAN_YET
 from convonet.agents.small_talk import last_answer
 from convonet.language.sentences import Sentence
 from tests.agents.test_hosted_models import hosted, scripted

@@ -12,7 +12,7 @@ from convonet.agents.toolsets import Toolsets
 from convonet.domains.discovery import all_domains
 from convonet.mcp.client import ToolBox
 from convonet.mcp.local import local_tools
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.remote_tools import ToolReplicas
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from tests.domains.conftest import ALICE, SECRET
 from tests.mcp.conftest import OddServer

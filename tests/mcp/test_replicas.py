@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from convonet.core.errors import ToolsUnavailable
 from convonet.mcp.client import TIMED_OUT, UNREACHABLE, ToolBox
-from convonet.mcp.replicas import ToolReplicas
+from convonet.mcp.remote_tools import ToolReplicas
 from convonet.mcp.requests import ToolRequests
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.replica import SilenceTimeouts

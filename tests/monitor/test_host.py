@@ -9,7 +9,7 @@ from convonet.monitor.reporter import Reporter
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.viewer import Viewer
 from convonet.records.queue import RecordQueue
-from convonet.records.store import RETENTION_S, RedisRecords
+from convonet.records.redis_records import RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.monitor.conftest import turn
 from tests.monitor.hosts import OneProcess, monitor, now_turn, reporting

@@ -5,7 +5,7 @@ import pytest
 from convonet.monitor.turn_filter import TurnFilter
 from convonet.monitor.turn_index import TurnIndex
 from convonet.records.record import HandOverRecord
-from convonet.records.store import RETENTION_S
+from convonet.records.redis_records import RETENTION_S
 from tests.monitor.conftest import NOON, tool_call, turn
 
 EVERYTHING = TurnFilter()

@@ -12,7 +12,7 @@ from convonet.core.errors import StorageError, StorageRefused
 from convonet.records import queue as queues
 from convonet.records.queue import RecordQueue
 from convonet.records.record import ToolCallRecord, TurnMetadata, TurnRecord, serializable
-from convonet.records.store import BY_TIME, MAX_LISTED, MAX_LISTED_PER_USER, RETENTION_S, RedisRecords
+from convonet.records.redis_records import BY_TIME, MAX_LISTED, MAX_LISTED_PER_USER, RETENTION_S, RedisRecords
 from convonet.storage.redis_client import redis_client
 from tests.virtual_time import virtual_time
 

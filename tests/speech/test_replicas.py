@@ -13,7 +13,7 @@ from convonet.core.errors import AnswerBroken, BadAudio, NoSpeech, SpeechUnavail
 from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.speech.base import Language, Utterance
-from convonet.speech.replicas import SpeechReplicas
+from convonet.speech.remote_speech import SpeechReplicas
 from convonet.speech.requests import MAX_MESSAGE_BYTES
 from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool

@@ -7,7 +7,7 @@ from sqlalchemy import delete
 
 from convonet.core.hand_over import EndReason
 from convonet.domains.crm.models import ContactOwnerRow
-from convonet.sessions.hand_over_texts import FAILURES
+from convonet.sessions.hand_over_messages import FAILURES
 from tests.telephony.test_hand_over import conversation_of
 from tests.telephony.test_hand_over_failures import (
     BEFORE_IT_IS_JOINED,

@@ -14,7 +14,7 @@ from convonet.rpc.pool import ReplicaPool
 from convonet.rpc.wire import Address
 from convonet.telephony.events import CallProgress
 from convonet.telephony.hand_overs import HandOversUnavailable
-from convonet.telephony.replicas import HostReplicas
+from convonet.telephony.remote_host import HostReplicas
 from tests.fixtures.black_hole import Way
 from tests.fixtures.servers import require_tool
 from tests.telephony.test_hand_over import hear_each_other, talk

@@ -22,7 +22,7 @@ from convonet.telephony.events import (
     StreamStopped,
     WhisperPlayed,
 )
-from convonet.telephony.state_machine import (
+from convonet.telephony.hand_over_machine import (
     ACCEPT_TIMEOUT_S,
     ANSWER_TIMEOUT_S,
     MAX_ABSENT_WAIT_S,

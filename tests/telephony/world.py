@@ -17,8 +17,8 @@ from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Fin
 from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
 from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.core.ids import DEMO_USER_ID
+from convonet.desk.caller_facts import CallerFacts
 from convonet.desk.crm_notes import CrmNotes
-from convonet.desk.facts import CallerFacts
 from convonet.desk.http import application
 from convonet.language.sentences import Sentence
 from convonet.rpc.pool import PoolDelays, ReplicaPool
@@ -29,7 +29,7 @@ from convonet.telephony.call_log import CallLog
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import DeskAction, DeskLogin
-from convonet.telephony.replicas import HostReplicas
+from convonet.telephony.remote_host import HostReplicas
 from convonet.telephony.requests import MAX_STREAMS, HostRequests
 from convonet.telephony.twilio.carrier import TwilioCarrier
 from convonet.telephony.twilio.twiml import HOLD_S

@@ -22,7 +22,7 @@ export type DeskAction =
   "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
 /**
- * States of a hand-over; `convonet.telephony.state_machine` draws the transitions.
+ * States of a hand-over; `convonet.telephony.hand_over_machine` draws the transitions.
  *
  */
 export type HandOverState =

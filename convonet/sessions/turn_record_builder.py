@@ -17,7 +17,7 @@ NOBODY = "none"
 """Provider and model of a turn without an answer."""
 
 
-class TurnLog:
+class TurnRecordBuilder:
     """The notes of one turn. All times are milliseconds from the end of the utterance."""
 
     def __init__(

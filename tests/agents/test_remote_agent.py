@@ -16,7 +16,7 @@ from convonet.agents.base import (
     ToolStarted,
     TurnRequest,
 )
-from convonet.agents.replicas import AgentReplicas
+from convonet.agents.remote_agent import AgentReplicas
 from convonet.agents.requests import TurnRequests
 from convonet.core.caller import Caller
 from convonet.core.errors import AgentError, AgentTimeout, AgentUnavailable
