@@ -13,7 +13,7 @@ SHOWN_STATES = {
     HandOverState.QUEUED: "queued",
     HandOverState.DIALING: "dialing",
     HandOverState.RINGING: "ringing",
-    # the human has answered and hears who is calling
+    # the human has answered, and the whisper announces the caller
     HandOverState.WHISPER: "ringing",
     HandOverState.CONNECTED: "connected",
     HandOverState.ENDED: "ended",
