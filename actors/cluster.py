@@ -8,8 +8,8 @@
               cluster
     SERVING   another cluster has a client                 REPLACED  for good: callers and desks are sent there
 
-Used by the voice replicas, the call center and the monitor. Each process asks the store once a second, and at once when
-a client connects while it waits.
+Used by the voice replicas, the call center and the monitor. Each process reads its role from the store once a second,
+and at once when a client connects while it is WAITING.
 """
 
 from __future__ import annotations

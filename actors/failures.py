@@ -1,6 +1,6 @@
-"""Errors that crossed a process border, as what they were before.
+"""Restores errors that crossed a process boundary to what they were when they were raised.
 
-Ray wraps what an actor raises into a `RayTaskError`; over gRPC it arrives as it is, even a cancellation.
+Ray wraps what an actor raises in a `RayTaskError`. Over gRPC it arrives unwrapped, even a cancellation.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from convonet.core.errors import ConvonetError
 def remote_errors(
     kind: type[ConvonetError], who: str, away: type[ConvonetError] | None = None
 ) -> Generator[None, None, None]:
-    """Let our own errors through as they were raised; turn every other failure of the other side into `kind`.
+    """Let our own errors through as they were raised; turn any other failure of the other process into `kind`.
 
-    A side that can't be reached or has died is `away`, if that is another kind. What such a failure said stays in the
-    log of the process where it happened: it may quote a caller.
+    When the other process can't be reached or has died, raise `away` instead, if given. The other process's own message
+    stays in its log, since it may quote a caller.
     """
     try:
         yield

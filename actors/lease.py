@@ -21,7 +21,7 @@ from convonet.storage.checkpoints import CheckpointStore
 log = structlog.get_logger(__name__)
 
 CONFIRMATION_TTL_S = 2.0
-"""An older confirmation proves nothing: a caller is back on another process within two seconds."""
+"""An older confirmation proves nothing: within two seconds a caller may be back on another process."""
 
 SAVE_DELAY_S = 0.001
 """Delay before a checkpoint is saved, so that the next step of the turn goes first. It is shorter than the delay of
@@ -125,7 +125,7 @@ class Lease:
         self.save()
 
     def mark_claimed(self) -> None:
-        """Note that a newer copy exists, so that this one must stop. A session that this copy ended looks the same."""
+        """Note that a newer copy exists and this one must stop. Ignored after this copy's own `delete`."""
         if not self.is_claimed and not self._is_over:
             self.is_claimed = True
             self._on_claimed()
@@ -161,7 +161,7 @@ class Lease:
             log.warning("epoch_unconfirmed", session_id=self.session_id, error=str(error))
 
     def run_when_confirmed(self, act: Callable[[], None]) -> None:
-        """Run `act` as soon as the epoch is confirmed; never when a newer copy exists."""
+        """Run `act` once the epoch is confirmed, or while the store is down; never when a newer copy is known."""
         if self.is_claimed:
             return
         if self._is_over or asyncio.get_running_loop().time() - self._confirmed_at < CONFIRMATION_TTL_S:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """Seconds: `grace` without a socket, `idle` with one but without a word."""
+    """Timeouts in seconds: `grace` without a socket, `idle` with a socket but no activity."""
 
     idle: float
     grace: float

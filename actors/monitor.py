@@ -1,7 +1,7 @@
 """MonitorHost: the live state that supervisors see; `deployments/monitor` serves it.
 
-All other processes report to it, with their turn records, and pages follow it. It can be lost at any time: the
-processes then send a new one complete reports, and past turns are in its file or in Redis.
+All other processes send it reports and turn records, and supervisors' pages follow it. It can be lost at any time: the
+processes then send complete reports to the new one, and past turns are in its file or in Redis.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 PUSH_INTERVAL_S = 0.25
 GAUGES_INTERVAL_S = 1.0
-"""While no report comes, or no page is open. The silence of each component grows without a report."""
+"""While no report comes, or no page is open. Each component's time since its last report grows even then."""
 
 TOTALS_INTERVAL_S = 2.0
 """Today's totals change all the time; a person reads them no faster."""
@@ -47,7 +47,7 @@ TOTALS_INTERVAL_S = 2.0
 EXPIRY_INTERVAL_S = 3600.0
 
 RESTART_DELAY_S = 2.0
-"""Before a background task that has crashed starts again."""
+"""Delay before a background task that has crashed starts again."""
 
 WRITE_TIMEOUT_S = 1.5
 """For the records of a report; the process that sends it waits twice as long for the answer."""
@@ -57,7 +57,7 @@ MAX_NEW_TURNS = 200
 
 
 class MonitorHost:
-    """One per cluster. `start` it before use and `stop` it at the end."""
+    """The live state of one cluster. `start` it before use and `stop` it at the end."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class MonitorHost:
         write_timeout_s: float = WRITE_TIMEOUT_S,
         backfill_delay_s: float = BACKFILL_DELAY_S,
     ) -> None:
-        """The first of `stores` is that of the records. When `cluster` is replaced, the pages are sent away."""
+        """The first of `stores` has the records. When `cluster` is replaced, its pages move to the other one."""
         self.index = index
         self._today = today
         self._stores = stores
@@ -122,13 +122,13 @@ class MonitorHost:
             attention = Attention.SEND_ALL
         else:
             attention = Attention.WATCHED if self._viewers else Attention.UNWATCHED
-        not_kept, refused = "", False
+        write_error, refused = "", False
         try:
             await self._store_records(report.records)
         except StorageError as error:
-            not_kept, refused = str(error), isinstance(error, StorageRefused)
+            write_error, refused = str(error), isinstance(error, StorageRefused)
         others_with_room = self._board.others_with_room(report.replica, self._clock())
-        return ReportAnswer(attention, not_kept, refused, others_with_room)
+        return ReportAnswer(attention, write_error, refused, others_with_room)
 
     async def write(self, records: Sequence[TurnRecord]) -> None:
         """Store turn records. Raises `StorageError`, and `StorageRefused` when one can't be stored."""
@@ -200,7 +200,7 @@ class MonitorHost:
 
     def _new_entries(self, viewer: Viewer) -> MonitorLines | None:
         if viewer.session_id is None or (entries := self._board.transcript(viewer.session_id)) is None:
-            # the page keeps its transcript of a call that is unknown: a new monitor has no report of it yet
+            # the page keeps its transcript of a call that a new monitor has no report of yet
             return None
         return viewer.new_entries(viewer.session_id, entries)
 

@@ -25,7 +25,7 @@ SILENCE_S = 0.4
 CHECK_INTERVAL_S = 0.1
 
 MAX_RINGING_S = 5.0
-"""Time until a caller is moved for whom a desk may ring: a hand-over that nobody follows ends after 15 s."""
+"""A caller for whom a desk may ring is moved by then: a hand-over that nobody follows ends after 15 s."""
 
 
 class Activity(StrEnum):

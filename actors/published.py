@@ -1,4 +1,4 @@
-"""A value that many follow: each gets it as it is now, then again whenever it has changed."""
+"""A value with any number of followers: each gets the current value, then the newest one after each change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Published(Generic[T]):
-    """Keeps no history: a follower that is slow gets the newest value only."""
+    """Keeps no history: a slow follower gets only the newest value."""
 
     def __init__(self, value: T) -> None:
         self._value = value
@@ -24,19 +24,19 @@ class Published(Generic[T]):
         return self._value
 
     def publish(self, value: T) -> None:
-        """Replace the value; an equal one is no news."""
+        """Replace the value; followers don't get an equal one again."""
         if value != self._value:
             self._value = value
             self._version += 1
             self._wake()
 
     def close(self) -> None:
-        """Followers get the last value and then the end."""
+        """End all followers once they have the last value."""
         self._closed = True
         self._wake()
 
     async def follow(self) -> AsyncGenerator[T, None]:
-        """The value now and after each change, until it is closed."""
+        """Yield the current value, then the newest one after each change, until `close`."""
         self.followers += 1
         seen = -1
         try:
@@ -52,6 +52,6 @@ class Published(Generic[T]):
             self.followers -= 1
 
     def _wake(self) -> None:
-        # an event per change: whoever waits on the old one wakes, however many there are
+        # a new event per change, so that all who wait on the old one wake
         self._changed.set()
         self._changed = asyncio.Event()

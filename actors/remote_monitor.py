@@ -15,13 +15,13 @@ from convonet.rpc.replica import Replica, ReplicaUnavailable, SilenceTimeouts
 from convonet.rpc.wire import Address, RpcError
 
 REPORT_TIMEOUT_S = 3.0
-"""The monitor answers a report within milliseconds, also one with records to write; one that can't counts as down."""
+"""The monitor answers a report within milliseconds, even one with records to write. A slower one counts as down."""
 
 _ANSWER = TypeAdapter(ReportAnswer)
 
 
 class RemoteMonitor:
-    """`MonitorPort` on a connection, which is opened with the first report."""
+    """Implements `MonitorPort` over a connection that the first report opens."""
 
     def __init__(self, find: Callable[[], Awaitable[Address]], *, report_timeout_s: float = REPORT_TIMEOUT_S) -> None:
         """`find` returns the monitor's current address."""
@@ -31,25 +31,25 @@ class RemoteMonitor:
 
     async def report(self, report: Report) -> ReportAnswer:
         """See `MonitorPort.report`."""
-        # taken away meanwhile: an interrupted report must not be followed by another one on its connection
+        # unset meanwhile: no other report may use the connection of an interrupted one
         connection, self._connection = self._connection, None
-        is_kept = False
+        is_reusable = False
         try:
             async with asyncio.timeout(self._report_timeout_s):
                 if connection is None or not connection.is_open:
                     connection = await self._connect()
                 params = {field.name: getattr(report, field.name) for field in fields(report)}
                 answer = await connection.send_request(REPORT, params).answer
-            is_kept = not report.ended
+            is_reusable = not report.ended
         except TimeoutError:
             raise StorageError("the monitor does not answer in time") from None
         except (OSError, ReplicaUnavailable, RpcError, ValueError) as error:
             raise StorageError(f"the monitor is unavailable: {type(error).__name__}") from error
         finally:
-            if is_kept:
+            if is_reusable:
                 self._connection = connection
             elif connection is not None:
-                # at once: a late report would be wrong
+                # not closed gracefully: a report that arrived late would be wrong
                 connection.abort()
         return _ANSWER.validate_python(answer)
 

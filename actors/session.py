@@ -194,7 +194,7 @@ class SessionActor:
             awaits_human=lambda: conversation.transfer is not None and not self._hand_over.is_talking,
             ask=lambda: self._outbox.send_to_reader(ReconnectRequested()),
         )
-        # before a socket can be attached
+        # the observer gets this event before any socket is attached
         self._notify_observer(CallStarted(conversation))
 
     # -- interface for the connection and the registry
@@ -240,7 +240,7 @@ class SessionActor:
         return self._auth_ok(self, resumed)
 
     def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
-        """Move the caller; see `Mover.start_move`. Done at once when no caller is connected."""
+        """Move the caller; see `Mover.start_move`. The future is done at once when no caller is connected."""
         moved = self._mover.start_move(within_s, with_talks=with_talks)
         if not self._attached or self.state is SessionState.ENDED:
             self._mover.end_move()
@@ -255,7 +255,7 @@ class SessionActor:
 
     @property
     def pending_utterance_id(self) -> str | None:
-        """The utterance in progress, else the one answered last. The client need not send it again."""
+        """The utterance that the client need not send again: the one in progress, else the one answered last."""
         return self._current.utterance_id if self._current else self.conversation.pending_utterance_id
 
     async def run(self) -> None:
@@ -265,7 +265,7 @@ class SessionActor:
                 self.lease.save()
                 self._hand_over.resume_after_restore()
                 if await self._run_until_timeout():
-                    # after such a time the caller may have gone on with another copy
+                    # by then the caller may have gone on with another copy
                     await self.lease.confirm_if_reachable()
                     self._emit(ErrorMessage(code=ErrorCode.SESSION_ENDED, message=NOBODY_SPOKE))
                 await self._delete_checkpoint()
@@ -337,15 +337,15 @@ class SessionActor:
             self._emit(ErrorMessage(code=ErrorCode.BUSY, message=STILL_WORKING))
 
     def _knows_utterance(self, utterance_id: str) -> bool:
-        held = [*([self._current] if self._current else []), *self._waiting]
-        return self.conversation.has_answered(utterance_id) or any(u.utterance_id == utterance_id for u in held)
+        pending = [*([self._current] if self._current else []), *self._waiting]
+        return self.conversation.has_answered(utterance_id) or any(u.utterance_id == utterance_id for u in pending)
 
     def _continue_restored(self, last_seq: int) -> None:
         """Continue the turn, or repeat the answer, that the caller lost with the previous process."""
         lost, last = self.conversation.in_flight, self.conversation.last_turn
         if lost is not None:
-            if (again := lost.utterance_to_repeat()) is not None:
-                self._start_turn(again, lost.turn_number)
+            if (utterance := lost.utterance_to_repeat()) is not None:
+                self._start_turn(utterance, lost.turn_number)
             elif not lost.client_gives_again:
                 self._services.record(lost_turn_record(self.conversation, lost, self._services.wall_clock))
                 self.conversation.in_flight = None

@@ -41,14 +41,14 @@ RESUME_TOKEN_TTL_S = 86_400.0
 """Longer than any call; the checkpoint decides whether a session can still be resumed."""
 
 CONFIRM_INTERVAL_S = 1.0
-"""Time in which a copy detects that its caller has moved to another process."""
+"""Time within which a copy detects that its caller has moved to another process."""
 
 CONFIRM_TIMEOUT_S = 20.0
-"""A store that can't be reached says so within ten seconds. One that says nothing for so long may answer others."""
+"""Asking an unreachable store fails within ten seconds. A store that is silent for longer may still answer others."""
 
 SWEEP_INTERVAL_S = 10.0
 MAX_SWEPT = 20
-"""Abandoned sessions per sweep. After the loss of a node there may be hundreds, while other calls go on."""
+"""Limit of abandoned sessions per sweep. After the loss of a node there may be hundreds, while other calls go on."""
 
 
 class SessionRegistry:
@@ -83,14 +83,14 @@ class SessionRegistry:
         self._refused = 0
 
     def start(self) -> None:
-        """Start to confirm sessions and to end abandoned ones."""
+        """Start confirming sessions and ending abandoned ones."""
         self._housekeeping.spawn(self._confirm_periodically(), own_context=True)
         self._housekeeping.spawn(self._sweep_periodically(), own_context=True)
 
     def check_confirming(self) -> None:
         """Raise `StorageError` when the store does not answer this process: its calls would count as abandoned.
 
-        That the store is down is an answer too, since another process would be told the same.
+        A failed request counts as an answer: the store is down for every process then.
         """
         since = self._confirming_since
         if since is not None and (silent_for := asyncio.get_running_loop().time() - since) > self._confirm_timeout_s:
@@ -141,7 +141,7 @@ class SessionRegistry:
 
     @contextlib.contextmanager
     def _place(self, *, returning: bool) -> Generator[Place, None, None]:
-        """Take a place for a session, released when the block fails. Raises `CapacityError`."""
+        """Take a place for a session, and release it when the block fails. Raises `CapacityError`."""
         place = self._admission.admit(returning=returning)
         try:
             yield place
@@ -203,8 +203,8 @@ class SessionRegistry:
         )
         self._sessions[conversation.session_id] = session
         # a session lives on when its socket is lost, so it must not run in the context of that request
-        life = self._running.spawn(session.run(), own_context=True)
-        life.add_done_callback(lambda _: place.release())
+        task = self._running.spawn(session.run(), own_context=True)
+        task.add_done_callback(lambda _: place.release())
         return session
 
     def _forget(self, session: SessionActor) -> None:
@@ -290,15 +290,15 @@ class SessionRegistry:
 
 
 def embedded_parts(settings: Settings) -> list[str]:
-    """Name the parts that run on their embedded default, as `auth_ok.offline` lists them."""
-    parts = {
+    """Return the components that run on their embedded default, for `auth_ok.offline`."""
+    components = {
         "stt": settings.speech.stt_provider == "local",
         "tts": settings.speech.tts_provider == "local",
         "agent": not settings.models.hosted,
         "database": settings.storage.db_uri is None,
         "checkpoints": settings.storage.redis_url is None,
     }
-    return [name for name, embedded in parts.items() if embedded]
+    return [name for name, embedded in components.items() if embedded]
 
 
 def _conversation_in(checkpoint: Checkpoint) -> Conversation | None:

@@ -1,1 +1,1 @@
-"""Everything that the call center keeps in one process: hand-overs, desks, and the snapshots of both."""
+"""The call center's one process: hand-overs, desks, and the snapshots of both."""

@@ -1,4 +1,4 @@
-"""HandOverActor: the owner of one hand-over, made and run by the host.
+"""HandOverActor: the owner of one hand-over, created and run by the host.
 
 Events come through its mailbox, one at a time. The state machine (`convonet.telephony.hand_over_machine`) turns each
 into effects, and the actor carries them out after the new state is saved. So a restored actor never places a call
@@ -28,7 +28,7 @@ from convonet.telephony.messages import HandOverView, MediaLegAction, MediaLegRe
 log = structlog.get_logger(__name__)
 
 LINGER_S = 60.0
-"""Time that an actor stays after the end: events of a call that it must end may still arrive."""
+"""Time that an actor stays after the end, since events of a call that it must end may still arrive."""
 
 MAX_WHISPER_CHARACTERS = 160
 """Eight seconds of speech before the caller is connected; the card has the rest."""
@@ -103,7 +103,7 @@ class HandOverActor:
                 self.media_leg.close()
 
     def publish_view(self) -> None:
-        """Publish what has changed around the hand-over, as its place in the queue."""
+        """Publish what has changed around the hand-over, such as its place in the queue."""
         self.view.publish(self._host.view_of(self.snapshot))
 
     async def add_transcript_entry(self, spoken: Spoken) -> None:
@@ -143,7 +143,7 @@ class HandOverActor:
         return self.media_leg
 
     def has_lost(self, request: MediaLegRequest) -> bool:
-        """Return whether this media leg is the newest one and follows no longer."""
+        """Return whether this media leg is the newest one and no longer follows the hand-over."""
         is_newest = (
             request.attempt == self._media_leg_attempt and self.snapshot.lines.get(request.attempt) == request.address
         )
@@ -169,7 +169,7 @@ class HandOverActor:
     # -- one event at a time
 
     async def _next_event(self) -> Event | None:
-        """The next event; None when the hand-over is over and none came for a while."""
+        """Return the next event, or None when the hand-over is over and no event came for a while."""
         now = self._clock()
         until = now + self._linger_s if self.machine.is_over else self.machine.deadline
         try:

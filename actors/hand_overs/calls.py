@@ -1,4 +1,4 @@
-"""Places and ends the calls of one hand-over at the carrier; its actor asks for it and gets `CallEvent`s back."""
+"""Places and ends the calls of one hand-over for its actor, which gets the outcome as `CallEvent`s."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from convonet.telephony.events import CallEvent, CallNotPlaced, CallPlaced
 log = structlog.get_logger(__name__)
 
 CONFIRM_RETRY_DELAYS_S = (0.5, 1.0, 2.0, 4.0)
-"""After each attempt to confirm a hand-over in a store that is down."""
+"""Delay after each attempt to confirm a hand-over in a store that is down."""
 
 END_RETRY_DELAY_S = 5.0
 MAX_END_ATTEMPTS = 10
-"""For a call that Twilio does not let us end; Twilio hangs up by itself when it asks what to do next."""
+"""For a call that Twilio does not let us end. Such a call is hung up when Twilio next asks what to do with it."""
 
 
 class Calls:
@@ -32,7 +32,7 @@ class Calls:
         self._post = post
 
     async def place_call(self, request: CallRequest) -> None:
-        """Place a call. It can't be taken back, so make sure before that no other host places it."""
+        """Place a call. That can't be undone, so first make sure that no other host places it."""
         for delay_s in CONFIRM_RETRY_DELAYS_S:
             try:
                 await self._confirm()

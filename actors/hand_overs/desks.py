@@ -1,7 +1,7 @@
-"""The desks: owns the switchboard, the desks' cards and their views.
+"""All desks of the call center, with the switchboard, the cards and the views.
 
-The host calls it for the pages of the desks and for the actors' effects. What a change means for hand-overs is returned
-as events, which the host delivers to the actors.
+The host calls it on behalf of the desks' pages and of the hand-overs' actors. What a change means for hand-overs is
+returned as events, which the host delivers to the actors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EXTENSION = re.compile(r"[0-9*#]{2,20}")
 """Extensions that a desk may dial; the page's own pattern is the same."""
 
 MAX_REASON_CHARACTERS = 100
-"""Of the reason that a person gives for declining or for being not ready."""
+"""Of the reason that a person gives for declining a call or for not being ready."""
 
 
 class Facts(Protocol):
@@ -76,12 +76,12 @@ class Desks:
 
         Args:
             hand_overs: All hand-overs that were restored.
-            elsewhere: Ids of talks that the host of another cluster goes on with.
+            elsewhere: Ids of talks that the host of another cluster continues.
         """
-        occupied = {one.transfer.current.desk: one for one in hand_overs if one.transfer.current is not None}
+        by_desk = {each.transfer.current.desk: each for each in hand_overs if each.transfer.current is not None}
         events = []
         for name, desk in self.switchboard.desks.items():
-            if (snapshot := occupied.get(name)) is not None and (current := snapshot.transfer.current) is not None:
+            if (snapshot := by_desk.get(name)) is not None and (current := snapshot.transfer.current) is not None:
                 self.occupy_desk(snapshot, OccupyDesk(name, talking=current.accepted))
             elif desk.transfer_id and desk.transfer_id not in elsewhere:
                 events += self._release(name, desk.transfer_id, EndReason.CALLER_HUNG_UP)
@@ -104,11 +104,11 @@ class Desks:
         transfer_id = self.switchboard.log_out(name)
         self._cards.pop(name, None)
         self.publish_views()
-        # before the call this declines it, during the call it ends it
+        # before the talk this declines the call, during the talk it ends it
         return self._event_for(transfer_id, DeskHungUp(desk=name))
 
     def send_away(self, talking: Collection[str]) -> None:
-        """Remove all desks but those of these hand-overs, so that they find the host that owns the call center."""
+        """Remove all desks except those in a talk. Their pages then find the host that owns the call center."""
         for name, desk in list(self.switchboard.desks.items()):
             if desk.transfer_id not in talking:
                 self.switchboard.log_out(name)
@@ -123,7 +123,7 @@ class Desks:
             return False, []
         match action:
             case DeskAction.READY:
-                events = self._offer(name, switchboard.set_ready(name, now))
+                events = self._settle_assignment(name, switchboard.set_ready(name, now))
                 is_possible = bool(events) or desk.state is DeskState.READY
                 if desk.state is DeskState.READY:
                     self._cards.pop(name, None)
@@ -157,7 +157,7 @@ class Desks:
                 return DeskHungUp(desk=name)
 
     def _search_again(self) -> list[AddressedEvent]:
-        """Tell all who wait whether anybody is still working."""
+        """Look for a desk again for each waiting caller: maybe nobody is working any more."""
         return [
             AddressedEvent(waiting.transfer_id, self.find_desk(snapshot, waiting.without))
             for waiting in tuple(self.switchboard.queue)
@@ -199,7 +199,7 @@ class Desks:
         return events
 
     def occupy_desk(self, snapshot: HandOverSnapshot, effect: OccupyDesk) -> None:
-        """Give a desk a caller who is there already."""
+        """Mark a desk as ringing or talking for a caller whose call already exists."""
         transfer_id = snapshot.transfer.transfer_id
         self.switchboard.occupy(effect.desk, transfer_id, self._clock(), talking=effect.talking)
         self.show_card(snapshot.order, effect.desk)
@@ -210,10 +210,10 @@ class Desks:
         self._queue_changed()
 
     def _release(self, desk: str, transfer_id: str, why: EndReason) -> list[AddressedEvent]:
-        return self._offer(desk, self.switchboard.release_desk(desk, transfer_id, why, self._clock()))
+        return self._settle_assignment(desk, self.switchboard.release_desk(desk, transfer_id, why, self._clock()))
 
-    def _offer(self, desk: str, found: AddressedEvent | None) -> list[AddressedEvent]:
-        """The assignment of a desk, or of the next caller when the first is not known any more."""
+    def _settle_assignment(self, desk: str, found: AddressedEvent | None) -> list[AddressedEvent]:
+        """Return the assignment of a desk, or that of the next caller if the first hand-over no longer exists."""
         if found is None:
             return []
         self._queue_changed()
@@ -228,7 +228,7 @@ class Desks:
     # -- views
 
     def call_backs_changed(self) -> None:
-        """Let the desks read the list of call-backs again."""
+        """Make the desks read the list of callbacks again."""
         self._call_backs += 1
         self.publish_views()
 
@@ -260,6 +260,6 @@ class Desks:
         )
 
     def desks_by_state(self) -> dict[str, int]:
-        """Number of desks in each state."""
+        """Return the number of desks in each state."""
         states = Counter(desk.state for desk in self.switchboard.desks.values())
         return {state: states[state] for state in DeskState}

@@ -1,7 +1,7 @@
-"""HandOverHost: has all hand-overs and the desks of a call center; `deployments/call_center` serves it.
+"""HandOverHost: owns all hand-overs and desks of a call center; `deployments/call_center` serves it.
 
-Sessions, media legs and webhooks reach it from other processes by `HandOvers`, the desks' pages in its own process. It
-saves every change, so that the next host goes on where a lost one stopped. The audio does not pass through it.
+Sessions, media legs and webhooks reach it from other processes through `HandOvers`; the desks' pages are in its own
+process. It saves every change, so that the next host goes on where a lost one stopped. No audio passes through it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from convonet.telephony.messages import (
 log = structlog.get_logger(__name__)
 
 PHONE_LOOKUP_TIMEOUT_S = 0.5
-"""Delay of a failure's view while the CRM is asked for the caller's number."""
+"""How long the view of a failed hand-over waits for the caller's number from the CRM."""
 
 MIN_PHONE_DIGITS = 7
 
@@ -48,7 +48,7 @@ CALL_MARGIN_S = 10.0
 
 
 class HandOverHost:
-    """`HandOvers` for other processes and `DeskHost` for the desks' pages, on the hand-overs in `registry`."""
+    """Implements `HandOvers` for other processes and `DeskHost` for the desks' pages."""
 
     def __init__(self, settings: CallCenterSettings, services: HostServices) -> None:
         self._settings = settings
@@ -57,11 +57,11 @@ class HandOverHost:
         self.desks = self.registry.desks
 
     async def start(self) -> None:
-        """Restore what an earlier host has left, unless another cluster serves."""
+        """Restore what an earlier host has left behind, unless another cluster serves."""
         await self.registry.ownership.start()
 
     def gauges(self) -> Mapping[str, float]:
-        """Gauges for the monitor: waiting callers by department, hand-overs and desks by state."""
+        """Return the gauges for the monitor: waiting callers by department, hand-overs and desks by state."""
         switchboard, machines = self.desks.switchboard, [actor.machine for actor in self.registry.actors.values()]
         counts = Counter(f"queue.{waiting.department}" for waiting in switchboard.queue)
         counts.update(f"desks.{desk.state}" for desk in switchboard.desks.values())
@@ -69,7 +69,7 @@ class HandOverHost:
         return counts
 
     def callers_waiting(self) -> dict[str, int]:
-        """Number of waiting callers, by department."""
+        """Return the number of waiting callers, by department."""
         return {name: self.desks.switchboard.waiting_in(name) for name in self._settings.department_names}
 
     # -- callers (`HandOvers`)
@@ -179,12 +179,12 @@ class HandOverHost:
         return is_possible
 
     def call_backs_changed(self) -> None:
-        """Let the desks read the list of call-backs again."""
+        """Make the desks read the list of callbacks again."""
         self.desks.call_backs_changed()
 
 
 async def _with_phone(view: HandOverView, phone: asyncio.Task[str]) -> HandOverView:
-    """The view with the end of the caller's number, for the offer of a call back."""
+    """Return the view with the last digits of the caller's number, for the offer of a callback."""
     await asyncio.wait((phone,), timeout=PHONE_LOOKUP_TIMEOUT_S)
     digits = re.sub(r"\D", "", phone.result()) if phone.done() else ""
     return view.model_copy(update={"known_phone": digits[-4:]}) if len(digits) >= MIN_PHONE_DIGITS else view

@@ -6,9 +6,9 @@
     CLOSED    a request arrives            CLOSED     it is refused: this host is unavailable
     OPEN      another host has taken over  GIVEN_UP   nothing begins here any more; desks are sent to the other host,
                                                       except those in a talk that stays
-    GIVEN_UP  such a talk ends             GIVEN_UP   its desk is sent away too
+    GIVEN_UP  such a talk ends             GIVEN_UP   its desk is sent to the other host too
 
-The owner saves the call center's snapshot after every change. A host that can't save it has lost it.
+The owner saves the call center's snapshot after every change. A host whose save is refused (`Fenced`) has lost it.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class Ownership:
         self._opening = asyncio.Lock()
         self._changed = asyncio.Event()
         self.elsewhere: set[str] = set()
-        """Talks that the host of another cluster goes on with."""
+        """Talks that the host of another cluster continues."""
 
     @property
     def open(self) -> list[str]:
-        """Ids of all hand-overs that are not over."""
+        """Ids of all hand-overs in progress."""
         return self._snapshot.open
 
     @property
@@ -79,7 +79,7 @@ class Ownership:
         return self._phase is Phase.GIVEN_UP
 
     async def start(self) -> None:
-        """Restore what an earlier host has left, unless another cluster serves."""
+        """Restore what an earlier host has left behind, unless another cluster serves."""
         self._cluster.on_change(self._cluster_changed)
         if self._cluster.role is Role.SERVING:
             await self._open()
@@ -95,7 +95,7 @@ class Ownership:
             raise self.refusal()
 
     def refusal(self) -> HandOversUnavailable | Fenced:
-        """The error of a host that owns nothing: `Fenced` when another host of this cluster knows the answer."""
+        """Return the error of a host without the call center: `Fenced` if another host of its cluster can answer."""
         if self._phase is Phase.GIVEN_UP and not self._cluster.is_replaced:
             return Fenced("another host has taken over")
         return HandOversUnavailable(f"the call center of this host is {self._phase}")
@@ -124,7 +124,7 @@ class Ownership:
             raise
 
     async def lose(self) -> None:
-        """Give up: another host of this cluster or of another one has taken over."""
+        """Give up the call center: another host, of this cluster or another one, has taken over."""
         await self._cluster.refresh()
         self._give_up()
 
@@ -143,7 +143,7 @@ class Ownership:
             log.warning("office_not_opened", error=str(error))
 
     async def _open(self) -> None:
-        """Take the call center over. Raises `StorageError`."""
+        """Take over the call center. Raises `StorageError`."""
         async with self._opening:
             if self._phase is not Phase.CLOSED:
                 return

@@ -68,7 +68,7 @@ class HandOverRegistry:
         self._ring_s = ring_s
         self.tasks = BackgroundTasks()
         self.actors: dict[str, HandOverActor] = {}
-        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._actor_tasks: dict[str, asyncio.Task[None]] = {}
         self.phones: dict[str, asyncio.Task[str]] = {}
         """Lookups of the callers' numbers in the CRM, by hand-over."""
         self.desks = Desks(self, services.facts, services.clock, self.tasks)
@@ -78,7 +78,7 @@ class HandOverRegistry:
     # -- the actors
 
     async def begin_hand_over(self, snapshot: HandOverSnapshot) -> None:
-        """Start a hand-over that is new. Raises `HandOversUnavailable` or `Fenced` when another host has taken over."""
+        """Start a new hand-over. Raises `HandOversUnavailable` or `Fenced` when another host has taken over."""
         transfer_id = snapshot.transfer.transfer_id
         self.ownership.open.append(transfer_id)
         try:
@@ -103,7 +103,7 @@ class HandOverRegistry:
             self.post_event(transfer_id, event)
 
     async def find_actor(self, transfer_id: str) -> HandOverActor | None:
-        """The actor of a hand-over; a talk that another cluster's host had is taken over from there.
+        """Return the actor of a hand-over, after taking it over from another cluster's host if it was left there.
 
         Raises `HandOversUnavailable` or `Fenced` when another host may know it.
         """
@@ -126,10 +126,10 @@ class HandOverRegistry:
             linger_s=self._services.grace.linger,
         )
         self.actors[transfer_id] = actor
-        # looked up now: after a failure the caller has to hear of it at once
+        # looked up now, so that a failed hand-over need not wait for it
         phone = self._services.facts.phone_of(snapshot.order.context.user_id)
         self.phones[transfer_id] = self.tasks.spawn(phone, own_context=True)
-        self._lives[transfer_id] = self.tasks.spawn(self._run_actor(actor, restored=restored), own_context=True)
+        self._actor_tasks[transfer_id] = self.tasks.spawn(self._run_actor(actor, restored=restored), own_context=True)
         self.watch_caller(actor)
 
     async def _run_actor(self, actor: HandOverActor, *, restored: bool) -> None:
@@ -142,7 +142,7 @@ class HandOverRegistry:
             await self.ownership.lose()
             return
         finally:
-            for by_id in (self.actors, self.phones, self._lives):
+            for by_id in (self.actors, self.phones, self._actor_tasks):
                 by_id.pop(transfer_id, None)
             self._send_desks_away_if_given_up()
         self.ownership.open.remove(transfer_id)
@@ -182,12 +182,12 @@ class HandOverRegistry:
     # -- what the desks need (`HandOverDirectory`)
 
     def snapshot_of(self, transfer_id: str) -> HandOverSnapshot | None:
-        """The hand-over, if this host has it."""
+        """Return the hand-over, if this host has it."""
         actor = self.actors.get(transfer_id)
         return actor.snapshot if actor is not None else None
 
     def refresh_views(self, transfer_ids: Iterable[str]) -> None:
-        """Publish these hand-overs to their callers again."""
+        """Publish the views of these hand-overs again."""
         for transfer_id in transfer_ids:
             if (actor := self.actors.get(transfer_id)) is not None:
                 actor.publish_view()
@@ -203,8 +203,8 @@ class HandOverRegistry:
         transfer_id = snapshot.transfer.transfer_id
         match effect:
             case FindDesk(without=without) if self.ownership.is_given_up:
-                # the desk did not take the call: the new owner of the desks goes on
-                self._lives[transfer_id].cancel()
+                # the desk did not take the call, so the host that owns the desks now goes on with the hand-over
+                self._actor_tasks[transfer_id].cancel()
             case FindDesk(without=without):
                 self.post_event(transfer_id, self.desks.find_desk(snapshot, without))
             case PlaceCall(desk=desk):
@@ -229,7 +229,7 @@ class HandOverRegistry:
         self.desks.publish_views()
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
-        """The hand-over as its caller sees it."""
+        """Return the hand-over as its caller sees it."""
         return hand_over_view(snapshot, self.desks.switchboard, self._services.clock())
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:
@@ -260,11 +260,11 @@ class HandOverRegistry:
         return [id_ for id_, actor in self.actors.items() if actor.machine.state in WITH_MEDIA_LEG]
 
     def restore_switchboard(self, switchboard: Switchboard) -> None:
-        """Go on with a saved switchboard; restored hand-overs may ask for a desk at once."""
+        """Continue with a saved switchboard; restored hand-overs may ask for a desk at once."""
         self.desks.switchboard = switchboard
 
     async def restore_hand_over(self, transfer_id: str) -> bool:
-        """Go on with a saved hand-over. Returns False when it can't be restored. Raises `StorageError`."""
+        """Continue a saved hand-over. Returns False when it can't be restored. Raises `StorageError`."""
         if transfer_id in self.actors:
             return True
         snapshot = await self._repository.claim_hand_over(transfer_id)
@@ -282,11 +282,11 @@ class HandOverRegistry:
             self.watch_desk(name)
 
     def give_up(self) -> None:
-        """Keep the talks of a replaced cluster; a new host of this cluster takes all hand-overs."""
+        """Stop owning the call center. A replaced cluster keeps its talks; a replaced host leaves all to the next."""
         stay = self.talking if self._services.cluster.is_replaced else []
         log.info("office_given_up", talks=len(stay))
         for transfer_id in self.actors.keys() - set(stay):
-            self._lives[transfer_id].cancel()
+            self._actor_tasks[transfer_id].cancel()
         self.desks.switchboard.queue.clear()
         self.desks.send_away(self.talking)
 

@@ -1,6 +1,7 @@
-"""Snapshots of the call center and of each hand-over in the checkpoint store: a host saves them, the next one restores.
+"""Snapshots of the call center and of each hand-over in the checkpoint store.
 
-Each snapshot has an epoch. A host that claims one raises its epoch, and from then on the previous host can't save it.
+A host saves them, and the next one restores them. Each snapshot has an epoch. A host that claims one raises its epoch,
+and from then on the previous host can't save it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _is_same(key: str, other: str) -> bool:
 
 
 class HandOverSnapshot(Versioned):
-    """All that is saved of a hand-over. Keys of `stream_keys` and `lines` are numbers of attempts."""
+    """The saved state of a hand-over. Keys of `stream_keys` and `lines` are numbers of attempts."""
 
     order: HandOverRequest
     transfer: HandOverMachine
@@ -64,15 +65,15 @@ class HandOverSnapshot(Versioned):
 
 
 class CallCenterSnapshot(Versioned):
-    """All that is saved of the call center besides the hand-overs themselves."""
+    """The saved state of the call center, besides the hand-overs themselves."""
 
     switchboard: Switchboard = Switchboard()
     open: list[str] = Field(default_factory=list)
-    """Ids of the hand-overs that are not over."""
+    """Ids of the hand-overs in progress."""
     talking: list[str] = Field(default_factory=list)
     """Those of them that have a media leg; a host of another cluster leaves them where they are."""
     cluster: str = ""
-    """Id of the cluster whose host has saved it."""
+    """Id of the cluster whose host saved this snapshot."""
 
 
 class SnapshotRepository:
@@ -83,11 +84,11 @@ class SnapshotRepository:
         self._epochs: dict[SessionId, int] = {}
 
     async def claim_call_center(self) -> CallCenterSnapshot | None:
-        """Take the call center over. Returns None without a readable snapshot. Raises `StorageError`."""
+        """Take over the call center. Returns None if there is no readable snapshot. Raises `StorageError`."""
         return await self._claim(CallCenterSnapshot, CALL_CENTER)
 
     async def claim_hand_over(self, transfer_id: str) -> HandOverSnapshot | None:
-        """Take a hand-over over. Returns None when it is over or unreadable. Raises `StorageError`."""
+        """Take over a hand-over. Returns None when it is over or unreadable. Raises `StorageError`."""
         return await self._claim(HandOverSnapshot, _key(transfer_id))
 
     async def save_call_center(self, snapshot: CallCenterSnapshot) -> None:
@@ -116,7 +117,7 @@ class SnapshotRepository:
         try:
             return kind.from_checkpoint(checkpoint.body)
         except ValueError as error:
-            # written by a newer release, after a rollback: calls must be taken all the same
+            # written by a newer release, after a rollback: the call center must work all the same
             log.error("checkpoint_unreadable", key=key, error=type(error).__name__)
             return None
 

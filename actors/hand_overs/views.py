@@ -17,7 +17,7 @@ NO_COUNTERPART = frozenset({HandOverState.REQUESTED, HandOverState.QUEUED, HandO
 
 
 def hand_over_view(snapshot: HandOverSnapshot, switchboard: Switchboard, now: float) -> HandOverView:
-    """The hand-over as its caller's session sees it."""
+    """Return the hand-over as its caller's session sees it."""
     machine = snapshot.transfer
     attempt = machine.attempts[-1] if machine.attempts else None
     desk = switchboard.desks.get(attempt.desk) if attempt and machine.state not in NO_COUNTERPART else None
@@ -67,7 +67,7 @@ def _display_name(desk: str, switchboard: Switchboard) -> str:
 
 
 def card_of(request: HandOverRequest) -> Card:
-    """The card that a desk is shown."""
+    """Build the card that a desk shows."""
     context = request.context
     return Card(
         transfer_id=request.transfer_id,
@@ -82,7 +82,7 @@ def card_of(request: HandOverRequest) -> Card:
 
 
 def row_of(snapshot: HandOverSnapshot, summary: str) -> HandOverRow:
-    """The row of a hand-over that is over. Without a summary of the talk it gets the agent's own."""
+    """Build the row of a hand-over that is over. Without a summary of the talk it gets the agent's summary."""
     machine, request = snapshot.transfer, snapshot.order
     last = machine.attempts[-1] if machine.attempts else None
     return HandOverRow(
@@ -105,12 +105,12 @@ def row_of(snapshot: HandOverSnapshot, summary: str) -> HandOverRow:
 
 
 def part_id(snapshot: HandOverSnapshot) -> str:
-    """Id of the row for a desk that has just passed the caller on."""
+    """Return the id of the row for a desk that has just passed the caller on."""
     return f"{snapshot.transfer.transfer_id}.{snapshot.transfer.attempts[-1].passed}"
 
 
 def row_of_part(snapshot: HandOverSnapshot, desk: str, summary: str, now: float) -> HandOverRow:
-    """The row for a desk that has passed the caller on."""
+    """Build the row for a desk that has passed the caller on."""
     row = row_of(snapshot, summary)
     row.id, row.desk, row.outcome, row.why = part_id(snapshot), desk, HandOverState.ENDED, EndReason.PASSED_ON
     row.connected_at, row.ended_at = _moment(snapshot.transfer.connected_at or now), _moment(now)
@@ -118,7 +118,7 @@ def row_of_part(snapshot: HandOverSnapshot, desk: str, summary: str, now: float)
 
 
 def _talked_from(machine: HandOverMachine) -> datetime | None:
-    """Start of the last desk's talk with the caller; None when there was none."""
+    """Return when the last desk began to talk with the caller, or None if it never did."""
     last = machine.attempts[-1] if machine.attempts else None
     since = machine.connected_at if last is None or last.passed_at is None else last.passed_at
     return None if since is None or (last is not None and not last.accepted) else _moment(since)

@@ -4,13 +4,13 @@ Each voice replica has one `Admission`, which the session registry asks. It cons
 
 * **sessions**: their number, against a setting. A tenth of the places is reserved for callers who return.
 * **load**: how busy the cores are, the average lag of the event loop, and the wait of the oldest turn for its agent,
-  each as a share of its limit. The largest counts. At 1 admission closes, and it opens again below `REOPENS_BELOW`.
+  each as a share of its limit. The largest counts. At 1, admission closes; it opens again below `REOPENS_BELOW`.
   Busy cores show first: the loop lags only when most turns are slow already.
 * **new callers**: the cost of callers who have just logged in and not spoken yet can't be measured. So their number is
   limited, and the limit shrinks with the load.
 
-A refusal tells when to retry: soon when another replica has room, otherwise later the more callers were refused. Each
-caller gets a different time, so that they do not return together.
+A refusal tells the caller when to retry. If another replica has room, that is soon; otherwise later with each
+caller who was refused. Every caller gets a different time, so that they do not return together.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ MIN_SESSIONS = 4
 """Sessions that are admitted under any load, since even a slow machine can serve a few."""
 
 RETURNING_SHARE = 0.1
-"""Share of the places that is reserved for callers who return: those of a lost replica may come at once."""
+"""Share of the places that is reserved for callers who return: those of a lost replica may come all at once."""
 
 REOPENS_BELOW = 0.7
 """Load below which admission opens again, low enough that the next caller does not close it."""
 
 RETURNING_LOAD = 3.0
-"""A caller who returns would lose a call, and is admitted until the loop's lag or a turn's wait is this many times its
-limit. Busy cores do not count: they are busy whenever a replica is lost and another one starts."""
+"""A caller who returns would otherwise lose a call, and is admitted until the loop's lag or a turn's wait is this many
+times its limit. Busy cores do not count: they are busy whenever a replica is lost and another one starts."""
 
 NEW_CALLER_S = 8.0
 """Time for which a caller counts as new: from the login to the end of the first answer."""
@@ -108,7 +108,7 @@ class Admission:
         jitter: Callable[[], float] = random.random,
         cpu_share: Callable[[], float] | None = None,
     ) -> None:
-        """Create it for this process.
+        """Create the admission control of this process.
 
         Args:
             limits: The limits of this process.
@@ -162,7 +162,7 @@ class Admission:
 
     @property
     def load(self) -> float:
-        """The largest of the three loads as a share of its limit; 1 is overload."""
+        """The largest of the three loads, each as a share of its limit; 1 is overload."""
         return max(self._cpu_load, self._queue_load)
 
     @property

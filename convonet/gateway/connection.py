@@ -67,16 +67,16 @@ from convonet.web.rate_limit import TokenBucket
 log = structlog.get_logger(__name__)
 
 ADMISSION_TIMEOUT_S = 10.0
-"""Limit for a login; PIN look-up, throttle and restore take milliseconds when the stores work."""
+"""Limit for a login; PIN lookup, throttle and restore take milliseconds when the stores work."""
 
 CONTROL_BYTES = 200
-"""Maximum size of a stop, cancel or hang-up. Larger messages beyond the rate are dropped without parsing."""
+"""Maximum size of a stop, cancel or hang-up. Beyond the rate limit, larger messages are dropped without parsing."""
 
 RECONNECT_GRACE_S = 5.0
-"""Time for a client to leave after `reconnect`. An older client that ignores it is closed then, and reconnects."""
+"""Time for a client to leave after `reconnect`. An older client ignores it and reconnects when it is closed then."""
 
 MOVE_BEFORE_S = 300.0
-"""The caller is moved at the next silence this long before the end of the socket's life, or in its last quarter."""
+"""Last part of a socket's life, at most a quarter of it, in which its caller is moved at the next silence."""
 
 CLOSE_NORMAL = 1000
 CLOSE_POLICY = 1008
@@ -118,13 +118,13 @@ class CallerConnection:
             settings.limits.max_messages_per_s * BURST_S,
             asyncio.get_running_loop().time,
         )
-        self._rate_told_at = -1.0
+        self._rate_reported_at = -1.0
         self._session: CallerSession | None = None
-        self._streams = False
+        self._is_streaming = False
         self._tasks = BackgroundTasks()
         self._bridge: MediaBridge | None = None
         self._acknowledged = 0
-        self._end_of_life: asyncio.TimerHandle | None = None
+        self._end_of_life_timer: asyncio.TimerHandle | None = None
         self._is_leaving = False
 
     async def run(self) -> None:
@@ -152,11 +152,11 @@ class CallerConnection:
         A client without a session is asked at once.
         """
         if self._session is None:
-            await self._send_away()
+            await self._ask_to_reconnect()
         else:
             await asyncio.shield(self._session.move(within_s, with_talks=with_talks))
 
-    async def _send_away(self) -> None:
+    async def _ask_to_reconnect(self) -> None:
         if not self._is_leaving:
             self._is_leaving = True
             self._tasks.spawn(self._close_after_grace(), own_context=True)
@@ -173,7 +173,7 @@ class CallerConnection:
         before_s = min(MOVE_BEFORE_S, life_s / 4)
         wait_s = max(0.0, self.connected_at + life_s - before_s - self._wall_clock())
         loop = asyncio.get_running_loop()
-        self._end_of_life = loop.call_later(wait_s, lambda: session.move(before_s, with_talks=True))
+        self._end_of_life_timer = loop.call_later(wait_s, lambda: session.move(before_s, with_talks=True))
 
     # -- from the client
 
@@ -191,14 +191,14 @@ class CallerConnection:
             await self._send_error(error)
 
     async def _handle_excess(self, frame: str | bytes) -> None:
-        """Drop a frame beyond the rate, except a stop, cancel or hang-up, which the page would not repeat."""
+        """Drop a frame beyond the rate limit, except a stop, cancel or hang-up, which the page would not repeat."""
         message = None
         if isinstance(frame, str) and len(frame) <= CONTROL_BYTES:
             message = parse(frame, max_bytes=CONTROL_BYTES)
         if isinstance(message, StopRecording | Cancel | Hangup):
             await self._handle(message)
         else:
-            self._drop()
+            self._note_drop()
 
     async def _handle(self, message: AnyClientMessage) -> None:
         match message:
@@ -220,9 +220,9 @@ class CallerConnection:
             case Authenticate():
                 await self._authenticate(message)
             case _:
-                self._command(message)
+                self._post_command(message)
 
-    def _command(
+    def _post_command(
         self, message: TextInput | Cancel | VoiceProviders | TransferRequest | TransferCancel | Hangup
     ) -> None:
         session = self._require_session()
@@ -243,11 +243,11 @@ class CallerConnection:
                 session.post(HangUp())
 
     def _add_audio(self, frame: bytes) -> None:
-        """Add audio to the utterance in progress, or send it to the human whom the caller talks with."""
+        """Add audio to the utterance in progress, or send it to the human who talks with the caller."""
         if len(frame) > self._settings.limits.max_message_bytes:
             limit = self._settings.limits.max_message_bytes
             raise ProtocolError(ErrorCode.MESSAGE_TOO_LARGE, f"A message may have {limit} bytes at most.")
-        if self._streams:
+        if self._is_streaming:
             self._add_framed_audio(frame)
         elif self._bridge is not None and self._require_session().recording is None:
             self._bridge.send_to_human(frame)
@@ -271,18 +271,18 @@ class CallerConnection:
 
     async def _start_recording(self, message: StartRecording) -> None:
         session = self._require_session()
-        held = session.recording
-        if held is not None and message.utterance_id == held.utterance_id:
-            held.resume()
+        recording = session.recording
+        if recording is not None and message.utterance_id == recording.utterance_id:
+            recording.resume()
         else:
-            held = session.recording = Recording(
+            recording = session.recording = Recording(
                 message,
                 began_at=self._wall_clock(),
                 max_bytes=self._settings.limits.max_utterance_bytes,
                 min_bytes=self._settings.limits.min_utterance_bytes,
             )
-        if held.is_named_by_client:
-            await self._send(held.acknowledged())
+        if recording.is_named_by_client:
+            await self._send(recording.acknowledged())
         await self._send(Status(message="Recording…"))
 
     def _acknowledge(self, last_seq: int | None) -> None:
@@ -290,11 +290,11 @@ class CallerConnection:
             self._acknowledged = last_seq
             self._session.acknowledge(last_seq)
 
-    def _drop(self) -> None:
+    def _note_drop(self) -> None:
         if self._session is not None and self._session.recording is not None:
             self._session.recording.has_gap = True
-        if asyncio.get_running_loop().time() - self._rate_told_at > 1:
-            self._rate_told_at = asyncio.get_running_loop().time()
+        if asyncio.get_running_loop().time() - self._rate_reported_at > 1:
+            self._rate_reported_at = asyncio.get_running_loop().time()
             raise ProtocolError(ErrorCode.RATE_LIMITED, "Too many messages; some were dropped.")
 
     def _require_session(self) -> CallerSession:
@@ -319,7 +319,7 @@ class CallerConnection:
                 session = await (self._resume(message) if resumed else self._open(message))
         except TimeoutError:
             raise CapacityError("admission took too long") from None
-        self._session, self._streams = session, message.audio == "stream"
+        self._session, self._is_streaming = session, message.audio == "stream"
         self._limit_life(session)
         self._socket.allow_large_messages()
         log.info("session_attached", session_id=session.session_id, resumed=resumed)
@@ -364,7 +364,7 @@ class CallerConnection:
             case MediaLegChanged(address=address):
                 await self._change_bridge(address)
             case ReconnectRequested():
-                await self._send_away()
+                await self._ask_to_reconnect()
             case Ended():
                 await self._socket.close(CLOSE_NORMAL)
             case Superseded():
@@ -387,17 +387,17 @@ class CallerConnection:
         await self._send(ErrorMessage(code=code, message=error.spoken, retry_after_ms=retry_after_ms))
 
     async def _change_bridge(self, address: MediaLegAddress | None) -> None:
-        """Connect the caller with the human at `address`; with None end the talk."""
+        """Connect the caller with the human at `address`; None ends the talk."""
         if self._bridge is not None:
             await self._bridge.close()
             self._bridge = None
         if address is not None:
-            self._bridge = MediaBridge(address, self._socket, with_headers=self._streams)
+            self._bridge = MediaBridge(address, self._socket, with_headers=self._is_streaming)
 
     async def _detach(self) -> None:
         await self._change_bridge(None)
-        if self._end_of_life is not None:
-            self._end_of_life.cancel()
+        if self._end_of_life_timer is not None:
+            self._end_of_life_timer.cancel()
         await self._tasks.cancel_and_wait()
 
 

@@ -16,10 +16,10 @@ from convonet.gateway.connection import RECONNECT_GRACE_S, CallerConnection
 log = structlog.get_logger(__name__)
 
 CLOSE_MARGIN_S = 1.0
-"""Time for closing a socket after its client's time to leave."""
+"""Time for closing a socket after its client's grace period."""
 
 SHORT_DRAIN_S = 1.0
-"""Time for a drain that waits for nobody's silence."""
+"""Length of a drain that does not wait for silence."""
 
 CHECK_INTERVAL_S = 0.25
 
@@ -37,7 +37,7 @@ class Connections:
     """The open sockets. It belongs to one event loop."""
 
     def __init__(self, has_media_legs: Callable[[], bool]) -> None:
-        """`has_media_legs` tells whether the media leg of a talk ends in this process."""
+        """`has_media_legs` returns whether the media leg of any talk ends in this process."""
         self._has_media_legs = has_media_legs
         self._connections: set[CallerConnection] = set()
         self._leaving: set[CallerConnection] = set()
@@ -60,7 +60,7 @@ class Connections:
             self._leaving.discard(connection)
 
     def move_from_proxy(self, address: str, within_s: float) -> None:
-        """Move the callers who came through the HAProxy of the node with this address, which will stop.
+        """Move the callers whose sockets pass through the HAProxy at this node address, since it will stop.
 
         Each is moved at the next silence, or after `within_s` seconds. May be called repeatedly.
         """

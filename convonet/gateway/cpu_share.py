@@ -1,4 +1,4 @@
-"""The busy share of the cores that this process may use. `Admission` sees overload by it before the event loop lags."""
+"""The busy share of the cores that this process may use: shows overload to `Admission` before the event loop lags."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class CpuShare:
     def __init__(self, stat: Path = _STAT) -> None:
         self._stat = stat
         self._cores = sorted(os.sched_getaffinity(0)) if stat.exists() else []
-        self._then = self._read()
+        self._last = self._read()
 
     def since_last(self) -> float:
-        """Return the share since the last call, which takes 20 us."""
-        then, self._then = self._then, self._read()
-        elapsed = self._then.at - then.at
+        """Return the share since the last call. This takes 20 us."""
+        previous, self._last = self._last, self._read()
+        elapsed = self._last.at - previous.at
         if elapsed <= 0:
             return 0.0
-        own = (self._then.own_s - then.own_s) / elapsed
+        own = (self._last.own_s - previous.own_s) / elapsed
         if not self._cores:
             return min(1.0, own)
-        idle = (self._then.idle_s - then.idle_s) / (elapsed * len(self._cores))
+        idle = (self._last.idle_s - previous.idle_s) / (elapsed * len(self._cores))
         return min(1.0, max(own, 1.0 - idle))
 
     def _read(self) -> _Reading:

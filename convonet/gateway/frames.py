@@ -16,8 +16,8 @@ def parse(text: str, *, max_bytes: int) -> AnyClientMessage:
 
     Args:
         text: The frame.
-        max_bytes: Limit for messages without audio. Audio chunks have only the server's limit, since an old client
-            sends a whole recording in one.
+        max_bytes: Limit for messages without audio. Audio chunks are limited only by the WebSocket server, since
+            an old client sends a whole recording in one.
 
     Raises:
         ProtocolError: message_too_large, bad_json, unknown_type or bad_field.

@@ -1,4 +1,4 @@
-"""Limits before login: how many sockets may wait, for how long, and how often each may try."""
+"""Limits before login: how many sockets may wait for a login, for how long, and how often each may try."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LoginBackoff:
     """Refuses the attempts of an address that has to wait, without asking the throttle. One per process.
 
     The throttle is in another process or in Redis, where a flood of attempts would delay everybody else. Its refusal
-    has a wait, and until then its answer would be the same.
+    says how long to wait, and any attempt before then would be refused again.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class LoginBackoff:
         """Block a network until a time in the future."""
         self._blocked_until[network] = max(until, self.blocked_until(network))
         self._blocked_until.move_to_end(network)
-        for _ in range(2):  # up to two are dropped for each one added, so that expired ones go
-            oldest, its_end = next(iter(self._blocked_until.items()))
-            if its_end > self._clock() and len(self._blocked_until) <= self._max_networks:
+        for _ in range(2):  # up to two are dropped for each one added, so that no expired ones pile up
+            oldest, oldest_until = next(iter(self._blocked_until.items()))
+            if oldest_until > self._clock() and len(self._blocked_until) <= self._max_networks:
                 break
             del self._blocked_until[oldest]
 
@@ -64,7 +64,7 @@ class LoginAttempts:
 
     @contextmanager
     def attempt(self) -> Generator[None, None, None]:
-        """Wrap an attempt, including the call of the throttle. Raises `AuthThrottled` when it would be refused."""
+        """Wrap an attempt, including the call to the throttle. Raises `AuthThrottled` when it would be refused."""
         wait_s = max(self._blocked_until, self._backoff.blocked_until(self._network)) - self._clock()
         if wait_s > 0:
             raise AuthThrottled(math.ceil(wait_s * 1000))
@@ -103,8 +103,8 @@ class UnauthenticatedSockets:
     async def wait_for_login(self) -> AsyncGenerator[None, None]:
         """Wrap the time until login. Raises `TimeoutError` when the socket must be closed."""
         place = object()
-        async with asyncio.timeout(self._timeout_s) as stay:
-            self._waiting[place] = stay
+        async with asyncio.timeout(self._timeout_s) as timeout:
+            self._waiting[place] = timeout
             try:
                 if len(self._waiting) > self._places:
                     self._evict_oldest()
@@ -113,6 +113,6 @@ class UnauthenticatedSockets:
                 self._waiting.pop(place, None)
 
     def _evict_oldest(self) -> None:
-        _, stay = self._waiting.popitem(last=False)
-        if not stay.expired():
-            stay.reschedule(asyncio.get_running_loop().time())
+        _, timeout = self._waiting.popitem(last=False)
+        if not timeout.expired():
+            timeout.reschedule(asyncio.get_running_loop().time())

@@ -18,7 +18,7 @@ RECONNECT_DELAY_S = 0.5
 """Delay between two attempts to connect; the hand-over reports when the address changes or the talk ends."""
 
 _HEADER = FrameHeader(SoundKind.TALK_PCM16).pack()
-"""A talk has no turn numbers, and lost audio is not sent again."""
+"""The other fields stay 0: a talk has no turns, and lost audio is not sent again."""
 
 
 class MediaBridge:

@@ -70,7 +70,7 @@ class CallerSession(Protocol):
     def move(self, within_s: float, *, with_talks: bool) -> asyncio.Future[None]:
         """Ask the client to reconnect at the next silence, or after `within_s` seconds.
 
-        The future is done when the socket is closed. A talk with a human goes on to its end, unless `with_talks`.
+        The future is done when the socket is closed. A talk with a human goes on to its end unless `with_talks` is set.
         """
         ...
 

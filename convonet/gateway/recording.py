@@ -1,4 +1,4 @@
-"""The utterance that a caller is recording, filled by the connection and kept by the session."""
+"""The utterance that a caller is recording, filled by the connection and held by the session."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Recording:
         Raises `ProtocolError` bad_base64 or utterance_too_long.
         """
         if self._was_resumed:
-            # only then: older clients number all their slices the same
+            # checked only then: older clients number all their slices the same
             if chunk.sequence <= self._last_sequence:
                 return False
             self.has_gap = self.has_gap or chunk.sequence > self._last_sequence + 1
@@ -80,7 +80,7 @@ class Recording:
         self._last_sequence, self._was_resumed, self.has_gap, self._overflowed = -1, False, False, False
 
     def finish(self, ended_at: float) -> SpokenUtterance:
-        """Build the whole utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
+        """Build the finished utterance. Raises `ProtocolError` recording_too_short, utterance_too_long or bad_audio."""
         if self._overflowed:
             raise _too_long()
         if self.has_gap:

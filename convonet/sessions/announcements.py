@@ -1,4 +1,4 @@
-"""Speech of a session outside its turns: the greeting, announcements, and the last answer again."""
+"""Speech outside a session's turns: the greeting, announcements, and a repetition of the last answer."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from convonet.sessions.speaking import speaker_for
 
 
 async def speak_greeting(conversation: Conversation, services: SessionServices, emit: Emit) -> None:
-    """Greet the caller by name, aloud if synthesis works."""
+    """Greet the caller by name, aloud unless synthesis fails."""
     text = f"Hi {conversation.caller.user_name}, this is Convonet AI. What can I help you with today?"
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Greeting(text=text, data_b64=audio, mime_type=mime_type))
 
 
 async def speak_announcement(text: str, conversation: Conversation, services: SessionServices, emit: Emit) -> None:
-    """Send a text that belongs to no turn, aloud if synthesis works."""
+    """Send a text that belongs to no turn, aloud unless synthesis fails."""
     audio, mime_type = await _spoken(text, conversation, services)
     emit(Announcement(text=text, data_b64=audio, mime_type=mime_type))
 
 
 async def _spoken(text: str, conversation: Conversation, services: SessionServices) -> tuple[str | None, str | None]:
-    """Synthesize `text`; return base64 audio and its media type, or None twice when synthesis fails."""
-    voice = services.tts(conversation.tts_provider)
+    """Synthesize `text`; return base64 audio and its media type, or `(None, None)` when that fails."""
+    tts = services.tts(conversation.tts_provider)
     try:
         async with asyncio.timeout(services.timeouts.tts_s):
-            spoken = await voice.synthesize(text, language=conversation.language)
+            spoken = await tts.synthesize(text, language=conversation.language)
     except (SpeechUnavailable, TimeoutError):
         return None, None
     return base64.b64encode(spoken.audio).decode(), spoken.mime_type
@@ -52,10 +52,10 @@ async def repeat_turn(
         )
     )
     audio = AnswerAudio(last.turn_id, last.turn_number, emit, emit_audio)
-    voice = services.tts(conversation.tts_provider)
+    tts = services.tts(conversation.tts_provider)
     timeout_s = services.timeouts.tts_s
     async with asyncio.TaskGroup() as group:
-        speaker = speaker_for(conversation.audio, voice, conversation.language, audio, timeout_s=timeout_s, group=group)
+        speaker = speaker_for(conversation.audio, tts, conversation.language, audio, timeout_s=timeout_s, group=group)
         speaker.feed(last.answer)
         speaker.finish()
         await speaker.run()

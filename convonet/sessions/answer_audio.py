@@ -1,4 +1,4 @@
-"""The audio of one turn's answer: numbers it for the client, and notes the timings for the turn's record."""
+"""The audio of one turn's answer: numbers its pieces for the client and marks its stages for the turn's record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EmitAudio(Protocol):
 
 
 class SpeechNotes(Protocol):
-    """Takes notes about synthesis; implemented by `TurnRecordBuilder`."""
+    """Notes the stages and the provider of synthesis; implemented by `TurnRecordBuilder`."""
 
     def mark_stage(self, stage: str) -> None: ...
 
@@ -29,17 +29,17 @@ class SpeechNotes(Protocol):
 
 
 class NoNotes:
-    """For speech outside a turn."""
+    """`SpeechNotes` for speech outside a turn, which has no record."""
 
     def mark_stage(self, stage: str) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
     def set_tts_provider(self, provider: str) -> None:
-        """Note nothing."""
+        """Do nothing."""
 
 
 class AnswerAudio:
-    """The audio of one turn. An answer that fails and the apology after it share it."""
+    """The audio of one turn. A failed answer and the apology after it share one instance."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class AnswerAudio:
         self.notes.mark_stage("last_audio_ms")
 
     def start_over(self, turn_number: int) -> None:
-        """Discard what was streamed so far: the answer starts again as turn `turn_number`."""
+        """Start numbering again: the answer is streamed from its beginning as turn `turn_number`."""
         self.turn_number, self._samples = turn_number, 0
 
     def _begin(self) -> None:

@@ -1,6 +1,6 @@
-"""Events in the life of a call, for an observer beside the session such as the monitor.
+"""Events in the life of a call, for observers such as the monitor.
 
-The messages that a session sends to its client (`ServerMessage`) are events too; this module has the others.
+The messages that a session sends to its client (`ServerMessage`) are events too; this module defines the others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True)
 class HumanTalkTranscribed:
-    """The whole transcript so far of the talk between the caller and a human."""
+    """The transcript so far of the talk between the caller and a human."""
 
     said: tuple[Spoken, ...]
 
@@ -65,7 +65,7 @@ CallEvent = (
 )
 
 CallObserver = Callable[[SessionId, CallEvent], None]
-"""Called with each event. It returns at once and never fails."""
+"""Called with each event. It must return at once and must not raise."""
 
 
 def ignore_call_events(_: SessionId, __: CallEvent) -> None:

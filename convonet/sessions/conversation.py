@@ -24,17 +24,17 @@ from convonet.speech.base import AudioFormat, Language
 from convonet.storage.versioned import Versioned
 
 MAX_HISTORY = 40
-"""Messages that the agent gets. A spoken conversation rarely refers back further, and the limit bounds memory."""
+"""Messages of history that the agent gets. A spoken conversation rarely refers back further, and memory is bounded."""
 
 MAX_ANSWERED = 4
-"""Utterance ids that are kept; a client has at most this many unanswered utterances."""
+"""Ids of answered utterances that are remembered; a client has at most this many unanswered utterances."""
 
 MAX_KEPT_AUDIO_BYTES = 400_000
-"""50 s from a browser, or 12 s of PCM: a checkpoint is limited to 1 MB. Only the client has a longer recording."""
+"""50 s from a browser, or 12 s of PCM: a checkpoint is limited to 1 MB. A longer recording is not saved."""
 
 
 class KeptAudio(BaseModel):
-    """The recording of an utterance that is not recognized yet; see `SpokenUtterance`."""
+    """The recording of an utterance that has not been recognized yet; see `SpokenUtterance`."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
@@ -44,7 +44,7 @@ class KeptAudio(BaseModel):
 
 
 class TurnInFlight(BaseModel):
-    """The turn in progress, kept so that another process can repeat it. Times are Unix seconds."""
+    """The turn in progress, saved so that another process can repeat it. Times are Unix seconds."""
 
     utterance_id: str
     turn_number: int
@@ -53,9 +53,9 @@ class TurnInFlight(BaseModel):
     captured_s: float = 0.0
     language: Language | None = None
     client_gives_again: bool = False
-    """True if the client can send this utterance again while it is not recognized."""
+    """True if the client can send this utterance again until it is recognized."""
     recording: KeptAudio | None = None
-    """The recording while it is not recognized; None when it is too long to keep."""
+    """The recording until it is recognized; None when it is too long to save."""
     transcript: str | None = None
     stt_provider: str | None = None
     said: str = ""
@@ -65,13 +65,13 @@ class TurnInFlight(BaseModel):
 
     @classmethod
     def of(cls, utterance: AnyUtterance, turn_number: int) -> TurnInFlight:
-        """Build the state of a turn that begins."""
+        """Build the state of a new turn."""
         id_, ended_at = utterance.utterance_id, utterance.ended_at
         turn = cls(utterance_id=id_, turn_number=turn_number, source="text", ended_at=ended_at)
         match utterance:
             case SpokenUtterance():
                 turn.source, turn.captured_s, turn.language = "voice", utterance.captured_s, utterance.language
-                turn.client_gives_again, turn.recording = utterance.is_named_by_client, _kept(utterance)
+                turn.client_gives_again, turn.recording = utterance.is_named_by_client, _recording_to_save(utterance)
             case RecognizedUtterance():
                 turn.source, turn.captured_s, turn.language = utterance.source, utterance.captured_s, utterance.language
                 turn.transcript, turn.stt_provider = utterance.text, utterance.stt_provider
@@ -112,14 +112,14 @@ class TurnInFlight(BaseModel):
         )
 
 
-def _kept(utterance: SpokenUtterance) -> KeptAudio | None:
+def _recording_to_save(utterance: SpokenUtterance) -> KeptAudio | None:
     if len(utterance.audio) > MAX_KEPT_AUDIO_BYTES:
         return None
     return KeptAudio(audio=utterance.audio, format=utterance.format, sample_rate=utterance.sample_rate)
 
 
 class FinishedTurn(BaseModel):
-    """The last turn, kept so that its answer can be repeated without asking the agent again.
+    """The last turn, saved so that its answer can be repeated without asking the agent again.
 
     `last_seq` is the `seq` of its last message. A client that has received less gets the turn again.
     """
@@ -136,11 +136,11 @@ class FinishedTurn(BaseModel):
     transfer_marker: str | None = None
     call_back: CallBackRequest | None = None
     transfer_context: TransferContext | None = None
-    """These three come from `Final`. A turn that an earlier version stored has none of them."""
+    """Like the two fields above, it comes from `Final`. A turn that an earlier release saved has none of the three."""
 
 
 class Conversation(Versioned):
-    """A session's state, owned by its `SessionActor` and saved after each turn."""
+    """A session's state, owned by its `SessionActor` and saved at each step of a turn."""
 
     session_id: SessionId
     caller: Caller
@@ -162,9 +162,9 @@ class Conversation(Versioned):
     """Ids of the utterances that were answered last."""
     transfer: OngoingHandOver | None = None
     """The hand-over in progress."""
-    _since: tuple[ChatMessage, ...] = ()
-    """Messages from outside a turn since the agent was last asked; its answer does not include them."""
-    _memory_since: dict[str, str] = PrivateAttr(default_factory=dict)
+    _messages_since_asked: tuple[ChatMessage, ...] = ()
+    """Messages from outside a turn since the agent was last asked; its answer's history lacks them."""
+    _memory_since_asked: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def turn_id_of(self, utterance_id: str) -> TurnId:
         return turn_id_of(self.session_id, utterance_id)
@@ -174,7 +174,7 @@ class Conversation(Versioned):
         return utterance_id in self.answered
 
     def answered_last(self, utterance_id: str) -> bool:
-        """True if this utterance's turn was the last one, whose answer is kept."""
+        """True if this utterance's turn was the last one, so that its answer can be repeated."""
         return self.last_turn is not None and self.last_turn.utterance_id == utterance_id
 
     @property
@@ -192,15 +192,15 @@ class Conversation(Versioned):
         return self.in_flight
 
     def mark_agent_asked(self) -> None:
-        """Note that the agent is asked now. `remember` adds to its answer what is said outside the turn until then."""
-        self._since, self._memory_since = (), {}
+        """Note that the agent is asked now: `remember` adds to its history what is said outside the turn meanwhile."""
+        self._messages_since_asked, self._memory_since_asked = (), {}
 
     def remember(self, utterance_id: str, transcript: str, final: Final | None) -> None:
-        """Store the end of a turn; `final` is None when the turn was cancelled or failed."""
+        """Store the outcome of a turn; `final` is None when the turn was cancelled or failed."""
         if final is not None:
-            self.history = (*final.history, *self._since)[-MAX_HISTORY:]
+            self.history = (*final.history, *self._messages_since_asked)[-MAX_HISTORY:]
             self.agent_type = final.agent_type
-            self.memory = final.memory | self._memory_since
+            self.memory = final.memory | self._memory_since_asked
         number = self.in_flight.turn_number if self.in_flight else self.turn_number
         self.in_flight = None
         self.answered = (*self.answered, utterance_id)[-MAX_ANSWERED:]
@@ -223,8 +223,8 @@ class Conversation(Versioned):
         """Add what was said outside a turn to the history and the memory of the agent."""
         self.history = (*self.history, *said)[-MAX_HISTORY:]
         self.memory = self.memory | memory
-        self._since = (*self._since, *said)
-        self._memory_since = self._memory_since | memory
+        self._messages_since_asked = (*self._messages_since_asked, *said)
+        self._memory_since_asked = self._memory_since_asked | memory
 
     def apply_preferences(self, preferences: Preferences) -> None:
         """Apply the client's preferences; those that are None keep their value."""

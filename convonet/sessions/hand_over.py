@@ -38,7 +38,7 @@ from convonet.telephony.messages import HandOverRequest, HandOverView
 log = structlog.get_logger(__name__)
 
 RETRY_DELAYS_S = (0.1, 0.3, 0.6, 1.0, 2.0, 2.0, 3.0, 3.0)
-"""Delays before each attempt to reach the call center again; a killed replica is replaced within four seconds."""
+"""Delay before each new attempt to reach the call center; a killed replica is replaced within four seconds."""
 
 CALL_BACK_NOT_SAVED = "I'm sorry, I could not write down that you want to be called back. Please ask again later."
 
@@ -60,7 +60,7 @@ class SessionHandOver:
         """`post` puts each new view into the session's mailbox, from which it comes to `handle_view`.
 
         `confirm` raises `Fenced` when a newer copy of the session exists, and `StorageError` while that is unknown.
-        While `is_moving`, the caller is about to be moved, and no hand-over starts here.
+        While `is_moving` returns True, the caller is about to be moved and no hand-over starts here.
         """
         self._conversation = conversation
         self._services = services
@@ -94,7 +94,7 @@ class SessionHandOver:
             self._begin_or_follow(ongoing)
 
     def after_turn(self, turn_id: TurnId, transcript: str, final: Final | None) -> None:
-        """Start the hand-over or call back that a turn ended with, or cancel the one in progress."""
+        """Start the hand-over or callback that a turn ended with, or cancel the one in progress."""
         conversation = self._conversation
         call_back = call_back_from(final, turn_id, conversation.session_id, conversation.language)
         if call_back is not None:
@@ -108,7 +108,7 @@ class SessionHandOver:
             self._begin_or_follow(conversation.transfer)
 
     def handle_view(self, view: HandOverView) -> bool:
-        """Inform the caller about a new view. Returns False when nothing changes for the caller."""
+        """Inform the caller about a new view. Returns False when the status that they see stays the same."""
         ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
@@ -131,7 +131,7 @@ class SessionHandOver:
         return True
 
     def leave(self, *, hung_up: bool) -> None:
-        """Cancel or leave the hand-over, since the caller does not want a human any more."""
+        """Cancel the hand-over or end the talk, since the caller no longer wants a human."""
         if (ongoing := self._conversation.transfer) is None:
             return
         if self._is_held_back(ongoing):
@@ -140,12 +140,12 @@ class SessionHandOver:
             self._start(self._leave(ongoing.order.transfer_id, hung_up=hung_up))
 
     def hang_up(self) -> None:
-        """Leave the hand-over of a caller who hung up; its record is written although the session ends now."""
+        """Leave the hand-over of a caller who hung up. Its record is still written, although the session ends now."""
         self._has_hung_up, self._post = True, self._record_if_over
         self.leave(hung_up=True)
 
     def caller_disconnected(self) -> None:
-        """Start the grace period of a caller who lost the connection, which is shorter than the session's own."""
+        """Start the hand-over's grace period for a lost connection. It is shorter than the session's own."""
         self._cancel_grace_period()
         if self._conversation.transfer is not None:
             self._grace_period = self._start(self._leave_after_grace_period())
@@ -157,13 +157,13 @@ class SessionHandOver:
             self._begin_or_follow(ongoing)
 
     def stop(self) -> None:
-        """Stop following: the session has ended here, and another copy may go on with the hand-over."""
+        """Stop following: the session has ended here, and another copy may continue the hand-over."""
         self._cancel_grace_period()
         if not self._has_hung_up:
             self._following.cancel_all()
 
     async def wait_finished(self) -> None:
-        """Wait for what outlasts the session: the news that the caller left, and the record of the hand-over."""
+        """Wait for the work that outlasts the session: to report that the caller left, and to record the hand-over."""
         await self._following.wait_all()
         await self._outlasting.wait_all()
 
@@ -178,7 +178,7 @@ class SessionHandOver:
         return True
 
     def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
-        """True if it waits for the caller to be moved, so that the call center does not know about it yet."""
+        """True if the hand-over waits for the caller to be moved. The call center does not know about it yet."""
         return not ongoing.is_begun and not self._following
 
     def _cancel_grace_period(self) -> None:
@@ -257,7 +257,7 @@ class SessionHandOver:
 
 
 def _failed_view(ongoing: OngoingHandOver) -> HandOverView:
-    """Build the view of a hand-over that the call center no longer knows."""
+    """Build the final view of a hand-over that this session can no longer follow."""
     order = ongoing.order
     return HandOverView(
         transfer_id=order.transfer_id,

@@ -1,4 +1,4 @@
-"""The state of a hand-over in words, for the page, for the caller's ear and for the agent's history."""
+"""The state of a hand-over in words: for the page, for announcements and for the agent's history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN_STATES = {
     HandOverState.QUEUED: "queued",
     HandOverState.DIALING: "dialing",
     HandOverState.RINGING: "ringing",
-    # the human has answered and hears who is calling
+    # the human has answered, and the whisper announces the caller
     HandOverState.WHISPER: "ringing",
     HandOverState.CONNECTED: "connected",
     HandOverState.ENDED: "ended",
@@ -77,7 +77,7 @@ def spoken_text(view: HandOverView) -> str:
 
 
 def history_entries(context: TransferContext, view: HandOverView) -> tuple[ChatMessage, ...]:
-    """Return the talk as far as it was transcribed, and its outcome, as messages for the agent's history."""
+    """Return the transcript of the talk, and its outcome, as messages for the agent's history."""
     if view.state is not HandOverState.ENDED:
         return (ChatMessage("assistant", spoken_text(view)),)
     who = view.agent_name or f"a colleague from {view.department}"
@@ -92,7 +92,7 @@ def history_entries(context: TransferContext, view: HandOverView) -> tuple[ChatM
 
 
 def memory_after(view: HandOverView, reason: str) -> dict[str, str]:
-    """Return the agent's memory after the last view: whether a call back was offered."""
+    """Return the agent's memory after the last view: whether a callback was offered."""
     offered = view.state is HandOverState.FAILED and view.why not in (
         EndReason.CALLER_CANCELLED,
         EndReason.CALLER_HUNG_UP,

@@ -12,7 +12,7 @@ from convonet.sessions.hand_over_request import OngoingHandOver
 from convonet.telephony.messages import HandOverView
 
 HUMAN = "human"
-"""Provider and model of a hand-over, which no model answered."""
+"""Recorded as provider and model of a hand-over, since no model answered."""
 
 
 def hand_over_record(conversation: Conversation, ongoing: OngoingHandOver, view: HandOverView) -> TurnRecord:

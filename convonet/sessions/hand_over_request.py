@@ -1,4 +1,4 @@
-"""The hand-over or call back that a turn ended with, as the call center takes it."""
+"""Requests to the call center: the hand-over or the callback that a turn ended with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from convonet.telephony.messages import HandOverRequest
 
 
 class OngoingHandOver(BaseModel):
-    """A session's hand-over, kept in its checkpoint."""
+    """A session's hand-over, saved in its checkpoint."""
 
     order: HandOverRequest
     extension: str
     is_begun: bool = True
-    """True if the call center has it. A session that is about to move leaves it to its next copy."""
+    """True once the call center has the request. A session about to be moved leaves it to its next copy."""
 
 
 def hand_over_from(
@@ -40,7 +40,7 @@ def hand_over_from(
 def call_back_from(
     final: Final | None, turn_id: TurnId, session_id: SessionId, language: Language
 ) -> HandOverRequest | None:
-    """Return the call back that a turn promised, if any."""
+    """Return the callback that a turn promised, if any."""
     if final is None or final.call_back is None or final.transfer_context is None:
         return None
     return HandOverRequest(

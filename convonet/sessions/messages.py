@@ -36,7 +36,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class SpokenUtterance:
-    """A finished recording: `ended_at` is the Unix time at which its end arrived, `captured_s` its length."""
+    """A finished recording. `ended_at` is the Unix time at which its end arrived, `captured_s` is its length."""
 
     utterance_id: str
     audio: bytes
@@ -60,7 +60,7 @@ class TypedUtterance:
 
 @dataclass(frozen=True, slots=True)
 class RecognizedUtterance:
-    """An utterance that was recognized by a process that died since; its turn is repeated from here."""
+    """An utterance that another process recognized before it died; its turn is repeated from the transcript."""
 
     utterance_id: str
     text: str
@@ -105,7 +105,7 @@ Command = SpokenUtterance | TypedUtterance | CancelTurn | CancelHandOver | Chang
 
 @dataclass(frozen=True, slots=True)
 class ToClient:
-    """A serialized server message. `seq` is 0 when it is never repeated."""
+    """A serialized server message. `seq` is 0 for a message that is never repeated."""
 
     seq: int
     text: str

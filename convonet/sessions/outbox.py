@@ -1,7 +1,7 @@
 """The output of a session that its client may not have received yet.
 
 The session writes, and the attached socket reads from where its client left off. Entries are kept until the client
-acknowledges them, so that a reconnect repeats exactly what was lost. When there are too many bytes the oldest go first.
+acknowledges them, so that a reconnect repeats exactly what was lost. Beyond `max_bytes` the oldest are dropped.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from convonet.sessions.messages import BinaryFrame, MediaLegChanged, ReconnectRe
 OutboxEntry = ToClient | BinaryFrame | MediaLegChanged | ReconnectRequested
 
 MAX_BYTES = 1_000_000
-"""20 s of streamed audio, or two answers of half a minute as MP3. A client that is further behind has lost the call."""
+"""20 s of streamed audio, or two minutes of MP3 files. A client that is further behind can't get everything again."""
 
 MAX_SENT = 100
-"""Messages, of about five turns, that are kept for a client that never acknowledges any."""
+"""Messages kept for a client that never acknowledges any: those of about five turns."""
 
 TEXT_DELAY_S = 0.002
 """Delay before a message is sent, so that the call to STT, agent or TTS that the caller waits for goes first. Audio is
@@ -26,7 +26,7 @@ sent without delay."""
 
 
 class SlowReader(Exception):
-    """The socket reads too slowly and is further behind than what is kept."""
+    """The socket reads too slowly: more is unread than the outbox allows."""
 
 
 class Outbox:
@@ -59,11 +59,11 @@ class Outbox:
 
     def acknowledge(self, last_seq: int) -> None:
         """Drop the messages that the client has: those up to `last_seq`, with the entries between them."""
-        while self._entries and _covered(self._entries[0], last_seq):
+        while self._entries and _is_acknowledged(self._entries[0], last_seq):
             self._drop_oldest()
 
     def drop_sent_audio(self) -> None:
-        """Drop what a caller who goes on talking need not get again: audio, and all but the last messages."""
+        """Drop what a caller who goes on talking does not need again: sent audio, and all but the last messages."""
         if self._reader is None or self._reader.unread:
             return
         kept = [entry for entry in self._entries if not isinstance(entry, BinaryFrame)][-MAX_SENT:]
@@ -73,21 +73,21 @@ class Outbox:
     async def read(self, last_seq: int) -> AsyncGenerator[OutboxEntry, None]:
         """Yield every entry that a client with `last_seq` lacks, then each new one as it is written.
 
-        Ends when another reader begins, or after `close` when all is read. Raises `SlowReader`.
+        Ends when another reader begins, or after `close` once everything has been read. Raises `SlowReader`.
         """
         if self._reader is not None:
             self._reader.end()
         self.acknowledge(last_seq)
-        me = self._reader = _Reader(self._entries, self._max_bytes)
+        reader = self._reader = _Reader(self._entries, self._max_bytes)
         try:
-            while me is self._reader:
-                while (entry := me.take()) is not None and me is self._reader:
+            while reader is self._reader:
+                while (entry := reader.take()) is not None and reader is self._reader:
                     yield entry
                 if self._closed:
                     return
-                await me.wait()
+                await reader.wait()
         finally:
-            if me is self._reader:
+            if reader is self._reader:
                 self._reader = None
 
     def close(self) -> None:
@@ -109,11 +109,11 @@ class _Reader:
     def __init__(self, entries: deque[OutboxEntry], max_bytes: int) -> None:
         self.unread = deque(entries)
         self._bytes = sum(map(_size, entries))
-        # twice what is kept anyway, which bounds the cost of a socket that reads nothing
+        # twice the outbox's own limit, which bounds the memory of a socket that reads nothing
         self._max_bytes = 2 * max_bytes
         self._is_slow = False
-        self._news = asyncio.Event()
-        self._waking: asyncio.TimerHandle | None = None
+        self._wakeup = asyncio.Event()
+        self._wakeup_timer: asyncio.TimerHandle | None = None
 
     def put(self, entry: OutboxEntry) -> None:
         self._bytes += _size(entry)
@@ -123,9 +123,9 @@ class _Reader:
         else:
             self.unread.append(entry)
         if self._is_slow or not isinstance(entry, ToClient):
-            self._news.set()
-        elif self._waking is None:
-            self._waking = asyncio.get_running_loop().call_later(TEXT_DELAY_S, self._news.set)
+            self._wakeup.set()
+        elif self._wakeup_timer is None:
+            self._wakeup_timer = asyncio.get_running_loop().call_later(TEXT_DELAY_S, self._wakeup.set)
 
     def take(self) -> OutboxEntry | None:
         if self._is_slow:
@@ -137,14 +137,14 @@ class _Reader:
         return entry
 
     def end(self) -> None:
-        self._news.set()
+        self._wakeup.set()
 
     async def wait(self) -> None:
-        await self._news.wait()
-        self._news.clear()
-        if self._waking is not None:
-            self._waking.cancel()
-            self._waking = None
+        await self._wakeup.wait()
+        self._wakeup.clear()
+        if self._wakeup_timer is not None:
+            self._wakeup_timer.cancel()
+            self._wakeup_timer = None
 
 
 def _size(entry: OutboxEntry) -> int:
@@ -156,5 +156,5 @@ def _size(entry: OutboxEntry) -> int:
     return 0
 
 
-def _covered(entry: OutboxEntry, last_seq: int) -> bool:
+def _is_acknowledged(entry: OutboxEntry, last_seq: int) -> bool:
     return isinstance(entry, MediaLegChanged | ReconnectRequested) or entry.seq <= last_seq

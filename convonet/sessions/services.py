@@ -28,7 +28,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """One set per voice replica, shared by all its sessions.
+    """The services of one voice replica, shared by all its sessions.
 
     `stt_providers` and `tts_providers` map provider names to providers; they include the defaults.
     """

@@ -1,4 +1,4 @@
-"""One turn: recognizes an utterance, asks the agent, speaks the answer. Cancelling its task cancels it all."""
+"""One turn: recognizes an utterance, asks the agent, speaks the answer. Cancelling its task cancels all of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CheckpointLease(Protocol):
         ...
 
     async def confirm_if_reachable(self) -> None:
-        """Raise `Fenced` if a newer copy of the session exists; pass while that is unknown."""
+        """Raise `Fenced` if a newer copy of the session exists; return while that is unknown."""
         ...
 
     def run_when_confirmed(self, act: Callable[[], None]) -> None:
@@ -143,17 +143,17 @@ class Turn:
             session_id=self._conversation.session_id,
             turn_id=self._turn_id,
             source=self._log.source,
-        ) as turning:
-            self._in_flight.traceparent = turning.traceparent
+        ) as turn_span:
+            self._in_flight.traceparent = turn_span.traceparent
             try:
                 yield
                 self._log.mark_ended()
             finally:
                 record = self._log.build_record()
                 self._lease.run_when_confirmed(lambda: self._services.record(record))
-                turning.status = record.status
-                turning.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
-                turning.words(transcript=record.user_prompt, answer=record.agent_response)
+                turn_span.status = record.status
+                turn_span.set(agent_type=record.metadata.agent_type, provider=record.provider, model=record.model)
+                turn_span.words(transcript=record.user_prompt, answer=record.agent_response)
 
     def _emit_start(self) -> None:
         self._emit(
@@ -170,10 +170,10 @@ class Turn:
         self._emit(Status(message="Transcribing…", turn_id=self._turn_id))
         recording = Utterance(utterance.audio, utterance.format, utterance.sample_rate)
         try:
-            with span("hear", provider=stt.name) as hearing:
+            with span("hear", provider=stt.name) as stt_span:
                 async with asyncio.timeout(self._services.timeouts.stt_s):
                     transcript = await stt.transcribe(recording, language=self._language)
-                hearing.set(provider=transcript.provider)
+                stt_span.set(provider=transcript.provider)
         except TimeoutError:
             raise SpeechUnavailable(f"{stt.name} did not answer in time") from None
         self._log.mark_stage("stt_ms")
@@ -190,17 +190,17 @@ class Turn:
         try:
             async with asyncio.TaskGroup() as group:
                 speaker = self._speaker(group)
-                talking = group.create_task(speaker.run())
-                # the agent is asked before the speaker starts, which has nothing to say yet
+                speaking = group.create_task(speaker.run())
+                # the agent goes first: the speaker has nothing to say yet
                 await self._ask_agent(speaker)
                 speaker.finish()
-                await talking
+                await speaking
         except* ConvonetError as failures:
             raise _first(failures) from None
 
     async def _ask_agent(self, speaker: Speaker) -> None:
-        with span("think", kind="client") as asking, contextlib.ExitStack() as waiting:
-            request = self._request(asking.traceparent)
+        with span("think", kind="client") as agent_span, contextlib.ExitStack() as waiting:
+            request = self._request(agent_span.traceparent)
             waiting.enter_context(self._services.waiting_for_agent())
             try:
                 async with (
@@ -209,7 +209,7 @@ class Turn:
                 ):
                     async for event in events:
                         waiting.close()
-                        self._follow(event, speaker)
+                        self._handle_agent_event(event, speaker)
                         if isinstance(event, Final):
                             break
             except TimeoutError:
@@ -217,7 +217,7 @@ class Turn:
             if self._final is None:
                 raise AgentError("the agent's stream ended without an answer")
 
-    def _follow(self, event: AgentEvent, speaker: Speaker) -> None:
+    def _handle_agent_event(self, event: AgentEvent, speaker: Speaker) -> None:
         match event:
             case TextDelta(text):
                 self._say(text, speaker)
@@ -298,9 +298,9 @@ class Turn:
 
     def _speaker(self, group: asyncio.TaskGroup) -> Speaker:
         conversation = self._conversation
-        voice = self._services.tts(conversation.tts_provider)
+        tts = self._services.tts(conversation.tts_provider)
         timeout_s = self._services.timeouts.tts_s
-        return speaker_for(conversation.audio, voice, self._language, self._audio, timeout_s=timeout_s, group=group)
+        return speaker_for(conversation.audio, tts, self._language, self._audio, timeout_s=timeout_s, group=group)
 
 
 def _tool_event(turn_id: str, event: ToolStarted | ToolFinished) -> ToolEvent:

@@ -14,11 +14,11 @@ from convonet.records.record import RESULT_CHARACTERS, ToolCallRecord, TurnMetad
 from convonet.sessions.conversation import Conversation
 
 NOBODY = "none"
-"""Provider and model of a turn without an answer."""
+"""Recorded as provider and model of a turn without an answer."""
 
 
 class TurnRecordBuilder:
-    """The notes of one turn. All times are milliseconds from the end of the utterance."""
+    """The notes of one turn. Stages are milliseconds from the end of the utterance, except `capture_ms`, its length."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The call log in the database: hand-overs that are over, and call-backs. The host writes it, desks read it."""
+"""The call log in the database: hand-overs that are over, and callbacks. The host writes it, desks read it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ MAX_LISTED = 50
 
 
 class HandOverRow(Base):
-    """A hand-over that is over; `desk` is the username of the person who talked or was called last."""
+    """A hand-over that is over, or the talk of a desk that passed the caller on.
+
+    `desk` is the username of the person who talked or was called last.
+    """
 
     __tablename__ = "hand_overs"
 
@@ -41,7 +44,7 @@ class HandOverRow(Base):
 
 
 class CallBackRow(Base):
-    """A call-back that a caller was promised."""
+    """A callback that a caller was promised."""
 
     __tablename__ = "call_backs"
 
@@ -96,7 +99,7 @@ class CallLog:
         await self._add_once(row)
 
     async def hand_overs_of(self, desk: str) -> list[PastCall]:
-        """The newest hand-overs of a desk."""
+        """Return the newest hand-overs of a desk."""
         async with self._database.reading() as session:
             rows = await session.scalars(
                 select(HandOverRow)
@@ -116,11 +119,11 @@ class CallLog:
             return row
 
     async def add_call_back(self, row: CallBackRow) -> None:
-        """Write a call-back, unless this hand-over has one."""
+        """Write a callback, unless this hand-over has one."""
         await self._add_once(row)
 
     async def open_call_backs(self, departments: Sequence[str] | None = None) -> list[CallBack]:
-        """The oldest open call-backs, of these departments or of all."""
+        """Return the oldest open callbacks, of these departments or of all."""
         query = select(CallBackRow).where(CallBackRow.done_at.is_(None))
         if departments is not None:
             query = query.where(CallBackRow.department.in_(list(departments)))
@@ -129,7 +132,7 @@ class CallLog:
             return [CallBack.model_validate(row, from_attributes=True) for row in rows]
 
     async def complete_call_back(self, call_back_id: uuid.UUID, by: str) -> bool:
-        """Mark a call-back as done. Returns False when it was marked before."""
+        """Mark a callback as done. Returns False when it was marked before."""
         async with self._database.transaction() as session:
             done = await session.execute(
                 update(CallBackRow)

@@ -1,6 +1,6 @@
 """The TCP connection for a caller's audio, between the replica with their WebSocket and the one with their media leg.
 
-A call between actors costs a millisecond, a frame here some microseconds. The caller's side sends the media leg's key
+A call between actors takes a millisecond, a frame here a few microseconds. The caller's side sends the media leg's key
 and a newline. Then both sides send frames: two bytes of length, big-endian, then PCM16, 16 kHz, mono, little-endian.
 """
 
@@ -59,7 +59,7 @@ class CallerPort:
         return MediaLegAddress(host=self._host, port=self._port, key=key)
 
     def send_audio(self, address: MediaLegAddress, pcm: bytes) -> None:
-        """Send PCM16 to the caller, if they are connected."""
+        """Send PCM16 to the caller, if they are connected and keep up."""
         if (writer := self._callers.get(address.key)) is not None:
             write_frame(writer, pcm)
 
@@ -87,8 +87,8 @@ class CallerPort:
                 log.warning("caller_audio_refused")
                 return
             # a caller whose replica died reconnects through another one
-            if (before := self._callers.get(key)) is not None:
-                before.close()
+            if (previous := self._callers.get(key)) is not None:
+                previous.close()
             self._callers[key] = writer
             async for frame in read_frames(reader):
                 take_audio(frame)
@@ -117,11 +117,11 @@ class CallerAudio:
         return cls(reader, writer)
 
     def send_audio(self, pcm: bytes) -> None:
-        """Send the caller's PCM16. It is dropped while the other side does not read."""
+        """Send the caller's PCM16. It is dropped while the other side does not keep up."""
         write_frame(self._writer, pcm)
 
     async def receive_audio(self) -> AsyncGenerator[bytes, None]:
-        """Audio for the caller, until the media leg is closed."""
+        """Yield audio for the caller until the media leg is closed."""
         with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
             async for frame in read_frames(self._reader):
                 yield frame
@@ -138,7 +138,7 @@ def write_frame(writer: asyncio.StreamWriter, pcm: bytes) -> None:
 
 
 async def read_frames(reader: asyncio.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Read frames until the connection ends. Raises `ValueError` for one that is too long."""
+    """Read frames until the connection ends. Raises `ValueError` for a frame that is too long."""
     while True:
         length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
         if length > MAX_FRAME_BYTES:

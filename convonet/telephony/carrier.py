@@ -1,8 +1,8 @@
-"""The port to whatever makes a desk ring and carries its audio: a telephone company, or a direct connection.
+"""The port to the carrier, which makes a desk ring and carries its audio.
 
 The hand-over's actor places and ends calls through it. Everything that happens to a call comes back as a `CallEvent`:
-placed or not, its progress, its stream. Holding the caller and moving them to a colleague is done by the desk's own
-telephone, which reports it as `CallerPassedOn`. `convonet.telephony.twilio` is the implementation by Twilio and SIP.
+placed or not, its progress, its stream. The desk's own telephone holds callers and transfers them to colleagues; a
+transfer is reported as `CallerPassedOn`. `convonet.telephony.twilio` implements the port with Twilio and SIP.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from convonet.core.errors import ConvonetError
 
 
 class CarrierError(ConvonetError):
-    """The carrier refused a request or did not answer in time. In the second case the call may exist."""
+    """The carrier refused a request or did not answer in time. After a timeout the call may exist."""
 
     spoken = "I can't reach our telephone line right now."
 
@@ -36,7 +36,7 @@ class Carrier(Protocol):
     """Rings desks and connects their audio with our media legs."""
 
     is_set_up: bool
-    """False where no desk can be called at all."""
+    """False in an installation that can't call any desk."""
 
     async def place_call(self, request: CallRequest) -> str:
         """Place the call, without a retry, and return its id. Raises `CarrierError`."""

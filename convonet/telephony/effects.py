@@ -41,7 +41,7 @@ class ReleaseDesk:
 
 @dataclass(frozen=True, slots=True)
 class OccupyDesk:
-    """Mark the desk of a colleague, to whom the caller was transferred."""
+    """Mark a colleague's desk as occupied: the caller was transferred there."""
 
     desk: str
     talking: bool

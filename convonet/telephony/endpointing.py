@@ -8,11 +8,11 @@ RATE = 16_000
 SAMPLE_BYTES = 2
 
 SPEECH_LEVEL = 350.0
-"""Minimal root mean square of a frame with speech, of 32768: about -40 dBFS, above the noise of a telephone line."""
+"""Minimum root mean square of a frame with speech, of 32768 at most: about -40 dBFS, above a telephone line's noise."""
 
 PAUSE_S = 0.7
 LEAD_S = 0.2
-"""Audio kept from before the first loud frame, since a first consonant is quiet."""
+"""Audio included from before the first loud frame, since a first consonant is quiet."""
 
 MIN_SPEECH_S = 0.25
 MAX_UTTERANCE_S = 12.0

@@ -18,7 +18,7 @@ END_REASONS = {
     "canceled": EndReason.NO_ANSWER,
     "failed": EndReason.UNREACHABLE,
 }
-"""Twilio's names for calls that are over. Any other carrier translates its own statuses into Twilio's."""
+"""End reasons by Twilio's final call status. Any other carrier translates its own statuses into Twilio's."""
 
 # -- from the queue
 
@@ -32,12 +32,12 @@ class DeskAssigned(BaseModel):
 
 
 class NoDeskFree(BaseModel):
-    """The caller has to wait, or cannot be connected at all."""
+    """The caller has to wait, or can't be connected at all."""
 
     kind: Literal["unassigned"] = "unassigned"
     nobody_logged_in: bool = False
     nobody_working: bool = False
-    """Every desk that is logged in is not ready, so no call can end and free one."""
+    """True if all desks that are logged in are not ready, so that no call can end and free one."""
 
 
 # -- from the carrier
@@ -52,7 +52,7 @@ class CallPlaced(BaseModel):
 
 
 class CallNotPlaced(BaseModel):
-    """The carrier refused the call or did not answer. In the second case the call may exist."""
+    """The carrier refused the call or did not answer. Without an answer the call may exist."""
 
     kind: Literal["not_placed"] = "not_placed"
     attempt: int
@@ -89,7 +89,7 @@ class StreamStopped(BaseModel):
 
 
 class WhisperPlayed(BaseModel):
-    """The desk has heard who is calling."""
+    """The desk has heard who is calling, or the whisper could not be synthesized."""
 
     kind: Literal["whispered"] = "whispered"
     attempt: int
@@ -127,7 +127,7 @@ class CallerPassedOn(BaseModel):
     kind: Literal["passed_on"] = "passed_on"
     desk: str
     to: str
-    """The colleague's desk; empty when no desk that is logged in has this extension."""
+    """The colleague's desk; empty when no desk without a call has this extension."""
     extension: str
     talking: bool
     """True for an attended transfer; after a blind one the colleague's telephone rings first."""

@@ -1,9 +1,11 @@
 """The state machine of one hand-over: `HandOverActor` feeds it events and carries out the effects it returns.
 
     requested ─► queued ─► dialing ─► ringing ─► whisper ─► connected ─► ended
-        │           ▲         │          │           │
-        │           └─────────┴──────────┴───────────┘   the desk did not take the call: try the next one
-        └──► failed, with an end reason: from every state before `connected`
+     │     ▲                  │          │           │
+     │     └──────────────────┴──────────┴───────────┘   the desk did not take the call: try the next one
+     └──► failed, with an end reason: from every state before `connected`
+
+`queued` is skipped when a desk is free, and `ringing` when its telephone answers at once.
 
 It uses no clock, network or Ray. Each attempt rings one desk and places one call, never a second one. A call that
 belongs to no current attempt is ended, however late its events arrive, so no call is left ringing or open.
@@ -36,19 +38,19 @@ from convonet.telephony.events import (
 )
 
 ANSWER_TIMEOUT_S = 30.0
-"""From placing a call to its answer. Twilio may hold a call back when it has many, and then rings too late."""
+"""From placing a call to its answer. When Twilio has many calls it may queue this one, and then ring too late."""
 
 ACCEPT_TIMEOUT_S = 3.0
-"""From the start of the stream to the desk's own acceptance: a voicemail box answers too, but has no desk."""
+"""From the start of the stream to the desk's own acceptance: a voicemail box answers too, but can't accept."""
 
 WHISPER_TIMEOUT_S = 15.0
 """For telling the desk who is calling."""
 
 MAX_WAIT_S = 300.0
-"""In the queue."""
+"""Longest wait in the queue."""
 
 MAX_ABSENT_WAIT_S = 60.0
-"""In the queue while nobody is working: a person may come back, but a caller should not count on it."""
+"""Longest wait in the queue while nobody is working: a person may come back, but a caller should not count on it."""
 
 WAITING = (HandOverState.REQUESTED, HandOverState.QUEUED)
 CALLING = (HandOverState.DIALING, HandOverState.RINGING)
@@ -87,7 +89,7 @@ class HandOverMachine(BaseModel):
     """The time at which `DeadlinePassed` is due."""
     queued_at: float | None = None
     absent_since: float | None = None
-    """Start of the time in which nobody has been working for this caller to wait for."""
+    """Time since which all desks that this caller could wait for have been not ready."""
     asked_at: float = 0.0
     connected_at: float | None = None
     ended_at: float | None = None
@@ -102,7 +104,7 @@ class HandOverMachine(BaseModel):
 
     @property
     def current(self) -> Attempt | None:
-        """The attempt that rings or talks."""
+        """The attempt in progress, whose desk is called or talks."""
         last = self.attempts[-1] if self.attempts else None
         return last if last is not None and last.over is None else None
 

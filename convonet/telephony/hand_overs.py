@@ -17,14 +17,15 @@ class HandOversUnavailable(ConvonetError):
 
 
 class HandOvers(Protocol):
-    """All hand-overs: `HandOverHost` has them, `HostReplicas` reaches it from another process.
+    """All hand-overs. `HandOverHost` owns them; `HostReplicas` reaches it from another process.
 
-    Every method may be called again with the same arguments. Each raises `HandOversUnavailable`; the host itself
-    raises `Fenced` as well, when another host has taken over and knows the answer.
+    Every method may be called again with the same arguments; only a transcript entry is then added twice.
+    Each raises `HandOversUnavailable`. The host itself also raises `Fenced`, when another host has taken over and knows
+    the answer.
     """
 
     async def begin_hand_over(self, request: HandOverRequest) -> None:
-        """Begin a hand-over; one that is known goes on."""
+        """Begin a hand-over, unless it has begun already."""
         ...
 
     def follow_hand_over(self, transfer_id: str) -> AsyncGenerator[HandOverView, None]:
@@ -61,5 +62,5 @@ class HandOvers(Protocol):
         ...
 
     def open_media_leg(self, request: MediaLegRequest) -> AsyncGenerator[MediaLegView, None]:
-        """Admit the stream of a call and follow what it has to do. A refused stream yields nothing."""
+        """Admit the stream of a call, and yield what its media leg has to do. A refused stream yields nothing."""
         ...

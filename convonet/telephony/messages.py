@@ -31,7 +31,7 @@ class HandOverRequest(_Value):
     context: TransferContext
     language: Language = Language("en-US")
     phone: str = ""
-    """Number for a call back as the caller said it, E.164; when empty, the CRM's number is used."""
+    """Number that the caller gave for a callback, E.164; when empty, the number in the CRM is used."""
 
 
 class MediaLegAddress(_Value):
@@ -147,7 +147,7 @@ class DeskView(_Value):
     queue: dict[str, int] = {}
     """Number of callers waiting, by department."""
     call_backs: int = 0
-    """Version of the list of call-backs; it grows with every change."""
+    """Version of the list of callbacks; it grows with every change."""
 
 
 class DeskAction(StrEnum):
@@ -159,11 +159,11 @@ class DeskAction(StrEnum):
     DECLINE = "decline"
     HANG_UP = "hang_up"
     BLIND_TRANSFER = "blind_transfer"
-    """The telephone transferred the caller to the extension in the text, where it rings now."""
+    """The telephone transferred the caller to the extension in the action's text, which rings now."""
     ATTENDED_TRANSFER = "attended_transfer"
     """The same, after talking with the colleague first."""
     LOST = "lost"
-    """The telephone was lost in mid-call, because the page was reloaded."""
+    """The telephone was lost mid-call, because the page was reloaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ FRAME_BYTES = 160
 """Mu-law, 8 kHz."""
 
 LEAD_S = 0.06
-"""Lead of the audio that is sent over its playout; network jitter up to it leaves no gap."""
+"""How far audio is sent ahead of its playout; network jitter up to this leaves no gap."""
 
 MAX_WAITING = 10
 """Frames; older ones are dropped, since late words are worse than lost ones."""
 
 REVIEW_S = 0.5
-"""A delay counts only if it never went away for this long, so that a burst of words is not cut."""
+"""A delay counts only if it lasts this long without a break, so that a burst of words is not cut."""
 
 CUSHION_S = 0.02
 """Lasting delay that is tolerated."""
@@ -68,7 +68,7 @@ class Pacer:
         return frames
 
     def wait_s(self) -> float | None:
-        """Seconds until the next queued frame is due; None when the queue is empty."""
+        """Return the seconds until the next queued frame is due; None when the queue is empty."""
         if not self._waiting:
             return None
         return max(0.0, self._played_until - self._clock() - LEAD_S)
@@ -79,7 +79,7 @@ class Pacer:
         return max(0.0, self._played_until - self._clock()) + FRAME_S * len(self._waiting)
 
     def _review(self) -> None:
-        """Skip as much audio as has been only delay since the last review."""
+        """Skip as much audio as the smallest delay since the last review, less `CUSHION_S`."""
         now = self._clock()
         self._least_delay_s = min(self._least_delay_s, self.delay_s)
         if now < self._review_at:

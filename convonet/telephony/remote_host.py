@@ -1,8 +1,8 @@
 """The client side of `HandOvers`, used by the processes of sessions and media legs.
 
 There is one host. When it dies, hangs or its machine vanishes, Serve starts another one, which knows all hand-overs.
-Open calls are then repeated there, and followers have to follow again. Repeating a request is safe, since the host
-knows hand-overs, calls and media legs by their ids.
+Requests in progress are then repeated there, and followers have to follow again. Repeating a request is safe, since the
+host knows hand-overs, calls and media legs by their ids.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from convonet.telephony.messages import HandOverRequest, HandOverView, MediaLegR
 from convonet.telephony.requests import LINE_EVENT, LINE_REQUEST, LINE_VIEW, ORDER, SPOKEN, VIEW, to_message
 
 CALL_TIMEOUT_S = 12.0
-"""A call takes a millisecond. A dead host is replaced within four seconds, and within eleven when its machine has
+"""A request takes a millisecond. A dead host is replaced within four seconds, and within eleven when its machine has
 vanished. Twilio waits for fifteen."""
 
 MAX_SILENCE_S = 15.0
-"""Of a followed host that may come back; after that the follower decides what to do."""
+"""Longest silence of a followed host that may come back; after that the follower decides what to do."""
 
 View = TypeVar("View")
 
 
 class HostReplicas:
-    """`HandOvers` at the replica of the call center."""
+    """Implements `HandOvers` by requests to the replica of the call center."""
 
     def __init__(self, pool: ReplicaPool, *, call_timeout_s: float = CALL_TIMEOUT_S) -> None:
         self.pool = pool
@@ -99,7 +99,7 @@ class HostReplicas:
             raise HandOversUnavailable(f"transfer host: {error}") from None
 
     async def _replica(self) -> Replica:
-        """The current host, or the next one as soon as it is found."""
+        """Return the current host, or the next one as soon as it is found."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._call_timeout_s):
                 while (replica := self.pool.choose_ready()) is None:

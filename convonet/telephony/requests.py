@@ -1,6 +1,6 @@
 """The server side of `HandOvers` on the call center's own port; `HostReplicas` is the client side.
 
-A hand-over or a media leg is followed by one request: its events are the views, its empty result is the end.
+To follow a hand-over or a media leg takes one request: its events are the views, and its empty result is the end.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ class HostRequests:
                     async for view in views:
                         request.emit(to_message(VIEW, view))
             case "open_line":
-                line = LINE_REQUEST.validate_python(params["request"])
-                async with contextlib.aclosing(host.open_media_leg(line)) as orders:
-                    async for order in orders:
-                        request.emit(to_message(LINE_VIEW, order))
+                media_leg = LINE_REQUEST.validate_python(params["request"])
+                async with contextlib.aclosing(host.open_media_leg(media_leg)) as leg_views:
+                    async for leg_view in leg_views:
+                        request.emit(to_message(LINE_VIEW, leg_view))
             case _:
                 raise RpcError(METHOD_NOT_FOUND, f"There is no method {request.method}.")
         return {}

@@ -1,7 +1,8 @@
-"""Conversion between the caller's page (16 kHz, PCM16) and a telephone (8 kHz, mu-law).
+"""Audio conversion between the caller's page (16 kHz, PCM16) and a telephone (8 kHz, mu-law).
 
 The low-pass filters are libswresample's. They carry state from piece to piece, so an object serves one direction of one
-call. They delay it by 2 ms: the first piece is padded with that much silence, so that no piece changes its length.
+call. They delay the audio by 2 ms: the first piece is padded with that much silence, so that all pieces keep their
+length.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Samples = npt.NDArray[np.int16]
 
 
 class ToTelephone:
-    """PCM16, little-endian, to mu-law."""
+    """Converts PCM16, little-endian, to mu-law."""
 
     def __init__(self) -> None:
         self._filter = _Filter(PAGE_RATE, TELEPHONE_RATE)
@@ -32,7 +33,7 @@ class ToTelephone:
 
 
 class FromTelephone:
-    """Mu-law to PCM16, little-endian."""
+    """Converts mu-law to PCM16, little-endian."""
 
     def __init__(self) -> None:
         self._filter = _Filter(TELEPHONE_RATE, PAGE_RATE)
@@ -43,7 +44,7 @@ class FromTelephone:
 
 
 def mulaw_of_file(audio: bytes) -> bytes:
-    """Decode an audio file of any container to mu-law."""
+    """Convert an audio file of any container format to mu-law."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=TELEPHONE_RATE)
     with av.open(io.BytesIO(audio), "r") as container:
         frames = [*container.decode(audio=0), None]

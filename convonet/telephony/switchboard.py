@@ -1,6 +1,6 @@
 """The switchboard: decides which desk rings for which caller. It uses no clock, network or Ray.
 
-A caller goes to the desk of their department that has been ready for longest. While none is ready, callers wait in the
+A caller goes to the desk of their department that has been ready the longest. While none is ready, callers wait in the
 order in which they came.
 """
 
@@ -75,7 +75,7 @@ class Switchboard(BaseModel):
         return desk.transfer_id if desk else ""
 
     def set_ready(self, name: str, now: float) -> AddressedEvent | None:
-        """Take calls again. Returns the assignment of a waiting caller to this desk, if there is one."""
+        """Let the desk take calls again. Returns the assignment of a waiting caller to this desk, if there is one."""
         desk = self.desks.get(name)
         if desk is None or desk.state not in FREE:
             return None
@@ -83,7 +83,7 @@ class Switchboard(BaseModel):
         return self._next_for(desk, now)
 
     def set_not_ready(self, name: str, reason: str, now: float) -> bool:
-        """Take no more calls. Returns False during a call, which has to end first."""
+        """Let the desk take no more calls. Returns False during a call, which has to end first."""
         desk = self.desks.get(name)
         if desk is None or desk.state not in FREE:
             return False
@@ -111,7 +111,7 @@ class Switchboard(BaseModel):
         return self._next_for(desk, now)
 
     def free_desk_at(self, extension: str) -> str:
-        """Name of the desk at this extension if it has no call; otherwise an empty string."""
+        """Return the name of the desk at this extension if it has no call, otherwise an empty string."""
         return next((d.name for d in self.desks.values() if d.extension == extension and d.state in FREE), "")
 
     def occupy(self, name: str, transfer_id: str, now: float, *, talking: bool) -> None:
@@ -141,23 +141,24 @@ class Switchboard(BaseModel):
         return NoDeskFree(nobody_working=all(desk.state is DeskState.NOT_READY for desk in desks))
 
     def position(self, transfer_id: str) -> int:
-        """Place in the queue of the caller's department, from 1; 0 when they do not wait."""
-        one = self._waiting(transfer_id)
-        if one is None:
+        """Return the place in the queue of the caller's department, from 1; 0 when they do not wait."""
+        caller = self._waiting(transfer_id)
+        if caller is None:
             return 0
-        before = self.queue[: self.queue.index(one)]
-        return 1 + sum(waiting.department == one.department for waiting in before)
+        before = self.queue[: self.queue.index(caller)]
+        return 1 + sum(waiting.department == caller.department for waiting in before)
 
     def waiting_in(self, department: str) -> int:
-        """Number of callers who wait for this department."""
+        """Return the number of callers who wait for this department."""
         return sum(waiting.department == department for waiting in self.queue)
 
     def expected_wait_s(self, transfer_id: str) -> float:
         """Estimate how long this caller still waits."""
-        one = self._waiting(transfer_id)
-        if one is None:
+        caller = self._waiting(transfer_id)
+        if caller is None:
             return 0.0
-        return self.mean_call_s * self.position(transfer_id) / max(1, len(self._desks_of(one.department, one.without)))
+        desks = self._desks_of(caller.department, caller.without)
+        return self.mean_call_s * self.position(transfer_id) / max(1, len(desks))
 
     def remove_caller(self, transfer_id: str) -> None:
         """Take this caller out of the queue."""
@@ -174,7 +175,7 @@ class Switchboard(BaseModel):
         return next((waiting for waiting in self.queue if waiting.transfer_id == transfer_id), None)
 
     def _desks_of(self, department: str, without: Sequence[str]) -> list[Desk]:
-        """Desks that may take this caller now or later; those that are not ready may come back."""
+        """Return the desks that may take this caller now or later; those that are not ready may come back."""
         return [d for d in self.desks.values() if department in d.departments and d.name not in without]
 
     def _ring(self, desk: Desk, transfer_id: str, now: float) -> DeskAssigned:

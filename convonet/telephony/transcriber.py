@@ -1,4 +1,4 @@
-"""Transcription of the talk between caller and desk, as far as the recognizer keeps up; the talk never waits for it."""
+"""Transcribes the talk between caller and desk, as long as the recognizer keeps up; the talk never waits for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convonet.telephony.messages import Spoken, Who
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 6
-"""Utterances; a recognizer that is further behind is needed more elsewhere."""
+"""Utterances. A recognizer that is further behind is busy with callers of the agent, who need it more."""
 
 STT_TIMEOUT_S = 10.0
 

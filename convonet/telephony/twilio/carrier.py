@@ -1,4 +1,4 @@
-"""The `Carrier` by Twilio's REST API: places and ends calls to the SIP addresses of the PBX.
+"""The `Carrier` on Twilio's REST API: places and ends calls to the SIP addresses of the PBX.
 
 When a desk answers, Twilio connects the call with our media socket. When that socket breaks, the call asks
 `/twilio/transfer_bridge` what to do next.
@@ -42,10 +42,10 @@ class TwilioCarrier:
     is_set_up = True
 
     def __init__(self, settings: TelephonySettings, *, ring_timeout_s: float) -> None:
-        """`ring_timeout_s` is for the desk of a call back; other calls bring their own."""
+        """`ring_timeout_s` is for the desk that a callback rings; other calls bring their own."""
         if settings.twilio_account_sid is None or settings.twilio_auth_token is None or not settings.is_configured:
             raise SettingsError("the telephone is not set up")
-        # no retries: the SDK would place a call again whose response got lost
+        # no retries: the SDK would place a second call if the response to the first got lost
         self._http = AsyncTwilioHttpClient()
         self._client = Client(
             settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value(), http_client=self._http

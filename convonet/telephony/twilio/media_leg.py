@@ -1,7 +1,7 @@
 """The media leg of one call: connects Twilio's media stream with the caller's audio.
 
-The host of the hand-overs decides what it does: wait, tell the desk who is calling, join the two, close. A media leg
-outlives that host: it goes on unchanged and reports to the next one.
+The host of the hand-overs decides what it does: wait, tell the desk who is calling, join the two, close. When that host
+dies, the media leg goes on unchanged and reports to the next one.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ ANSWER_TIMEOUT_S = 2.0
 """For that sign of life. Without it the connection is dead, and Twilio opens another one if it can."""
 
 RETRY_DELAYS_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 5.0)
-"""Before each attempt to reach a host of the hand-overs again."""
+"""Delay before each new attempt to reach a host of the hand-overs."""
 
 
 class MediaSocket(Protocol):
-    """The WebSocket of a media stream. Every method raises `ConnectionError` when it is closed."""
+    """The WebSocket of a media stream. `receive` and `send` raise `ConnectionError` when it is closed."""
 
     async def receive(self) -> str: ...
 
@@ -133,7 +133,7 @@ class MediaLeg:
     # -- the host
 
     async def _follow_host(self) -> None:
-        """Do what the host says until it says close. After the loss of a host, find the next one."""
+        """Do what the host says until it says close. When a host is lost, find the next one."""
         delays = iter(RETRY_DELAYS_S)
         while True:
             try:
@@ -175,7 +175,7 @@ class MediaLeg:
             await self._hand_overs.add_transcript_entry(self._request.transfer_id, spoken)
 
     async def _play_whisper(self, view: MediaLegView) -> None:
-        """Tell the desk who is calling. Without speech the desk has only the card."""
+        """Tell the desk who is calling. If synthesis fails, the desk has only the card."""
         try:
             async with asyncio.timeout(TTS_TIMEOUT_S):
                 spoken = await self._tts.synthesize(view.whisper, language=view.language)
@@ -204,12 +204,12 @@ class MediaLeg:
 
     async def _is_alive(self) -> bool:
         """Ask for a sign of life. Returns whether anything was received in time."""
-        received_at, by = self._received_at, asyncio.get_running_loop().time() + self._answer_timeout_s
+        received_at, deadline = self._received_at, asyncio.get_running_loop().time() + self._answer_timeout_s
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(by):
-                # a dead connection may not even take this
+            async with asyncio.timeout_at(deadline):
+                # on a dead connection even sending may hang
                 await self._socket.send(media_stream.mark(self._stream_sid, ALIVE_MARK))
-        await asyncio.sleep(by - asyncio.get_running_loop().time())
+        await asyncio.sleep(deadline - asyncio.get_running_loop().time())
         return self._received_at > received_at or self._is_whispering
 
     @property

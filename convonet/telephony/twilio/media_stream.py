@@ -86,7 +86,7 @@ _MESSAGES: TypeAdapter[Start | Media | Mark | Stop] = TypeAdapter(
 
 
 def parse(text: str) -> StreamMessage:
-    """Parse a message. Raises `ValueError` for one that Twilio would not send."""
+    """Parse a message. Raises `ValueError` for a text that Twilio would not send."""
     if len(text) > MAX_CHARACTERS:
         raise ValueError("too long for a stream message")
     try:
@@ -98,17 +98,17 @@ def parse(text: str) -> StreamMessage:
 
 
 def media(stream_sid: str, code: bytes) -> str:
-    """Message with mu-law audio to be played."""
+    """Build the message with mu-law audio to be played."""
     return _to_json("media", stream_sid, {"media": {"payload": base64.b64encode(code).decode()}})
 
 
 def mark(stream_sid: str, name: str) -> str:
-    """Message that asks for a `Mark` once everything before it has been played."""
+    """Build the message that asks for a `Mark` once everything before it has been played."""
     return _to_json("mark", stream_sid, {"mark": {"name": name}})
 
 
 def clear(stream_sid: str) -> str:
-    """Message that drops all audio that has not been played yet."""
+    """Build the message that drops all audio that has not been played yet."""
     return _to_json("clear", stream_sid, {})
 
 

@@ -1,4 +1,4 @@
-"""TwiML and addresses that Twilio is given: how to reach a desk, and what a call does when its stream ends."""
+"""TwiML and URLs for Twilio: how to reach a desk, and what a call does when its stream ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ AFTER = "after"
 """Query parameter of `/twilio/transfer_bridge`: the key of the stream that has ended."""
 
 HELD = "held"
-"""Query parameter of the same: how often the call was put on hold already."""
+"""Query parameter of the same URL: how many times the call has been put on hold."""
 
 HOLD_S = 1
-"""Pause before a call on hold asks again. Twilio takes whole seconds."""
+"""Pause before a call on hold asks again. Twilio accepts whole seconds only."""
 
 MAX_HELD = 10
-"""Each time a host was waited for, so the two hear nothing for two minutes until their call is given up."""
+"""Each time, the webhook waits for a host first. So the two hear nothing for two minutes before the call is ended."""
 
 RETRIES = "#rc=3&rp=all&ct=2000&rt=13000"
 """Twilio's retries of a webhook: three, after any failure, with 2 s to connect and 13 s to read, fifteen seconds in
@@ -31,13 +31,13 @@ all. So every webhook may come twice."""
 
 
 def sip_address(settings: TelephonySettings, request: CallRequest) -> str:
-    """SIP address of a desk. The part after the question mark becomes headers of the call."""
+    """Return the SIP address of a desk. The part after the question mark becomes headers of the call."""
     header = f"{TRANSFER_HEADER}={quote(request.transfer_id)}"
     return f"sip:{request.extension}@{settings.sip_domain};transport={settings.sip_transport}?{header}"
 
 
 def connect_twiml(settings: TelephonySettings, request: CallRequest) -> str:
-    """Connect the call with our media socket, and ask again when that has closed."""
+    """Connect the call with our media socket; when that has closed, the call asks what to do next."""
     response = VoiceResponse()
     connect = Connect()
     stream = connect.stream(url="wss" + webhook(settings, "media").removeprefix("https"))
@@ -82,18 +82,18 @@ def hang_up_twiml() -> str:
 
 
 def webhook(settings: TelephonySettings, name: str) -> str:
-    """Public address of one of our webhooks."""
+    """Return the public address of one of our webhooks."""
     return f"{str(settings.public_url).rstrip('/')}/twilio/{name}"
 
 
 def status_callback_url(settings: TelephonySettings, request: CallRequest) -> str:
-    """Address that Twilio reports the progress of a call to."""
-    return f"{webhook(settings, 'status')}?{_names(request)}{RETRIES}"
+    """Return the address that Twilio reports the progress of a call to."""
+    return f"{webhook(settings, 'status')}?{_query_of(request)}{RETRIES}"
 
 
 def _bridge_url(settings: TelephonySettings, request: CallRequest, query: Mapping[str, str]) -> str:
-    return f"{webhook(settings, 'transfer_bridge')}?{_names(request)}&{urlencode(query)}{RETRIES}"
+    return f"{webhook(settings, 'transfer_bridge')}?{_query_of(request)}&{urlencode(query)}{RETRIES}"
 
 
-def _names(request: CallRequest) -> str:
+def _query_of(request: CallRequest) -> str:
     return urlencode({"transfer": request.transfer_id, "attempt": request.attempt})

@@ -55,7 +55,7 @@ class TwilioWebhooks:
         self._hold_s = hold_s
 
     def router(self) -> APIRouter:
-        """The routes below /twilio."""
+        """Return the routes below /twilio."""
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/status", self._status, methods=["POST"])
         router.add_api_route("/transfer_bridge", self._transfer_bridge, methods=["POST"])
@@ -64,7 +64,7 @@ class TwilioWebhooks:
         return router
 
     async def _status(self, request: Request) -> Response:
-        """Take a status callback: how a call goes."""
+        """Handle a status callback, which reports the progress of a call."""
         transfer_id, attempt, form = await self._read(request, "status")
         try:
             progress = progress_of(attempt, form)
@@ -91,7 +91,7 @@ class TwilioWebhooks:
         return Response(connect_twiml(self._telephony, call), media_type=XML)
 
     async def _read(self, request: Request, name: str) -> tuple[str, int, Mapping[str, str]]:
-        """Check a request of Twilio. Returns its hand-over, attempt and form."""
+        """Check a request from Twilio. Returns its hand-over, attempt and form."""
         body = (await request.body()).decode("utf-8", "replace")
         form = dict(parse_qsl(body, keep_blank_values=True))
         query = f"?{request.url.query}" if request.url.query else ""
@@ -164,7 +164,7 @@ def is_signed(settings: TelephonySettings, url: str, parameters: Mapping[str, st
 
 
 def progress_of(attempt: int, form: Mapping[str, str]) -> CallProgress:
-    """Parse a status callback. Raises `ValueError` for one without a call or a sequence number."""
+    """Parse a status callback. Raises `ValueError` without a CallSid, or when the sequence number is not a number."""
     call_sid = form.get("CallSid", "")
     if not call_sid:
         raise ValueError("no CallSid")
