@@ -73,7 +73,7 @@ def check_streaming(answer: TimedAnswer) -> Check:
 
 
 def check_stop_reason(answer: TimedAnswer, owner: str) -> Check:
-    """Check that a complete answer can be told from one that was cut; `owner` is the model's, as the server names it."""
+    """Check that a complete answer can be told from one that was cut; `owner` is the model's, as the server says."""
     server = _SERVERS.get(owner.lower(), "")
     hint = f" LLM_SERVER={server} fits it." if server else ""
     if answer.stop is None:
