@@ -131,7 +131,7 @@ class _Sentence:
         self._task = asyncio.create_task(self._synthesize(audio))
 
     async def next_audio(self, by: float) -> bytes:
-        """Wait for audio, then collect more until `by` on the loop's clock; empty at the end. Raises the synthesis's error."""
+        """Wait for audio, then collect more until `by` on the loop's clock; empty at the end. Raises its error."""
         gathered = bytearray()
         with contextlib.suppress(TimeoutError):
             while len(gathered) < CHUNK_BYTES and not self._is_over:

@@ -16,7 +16,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A transcript by one recognizer. `score` is a log probability, comparable for the same recognizer and utterance."""
+    """A transcript by one recognizer. `score` is a log probability, comparable for one utterance and recognizer."""
 
     text: str
     score: float
