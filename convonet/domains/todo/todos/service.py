@@ -76,7 +76,7 @@ class TodoService:
         team_id: str | None = None,
         limit: int = MAX_LISTED,
     ) -> list[Todo]:
-        """Return the caller's or a team's todos, by due date. Overdue ones are always open, whatever `completed` says."""
+        """Return the caller's or a team's todos, by due date. Overdue ones are open, whatever `completed` says."""
         window = window_of(due, self._clock(), owner.zone).within(window_between(due_from, due_to, owner.zone))
         window = window.within(Window(end=start_of(due_before, owner.zone)))
         team = None if team_id is None else id_of(team_id)
