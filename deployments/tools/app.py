@@ -23,7 +23,7 @@ avoid it after one second already."""
 
 
 def build_http() -> Starlette:
-    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
+    """Make the replica's application. Imported here, since the process that builds the Serve app needs none of it."""
     from deployments.tools.server import tools_replica
 
     return tools_replica().http
