@@ -20,7 +20,7 @@ MARGIN_S = 3.0
 
 Work = Callable[[float], Awaitable[None]]
 
-_works: list[tuple[asyncio.AbstractEventLoop, Work]] = []
+_registered: list[tuple[asyncio.AbstractEventLoop, Work]] = []
 
 
 def when_stopped(work: Work) -> None:
@@ -29,20 +29,20 @@ def when_stopped(work: Work) -> None:
     Args:
         work: called with the seconds that it has. WebSockets stay open until it has ended.
     """
-    _works.append((asyncio.get_running_loop(), work))
+    _registered.append((asyncio.get_running_loop(), work))
 
 
 def watch_for_stop() -> None:
-    """Run the registered work when Serve stops this process's replica; once more does nothing."""
-    run_before_shutdown(_run_works)
+    """Run the registered work when Serve stops this process's replica; a second call does nothing."""
+    run_before_shutdown(_run_registered)
 
 
-async def _run_works(shutdown_timeout_s: float) -> None:
-    """Run all works at the same time, each in its own loop: a replica's user code may have one of its own."""
+async def _run_registered(shutdown_timeout_s: float) -> None:
+    """Run all registered work at the same time, each in its own loop: a replica's user code may have a separate one."""
     within_s = max(0.0, shutdown_timeout_s - MARGIN_S)
     works = [
         asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_as_coroutine(work, within_s), loop))
-        for loop, work in _works
+        for loop, work in _registered
     ]
     if not works:
         return

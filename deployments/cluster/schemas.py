@@ -1,4 +1,4 @@
-"""Rules for fields: each must exist in its kind of object and have the right type. A misspelled one would do nothing."""
+"""Rules for fields: each must exist in its kind of object, with the right type. A misspelled one would do nothing."""
 
 from __future__ import annotations
 
