@@ -20,7 +20,7 @@ MARGIN_S = 3.0
 
 Work = Callable[[float], Awaitable[None]]
 
-_registered: list[tuple[asyncio.AbstractEventLoop, Work]] = []
+_works: list[tuple[asyncio.AbstractEventLoop, Work]] = []
 
 
 def when_stopped(work: Work) -> None:
@@ -29,7 +29,7 @@ def when_stopped(work: Work) -> None:
     Args:
         work: called with the seconds that it has. WebSockets stay open until it has ended.
     """
-    _registered.append((asyncio.get_running_loop(), work))
+    _works.append((asyncio.get_running_loop(), work))
 
 
 def watch_for_stop() -> None:
@@ -42,7 +42,7 @@ async def _run_registered(shutdown_timeout_s: float) -> None:
     within_s = max(0.0, shutdown_timeout_s - MARGIN_S)
     works = [
         asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_as_coroutine(work, within_s), loop))
-        for loop, work in _registered
+        for loop, work in _works
     ]
     if not works:
         return
