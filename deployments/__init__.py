@@ -4,7 +4,7 @@ from deployments.ray_compat import is_replica_process
 
 
 def prepare_replica() -> None:
-    """Limit what reaches this process's replica and from where, and make it cheap when idle; not outside a replica."""
+    """Limit what reaches this process's replica, and from where, and make it cheap when idle; do nothing elsewhere."""
     if is_replica_process():
         from deployments.grpc_server import allow_pings, bind_to_node_address
 

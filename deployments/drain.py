@@ -18,14 +18,14 @@ WITHIN_S = 120.0
 """A caller is moved at the next moment when nobody speaks, and after this time in any case."""
 
 ANSWER_TIMEOUT_S = 10.0
-"""Time for a replica's answer beyond that, and for a new handle to discover all replicas."""
+"""Additional time for a replica's answer, and for a new handle to discover all replicas."""
 
 SEPARATE_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
-"""This command has no event loop, in which Serve would run its router under the flags of ray.env."""
+"""Under the flags of ray.env, Serve would run its router in the caller's event loop, and this command has none."""
 
 
 def main() -> None:
-    """Connect to the Ray of `make run` on this data folder, or of RAY_ADDRESS, and move all callers there."""
+    """Move all callers of the Ray at RAY_ADDRESS, or of the one that `make run` started on this data folder."""
     settings = get_settings()
     address = os.environ.get("RAY_ADDRESS") or _own_address(settings)
     _require(SEPARATE_LOOP)
@@ -58,7 +58,7 @@ def _own_address(settings: Settings) -> str:
 
 
 def _require(flags: dict[str, str]) -> None:
-    """Start this process again with the flags, unless it has them: Ray reads them while it is imported."""
+    """Restart this process with the flags unless they are set: Ray reads them when it is imported."""
     if not flags.keys() <= os.environ.keys():
         os.execve(sys.executable, [sys.executable, "-m", "deployments.drain"], {**flags, **os.environ})  # noqa: S606
 

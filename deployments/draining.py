@@ -1,7 +1,7 @@
 """Moves callers away from nodes of this cluster that drain; each voice replica watches for them.
 
-Serve stops the replicas of such a node, and they move their callers. But a caller may have come through HAProxy of that
-node to a replica of another one. Their connection would end with HAProxy, in the middle of a word.
+Serve stops the replicas of such a node, and they move their callers. But a caller may also have come through that
+node's HAProxy to a replica on another node. Their connection would end with HAProxy, in the middle of a word.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_INTERVAL_S = 5.0
 MARGIN_S = 10.0
-"""A node waits for others too before its end, and callers take a moment to leave."""
+"""Callers have to be gone this long before a node's deadline: other work ends there too, and leaving takes a moment."""
 
 
 async def watch_draining_nodes(leave: Callable[[str, float], None], *, interval_s: float = LOOK_INTERVAL_S) -> None:

@@ -1,4 +1,4 @@
-"""Python's garbage collector in a replica, which calls this once it has started."""
+"""The garbage collector's settings for a replica, which applies them once it has started."""
 
 from __future__ import annotations
 

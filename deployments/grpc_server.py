@@ -1,7 +1,7 @@
-"""Settings that the gRPC servers of Serve's replicas lack; `deployments/__init__.py` makes them before a server starts.
+"""Settings that the gRPC servers of Serve's replicas lack; `deployments/__init__.py` adds them before a server starts.
 
 Every replica opens a port for calls between deployments, on all interfaces, and unpickles what arrives there. Bound to
-the address of its node, which is the loopback one on a laptop, it is as reachable as it must be and no more.
+the address of its node (loopback on a laptop), the port is no more reachable than it has to be.
 
 Callers of a Serve handle send pings while a call says nothing (gRPC's keepalive in `ray.env`), so that they notice when
 its machine has vanished. A gRPC server takes that for an attack by default: at the fourth ping, after two and a half
@@ -32,7 +32,7 @@ def bind_to_node_address() -> None:
 
 
 def binding_to_node(bind: BindGrpcServer) -> BindGrpcServer:
-    """Bind to the node's address where `bind` is asked for all of them."""
+    """Wrap `bind` so that it binds to the node's address when asked to bind to all addresses."""
 
     def bind_to_node(server: Any, address: str) -> int:
         host, port = address.rsplit(":", 1)
@@ -49,10 +49,10 @@ def allow_pings() -> None:
 
 
 def allowing_pings(create: CreateGrpcServer, min_interval_ms: int = MIN_PING_INTERVAL_MS) -> CreateGrpcServer:
-    """Create servers as `create` does, which answer pings as often as every `min_interval_ms`."""
+    """Wrap `create` so that its servers accept pings every `min_interval_ms`."""
 
-    def create_patient(*args: Any, options: Sequence[tuple[str, Any]] = (), **kwargs: Any) -> Any:
+    def create_tolerant(*args: Any, options: Sequence[tuple[str, Any]] = (), **kwargs: Any) -> Any:
         pings = ("grpc.http2.min_ping_interval_without_data_ms", min_interval_ms)
         return create(*args, options=[*options, pings], **kwargs)
 
-    return create_patient
+    return create_tolerant

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""HAProxy on each node, with the limits that Ray's configuration of it lacks.
+"""Starts HAProxy on a node, with limits that Ray's configuration for it lacks.
 
-Ray starts this file as if it were HAProxy (RAY_SERVE_HAPROXY_BINARY_PATH). It completes the configuration that Ray has
+Ray runs this file as if it were HAProxy (RAY_SERVE_HAPROXY_BINARY_PATH). It completes the configuration that Ray has
 just written, and becomes the real HAProxy (HAPROXY_BINARY). Any Python may run it, so it uses only the standard library
 and reads its settings from the environment by itself.
 """
@@ -21,17 +21,17 @@ from pathlib import Path
 MAX_CONNECTIONS = 8_192
 CONNECTIONS_PER_ADDRESS = 500
 METRICS_HOST = "127.0.0.1"
-"""Defaults of the settings; a test compares them."""
+"""Defaults of the settings; a test compares both."""
 
 FILES_PER_CONNECTION = 2
 OTHER_FILES = 256
-"""Listeners, health checks, logs. HAProxy does not start when it may not open enough files for `maxconn`."""
+"""For listeners, health checks and logs. HAProxy refuses to start if it can't open enough files for `maxconn`."""
 
 REQUEST_TIMEOUT_S = 5
-"""From the connection to the end of the headers. Silent connections would take all places."""
+"""From the connection to the end of the headers. Otherwise silent connections could use up `maxconn`."""
 
 TUNNEL_TIMEOUT_S = 120
-"""Silence of an open WebSocket. Pages send every 2 s and the server every 20 s, so the peer must have vanished."""
+"""Maximum silence of an open WebSocket. Pages send every 2 s and the server every 20 s, so the peer has vanished."""
 
 READY_PATH = "/ready"
 READY_BACKEND = "ready-here"
@@ -63,7 +63,7 @@ class Limits:
         )
 
     def complete(self, config: str) -> str:
-        """Complete Ray's configuration; do nothing the second time."""
+        """Complete Ray's configuration, unless that was done before."""
         if config.startswith(MARK):
             return config
         config = _replaced(r"^ *maxconn \d+$", f"    maxconn {self.max_connections}", config)
@@ -79,7 +79,7 @@ class Limits:
 
     def _defaults(self) -> list[str]:
         return [
-            # limits count by the caller's address; without the header every caller has HAProxy's
+            # limits count by the caller's address; without this header, every caller has HAProxy's address
             "option forwardfor",
             f"timeout http-request {REQUEST_TIMEOUT_S}s",
             # browsers open connections in advance; unused ones are closed without a response
@@ -130,7 +130,7 @@ def _route_to(backend: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """Test for an address of this node."""
+    """Return whether the address belongs to this node."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.bind((host, 0))
@@ -145,7 +145,7 @@ def _after(pattern: str, lines: list[str], config: str) -> str:
 
 
 def _replaced(pattern: str, by: str, config: str) -> str:
-    """Replace the only match. Exit when there is not exactly one: another release of Ray writes another text."""
+    """Replace the only match. Exit unless there is exactly one: a different release of Ray writes different text."""
     config, count = re.subn(pattern, by, config, flags=re.MULTILINE)
     if count != 1:
         sys.exit(f"deployments/haproxy.py: {count} times {pattern!r} in Ray's configuration of HAProxy")

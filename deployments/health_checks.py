@@ -1,8 +1,8 @@
-"""The part that is common to the health checks of all replicas.
+"""The part that the health checks of all replicas share.
 
-Serve calls `check_health` of each replica every `health_check_period_s`. It replaces one after three checks in a row
-that raise, or do not end within `health_check_timeout_s`, as when the event loop hangs. A check raises when its process
-can't work any more though another one could.
+Serve calls `check_health` of each replica every `health_check_period_s`. It replaces a replica after three consecutive
+checks that raise, or that do not end within `health_check_timeout_s`, as when the event loop hangs. A check raises when
+its own process can't work any more but another one could.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 
 MAX_LOOP_LAG_S = 10.0
-"""Pages give a server up that is silent for four seconds, and peers after one. So late three times in a row, a replica
-serves nobody; a process that is starved for a moment is not replaced."""
+"""A page gives up on a server after four silent seconds, and a peer after one. So a replica that exceeds this in three
+consecutive checks serves nobody, while one that is starved of CPU for a moment is not replaced."""
 
 
 class EventLoopLate(RuntimeError):

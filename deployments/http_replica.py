@@ -1,4 +1,4 @@
-"""The replica of an HTTP service: the CRM and the restaurant differ in their application only."""
+"""The replica of an HTTP service: for the CRM and the restaurant, which differ only in their application."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HttpReplica:
-    """One replica; it reports its load as that of `component`."""
+    """One replica; it reports its load under the name `component`."""
 
     component: ClassVar[ComponentName]
 

@@ -20,11 +20,11 @@ from deployments.limited_websocket import LimitedWebSocket
 from deployments.ray_compat import StartHttpServer, has_haproxy, wrap_http_server_start
 
 MESSAGE_OVERHEAD_BYTES = 65_536
-"""Most bytes that one base64 message may have around its utterance."""
+"""Maximum bytes of a message besides its base64 utterance."""
 
 TICK_S = 1.0
-"""uvicorn's own ten ticks a second cost each replica 1 ms of CPU a second. All that a tick does is to set the clock of
-the `Date` header, and to see whether the server must stop."""
+"""uvicorn's own ten ticks a second cost each replica 1 ms of CPU a second. A tick only sets the clock of the `Date`
+header, and checks whether the server must stop."""
 
 
 def limit_replica_server() -> None:
@@ -33,10 +33,10 @@ def limit_replica_server() -> None:
 
 
 def limit_proxy_server() -> list[Middleware]:
-    """Give the HTTP server of this process's proxy its limits; does nothing in a replica.
+    """Give the HTTP server of this process's proxy its limits; do nothing in a replica.
 
     Ray calls it by its name in RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH, in proxies and in replicas. A proxy reads
-    sockets for replicas that can't reach them, so login limits could not be lifted: its messages may be as large as an
+    sockets on behalf of replicas, which could not lift login limits there. So its messages may be as large as an
     utterance from the beginning.
 
     Returns:
@@ -68,7 +68,7 @@ def _set_limits(config: uvicorn.Config, settings: Settings, *, login_limits: boo
         config.ws = LimitedWebSocket
     config.ws_max_size = settings.limits.max_utterance_bytes * 4 // 3 + MESSAGE_OVERHEAD_BYTES
     config.ws_per_message_deflate = False
-    config.proxy_headers = False  # `ClientAddress` knows of HAProxy, uvicorn would believe whoever is on this machine
+    config.proxy_headers = False  # `ClientAddress` knows of HAProxy; uvicorn would trust anybody on this machine
 
 
 def tick_once_a_second() -> None:
@@ -77,6 +77,6 @@ def tick_once_a_second() -> None:
 
 
 async def _main_loop(server: uvicorn.Server) -> None:
-    # a tick of number 0 sets the clock
+    # tick number 0 sets the clock
     while not await server.on_tick(0):  # noqa: ASYNC110 -- uvicorn sets an attribute
         await asyncio.sleep(TICK_S)

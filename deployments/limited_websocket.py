@@ -18,8 +18,8 @@ from convonet.web.rate_limit import TokenBucket
 from deployments.ray_compat import own_receive_header
 
 MAX_FRAGMENTS = 1_024
-"""Frames of one message. Chromium sends our largest message in about fifty. An empty frame costs the sender 6 bytes and
-us 60."""
+"""Maximum frames of one message. Chromium sends our largest message in about fifty. An empty frame costs the sender
+6 bytes and us 60."""
 
 
 class LimitedWebSocket(WebSocketsSansIOProtocol):
@@ -42,7 +42,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
         if self.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return
         self.scope["extensions"][EXTENSION] = {"lift": self._lift_login_limits}
-        # uvicorn then reads no more before a message was taken, a message passes one queue and one task less, and the
+        # with it uvicorn reads only after a message was taken, a message passes one queue and one task less, and the
         # application is told of the socket's end instead of being cancelled
         if (header := own_receive_header()) is not None:
             self.scope["headers"] = [*self.scope["headers"], header]
@@ -58,7 +58,7 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
             super().handle_bytes(event)
 
     def handle_cont(self, event: Frame) -> None:
-        """Continue a message, whose bytes the library `websockets` has counted."""
+        """Continue a message; the library `websockets` limits its bytes."""
         self._fragments += 1
         if self._is_logged_in or self._is_within_rate():
             if self._fragments < MAX_FRAGMENTS:
@@ -67,12 +67,12 @@ class LimitedWebSocket(WebSocketsSansIOProtocol):
                 self._close("too many fragments")
 
     def handle_ping(self) -> None:
-        """Answer a ping. Pings have the rate limit of messages before login."""
+        """Answer a ping. Pings always have the rate limit of messages before login."""
         if self._is_within_rate():
             super().handle_ping()
 
     def handle_pong(self, event: Frame) -> None:
-        """Take a pong."""
+        """Accept a pong, within the same rate limit."""
         if self._is_within_rate():
             super().handle_pong(event)
 

@@ -1,4 +1,4 @@
-"""Load of this process's HTTP service: its application counts the requests, and its replica reports them."""
+"""The load of this process's HTTP service: the application counts requests, and the replica reports the counts."""
 
 from functools import cache
 

@@ -16,7 +16,7 @@ from convonet.settings import Settings
 
 
 def log_to_own_stderr(settings: Settings) -> None:
-    """Set up this replica's logs, and its traces if a collector is set; they have the name of its deployment."""
+    """Set up this replica's logs, and its traces if a collector is set; traces have the name of its deployment."""
     configure(
         settings.logs.level,
         sys.__stderr__,

@@ -53,7 +53,7 @@ BindGrpcServer = Callable[[Any, str], int]
 
 
 def is_replica_process() -> bool:
-    """Test for a process of a Serve replica, which has imported its module before it imports a deployment."""
+    """Return whether this is the process of a Serve replica, which imports Serve's module before a deployment."""
     return HTTP_SERVERS["replica"] in sys.modules
 
 
@@ -85,7 +85,7 @@ def wrap_grpc_server_binding(wrap: Callable[[BindGrpcServer], BindGrpcServer]) -
 
 
 def has_haproxy() -> bool:
-    """Return the flag for HAProxy in front of the replicas, as ray/serve/_private/constants.py has read it."""
+    """Return whether HAProxy is in front of the replicas, as ray/serve/_private/constants.py has read it."""
     from ray.serve._private.constants import RAY_SERVE_ENABLE_HA_PROXY
 
     return bool(RAY_SERVE_ENABLE_HA_PROXY)
@@ -140,7 +140,7 @@ def run_before_shutdown(work: Callable[[float], Awaitable[None]]) -> None:
 
 
 def _wrap(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    """Replace a function of Ray's by `wrap` of it; do nothing when that was done before."""
+    """Replace a function of Ray's by the result of `wrap`; do nothing when that was done before."""
     original = getattr(owner, name)
     if not hasattr(original, "__wrapped__"):
         setattr(owner, name, wraps(original)(wrap(original)))

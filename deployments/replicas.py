@@ -23,13 +23,13 @@ from deployments.handles import handle_to
 from deployments.ray_compat import broadcast
 
 FIND_TIMEOUT_S = 1.0
-"""A replica says within three milliseconds where it listens."""
+"""Normally a replica says within three milliseconds where it listens."""
 
 REPLACED_WITHIN_S = 12.0
 """Time for which a request waits when all replicas have died at once, or the only one's machine has vanished."""
 
 HOST_REFRESH_S = 30.0
-"""Serve may have started another host while the one before, cut off from the rest, still answers us. Each look takes
+"""Serve may have started another host while the previous one, cut off from the rest, still answers us. Each check takes
 3 ms of CPU."""
 
 

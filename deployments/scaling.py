@@ -1,6 +1,6 @@
-"""The number of replicas that a metric of theirs calls for, as the autoscaling policies use it.
+"""The number of replicas that a metric calls for; the autoscaling policies use it.
 
-Serve's controller runs it, so it imports nothing else.
+Serve's controller runs this module, so it imports nothing else.
 """
 
 from __future__ import annotations

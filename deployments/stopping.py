@@ -33,12 +33,12 @@ def when_stopped(work: Work) -> None:
 
 
 def watch_for_stop() -> None:
-    """Run the registered work when Serve stops this process's replica; once more does nothing."""
-    run_before_shutdown(_run_works)
+    """Run the registered work when Serve stops this process's replica; a second call does nothing."""
+    run_before_shutdown(_run_registered)
 
 
-async def _run_works(shutdown_timeout_s: float) -> None:
-    """Run all works at the same time, each in its own loop: a replica's user code may have one of its own."""
+async def _run_registered(shutdown_timeout_s: float) -> None:
+    """Run all registered work at the same time, each in its own loop: a replica's user code may have a separate one."""
     within_s = max(0.0, shutdown_timeout_s - MARGIN_S)
     works = [
         asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_as_coroutine(work, within_s), loop))

@@ -1,7 +1,7 @@
 """The contract between a session and the agent: one `TurnRequest` in, a stream of typed events out.
 
-The agent is stateless: history, domain so far and caller come with the request, and the new history returns in
-`Final`. All values cross a process border, as JSON on a replica's own port.
+The agent is stateless: the request brings the caller, the history and the current domain, and `Final` returns the new
+history. All of these values cross a process boundary as JSON, on the replica's own port.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class ChatMessage:
     role: Literal["user", "assistant"]
     content: str
     done: tuple[str, ...] = ()
-    """Labels of the tools that changed something in that turn, for a person to read."""
+    """Labels, for display, of the tools that changed something in that turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """One turn. `turn_id` is the base of the tool calls' idempotency keys: a repeated turn repeats no effect."""
+    """One turn. Its tool calls' idempotency keys derive from `turn_id`, so a repeated turn repeats no effect."""
 
     session_id: SessionId
     turn_id: TurnId
@@ -41,7 +41,7 @@ class TurnRequest:
     language: str = "en-US"
     """BCP 47 tag of the caller's language."""
     provider: str | None = None
-    """Hosted model to ask first, before the caller's own; ignored when it isn't configured."""
+    """Provider to ask first, ahead of the caller's own choice; ignored when it isn't configured."""
     traceparent: str | None = None
     """W3C trace context of the session."""
 
@@ -63,7 +63,7 @@ class ToolStarted:
     call_id: str
     tool: str
     label: str
-    """For a person to read: "Adding the todo"."""
+    """Label for display: "Adding the todo"."""
     arguments: dict[str, object] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ class ToolFinished:
     tool: str
     label: str
     ok: bool
-    """False also for a tool that answered with an error."""
+    """Also False when the tool answered with an error."""
     result: str
     duration_ms: float
 

@@ -1,7 +1,6 @@
-"""The dialogue about a call back, by rules whichever model answers: the offer, the number, and its confirmation.
+"""The dialogue about a call back: the offer, the number, and its confirmation. Rules lead it, whichever model answers.
 
-The router leads it. Of the caller's number on file only the last four digits reach this module, so no answer can leak
-the others.
+The router runs it. Only the last four digits of the number on file reach this module, so no answer can leak the others.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from convonet.language.phones import digit_by_digit, find_phone
 from convonet.language.sentences import Sentence
 
 CALL_BACK = "hand_over.call_back"
-"""Memory key of the dialogue's state, which holds for the next sentence only."""
+"""Memory key of the dialogue's state, which is valid for the next sentence only."""
 
 OFFER = "Shall I have somebody call you back, or can I help you with something else?"
 ASK_NUMBER = "What number can we reach you at?"
@@ -26,7 +25,7 @@ DECLINED = "All right, nobody will call you. What else can I do for you?"
 ANYTHING_ELSE = "Is there anything else?"
 
 MAX_MISSES = 2
-"""Answers that were not understood; a caller who is asked more often hangs up."""
+"""Unintelligible answers after which the dialogue gives up; a caller who is asked more often hangs up."""
 
 _CALL_ME_BACK = re.compile(
     r"(?:have )?(?:somebody |someone |anybody |a person |a human |them |an agent )?(?:should |to )?"
@@ -76,7 +75,7 @@ def read_dialogue(entry: str) -> CallBackDialogue | None:
 
 
 def reply(said: Sentence, dialogue: CallBackDialogue, region: str) -> Reply | None:
-    """Answer a sentence; None when it is no reply. `region` (ISO 3166) is for numbers without a country code."""
+    """Answer a sentence; None when it isn't a reply. `region` (ISO 3166) is for numbers without a country code."""
     phone = find_phone(said.raw, region)
     match dialogue.asked:
         case "offer":
@@ -142,7 +141,7 @@ def _missed(dialogue: CallBackDialogue, again: str) -> Reply:
         return Reply(again, dialogue.model_copy(update={"misses": misses}).to_memory())
     if dialogue.known:
         return _noted(dialogue)
-    # what was read back and not agreed to may be a stranger's number
+    # a number that was read back but not confirmed may be a stranger's number
     text = f"I'm sorry, I couldn't get your number. I've told {dialogue.department} that you want to be called back."
     return Reply(f"{text} {ANYTHING_ELSE}", call_back=CallBackRequest(dialogue.department, dialogue.reason))
 

@@ -1,8 +1,8 @@
-"""Classifies a sentence by example sentences, for the router where rules are not sure. A guess takes 2 ms on one core.
+"""Classifies a sentence by examples, for the router where the rules are unsure. A guess takes 2 ms on one core.
 
 The features are the sentence's embedding and hashed character n-grams. Kernel ridge regression on both is fitted when
-the process starts, so a new domain needs nothing but examples. It is fitted twice: to tell topics apart, which needs
-all examples of a topic together, and to tell a topic's forms apart.
+the process starts, so a new domain needs nothing but examples. It is fitted twice: once to tell topics apart, with all
+examples of a topic pooled, and once to tell forms apart.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from convonet.agents.embeddings import SentenceEmbedder, Vectors
 
 SPELLING_BUCKETS = 4096
 SPELLING_WEIGHT = 0.6
-"""Weight of n-grams beside embeddings. This and the next two were chosen by leave-one-out on the examples."""
+"""Weight of n-grams relative to embeddings. This and the next two were chosen by leave-one-out on the examples."""
 
 SHARPNESS = 2.0
-"""Steepness of the similarity in the distance of two embeddings."""
+"""Steepness with which similarity falls as the distance between two embeddings grows."""
 
 PENALTY = 0.3
 """Ridge penalty."""
@@ -43,7 +43,7 @@ class Guess:
 
 
 class Classifier:
-    """Fitted once, then pure."""
+    """Fitted once by the constructor; `guess` is pure."""
 
     def __init__(self, examples: Mapping[str, Sequence[str]]) -> None:
         """Fit on example sentences by label: "topic", or "topic.form"."""
@@ -92,7 +92,7 @@ class _Texts:
 
 
 class _ByBucket:
-    """A sparse matrix of n-gram weights, bucket by bucket: as a dense one 28 of its 29 MB would be zeros."""
+    """A sparse matrix of n-gram weights, by bucket. As a dense matrix, 28 of its 29 MB would be zeros."""
 
     def __init__(self, spelling: Sequence[_Spelling]) -> None:
         buckets = np.concatenate([buckets for buckets, _ in spelling])
@@ -133,18 +133,18 @@ def _ngrams(text: str) -> Iterator[str]:
             yield from (padded[i : i + size] for i in range(len(padded) - size + 1))
 
 
-def _fit(similarity: Vectors, answers: NDArray[np.int64], labels: int) -> tuple[Vectors, Vectors]:
+def _fit(similarity: Vectors, answers: NDArray[np.int64], label_count: int) -> tuple[Vectors, Vectors]:
     """Return the weights of the examples, and each example's scores when it is left out."""
-    wanted = np.zeros((len(answers), labels), dtype=np.float32)
-    wanted[np.arange(len(answers)), answers] = 1
+    one_hot = np.zeros((len(answers), label_count), dtype=np.float32)
+    one_hot[np.arange(len(answers)), answers] = 1
     # a label with few examples must not become improbable
-    weight = (1 / np.maximum(wanted.sum(axis=0), 1))[answers]
+    weight = (1 / np.maximum(one_hot.sum(axis=0), 1))[answers]
     weight *= len(answers) / weight.sum()
     root = np.sqrt(weight).astype(np.float32)[:, None]
     identity = np.eye(len(answers), dtype=np.float32)
-    solved = np.linalg.solve(similarity * root * root.T + PENALTY * identity, identity)
-    duals = solved @ (wanted * root)
-    left_out = wanted - (duals / np.diag(solved)[:, None]) / root
+    inverse = np.linalg.solve(similarity * root * root.T + PENALTY * identity, identity)
+    duals = inverse @ (one_hot * root)
+    left_out = one_hot - (duals / np.diag(inverse)[:, None]) / root
     return (root * duals).astype(np.float32), left_out.astype(np.float32)
 
 

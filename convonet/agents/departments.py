@@ -39,7 +39,7 @@ class Departments:
     def __init__(self, departments: Sequence[Department], fallback: str = "support") -> None:
         self._departments = tuple(departments)
         self.fallback = fallback
-        """Name of the general department, known also without a PBX."""
+        """Name of the general department, set even without a PBX."""
 
     @classmethod
     def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
@@ -62,7 +62,7 @@ class Departments:
 
     def named_in(self, said: str) -> Department | None:
         """Return the department that a sentence names."""
-        # the general one last: its word may stand beside another's, as in "technical support"
+        # the general one comes last: its word may accompany another's, as in "technical support"
         return next((d for d in reversed(self._departments) if _names(d, said)), None)
 
 
@@ -72,7 +72,7 @@ def _names(department: Department, said: str) -> bool:
 
 
 def hand_over_to(department: Department, reason: str) -> HandOverDecision:
-    """Decide a hand-over; the reason becomes one line, without the bars of the transfer marker."""
+    """Return the hand-over decision; the reason becomes one line, without the bars that delimit the transfer marker."""
     line = re.sub(r"[|\r\n]+", " ", reason).strip()[:200]
     return HandOverDecision(department.name, department.extension, line)
 
@@ -85,7 +85,7 @@ def hand_over_reason(requests: Sequence[str]) -> str:
 def transfer_context(
     caller: Caller, conversation: Sequence[ChatMessage], reason: str, open_question: str, today: date
 ) -> TransferContext:
-    """Brief the human: who calls, what for, what was done, what is open.
+    """Brief the human: who is calling and why, what was done, and what is still open.
 
     The `conversation` ends with the turn that asked for a human.
     """

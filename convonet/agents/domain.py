@@ -20,20 +20,20 @@ class Domain:
     agent_type: AgentType
     """Name for clients; two domains may share one."""
     about: str
-    """Its abilities, as the end of "I can …"."""
+    """What it can do, phrased to follow "I can …"."""
     prompt: str
     """Instructions for a hosted model."""
     examples: tuple[str, ...]
     """Sentences that the agent suggests to callers."""
     labels: Mapping[str, str]
-    """Labels of its tools, for a person to read while one works."""
+    """Display labels by tool, shown while the tool runs."""
     skill: Skill
     """Rules for when no hosted model answers."""
     examples_by_form: Mapping[str, tuple[str, ...]]
-    """Sentences that callers say, by form: the router's classifier learns from them, and the skill gets the form."""
+    """Sentences that callers say, by form. The router's classifier learns from them and suggests the form."""
 
     def label(self, tool: str) -> str:
-        """Return the label of a tool, for a person to read while it works."""
+        """Return a tool's display label."""
         return self.labels.get(tool, tool.replace("_", " ").capitalize())
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class EagerStream(Generic[T]):
-    """Runs `stream` at once, in a task of its own. Read its `items`, or `close` it."""
+    """Starts `stream` at once, in a task of its own. Read its `items`, or `close` it."""
 
     def __init__(self, stream: AsyncGenerator[T, None]) -> None:
         self._queue: asyncio.Queue[T | None] = asyncio.Queue()

@@ -31,7 +31,7 @@ NORM_EPSILON = 1e-12
 MAX_TOKENS = 128
 
 EMBEDDINGS_FILE = "examples.npz"
-"""Embeddings of the example sentences. `convonet lines` makes it, so that a process need not at its start."""
+"""Embeddings of the example sentences. `convonet lines` writes it, so that no process has to embed them at startup."""
 
 Vectors = NDArray[np.float32]
 

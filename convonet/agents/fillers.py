@@ -1,7 +1,7 @@
-"""Fillers for a caller who waits: `FillerTimer` knows when one is due, `AnswerWriter` says it.
+"""Fillers for a waiting caller: `FillerTimer` knows when one is due, and `AnswerWriter` writes it.
 
-The agent knows only when it passes words on. Text-to-speech starts a sentence when its end is written, and needs time
-to speak it. The delay counts from the end of that estimate, so that no filler interrupts an answer.
+The agent knows only when it passed text on. Text-to-speech starts a sentence once its end is written, and needs time to
+speak it. So the timer estimates when that speech ends and counts the delay from there: no filler interrupts an answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from convonet.speech.text import SentenceCutter
 
 FILLER_DELAY_S = 1.4
-"""A caller who hears nothing for longer thinks that the connection is dead."""
+"""A caller who hears nothing for longer than this thinks that the connection is dead."""
 
 FILLERS = (
     "One moment, please.",
@@ -27,7 +27,7 @@ CHARACTERS_PER_S = 17.0
 
 
 class FillerTimer:
-    """Tells when the caller of one turn must hear something. It starts when it is made."""
+    """Tells when the caller of one turn must hear something. It starts on construction."""
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s

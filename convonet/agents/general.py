@@ -1,4 +1,4 @@
-"""The general domain of hosted models, for sentences that belong to no other. The rules use `small_talk` instead."""
+"""The general domain: hosted models answer here what belongs to no other domain. The rules use `small_talk` instead."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _OutOfScopeSkill:
 
 
 def general_domain(domains: Sequence[Domain]) -> Domain:
-    """Return a domain without tools, from which the model goes to one of `domains`."""
+    """Return a domain without tools, from which a model changes to one of `domains`."""
     return Domain(
         name=NAME,
         agent_type="general",

@@ -2,11 +2,11 @@
 
     route ─┬─► small_talk, hand_over, out_of_scope ──► end
            └─► ask_model ◄──► use_tools ──► hand_over     (the domain agent)
-                 └──► end
+                 └──► end, or give_up after too many rounds ──► end
 
 Routing and the first request to a hosted model come before the graph, since a LangGraph step ends only when all of its
-work is done. Nodes emit the events of `base` as they happen. All functions are async: LangGraph runs others in threads,
-at 0.5 ms each.
+work is done. Nodes emit the events of `base` as they happen. All node functions are async: LangGraph runs synchronous
+ones in threads, which costs 0.5 ms each.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from convonet.metrics import tools as tool_metrics
 from convonet.tracing.spans import span
 
 MAX_TOOL_ROUNDS = 6
-"""Rounds of tool calls in one turn; a caller does not wait for more."""
+"""Rounds of tool calls in one turn; no caller waits for more."""
 
 MAX_PARALLEL_TOOLS = 8
 """Tool calls of one turn that run at the same time."""
@@ -58,7 +58,7 @@ GIVE_UP = "I'm sorry, that took me too many steps. Please try it in smaller part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
-    """The constants of a turn, and what its nodes work with."""
+    """The values that stay constant during a turn, and the services that its nodes use."""
 
     request: TurnRequest
     now: datetime
@@ -171,7 +171,7 @@ async def _ask_model(state: TurnState, runtime: Runtime[TurnContext]) -> TurnSta
         memory = {name: value for name, value in turn.request.memory.items() if name != QUESTION}
     update: TurnState = {
         "messages": [answer.message],
-        # a "yes" after this answers something else
+        # a later "yes" no longer answers the offer of a call back
         "memory": {name: value for name, value in memory.items() if name != CALL_BACK},
         "provider": answer.provider,
         "model": answer.model,

@@ -1,4 +1,4 @@
-"""Rules that recognize a caller who asks for a human; "real estate agent" alone asks nothing. The router calls them."""
+"""Rules that recognize a request for a human; "real estate agent" alone is not one. The router calls them."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def gives_no_reason(said: Sentence) -> bool:
 
 
 def mentions_person(said: str) -> bool:
-    """Return whether the sentence has a word for somebody to whom a caller might want to speak."""
+    """Return whether the sentence mentions anybody whom a caller might want to speak to."""
     return _MENTION.search(said) is not None
 
 
 def refuses_human(said: str) -> bool:
-    """Return whether the caller declines: "don't transfer me, just tell me my copay"."""
+    """Return whether the caller declines a hand-over: "don't transfer me, just tell me my copay"."""
     return _REFUSAL.search(said) is not None

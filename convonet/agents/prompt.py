@@ -28,7 +28,7 @@ _STEERING = (
     "they ask for a human, or you can't help them, call transfer_to_agent; never when they say that they don't want "
     "that."
 )
-"""For hosted models, which have these tools."""
+"""Instructions for the steering tools, which only hosted models have."""
 
 
 def model_request(

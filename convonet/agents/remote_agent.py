@@ -25,7 +25,7 @@ MAX_TRIES = 3
 
 
 class AgentReplicas:
-    """Implements `Agent` on the replicas of the AgentRouter deployment. `close` it at the end."""
+    """Implements `Agent` over the replicas of the AgentRouter deployment. `close` it at the end."""
 
     def __init__(self, pool: ReplicaPool) -> None:
         self.pool = pool

@@ -1,4 +1,4 @@
-"""Turns on a replica's own port: events as they happen, `Final` as the result. `AgentReplicas` is the client."""
+"""Serves turns on a replica's own port: events as they happen, `Final` as the result. `AgentReplicas` is the client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_ANSWER = -32000
 """JSON-RPC error code of a failed turn; the error's data names the exception."""
 
 STOP_TIMEOUT_S = 15.0
-"""Time for running turns when a replica stops; most end within five seconds."""
+"""Time that running turns get when a replica stops; most end within five seconds."""
 
 _REQUEST = TypeAdapter(TurnRequest)
 _EVENTS: dict[str, TypeAdapter[AgentEvent]] = {
@@ -39,7 +39,7 @@ _ERRORS = {kind.__name__: kind for kind in (AgentError, AgentTimeout)}
 
 
 def to_params(request: TurnRequest) -> Message:
-    """Return the parameters of a request."""
+    """Return the RPC parameters of a turn request."""
     return cast("Message", _REQUEST.dump_python(request, mode="json"))
 
 

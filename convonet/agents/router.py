@@ -53,13 +53,13 @@ MIN_HAND_OVER = 0.7
 """Probability from which a guess of a hand-over counts: a wrong one costs two people's time."""
 
 MIN_MAYBE = 0.15
-"""Probability below which a domain does not get a longer sentence of which its own rules are unsure."""
+"""Probability from which a domain gets a longer sentence that its own rules are unsure about."""
 
 CURRENT_DOMAIN_BONUS = 0.3
-"""Advantage of the conversation's domain when several are sure."""
+"""Score bonus of the conversation's domain when several domains claim a sentence."""
 
 MAX_SHORT_WORDS = 2
-"""Sentences of this length tell the classifier little: it has learned from longer ones."""
+"""Sentences of up to this length tell the classifier little: it has learned from longer ones."""
 
 Kind = Literal["domain", "small_talk", "hand_over", "out_of_scope"]
 
@@ -119,7 +119,7 @@ class Router:
         hand_overs = [sentence.raw for sentence in sentences if wants_human(sentence)]
         if not hand_overs:
             return parts
-        # of several, the one that names a department
+        # of several requests for a human, prefer one that names a department
         last = next((part for part in reversed(hand_overs) if self._departments.named_in(part)), hand_overs[-1])
         return (*(part for part in parts if part not in hand_overs), last)
 
@@ -157,8 +157,9 @@ class Router:
     def steer(self, request: TurnRequest, route: Route, call: ToolCall, *, has_read: bool) -> tuple[Route, str]:
         """Carry out a hosted model's call of a steering tool.
 
-        `has_read` is whether the model has read tool results in this turn. They may hold anybody's words, so that a
-        hand-over then needs the caller's own. Returns the new route, and the tool's result for the model.
+        `has_read` tells whether the model has read tool results in this turn. Those may quote anybody, so a hand-over
+        or a call back then needs a request in the caller's own words. Returns the new route, and the tool's result for
+        the model.
         """
         current = route.agent_type
         if call.name == GO_TO:
@@ -176,7 +177,7 @@ class Router:
         return replace(hand_over, reason=str(call.arguments.get("reason", ""))), "Transferred."
 
     def _before_the_domains(self, request: TurnRequest, sentence: Sentence, current: AgentType) -> Route | None:
-        """Route a sentence that no domain is asked about."""
+        """Route a sentence without asking the domains; None when they have to be asked."""
         said, memory = request.transcript, request.memory
         if len(said) > MAX_CHARACTERS or not is_latin(said):
             if self._hosted:
@@ -263,7 +264,7 @@ class Router:
         *,
         trust_rules: bool = False,
     ) -> Route:
-        """With `trust_rules` a domain's MAYBE counts although the classifier finds it improbable."""
+        """Route a sentence that neither rules nor guess decided; `trust_rules` accepts a MAYBE against the guess."""
         if self._hosted:
             likely = [name for name in self._domains if self._type(name) == current]
             return self._to(max(likely, key=lambda name: topics.get(name, 0.0))) if likely else GENERAL

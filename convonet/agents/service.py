@@ -1,6 +1,6 @@
 """The agent of a process: owns graph, models and tools, and answers any number of turns at once.
 
-It keeps nothing of a conversation. A replica of the agent, the HTTP API and `convonet eval` use it.
+It keeps no state of any conversation. A replica of the agent, the HTTP API and `convonet eval` use it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class AgentService:
         clock: Clock = utc_now,
         filler_delay_s: float = FILLER_DELAY_S,
     ) -> None:
-        """`tools` and `models` are by default those in the settings; `clock` gives the time in UTC."""
+        """`tools` and `models` default to those in the settings; `clock` gives the time in UTC."""
         all_domains = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         if models is None:
             models = models_from(settings.models, {name: domain.skill for name, domain in all_domains.items()})
@@ -128,7 +128,7 @@ class AgentService:
         yield final
 
     async def warm_up(self) -> bool:
-        """Load classifier and dates, connect to the tools; return whether all domains' tools answer.
+        """Load classifier and date parser, connect to the tools, and return whether all domains' tools answer.
 
         Hosted models are tried in the background: the agent is ready without them.
         """
@@ -195,7 +195,7 @@ def _traced(request: TurnRequest) -> Generator[Span, None, None]:
 
 
 def _part_of(request: TurnRequest, said: str, before: TurnState) -> TurnRequest:
-    """Return the request for one of several requests in a sentence, after those before it."""
+    """Return the request for one part of a split sentence; `before` is the state that the parts before it left."""
     if not before:
         return replace(request, transcript=said)
     memory = before.get("memory", request.memory)
@@ -215,7 +215,7 @@ def _start_of(request: TurnRequest, route: Route, before: TurnState) -> TurnStat
         "tokens_out": before.get("tokens_out", 0),
     }
     if "model" in before:
-        # the rest of the turn may need no model, and the record must name whose tokens these are
+        # the rest of the turn may need no model, and the record must name the model that used these tokens
         start |= {"provider": before["provider"], "model": before["model"]}
     return start
 

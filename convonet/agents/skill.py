@@ -14,12 +14,12 @@ from typing import Any, Protocol
 from convonet.language.sentences import Sentence
 
 QUESTION = "question"
-"""Memory key of the one question that waits for the caller's answer; any other answer drops it."""
+"""Memory key of the one question that waits for the caller's answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A tool's result; `text` can be spoken, also after a failure."""
+    """A tool's result; `text` can be spoken, even after a failure."""
 
     tool: str
     ok: bool
@@ -65,11 +65,11 @@ Step = UseTools | Say
 
 
 class Claim(IntEnum):
-    """Confidence of a skill that a sentence is for it."""
+    """A skill's confidence that a sentence belongs to its domain."""
 
     NONE = 0
     MAYBE = 1
-    """The rules allow it: an answer that was not understood, or a task without a word about a list."""
+    """The rules allow it: an answer that was not understood, or a task that mentions no list."""
     LIKELY = 2
     """The verb alone matches, as it might in other domains: "cancel the dinner"."""
     SURE = 3
@@ -81,7 +81,7 @@ class Skill(Protocol):
     """One domain's rules."""
 
     def claims(self, turn: SkillTurn) -> Claim:
-        """Say by the rules alone whether the sentence belongs to this domain."""
+        """Return how confident the rules are that the sentence belongs to this domain."""
         ...
 
     def step(self, turn: SkillTurn) -> Step:

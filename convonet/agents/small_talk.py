@@ -16,7 +16,7 @@ MAX_EXAMPLES = 2
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Values that an answer may name."""
+    """Values that an answer may mention."""
 
     user_name: str
     now: datetime
@@ -53,7 +53,7 @@ def last_answer(history: Sequence[ChatMessage]) -> str:
 
 
 def offer(domains: Sequence[Domain]) -> str:
-    """Say what the agent can do, with as many examples as a caller can remember."""
+    """Return a sentence that says what the agent can do, with as many examples as a caller can remember."""
     examples = [domain.examples[0] for domain in domains][-MAX_EXAMPLES:]
     can = enumerated([domain.about for domain in domains])
     return f"I can {can}. Say, for example: {enumerated(examples, 'or')}."

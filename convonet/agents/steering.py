@@ -17,7 +17,7 @@ STEERING = frozenset({GO_TO, TRANSFER, ASK_CALL_BACK})
 def steering_tools(
     domain: Domain, domains: Sequence[Domain], departments: Sequence[str], fallback: str
 ) -> tuple[Tool, ...]:
-    """Return the steering tools for a model in `domain`; the tool for a hand-over needs `departments`."""
+    """Return the steering tools for a model in `domain`; without `departments` there is none for a hand-over."""
     others = {other.name: other.about for other in domains if other.name != domain.name}
     tools = [_tool(GO_TO, _go_to(others), {"topic": {"type": "string", "enum": list(others)}})] if others else []
     if departments:

@@ -27,7 +27,7 @@ class Toolsets:
     """Makes each domain's toolset once, and again when its server lists other tools. `close` it at the end."""
 
     def __init__(self, tools: ToolBox, domains: Sequence[Domain], departments: Departments, *, steers: bool) -> None:
-        """With `steers` the toolsets include the steering tools, for hosted models."""
+        """`steers` adds the steering tools to the toolsets, for hosted models."""
         self._tools = tools
         self._domains = domains
         self._departments = departments
@@ -49,7 +49,7 @@ class Toolsets:
         if known is None or known[0] is not listed:
             tool_metrics.declare_tools(domain.name, [spec.name for spec in listed])
             own = (Tool(spec.name, spec.description, plain_schema(spec.parameters)) for spec in listed)
-            # a new name for other tools: see `Toolset`
+            # other tools get a new name: see `Toolset`
             name = f"{domain.name} {next(self._numbers)}"
             known = self._made[domain.name] = listed, Toolset(name, (*own, *self._steering(domain)))
         return known[1]
@@ -57,7 +57,7 @@ class Toolsets:
     async def call_tool(
         self, domain: Domain, call: ToolCall, *, claims: CallerClaims, idempotency_key: str
     ) -> ToolResult:
-        """Call a tool for a caller. The result says in words when that fails, also for a tool that does not exist."""
+        """Call a tool for a caller. A failure becomes a result in words, even when the tool does not exist."""
         result = self._unknown_tool(domain, call.name) or await self._tools.call(
             domain.name, call.name, call.arguments, claims=claims, idempotency_key=idempotency_key
         )

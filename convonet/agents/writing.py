@@ -21,7 +21,7 @@ HOLD_S = 0.1
 
 
 class AnswerWriter:
-    """Writes for one node. When its block ends, nothing is held back and no timer is left."""
+    """Writes for one node. After its `with` block no timer is left, and unless the block failed no text either."""
 
     def __init__(self, spoken: str, content: str, fillers: FillerTimer, emit: Callable[[TextDelta], None]) -> None:
         """`spoken` and `content` are the answer so far, with and without fillers."""
@@ -52,7 +52,7 @@ class AnswerWriter:
         self._pass_on(text if self.spoken else missing_space(self._spoken_before, text) + text)
 
     def end_sentence(self) -> None:
-        """Let text-to-speech start on what was written: it takes a sentence when white space follows."""
+        """End the sentence with white space, so that text-to-speech starts on it."""
         if self.spoken and not self.spoken[-1].isspace():
             self.write(" ")
 

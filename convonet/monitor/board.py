@@ -1,6 +1,6 @@
-"""The live state of the system, put together from the reports of all processes; the monitor's host owns it.
+"""The live state of the system, assembled from the reports of all processes; the monitor's host owns the board.
 
-It knows no network, no Ray and no clock.
+It uses neither network nor Ray, and gets the time from its callers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from convonet.monitor.reports import Report
 from convonet.monitor.transcript import MAX_ENTRIES
 
 STALE_AFTER_S = 15.0
-"""A replica that is silent for so long is taken for dead, and its calls are shown no more. It reports every four."""
+"""A replica that is silent for this long is presumed dead, and its calls disappear. Reports come every four seconds."""
 
 RETENTION_S = 120.0
-"""Time for which a dead replica stays in the list."""
+"""A silent replica stays in the list for this long after its last report."""
 
 GROUPED = ("queue.", "hand_overs.", "desks.")
 """Prefixes of the call center's gauges; the rest of the name is the department or the state."""
@@ -39,7 +39,7 @@ class _Call:
 
 
 class Board:
-    """All live calls and components, with a version that grows with each change."""
+    """All live calls and components; `version` grows with each change."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -50,7 +50,7 @@ class Board:
         self._midnight = 0.0
 
     def apply(self, report: Report, now: float) -> bool:
-        """Take a report in; return False when this replica is unknown and has to send a complete report first."""
+        """Apply a report; return False when this replica is unknown and has to send a complete report first."""
         known = self._components.get(report.replica)
         if not report.complete and (known is None or now - known.reported_at > STALE_AFTER_S):
             # its calls are unknown, or were dropped when it fell silent
@@ -72,7 +72,7 @@ class Board:
         self._refusals_today = 0.0
 
     def drop_stale(self, now: float) -> None:
-        """Drop the calls of replicas that are silent, and after a while the replicas."""
+        """Drop the calls of silent replicas, and later the replicas themselves."""
         for replica, component in list(self._components.items()):
             silent_s = now - component.reported_at
             if silent_s > STALE_AFTER_S:
@@ -86,11 +86,11 @@ class Board:
         return [known.call for known in self._calls.values() if known.version > since]
 
     def ended(self, since: int) -> list[str]:
-        """Return the session ids of calls that have ended since that version and do not go on elsewhere."""
+        """Return the session ids of calls that have ended since that version and were not continued elsewhere."""
         return [session_id for version, session_id in self._ended if version > since and session_id not in self._calls]
 
     def transcript(self, session_id: str) -> list[LiveLine] | None:
-        """Return the newest entries of a call's transcript; None when the call is not known (any more, or yet)."""
+        """Return the newest entries of a call's transcript; None when the call is not yet known, or over."""
         known = self._calls.get(session_id)
         return sorted(known.entries.values(), key=lambda entry: entry.number) if known is not None else None
 

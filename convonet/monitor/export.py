@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a cell that begins like this; they must not run the words of callers."""
+"""Spreadsheets execute a cell that begins like this; they must not execute what callers have said."""
 
 
 async def as_json(bodies: AsyncIterator[Sequence[str]]) -> AsyncGenerator[str, None]:

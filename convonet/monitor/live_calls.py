@@ -63,7 +63,7 @@ class LiveCalls:
         self._changed: dict[SessionId, None] = {}
 
     def watch(self, session_id: SessionId, event: CallEvent) -> None:
-        """See `CallObserver`."""
+        """Apply an event to its call; this is a `CallObserver`."""
         if isinstance(event, CallStarted):
             self._calls[session_id] = _WatchedCall(event.conversation, self._host, self._clock)
         elif isinstance(event, CallEnded):

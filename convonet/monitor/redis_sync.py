@@ -1,7 +1,7 @@
-"""Synchronization of the monitor's file of turns with the records in Redis, in both directions; its host runs both.
+"""Synchronizes the monitor's file of turns with the records in Redis, in both directions; the monitor's host runs both.
 
-A file that was lost is rebuilt from Redis. Redis gets from the file the records of a process that ended while Redis was
-down, and all records when it has lost its data.
+A file that was lost is rebuilt from Redis. In the other direction, Redis gets the records of processes that ended while
+it was down, and all records when it has lost its data.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from convonet.records.redis_records import RETENTION_S, RedisRecords
 log = structlog.get_logger(__name__)
 
 BATCH_SIZE = 200
-"""Records of one call to Redis: some 500 kB."""
+"""Records in one request to Redis: some 500 kB."""
 
 RETRY_DELAY_S = 1.0
 
 BACKFILL_INTERVAL_S = 3600.0
 BACKFILL_DELAY_S = 10.0
-"""After Redis has recovered: by then the processes that are alive have written their records themselves."""
+"""Delay after Redis has recovered: by then, processes that are alive have written their records themselves."""
 
 EXPIRY_MARGIN_S = 3600.0
-"""Records that are about to expire are left out: Redis has just dropped some of them because of their age."""
+"""Records that expire within this time are left out, since Redis may just have dropped them because of their age."""
 
 
 class RedisSync:

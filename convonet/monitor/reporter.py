@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WATCHED_INTERVAL_S = 0.5
-"""Between two reports of changes while a supervisor has the page open: an event is on the screen within a second."""
+"""Interval between reports of changes while a supervisor has the page open: they are on the screen within a second."""
 
 UNWATCHED_INTERVAL_S = 2.0
-"""Between two reports of changes otherwise, and between two looks for changes. The answer to a report says when a
+"""Interval between reports of changes otherwise, and between checks for changes. The answer to a report says when a
 supervisor opens the page."""
 
 UNCHANGED_INTERVAL_S = 4.0
-"""Between two reports without changes: there are many replicas, and each report wakes two processes."""
+"""Interval between reports without changes: there are many replicas, and each report wakes two processes."""
 
 URGENT = ("queue.", "hand_overs.", "desks.", "refusals")
-"""Prefixes of the gauges whose change is reported soon."""
+"""Prefixes of the gauges whose changes don't wait for `UNCHANGED_INTERVAL_S`."""
 
 LAST_REPORT_TIMEOUT_S = 1.0
 
 ReadGauges = Callable[[], Mapping[str, float]]
-"""Reads a component's own gauges by name; counts only grow."""
+"""Reads a component's own gauges by name; those that are counts never decrease."""
 
 
 class MonitorPort(Protocol):
     """The monitor, seen from a process that reports."""
 
     async def report(self, report: Report) -> ReportAnswer:
-        """Send a report, after the answer to the one before. Raises `StorageError` when the monitor is unavailable."""
+        """Send a report; the one before has been answered. Raises `StorageError` when the monitor is unavailable."""
         ...
 
 
@@ -104,23 +104,23 @@ class Reporter:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            idle_s, beat_s = loop.time() - self._sent_at, self._beat_s()
-            await asyncio.sleep(beat_s - idle_s if idle_s < beat_s else beat_s)
-            if self._sending.locked() or loop.time() - self._sent_at < self._pause_s():
+            idle_s, interval_s = loop.time() - self._sent_at, self._check_interval_s()
+            await asyncio.sleep(interval_s - idle_s if idle_s < interval_s else interval_s)
+            if self._sending.locked() or loop.time() - self._sent_at < self._min_interval_s():
                 continue
             if self._records is not None and self._records.flush():
-                # the report of the records has all else that is due
+                # the report with the records includes everything else that is due
                 continue
             with contextlib.suppress(StorageError):
                 await self._send()
 
-    def _beat_s(self) -> float:
-        """Return the time for which no report can be due."""
+    def _check_interval_s(self) -> float:
+        """Return the interval between checks for a due report."""
         is_watched = self._attention in (Attention.SEND_ALL, Attention.WATCHED)
         return WATCHED_INTERVAL_S if is_watched else UNWATCHED_INTERVAL_S
 
-    def _pause_s(self) -> float:
-        """Return the time between the last report and the next."""
+    def _min_interval_s(self) -> float:
+        """Return the minimum time from the last report to the next."""
         match self._attention:
             case Attention.SEND_ALL:
                 return WATCHED_INTERVAL_S
@@ -157,7 +157,7 @@ class Reporter:
         """
         async with self._sending:
             self._sent_at = asyncio.get_running_loop().time()
-            # until it has answered, since the changes of the calls are lost with a report that fails
+            # unavailable until it answers: a report that fails takes the changes of the calls with it
             attention, self._attention = self._attention, Attention.UNAVAILABLE
             self.others_with_room = 0
             try:
@@ -165,7 +165,7 @@ class Reporter:
             except StorageError:
                 raise
             except Exception as error:
-                # a fault in the report must lose no records, and must not end the reports
+                # a fault in a report must neither lose records nor end the reporting
                 log.exception("report_crashed", part=self._component)
                 raise StorageError("the report crashed") from error
             self._attention = Attention.SEND_ALL if attention is Attention.UNAVAILABLE else answer.attention

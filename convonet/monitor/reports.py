@@ -37,15 +37,15 @@ class Report:
 
 
 class Attention(StrEnum):
-    """The monitor's interest in a process, told with each answer."""
+    """The monitor's interest in a process, sent with each answer."""
 
     WATCHED = "watched"
     """A supervisor has the page open."""
     UNWATCHED = "unwatched"
     UNAVAILABLE = "away"
-    """It does not answer, or has not understood."""
+    """The monitor does not answer, or did not understand the report."""
     SEND_ALL = "tell_all"
-    """It does not know this process (any more): the next report must be complete."""
+    """The monitor does not know this process, or not any more: the next report must be complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ReportAnswer:
 
     attention: Attention
     not_kept: str = ""
-    """Reason for which its records were not kept; empty when they were."""
+    """Why the records of the report were not kept; empty when they were."""
     refused: bool = False
     """One of the records can never be kept."""
     others_with_room: int = 0

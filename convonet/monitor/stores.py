@@ -20,7 +20,7 @@ Name = Literal["records", "checkpoints", "database"]
 
 
 class WatchedStore:
-    """One store. `ping` raises `StorageError` when it is down."""
+    """One data store and its state. `ping` raises `StorageError` when the store is down."""
 
     def __init__(
         self, name: Name, kind: Kind, ping: Callable[[], Awaitable[None]], clock: Callable[[], float] = time.time
@@ -32,9 +32,9 @@ class WatchedStore:
         self._is_up = True
         self._since = clock()
         self.progress: float | None = None
-        """Progress of reading all records, from 0 to 1; None when nothing is read."""
+        """Progress of reading all records, from 0 to 1; None when no reading is going on."""
         self.recovered = asyncio.Event()
-        """Set when the store is up again after it was down; whoever waits for that clears it."""
+        """Set when the store is up again after it was down; the waiting task clears it."""
 
     async def watch(self) -> None:
         """Ping forever."""

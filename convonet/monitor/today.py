@@ -1,4 +1,4 @@
-"""Totals of today's turns, updated with each turn instead of counted again; the monitor's host owns them."""
+"""Totals of today's turns, updated with each turn instead of recounted; the monitor's host owns them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TodaysTurns:
     """The totals of one day. Each record is added once; `roll_over` begins a new day."""
 
     def __init__(self, zone: ZoneInfo, prices: Mapping[str, tuple[float, float]], currency: str) -> None:
-        """`prices` has the price of a million input tokens and of a million output tokens, by model."""
+        """`prices` gives, by model, the price of a million input tokens and that of a million output tokens."""
         self._zone = zone
         self._prices = prices
         self._currency = currency
@@ -64,7 +64,7 @@ class TodaysTurns:
             self._begin(date)
 
     def add_turn(self, record: TurnRecord) -> None:
-        """Count a turn, if it is one of today."""
+        """Count a turn, if it is one of today's."""
         local = datetime.fromtimestamp(record.timestamp, self._zone)
         if local.date().isoformat() != self._date:
             return
@@ -122,7 +122,7 @@ class TodaysTurns:
     def _add_times(self, record: TurnRecord) -> None:
         for stage in STAGES:
             if (took := record.metadata.voice_timing.get(stage)) is not None:
-                # kept sorted: a percentile is then one look
+                # kept sorted, so that a percentile is a single lookup
                 insort(self._times[stage], took)
 
     def _add_tools(self, record: TurnRecord) -> None:
@@ -136,8 +136,8 @@ class TodaysTurns:
     def _token_totals(self, provider: str, model: str, use: _TokenUse) -> Tokens:
         cost = None
         if model in self._prices:
-            read, written = self._prices[model]
-            cost = round((use.tokens_in * read + use.tokens_out * written) / 1e6, 4)
+            input_price, output_price = self._prices[model]
+            cost = round((use.tokens_in * input_price + use.tokens_out * output_price) / 1e6, 4)
         return Tokens(provider=provider, model=model, tokens_in=use.tokens_in, tokens_out=use.tokens_out, cost=cost)
 
 

@@ -11,11 +11,11 @@ from convonet.records.record import valid_unicode
 
 MAX_ENTRIES = 100
 MAX_ENTRY_CHARACTERS = 1_000
-"""A call takes some 30 kB at most with both limits, and 5 kB as a rule."""
+"""With both limits a call takes some 30 kB at most, and usually 5 kB."""
 
 
 class LiveTranscript:
-    """Numbered entries; one that changes is reported again under its number."""
+    """Numbered entries; an entry that changes is reported again under its number."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -25,7 +25,7 @@ class LiveTranscript:
         self._growing: LiveLine | None = None
         self._tools: defaultdict[str, deque[LiveLine]] = defaultdict(deque)
         self.talk_sentences = 0
-        """Number of sentences of the talk with a human that were added."""
+        """Number of sentences that were added from the talk with a human."""
 
     @property
     def growing(self) -> str:

@@ -13,7 +13,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
 class TurnFilter(BaseModel):
-    """All filters together; one that is left out lets every turn through."""
+    """Filters that a turn has to pass all of; a filter that is left out passes every turn."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,13 +24,13 @@ class TurnFilter(BaseModel):
     status: TurnStatus | None = None
     source: Source | None = None
     user: Text = ""
-    """The caller's id, or a part of their name."""
+    """The caller's id, or part of their name."""
     session: Text = ""
     since: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     until: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     """Unix seconds."""
     slow_ms: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
-    """Lower limit of the time from the end of the utterance to the first audio, or of a typed turn to its answer."""
+    """Minimum time from the end of the utterance to the first audio, or to the answer of a typed turn."""
     hand_over: bool = False
     """Only turns that led to a hand-over, and the hand-overs themselves."""
     failed_tool: bool = False
@@ -41,7 +41,7 @@ Condition = tuple[str, list[str | float]]
 
 
 def condition_of(wanted: TurnFilter) -> Condition:
-    """Join all filters; `1` when there is none."""
+    """Join all filters into one condition; `1` without filters."""
     conditions = [*_equal(wanted), *_ranges(wanted)]
     if wanted.user:
         conditions.append(
@@ -73,7 +73,7 @@ def _ranges(wanted: TurnFilter) -> list[Condition]:
 
 
 def _has_words(text: str) -> Condition:
-    """Match the words in any order, each as a prefix; quoted, so that nothing a person types is an operator."""
+    """Match the words in any order, each as a prefix; they are quoted, so that no word is taken as an operator."""
     words = [word.replace('"', "") for word in text.split()]
     query = " ".join(f'"{word}"*' for word in words if any(sign.isalnum() for sign in word))
     return ("id IN (SELECT rowid FROM turn_words WHERE turn_words MATCH ?)", [query]) if query else ("0", [])

@@ -39,12 +39,12 @@ class TurnIndex:
         await self._reader.close()
 
     async def write(self, records: Sequence[TurnRecord]) -> list[TurnRecord]:
-        """Store the records, and replace those that are stored; return the others."""
+        """Store the records, replacing those that are stored already; return the new ones."""
         known = await self._writer.run(lambda connection: upsert_records(connection, records))
         return [record for record in records if record.request_id not in known]
 
     async def missing(self, request_ids: Sequence[str]) -> list[str]:
-        """Return the ids of which no record is stored, in the same order."""
+        """Return those ids for which no record is stored, in the same order."""
         known = await self._reader.run(lambda connection: row_ids(connection, request_ids))
         return [request_id for request_id in request_ids if request_id not in known]
 
@@ -76,7 +76,7 @@ class TurnIndex:
         return TurnRecord.model_validate_json(rows[0]["body"]) if rows else None
 
     async def bodies(self, wanted: TurnFilter, limit: int, batch: int = 200) -> AsyncGenerator[list[str], None]:
-        """Return the records as JSON, newest first, in batches."""
+        """Yield the records as JSON, newest first, in batches."""
         where, values = condition_of(wanted)
         at, row_id, left = float("inf"), 0, limit
         while left > 0:
@@ -91,12 +91,12 @@ class TurnIndex:
             at, row_id, left = rows[-1]["at"], rows[-1]["id"], left - len(rows)
 
     async def records_since(self, at: float) -> AsyncGenerator[list[TurnRecord], None]:
-        """Return all records from a Unix time on, newest first, in batches."""
+        """Yield all records from a Unix time on, newest first, in batches."""
         async for bodies in self.bodies(TurnFilter(since=at), self._max_turns):
             yield [TurnRecord.model_validate_json(body) for body in bodies]
 
     async def request_ids(self, since: float, batch: int = 200) -> AsyncGenerator[list[str], None]:
-        """Return the ids of all turns from a Unix time on, oldest first, in batches."""
+        """Yield the ids of all turns from a Unix time on, oldest first, in batches."""
         at, row_id = since, 0
         sql = "SELECT request_id, at, id FROM turns WHERE (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
         while rows := await self._read(sql, [at, row_id, batch]):
@@ -118,7 +118,7 @@ class TurnIndex:
         )
 
     async def delete_expired(self) -> int:
-        """Delete turns beyond the retention, and the oldest beyond the limit; return their number."""
+        """Delete turns past their retention, and the oldest beyond the limit; return their number."""
         oldest = self._clock() - RETENTION_S
         return await self._writer.run(lambda connection: delete_expired(connection, oldest, self._max_turns))
 

@@ -12,10 +12,10 @@ from convonet.monitor.messages import TurnRow
 from convonet.records.record import TurnRecord
 
 MAX_TURNS = 500_000
-"""Some 3 GB; far more than a machine makes in a week."""
+"""Some 3 GB; far more turns than one machine has in a week."""
 
 MAX_ROW_CHARACTERS = 200
-"""Characters of prompt and response in a list."""
+"""Maximum characters of prompt and response in a row of the list."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS turns (

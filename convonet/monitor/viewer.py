@@ -9,7 +9,7 @@ from convonet.monitor.messages import LiveLine, MonitorLines, Now, Today
 
 
 class Viewer:
-    """The monitor's host reads and updates it; the page's socket creates it."""
+    """One page. The page's socket creates it; the monitor's host reads and updates it."""
 
     def __init__(self) -> None:
         self.session_id: str | None = None
@@ -36,7 +36,7 @@ class Viewer:
         self._changed.clear()
 
     def is_behind(self, now: Now, today: Today) -> bool:
-        """Test for a page with older gauges or totals than these."""
+        """Return whether the page has other gauges or totals than these."""
         return self.now is not now or self.today is not today
 
     def new_entries(self, session_id: str, entries: Sequence[LiveLine]) -> MonitorLines | None:

@@ -1,4 +1,4 @@
-"""Building blocks of the vendors' streamed answers: growing text, whole samples, sentence by sentence."""
+"""Building blocks of the vendors' streamed answers: text that grows, whole samples, synthesis by sentence."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class _Sentence:
         self._task = asyncio.create_task(self._synthesize(audio))
 
     async def next_audio(self, by: float) -> bytes:
-        """Collect audio until `by` on the loop's clock; empty at the end. Raises what the synthesis raised."""
+        """Wait for audio, then collect more until `by` on the loop's clock; empty at the end. Raises its error."""
         gathered = bytearray()
         with contextlib.suppress(TimeoutError):
             while len(gathered) < CHUNK_BYTES and not self._is_over:

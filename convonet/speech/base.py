@@ -80,7 +80,7 @@ class SpokenAnswer(Protocol):
         ...
 
     def chunks(self) -> AsyncGenerator[SpokenChunk, None]:
-        """Yield the audio in order until all text up to `finish` is spoken. To be called once.
+        """Yield the audio in order until all text up to `finish` is spoken. Call it only once.
 
         Closing the generator cancels the vendor's work. Raises `SpeechUnavailable`.
         """

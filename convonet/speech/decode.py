@@ -1,7 +1,7 @@
 """Decode recordings into the 16 kHz mono samples that local recognition takes.
 
-The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and a mere text can make
-it open a network connection. The work is bounded by the longest allowed utterance, and a damaged packet is skipped.
+The bytes come from strangers. So the container format is forced: FFmpeg would guess otherwise, and mere text can make
+it open a network connection. The work is bounded by the longest allowed utterance, and damaged packets are skipped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class UtteranceTooLong(BadAudio):
 def decode(utterance: Utterance, *, max_seconds: float) -> Samples:
     """Decode an utterance into 16 kHz mono samples.
 
-    Raises `BadAudio` when nothing can be decoded, `UtteranceTooLong` as soon as more than `max_seconds` + 1 s came out.
+    Raises `BadAudio` when nothing can be decoded, `UtteranceTooLong` as soon as it exceeds `max_seconds` + 1 s.
     """
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     frames = _webm_frames(utterance.audio) if utterance.format == "webm" else _pcm_frames(utterance)

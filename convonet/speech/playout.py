@@ -16,7 +16,7 @@ AHEAD_S = 0.3
 """Audio that a caller must have left, so that jitter on their network is not heard."""
 
 CHUNK_BYTES = BYTES_PER_S // 2
-"""About as much as is collected at most: half a second."""
+"""About the most that is collected: half a second."""
 
 
 class Playout:

@@ -20,7 +20,7 @@ COOL_DOWN_S = 15.0
 """A provider that failed is not called for this long, so that the next turns don't wait for it."""
 
 FALLBACK_DELAY_S = 1.5
-"""The second provider is called as well when the first has not answered by then. Otherwise the caller would hear
+"""The second provider is called too when the first has not answered within this time. Otherwise the caller would hear
 silence for the first provider's whole timeout."""
 
 

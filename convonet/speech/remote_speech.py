@@ -1,4 +1,4 @@
-"""Client of the Speech deployment. Requests are repeated elsewhere when a replica dies: they change nothing."""
+"""Client of the Speech deployment. When a replica dies, another gets its requests: they change nothing."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Engine(Protocol):
 
 
 class SpeechRequests:
-    """Answers requests with the speech of this process. `along` carries the ids for logs and trace."""
+    """Answers requests with the speech of this process. The parameter `along` has the ids for logs and trace."""
 
     def __init__(self, speech: Engine) -> None:
         self._speech = speech

@@ -47,7 +47,7 @@ def _is_spoken(character: str) -> bool:
 
 
 def ends_sentence(text: str) -> bool:
-    """Tell whether a text that is still being written surely ends a sentence, before white space has followed.
+    """Return whether a text that is still being written surely ends a sentence, before white space has followed.
 
     A model sends punctuation with the word before it, and white space with the word after it. Waiting for the white
     space would cost one token. "!" and "?" are certain; a full stop is certain after a word of three or more letters

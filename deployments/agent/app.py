@@ -37,7 +37,7 @@ class AgentRouter:
         from deployments.agent.replica import agent_replica
 
         self._replica = agent_replica()
-        # Serve awaits a constructor that is a coroutine, so that no caller waits for the warm-up
+        # Serve awaits a constructor that is a coroutine, so no caller waits for the warm-up
         await self._replica.agent.warm_up()
         freeze_startup_objects()
 

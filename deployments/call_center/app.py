@@ -1,7 +1,7 @@
 """The call center as a Serve application: the desks at /call-center, and the host of all hand-overs.
 
-There is one replica. The next one takes everything over from it, and sessions, media legs and desks find that one. Of
-two clusters each has a replica, and the one of the cluster that serves owns the call center.
+There is one replica. Its successor takes everything over, and sessions, media legs and desks find it. While there are
+two clusters, each has a replica, and the one in the cluster that serves owns the call center.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CallCenter:
 
         self._cluster, host = cluster(), transfer_host()
         await self._cluster.start()
-        # Serve awaits this constructor, so nobody reaches this host before it has restored everything
+        # Serve awaits this constructor, so nobody reaches this host before it has restored all hand-overs
         await host.start()
         requests = HostRequests(host)
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
@@ -71,12 +71,12 @@ class CallCenter:
         return True
 
     async def listens_at(self) -> Address:
-        """Address for sessions, media legs and webhooks."""
+        """Return the address for sessions, media legs and webhooks."""
         return self._address
 
 
 def build(args: dict[str, str]) -> Application:
-    """The Serve application."""
+    """Build the Serve application."""
     center: Deployment = CallCenter  # type: ignore[assignment]
     app: Application = center.options(num_replicas=1).bind()
     return app

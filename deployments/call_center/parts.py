@@ -24,13 +24,13 @@ from deployments.ray_compat import cluster_id
 
 @cache
 def cluster() -> Cluster:
-    """The cluster as this process sees it; the replica starts and stops it."""
+    """Return this process's view of the cluster; the replica starts and stops it."""
     return Cluster(cluster_id(), serving_store(get_settings().storage))
 
 
 @cache
 def transfer_host() -> HandOverHost:
-    """The host of this process, for other processes and for the desks."""
+    """Return the host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
     services = HostServices(
         carrier=_carrier(settings),
@@ -47,7 +47,7 @@ def transfer_host() -> HandOverHost:
 
 
 def desks_http() -> FastAPI:
-    """The HTTP application."""
+    """Build the HTTP application."""
     settings, database = get_settings(), _database()
     notes = CrmNotes(database, settings)
     return application(database, settings, throttle(settings, "staff"), transfer_host(), notes)

@@ -13,7 +13,7 @@ from deployments.cluster.tree import Tree
 _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 MIN_NODES = 2
-"""The loss of a single node would be the loss of all calls."""
+"""With a single node, losing it would lose all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,13 @@ def _sum_faults(tree: Tree) -> Iterator[str]:
     groups = tree.spec["rayClusterConfig"]["workerGroupSpecs"]
     nodes = sum(group["minReplicas"] for group in groups)
     largest = max(float(pod.start_params.get("num-cpus", "0")) for pod in tree.workers)
-    there = sum(
+    available = sum(
         group["minReplicas"] * float(pod.start_params.get("num-cpus", "0"))
         for group, pod in zip(groups, tree.workers, strict=True)
     )
-    wanted = 0.0
+    requested = 0.0
     for one in replicas(tree.serve_config):
-        wanted += one.count * one.cpus
+        requested += one.count * one.cpus
         if one.cpus <= 0:
             yield f"{OVERLAY}: {one.name} must say num_cpus above 0, or no autoscaler sees what it needs."
         if one.cpus > largest:
@@ -87,9 +87,9 @@ def _sum_faults(tree: Tree) -> Iterator[str]:
                 f"{OVERLAY}: {one.count} replicas of {one.name}, at most {one.per_node} on a node, do not fit {nodes} "
                 "workers; raise max_replicas_per_node, or minReplicas in cluster.yaml."
             )
-    if wanted > there:
+    if requested > available:
         yield (
-            f"cluster.yaml: the replicas ask for {wanted:g} CPUs at least and the workers have {there:g}; raise "
+            f"cluster.yaml: the replicas ask for {requested:g} CPUs at least and the workers have {available:g}; raise "
             "minReplicas or num-cpus, or a new cluster is never complete and an upgrade never ends."
         )
 

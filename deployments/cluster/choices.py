@@ -1,4 +1,4 @@
-"""Rules for choices with a reason that no other rule knows, so that nobody undoes them unawares."""
+"""Rules for deliberate choices that no other rule covers, so that nobody undoes them unawares."""
 
 from __future__ import annotations
 

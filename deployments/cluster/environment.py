@@ -51,7 +51,7 @@ def faults(tree: Tree, *, is_example: bool) -> Iterator[str]:
 
 
 def product_pods(tree: Tree) -> list[Pod]:
-    """Return head, workers and jobs of the product, without an own model, which has none of its settings."""
+    """Return head, workers and jobs of the product, but not of a self-hosted model, which has no such settings."""
     return [pod for pod in tree.manifests.pods() if pod.owner.kind != "RayService" or pod.owner.name == NAME]
 
 
@@ -64,10 +64,10 @@ def _data(tree: Tree, kind: str, name: str) -> dict[str, str]:
 
 
 def _unknown_names(tree: Tree, settings: dict[str, str], secrets: dict[str, str]) -> Iterator[str]:
-    """Yield a sentence for each name in the two files that is not a setting; they have nothing else."""
+    """Yield a sentence for each name in settings, secrets or pods that is neither a setting nor a flag of Ray."""
     for where, names in (("k8s/settings.yaml", settings), ("k8s/secrets.example.yaml", secrets)):
         for name in names:
-            # for names with our prefix `_refused` proposes the right one
+            # for names with our prefix, `_refused` suggests the right one
             if name not in VARIABLES and not name.startswith(OWN_PREFIXES):
                 yield f"{where}: {name} is not a setting of the product; docs/settings.md lists them all."
     flags = tree.environment.keys() - settings.keys()

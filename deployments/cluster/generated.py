@@ -1,8 +1,8 @@
 """The parts that `make cluster` writes: the serve config in cluster.yaml, Ray's flags, and a hash of the settings.
 
-The serve config is serve_config.yaml with k8s/serve_overlay.yaml on top. Ray's flags are those of ray.env with those
-that only a cluster needs. The hash of settings and flags is in each pod's annotations: Kubernetes gives running pods no
-new environment, so a change of it has to be a change of the cluster.
+The serve config is serve_config.yaml overlaid with k8s/serve_overlay.yaml. Ray's flags are those of ray.env, plus those
+that only a cluster needs. The hash of settings and flags is in each pod's annotations: Kubernetes does not update the
+environment of running pods, so a change of it has to become a change of the cluster.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SETTINGS = "k8s/settings.yaml"
 RAY_FLAGS = "k8s/ray-flags.yaml"
 
 CLUSTER_FLAGS = {
-    # a node that vanished is noticed after 7 to 9 s instead of 63; not sooner, or a pause would look like a loss
+    # a vanished node is noticed after 7 to 9 s instead of 63; any sooner, a pause would look like a lost node
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
-    # HAProxy leaves out a replica that does not answer after 2 s instead of 10
+    # HAProxy drops a replica that does not answer after 2 s instead of 10
     "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
     "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
     # a proxy that died is started again after 6 s instead of 30

@@ -140,7 +140,7 @@ def read_manifests(root: Path, components: tuple[str, ...] = ()) -> Manifests:
 
     Args:
         root: the source tree.
-        components: folders of kustomize components that are switched on besides those that the kustomization names.
+        components: folders of kustomize components to switch on in addition to those that the kustomization names.
 
     Raises:
         SettingsError: a file can't be read, is not YAML, or uses a feature of kustomize that is not supported here.

@@ -8,7 +8,7 @@ from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
 READY = "/ready"
-"""Path that answers 200 while a call would be served here."""
+"""Path that answers 200 as long as this node would serve a call."""
 
 SERVE, METRICS, PROXY_METRICS = "serve", "metrics", "proxy-metrics"
 """Names of ports; KubeRay looks for the first two."""

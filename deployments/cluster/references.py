@@ -9,7 +9,7 @@ from deployments.cluster.manifests import NAME, Manifest, Object, Pod
 from deployments.cluster.tree import Tree
 
 MAX_NAME_CHARS = 47
-"""Of a RayService: KubeRay makes names of pods and Services from it, which may have 63 characters."""
+"""Limit for a RayService: KubeRay extends its name to names of pods and Services, which may have 63 characters."""
 
 NEW_FOR_EACH_CLUSTER = "ray.io/cluster"
 
@@ -62,7 +62,7 @@ def _source_faults(
 
 
 def _keys(tree: Tree, kind: str) -> dict[str, set[str]]:
-    """Return the keys of each Secret or ConfigMap. Secrets are made by hand; the example has their keys."""
+    """Return the keys of each Secret or ConfigMap. Secrets are made by hand; the example file lists their keys."""
     of_kind = [one for one in tree.manifests.all if one.kind == kind]
     return {one.name: {*one.body.get("data", {}), *one.body.get("stringData", {})} for one in of_kind}
 

@@ -1,4 +1,4 @@
-"""Rules for fields: each is one of the object's kind and has the right type. A misspelt field would do nothing."""
+"""Rules for fields: each must exist in its kind of object, with the right type. A misspelled one would do nothing."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _core_faults(one: Manifest, body: Object, where: str) -> Iterator[str]:
 @cache
 def _core_error(body: str) -> ValidationError | None:
     """Validate an object of a core kind, given as JSON. Raises `LookupError` for other kinds."""
-    # a development dependency of 22 MB that the product does without
+    # a development dependency of 22 MB, which the product itself lacks
     import kubernetes_validate
 
     try:

@@ -18,7 +18,7 @@ EXAMPLES = {
 
 
 def faults(tree: Tree) -> Iterator[str]:
-    """Yield a sentence for each example that is left, except in Secrets: real ones are in the cluster only."""
+    """Yield a sentence for each example that is left, except in Secrets, whose real values are in the cluster only."""
     for one in tree.manifests.all:
         if one.kind == "Secret":
             continue

@@ -1,7 +1,7 @@
-"""Rules for the timeouts of all places that could cut a call.
+"""Rules for the timeouts of everything that could cut a call.
 
-The load balancer's timeout is the life of a WebSocket, so the product must move a caller before it ends. When pods or
-clusters stop, calls have `GRACE_S` to move or to end; each place must wait for so long.
+The load balancer's timeout ends a WebSocket, so the product must move the caller before that. When pods or clusters
+stop, calls have `GRACE_S` to move or to end, and everything in their path must wait for that long.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from deployments.cluster.manifests import Object, Pod
 from deployments.cluster.tree import Tree
 
 GRACE_S = 3_600
-"""Longest time that GKE waits for a pod, and that its load balancer drains."""
+"""Maximum time for which GKE waits for a pod, and for which its load balancer drains connections."""
 
 LOAD_BALANCER_KEEP_ALIVE_S = 600
 """Time for which Google's load balancer keeps an idle connection to us. It can't be changed."""
 
 KILL_MARGIN_S = 30
-"""Rest of a pod's grace period when Ray's own wait has ended."""
+"""Part of a pod's grace period that must be left when Ray has stopped waiting."""
 
 MIN_PRE_STOP_S = 10
 """Time for two health checks, after which a load balancer sends nothing more to a pod."""

@@ -48,7 +48,7 @@ class Tree:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the product's pods, as far as config maps set it."""
+        """The part of the product's pods' environment that config maps set."""
         maps = {one.name: one.body.get("data", {}) for one in self.manifests.of_kind("ConfigMap")}
         return {
             str(name): str(value)

@@ -17,7 +17,7 @@ MAX_ONGOING = 100
 
 
 def build_http() -> FastAPI:
-    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
+    """Make the replica's application. Imported here, since the process that builds the Serve app needs none of it."""
     from convonet.domains.hanok.http import application
 
     return http_application("hanok", application)

@@ -45,7 +45,7 @@ def _launch(settings: Settings) -> None:
     with tempfile.TemporaryDirectory(prefix="convonet-") as scratch:
         product = Product(settings, Path(scratch))
         try:
-            # Ray needs ten seconds before the first tool could use the database
+            # meanwhile Ray starts; it takes ten seconds until a tool could use the database
             say("Preparing the database")
             staff_link = result_of("preparation", product.url)
             product.wait_until_ready()

@@ -1,4 +1,4 @@
-"""A step: prints the token with which one may look at Ray's dashboard, from wherever Ray itself reads it."""
+"""A step: prints the token that opens Ray's dashboard, from wherever Ray itself reads it."""
 
 from __future__ import annotations
 

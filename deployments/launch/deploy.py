@@ -1,4 +1,4 @@
-"""A step: starts Ray on this machine and deploys the applications to it; both go on when the step has ended.
+"""A step: starts Ray on this machine and deploys the applications to it; both outlive the step.
 
 Ray's tools for watching a cluster are left out, since they take 0.4 GB and a sixth of an idle product's CPU: the
 dashboard (unless CONVONET_DASHBOARD_PORT is set), the autoscaler, the monitor that copies logs to a driver, and the
@@ -24,10 +24,10 @@ from deployments.launch.processes import descendants, executes, ray_address
 from deployments.launch.steps import ROOT, command, run_step
 
 DASHBOARD_HOST = "127.0.0.1"
-"""Address of Ray's dashboard, whatever CONVONET_HOST is: its token allows to run any code here."""
+"""Address of Ray's dashboard, whatever CONVONET_HOST is: its token lets anybody run any code here."""
 
 DASHBOARD = "ray/dashboard/dashboard.py"
-"""Ray starts it even without a port, with nothing to do."""
+"""Ray starts this program even without a dashboard, with nothing to do."""
 
 
 def deploy(metrics_port: str, scratch: str) -> None:
@@ -40,7 +40,7 @@ def deploy(metrics_port: str, scratch: str) -> None:
     address = os.environ.get("RAY_ADDRESS")
     if address is None:
         _start_fork_server(Path(scratch) / "fork.sock")
-    # Ray takes a second to import, the fork server more
+    # imported now, since Ray takes a second to import, and the fork server longer to start
     from ray.serve.scripts import cli as serve
 
     from convonet.settings import Settings
@@ -53,7 +53,7 @@ def deploy(metrics_port: str, scratch: str) -> None:
 def _start_fork_server(path: Path) -> None:
     os.environ[SOCKET] = str(path)
     with socket.socket(socket.AF_UNIX) as listener:
-        # orders wait here until all is imported, or are refused when the server has ended
+        # orders for workers wait here until all is imported; they are refused if the server has ended
         listener.bind(str(path))
         listener.listen()
         subprocess.Popen(command("fork_server", str(listener.fileno())), pass_fds=[listener.fileno()])
@@ -69,7 +69,7 @@ def _start_ray(metrics_port: str, dashboard_port: int | None) -> str:
             _run(ray, "get-auth-token", "--generate")
     os.environ["RAY_START_HOOK"] = f"{set_params_without_option.__module__}.{set_params_without_option.__name__}"
     options = {
-        # free ones: this may not be the only Ray on the machine
+        # free ports: this may not be the only Ray on the machine
         "port": 0,
         "min-worker-port": 0,
         "max-worker-port": 0,

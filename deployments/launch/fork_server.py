@@ -2,8 +2,8 @@
 
 A worker that starts by itself spends 1.3 s of CPU on imports and has 65 MB of modules of its own. A forked worker is
 ready after 0.1 s and shares them. `deploy` starts this server, and Ray's raylet starts `fork_worker` in place of a
-worker. That orders a worker here, and starts it the usual way when this server can't. When our code has changed the
-server restarts, so that a redeploy runs the new code.
+worker. `fork_worker` orders the worker from this server, or starts it the usual way when this server can't. When our
+code has changed the server restarts, so that a redeploy runs the new code.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LIBRARIES = (
 OURS = ("actors", "convonet", "deployments")
 
 NOT_IN_REPLICAS = (__package__, "deployments.cluster")
-"""Packages of commands: no replica imports them."""
+"""Packages that hold commands; no replica imports them."""
 
 LENGTH = struct.Struct("!I")
 ANSWER = struct.Struct("!i")
@@ -75,7 +75,7 @@ class Order:
 
 
 def main(listener: socket.socket) -> None:
-    """Import, then fork a worker for each order. Returns in the workers only, when they have ended."""
+    """Import, then fork a worker for each order. This returns only in the workers, when they end."""
     for name in LIBRARIES:
         import_module(name)
     order = _next_order(listener)
@@ -85,7 +85,7 @@ def main(listener: socket.socket) -> None:
     # the collector does not visit frozen objects; its marks would copy them into each worker
     gc.collect()
     gc.freeze()
-    # ended workers become no zombies
+    # workers that have ended do not become zombies
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     files = {file: _changed_at(file) for file in _our_files()}
     while not _fork(order):
@@ -139,7 +139,7 @@ def _restart(listener: socket.socket) -> NoReturn:
 
 
 def _require_safe_to_fork() -> None:
-    """Exit if forked workers would lack a thread or have the same ids; workers then start the usual way."""
+    """Exit if forked workers would lack a thread or all have the same ids; workers then start the usual way."""
     threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1 or _id_of_a_child() == _id_of_a_child():
         raise SystemExit(f"workers can't be forked: {threads} threads run, or ids come out alike")

@@ -1,7 +1,7 @@
-"""The script that Ray's raylet starts in place of a worker: it orders the worker from `fork_server`, and ends.
+"""The script that Ray's raylet starts in place of a worker: it orders the worker from `fork_server`, then ends.
 
 When the server can't fork the worker, the script becomes the worker itself through Ray's own script. It is run by its
-path and imports little, since it is most of the time that a forked worker takes.
+path and imports little, since its own start is most of the time that a forked worker takes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ SOCKET = "WORKER_FORK_SERVER"
 
 
 def main(arguments: list[str]) -> None:
-    """Order a worker, or become it; `arguments` are the worker's script and the arguments of that."""
+    """Order a worker, or become it; `arguments` are the worker's script and that script's arguments."""
     if not _is_plain(arguments) or not _order(arguments):
         usual = os.path.join(os.path.dirname(arguments[0]), "setup_worker.py")  # noqa: PTH118, PTH120 -- pathlib takes as long as the rest
         os.execv(sys.executable, [sys.executable, usual, *arguments])  # noqa: S606
 
 
 def _is_plain(arguments: list[str]) -> bool:
-    """Test for a Python worker without an environment of its own."""
+    """Return whether this is a Python worker without a runtime environment of its own."""
     return "--language=PYTHON" in arguments and not any("runtime-env-context" in argument for argument in arguments)
 
 

@@ -1,4 +1,4 @@
-"""One instance at a time on one data folder."""
+"""The lock that keeps two instances from using one data folder."""
 
 from __future__ import annotations
 

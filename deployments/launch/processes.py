@@ -35,7 +35,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def executes(pid: int, program: str) -> bool:
-    """Test for a process that runs a program or script whose path ends with `program`."""
+    """Return whether a process runs a program or script whose path ends with `program`."""
     return any(argument.endswith(program) for argument in _command_line(pid)[:3])
 
 

@@ -30,14 +30,14 @@ STOP_TIMEOUT_S = 20.0
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Gives the node the address 127.0.0.1, though its name speaks of other systems."""
+"""Gives the node the address 127.0.0.1, although the flag is named after other systems."""
 
 LOCAL_RAY = {"RAY_AUTH_MODE": "token"}
-"""Clients of our Ray need a token from a file that only we can read."""
+"""Clients of our Ray need a token, which is in a file that only we can read."""
 
 EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 MIN_PORT = 20_000
-"""The ports of Ray's workers are below."""
+"""Below are the ports of Ray's workers."""
 
 MAX_PORTS_TRIED = 100
 
@@ -112,7 +112,7 @@ class Product:
         self._log.close()
 
     def _start(self, step: str, *arguments: str) -> subprocess.Popen[bytes]:
-        # a session of its own, so that Ctrl-C reaches the launcher only, which stops the others in order
+        # a session of its own: Ctrl-C then reaches only the launcher, which stops the other processes in order
         return subprocess.Popen(
             command(step, *arguments),
             cwd=ROOT,
@@ -176,7 +176,7 @@ def ray_flags(host: str, scratch: Path) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    """Choose a port that no connection gets by chance before we listen: the system gives them those above."""
+    """Choose a port below those that the system gives to connections, so that none takes it before we listen."""
     above = int(EPHEMERAL_PORTS.read_text().split()[0])
     ports = range(MIN_PORT, above if above > MIN_PORT else 65_536)
     for port in random.sample(ports, min(len(ports), MAX_PORTS_TRIED)):

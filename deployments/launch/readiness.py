@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 OTHER_APPLICATIONS = ("hanok", "crm", "agent-monitor")
-"""Applications that no turn needs, and that `/ready` therefore leaves out."""
+"""Applications that no turn needs, so that `/ready` leaves them out."""
 
 OPTIONAL = frozenset({"redis", "records"})
-"""Servers that an operator may start later: calls go on without."""
+"""Components that an operator may start later: calls work without them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ HURRY_TIMEOUT_S = 2.0
 def shut_down(address: str) -> None:
     """Shut Serve down in the Ray at this address."""
     ray.init(address=address, namespace=SERVE_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    # callers can't be moved anywhere, so no replica shall wait until nobody speaks
+    # callers can't be moved anywhere, so no replica should wait until nobody speaks
     with contextlib.suppress(RayServeException, RayError, TimeoutError):
         serve.get_app_handle("voice").broadcast("hurry").results(timeout_s=HURRY_TIMEOUT_S)
     serve.shutdown()  # type: ignore[no-untyped-call]

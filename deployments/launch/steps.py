@@ -1,7 +1,7 @@
 """The steps of starting and stopping the product, each a module that is run with `python -m` and calls `run_step`.
 
-The launcher lives as long as the product, and the imports of a step (Ray, the database, 60 to 140 MB) end with its
-process.
+The launcher lives as long as the product. What a step imports (Ray, the database: 60 to 140 MB) is freed when its
+process ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def result_of(step: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        # Ctrl-C is for the launcher, which ends its steps
+        # Ctrl-C is meant for the launcher, which ends its steps
         start_new_session=True,
     )
     if done.returncode:

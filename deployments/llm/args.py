@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Hardware = Literal["l4", "h100", "cpu"]
 
 DEPLOYMENT = "model"
-"""Name of the model's deployment, which Ray Serve makes `LLMServer:model`, whatever the model is."""
+"""Name of the model's deployment, whatever the model is. Ray Serve extends it to `LLMServer:model`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ PROFILES: dict[Hardware, Profile] = {
 
 
 class LlmArgs(BaseModel):
-    """The application's `args`; defaults of those that are left out depend on `hardware`."""
+    """The application's `args`; the defaults of some depend on `hardware`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Local speech as a Serve application, reached on a port of its own: no voice replica runs recognition itself."""
+"""Local speech as a Serve application, reached on its own port: no voice replica runs recognition itself."""
 
 from typing import cast
 

@@ -23,7 +23,7 @@ avoid it after one second already."""
 
 
 def build_http() -> Starlette:
-    """Make the replica's application; imports of a replica only stay out of the process that builds the Serve one."""
+    """Make the replica's application. Imported here, since the process that builds the Serve app needs none of it."""
     from deployments.tools.server import tools_replica
 
     return tools_replica().http
@@ -46,11 +46,11 @@ class Tools:
         tools_replica().port.check_listening()
 
     async def ready(self) -> bool:
-        """True as soon as calls are answered: a replica is there only when its servers are."""
+        """Return True: a replica is reachable only after its servers have started."""
         return True
 
     async def listens_at(self) -> Address:
-        """The address at which this replica answers the agents."""
+        """Return the address at which this replica answers the agents."""
         from deployments.tools.server import tools_replica
 
         return tools_replica().address

@@ -71,7 +71,7 @@ class ToolsReplica:
 
 @cache
 def tools_replica() -> ToolsReplica:
-    """The replica of this process, for Serve and for HTTP."""
+    """Return the replica of this process, for Serve and for HTTP."""
     settings = get_settings()
     log_to_own_stderr(settings)
     measure("tools")

@@ -44,7 +44,7 @@ class Voice:
     """One replica: accepts sockets, and holds the sessions of their callers."""
 
     async def check_health(self) -> None:
-        """Raise when the event loop is late or the checkpoint store leaves this process's questions unanswered."""
+        """Raise when the event loop is late or the checkpoint store does not answer this process."""
         from deployments.voice.replica import voice_replica
 
         await check_event_loop()
@@ -57,7 +57,7 @@ class Voice:
         return await gateway().move_callers(before, within_s)
 
     async def hurry(self) -> None:
-        """See `Connections.hurry`."""
+        """See `Connections.shorten_drain`."""
         from deployments.voice.gateway import gateway
 
         gateway().connections.shorten_drain()

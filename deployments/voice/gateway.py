@@ -1,7 +1,7 @@
 """The web application of a voice replica: /webrtc/ws and the voice page for callers, /twilio for the telephone.
 
-Replicas seldom come or go. Each time HAProxy reloads, and its old process keeps that node's WebSockets for an hour at
-most. A caller whose replica is lost resumes the session on another one.
+Replicas should seldom come or go. Each time HAProxy reloads, and its old process keeps that node's WebSockets for an
+hour at most. A caller whose replica is lost resumes the session on another one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REPLACED_WITHIN_S = 120.0
 """A caller of a cluster that was replaced is moved at the next silence, and after this time in any case."""
 
 RECONNECT_DELAY_MS = 500
-"""A client that was sent elsewhere may come back here, through an HAProxy or a load balancer that is not up to date."""
+"""Without a delay, a client may come back here through an HAProxy or a load balancer that is not up to date yet."""
 
 
 class Gateway:
@@ -145,7 +145,7 @@ def gateway_http() -> FastAPI:
 def _add_pages(app: FastAPI) -> None:
     @app.get("/")
     async def root() -> RedirectResponse:
-        """Lead a visitor to the voice page."""
+        """Redirect a visitor to the voice page."""
         return RedirectResponse("/voice_assistant")
 
     @app.get("/voice_assistant")

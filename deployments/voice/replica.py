@@ -30,7 +30,7 @@ from deployments.voice.health import health_of
 from deployments.voice.speech import hosted_speech
 
 AGENT_OVERHEAD_S = 2.0
-"""Time for the request to the agent beyond the agent's own turn timeout."""
+"""Time for the request to the agent, in addition to the agent's own turn timeout."""
 
 
 class VoiceReplica:

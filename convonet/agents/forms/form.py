@@ -59,7 +59,7 @@ class Slot:
     hint: str = ""
     """Said after the question when the answer was not understood: "For example: half past seven."""
     nothing: str | None = None
-    """Value of the answer "nothing", where that does not mean to stop."""
+    """Value for the answer "nothing", in slots where that does not mean "stop"."""
     read_reply: ReplyReader | None = None
     """Reads a whole reply by its own rules, before any other form may claim it."""
 
@@ -72,7 +72,7 @@ class Slot:
 
 
 def find_nothing(text: str, now: datetime) -> None:
-    """Find nothing, as `find` or `read` of a slot that is only chosen or only found."""
+    """Find nothing, for slots whose value never stands in a sentence (`find`), or never alone (`read`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask for a slot, also again; with `options` the answer is one of them."""
+    """Ask for a slot, even one that has a value; with `options` the answer is one of them."""
 
     slot: str
     text: str
@@ -183,7 +183,7 @@ class Parsed(NamedTuple):
     form: str
     values: Values
     claim: Claim | None = None
-    """Claim of the sentence for this domain; None leaves it to the domain's own words."""
+    """Claim of the sentence for this domain; None leaves the decision to `FormSkill`'s `own_words`."""
 
 
 Grammar = Callable[[str, datetime, Values], Parsed | None]
@@ -191,6 +191,6 @@ Grammar = Callable[[str, datetime, Values], Parsed | None]
 
 
 def sentence(*patterns: str, never: str = "") -> tuple[re.Pattern[str], ...]:
-    """Compile patterns of a form, ignoring case. A sentence with a word of `never` is another domain's."""
+    """Compile patterns of a form, ignoring case. A sentence with a match of `never` belongs to another domain."""
     guard = rf"^(?!.*\b(?:{never})\b).*?" if never else ""
     return (re.compile(f"{guard}(?:{'|'.join(patterns)})", re.IGNORECASE),)

@@ -50,7 +50,7 @@ def question_in(memory: Mapping[str, str], domain: str) -> Question | None:
 
 
 def focus_in(memory: Mapping[str, str], domain: str) -> Focus:
-    """Return the focus; an unreadable one, of an older release, counts as none."""
+    """Return the focus; an unreadable one, as from an older release, counts as empty."""
     try:
         return Focus.model_validate_json(memory.get(domain, "{}"))
     except ValidationError:

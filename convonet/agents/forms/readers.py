@@ -136,7 +136,7 @@ def person(name: str, ask: str | None, hint: str = "") -> Slot:
     return Slot(name, find, read, ask, hint=hint)
 
 
-_FILLERS = "is|was|of|about|around|roughly|to|at|are|at least|up to|a|the|for|score|total|it's|now|currently"
+_CONNECTING_WORDS = "is|was|of|about|around|roughly|to|at|are|at least|up to|a|the|for|score|total|it's|now|currently"
 _UNITS = "dollars|bucks|percent|a|per|month|of|for|in|as|my|the|each|year|every"
 
 
@@ -144,7 +144,7 @@ def amount(name: str, ask: str | None, *words: str, hint: str = "", least: int =
     """Make a slot for dollars or any number, as a decimal; in a sentence it stands near one of `words` (patterns)."""
     near = "|".join(words) or r"(?!)"
     number = r"\$?(?P<value>\d[\d,]*(?:\.\d+)?)(?![\d:])"
-    between = rf"(?: (?:{_FILLERS})){{0,4}} "
+    between = rf"(?: (?:{_CONNECTING_WORDS})){{0,4}} "
     after = rf"(?:{near}){between}{number}"
     before = rf"{number.replace('value', 'value2')}(?: (?:{_UNITS})){{0,4}} (?:{near})"
     pattern = re.compile(rf"\b{after}|{before}", re.IGNORECASE)

@@ -15,8 +15,8 @@ from convonet.agents.skill import Claim, Say, SkillTurn, Step, UseTools
 class FormSkill:
     """Implements `Skill` with forms.
 
-    Without one of `own_words` (a pattern) a sentence is likely the domain's, not surely. `not_understood` answers a
-    sentence that fits no form. A `grammar` reads sentences instead of the forms' patterns.
+    Without a match of `own_words` (a pattern) or `Form.about_it`, a sentence is claimed as likely, not as sure.
+    `not_understood` answers a sentence that fits no form. A `grammar` reads sentences instead of the forms' patterns.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ _HOSTED: Mapping[LlmVendor, Callable[[ModelSettings], ModelConfig]] = {
 
 
 def models_from(settings: ModelSettings, skills: Mapping[str, Skill]) -> tuple[Model, ...]:
-    """Return the hosted models in their order, and last the rules with the skills by domain."""
+    """Return the hosted models in their order, then the rules, whose skills are given by domain."""
     limits = Limits(settings.silence_timeout_s, settings.answer_timeout_s, settings.retry_delay_s)
     hosted = (HostedModel(_HOSTED[vendor](settings), limits) for vendor in settings.hosted)
     return (*hosted, RulesModel(skills))

@@ -208,6 +208,6 @@ def _as_sent(block: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:
-    """Add up the input tokens, which the API counts apart when they are read from or written to its cache."""
+    """Add up the input tokens, which the API counts separately when they are read from or written to its cache."""
     counts = [usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
     return Usage(sum(count or 0 for count in counts) if counts[0] is not None else None, usage.get("output_tokens"))

@@ -15,14 +15,14 @@ from convonet.agents.models.failures import Failure
 from convonet.agents.models.health import Health
 
 MAX_ANSWER_TOKENS = 1024
-"""A spoken answer has a few dozen tokens, a tool call may have some hundred."""
+"""A spoken answer has a few dozen tokens, a tool call a few hundred."""
 
 # -- requests
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that a model wants to use; every call of a turn has its own id."""
+    """A model's call of a tool; each call of a turn has its own id."""
 
     id: str
     name: str
@@ -36,19 +36,19 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """An answer. Only the text is known of answers from earlier turns."""
+    """An answer. Of answers from earlier turns, only the text is known."""
 
     text: str
     calls: tuple[ToolCall, ...] = ()
     provider: str = ""
     """Provider that gave it, if it belongs to this turn."""
     native: tuple[Mapping[str, Any], ...] = ()
-    """The same answer in `provider`'s format, where text and calls are not enough: signed thoughts."""
+    """The same answer in `provider`'s format, where text and calls do not hold all of it: signed thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolMessage:
-    """A tool's result; `text` can be spoken, also after a failure."""
+    """A tool's result; `text` can be spoken, even after a failure."""
 
     call_id: str
     tool: str
@@ -68,7 +68,7 @@ Message = UserMessage | AssistantMessage | ToolMessage
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
     instructions: str
-    """Equal in every turn of a domain, so that vendors can cache it."""
+    """The same in every turn of a domain, so that vendors can cache it."""
     facts: str
     """The caller, the date and the time."""
 
@@ -186,18 +186,18 @@ class Model(Protocol):
     health: Health
 
     def is_called(self, name: str | None) -> bool:
-        """Return whether a caller's or a request's choice of a provider means this model."""
+        """Return whether the provider that a caller or a request chose is this model."""
         return name == self.provider
 
     def answer(self, request: TurnModelRequest, spoken: str) -> AsyncGenerator[str | ModelAnswer | Failure, None]:
         """Stream pieces of text; the last item is the whole answer, or the failure.
 
-        `spoken` is the text of other models before they failed; the answer continues it.
+        `spoken` is what other models said before they failed; the answer continues it.
         """
         ...
 
     async def probe(self) -> None:
-        """Try the model in the background, so that no caller pays for it."""
+        """Test the model outside of any turn, so that no caller waits for it."""
         return
 
     async def close(self) -> None:
@@ -231,4 +231,4 @@ class ModelConfig:
     gives_stop_reason: bool = False
     """Whether every whole answer ends with a stop reason, so that one without it was cut off."""
     aliases: frozenset[str] = frozenset()
-    """Other names that a choice of provider may use."""
+    """Other provider names by which a caller or a request may choose it."""

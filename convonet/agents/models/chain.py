@@ -1,7 +1,7 @@
 """The models in the order in which they are asked, the rules last. The graph asks the chain for every answer.
 
-When a model fails, hangs, refuses or says nothing, the next one answers in the same turn, and the failed one rests.
-After its rest it is tried in the background, so that no caller pays for that.
+When a model fails, hangs, refuses or says nothing, the next one answers in the same turn. A model that would most
+likely fail again rests, and is then tried in the background, so that no caller waits for that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class ModelChain:
-    """Safe for any number of turns at once. `close` it at the end."""
+    """Safe to use from any number of turns at once. `close` it at the end."""
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = tuple(models)
@@ -33,7 +33,7 @@ class ModelChain:
         return any(model.is_hosted for model in self._models)
 
     def warm_up(self) -> None:
-        """Try the hosted models in the background, once: it opens connections, and a wrong key shows at the start."""
+        """Try the hosted models in the background, once. This opens connections, and reveals a wrong key at startup."""
         for model in self._models:
             if model.is_hosted and model.health.take_first_probe():
                 self._probes.spawn(model.probe())
@@ -48,7 +48,7 @@ class ModelChain:
         """Stream an answer: pieces of text, at the end the whole answer.
 
         Args:
-            request: the request.
+            request: the conversation, the tools, and the values for the rules.
             failed: providers that have failed in this turn; new failures are added.
             preferred: provider to ask first; ignored when it isn't in the chain.
 
@@ -60,7 +60,7 @@ class ModelChain:
             async with aclosing(model.answer(request, spoken)) as items:
                 async for item in items:
                     if isinstance(item, str):
-                        # another model would not have to continue white space alone
+                        # white space alone is nothing that another model would have to continue
                         if item and (spoken or item.strip()):
                             spoken += item
                             yield item

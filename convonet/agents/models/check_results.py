@@ -1,4 +1,4 @@
-"""Results of `convonet model check`, with advice: judges the answers that `server_check` got from a server."""
+"""Judges the answers that `server_check` got from a server, as results of `convonet model check`, with advice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convonet.agents.models.failures import failure_of_status
 from convonet.agents.models.speech_filter import CALL_AS_TEXT
 
 SPEAKING_TOKENS_PER_S = 8.0
-"""Speech takes 15 characters a second, some 4 tokens; twice that leaves room for a second caller."""
+"""Speech consumes 15 characters a second, about 4 tokens; twice that leaves room for a second caller."""
 
 _SERVERS = {"vllm": "vllm", "library": "ollama", "llamacpp": "llamacpp"}
 """Value of LLM_SERVER by the owner that a server names for its models."""
@@ -63,7 +63,7 @@ class TimedAnswer:
 
 
 def check_streaming(answer: TimedAnswer) -> Check:
-    """Check that words come as they are made."""
+    """Check that words arrive as they are generated."""
     if answer.failure:
         return Check("stream", ok=False, says=f"It fails: {answer.failure}.", advice=advice_for(answer.failure))
     if answer.pieces < 3:
@@ -73,7 +73,7 @@ def check_streaming(answer: TimedAnswer) -> Check:
 
 
 def check_stop_reason(answer: TimedAnswer, owner: str) -> Check:
-    """Check that a complete answer differs from a cut one; `owner` is the model's owner, as the server names it."""
+    """Check that a complete answer can be told from one that was cut; `owner` is the model's, as the server says."""
     server = _SERVERS.get(owner.lower(), "")
     hint = f" LLM_SERVER={server} fits it." if server else ""
     if answer.stop is None:
@@ -130,7 +130,7 @@ def check_tool_result(answer: TimedAnswer) -> Check:
 
 
 def check_schema(answer: TimedAnswer) -> Check:
-    """Check that the model answers with JSON of a schema."""
+    """Check that the model answers with JSON that matches a schema."""
     fits = not answer.failure and _is_of_schema(answer.content.text)
     says = f"{'JSON' if fits else 'No JSON'} as asked: {answer.failure or _short(answer.content.text)}"
     return Check("schema", ok=fits, says=says, advice="Callers do not need it.", needed=False)
@@ -145,7 +145,7 @@ def _is_of_schema(text: str) -> bool:
 
 
 def _wrong_call(answer: TimedAnswer) -> str:
-    """Return the fault of the call of the weather tool, or ""."""
+    """Return what is wrong with the call of the weather tool; empty for a good one."""
     if answer.failure:
         return answer.failure
     if not (calls := answer.content.message("", "").calls):

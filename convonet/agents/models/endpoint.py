@@ -1,8 +1,8 @@
 """HTTP client for a vendor's API: requests over connections that are kept open, answers as they stream in.
 
 It uses aiohttp instead of the vendors' SDKs: for a turn with 40 tokens OpenAI's SDK takes 28 ms of CPU (16 with raw
-lines), Anthropic's 11, this 5. The bytes are those that the SDKs would send: mypy checks requests against the SDKs'
-types, and the tests' servers check them again as they arrive.
+lines), Anthropic's 11, this 5. Requests are those that the SDKs would send: mypy checks them against the SDKs' types,
+except Google's, and the tests' servers check all of them as they arrive.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class AnswerReader(Protocol):
     """Whether the last event was read, where the vendor marks it."""
 
     def read_parts(self, data: bytes) -> list[Part]:
-        """Read one event. Raises `ModelFailed` for an error, and some Python error for a malformed event."""
+        """Read one event. Raises `ModelFailed` for an error, and a built-in error for a malformed event."""
         ...
 
 
@@ -108,10 +108,10 @@ class Endpoint:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
-                # no limit here: the number of turns is limited at the entrance
+                # no limit here: admission limits the number of turns
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # `HostedModel` has timeouts, which count words and not bytes
+                # the timeouts are in `HostedModel`: they wait for words, not for bytes
                 timeout=aiohttp.ClientTimeout(total=None),
                 proxy=_proxy_for(self._url),
             )
@@ -158,7 +158,7 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
 
 async def _refusal(response: aiohttp.ClientResponse) -> Failure:
     body, content = bytearray(), None
-    # without a readable body the status has to do
+    # without a readable body the status has to suffice
     with suppress(aiohttp.ClientError, orjson.JSONDecodeError):
         async for chunk in response.content.iter_any():
             body += chunk

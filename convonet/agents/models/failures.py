@@ -78,7 +78,7 @@ def failure_of_connection(error: BaseException) -> Failure:
 def _failure(name: str, why: str, rest_s: float) -> Failure:
     if name in _RATE_LIMITS:
         return Failure(why, rest_s=rest_s or RATE_LIMIT_REST_S)
-    # the next conversation may well be accepted
+    # another conversation may well be accepted
     return Failure(why, rest=name not in _WRONG_REQUESTS)
 
 

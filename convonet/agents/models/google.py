@@ -1,6 +1,6 @@
 """Client for Google's Gemini REST API.
 
-The SDK's request types do not have the names of the REST API, so the tests' server checks requests instead of mypy.
+The SDK's request types name fields differently from the REST API. So the tests' server checks requests, and mypy can't.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PROVIDER = "google"
 URL = "https://generativelanguage.googleapis.com"
 
 UNSIGNED = "skip_thought_signature_validator"
-"""Signature that Google accepts for a call of another model, before this one took over."""
+"""Signature that Google accepts for a call that another model made before this one took over."""
 
 _SIGNS_CALLS = re.compile(r"gemini-([3-9]|\d\d)")
 """Models that refuse a call without a signature; older ones have no signatures."""

@@ -123,7 +123,7 @@ class HostedModel(Model):
         await self._config.client.close()
 
     async def _within_limits(self, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
-        """Pass the parts on. Raises `TimeoutError` when no words come, however much else does."""
+        """Pass the parts on. Raises `TimeoutError` when no words come, whatever else does."""
         loop = asyncio.get_running_loop()
         began_at = last_words_at = loop.time()
         async with aclosing(parts):
@@ -135,5 +135,5 @@ class HostedModel(Model):
                     return
                 yield part
                 if isinstance(part, CallPart) or (isinstance(part, TextPart) and part.text.strip()):
-                    # after the yield: the time that the reader takes is no silence of the model
+                    # after the yield: the time that the reader takes does not count as the model's silence
                     last_words_at = loop.time()

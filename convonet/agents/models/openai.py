@@ -1,7 +1,7 @@
 """Client for OpenAI's Chat Completions API, and for self-hosted servers with the same API: vLLM, Ollama, llama.cpp.
 
-Such servers cache the beginning of a prompt. So tools and instructions come first, equal for every caller of a domain,
-and the facts of the call stand with the caller's last sentence.
+Such servers cache the beginning of a prompt. So tools and instructions come first, which are the same for every caller
+of a domain, and the facts of the call come with the caller's last sentence.
 """
 
 from __future__ import annotations
@@ -136,13 +136,13 @@ class SelfHostedClient(OpenAiClient):
         self.habits = ThinkingHabits()
 
     def _reader(self, demand: Demand) -> _Reader:
-        # requested JSON is no tool call
+        # requested JSON is not a tool call
         speech_filter = None if demand.schema is not None else SpeechFilter(self.habits)
         return _SelfHostedReader(self.habits, speech_filter, accept_done=self._accept_done)
 
 
 def _messages(request: ModelRequest) -> list[ChatCompletionMessageParam]:
-    """Put the facts of the call before the caller's last sentence, so that all before it is equal for every caller."""
+    """Put the facts of the call before the caller's last sentence, so that all before it can be cached."""
     system, messages = request.system, list(request.messages)
     sentences = [(at, message) for at, message in enumerate(messages) if isinstance(message, UserMessage)]
     if not system.instructions or not sentences:

@@ -63,8 +63,8 @@ class RulesModel(Model):
         without_question = {name: value for name, value in request.memory.items() if name != QUESTION}
         if len(said) > MAX_CHARACTERS:
             return Say(TOO_LONG, without_question)
-        if told := _results_of_other_models(since):
-            return Say(told, without_question)
+        if results := _results_of_other_models(since):
+            return Say(results, without_question)
         turn = SkillTurn(Sentence(said), request.now, request.memory, _outcomes(since), request.suggested_form)
         step = self._skills[request.domain].step(turn)
         tools = {tool.name for tool in request.tools.tools}
@@ -80,14 +80,14 @@ def _current_turn(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
 
 
 def _results_of_other_models(since: Sequence[Message]) -> str:
-    """Return what tools said that another model called before it failed: the rules can't know why it did."""
+    """Return the results of tools that another model called before it failed: the rules can't know their purpose."""
     if not _another_used_tools(since):
         return ""
     outcomes = _outcomes(since)
     last_success = max((number for number, outcome in enumerate(outcomes) if outcome.ok), default=-1)
-    # a failure before a success was tried again in another way
-    told = (outcome for number, outcome in enumerate(outcomes) if outcome.ok or number > last_success)
-    return " ".join(dict.fromkeys(outcome.text for outcome in told))
+    # a failure before a success was most likely retried in another way
+    relevant = (outcome for number, outcome in enumerate(outcomes) if outcome.ok or number > last_success)
+    return " ".join(dict.fromkeys(outcome.text for outcome in relevant))
 
 
 def _another_used_tools(since: Sequence[Message]) -> bool:

@@ -77,7 +77,7 @@ START_IT = "Start it: `ollama serve`, `llama-server --jinja -m FILE`, `vllm serv
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server as an operator names it. Without a `model` it must have exactly one."""
+    """A server as an operator names it. Without a `model` it must serve exactly one."""
 
     url: str
     model: str | None = None

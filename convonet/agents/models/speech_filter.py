@@ -45,7 +45,7 @@ _INCOMPLETE_MARK = re.compile(
 
 @dataclass
 class ThinkingHabits:
-    """Findings about a model's thoughts, from its answers so far."""
+    """What a model's answers so far reveal about its thoughts."""
 
     thinks_first: bool = False
     """Whether answers begin with thoughts but without a mark, as when the server has consumed the `<think>`."""
@@ -99,7 +99,7 @@ class SpeechFilter:
             self._held, self._thinking = self._held[begin.end() :], "yes"
             return ""
         if end := _THOUGHTS_END.match(self._held):
-            # these thoughts were spoken; the next answer waits for their end
+            # these thoughts were spoken already; the next answer is held back until its thoughts end
             self._habits.thinks_first = True
             self._skip_thoughts(end)
             return " "

@@ -7,7 +7,7 @@ MAX_EVENT_BYTES = 256 * 1024
 
 
 class EventTooLong(ValueError):
-    """The stream holds no event, or a uselessly long one."""
+    """An event is too long, or the stream is not one of events."""
 
 
 class EventCutter:

@@ -11,7 +11,7 @@ from convonet.agents.models.base import Tool, Toolset
 
 
 class PreparedTools:
-    """Caches a vendor's JSON of each toolset: some 10 KB, equal in every request of a domain."""
+    """Caches a vendor's JSON of each toolset: some 10 KB, the same in every request of a domain."""
 
     def __init__(self, convert: Callable[[Tool], Mapping[str, Any]]) -> None:
         self._convert = convert

@@ -1,4 +1,4 @@
-"""The todo domain's description for the agent, found by its file name (`convonet.domains.discovery`)."""
+"""The todo domain as the agent knows it; `convonet.domains.discovery` finds it by the name of this file."""
 
 from convonet.agents.domain import Domain, examples_of
 from convonet.agents.forms.skill import FormSkill

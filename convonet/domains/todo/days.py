@@ -1,6 +1,6 @@
-"""The meaning of days and times in a caller's time zone: when a day begins, what "this week" spans.
+"""The meaning of days and times in a caller's time zone: when a day begins, which days "this week" has.
 
-All functions take the moment that they calculate from, so that their rules can be tested on any day of any year.
+All functions take the present moment as an argument, so that they can be tested for any day of any year.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from convonet.core.errors import DomainError
 
 END_OF_DAY = time(23, 59)
-"""The time of a due date that was said without one."""
+"""The time of day of a due date that was said without a time."""
 
 YEARS = range(1970, 2201)
-"""Years that people mean; others were misheard, and could not be converted between zones."""
+"""Years that callers mean. Other years were misheard, and some could not be converted between zones."""
 
 
 class Due(StrEnum):
@@ -30,7 +30,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `start` until just before `end`, in UTC; None is open."""
+    """The time from `start` until just before `end`, in UTC; None leaves that side open."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -42,12 +42,12 @@ class Window:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a day, in UTC. A midnight that the clock skips is the moment at which it skips it."""
+    """Return the first moment of a day, in UTC. Where a clock change skips midnight, it is the moment of the change."""
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def window_of(due: Due | None, now: datetime, zone: ZoneInfo) -> Window:
-    """The window that a named period means in `zone` at `now`; without a period an open one."""
+    """Return the window that a named period means in `zone` at `now`; without a period it is open."""
     today = now.astimezone(zone).date()
     match due:
         case None:
@@ -63,7 +63,7 @@ def window_of(due: Due | None, now: datetime, zone: ZoneInfo) -> Window:
 
 
 def window_between(first: str | None, last: str | None, zone: ZoneInfo) -> Window:
-    """From an ISO 8601 date or time to another, both included: a day counts whole. Raises `DomainError`."""
+    """Return the window from one ISO 8601 date (a whole day) or time to another, inclusive. Raises `DomainError`."""
     start, end = start_of(first, zone), until_of(last, zone)
     if end and _day(last) is None:
         end += timedelta.resolution
@@ -73,17 +73,17 @@ def window_between(first: str | None, last: str | None, zone: ZoneInfo) -> Windo
 
 
 def due_of(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The moment by which something named by an ISO 8601 date (its end of day) or time is due."""
+    """Return the moment at which something is due, for an ISO 8601 date (the end of that day) or time."""
     return _moment(text, zone, END_OF_DAY)
 
 
 def start_of(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The moment at which an ISO 8601 date or time begins."""
+    """Return the moment at which an ISO 8601 date or time begins."""
     return _moment(text, zone, time())
 
 
 def until_of(text: str | None, zone: ZoneInfo) -> datetime | None:
-    """The moment until which something lasts: the end of an ISO 8601 date, or a time."""
+    """Return the moment until which something lasts, for an ISO 8601 date (the end of that day) or time."""
     day = _day(text)
     return start_of(text, zone) if day is None else start_of((day + timedelta(days=1)).isoformat(), zone)
 
@@ -93,7 +93,7 @@ def _days(first: date, count: int, zone: ZoneInfo) -> Window:
 
 
 def _moment(text: str | None, zone: ZoneInfo, clock_of_a_day: time) -> datetime | None:
-    """An ISO date or time, in the caller's zone unless it names one, as UTC. Raises `DomainError`."""
+    """Convert an ISO date or time, in the caller's zone unless it names one, to UTC. Raises `DomainError`."""
     if text is None:
         return None
     day = _day(text)

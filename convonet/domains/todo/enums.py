@@ -1,4 +1,4 @@
-"""The closed sets of to-do lists, reminders and calendars."""
+"""Closed sets of values that todos, reminders and events use."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Priority(StrEnum):
 
     @classmethod
     def of(cls, stored: str | None) -> Priority:
-        """Read a stored word; rows of the replaced deployment may hold None, or an unchecked one."""
+        """Read a stored value; rows from the deployment that this one replaces may have None, or an unchecked value."""
         return cls(stored) if stored in set(cls) else cls.MEDIUM

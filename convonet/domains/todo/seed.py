@@ -18,7 +18,7 @@ COLLEAGUES = (("Robin", "Sample", Role.ADMIN), ("Kim", "Placeholder", Role.MEMBE
 
 
 async def seed(session: AsyncSession, user_id: uuid.UUID, now: datetime) -> None:
-    """Add missing rows. Rows that the caller deleted stay deleted as long as the team is there."""
+    """Add missing rows. Rows that the caller deleted are not added again while the team exists."""
     team_id = uuid.uuid5(user_id, "todo/team")
     if await session.get(TeamRow, team_id) is not None:
         return

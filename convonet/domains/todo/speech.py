@@ -1,4 +1,4 @@
-"""Moments and lists as they are said aloud by the tools and by the offline skill."""
+"""Dates, times and lists as the tools and the offline skill say them aloud."""
 
 from __future__ import annotations
 

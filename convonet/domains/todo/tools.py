@@ -16,7 +16,7 @@ from convonet.storage.database import Database
 
 
 def server(database: Database, _settings: Settings) -> DomainServer:
-    """The MCP server of the todo domain."""
+    """Make the MCP server of the todo domain."""
     mcp = DomainServer("todo", "The caller's to-do list, reminders and calendar, and the teams they work in.")
     add_todo_tools(mcp, TodoService(database))
     add_reminder_tools(mcp, ReminderService(database))

@@ -2,7 +2,7 @@
 
 Deepgram's SDK is built on httpx and builds each request anew: it looks up its own version in the package metadata
 (`deepgram/core/client_wrapper.py`, `get_headers`), encodes the query and turns each answer into unchecked pydantic
-models. `bench/speech.py` measures the cost. So the SDK's types describe the wire, and aiohttp carries it.
+models. `bench/speech.py` measures the cost. So only the SDK's types are used, and aiohttp does the work.
 
 The SDK's retries would wait for a second and ignore our deadline. We retry once, and only when the failure suggests
 that the same request may succeed now.
@@ -69,7 +69,7 @@ class Refusal(Exception):
 
 
 class DeepgramApi:
-    """The connections of one process, for the event loop that runs at their first use."""
+    """The connections of one process; they belong to the event loop that first uses them."""
 
     def __init__(self, key: str, base_url: str | None) -> None:
         self._base_url = URL(base_url or DeepgramClientEnvironment.PRODUCTION.base)
@@ -124,7 +124,7 @@ class DeepgramApi:
             body: The request's body.
             content_type: The body's media type.
             read: Reads the answer, such as `read_all`.
-            timeout_s: Limit for both attempts and reading together.
+            timeout_s: Limit for both attempts together, including reading the answer.
             read_timeout_s: Limit for each gap while the answer arrives.
 
         Raises:
@@ -142,9 +142,9 @@ class DeepgramApi:
             return await read(await self._answer(url, body, content_type, read_timeout_s))
 
     async def stream(self, url: URL, body: bytes, content_type: str, *, stall_s: float) -> AsyncGenerator[bytes, None]:
-        """Yield the answer to a request as it arrives, the first bytes and each gap within `stall_s`.
+        """Yield the answer to a request as it arrives; `stall_s` limits the wait for the first bytes and each gap.
 
-        The request is retried once, until its first byte. Raises `Refusal` and `SpeechUnavailable`.
+        The request is retried at most once, and not after its first byte. Raises `Refusal` and `SpeechUnavailable`.
         """
         response, first = await self.post(
             url, body, content_type, read=_read_first, timeout_s=stall_s, read_timeout_s=stall_s

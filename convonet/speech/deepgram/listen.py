@@ -26,7 +26,7 @@ def query_for(audio_format: AudioFormat, sample_rate: int, language: str, model:
 
 
 def transcript_in(answer: bytes, provider: str) -> Transcript:
-    """Decode an answer. Raises `NoSpeech` when it has no words, `SpeechUnavailable` when it has another shape."""
+    """Decode an answer. Raises `NoSpeech` when it has no words, `SpeechUnavailable` when it is malformed."""
     try:
         best = _best_alternative(cast("ListenV1ResponseParams", json.loads(answer)))
         text = best.get("transcript", "").strip()

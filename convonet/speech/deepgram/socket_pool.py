@@ -1,4 +1,4 @@
-"""The pool of TTS WebSockets of this process: opened ahead, lent to one answer at a time, limited to its share.
+"""This process's pool of TTS WebSockets: opened in advance, lent to one answer at a time, limited in number.
 
 A socket is opening, idle, lent or closing. Deepgram counts it against the project's limit in all four states.
 """
@@ -70,17 +70,17 @@ class SpeakSocketPool:
     def announce(self) -> None:
         """Prepare a socket for an answer that has begun. Returns at once."""
         self._announced.append(self._clock())
-        self._provide()
+        self._open_needed()
 
     async def take(self) -> SpeakSocket | None:
-        """Lend a socket with room for an answer, or None when there is none in time. `give_back` returns it."""
+        """Lend a socket with room for an answer; return None when there is none in time. `give_back` returns it."""
         if self._announced:
             self._announced.popleft()
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
                 while (socket := self._pick()) is None:
-                    self._provide()
+                    self._open_needed()
                     if not self._opening and not self._closing:
                         return None
                     await self._changed.wait()
@@ -124,7 +124,7 @@ class SpeakSocketPool:
                 return socket
         return None
 
-    def _provide(self) -> None:
+    def _open_needed(self) -> None:
         """Open as many sockets as are needed and not yet opening."""
         start = self._clock() - ANNOUNCEMENT_TTL_S
         while self._announced and self._announced[0] < start:
@@ -166,14 +166,14 @@ class SpeakSocketPool:
 
     def _close(self, socket: SpeakSocket) -> None:
         self._closing += 1
-        self._closers.spawn(self._close_and_provide(socket))
+        self._closers.spawn(self._close_and_replace(socket))
 
-    async def _close_and_provide(self, socket: SpeakSocket) -> None:
+    async def _close_and_replace(self, socket: SpeakSocket) -> None:
         try:
             await socket.close()
         finally:
             self._closing -= 1
-            self._provide()
+            self._open_needed()
             self._wake_waiting()
 
     def _schedule_sweep(self) -> None:

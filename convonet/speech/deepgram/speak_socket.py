@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 
 MAX_FLUSHES = 20
 MAX_CHARACTERS = 2_400
-"""Deepgram's limits for one socket and minute. It refuses the 21st flush with a warning; it closes the socket after
-more text."""
+"""Deepgram's limits for one socket in one minute. It refuses the 21st flush with a warning, and closes a socket that
+sends more text."""
 
 WINDOW_S = 65.0
 """The minute of those limits, which starts when the text arrives at Deepgram: users saw 64 s."""
@@ -36,7 +36,7 @@ _CLEAR = SpeakV1Clear(type="Clear").model_dump_json()
 
 
 class SocketClosed(Exception):
-    """The socket can't be used any more. Text that was sent and not spoken must be spoken another way."""
+    """The socket can't be used any more. Text that was sent but not spoken has to be spoken another way."""
 
 
 class Allowance:
@@ -70,7 +70,7 @@ class SpeakSocket:
         self.closed_reason = ""
         """Reason why the socket failed or was closed; empty while it works."""
         self.wake_at = 1
-        """Bytes of audio at which the listener is woken. It is woken at once by everything else."""
+        """Bytes of audio at which the listener is woken. Everything else wakes it at once."""
         self.waiting_bytes = 0
         """Bytes of audio that were not taken yet."""
         self._inbox: deque[bytes | None] = deque()
@@ -79,7 +79,7 @@ class SpeakSocket:
         self.received_at = self._clock()
         """Time of the last message."""
         self._connection = connection
-        self._born_at = self._clock()
+        self._opened_at = self._clock()
         self._flushes = Allowance(MAX_FLUSHES, WINDOW_S, self._clock)
         self._characters = Allowance(MAX_CHARACTERS, WINDOW_S, self._clock)
         self._listener: asyncio.Event | None = None
@@ -87,7 +87,7 @@ class SpeakSocket:
 
     @property
     def is_old(self) -> bool:
-        return self._clock() - self._born_at > MAX_AGE_S
+        return self._clock() - self._opened_at > MAX_AGE_S
 
     @property
     def flushes_left(self) -> int:
@@ -131,7 +131,7 @@ class SpeakSocket:
         await self._send(SpeakV1Text(text=text).model_dump_json())
 
     async def flush(self) -> None:
-        """Synthesize all text that was sent. Its confirmation follows its last sample. Raises `SocketClosed`."""
+        """Have all sent text synthesized. The confirmation follows the last sample. Raises `SocketClosed`."""
         self._flushes.use(1)
         await self._send(_FLUSH)
 
@@ -176,7 +176,7 @@ class SpeakSocket:
                 self._inbox.append(None)
                 self._confirmations += 1
             case "Warning":
-                # `code` to the SDK, `warn_code` on the wire (deepgram-python-sdk#653)
+                # the SDK names it `code`, but the wire has `warn_code` (deepgram-python-sdk#653)
                 code = str(control.get("code") or control.get("warn_code"))
                 log.warning("speak_socket_warning", code=code)
                 if code == "EXCESSIVE_FLUSH":

@@ -31,7 +31,7 @@ class DeepgramSpeech:
     """`SpeechToText` and `TextToSpeech` by Deepgram. One per process, since connections are pooled.
 
     Args:
-        settings: With the API key, models, voice and timeouts.
+        settings: API key, models, voice and timeouts.
         tts_sockets: Maximum number of open TTS sockets: this process's share of the limit that Deepgram sets for a
             project (`Settings.speech.tts_sockets`).
     """

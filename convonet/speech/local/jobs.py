@@ -16,7 +16,7 @@ Samples = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A transcript by one recognizer. `score` is a log probability, comparable for one recognizer and utterance."""
+    """A transcript by one recognizer. `score` is a log probability, comparable for one utterance and recognizer."""
 
     text: str
     score: float
@@ -25,7 +25,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class EnglishTranscript:
-    """A transcript by the recognizer of general English, with what it needs to score another transcript."""
+    """A transcript by the recognizer of general English, with the data for scoring another transcript."""
 
     hypothesis: Hypothesis
     written: str
@@ -33,7 +33,7 @@ class EnglishTranscript:
     features: npt.NDArray[np.float32]
     """The model's encoding of the recording; 77 kB a second."""
     frames: int
-    """Columns of the spectrogram before the padding with silence."""
+    """Columns of the spectrogram that are not padding."""
     spoken: tuple[float, float]
     """Start and end of the loud part, in seconds."""
 

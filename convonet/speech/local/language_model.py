@@ -26,18 +26,18 @@ BACKGROUND_WORDS = 20_000
 with 20,000, 65 % with 40,000. Each doubling costs a tenth of the recognition time."""
 
 BACKGROUND_COUNT = 3
-"""Count of each of these words. With 1, one more sentence in 100 goes wrong; 10 is no better."""
+"""Minimum count of each of these words. With 1, one more sentence in 100 goes wrong; 10 is no better."""
 
 MODEL_FOLDER = Path(pocketsphinx.get_model_path()) / "en-us"
 
 UNKNOWN_WORD = -14.0
-"""Natural logarithm of the probability of a word that the model lacks; the rarest that it has are at -12."""
+"""Natural log probability of a word that the model lacks; the rarest words in the model have -12."""
 
 LOG_UNIT = 1e-4
-"""The library's logarithms have the base 1.0001."""
+"""Natural logarithm of 1.0001, which is the base of the library's logarithms."""
 
 _VERSION = 1
-"""Part of the file's name. Raise it when this module builds another model from the same phrases."""
+"""Part of the file's name. Raise it when this module starts to build a different model from the same phrases."""
 
 
 def build_phrase_model(folder: Path, phrases: Phrases) -> Path:
@@ -90,7 +90,7 @@ def _most_common(words: Iterable[str]) -> list[str]:
 
 
 def _write_whole(path: Path, model: ArpaBoLM) -> None:
-    """Write the file with a rename, since two processes may build the same model at once."""
+    """Write a temporary file and rename it, since two processes may build the same model at once."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".arpa")
     os.close(descriptor)
     model.write_file(temporary)

@@ -1,7 +1,7 @@
 """The embedded recognizer of expected phrases: pocketsphinx with the language model of our phrases.
 
 It recognizes short commands best, but turns anything else into one of our phrases: 81 % of the words of free speech are
-wrong. So its transcript is never used alone: `whisper` chooses between it and its own.
+wrong. So `whisper` chooses between this transcript and its own, unless it recognized nothing itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PIECE = 3_200
 """Samples per call, 200 ms; recognition can be stopped between two calls."""
 
 WORD_PENALTY = 0.2
-"""Penalty for each additional word. The library's default of 0.65 recognizes "feed the cat to on my list"."""
+"""Penalty for each additional word. With the library's default of 0.65 it recognizes "feed the cat to on my list"."""
 
 WIDE_BEAMS = {"beam": 1e-60, "wbeam": 1e-40, "pbeam": 1e-60}
 """Wider than the library's beams, since our phrases are quick to search: 197 of 216 sentences, in four voices through a

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from convonet.speech.decode import SAMPLE_RATE
 
 WINDOW, HOP = 400, 160
-"""Samples of a frame, and from one frame to the next: 25 ms every 10 ms."""
+"""Samples of a frame, and from the start of one frame to that of the next: 25 ms every 10 ms."""
 
 BANDS = 80
 RANGE = 8.0

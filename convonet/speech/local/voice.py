@@ -1,7 +1,7 @@
 """The embedded voice: eSpeak NG synthesizes text as MP3 or PCM.
 
 eSpeak NG is GPL-3. So it is loaded only in a worker process of its own (see `worker.py`), which the rest of the product
-reaches through a pipe. No other process of ours maps the library.
+reaches through a pipe. No other process of ours loads the library.
 """
 
 from __future__ import annotations

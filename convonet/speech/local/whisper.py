@@ -32,8 +32,8 @@ MAX_WINDOW_S = 30.0
 """Length of the model's input; a longer recording is recognized in several windows."""
 
 MIN_WINDOW_S = 10.0
-"""Minimum length of the input. The time grows with the length, but on less the model repeats itself: it was trained on
-half minutes."""
+"""Minimum length of the input. Longer input takes more time, but with shorter input the model repeats itself: it was
+trained on half minutes."""
 
 PAUSE_S = 1.0
 """Silence after the last word by which the model recognizes the end."""
@@ -42,8 +42,8 @@ BEAM_SIZE = 5
 """Hypotheses that the beam search keeps."""
 
 MIN_ADVANTAGE = 1.0
-"""Natural logarithm of how much more likely our phrase must be. Of 60 recordings in five voices that just one of both
-recognizers got right, 56 come out right."""
+"""Natural logarithm of how much more likely our phrase must be. Of 60 recordings in five voices that only one
+recognizer got right, 56 come out right."""
 
 TOKENS_PER_S = 8
 """Faster than anybody speaks: an upper limit for a model that repeats itself."""
@@ -52,7 +52,7 @@ FRAME_S = 0.02
 """Length of a frame of the alignment."""
 
 MIN_FRAMES = 10
-"""Minimum for the alignment."""
+"""Minimum number of columns for the alignment."""
 
 SPEECH_RANGE = 0.75
 """Range of speech below the loudest value, in units of the spectrogram: 30 dB."""
@@ -136,13 +136,13 @@ class Whisper:
                 return tokens[:size] if ends or len(tokens) >= 3 * size else tokens
         return tokens
 
-    def _aligned(self, sound: EnglishTranscript, tokens: Sequence[int]) -> Hypothesis:
+    def _aligned(self, english: EnglishTranscript, tokens: Sequence[int]) -> Hypothesis:
         """Score `tokens` in a recording and align them in time."""
         if not tokens:
             return Hypothesis("", 0.0, ())
-        features = ctranslate2.StorageView.from_array(sound.features)
-        found = self._model.align(features, self._prompt, [list(tokens)], sound.frames)[0]
-        first, last = sound.spoken
+        features = ctranslate2.StorageView.from_array(english.features)
+        found = self._model.align(features, self._prompt, [list(tokens)], english.frames)[0]
+        first, last = english.spoken
         begins = {len(tokens): last}
         for token, frame in found.alignments:
             # otherwise the first and the last word would include the silence around them

@@ -1,4 +1,4 @@
-"""The existing table of calendar events, with an owner."""
+"""The table of calendar events, as it existed before, with an owner added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convonet.storage.types import Moment
 
 
 class EventRow(Base):
-    """An event; columns as in the deployment that this one replaces, and an owner. Without one no caller sees it.
+    """An event. Columns as in the deployment that this one replaces, plus an owner; without one no caller sees it.
 
     It lasts from `event_from` until just before `event_to`, both UTC.
     """

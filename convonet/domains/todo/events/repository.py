@@ -1,4 +1,4 @@
-"""The SQL of calendar events. Each query is bound to the caller: rows of others are never read or changed."""
+"""The SQL for calendar events. Each query is bound to the caller, so that rows of others are never read or changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EventRepository:
         self._session.add(row)
 
     async def get(self, event_id: str) -> EventRow:
-        """An event by id. Raises `NotFound` also for another caller's."""
+        """Return an event by id. Raises `NotFound`, even for an event that belongs to another caller."""
         mine = select(EventRow).where(EventRow.user_id == self._owner)
         row = await self._session.scalar(mine.where(EventRow.id == id_of(event_id)))
         if row is None:
@@ -33,7 +33,7 @@ class EventRepository:
         return row
 
     async def find(self, window: Window, *, limit: int) -> Sequence[EventRow]:
-        """Events that overlap `window`, the first to begin first."""
+        """Return the events that overlap `window`, in the order in which they begin."""
         query = select(EventRow).where(EventRow.user_id == self._owner)
         if window.start is not None:
             query = query.where(or_(EventRow.event_to > window.start, EventRow.event_from >= window.start))

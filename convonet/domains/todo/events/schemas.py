@@ -1,4 +1,4 @@
-"""A calendar event as its tools show it, and a change of one."""
+"""A calendar event as its tools show it, and a change of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CalendarEvent(BaseModel):
 
     @classmethod
     def of(cls, row: EventRow, zone: ZoneInfo) -> CalendarEvent:
-        """The row, for a caller in `zone`."""
+        """Convert the row for a caller in `zone`."""
         return cls(
             id=str(row.id),
             title=row.title,
@@ -33,7 +33,7 @@ class CalendarEvent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """New values; None leaves a field as it is. A new beginning alone moves the event and keeps its length."""
+    """New values; None leaves a field as it is. A new beginning alone moves the event, which keeps its length."""
 
     title: str | None = None
     description: str | None = None

@@ -1,4 +1,4 @@
-"""The service of calendar events. Effects happen once per idempotency key."""
+"""The service for calendar events. An effect happens once per idempotency key."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from convonet.storage.database import Database
 from convonet.storage.effects import run_effect
 
 MAX_LENGTH = timedelta(days=31)
-"""A longer event was misheard more often than meant."""
+"""A longer event is more likely misheard than meant."""
 
 
 class EventService:
-    """Create, list, change and delete. Raises `DomainError` with words for the caller."""
+    """Create, list, change and delete. Methods raise `DomainError` with words for the caller."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class EventService:
     async def find(
         self, owner: Owner, *, when: Due | None, date_from: str | None, date_to: str | None, limit: int
     ) -> list[CalendarEvent]:
-        """The events of a time; when none is named, those that are not over."""
+        """Return the events of a period; without a period, those that are not over."""
         now = self._clock()
         window = window_of(when, now, owner.zone).within(window_between(date_from, date_to, owner.zone))
         if when is date_from is date_to is None:
@@ -83,7 +83,7 @@ class EventService:
         return await run_effect(self._database, owner, CalendarEvent, work)
 
     async def delete(self, owner: Owner, event_id: str) -> CalendarEvent:
-        """Delete an event; returns what it was."""
+        """Delete an event; return it as it was."""
 
         async def work(session: AsyncSession) -> CalendarEvent:
             repository = EventRepository(session, owner.user_id)

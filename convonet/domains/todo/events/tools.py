@@ -51,7 +51,7 @@ def add_event_tools(mcp: DomainServer, service: EventService) -> None:
     @mcp.tool()
     async def update_calendar_event(
         context: Call,
-        id: EventId,  # noqa: A002 -- the tool's refusal_responses name
+        id: EventId,  # noqa: A002 -- the tool's parameter name
         title: Title | None = None,
         event_from: Annotated[When, Field(description="A new beginning; alone, it moves the whole event.")] = None,
         event_to: When = None,

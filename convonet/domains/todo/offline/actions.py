@@ -1,4 +1,4 @@
-"""The functions that carry out the forms of `forms`: their tool calls, questions and answers."""
+"""The functions that carry out the forms in `forms`: their tool calls, questions and answers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from convonet.domains.todo.schemas import MAX_LISTED
 from convonet.domains.todo.todos.schemas import Todo
 
 MAX_REMEMBERED = 30
-"""Todos of a list that "the third one" and "more" can still mean; the memory is saved at every turn."""
+"""Todos of a list to which "the third one" and "more" can still refer; the memory is saved at every turn."""
 
 _TODOS = TypeAdapter(tuple[Named, ...])
 
 
 def add(work: Work) -> Move:
-    """Add a todo; a sentence that only may be one is asked about first."""
+    """Add a todo; ask first when the sentence only might be one."""
     create = Create.model_validate_json(work.values["intent"])
     if create.fields.title is None:
         return Ask("title", speech.ASK_TITLE)
@@ -53,7 +53,7 @@ def read_on(work: Work) -> Move:
 
 
 def change(work: Work) -> Move:
-    """Change, finish, reopen, delete or look up the todos that are meant."""
+    """Change, finish, reopen, delete or look up the todos that the caller means."""
     change = Change.model_validate_json(work.values["intent"])
     chosen = _TODOS.validate_json(work.values.get("chosen", "[]")) or _talked_about(change, work)
     if chosen and change.action != "describe":
@@ -81,12 +81,12 @@ def _carry_out(change: Change, chosen: tuple[Named, ...], work: Work) -> Move:
 
 
 def written(todos: Sequence[Named]) -> str:
-    """The todos as a value of a form or of the focus."""
+    """Encode todos as a value of a form or of the focus."""
     return _TODOS.dump_json(tuple(todos)).decode()
 
 
 def _find(change: Change, work: Work) -> tuple[Named, ...] | Move:
-    """The todos that are meant, or a question which of several, or the answer that there are none."""
+    """Return the todos that the caller means, or a question which of several, or the answer that there are none."""
     found, sure = meant(change, _looked_up(work))
     if not found:
         return Tell(speech.not_found(change))

@@ -1,4 +1,4 @@
-"""The todos that a sentence means among those that get_todos found, and the tool calls that change them."""
+"""Finds the todos that a sentence means among the results of get_todos, and makes the tool calls that change them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convonet.domains.todo.todos.schemas import Todo
 
 
 def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], bool]:
-    """The todos that the change is about, and whether that is sure enough not to ask "did you mean"."""
+    """Return the todos that the change is about, and whether that is so sure that "did you mean" need not be asked."""
     target, possible = change.target, named(todo for todo in todos if _can(change, todo))
     if target.all_of is not None:
         return tuple(possible), True
@@ -22,7 +22,7 @@ def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], boo
         return (), False
     found, sure = matches(target.words, possible)
     if not sure and change.action == "complete":
-        # finished before, perhaps by this same turn before its replica died: repeating it does no harm
+        # it may be finished already, perhaps by this turn before its replica died: finishing it again does no harm
         done, done_sure = matches(target.words, named(todo for todo in todos if todo.completed))
         if done_sure:
             return tuple(done), True
@@ -30,7 +30,7 @@ def meant(change: Change, todos: Sequence[Todo]) -> tuple[tuple[Named, ...], boo
 
 
 def belongs(todo: Todo, listing: Listing) -> bool:
-    """Say whether the todo is in the requested part of the list."""
+    """Return whether the todo is in the requested part of the list."""
     if listing.priority is not None and todo.priority != listing.priority:
         return False
     if listing.last_day is None:
@@ -42,12 +42,12 @@ def belongs(todo: Todo, listing: Listing) -> bool:
 
 
 def named(todos: Iterable[Todo]) -> list[Named]:
-    """The todos in the form that the conversation remembers."""
+    """Return todos as the conversation remembers them."""
     return [Named(id=todo.id, title=todo.title) for todo in todos]
 
 
 def effect(change: Change, todo: Named) -> Call:
-    """The call that does it to one todo."""
+    """Return the tool call that makes the change to one todo."""
     match change.action:
         case "complete":
             return Call("complete_todo", {"id": todo.id})
@@ -60,7 +60,7 @@ def effect(change: Change, todo: Named) -> Call:
 
 
 def _can(change: Change, todo: Todo) -> bool:
-    """Say whether the action makes sense for a todo in this state."""
+    """Return whether the action makes sense for a todo in this state."""
     if change.target.all_of == "done" or change.action == "reopen":
         return todo.completed
     return change.action in {"delete", "describe"} or not todo.completed

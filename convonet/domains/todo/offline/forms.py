@@ -28,6 +28,6 @@ def read_sentence(text: str, now: datetime, focus: Values) -> Parsed | None:
         case Create(certain=False):
             claim = Claim.MAYBE
         case Change(target=target) if target.it:
-            # "change it", though nothing was talked about here
+            # "change it" may be about another domain when no todo was talked about
             claim = Claim.SURE if focus.get("last", "[]") != "[]" else Claim.MAYBE
     return Parsed(intent.kind, {"intent": intent.model_dump_json()}, claim)

@@ -1,4 +1,4 @@
-"""The intents of callers with todos, as the grammar reads them and an open question remembers them."""
+"""The intents of callers about todos, as the grammar reads them and an open question remembers them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Target(_Value):
     all_of: Literal["any", "done"] | None = None
 
     def placed(self, todos: Sequence[Named]) -> Named | None:
-        """The one at the place that was named, if there are that many."""
+        """Return the todo at the named place, if there are that many."""
         if self.place is None or not -len(todos) <= self.place < len(todos):
             return None
         return todos[self.place]
@@ -45,7 +45,7 @@ class Fields(_Value):
     priority: Priority | None = None
 
     def given(self) -> dict[str, str]:
-        """The given values, under the names that the tools use."""
+        """Return the given values, under the names that the tools use."""
         values = {"title": self.title, "due_date": self.due, "priority": self.priority}
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -54,7 +54,7 @@ class Create(_Value):
     kind: Literal["create"] = "create"
     fields: Fields = Fields()
     certain: bool = True
-    """False when the sentence was only a thing to do, with no word about a list: better ask."""
+    """False when the sentence named a task but no list, so that the caller should be asked."""
 
 
 class Listing(_Value):
@@ -64,7 +64,7 @@ class Listing(_Value):
     state: Literal["open", "done"] = "open"
     first_day: str | None = None
     last_day: str | None = None
-    """ISO days, both included; they bound the due date."""
+    """ISO dates between which the due date must be, both included."""
     period: str = ""
     """The caller's words for these days: "tomorrow"."""
     priority: Priority | None = None

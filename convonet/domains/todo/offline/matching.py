@@ -1,4 +1,4 @@
-"""Finds the todo that a caller means by words that are never quite its title."""
+"""Finds the todo that a caller means, since their words are never quite its title."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from convonet.domains.todo.offline.intents import Named
 N = TypeVar("N", bound=Named)
 
 SURE = 78.0
-"""From here two texts are the same but for a missing word or a sound-alike: "by milk", "the milk"."""
+"""From this score, two texts differ by no more than a missing word or a sound-alike: "by milk", "the milk"."""
 
 MAYBE = 62.0
-"""From here it is worth asking "did you mean …": "get milk" for "buy milk"."""
+"""From this score, it is worth asking "did you mean …": "get milk" for "buy milk"."""
 
 CLEARLY_BETTER = 8.0
 """The best match wins alone when it leads by this much: "milk" means "buy milk", not "buy milk for the party"."""
@@ -29,7 +29,7 @@ _SMALL_WORDS = frozenset(["a", "an", "the", "my", "our", "some", "to", "of", "fo
 
 
 def matches(words: str, todos: Sequence[N]) -> tuple[list[N], bool]:
-    """The todos that `words` may mean, best first, and whether they are good enough not to ask "did you mean"."""
+    """Return the todos that `words` may mean, best first, and whether they fit so well that no question is needed."""
     wanted = _plain(words)
     scored = sorted(((_score(wanted, _plain(todo.title)), todo) for todo in todos), key=lambda s: -s[0])
     if not scored or scored[0][0] < MAYBE:
@@ -37,7 +37,7 @@ def matches(words: str, todos: Sequence[N]) -> tuple[list[N], bool]:
     best = scored[0][0]
     sure = best >= SURE
     close = [todo for score, todo in scored if score > best - CLEARLY_BETTER and score >= (SURE if sure else MAYBE)]
-    # of todos with the same title any is as good as the other
+    # among todos with the same title, any one will do
     return list({_plain(todo.title): todo for todo in reversed(close)}.values())[::-1], sure
 
 

@@ -1,4 +1,4 @@
-"""The slots of the todo forms: replies to a question, read whole since most are titles in the caller's own words."""
+"""The slots of the todo forms. Replies are read as a whole, since most of them are titles in the caller's own words."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Read = Values | Literal["dropped", "unclear"] | None
 
 
 def title() -> Slot:
-    """The title of a new todo, perhaps with a due date and a priority."""
+    """Make a slot for the title of a new todo, perhaps with a due date and a priority."""
     return _slot("title", _title)
 
 
 def which() -> Slot:
-    """One of several todos, or any todo when none was read out."""
+    """Make a slot for one of several todos, or for any todo when none was read out."""
     return _slot("which", _which)
 
 
 def meant() -> Slot:
-    """A yes to the todo with the nearest title."""
+    """Make a slot for a yes to the todo with the closest title."""
     return _slot("meant", _meant)
 
 
 def value() -> Slot:
-    """The new value of an update."""
+    """Make a slot for the new value of an update."""
     return _slot("value", _value)
 
 

@@ -34,7 +34,7 @@ _DONE = {"complete": "Done", "delete": "I deleted"}
 
 
 def ask_add(title: str) -> str:
-    """Ask whether something that sounds like a todo shall be one."""
+    """Ask whether something that sounds like a todo should become one."""
     return f"Do you want me to add {title} to your list?"
 
 
@@ -62,12 +62,12 @@ def ask_which(titles: Sequence[str]) -> str:
 
 
 def ask_mean(title: str) -> str:
-    """Ask whether the nearest title is the one that is meant."""
+    """Ask whether the closest title is the one that is meant."""
     return f"Did you mean {title}?"
 
 
 def not_found(change: Change) -> str:
-    """There is nothing that the words could mean."""
+    """Say that there is nothing that the caller's words could mean."""
     target = change.target
     if target.words:
         return f"I can't find {target.words} on your list."
@@ -79,14 +79,14 @@ def not_found(change: Change) -> str:
 
 
 def done(change: Change, titles: Sequence[str]) -> str:
-    """Describe changes of todos, where the tools' own sentences would not do."""
+    """Describe changes of todos, where the tools' own sentences don't fit."""
     if change.action == "reopen":
         return f"Okay, {_some(titles)} {'is' if len(titles) == 1 else 'are'} open again."
     return f"{_DONE.get(change.action, 'Changed')}: {_some(titles)}."
 
 
 def described(todo: Todo) -> str:
-    """All that is worth knowing of one todo."""
+    """Describe one todo."""
     if todo.completed:
         return f"{todo.title} is done."
     priority = "" if todo.priority == "medium" else f", with {todo.priority} priority"
@@ -94,7 +94,7 @@ def described(todo: Todo) -> str:
 
 
 def listed(listing: Listing, todos: Sequence[Todo]) -> str:
-    """The answer to a question about the list."""
+    """Answer a question about the list."""
     kind = " ".join(part for part in (listing.priority or "", "thing") if part)
     which = _which(listing)
     if not todos:

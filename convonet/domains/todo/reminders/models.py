@@ -1,4 +1,4 @@
-"""The existing table of reminders, with an owner."""
+"""The table of reminders, as it existed before, with an owner added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convonet.storage.types import Moment
 
 
 class ReminderRow(Base):
-    """A reminder; columns as in the deployment that this one replaces, and an owner. Without one no caller sees it."""
+    """A reminder. Columns as in the deployment that this one replaces, plus an owner; without one no caller sees it."""
 
     __tablename__ = "reminders_anthropic"
 

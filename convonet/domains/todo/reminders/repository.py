@@ -1,4 +1,4 @@
-"""The SQL of reminders. Each query is bound to the caller: rows of others are never read or changed."""
+"""The SQL for reminders. Each query is bound to the caller, so that rows of others are never read or changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReminderRepository:
         self._session.add(row)
 
     async def get(self, reminder_id: str) -> ReminderRow:
-        """A reminder by id. Raises `NotFound` also for another caller's."""
+        """Return a reminder by id. Raises `NotFound`, even for a reminder that belongs to another caller."""
         mine = select(ReminderRow).where(ReminderRow.user_id == self._owner)
         row = await self._session.scalar(mine.where(ReminderRow.id == id_of(reminder_id)))
         if row is None:
@@ -33,7 +33,7 @@ class ReminderRepository:
         return row
 
     async def find(self, window: Window, *, undated: bool, limit: int) -> Sequence[ReminderRow]:
-        """Reminders within `window`, and those without a date if wanted; the first to come first."""
+        """Return the reminders within `window`, in order of date; with `undated` also those without a date, last."""
         query = select(ReminderRow).where(ReminderRow.user_id == self._owner)
         no_date = ReminderRow.reminder_date.is_(None) if undated else false()
         if window.start is not None:

@@ -1,4 +1,4 @@
-"""A reminder as its tools show it, and a change of one."""
+"""A reminder as its tools show it, and a change of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reminder(BaseModel):
 
     @classmethod
     def of(cls, row: ReminderRow, zone: ZoneInfo) -> Reminder:
-        """The row, for a caller in `zone`."""
+        """Convert the row for a caller in `zone`."""
         return cls(
             id=str(row.id),
             reminder_text=row.reminder_text,

@@ -1,4 +1,4 @@
-"""The service of reminders. Effects happen once per idempotency key."""
+"""The service for reminders. An effect happens once per idempotency key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convonet.storage.effects import run_effect
 
 
 class ReminderService:
-    """Create, list, change and delete. Raises `DomainError` with words for the caller."""
+    """Create, list, change and delete. Methods raise `DomainError` with words for the caller."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class ReminderService:
     async def find(
         self, owner: Owner, *, due: Due | None, due_from: str | None, due_to: str | None, limit: int
     ) -> list[Reminder]:
-        """The reminders of a time; when none is named, those from today on and those without a date."""
+        """Return the reminders of a period; without a period, those from today on and those without a date."""
         now = self._clock()
         any_time = due is due_from is due_to is None
         window = window_of(due, now, owner.zone).within(window_between(due_from, due_to, owner.zone))
@@ -69,7 +69,7 @@ class ReminderService:
         return await run_effect(self._database, owner, Reminder, work)
 
     async def delete(self, owner: Owner, reminder_id: str) -> Reminder:
-        """Delete a reminder; returns what it was."""
+        """Delete a reminder; return it as it was."""
 
         async def work(session: AsyncSession) -> Reminder:
             repository = ReminderRepository(session, owner.user_id)

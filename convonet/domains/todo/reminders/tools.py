@@ -51,7 +51,7 @@ def add_reminder_tools(mcp: DomainServer, service: ReminderService) -> None:
     @mcp.tool()
     async def update_reminder(
         context: Call,
-        id: ReminderId,  # noqa: A002 -- the tool's refusal_responses name
+        id: ReminderId,  # noqa: A002 -- the tool's parameter name
         reminder_text: ReminderText | None = None,
         importance: Priority | None = None,
         reminder_date: When = None,

@@ -1,4 +1,4 @@
-"""The existing tables of teams."""
+"""The tables of teams, as they existed before."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TeamRow(Base):
 
 
 class MembershipRow(Base):
-    """A team's member; `role` is a `Role`, though the replaced deployment did not check it."""
+    """A team's member; `role` is a `Role`, though the deployment that this one replaces did not check that."""
 
     __tablename__ = "team_memberships_anthropic"
 

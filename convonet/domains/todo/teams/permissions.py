@@ -1,4 +1,4 @@
-"""Rights in a team by role: one table, and the questions that are asked of it."""
+"""A team member's rights by role: one table, and the questions that services ask of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Role(StrEnum):
 
     @classmethod
     def of(cls, stored: str) -> Role:
-        """Read a stored word; an unknown one gives the least rights."""
+        """Read a stored value; an unknown one counts as the role with the fewest rights."""
         return cls(stored) if stored in set(cls) else cls.VIEWER
 
     def outranks(self, other: Role) -> bool:
-        """Say whether this role is above the other."""
+        """Return whether this role is above the other."""
         return _RANKS.index(self) < _RANKS.index(other)
 
 
@@ -53,7 +53,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 
 def may_manage(actor: Role, *roles: Role) -> bool:
-    """Say whether `actor` may give or take all these roles."""
+    """Return whether `actor` may give or take all these roles."""
     rights = RIGHTS[actor]
     if Right.MANAGE_ALL_ROLES in rights:
         return True
@@ -61,7 +61,7 @@ def may_manage(actor: Role, *roles: Role) -> bool:
 
 
 def may_change_todo(role: Role | None, *, created: bool, assigned: bool) -> bool:
-    """Say whether a user may change a todo; `role` is theirs in its team, None when it has no team."""
+    """Return whether a user may change a todo; `role` is the user's in its team, None for a todo without a team."""
     if role is None:
         return created or assigned
     rights = RIGHTS[role]
@@ -69,5 +69,5 @@ def may_change_todo(role: Role | None, *, created: bool, assigned: bool) -> bool
 
 
 def may_delete_todo(role: Role | None, *, created: bool) -> bool:
-    """Say whether a user may delete a todo; `role` is theirs in its team, None when it has no team."""
+    """Return whether a user may delete a todo; `role` is the user's in its team, None for a todo without a team."""
     return may_change_todo(role, created=created, assigned=False)

@@ -1,4 +1,4 @@
-"""The SQL of teams. Each query is bound to the caller: a team that they are not in does not exist for them."""
+"""The SQL for teams. Each query is bound to the caller: a team that they are not in does not exist for them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ MAX_TEAMS = 50
 MAX_MEMBERS = 100
 
 _PERSON = (UserRow.id, UserRow.first_name, UserRow.last_name, UserRow.email, UserRow.is_active)
-"""All that is ever read of other users."""
+"""The only columns of other users that are ever read."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownUser:
-    """A user; `role` is theirs in the team that was asked about."""
+    """A user, with their role in the team that was asked about."""
 
     id: uuid.UUID
     name: str
@@ -52,7 +52,7 @@ class TeamRepository:
         self._caller = caller
 
     async def teams(self) -> Sequence[tuple[TeamRow, Role, int]]:
-        """The caller's teams by name, with their role and the number of members."""
+        """Return the caller's teams by name, with the caller's role and the number of members."""
         count = (
             select(func.count())
             .select_from(MembershipRow)
@@ -69,14 +69,14 @@ class TeamRepository:
         return [(team, Role.of(role), size) for team, role, size in await self._session.execute(query)]
 
     async def role_in(self, team: uuid.UUID) -> Role:
-        """The caller's role in a team. Raises `NotFound` also when they are not in it."""
+        """Return the caller's role in a team. Raises `NotFound` when they are not in it."""
         role = await self._session.scalar(role_of(self._caller).where(MembershipRow.team_id == team))
         if role is None:
             raise NotFound("team", spoken="I can't find that team among yours.")
         return Role.of(role)
 
     async def hold(self, team: uuid.UUID) -> LockedTeam:
-        """Lock a team until the end of the transaction, so that two changes at once keep its rules.
+        """Lock a team until the end of the transaction, so that concurrent changes can't break its rules.
 
         The lock is a write, since SQLite has no other. Raises `NotFound` as `role_in` does.
         """
@@ -92,7 +92,7 @@ class TeamRepository:
         return LockedTeam(team, name or "", role)
 
     async def members(self, team: uuid.UUID) -> list[KnownUser]:
-        """A team's active members, the highest role first."""
+        """Return a team's active members, the highest role first."""
         query = (
             _members(team).where(UserRow.is_active).order_by(UserRow.first_name, UserRow.last_name).limit(MAX_MEMBERS)
         )
@@ -102,7 +102,7 @@ class TeamRepository:
     async def member(
         self, team: uuid.UUID, *, email: str | None = None, user_id: uuid.UUID | None = None
     ) -> KnownUser | None:
-        """A member of a team, by email or id."""
+        """Return a member of a team, by email or id."""
         wanted = UserRow.id == user_id if email is None else func.lower(UserRow.email) == func.lower(email)
         row = (await self._session.execute(_members(team).where(wanted).limit(1))).first()
         return _known(row) if row else None
@@ -113,7 +113,7 @@ class TeamRepository:
         return _known(row) if row else None
 
     async def search(self, term: str, limit: int) -> list[KnownUser]:
-        """Active users whose name or email holds `term`, literally."""
+        """Return active users whose name or email contains `term` literally."""
         whole_name = func.coalesce(UserRow.first_name, "") + " " + func.coalesce(UserRow.last_name, "")
         query = (
             select(*_PERSON)
@@ -127,7 +127,7 @@ class TeamRepository:
         return [_known(row) for row in await self._session.execute(query)]
 
     async def active_owners(self, team: uuid.UUID) -> int:
-        """The number of owners who can still manage a team."""
+        """Count the owners who can still manage a team."""
         owners = _members(team).where(MembershipRow.role == Role.OWNER, UserRow.is_active).subquery()
         return await self._session.scalar(select(func.count()).select_from(owners)) or 0
 
@@ -153,7 +153,7 @@ class TeamRepository:
         )
 
     async def unassign(self, team: uuid.UUID, user_id: uuid.UUID) -> None:
-        """Take a team's todos from a member who can't do them any more."""
+        """Unassign a team's todos from a member who can't do them any more."""
         await self._session.execute(
             update(TodoRow)
             .where(TodoRow.team_id == team, TodoRow.assignee_id == user_id)
@@ -162,7 +162,7 @@ class TeamRepository:
 
 
 def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
-    """The caller's role in an active team, still to be bound to one; the newest if the old table holds several."""
+    """Select the caller's role in an active team, the newest of several; the query still has to name the team."""
     return (
         select(MembershipRow.role)
         .join(TeamRow, TeamRow.id == MembershipRow.team_id)
@@ -173,7 +173,7 @@ def role_of(caller: uuid.UUID | BindParameter[uuid.UUID]) -> Select[str]:
 
 
 def full_name(first: str | None, last: str | None, email: str | None) -> str:
-    """A user's name; old rows may lack one."""
+    """Return a user's name, or their email; old rows may lack a name."""
     return " ".join(part for part in (first, last) if part) or email or "somebody"
 
 

@@ -1,4 +1,4 @@
-"""The service of teams. Roles decide, by the table in `permissions`; each team keeps an owner."""
+"""The service for teams. Roles decide, by the table in `permissions`, and a team always keeps an owner."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from convonet.storage.database import Database
 from convonet.storage.effects import run_effect
 
 MAX_FOUND = 10
-"""Users that one search shows: enough to pick one of, too few to copy the list of all."""
+"""Users that one search shows: enough to pick from, but too few for copying the list of all users."""
 
 
 class TeamService:
-    """Teams, their members, and the search for people to add. Raises `DomainError` with words for the caller."""
+    """Teams, their members, and the search for people to add. Methods raise `DomainError` with words for the caller."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -34,7 +34,7 @@ class TeamService:
         return [_team(row, role, size) for row, role, size in found]
 
     async def members(self, owner: Owner, team_id: str) -> list[Member]:
-        """The members of one of the caller's teams, the highest role first. Raises `NotFound`."""
+        """Return the members of one of the caller's teams, the highest role first. Raises `NotFound`."""
         team = id_of(team_id)
         async with self._database.reading() as session:
             repository = TeamRepository(session, owner.user_id)
@@ -46,9 +46,9 @@ class TeamService:
         ]
 
     async def search(self, term: str) -> list[Person]:
-        """Active users whose name or email holds `term`, at most `MAX_FOUND`."""
+        """Find active users whose name or email contains `term`, at most `MAX_FOUND`."""
         async with self._database.reading() as session:
-            # the same for all callers
+            # the result is the same for all callers
             found = await TeamRepository(session, uuid.UUID(int=0)).search(term, MAX_FOUND)
         return [_person(known) for known in found]
 
@@ -75,7 +75,7 @@ class TeamService:
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
-            team = await _held(repository, team_name)
+            team = await _locked_team(repository, team_name)
             _require(team, role)
             user = await repository.user(email)
             if user is None:
@@ -91,11 +91,11 @@ class TeamService:
         return await run_effect(self._database, owner, Membership, work)
 
     async def remove_member(self, owner: Owner, team_name: str, email: str) -> Membership:
-        """Remove a member from a team, and take their todos from them. Members may remove themselves."""
+        """Remove a member from a team, and unassign their todos. Members may remove themselves."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
-            team = await _held(repository, team_name)
+            team = await _locked_team(repository, team_name)
             member = await _member(repository, team, email)
             leaving = member.id == owner.user_id
             if not leaving:
@@ -108,11 +108,11 @@ class TeamService:
         return await run_effect(self._database, owner, Membership, work)
 
     async def change_role(self, owner: Owner, team_name: str, email: str, role: Role) -> Membership:
-        """Give a member another role. A new viewer loses the todos that were assigned to them."""
+        """Give a member another role. A member who becomes a viewer loses the todos that were assigned to them."""
 
         async def work(session: AsyncSession) -> Membership:
             repository = TeamRepository(session, owner.user_id)
-            team = await _held(repository, team_name)
+            team = await _locked_team(repository, team_name)
             member = await _member(repository, team, email)
             _require(team, member.role or Role.VIEWER, role)
             if role is not Role.OWNER:
@@ -129,8 +129,8 @@ class TeamService:
         return MembershipRow(id=uuid.uuid4(), team_id=team, user_id=user, role=role, joined_at=now, updated_at=now)
 
 
-async def _held(repository: TeamRepository, name: str) -> LockedTeam:
-    """The caller's team of that name, or the only one whose name holds it."""
+async def _locked_team(repository: TeamRepository, name: str) -> LockedTeam:
+    """Lock and return the caller's team of that name, or the only one whose name contains it."""
     teams = [row for row, _, _ in await repository.teams()]
     said = name.casefold()
     fitting = [row for row in teams if row.name.casefold() == said] or [

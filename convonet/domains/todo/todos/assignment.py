@@ -14,12 +14,12 @@ from convonet.domains.todo.teams.permissions import RIGHTS, Right
 from convonet.domains.todo.teams.repository import TeamRepository
 
 NOBODY = "nobody"
-"""Takes the todo from its assignee; given instead of an id."""
+"""Given in place of an id, it unassigns the todo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A todo's team and assignee with their names; nothing for a todo of the caller's own."""
+    """A todo's team and assignee with their names; empty for a todo of the caller's own."""
 
     team_id: uuid.UUID | None = None
     team: str | None = None
@@ -30,7 +30,7 @@ class Assignment:
 async def new_assignment(
     session: AsyncSession, owner: Owner, team_id: str | None, assignee_id: str | None
 ) -> Assignment:
-    """Assign a new todo. Raises `NotFound` for a team that the caller is not in, `DomainError` for a viewer's."""
+    """Assign a new todo. Raises `NotFound` for a team that the caller is not in, `DomainError` for a viewer."""
     place = Assignment()
     if team_id is not None:
         teams = TeamRepository(session, owner.user_id)
@@ -42,7 +42,7 @@ async def new_assignment(
 
 
 async def reassigned(session: AsyncSession, owner: Owner, place: Assignment, assignee_id: str) -> Assignment:
-    """The assignment to another member of the team, who must have the right to do todos."""
+    """Return the assignment to another member of the team, who must have the right to do todos."""
     if assignee_id.strip().lower() == NOBODY:
         return replace(place, assignee_id=None, assignee=None)
     if place.team_id is None:

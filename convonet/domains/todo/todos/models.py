@@ -1,4 +1,4 @@
-"""The existing table of todos."""
+"""The table of todos, as it existed before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convonet.storage.types import Moment
 class TodoRow(Base):
     """A todo; columns as in the deployment that this one replaces. `due_date` is UTC.
 
-    One without a team is its creator's; a private one of a team is its creator's and assignee's.
+    A todo without a team, and a private todo of a team, is visible to its creator and its assignee only.
     """
 
     __tablename__ = "todos_anthropic"

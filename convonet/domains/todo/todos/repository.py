@@ -1,4 +1,4 @@
-"""The SQL of todos. Each query is bound to the caller: todos that they may not see do not exist for them."""
+"""The SQL for todos. Each query is bound to the caller: todos that they may not see do not exist for them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TodoRepository:
         self._session.add(row)
 
     async def get(self, todo_id: str) -> VisibleTodo:
-        """A todo by id. Raises `NotFound` also when the caller may not see it."""
+        """Return a todo by id. Raises `NotFound`, even for a todo that exists but that the caller may not see."""
         found = (await self._execute(_SEEN.where(TodoRow.id == id_of(todo_id)))).first()
         if found is None:
             raise NotFound("todo", spoken="I can't find that on your list.")
@@ -50,7 +50,7 @@ class TodoRepository:
     async def find(
         self, *, completed: bool | None, due: Window, team: uuid.UUID | None, limit: int
     ) -> Sequence[VisibleTodo]:
-        """The caller's own todos, or all that they see of one team; by due date, then the newest first."""
+        """Return the caller's own todos, or all that they see of one team; by due date, then the newest first."""
         query = _OWN if team is None else _SEEN.where(TodoRow.team_id == team)
         if completed is not None:
             query = query.where(TodoRow.completed == completed)
@@ -88,12 +88,12 @@ def _seen_by_caller() -> Select[*tuple[Any, ...]]:
 
 
 def _callers_own() -> Select[*tuple[Any, ...]]:
-    """Todos that are assigned to the caller, or that they made and that have no other assignee in a team."""
+    """Select todos that are assigned to the caller, and todos that they made and no other member of a team is to do."""
     kept = or_(TodoRow.assignee_id.is_(None), TodoRow.team_id.is_(None))
     return _SEEN.where(or_(TodoRow.assignee_id == _CALLER, and_(TodoRow.creator_id == _CALLER, kept)))
 
 
-# built once: it takes as long as to execute them
+# built once, since building a query takes as long as executing it
 _SEEN = _seen_by_caller()
 _OWN = _callers_own()
 

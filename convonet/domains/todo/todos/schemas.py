@@ -1,4 +1,4 @@
-"""A todo as its tools show it, and a change of one."""
+"""A todo as its tools show it, and a change of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Todo(BaseModel):
 
     @classmethod
     def of(cls, row: TodoRow, zone: ZoneInfo, *, team: str | None = None, assignee: str | None = None) -> Todo:
-        """The row, for a caller in `zone`."""
+        """Convert the row for a caller in `zone`."""
         return cls(
             id=str(row.id),
             title=row.title,

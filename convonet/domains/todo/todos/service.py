@@ -1,4 +1,4 @@
-"""The service of todos. The caller is given by the server; effects happen once per idempotency key."""
+"""The service for todos. The server tells it the caller, and an effect happens once per idempotency key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from convonet.storage.effects import run_effect
 
 
 class TodoService:
-    """Create, list, change, finish and delete. Raises `DomainError` with words for the caller."""
+    """Create, list, change, finish and delete. Methods raise `DomainError` with words for the caller."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class TodoService:
         team_id: str | None = None,
         limit: int = MAX_LISTED,
     ) -> list[Todo]:
-        """The caller's todos or a team's, by due date. An overdue todo is open, whatever `completed` says."""
+        """Return the caller's or a team's todos, by due date. Overdue ones are open, whatever `completed` says."""
         window = window_of(due, self._clock(), owner.zone).within(window_between(due_from, due_to, owner.zone))
         window = window.within(Window(end=start_of(due_before, owner.zone)))
         team = None if team_id is None else id_of(team_id)
@@ -116,7 +116,7 @@ class TodoService:
         return await run_effect(self._database, owner, Todo, work)
 
     async def delete(self, owner: Owner, todo_id: str) -> Todo:
-        """Delete a todo; returns what it was."""
+        """Delete a todo; return it as it was."""
 
         async def work(session: AsyncSession) -> Todo:
             repository = TodoRepository(session, owner.user_id)

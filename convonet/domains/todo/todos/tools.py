@@ -92,7 +92,7 @@ def add_todo_tools(mcp: DomainServer, service: TodoService) -> None:
         return tool_result(_sentence(todos, where), {"todos": [todo.model_dump(mode="json") for todo in todos]})
 
     @mcp.tool()
-    async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's refusal_responses name
+    async def complete_todo(context: Call, id: TodoId) -> CallToolResult:  # noqa: A002 -- the tool's parameter name
         """Mark one of the caller's or their team's todos as done."""
         todo = await service.change(owner_of(context), id, TodoChange(completed=True))
         return tool_result(f"Done: {todo.title}.", _shown(todo))

@@ -1,6 +1,6 @@
-"""Sentences about todos, read by rules; the first rule that fits wins.
+"""Reads sentences about todos by rules; the first rule that fits wins.
 
-The sentences come cleaned (`Sentence.cleaned`), in the caller's spelling or in a recognizer's.
+Sentences come cleaned (`Sentence.cleaned`), as a caller typed them or as a recognizer spelled them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RULES = (*ASKING, *FINISHING, *UPDATING, *ADDING)
 
 @lru_cache(maxsize=256)
 def parse(sentence: str, now: datetime) -> Intent | None:
-    """The intent of a cleaned sentence; None when it is not about todos."""
+    """Return the intent of a cleaned sentence; None when it is not about todos."""
     if listing := listing_of(sentence, now):
         return listing
     for pattern, build in _RULES:

@@ -11,7 +11,7 @@ from convonet.domains.todo.offline.intents import Create, Fields, Intent
 from convonet.language.when import due_at_start
 
 MAX_TASK_WORDS = 12
-"""A longer sentence that only starts like a task is a story, not a todo."""
+"""A longer sentence that merely starts like a task is a story, not a todo."""
 
 _NEW = (
     rf"(?:(?:an?|another|one more|the|my) )?(?:new )?(?:(?P<level>{LEVEL})[ -](?:priority )?)?{ITEM}"
@@ -45,7 +45,7 @@ def _create(found: Found, now: datetime) -> Intent:
 
 
 def bare_task(sentence: str, now: datetime) -> Intent | None:
-    """Something to do, with no word about a list: "buy milk"."""
+    """Read a task that mentions no list: "buy milk"."""
     words = sentence.split()
     if re.match(_NOT_A_QUESTION, sentence, re.IGNORECASE) is None:
         return None

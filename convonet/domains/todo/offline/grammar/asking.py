@@ -80,7 +80,7 @@ def listing_of(sentence: str, now: datetime) -> Listing | None:
 
 
 def _days(words: str, day: date, now: datetime) -> tuple[str, str, str]:
-    """First and last day of a period, and how it is called: "next week" is seven days."""
+    """Return the first and last day of a period, and the caller's words for it: "next week" is seven days."""
     period = _PREPOSITION.sub("", words)
     first = last = day
     if "week" in period.lower() and "weekend" not in period.lower():

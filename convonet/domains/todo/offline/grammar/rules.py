@@ -1,4 +1,4 @@
-"""A grammar rule: a pattern, and the function that makes an intent of a match or declines."""
+"""A grammar rule: a pattern, and the function that turns a match into an intent or declines it."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ Rule = tuple[re.Pattern[str], Build]
 
 
 def rules(build: Build, *patterns: str) -> tuple[Rule, ...]:
-    """One rule for each pattern. In a pattern a blank is a blank: line breaks come from joining strings."""
+    """Make a rule of each pattern. Patterns are not verbose: their spaces count."""
     return tuple((re.compile(pattern, re.IGNORECASE), build) for pattern in patterns)

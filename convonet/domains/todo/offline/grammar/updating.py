@@ -37,7 +37,7 @@ _OPENING = re.compile(r"^(?:(?:to|be|for|until|till|from) )+", re.IGNORECASE)
 
 
 def value_of(text: str, now: datetime) -> Fields:
-    """A new value: a time, a priority, or else a title."""
+    """Read a new value: a time, a priority, or else a title."""
     text = _OPENING.sub("", text.strip()).removesuffix(" instead")
     if due := due_of(text, now):
         return Fields(due=str(due))
@@ -47,11 +47,11 @@ def value_of(text: str, now: datetime) -> Fields:
 
 
 def _named_field(found: Found, now: datetime) -> Intent | None:
-    """ "Set the due date of X to Y", "rename X to Y": the field was said, X and Y may be missing."""
+    """ "Set the due date of X to Y", "rename X to Y": the caller named the field; X or Y may be missing."""
     wants = _FIELDS[found["field"].lower()]
     target, value, fields = found.groupdict().get("target") or "", found.groupdict().get("value"), Fields()
     if wants == "title" and target and value:
-        # a new title may have a "to" in it; an old one is shortened
+        # a new title may contain "to"; callers shorten an old title, so its own "to" is unlikely
         target, _, value = f"{target} to {value}".partition(" to ")
     if value:
         fields = Fields(title=value.strip(" \"'")) if wants == "title" else value_of(value, now)
@@ -61,7 +61,7 @@ def _named_field(found: Found, now: datetime) -> Intent | None:
 
 
 def _any_field(found: Found, now: datetime) -> Intent | None:
-    """ "Change X to Y": Y decides what is changed. The last "to" counts when a time or a priority follows it."""
+    """ "Change X to Y": Y decides which field changes. The last "to" before a time or a priority splits them."""
     value = found.groupdict().get("value")
     if value is None:
         return Change(action="update", target=target_of(found["target"]))

@@ -1,4 +1,4 @@
-"""The vocabulary that the todo grammar is built of: names of the list and its items, places, priorities, verbs."""
+"""The vocabulary of the todo grammar: names of the list and its items, places, priorities, verbs."""
 
 from __future__ import annotations
 
@@ -109,16 +109,16 @@ _TASK_VERBS = """
     unplug upgrade upload vacuum visit vote walk wash watch water weed wish work wrap write
 """
 TASK_VERBS = frozenset(_TASK_VERBS.split())
-"""The first word of a sentence that names a task."""
+"""First words of sentences that name a task."""
 
 
 def base_form(verb: str) -> str:
-    """ "bought" -> "buy"."""
+    """Return the base form: "buy" for "bought"."""
     return _DONE_VERBS[verb.lower()]
 
 
 def target_of(text: str) -> Target:
-    """The todo that these words mean; without words, the one talked about last."""
+    """Return the todo that these words mean; without words, the one talked about last."""
     words = _FROM_LIST.sub("", text).strip(" ,.\"'")
     if not words or _PRONOUN.fullmatch(words):
         return Target(it=True)
@@ -134,7 +134,7 @@ def target_of(text: str) -> Target:
 
 
 def priority_of(text: str) -> Priority | None:
-    """The priority that all of `text` names."""
+    """Return the priority that `text` as a whole names."""
     found = re.fullmatch(PRIORITY, text.strip(), re.IGNORECASE)
     return _level(found) if found else None
 
