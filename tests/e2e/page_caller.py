@@ -120,7 +120,7 @@ class PageCaller:
         return answer
 
     def _has_heard(self, turn_id):
-        """Whether the turn's sound has ended. A repeated turn gets another number if its words differ from the first."""
+        """Whether the turn's sound has ended. A repeated turn with other words than the first has another number."""
         numbers = {
             m["turn_number"] for m in self.messages if m["type"] == "processing_start" and m["turn_id"] == turn_id
         }
