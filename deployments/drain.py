@@ -12,16 +12,13 @@ from ray import serve
 from convonet.settings import Settings, get_settings
 from deployments.launch.lock import running_instance
 from deployments.launch.processes import ray_address
-from deployments.launch.product import LOCAL_RAY, LOOPBACK, LOOPBACK_NODE
+from deployments.launch.product import LOCAL_RAY, LOOPBACK, LOOPBACK_NODE, SEPARATE_LOOP
 
 WITHIN_S = 120.0
 """A caller is moved at the next moment when nobody speaks, and after this time in any case."""
 
 ANSWER_TIMEOUT_S = 10.0
 """Additional time for a replica's answer, and for a new handle to discover all replicas."""
-
-SEPARATE_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
-"""Under the flags of ray.env, Serve would run its router in the caller's event loop, and this command has none."""
 
 
 def main() -> None:

@@ -28,6 +28,9 @@ START_TIMEOUT_S = 600.0
 
 STOP_TIMEOUT_S = 20.0
 
+SEPARATE_LOOP = {"RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1"}
+"""For processes that use a handle without an event loop: under the flags of ray.env they need Serve's own."""
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 LOOPBACK_NODE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Gives the node the address 127.0.0.1, although the flag is named after other systems."""
@@ -103,7 +106,7 @@ class Product:
         if address := self._environment.get("RAY_ADDRESS") or _own_address():
             # processes that are left are killed below
             with contextlib.suppress(subprocess.TimeoutExpired, OSError):
-                self._start("shutdown", address).wait(STOP_TIMEOUT_S)
+                self._start("shutdown", address, **SEPARATE_LOOP).wait(STOP_TIMEOUT_S)
         while left := descendants(os.getpid()):
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
@@ -111,12 +114,12 @@ class Product:
             time.sleep(0.1)
         self._log.close()
 
-    def _start(self, step: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _start(self, step: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         # a session of its own: Ctrl-C then reaches only the launcher, which stops the other processes in order
         return subprocess.Popen(
             command(step, *arguments),
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,

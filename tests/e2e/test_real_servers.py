@@ -59,6 +59,7 @@ def operators_product(tmp_path_factory, postgres_url, redis_of_product):
     yield product
     product.stop()
     assert not product.processes()
+    assert "Traceback" not in (product.folder / "serve.log").read_text(), "a step of the stop has crashed"
 
 
 def test_plain_serve_run_with_rays_own_proxy_answers_a_turn(tmp_path):
@@ -125,7 +126,8 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
         mark = len(caller.frames)
         caller.type("what is on my list")
         caller.until("processing_start", after=mark)
-        caller.page.reload()
+        loaded = caller.page.reload()
+        assert loaded.ok, (loaded.status, loaded.text()[:200])
         assert caller.until("auth_ok", after=mark)["resumed"] is True
         caller.until("sound", after=mark, is_last=True)
         caller.page.locator("[data-role=agent]", has_text="wash the car").first.wait_for()
