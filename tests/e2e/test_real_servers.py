@@ -123,6 +123,8 @@ def test_turns_and_losses_on_postgresql_and_redis(operators_product, chromium):
         caller.until("auth_ok", after=mark, resumed=True)
         caller.until("sound", after=mark, is_last=True)
 
+        # until then the front door may answer a page with 500
+        product.wait_for_replicas("Voice", 2)
         mark = len(caller.frames)
         caller.type("what is on my list")
         caller.until("processing_start", after=mark)
