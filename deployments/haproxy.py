@@ -70,6 +70,9 @@ class Limits:
         config = _after(r"^defaults$", self._defaults(), config)
         # with splicing, requests that are cancelled while a server hangs cost a whole core (measured, HAProxy 2.8.25)
         config = _replaced(r"^ *option splice-request\n *option splice-response\n", "", config)
+        # a process that was replaced knows only servers of the past, and would answer an idle connection's next request
+        # with 500; without this option it closes idle connections, and the browser or load balancer opens another
+        config = _replaced(r"^ *option idle-close-on-response\n", "", config)
         config = _after(r"^frontend http_frontend\n +bind .*$", self._frontend(), config)
         config = _with_local_readiness(config)
         config = _replaced(r"^(frontend prometheus\n +bind )\*?:", rf"\g<1>{self.metrics_host}:", config)

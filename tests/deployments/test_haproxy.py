@@ -286,17 +286,6 @@ def test_one_address_with_thousands_of_connections_does_not_block_others(tmp_pat
             assert caller.recv_after("hello") == "hello"
 
 
-def get_at_last(door, path, source):
-    """The answer, as soon as HAProxy has noticed that the connections before are closed."""
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            return get(door, path, source=source)
-        except (ConnectionError, http.client.BadStatusLine):
-            assert time.monotonic() < deadline, "none is free"
-            time.sleep(0.05)
-
-
 def test_a_closed_connection_frees_its_place(tmp_path, backend_port):
     with front_door(tmp_path, backend_port, CONVONET_CONNECTIONS_PER_ADDRESS="5") as door:
         with crowd(door, 20) as sockets:
@@ -304,7 +293,7 @@ def test_a_closed_connection_frees_its_place(tmp_path, backend_port):
             assert get(door, "/headers", source=CALLER) == [CALLER]
             with pytest.raises((ConnectionError, http.client.BadStatusLine)):
                 get(door, "/headers", source=CROWD)
-        assert get_at_last(door, "/headers", source=CROWD) == [CROWD]
+        assert get_when_let_in(door, CROWD) == [CROWD]
 
 
 def test_a_trusted_proxy_has_no_limit(tmp_path, backend_port):
@@ -418,6 +407,19 @@ def test_a_load_balancer_may_keep_an_idle_connection_for_longer_than_a_client_ma
             kept = connection.sock
             time.sleep(3 * SHORT_S)
         assert connection.sock is kept
+        connection.close()
+
+
+def test_a_replaced_haproxy_closes_idle_connections_and_keeps_websockets(tmp_path, backend_port):
+    """It knows only servers of the past: the next request on an idle connection would be answered with 500."""
+    with front_door(tmp_path, backend_port) as door, websocket(door) as caller:
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+        connection.request("GET", "/headers")
+        assert connection.getresponse().read()
+        assert count_open([connection.sock]) == 1
+        os.kill(door.pid, signal.SIGUSR1)
+        assert count_open([connection.sock]) == 0
+        assert caller.recv_after("hello") == "hello"
         connection.close()
 
 
