@@ -234,7 +234,8 @@ class SessionActor:
                 self._mover.end_move()
                 self._deadline.caller_disconnected()
                 self._notify_observer(CallerDisconnected())
-                self._hand_over.caller_disconnected()
+                if self.state is not SessionState.ENDED:
+                    self._hand_over.caller_disconnected()
 
     def auth_ok(self, *, resumed: bool) -> AuthOk:
         return self._auth_ok(self, resumed)

@@ -15,7 +15,7 @@ consecutive checks serves nobody, while one that is starved of CPU for a moment 
 
 
 class EventLoopLate(RuntimeError):
-    """The event loop takes longer for one turn than any peer waits for an answer."""
+    """The event loop takes longer for one turn than pages and peers wait for an answer."""
 
 
 async def check_event_loop(max_lag_s: float = MAX_LOOP_LAG_S) -> None:

@@ -19,11 +19,10 @@ from convonet.agents.base import (
 )
 from convonet.core.errors import AgentError, AgentTimeout, ConvonetError
 from convonet.rpc.server import Request
-from convonet.rpc.wire import Message, RpcError
+from convonet.rpc.wire import METHOD_NOT_FOUND, Message, RpcError
 
 TURN = "turn"
 
-METHOD_NOT_FOUND = -32601
 NO_ANSWER = -32000
 """JSON-RPC error code of a failed turn; the error's data names the exception."""
 

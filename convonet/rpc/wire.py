@@ -31,6 +31,7 @@ MAX_UNSENT_BYTES = 32_000_000
 """A peer that is so far behind does not read; its connection ends."""
 
 INTERNAL_ERROR = -32603
+METHOD_NOT_FOUND = -32601
 STOPPING = -32001
 """Error code of a stopping server: nothing was done, ask another one."""
 

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from convonet.core.errors import BadAudio, NoSpeech, SpeechError, SpeechUnavailable
 from convonet.rpc.server import Request
-from convonet.rpc.wire import Message, RpcError
+from convonet.rpc.wire import METHOD_NOT_FOUND, Message, RpcError
 from convonet.speech.base import AudioFormat, Language, SpokenAudio, Transcript, Utterance, Word
 from convonet.tracing.propagation import incoming_span
 
@@ -15,7 +15,6 @@ TRANSCRIBE = "transcribe"
 SYNTHESIZE = "synthesize"
 SOUND = "sound"
 
-METHOD_NOT_FOUND = -32601
 REFUSED = -32000
 """The error's data names the exception."""
 

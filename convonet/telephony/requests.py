@@ -13,12 +13,11 @@ from pydantic import Field, TypeAdapter
 from convonet.core.errors import Fenced, StorageError
 from convonet.rpc import wire
 from convonet.rpc.server import Request
-from convonet.rpc.wire import Message, RpcError
+from convonet.rpc.wire import METHOD_NOT_FOUND, Message, RpcError
 from convonet.telephony.events import CallEvent
 from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
 from convonet.telephony.messages import HandOverRequest, HandOverView, MediaLegRequest, MediaLegView, Spoken
 
-METHOD_NOT_FOUND = -32601
 NOT_NOW = -32000
 NOT_STORED = -32002
 

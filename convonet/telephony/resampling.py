@@ -13,6 +13,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from convonet.core.errors import BadAudio
 from convonet.telephony import mulaw
 
 PAGE_RATE = 16_000
@@ -44,10 +45,14 @@ class FromTelephone:
 
 
 def mulaw_of_file(audio: bytes) -> bytes:
-    """Convert an audio file of any container format to mu-law."""
+    """Convert an audio file of any container format to mu-law. Raises `BadAudio`."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=TELEPHONE_RATE)
-    with av.open(io.BytesIO(audio), "r") as container:
-        frames = [*container.decode(audio=0), None]
+    try:
+        with av.open(io.BytesIO(audio), "r") as container:
+            frames = [*container.decode(audio=0), None]
+    except (av.FFmpegError, IndexError) as error:
+        # without an audio stream PyAV raises IndexError
+        raise BadAudio(str(error)) from None
     pieces = [piece.to_ndarray()[0] for frame in frames for piece in resampler.resample(frame)]
     return b"".join(mulaw.encode(np.ascontiguousarray(piece)) for piece in pieces)
 

@@ -13,7 +13,7 @@ from ray.serve.exceptions import RayServeException
 from deployments.launch.steps import run_step
 from deployments.ray_compat import SERVE_NAMESPACE
 
-HURRY_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 2.0
 """All replicas are stopped after this time, whether they have answered or not."""
 
 
@@ -22,7 +22,7 @@ def shut_down(address: str) -> None:
     ray.init(address=address, namespace=SERVE_NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     # callers can't be moved anywhere, so no replica should wait until nobody speaks
     with contextlib.suppress(RayServeException, RayError, TimeoutError):
-        serve.get_app_handle("voice").broadcast("hurry").results(timeout_s=HURRY_TIMEOUT_S)
+        serve.get_app_handle("voice").broadcast("shorten_drain").results(timeout_s=ANSWER_TIMEOUT_S)
     serve.shutdown()  # type: ignore[no-untyped-call]
 
 

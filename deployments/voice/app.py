@@ -56,7 +56,7 @@ class Voice:
 
         return await gateway().move_callers(before, within_s)
 
-    async def hurry(self) -> None:
+    async def shorten_drain(self) -> None:
         """See `Connections.shorten_drain`."""
         from deployments.voice.gateway import gateway
 

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from actors.hand_overs.registry import GracePeriods
+from convonet.speech.base import SpokenAudio
 from convonet.telephony.messages import DeskAction
 from convonet.telephony.twilio.media_leg import ANSWER_TIMEOUT_S, SILENT_AFTER_S
 from tests.fixtures.black_hole import Way
@@ -90,6 +91,26 @@ async def offered(client):
 
 
 # -- the desk does not take it
+
+
+@pytest.mark.parametrize("audio", [b"", b"no audio at all"])
+async def test_a_whisper_that_cannot_be_played_is_skipped(call_center, audio, caplog):
+    async def broken(text, *, language):
+        return SpokenAudio(audio, "audio/wav", "broken")
+
+    async with call_center() as center, center.caller() as client:
+        center.tts.synthesize = broken
+        desk = await center.desk().ready()
+        await ask(client)
+        leg = await center.twilio.next_leg()
+        leg.ring()
+        await desk.until("ringing")
+        await desk.does(DeskAction.ACCEPT)
+        leg.answer()
+        await told(client, "connected")
+        await hear_each_other(client, leg)
+        leg.hang_up()
+    assert "background_task_crashed" not in caplog.text
 
 
 async def test_a_desk_that_declines_is_followed_by_the_next_one(call_center):

@@ -12,7 +12,8 @@ from typing import Protocol
 
 import structlog
 
-from convonet.core.errors import SpeechUnavailable
+from convonet.core.background import BackgroundTasks
+from convonet.core.errors import SpeechError
 from convonet.speech.base import SpeechToText, TextToSpeech
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.events import CallEvent, StreamStopped, WhisperPlayed
@@ -76,7 +77,6 @@ class MediaLeg:
         self._answer_timeout_s = answer_timeout_s
         self._stt = stt
         self._transcriber: Transcriber | None = None
-        self._transcribing: asyncio.Task[None] | None = None
         self._hand_overs = hand_overs
         self._tts = tts
         self._callers = callers
@@ -84,8 +84,8 @@ class MediaLeg:
         self._to_telephone, self._from_telephone = ToTelephone(), FromTelephone()
         self._has_audio = asyncio.Event()
         self._joined = False
-        self._whisper: asyncio.Task[None] | None = None
-        self._whisper_played = False
+        self._tasks = BackgroundTasks()
+        self._whisper_started = self._whisper_played = False
         self._stream_sid = ""
         self._received_at = 0.0
 
@@ -113,9 +113,9 @@ class MediaLeg:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._callers.close_leg(address)
-            for task in (*tasks, self._whisper, self._transcribing):
-                if task is not None:
-                    task.cancel()
+            for task in tasks:
+                task.cancel()
+            await self._tasks.cancel_and_wait()
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
                     log.error("line_crashed", exc_info=outcome)
@@ -154,13 +154,14 @@ class MediaLeg:
 
     async def _change_action(self, view: MediaLegView) -> None:
         match view.order:
-            case MediaLegAction.WHISPER if self._whisper is None:
-                self._whisper = asyncio.create_task(self._play_whisper(view))
+            case MediaLegAction.WHISPER if not self._whisper_started:
+                self._whisper_started = True
+                self._tasks.spawn(self._play_whisper(view))
             case MediaLegAction.WHISPER if self._whisper_played:
                 # the host was unreachable when the whisper ended
                 await self._report(WhisperPlayed(attempt=self._request.attempt))
             case MediaLegAction.JOIN if not self._joined:
-                if self._whisper is not None and not self._whisper_played:
+                if self._whisper_started and not self._whisper_played:
                     await self._socket.send(media_stream.clear(self._stream_sid))
                 self._joined = True
                 self._start_transcribing(view)
@@ -168,7 +169,7 @@ class MediaLeg:
     def _start_transcribing(self, view: MediaLegView) -> None:
         if self._stt is not None:
             self._transcriber = Transcriber(self._stt, view.language, self._report_entry)
-            self._transcribing = asyncio.create_task(self._transcriber.run())
+            self._tasks.spawn(self._transcriber.run())
 
     async def _report_entry(self, spoken: Spoken) -> None:
         with contextlib.suppress(HandOversUnavailable):
@@ -180,11 +181,14 @@ class MediaLeg:
             async with asyncio.timeout(TTS_TIMEOUT_S):
                 spoken = await self._tts.synthesize(view.whisper, language=view.language)
             code = await asyncio.to_thread(mulaw_of_file, spoken.audio)
-            await self._socket.send(media_stream.media(self._stream_sid, code))
-            await self._socket.send(media_stream.mark(self._stream_sid, WHISPER_MARK))
-        except (SpeechUnavailable, TimeoutError) as error:
+        except (SpeechError, TimeoutError) as error:
             log.warning("whisper_failed", reason=type(error).__name__)
             await self._report(WhisperPlayed(attempt=self._request.attempt))
+            return
+        # a closed socket ends the whole leg
+        with contextlib.suppress(ConnectionError):
+            await self._socket.send(media_stream.media(self._stream_sid, code))
+            await self._socket.send(media_stream.mark(self._stream_sid, WHISPER_MARK))
 
     async def _report(self, event: CallEvent) -> None:
         with contextlib.suppress(HandOversUnavailable):
@@ -215,7 +219,7 @@ class MediaLeg:
     @property
     def _is_whispering(self) -> bool:
         """True while the whisper plays; Twilio returns marks only after it."""
-        return self._whisper is not None and not self._whisper_played and not self._joined
+        return self._whisper_started and not self._whisper_played and not self._joined
 
     async def _receive_messages(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from convonet.domains.todo.offline import speech
 from convonet.domains.todo.offline.finding import belongs, effect, meant, named
 from convonet.domains.todo.offline.intents import Change, Create, Fields, Listing, Named
 from convonet.domains.todo.schemas import MAX_LISTED
+from convonet.domains.todo.speech import MAX_SPOKEN
 from convonet.domains.todo.todos.schemas import Todo
 
 MAX_REMEMBERED = 30
@@ -39,7 +40,7 @@ def read_list(work: Work) -> Move:
         return _look_up({"completed": listing.state == "done"})
     todos = [todo for todo in _looked_up(work) if belongs(todo, listing)]
     found = named(todos)
-    read_out = 0 if listing.only_count else 1 if listing.only_next else min(len(found), speech.MAX_SPOKEN)
+    read_out = 0 if listing.only_count else 1 if listing.only_next else min(len(found), MAX_SPOKEN)
     last: Sequence[Named] = found[:1] if len(found) == 1 or listing.only_next else ()
     return Tell(speech.listed(listing, todos), _focus(last or _in_focus(work, "last"), found, read_out))
 
@@ -49,7 +50,7 @@ def read_on(work: Work) -> Move:
     read_out = int(work.focus.get("read_out", "0"))
     rest = [todo.title for todo in _in_focus(work, "listed")[read_out:]]
     text = speech.rest_of(rest) if rest else speech.NOTHING_MORE
-    return Tell(text, {"read_out": str(read_out + min(len(rest), speech.MAX_SPOKEN))})
+    return Tell(text, {"read_out": str(read_out + min(len(rest), MAX_SPOKEN))})
 
 
 def change(work: Work) -> Move:

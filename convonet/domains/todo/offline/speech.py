@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 from convonet.domains.speech import counted
 from convonet.domains.todo.offline.intents import Change, Listing
-from convonet.domains.todo.speech import spoken_due
+from convonet.domains.todo.speech import MAX_SPOKEN, spoken_due
 from convonet.domains.todo.todos.schemas import Todo
 from convonet.language.sentences import enumerated
-
-MAX_SPOKEN = 5
-"""Titles that a caller can follow in one breath."""
 
 NOT_UNDERSTOOD = (
     "Sorry, I didn't understand that. You can say, for example: add buy milk to my list, what's on my list, "
