@@ -18,6 +18,10 @@ DESK_GETS = (desk.DeskShown, desk.DeskRefused, desk.DeskAliveAck)
 DESK_READS = (desk.Phone, PastCall, CallBack)
 """Bodies that the desk's page gets over HTTP."""
 
+DESK_AUDIO_SENDS = (desk.DeskAudioOpen,)
+DESK_AUDIO_GETS = (desk.DeskAudioOpened,)
+"""The text messages of /call-center/audio, whose audio is binary."""
+
 MONITOR_SENDS = (monitor.MonitorWatch, monitor.MonitorAlive)
 MONITOR_GETS = (
     monitor.MonitorSnapshot,
@@ -35,9 +39,12 @@ def wire_schema() -> dict[str, Any]:
     senders = [m for m in vars(client).values() if _is_message(m, client.ClientMessage)]
     receivers = [m for m in vars(server).values() if _is_message(m, server.ServerMessage)]
     _, document = models_json_schema(
-        [(m, "validation") for m in (*senders, *DESK_SENDS, *MONITOR_SENDS)]
-        + [(m, "serialization") for m in (*receivers, *DESK_GETS, *DESK_READS, *MONITOR_GETS, *MONITOR_READS)],
-        title="Convonet wire contracts of /webrtc/ws, /call-center/ws and /agent-monitor/ws",
+        [(m, "validation") for m in (*senders, *DESK_SENDS, *DESK_AUDIO_SENDS, *MONITOR_SENDS)]
+        + [
+            (m, "serialization")
+            for m in (*receivers, *DESK_GETS, *DESK_AUDIO_GETS, *DESK_READS, *MONITOR_GETS, *MONITOR_READS)
+        ],
+        title="Convonet wire contracts of /webrtc/ws, /call-center/ws, /call-center/audio and /agent-monitor/ws",
     )
     definitions = document["$defs"]
     definitions["AnyClientMessage"] = {"anyOf": [{"$ref": f"#/$defs/{m.__name__}"} for m in senders]}

@@ -46,6 +46,15 @@ class EndReason(StrEnum):
     """The desk passed the caller to a colleague by its telephone; the caller is still on the call."""
 
 
+class CarrierKind(StrEnum):
+    """Ways to carry a call to a desk."""
+
+    DIRECT = "direct"
+    """The desk's page and a voice replica exchange the audio."""
+    TELEPHONE = "telephone"
+    """Twilio and the PBX carry it to the desk's SIP telephone."""
+
+
 class DeskState(StrEnum):
     """States of the person at a desk."""
 

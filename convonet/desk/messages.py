@@ -30,6 +30,15 @@ class DeskAlive(_Sent):
     type: Literal["desk_alive"]
 
 
+class DeskAudioOpen(_Sent):
+    """The first message of /call-center/audio. After it both sides send PCM16, 16 kHz, mono, in binary messages."""
+
+    type: Literal["desk_audio_open"]
+    transfer_id: Annotated[str, Field(max_length=200)]
+    attempt: Annotated[int, Field(ge=0, le=9_999)]
+    stream_key: Annotated[str, Field(max_length=200)]
+
+
 DeskClientMessage = Annotated[DeskDoes | DeskAlive, Field(discriminator="type")]
 
 desk_messages: TypeAdapter[DeskDoes | DeskAlive] = TypeAdapter(DeskClientMessage)
@@ -53,6 +62,12 @@ class DeskAliveAck(BaseModel):
     """Answer to a heartbeat."""
 
     type: Literal["desk_alive_ack"] = "desk_alive_ack"
+
+
+class DeskAudioOpened(BaseModel):
+    """Answer to `desk_audio_open`: the stream was admitted."""
+
+    type: Literal["desk_audio_opened"] = "desk_audio_opened"
 
 
 class Phone(BaseModel):

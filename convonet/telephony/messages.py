@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -96,6 +97,8 @@ class MediaLegRequest:
     key: str
     call_sid: str
     address: MediaLegAddress
+    desk: str = ""
+    """Account of the person whose page opened the stream; empty for a stream of the telephone's."""
 
 
 class MediaLegAction(StrEnum):
@@ -104,6 +107,10 @@ class MediaLegAction(StrEnum):
     WAIT = "wait"
     WHISPER = "whisper"
     JOIN = "join"
+    HOLD = "hold"
+    """The caller hears the hold tone, the desk nothing."""
+    CONSULT = "consult"
+    """The same, while the desk talks with a colleague."""
     CLOSE = "close"
 
 
@@ -114,6 +121,8 @@ class MediaLegView(_Value):
     whisper: str
     """Text that the desk hears before the caller is connected."""
     language: Language
+    colleague: MediaLegAddress | None = None
+    """Address of the colleague's audio, for `CONSULT`."""
 
 
 class Card(_Value):
@@ -133,6 +142,20 @@ class Card(_Value):
     """Transcript, once the talk is over."""
 
 
+class DeskCall(_Value):
+    """The call of a desk whose page carries the audio itself (the direct carrier)."""
+
+    transfer_id: str
+    attempt: int
+    stream_key: str = ""
+    """Opens the audio stream of this call once; a new key follows. Empty until the person has accepted the call."""
+    held: bool = False
+    consultation: Literal["none", "ringing", "talking"] = "none"
+    """This desk's own call to a colleague, before it passes the caller on."""
+    from_colleague: str = ""
+    """Display name of the colleague who calls this desk before passing the caller on; empty for the caller's call."""
+
+
 class DeskView(_Value):
     """The call center as one desk sees it. Times are Unix times."""
 
@@ -142,6 +165,8 @@ class DeskView(_Value):
     extension: str
     card: Card | None = None
     call_state: HandOverState | None = None
+    call: DeskCall | None = None
+    """The call that rings or talks here; None while a telephone carries it."""
     said: list[Spoken] = []
     """Transcript of this desk's current or last talk."""
     queue: dict[str, int] = {}
@@ -162,6 +187,12 @@ class DeskAction(StrEnum):
     """The telephone transferred the caller to the extension in the action's text, which rings now."""
     ATTENDED_TRANSFER = "attended_transfer"
     """The same, after talking with the colleague first."""
+    HOLD = "hold"
+    """Hold, resume and the consultation of a call that the desk's page carries; a telephone does them itself."""
+    RESUME = "resume"
+    CONSULT = "consult"
+    """Call the colleague at the extension in the action's text, with the caller on hold."""
+    END_CONSULTATION = "end_consultation"
     LOST = "lost"
     """The telephone was lost mid-call, because the page was reloaded."""
 
@@ -174,3 +205,5 @@ class DeskLogin:
     display_name: str
     extension: str
     departments: tuple[str, ...]
+    has_telephone: bool = False
+    """True if the account has a telephone at the PBX; the page itself carries the audio of the others."""

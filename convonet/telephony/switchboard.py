@@ -36,6 +36,7 @@ class Desk(BaseModel):
     """The name that callers see."""
     extension: str
     departments: tuple[str, ...]
+    has_telephone: bool = False
     state: DeskState = DeskState.NOT_READY
     reason: str = ""
     """Why the desk is not ready, in the person's own words."""
@@ -67,6 +68,7 @@ class Switchboard(BaseModel):
         """Add a desk, or find it as it was after the page was reloaded."""
         known = self.desks.setdefault(desk.name, desk)
         known.display_name, known.extension, known.departments = desk.display_name, desk.extension, desk.departments
+        known.has_telephone = desk.has_telephone
         return known
 
     def log_out(self, name: str) -> str:

@@ -19,7 +19,18 @@ export type AnyDeskClientMessage = DeskDoes | DeskAlive;
  *
  */
 export type DeskAction =
-  "ready" | "not_ready" | "accept" | "decline" | "hang_up" | "blind_transfer" | "attended_transfer" | "lost";
+  | "ready"
+  | "not_ready"
+  | "accept"
+  | "decline"
+  | "hang_up"
+  | "blind_transfer"
+  | "attended_transfer"
+  | "hold"
+  | "resume"
+  | "consult"
+  | "end_consultation"
+  | "lost";
 export type AnyDeskServerMessage = DeskShown | DeskRefused | DeskAliveAck;
 /**
  * States of a hand-over; `convonet.telephony.hand_over_machine` draws the transitions.
@@ -278,6 +289,7 @@ export interface DeskShown {
  *
  */
 export interface DeskView {
+  call?: DeskCall | null;
   call_backs: number;
   call_state?: HandOverState | null;
   card?: Card | null;
@@ -289,6 +301,18 @@ export interface DeskView {
   said: Spoken[];
   since: number;
   state: DeskState;
+}
+/**
+ * The call of a desk whose page carries the audio itself (the direct carrier).
+ *
+ */
+export interface DeskCall {
+  attempt: number;
+  consultation: "none" | "ringing" | "talking";
+  from_colleague: string;
+  held: boolean;
+  stream_key: string;
+  transfer_id: string;
 }
 /**
  * The caller and the reason of the call, as the desk shows them. All of it is plain text, never markup.
@@ -779,6 +803,23 @@ export interface Choices {
   providers: string[];
   sources: string[];
   statuses: string[];
+}
+/**
+ * The first message of /call-center/audio. After it both sides send PCM16, 16 kHz, mono, in binary messages.
+ *
+ */
+export interface DeskAudioOpen {
+  attempt: number;
+  stream_key: string;
+  transfer_id: string;
+  type: "desk_audio_open";
+}
+/**
+ * Answer to `desk_audio_open`: the stream was admitted.
+ *
+ */
+export interface DeskAudioOpened {
+  type: "desk_audio_opened";
 }
 /**
  * The outcome of a hand-over to a human. Times are seconds since the request.
