@@ -5,9 +5,10 @@ Each voice replica has one `Admission`, which the session registry asks. It cons
 * **sessions**: their number, against a setting. A tenth of the places is reserved for callers who return.
 * **load**: how busy the cores are, the average lag of the event loop, and the wait of the oldest turn for its agent,
   each as a share of its limit. The largest counts. At 1, admission closes; it opens again below `REOPENS_BELOW`.
-  Busy cores show first: the loop lags only when most turns are slow already.
+  Busy cores show first: the loop lags only when most turns are slow already. In a container with less than a core the
+  same work waits longer, so less of it is enough.
 * **new callers**: the cost of callers who have just logged in and not spoken yet can't be measured. So their number is
-  limited, and the limit shrinks with the load.
+  limited. The limit is for a whole core, and shrinks with the load.
 
 A refusal tells the caller when to retry. If another replica has room, that is soon; otherwise later with each
 caller who was refused. Every caller gets a different time, so that they do not return together.
@@ -22,6 +23,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -96,6 +98,19 @@ class AdmissionLimits:
         )
 
 
+class Cpu(Protocol):
+    """The cores of one process; `CpuShare` measures them."""
+
+    @property
+    def cores(self) -> float:
+        """Number of cores that the process may use; less than 1 where a container's limit is."""
+        ...
+
+    def since_last(self) -> float:
+        """Return the busy share of the cores since the last call, from 0 to 1."""
+        ...
+
+
 class Admission:
     """The places of one process. It belongs to one event loop, and every method takes microseconds."""
 
@@ -106,7 +121,7 @@ class Admission:
         others_with_room: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
-        cpu_share: Callable[[], float] | None = None,
+        cpu: Cpu | None = None,
     ) -> None:
         """Create the admission control of this process.
 
@@ -115,7 +130,7 @@ class Admission:
             others_with_room: Returns the number of other processes that would admit a new caller.
             clock: Returns monotonic seconds.
             jitter: Draws from [0, 1).
-            cpu_share: Returns the busy share of the cores since its last call.
+            cpu: The cores of this process.
         """
         self._limits = limits
         self._others_with_room = others_with_room
@@ -127,7 +142,7 @@ class Admission:
         self._waiting: dict[object, float] = {}
         self._lag_s = 0.0
         self._cpu_share = 0.0
-        self._read_cpu_share = cpu_share or CpuShare().since_last
+        self._cpu = cpu or CpuShare()
         self._cpu_read_at = -math.inf
         self._is_closed = False
         self._next_retry = -math.inf
@@ -167,9 +182,14 @@ class Admission:
 
     @property
     def _cpu_load(self) -> float:
-        # the wait for a core, and so the delay for a caller, grows with busy / (1 - busy)
+        # the wait for a core, and so the delay for a caller, grows with busy / (1 - busy); on a part of a core all work,
+        # and so each wait for it, takes longer
         limit = self._limits.cpu_share
-        return 0.0 if limit >= 1.0 else _wait_for(self._cpu_share) / _wait_for(limit)
+        return 0.0 if limit >= 1.0 else _wait_for(self._cpu_share) / _wait_for(limit) / self._part_of_core
+
+    @property
+    def _part_of_core(self) -> float:
+        return min(1.0, self._cpu.cores)
 
     @property
     def _queue_load(self) -> float:
@@ -202,7 +222,7 @@ class Admission:
             return ""
         if self._is_closed:
             return "overload"
-        room = self._limits.new_callers * (1.0 - load)
+        room = self._limits.new_callers * self._part_of_core * (1.0 - load)
         return "too many new callers" if self._count_new_callers() >= room else ""
 
     def _open_or_close(self, load: float) -> None:
@@ -254,7 +274,7 @@ class Admission:
         if over_s < CPU_INTERVAL_S:
             return
         self._cpu_read_at = now
-        share = self._read_cpu_share()
+        share = self._cpu.since_last()
         if math.isfinite(over_s):
             # the first measurement covers the time before the first caller
             self._cpu_share += (share - self._cpu_share) * -math.expm1(-over_s / AVERAGE_TIME_CONSTANT_S)

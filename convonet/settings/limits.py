@@ -25,7 +25,7 @@ class LimitSettings(SettingsGroup):
         alias="CONVONET_MAX_NEW_CALLERS",
         ge=1,
         description="New callers that a voice replica takes within eight seconds, before their load can be measured; "
-        "fewer the more load there is.",
+        "fewer the more load there is, and where a container's CPU limit is less than a core.",
     )
     max_cpu_percent: int = Field(
         85,

@@ -23,7 +23,19 @@ class CoreShare:
 
     def __init__(self, folder: Path, *, is_version_2: bool) -> None:
         self.folder = folder
+        # version 1 counts the use of cores in a group of its own
+        self.folders = [folder] if is_version_2 else [folder, ROOT / "cpuacct" / folder.name]
+        self.join_commands = [f"echo $$ > {each}/cgroup.procs" for each in self.folders]
         self._is_version_2 = is_version_2
+
+    @property
+    def mount_commands(self) -> list[str]:
+        """Let the processes see their own groups, as in a container: each network namespace has an empty /sys."""
+        if self._is_version_2:
+            return [f"mount -t cgroup2 none {ROOT}"]
+        names = [folder.parent.name for folder in self.folders]
+        mounts = [f"mkdir {ROOT}/{name} && mount -t cgroup -o {name} none {ROOT}/{name}" for name in names]
+        return [f"mount -t tmpfs none {ROOT}", *mounts]
 
     def limit(self, cores: float) -> None:
         """Let its processes together have no more than so many cores from now on."""
@@ -49,12 +61,15 @@ def core_share(name: str) -> Iterator[CoreShare]:
         (ROOT / "cgroup.subtree_control").write_text("+cpu")
     elif not is_version_2 and not (ROOT / "cpu" / "cpu.cfs_quota_us").parent.exists():
         pytest.fail("this kernel gives us no way to limit the processors of a group of processes")
-    _end(folder)
-    folder.mkdir()
+    share = CoreShare(folder, is_version_2=is_version_2)
+    for each in share.folders:
+        _end(each)
+        each.mkdir()
     try:
-        yield CoreShare(folder, is_version_2=is_version_2)
+        yield share
     finally:
-        _end(folder)
+        for each in share.folders:
+            _end(each)
 
 
 def _end(folder: Path) -> None:

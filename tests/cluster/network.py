@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from deployments.launch.steps import ROOT
+from tests.cluster.cores import CoreShare
 from tests.fixtures.servers import require_tool
 
 PREFIX = "cvn-bed-"
@@ -85,19 +86,20 @@ class Host:
         return [int(pid) for pid in _ip(f"netns pids {self.namespace}").split()]
 
     def boot(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str], cgroup: Path | None = None
+        self, command: Sequence[str], log: Path, environment: Mapping[str, str], share: CoreShare | None = None
     ) -> Machine:
         """Run a command as the first process of this host; all others are its children and end with it."""
         OWN_FOLDER.mkdir(exist_ok=True)
         script = [
             f"mount --bind {self.folder} {OWN_FOLDER}",
             "mount -t tmpfs -o size=1g tmpfs /dev/shm",
+            *(share.mount_commands if share else []),
             "ulimit -n $(ulimit -Hn)",
             'exec "$@"',
         ]
         own = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
         # first of all: on the host's own network there is another /sys
-        joined = [] if cgroup is None else ["bash", "-c", f'echo $$ > {cgroup}/cgroup.procs; exec "$@"', "join"]
+        joined = ["bash", "-ec", "; ".join([*share.join_commands, 'exec "$@"']), "join"] if share else []
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [*joined, *self.command(*own, "bash", "-ec", "; ".join(script), "boot", *command)],

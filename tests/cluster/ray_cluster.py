@@ -16,6 +16,7 @@ import yaml
 from deployments.launch.processes import executes
 from deployments.launch.steps import ROOT
 from tests.cluster.config import NODE_CPUS, node_environment
+from tests.cluster.cores import CoreShare
 from tests.cluster.network import Host, Machine
 from tests.cluster.servers import json_from
 
@@ -54,7 +55,7 @@ class Node:
     def __init__(self, cluster: RayCluster, host: Host, *, is_head: bool) -> None:
         self.host = host
         self.is_head = is_head
-        self.cgroup: Path | None = None
+        self.share: CoreShare | None = None
         self.cores = ""
         """The cores of this machine that it may use, as taskset has them; all when empty."""
         self._cluster = cluster
@@ -84,7 +85,7 @@ class Node:
         options = self._cluster.head_options() if self.is_head else self._cluster.worker_options()
         command = ["ray", "start", "--block", f"--node-ip-address={self.host.address}", *FIXED_PORTS, *options]
         environment = self._cluster.environment | (self._cluster.head_environment if self.is_head else {})
-        self._machine = self.host.boot([*pinned, *command], self.log, environment, self.cgroup)
+        self._machine = self.host.boot([*pinned, *command], self.log, environment, self.share)
 
     def kill(self) -> float:
         """All its processes at once; returns when."""

@@ -77,7 +77,7 @@ def small(bed: Bed, vendors: str) -> Iterator[tuple[RayCluster, list[CoreShare]]
             node.cores = str(CLUSTER_CORE)
         for worker in cluster.workers:
             shares.append(stack.enter_context(core_share(f"{PREFIX}{worker.host.name}")))
-            worker.cgroup = shares[-1].folder
+            worker.share = shares[-1]
         stack.callback(cluster.stop)
         cluster.start()
         cluster.deploy(cluster_config())

@@ -26,12 +26,20 @@ from tests.virtual_time import virtual_time
 LIMITS = AdmissionLimits(sessions=400, new_callers=50, loop_lag_s=0.005, turn_wait_s=1.0, cpu_share=0.8)
 
 
+class Cores:
+    """As many cores, as busy as `share` says."""
+
+    def __init__(self, cores, share):
+        self.cores = cores
+        self.since_last = share
+
+
 class Building:
     """An admission whose event loop is late by `lag_s`, and whose cores are as busy as `cpu_share` says."""
 
-    def __init__(self, limits=LIMITS, lag_s=lambda _: 0.0, cpu_share=lambda: 0.0):
+    def __init__(self, limits=LIMITS, lag_s=lambda _: 0.0, cpu_share=lambda: 0.0, cores=2.0):
         self.loop = asyncio.get_running_loop()
-        self.admission = Admission(limits, clock=self.loop.time, jitter=lambda: 0.5, cpu_share=cpu_share)
+        self.admission = Admission(limits, clock=self.loop.time, jitter=lambda: 0.5, cpu=Cores(cores, cpu_share))
         self.places = []
         self.refusals = []
         self._lag_s = lag_s
@@ -127,11 +135,25 @@ async def test_load_grows_as_work_waits_for_the_cores():
 
 
 @virtual_time
+async def test_the_same_share_of_less_than_a_core_is_more_load():
+    async with building(cpu_share=lambda: 0.6, cores=0.5) as b:
+        await b.fill(10)
+        await asyncio.sleep(60)
+        assert round(b.admission.load, 2) == 2 * 0.37 + 0.01
+
+
+@virtual_time
 async def test_the_cores_do_not_count_when_that_is_switched_off():
     async with building(replace(LIMITS, cpu_share=1.0), cpu_share=lambda: 1.0) as b:
         await b.fill(100)
         assert b.admission.load == 0
         assert b.call()
+
+
+@virtual_time
+async def test_less_than_a_core_takes_fewer_new_callers_at_once():
+    async with building(cores=0.4) as b:
+        assert [b.call() for _ in range(21)].count(True) == 0.4 * LIMITS.new_callers
 
 
 @virtual_time
