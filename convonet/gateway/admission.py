@@ -182,8 +182,8 @@ class Admission:
 
     @property
     def _cpu_load(self) -> float:
-        # the wait for a core, and so the delay for a caller, grows with busy / (1 - busy); on a part of a core all work,
-        # and so each wait for it, takes longer
+        # the wait for a core, and so the delay for a caller, grows with busy / (1 - busy); on a part of a core all
+        # work, and so each wait for it, takes longer
         limit = self._limits.cpu_share
         return 0.0 if limit >= 1.0 else _wait_for(self._cpu_share) / _wait_for(limit) / self._part_of_core
 
