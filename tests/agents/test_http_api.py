@@ -118,13 +118,13 @@ async def test_a_request_for_a_person_is_answered_with_department_and_briefing(s
 async def test_a_call_back_that_a_model_promises_is_named(tmp_path, store):
     async with hosted(tmp_path, "anthropic") as world:
         service, caller = Service(world, store), (await world.caller()).user_id
-        said = "could one of the support folks ring my cell, that's 415 555 0142, whenever it suits them"
-        back = {"department": "support", "phone": "415 555 0142"}
+        said = "could one of the sales folks ring my cell, that's 415 555 0142, whenever it suits them"
+        back = {"department": "sales", "phone": "415 555 0142"}
         scripted(world, "anthropic", Reply(calls=(("ask_call_back", back),)))
         asked = (await service.ask(caller, said)).json()
         assert (asked["transfer_marker"], asked["call_back"]) == (None, None)
         first, again = said_again([await service.ask(caller, "yes that's it", key="k-1") for _ in range(2)])
-        assert CallBackRequest(**first["call_back"]) == CallBackRequest("support", said, "+14155550142")
+        assert CallBackRequest(**first["call_back"]) == CallBackRequest("sales", said, "+14155550142")
         assert first["transfer_context"]["user_id"] == caller
         assert again == first
 
