@@ -48,7 +48,7 @@ async def went(router: Router, said: str) -> str:
 
 async def measure(lines: Sequence[tuple[str, str]]) -> Counter[tuple[str, str]]:
     """Count the routes of each label."""
-    router = Router(all_domains(), Departments([Department("support", "2001")]))
+    router = Router(all_domains(), Departments(Department("support", "2001")))
     return Counter([(label, await went(router, said)) for label, said in lines])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -29,8 +30,8 @@ from convonet.metrics.dashboard import dashboard
 from convonet.metrics.page import metrics_page
 from convonet.settings import VARIABLES_BY_GROUP, Settings, get_settings
 from convonet.settings.models import LLM_NAMES
-from convonet.staff.accounts import Role, StaffAccounts
-from convonet.staff.links import one_time_link
+from convonet.staff.accounts import Role, StaffAccounts, Telephone, sip_ha1
+from convonet.staff.links import one_time_link, start_page_of
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
 from convonet.storage.users import DEMO_EMAIL, UserRow
@@ -97,30 +98,39 @@ def add_staff(
     typer.echo(f"{username} can log in now.")
 
 
-@staff_app.command("telephone")
-def staff_telephone(
+@staff_app.command("telephone", hidden=True)
+@staff_app.command("desk")
+def staff_desk(
     username: Annotated[str, typer.Argument(help="Name with which they log in.")],
-    extension: Annotated[str, typer.Option(help="Their extension at the PBX.")],
+    extension: Annotated[str, typer.Option(help="Number of their desk, as in `2001`; at a PBX also their extension.")],
     departments: Annotated[str, typer.Option(help="Departments that they serve, comma-separated; default: all.")] = "",
-    sip_password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, help="SIP password of the extension; asked for when left out.")
-    ] = "",
+    sip: Annotated[bool, typer.Option("--sip", help="Use the extension's SIP account at the PBX.")] = False,
+    sip_password: Annotated[str, typer.Option(help="Its password, which --sip asks for otherwise.")] = "",
 ) -> None:
-    """Set the extension at which callers are handed over to a person."""
+    """Make somebody a desk, to which callers are handed over.
+
+    Their page, /call-center, carries the calls itself. With --sip it is a telephone at the PBX too. The command also
+    changes a desk, and sets what is left out to its default.
+    """
     settings = get_settings()
-    if settings.telephony.sip_domain is None:
-        raise typer.BadParameter("set FREEPBX_DOMAIN first: the PBX checks the password together with it")
-    domain = settings.telephony.sip_domain
-    names = [name.strip() for name in departments.split(",") if name.strip()]
+    if not re.fullmatch(r"\w{1,20}", extension):
+        raise typer.BadParameter(f"{extension!r} is no extension: it has up to 20 digits or letters")
+    names = tuple(name.strip() for name in departments.split(",") if name.strip())
     unknown = set(names) - set(settings.call_center.department_names)
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: VOICE_AGENT_DEPARTMENTS has no such department")
+    ha1 = None
+    if sip or sip_password:
+        if settings.telephony.sip_domain is None:
+            raise typer.BadParameter("set FREEPBX_DOMAIN first: the PBX checks the password together with it")
+        password = sip_password or typer.prompt("SIP password", hide_input=True)
+        ha1 = sip_ha1(extension, settings.telephony.sip_domain, password)
 
     async def work(accounts: StaffAccounts) -> None:
-        await accounts.set_telephone(username, extension, names, domain, sip_password)
+        await accounts.set_telephone(username, Telephone(extension, names, ha1))
 
     _with_accounts(work)
-    typer.echo(f"{username} takes calls at extension {extension} now.")
+    typer.echo(f"{username} takes calls at extension {extension} now{'' if ha1 else ', without a SIP account'}.")
 
 
 @staff_app.command("link")
@@ -128,10 +138,17 @@ def staff_link(
     username: Annotated[str, typer.Argument(help="Name with which they log in.")],
     base_url: Annotated[str, typer.Option(help="Address of the product.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Print a link that logs a person in once, within 15 minutes; also the way to a new password."""
+    """Print a link that logs a person in once, within 15 minutes; also for somebody who forgot their password.
+
+    It leads an agent with a desk to /call-center, and everybody else to /hanok/admin.
+    """
 
     async def work(accounts: StaffAccounts) -> None:
-        typer.echo(await one_time_link(accounts, username, base_url, secret=get_settings().signing_secret))
+        member = await accounts.find_member(username)
+        if member is None:
+            raise DomainError("staff account", spoken=f"There is no staff account {username}.")
+        target = start_page_of(member)
+        typer.echo(await one_time_link(accounts, username, target, base_url, secret=get_settings().signing_secret))
 
     _with_accounts(work)
 

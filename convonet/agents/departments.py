@@ -13,7 +13,6 @@ from convonet.core.caller import Caller
 from convonet.core.hand_over import HandOverDecision, TransferContext
 from convonet.language.sentences import Sentence
 from convonet.settings.call_center import CallCenterSettings
-from convonet.settings.telephony import TelephonySettings
 
 MAX_CONTEXT_MESSAGES = 20
 """Messages of the conversation in a briefing."""
@@ -34,31 +33,29 @@ class Department:
 
 
 class Departments:
-    """The departments of this installation; none without a PBX."""
+    """The departments of this installation."""
 
-    def __init__(self, departments: Sequence[Department], fallback: str = "support") -> None:
-        self._departments = tuple(departments)
+    def __init__(self, fallback: Department, *others: Department) -> None:
+        """`fallback` is the general one, for callers who name none."""
         self.fallback = fallback
-        """Name of the general department, set even without a PBX."""
+        self._departments = (fallback, *others)
 
     @classmethod
-    def of(cls, settings: CallCenterSettings, telephony: TelephonySettings) -> Departments:
+    def of(cls, settings: CallCenterSettings) -> Departments:
         """Read the departments from the settings."""
-        if not telephony.is_configured:
-            return cls((), settings.fallback_department)
         default = settings.fallback_extension
         named = [name.partition("=") for name in settings.departments.split(",")]
         found = {name.strip(): Department(name.strip(), extension.strip() or default) for name, _, extension in named}
         fallback = found.pop(settings.fallback_department, Department(settings.fallback_department, default))
-        return cls((fallback, *found.values()), fallback.name)
+        return cls(fallback, *found.values())
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(department.name for department in self._departments)
 
-    def for_sentence(self, said: str) -> Department | None:
-        """Return the department that a sentence names, else the general one; None without departments."""
-        return self.named_in(said) or (self._departments[0] if self._departments else None)
+    def for_sentence(self, said: str) -> Department:
+        """Return the department that a sentence names, else the general one."""
+        return self.named_in(said) or self.fallback
 
     def named_in(self, said: str) -> Department | None:
         """Return the department that a sentence names."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-from convonet.agents.call_back import OFFER
 from convonet.language.sentences import Sentence
-
-NO_HUMAN_YET = f"I'm sorry, there is no human line set up here yet, so I can't connect you to a person. {OFFER}"
 
 _PERSON = (
     r"(?:an? |the |some ?|your |another )?(?:(?:real|live|actual|human) )*(?:human(?: being)?|person|people|agent"

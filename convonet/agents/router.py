@@ -26,7 +26,7 @@ from convonet.agents.call_back import CALL_BACK, CallBackDialogue, mentions_call
 from convonet.agents.classifier import Classifier, Guess
 from convonet.agents.departments import Department, Departments
 from convonet.agents.domain import Domain, read_examples
-from convonet.agents.hand_over_intent import NO_HUMAN_YET, mentions_person, refuses_human, wants_human
+from convonet.agents.hand_over_intent import mentions_person, refuses_human, wants_human
 from convonet.agents.models.base import ToolCall
 from convonet.agents.skill import QUESTION, Claim, SkillTurn
 from convonet.agents.small_talk import (
@@ -239,9 +239,6 @@ class Router:
 
     def _hand_over(self, said: str, current: AgentType, memory: dict[str, str]) -> Route:
         department = self._departments.for_sentence(said)
-        if department is None:
-            memory = memory | CallBackDialogue(department=self._departments.fallback, reason=said).to_memory()
-            return Route("hand_over", current, text=NO_HUMAN_YET, memory=memory)
         text = f"I'll connect you to a person in {department.name} now."
         return Route("hand_over", current, text=text, memory=memory, department=department)
 
@@ -250,7 +247,7 @@ class Router:
         offered = call_back.read_dialogue(request.memory.get(CALL_BACK, ""))
         department = str(args.get("department", ""))
         if department not in self._departments.names:
-            department = self._departments.fallback
+            department = self._departments.fallback.name
         dialogue = offered or CallBackDialogue(department=department, reason=request.transcript)
         reply = call_back.accept(dialogue, find_phone(str(args.get("phone", "")), self._region), self._region)
         return _call_back_route("hand_over", current, request.memory, reply)

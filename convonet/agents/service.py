@@ -64,7 +64,7 @@ class AgentService:
         all_domains = {domain.name: domain for domain in (*domains, general.general_domain(domains))}
         if models is None:
             models = models_from(settings.models, {name: domain.skill for name, domain in all_domains.items()})
-        departments, chain = Departments.of(settings.call_center, settings.telephony), ModelChain(models)
+        departments, chain = Departments.of(settings.call_center), ModelChain(models)
         box = ToolBox(tools or external_tool_servers(settings), timeout_s=settings.agents.tool_timeout_s)
         self._domains = tuple(domains)
         self._models = chain

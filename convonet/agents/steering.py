@@ -14,18 +14,15 @@ ASK_CALL_BACK = "ask_call_back"
 STEERING = frozenset({GO_TO, TRANSFER, ASK_CALL_BACK})
 
 
-def steering_tools(
-    domain: Domain, domains: Sequence[Domain], departments: Sequence[str], fallback: str
-) -> tuple[Tool, ...]:
-    """Return the steering tools for a model in `domain`; without `departments` there is none for a hand-over."""
+def steering_tools(domain: Domain, domains: Sequence[Domain], departments: Sequence[str]) -> tuple[Tool, ...]:
+    """Return the steering tools for a model in `domain`."""
     others = {other.name: other.about for other in domains if other.name != domain.name}
     tools = [_tool(GO_TO, _go_to(others), {"topic": {"type": "string", "enum": list(others)}})] if others else []
-    if departments:
-        where = {"type": "string", "enum": list(departments)}
-        why = {"type": "string", "description": "What the human should know first, in a few words."}
-        tools.append(_tool(TRANSFER, "Connect the caller to a human.", {"department": where, "reason": why}))
+    where = {"type": "string", "enum": list(departments)}
+    why = {"type": "string", "description": "What the human should know first, in a few words."}
+    tools.append(_tool(TRANSFER, "Connect the caller to a human.", {"department": where, "reason": why}))
     call_back = {
-        "department": {"type": "string", "enum": list(departments) or [fallback]},
+        "department": where,
         "phone": {"type": "string", "description": "The number that the caller has just said; else empty."},
     }
     about = (

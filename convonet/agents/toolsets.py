@@ -82,4 +82,4 @@ class Toolsets:
     def _steering(self, domain: Domain) -> tuple[Tool, ...]:
         if not self._steers:
             return ()
-        return steering_tools(domain, self._domains, self._departments.names, self._departments.fallback)
+        return steering_tools(domain, self._domains, self._departments.names)

@@ -32,7 +32,6 @@ class EndReason(StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
     CALLER_CANCELLED = "caller_cancelled"
     DESK_HUNG_UP = "desk_hung_up"
-    NOT_SET_UP = "not_set_up"
     NOBODY_THERE = "nobody_there"
     WAITED_TOO_LONG = "waited_too_long"
     DECLINED = "declined"

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Protocol
 
-from fastapi import Depends, FastAPI, Request, WebSocket
+from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, StringConstraints
 
@@ -38,7 +38,7 @@ from convonet.web.service import http_service
 NO_TELEPHONE = 4403
 TAKEN_OVER = 4001
 
-NO_PHONE = "Your account has no telephone. Whoever runs Convonet gives you one with `convonet staff telephone`."
+NO_PHONE = "Your account has no extension. Whoever runs Convonet gives you one with `convonet staff desk`."
 
 
 PROTOCOL: PageProtocol[DeskDoes] = PageProtocol(
@@ -86,7 +86,7 @@ class DeskApplication:
         app.include_router(self.login.router())
         logged_in = [Depends(self.login.require_staff_page)]
         app.add_api_route("/", self._page, dependencies=logged_in, include_in_schema=False)
-        app.add_api_route("/api/phone", self._phone, methods=["GET"])
+        app.add_api_route("/api/phone", self._phone, methods=["GET"], response_model=Phone)
         app.add_api_route("/api/history", self._history, methods=["GET"])
         app.add_api_route("/api/history/{transfer_id}/notes", self._note, methods=["POST"], status_code=204)
         app.add_api_route("/api/call-backs", self._call_backs, methods=["GET"])
@@ -100,20 +100,17 @@ class DeskApplication:
             answer.headers["Content-Security-Policy"] = policy_with(connect=[self._settings.telephony.pbx_wss_url])
         return answer
 
-    async def _phone(self, request: Request) -> Phone:
-        """Credentials of the telephone in this person's page."""
+    async def _phone(self, request: Request) -> Phone | Response:
+        """Credentials of the SIP telephone in this person's page; 204 when the page carries all its calls itself."""
         member = await self.login.require_staff(request)
-        telephone = self._telephone(member)
-        settings = self._settings
-        if settings.telephony.sip_domain is None or settings.telephony.pbx_wss_url is None:
-            raise Refused(
-                404, "not_found", "No PBX is set up here: FREEPBX_DOMAIN and FREEPBX_WSS_URL say where it is."
-            )
+        telephone, pbx = self._telephone(member), self._settings.telephony
+        if telephone.ha1 is None or pbx.sip_domain is None or pbx.pbx_wss_url is None:
+            return Response(status_code=204)
         return Phone(
             display_name=member.display_name,
             extension=telephone.extension,
-            domain=settings.telephony.sip_domain,
-            wss_url=settings.telephony.pbx_wss_url,
+            domain=pbx.sip_domain,
+            wss_url=pbx.pbx_wss_url,
             ha1=telephone.ha1,
         )
 

@@ -88,7 +88,7 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     database = Database(_url(database_file))
     faults: list[str] = []
     async with local_tools(all_servers(database, settings), secret=settings.signing_secret) as tools:
-        agent = AgentService(_with_pbx(settings), all_domains(), tools=tools)
+        agent = AgentService(settings, all_domains(), tools=tools)
         talk = _Talk(agent, Caller(DEMO_USER_ID, "Demo", settings.callers.timezone))
         for number, turn in enumerate(scenario.turns, 1):
             found = await _turn_faults(talk, turn, scenario.within_s)
@@ -98,12 +98,6 @@ async def _run(scenario: Scenario, settings: Settings, database_file: Path) -> R
     await database.close()
     model = f"{talk.last.provider}/{talk.last.model}" if talk.last else ""
     return Result(scenario.name, tuple(faults), time.perf_counter() - began, model, tuple(talk.transcript))
-
-
-def _with_pbx(settings: Settings) -> Settings:
-    """Add a PBX, if none is set: nothing calls it, but the agent decides as if there were people."""
-    domain = settings.telephony.sip_domain or "pbx.invalid"
-    return settings.model_copy(update={"telephony": settings.telephony.model_copy(update={"sip_domain": domain})})
 
 
 async def _turn_faults(talk: _Talk, turn: ScenarioTurn, within_s: float) -> list[str]:

@@ -21,7 +21,6 @@ SHOWN_STATES = {
 }
 
 FAILURES = {
-    EndReason.NOT_SET_UP: "There is no telephone line to our people here, so I can't connect you.",
     EndReason.WAITED_TOO_LONG: "I'm sorry, everybody in {department} is still busy.",
     EndReason.CALLER_CANCELLED: "All right, I'm not connecting you.",
 }

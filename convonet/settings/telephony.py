@@ -13,7 +13,7 @@ class TelephonySettings(SettingsGroup):
     sip_domain: str | None = Field(
         None,
         alias="FREEPBX_DOMAIN",
-        description="SIP domain of the PBX, as in `pbx.example.com`; unset: callers can't be handed over.",
+        description="SIP domain of the PBX, as in `pbx.example.com`; unset: the desks' pages carry all calls.",
     )
     sip_transport: Literal["udp", "tcp", "tls"] = Field(
         "udp", alias="FREEPBX_SIP_TRANSPORT", description="Transport by which Twilio reaches the PBX: udp, tcp or tls."
@@ -75,5 +75,5 @@ class TelephonySettings(SettingsGroup):
 
     @property
     def is_configured(self) -> bool:
-        """Whether callers can be handed over to a human: Twilio and the PBX are set."""
+        """Whether Twilio and the PBX are set, so that a desk may have a telephone."""
         return self.sip_domain is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,17 +50,18 @@ class StaffRow(Base):
     departments: Mapped[str | None] = mapped_column(String(200))
     """Departments whose calls the person takes, comma-separated; all when empty."""
     sip_ha1: Mapped[str | None] = mapped_column(String(32))
-    """MD5 of extension, SIP domain and password: enough for the PBX, without storing the password."""
+    """Hash of the extension's SIP account; null for a desk without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Telephone:
-    """A person's telephone at the PBX."""
+    """What makes a person's page a desk: an extension, with or without a SIP account at the PBX."""
 
     extension: str
     departments: tuple[str, ...]
     """Departments whose calls the person takes; all when empty."""
-    ha1: str
+    ha1: str | None = None
+    """Hash of the SIP account (`sip_ha1`); None without one, because then the page itself carries the audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,10 @@ class StaffAccounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_member(self, username: str, display_name: str, role: Role, password: str | None) -> StaffMember:
-        """Make an account. Without a password it can be used by one-time links only.
+    async def add_member(
+        self, username: str, display_name: str, role: Role, password: str | None, *, staff_id: uuid.UUID | None = None
+    ) -> StaffMember:
+        """Make an account, with an id of its own by default. Without a password only one-time links log it in.
 
         Raises `DomainError` for a username that is taken, and for a password that is too short or too long.
         """
@@ -90,7 +92,7 @@ class StaffAccounts:
             raise DomainError("password length", spoken=f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
         now = datetime.now(UTC)
         row = StaffRow(
-            id=uuid.uuid4(),
+            id=staff_id or uuid.uuid4(),
             username=username.strip().lower(),
             display_name=display_name.strip(),
             role=role,
@@ -107,13 +109,13 @@ class StaffAccounts:
             raise DomainError("username taken", spoken=f"There is a staff account {row.username} already.") from None
         return _member(row)
 
-    async def set_telephone(
-        self, username: str, extension: str, departments: Sequence[str], domain: str, password: str
-    ) -> None:
-        """Give a person a telephone. Raises `DomainError` for an unknown account."""
-        # RFC 2617 requires MD5
-        ha1 = hashlib.md5(f"{extension}:{domain}:{password}".encode(), usedforsecurity=False).hexdigest()
-        values = {"extension": extension, "departments": ",".join(departments) or None, "sip_ha1": ha1}
+    async def set_telephone(self, username: str, telephone: Telephone) -> None:
+        """Make a person's page a desk, or change the one that it is. Raises `DomainError` for an unknown account."""
+        values = {
+            "extension": telephone.extension,
+            "departments": ",".join(telephone.departments) or None,
+            "sip_ha1": telephone.ha1,
+        }
         async with self._database.transaction() as session:
             changed = await session.execute(
                 update(StaffRow)
@@ -123,6 +125,11 @@ class StaffAccounts:
             )
             if changed.scalar_one_or_none() is None:
                 raise DomainError("staff account", spoken=f"There is no staff account {username}.")
+
+    async def find_member(self, username: str) -> StaffMember | None:
+        """Return the person with this name; None when there is no such account, or it is inactive."""
+        row = await self._find(StaffRow.username == username.strip().lower())
+        return _member(row) if row is not None and row.is_active else None
 
     async def is_empty(self) -> bool:
         """Return whether nobody has an account."""
@@ -191,6 +198,11 @@ class StaffAccounts:
             )
 
 
+def sip_ha1(extension: str, domain: str, password: str) -> str:
+    """Hash a SIP account: enough to register at the PBX (RFC 2617 requires MD5), without storing the password."""
+    return hashlib.md5(f"{extension}:{domain}:{password}".encode(), usedforsecurity=False).hexdigest()
+
+
 @cache
 def _hasher() -> PasswordHasher:
     """argon2id with the library's defaults (RFC 9106, low memory): 50 ms and 64 MB per check."""
@@ -211,7 +223,7 @@ def _unknown_hash() -> str:
 
 def _member(row: StaffRow) -> StaffMember:
     telephone = None
-    if row.extension and row.sip_ha1:
+    if row.extension:
         departments = tuple(name for name in (row.departments or "").split(",") if name)
         telephone = Telephone(row.extension, departments, row.sip_ha1)
     return StaffMember(row.id, row.username, row.display_name, Role(row.role), telephone)

@@ -111,8 +111,6 @@ class HandOverMachine(BaseModel):
     def begin(self, now: float, *, is_set_up: bool = True) -> list[Effect]:
         """Start the hand-over; it fails at once where no carrier is set up."""
         self.asked_at = now
-        if not is_set_up:
-            return self._finish(HandOverState.FAILED, EndReason.NOT_SET_UP)
         self.deadline = now + self.call_s
         return [FindDesk(without=()), StateChanged(state=self.state)]
 

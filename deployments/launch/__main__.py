@@ -16,6 +16,7 @@ from deployments.launch.errors import LaunchError
 from deployments.launch.lock import only_instance
 from deployments.launch.processes import adopt_orphans
 from deployments.launch.product import Product, say
+from deployments.launch.staff_links import StaffLinks
 from deployments.launch.steps import ROOT, result_of
 
 PAGE = ROOT / "ui" / "dist" / "voice" / "index.html"
@@ -47,9 +48,9 @@ def _launch(settings: Settings) -> None:
         try:
             # meanwhile Ray starts; it takes ten seconds until a tool could use the database
             say("Preparing the database")
-            staff_link = result_of("preparation", product.url)
+            links = StaffLinks.from_json(result_of("preparation", product.url))
             product.wait_until_ready()
-            _print_addresses(settings, product, staff_link)
+            _print_addresses(settings, product, links)
             product.wait()
         except KeyboardInterrupt:
             pass
@@ -72,7 +73,7 @@ def _require_free_port(host: str, port: int, name: str) -> None:
             ) from None
 
 
-def _print_addresses(settings: Settings, product: Product, staff_link: str) -> None:
+def _print_addresses(settings: Settings, product: Product, links: StaffLinks) -> None:
     url = product.url
     typer.echo()
     typer.secho(f"  Convonet answers at  {url}/voice_assistant", bold=True)
@@ -83,7 +84,10 @@ def _print_addresses(settings: Settings, product: Product, staff_link: str) -> N
     typer.echo(f"  Restaurant           {url}/hanok")
     typer.echo(f"  Call center          {url}/call-center")
     typer.echo(f"  Agent Monitor        {url}/agent-monitor")
-    typer.echo(f"  Staff, once          {staff_link or '`convonet staff link <name>` logs you in'}")
+    typer.echo(f"  Staff, once          {links.owner or '`convonet staff link <name>` logs you in'}")
+    if links.demo_desk is not None:
+        typer.echo(f"  Demo desk, once      {links.demo_desk}")
+        typer.echo("                       open this link in a second window to be the human")
     typer.echo(f"  Metrics              {product.metrics_url}")
     if product.dashboard_url is not None:
         typer.echo(f"  Ray dashboard        {product.dashboard_url}")

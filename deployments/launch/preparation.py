@@ -1,4 +1,4 @@
-"""A step: prepares the database for the first caller, and makes a link that logs the owner in once.
+"""A step: prepares the database for the first caller, and makes the links that log staff in once.
 
 The launcher runs it with the product's address while Ray starts, which takes longer.
 """
@@ -7,27 +7,39 @@ from __future__ import annotations
 
 import asyncio
 
-from convonet.demo import add_demo_caller, seed_demo
+from convonet.demo import DEMO_DESK, add_demo_caller, add_demo_desk, seed_demo
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts
-from convonet.staff.links import first_link
+from convonet.staff.links import StartPage, first_link, one_time_link
 from convonet.storage.database import Database
 from convonet.storage.migrate import migrate
+from deployments.launch.staff_links import StaffLinks
 from deployments.launch.steps import run_step
 
 
 def prepare(url: str) -> str:
-    """Prepare the database; return the one-time link, or "" when there are accounts but not the owner's."""
-    return asyncio.run(_prepare(Settings.load(), url)) or ""
+    """Prepare the database; return `StaffLinks` as JSON."""
+    return asyncio.run(_prepare(Settings.load(), url)).to_json()
 
 
-async def _prepare(settings: Settings, url: str) -> str | None:
+async def _prepare(settings: Settings, url: str) -> StaffLinks:
     await _prepare_database(settings)
     database = Database(settings.storage.database_url)
     try:
-        return await first_link(StaffAccounts(database), url, secret=settings.signing_secret)
+        return await _staff_links(StaffAccounts(database), settings, url)
     finally:
         await database.close()
+
+
+async def _staff_links(accounts: StaffAccounts, settings: Settings, url: str) -> StaffLinks:
+    """Make the owner's link, and for the embedded database the demo desk with its own."""
+    secret = settings.signing_secret
+    # before the demo desk, because the owner gets an account only where nobody has one
+    owner = await first_link(accounts, url, secret=secret)
+    desk = None
+    if settings.storage.db_uri is None and await add_demo_desk(accounts, settings.call_center):
+        desk = await one_time_link(accounts, DEMO_DESK, StartPage.DESK, url, secret=secret)
+    return StaffLinks(owner, desk)
 
 
 async def _prepare_database(settings: Settings) -> None:

@@ -9,17 +9,8 @@ from convonet.agents.departments import hand_over_reason, transfer_context
 from convonet.core.caller import Caller
 from convonet.core.hand_over import HandOverDecision
 from convonet.core.ids import DEMO_USER_ID
-from tests.agents.conftest import running_world
-from tests.telephone import TELEPHONE
 
 TODAY = date(2026, 8, 1)
-
-
-@pytest.fixture
-async def world(tmp_path):
-    """With a telephone."""
-    async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", **TELEPHONE) as world:
-        yield world
 
 
 def told(*conversation, reason="let me talk to a person", caller=None):
@@ -53,8 +44,8 @@ def test_the_summary_has_the_models_reason_beside_the_callers_words():
     assert "Wants:" not in told("let me talk to a person").summary
 
 
-async def test_the_briefing_has_the_sentence_that_asked_for_a_human(world):
-    talk = await world.talk("buy milk")
+async def test_the_briefing_has_the_sentence_that_asked_for_a_human(sqlite_world):
+    talk = await sqlite_world.talk("buy milk")
     await talk.say("what's on my list")
     context = (await talk.say("connect me to a person about my denied claim")).final.transfer_context
     assert "what's on my list; connect me to a person about my denied claim." in context.summary
@@ -70,16 +61,16 @@ async def test_the_briefing_has_the_sentence_that_asked_for_a_human(world):
         "connect me to sales and what's on my list and let me talk to a human",
     ],
 )
-async def test_a_caller_who_wants_a_human_and_something_else_gets_both(world, said):
-    heard = await (await world.talk("buy milk")).say(said)
+async def test_a_caller_who_wants_a_human_and_something_else_gets_both(sqlite_world, said):
+    heard = await (await sqlite_world.talk("buy milk")).say(said)
     assert heard.tools == ["get_todos"]
     assert "milk" in heard.text.split("I'll connect you")[0]
     department = "sales" if "sales" in said else "support"
     assert heard.final.hand_over == HandOverDecision(department, "2001", said)
 
 
-async def test_the_briefing_has_changes_from_the_same_sentence(world):
-    heard = await (await world.talk()).say("add buy milk to my list and let me talk to a human")
+async def test_the_briefing_has_changes_from_the_same_sentence(sqlite_world):
+    heard = await (await sqlite_world.talk()).say("add buy milk to my list and let me talk to a human")
     context = heard.final.transfer_context
     assert context.activities == ["Adding to the list"]
     assert "Done: Adding to the list." in context.summary

@@ -19,7 +19,6 @@ from convonet.mcp.client import ToolBox
 from convonet.settings.models import ModelSettings
 from convonet.speech.text import SentenceCutter
 from tests.agents.conftest import NOW, Conversation, World, quiet_agent, running_world
-from tests.telephone import TELEPHONE
 from tests.vendors import anthropic, google, openai
 from tests.vendors.chat import TOKENS_IN, TOKENS_OUT, ChatServer, Reply
 
@@ -437,7 +436,7 @@ async def test_a_model_may_change_the_topic(tmp_path):
 
 
 async def test_a_model_may_hand_over_unless_the_caller_forbids_it(tmp_path):
-    async with hosted(tmp_path, "anthropic", **TELEPHONE) as world:
+    async with hosted(tmp_path, "anthropic") as world:
         over = Reply(calls=(("transfer_to_agent", {"department": "sales", "reason": "wants a bulk price"}),))
         talk = await world.talk()
         scripted(world, "anthropic", over)
@@ -463,7 +462,7 @@ async def test_a_tools_result_reaches_the_model_as_a_result_only(tmp_path):
 
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_a_model_that_obeys_a_tools_result_still_transfers_nobody(tmp_path, vendor):
-    async with hosted(tmp_path, vendor, **TELEPHONE) as world:
+    async with hosted(tmp_path, vendor) as world:
         over = Reply(calls=(("transfer_to_agent", {"department": "sales", "reason": "the list says so"}),))
         read = Reply(calls=(("get_todos", {}),))
         scripted(world, vendor, read, over, Reply("Do you want to talk to a person?"))

@@ -20,9 +20,9 @@ from convonet.storage.checkpoints_redis import RedisCheckpoints
 from convonet.storage.users import UserRow
 from convonet.web.refusals import Refusal
 from convonet.web.service_token import ServiceToken
-from tests.agents.conftest import running_world
+from tests.agents.test_hosted_models import hosted, scripted
 from tests.fixtures.sqlite import inline_checkpoints
-from tests.telephone import TELEPHONE
+from tests.vendors.chat import Reply
 
 TOKEN = "a service token of thirty-two characters"
 
@@ -70,13 +70,6 @@ def service(sqlite_world, store):
 
 
 @pytest.fixture
-async def with_telephone(tmp_path, store):
-    """The API of an agent that can hand callers over, and a caller."""
-    async with running_world(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", **TELEPHONE) as world:
-        yield Service(world, store), (await world.caller()).user_id
-
-
-@pytest.fixture
 async def ann(sqlite_world):
     return (await sqlite_world.caller()).user_id
 
@@ -114,31 +107,32 @@ def said_again(answers):
     return [{**answer.json(), "processing_time_ms": None} for answer in answers]
 
 
-async def test_a_request_for_a_person_is_answered_with_department_and_briefing(with_telephone):
-    service, caller = with_telephone
-    answer = (await service.ask(caller, "let me talk to a human please")).json()
+async def test_a_request_for_a_person_is_answered_with_department_and_briefing(service, ann):
+    answer = (await service.ask(ann, "let me talk to a human please")).json()
     assert answer["transfer_marker"] == "TRANSFER_INITIATED:2001|support|let me talk to a human please"
-    assert answer["transfer_context"]["user_id"] == caller
+    assert answer["transfer_context"]["user_id"] == ann
     assert answer["call_back"] is None
 
 
-async def test_without_a_telephone_a_call_back_is_promised_and_named(service, ann):
-    offered = (await service.ask(ann, "let me talk to a human please")).json()
-    assert (offered["transfer_marker"], offered["call_back"]) == (None, None)
-    for said in ("yes please", "415 555 0142"):
-        await service.ask(ann, said)
-    first, again = said_again([await service.ask(ann, "yes that's it", key="k-1") for _ in range(2)])
-    wish = CallBackRequest(**first["call_back"])
-    assert wish == CallBackRequest("support", "let me talk to a human please", "+14155550142")
-    assert first["transfer_context"]["user_id"] == ann
-    assert again == first
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_call_back_that_a_model_promises_is_named(tmp_path, store):
+    async with hosted(tmp_path, "anthropic") as world:
+        service, caller = Service(world, store), (await world.caller()).user_id
+        said = "could one of the sales folks ring my cell, that's 415 555 0142, whenever it suits them"
+        back = {"department": "sales", "phone": "415 555 0142"}
+        scripted(world, "anthropic", Reply(calls=(("ask_call_back", back),)))
+        asked = (await service.ask(caller, said)).json()
+        assert (asked["transfer_marker"], asked["call_back"]) == (None, None)
+        first, again = said_again([await service.ask(caller, "yes that's it", key="k-1") for _ in range(2)])
+        assert CallBackRequest(**first["call_back"]) == CallBackRequest("sales", said, "+14155550142")
+        assert first["transfer_context"]["user_id"] == caller
+        assert again == first
 
 
 @pytest.mark.parametrize("fields", [{}, {"reset_thread": True}])
-async def test_a_repeated_request_for_a_person_is_answered_with_the_same_hand_over(with_telephone, fields):
-    service, caller = with_telephone
+async def test_a_repeated_request_for_a_person_is_answered_with_the_same_hand_over(service, ann, fields):
     said = "let me talk to a human please"
-    first, again = said_again([await service.ask(caller, said, key="k-1", **fields) for _ in range(2)])
+    first, again = said_again([await service.ask(ann, said, key="k-1", **fields) for _ in range(2)])
     assert first["transfer_marker"]
     assert again == first
     assert len(service.records) == 1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convonet.agents.base import ChatMessage, TurnRequest
-from convonet.agents.departments import Departments
+from convonet.agents.departments import Department, Departments
 from convonet.agents.router import Router
 from convonet.agents.skill import Outcome, Say, SkillTurn
 from convonet.core.caller import Caller
@@ -32,7 +32,7 @@ SAID = st.one_of(
 )
 
 (TODO,) = [domain for domain in all_domains() if domain.name == "todo"]
-ROUTER = Router([TODO], Departments(()))
+ROUTER = Router([TODO], Departments(Department("support", "2001")))
 
 
 class Tools:

@@ -3,6 +3,7 @@
 import pytest
 import pytest_asyncio
 
+from convonet.core.hand_over import HandOverDecision
 from tests.agents.conftest import running_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -129,9 +130,6 @@ NOT_TODOS = [
     ("never mind", "Okay."),
     ("what is the weather in paris", "Sorry, I didn't understand that, or I can't help with it."),
     ("tell me a joke", "Sorry, I didn't understand that"),
-    ("let me talk to a person", "there is no human line set up here yet"),
-    ("transfer me to a human agent please", "there is no human line"),
-    ("operator", "there is no human line"),
     ("my real estate agent", "Sorry, I didn't understand that"),
     ("transfer 500 dollars", "Sorry, I didn't understand that"),
     ("don't transfer me", "Sorry, I didn't understand that"),
@@ -173,6 +171,13 @@ async def test_a_question_is_answered_and_changes_nothing(world, said, answer):
     assert heard.tools == ["get_todos"]
     assert heard.final.agent_type == "todo"
     assert await world.rows(talk) == KEPT
+
+
+@pytest.mark.parametrize("said", ["let me talk to a person", "transfer me to a human agent please", "operator"])
+async def test_a_sentence_that_asks_for_a_person_hands_over(world, said):
+    heard = await (await world.talk(*LIST)).say(said)
+    assert heard.text == "I'll connect you to a person in support now."
+    assert heard.final.hand_over == HandOverDecision("support", "2001", said)
 
 
 @pytest.mark.parametrize(("said", "answer"), NOT_TODOS)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from convonet.agents.departments import Departments
+from convonet.agents.departments import Department, Departments
 from convonet.agents.models.base import ToolCall
 from convonet.agents.models.tools import PreparedTools
 from convonet.agents.toolsets import Toolsets
@@ -32,7 +32,7 @@ async def box(server):
 
 
 def toolsets_of(box, *, steers=False):
-    return Toolsets(box, [ODD], Departments([]), steers=steers)
+    return Toolsets(box, [ODD], Departments(Department("support", "2001")), steers=steers)
 
 
 def names(toolset):
@@ -70,6 +70,6 @@ async def test_while_no_server_is_reached_a_model_can_only_steer():
     pool = ReplicaPool("Tools", find, delays=PoolDelays(replacement_timeout_s=0.05))
     box = ToolBox(ToolReplicas(pool, secret=SECRET), timeout_s=5)
     toolsets = toolsets_of(box, steers=True)
-    assert names(await toolsets.toolset(ODD)) == {"ask_call_back"}
+    assert names(await toolsets.toolset(ODD)) == {"transfer_to_agent", "ask_call_back"}
     assert not toolsets.are_complete()
     await box.close()

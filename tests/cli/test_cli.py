@@ -13,7 +13,7 @@ from convonet.auth.tokens import read_caller_token
 from convonet.cli import app
 from convonet.core.ids import DEMO_USER_ID
 from convonet.settings import get_settings
-from convonet.staff.accounts import StaffAccounts
+from convonet.staff.accounts import StaffAccounts, Telephone, sip_ha1
 from convonet.storage.database import Database
 from convonet.storage.users import DEMO_EMAIL
 from convonet.telephony.call_log import CallBackRow, CallLog
@@ -46,20 +46,52 @@ def test_an_operator_chooses_a_callers_model(command, provider, kept):
     assert asyncio.run(_model_of_demo()) == kept
 
 
-def test_an_operator_gives_a_person_a_telephone(command, monkeypatch):
-    word = "correct horse battery"
-    assert command("staff", "add", "dora", "--name", "Dora", "--password", word).exit_code == 0
-    telephone = ("staff", "telephone", "dora", "--extension", "2001", "--sip-password", "secret")
+WORD = "correct horse battery"
+DESK = ("staff", "desk", "dora", "--extension", "2001")
+
+
+def test_an_operator_makes_somebody_a_desk_without_a_telephone(command):
+    assert command("staff", "add", "dora", "--name", "Dora", "--password", WORD).exit_code == 0
+    assert asyncio.run(_member("dora", WORD)).telephone is None
+    assert command(*DESK, "--departments", "support,cooking").exit_code != 0
+    assert command("staff", "desk", "nobody", *DESK[3:]).exit_code != 0
+    assert command("staff", "desk", "dora", "--extension", "").exit_code != 0
+    made = command(*DESK, "--departments", "support, sales")
+    assert made.output == "dora takes calls at extension 2001 now, without a SIP account.\n"
+    assert asyncio.run(_member("dora", WORD)).telephone == Telephone("2001", ("support", "sales"))
+    # everything is said anew: without --departments they serve all
+    assert command("staff", "desk", "dora", "--extension", "2002").exit_code == 0
+    assert asyncio.run(_member("dora", WORD)).telephone == Telephone("2002", ())
+
+
+@pytest.mark.parametrize("name", ["desk", "telephone"])
+def test_an_operator_gives_a_desk_its_sip_account(command, monkeypatch, name):
+    assert command("staff", "add", "dora", "--name", "Dora", "--password", WORD).exit_code == 0
+    telephone = ("staff", name, *DESK[2:], "--sip-password", "secret")
     # the PBX checks the password together with its domain
-    assert command(*telephone).exit_code != 0
-    for name, value in TELEPHONE.items():
-        monkeypatch.setenv(name, value)
+    refused = command(*telephone)
+    assert refused.exit_code != 0
+    assert "FREEPBX_DOMAIN" in refused.output
+    for variable, value in TELEPHONE.items():
+        monkeypatch.setenv(variable, value)
     get_settings.cache_clear()
-    assert command(*telephone, "--departments", "support,cooking").exit_code != 0
-    assert command(*telephone, "--departments", "support, sales").exit_code == 0
-    assert command("staff", "telephone", "nobody", *telephone[3:]).exit_code != 0
-    member = asyncio.run(_member("dora", word))
-    assert (member.telephone.extension, member.telephone.departments) == ("2001", ("support", "sales"))
+    made = command(*telephone)
+    assert made.output == "dora takes calls at extension 2001 now.\n"
+    assert asyncio.run(_member("dora", WORD)).telephone == Telephone("2001", (), sip_ha1("2001", "pbx.test", "secret"))
+    # the account is theirs until the desk is made without one
+    assert command(*DESK).exit_code == 0
+    assert asyncio.run(_member("dora", WORD)).telephone == Telephone("2001", ())
+
+
+def test_a_sip_password_is_asked_for_unless_it_is_in_the_command(command, monkeypatch):
+    assert command("staff", "add", "dora", "--name", "Dora", "--password", WORD).exit_code == 0
+    for variable, value in TELEPHONE.items():
+        monkeypatch.setenv(variable, value)
+    get_settings.cache_clear()
+    made = CliRunner().invoke(app, [*DESK, "--sip"], input="secret\n")
+    assert made.exit_code == 0, made.output
+    assert "secret" not in made.output
+    assert asyncio.run(_member("dora", WORD)).telephone.ha1 == sip_ha1("2001", "pbx.test", "secret")
 
 
 def test_an_operator_sees_who_waits_to_be_called_back(command):

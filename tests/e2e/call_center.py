@@ -123,8 +123,8 @@ def add_person(product, username, extension, password):
     convonet = [str(Path(sys.executable).with_name("convonet")), "staff"]
     options = {"cwd": ROOT, "env": product.environment, "check": True, "capture_output": True, "timeout": 60}
     subprocess.run([*convonet, "add", username, "--name", username.title(), "--password", password], **options)
-    telephone = ["telephone", username, "--extension", extension, "--sip-password", PASSWORDS[extension]]
-    subprocess.run([*convonet, *telephone], **options)
+    desk = ["desk", username, "--extension", extension, "--sip-password", PASSWORDS[extension]]
+    subprocess.run([*convonet, *desk], **options)
 
 
 class DeskPage:

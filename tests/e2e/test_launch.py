@@ -165,6 +165,8 @@ def test_replicas_come_back_without_the_fork_server_and_without_ray_all_ends(tmp
 def test_it_printed_the_address_and_the_pin_and_keeps_secrets_private(product):
     assert f"{product.url}/voice_assistant" in product.output
     assert product.pin in product.output
+    assert f"{product.url}/hanok/staff/link?" in product.output
+    assert f"{product.url}/call-center/staff/link?" in product.output
     assert product.pin not in (product.folder / "serve.log").read_text()
     assert (product.folder / "signing-key").stat().st_mode & 0o077 == 0
 

@@ -94,8 +94,20 @@ def test_an_operator_adds_people_and_makes_links_at_the_terminal(tmp_path, monke
     assert PASSWORD not in added.output
     link = CliRunner().invoke(app, ["staff", "link", "dora"])
     assert link.output.startswith("http://127.0.0.1:8000/")
+    assert _landing(link) == ("/hanok/staff/link", "/hanok/admin")
+    # an agent with a desk begins there
+    assert CliRunner().invoke(app, ["staff", "add", "eve", "--name", "Eve", "--password", PASSWORD]).exit_code == 0
+    assert _landing(CliRunner().invoke(app, ["staff", "link", "eve"])) == ("/hanok/staff/link", "/hanok/admin")
+    assert CliRunner().invoke(app, ["staff", "desk", "eve", "--extension", "2002"]).exit_code == 0
+    assert _landing(CliRunner().invoke(app, ["staff", "link", "eve"])) == ("/call-center/staff/link", "/call-center")
     assert CliRunner().invoke(app, ["staff", "link", "nobody"]).exit_code != 0
     get_settings.cache_clear()
+
+
+def _landing(printed):
+    """Where a printed link logs in, and where it leads."""
+    parts = urlsplit(printed.output.strip())
+    return parts.path, parse_qs(parts.query)["to"][0]
 
 
 async def test_the_owner_gets_a_new_link_at_every_start(accounts):

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from convonet.desk.http import NO_TELEPHONE, TAKEN_OVER
 from convonet.domains.crm.models import NoteRow
-from convonet.staff.accounts import Role, StaffAccounts
+from convonet.settings.telephony import TelephonySettings
+from convonet.staff.accounts import Role, StaffAccounts, Telephone, sip_ha1
 from convonet.staff.page_session import NOT_LOGGED_IN
 from tests.telephony.world import SUMMARY
 
@@ -22,7 +23,8 @@ async def person(center, name, extension=None, departments=()):
     accounts = StaffAccounts(center.database)
     await accounts.add_member(name, name.title(), Role.AGENT, PASSWORD)
     if extension:
-        await accounts.set_telephone(name, extension, departments, "pbx.test", "secret")
+        ha1 = sip_ha1(extension, "pbx.test", "secret")
+        await accounts.set_telephone(name, Telephone(extension, departments, ha1))
 
 
 @contextlib.asynccontextmanager
@@ -126,6 +128,27 @@ async def test_each_person_gets_their_own_telephone_and_no_password(call_center)
             async with http.get(f"{base}/api/phone") as answer:
                 assert (answer.status, (await answer.json())["code"]) == (409, "no_telephone")
             assert await closed_with(http, base) == NO_TELEPHONE
+
+
+async def test_a_desk_without_a_sip_account_is_a_desk_and_gets_no_telephone(call_center):
+    async with call_center() as center:
+        base = await center.serve_desks()
+        await StaffAccounts(center.database).add_member("dora", "Dora", Role.AGENT, PASSWORD)
+        await StaffAccounts(center.database).set_telephone("dora", Telephone("2001", ("support",)))
+        async with browser(base, "dora") as http:
+            async with http.get(f"{base}/api/phone") as answer:
+                assert (answer.status, await answer.read()) == (204, b"")
+            async with page_of(http, base) as dora:
+                await dora.be_ready()
+
+
+async def test_where_there_is_no_pbx_nobody_gets_a_telephone(call_center):
+    async with call_center() as center:
+        center.settings = center.settings.model_copy(update={"telephony": TelephonySettings()})
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
+        async with browser(base, "dora") as http, http.get(f"{base}/api/phone") as answer:
+            assert (answer.status, await answer.read()) == (204, b"")
 
 
 async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_center):

@@ -196,14 +196,6 @@ async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offe
         await nothing_left(center)
 
 
-async def test_without_a_telephone_it_is_told_at_once(call_center):
-    async with call_center() as center, center.caller() as client:
-        center.carrier.is_set_up = False
-        await ask(client)
-        assert (await told(client, "failed"))["reason"] == "not_set_up"
-        assert "no telephone line" in await offered(client)
-
-
 # -- Twilio
 
 
