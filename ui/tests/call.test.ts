@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Store } from "../src/common/store";
 import { Call } from "../src/voice/call";
-import type { TalkAudio, TalkCallbacks } from "../src/voice/talk-audio";
+import type { TalkAudio, TalkCallbacks } from "../src/audio/talk-audio";
 import { reduce } from "../src/voice/reducer";
 import type { SessionMemory } from "../src/voice/session-memory";
 import type { SpeakerOutput } from "../src/voice/speaker-output";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { parseFrame } from "../src/voice/frames";
-import { TalkAudio } from "../src/voice/talk-audio";
+import { TalkAudio } from "../src/audio/talk-audio";
 
-vi.mock("../src/voice/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
-vi.mock("../src/voice/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
+vi.mock("../src/audio/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
+vi.mock("../src/audio/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
 
 /** Everything that the page's audio has opened, in order. */
 let contexts: FakeContext[];

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Worklet } from "./audio-thread";
-import "../src/voice/talk-worklet";
+import "../src/audio/talk-worklet";
 
 const PER_MS = 16;
 const SLICE = 20 * PER_MS;
