@@ -74,8 +74,9 @@ export class DirectPhone implements Telephone {
 
   /** Asks for the microphone before a call needs it. Returns false, and reports why, if it can't be used. */
   async prepare(): Promise<boolean> {
-    if (await Microphone.isAllowed()) return true;
-    return this.openMicrophone();
+    const isAllowed = (await Microphone.isAllowed()) || (await this.openMicrophone());
+    this.audio.closeMicrophone();
+    return isAllowed;
   }
 
   /** Call this from a gesture: from then on the browser allows sound. */
@@ -88,10 +89,9 @@ export class DirectPhone implements Telephone {
     const { call } = this;
     if (!call || this.isAnswering) return;
     this.setAnswering(true);
-    void this.audio.openMicrophone().then((isOpen) => {
+    void this.openMicrophone().then((isOpen) => {
       this.setAnswering(false);
       const isStill = this.call?.transfer_id === call.transfer_id && this.call.attempt === call.attempt;
-      if (isOpen) this.parts.dispatch({ type: "mic_fault", fault: null });
       if (isOpen && isStill) this.isAccepted = this.parts.sendAction("accept");
       this.setAudio();
       this.audio.closeMicrophone();
@@ -148,14 +148,14 @@ export class DirectPhone implements Telephone {
   private setAudio(): void {
     const { call } = this;
     const isTalking = call !== null && (call.stream_key !== "" || this.isAccepted);
-    const hearsNobody = call?.held === true && call.consultation !== "talking";
-    this.audio.set(isTalking, this.talk.muted || hearsNobody);
+    // during a hold the caller is not to hear the desk, a colleague is
+    const isHeld = call?.held === true && call.consultation !== "talking" && call.from_colleague === "";
+    this.audio.set(isTalking, this.talk.muted || isHeld);
   }
 
   private async openMicrophone(): Promise<boolean> {
     const isOpen = await this.audio.openMicrophone();
     if (isOpen) this.parts.dispatch({ type: "mic_fault", fault: null });
-    this.audio.closeMicrophone();
     return isOpen;
   }
 

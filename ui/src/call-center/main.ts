@@ -24,6 +24,7 @@ const WITH_COLLEAGUE = "On the telephone with a colleague";
 const store = new Store(reduce, INITIAL);
 const ringTone = new RingTone();
 const remote = element("remote", HTMLAudioElement);
+let isLoggedOut = false;
 
 const socket = new DeskSocket({
   onConnected: (on) => {
@@ -40,7 +41,7 @@ const socket = new DeskSocket({
   onEnd: (code) => {
     telephones.direct.follow(null); // the other window has the call now
     if (code === NOT_LOGGED_IN) toLogin();
-    else if (code !== NO_TELEPHONE) tell("This desk is open in another window.");
+    else if (code !== NO_TELEPHONE) store.dispatch({ type: "taken_over" });
   },
 });
 
@@ -118,6 +119,7 @@ function tell(words: string): void {
 }
 
 function toLogin(): void {
+  isLoggedOut = true;
   location.assign(`${BASE}/staff/login?to=${encodeURIComponent(BASE)}`);
 }
 
@@ -186,7 +188,7 @@ async function start(): Promise<void> {
 
 window.addEventListener("beforeunload", (event) => {
   // the caller would be cut off, or would wait
-  if (callOf(store.state)?.stage === "talking") event.preventDefault();
+  if (callOf(store.state)?.stage === "talking" && !isLoggedOut) event.preventDefault();
 });
 window.addEventListener("pagehide", () => {
   telephones.leave();

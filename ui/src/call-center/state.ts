@@ -22,6 +22,8 @@ export interface PhoneCall {
 export interface State {
   who: string;
   connected: boolean;
+  /** Another window has become this desk. */
+  takenOver: boolean;
   view: DeskView | null;
   registration: Registration;
   /** The reason why the telephone does not work. */
@@ -50,6 +52,7 @@ export interface State {
 export type Action =
   | { type: "who"; name: string }
   | { type: "connected"; on: boolean }
+  | { type: "taken_over" }
   | { type: "view"; view: DeskView }
   | { type: "registration"; registration: Registration; fault?: string }
   | { type: "call"; call: PhoneCall | null }
@@ -65,6 +68,7 @@ export type Action =
 export const INITIAL: State = {
   who: "",
   connected: false,
+  takenOver: false,
   view: null,
   registration: "none",
   registrationFault: "",
@@ -87,6 +91,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, who: action.name };
     case "connected":
       return { ...state, connected: action.on };
+    case "taken_over":
+      return { ...state, takenOver: true, view: null, fault: "This desk is open in another window." };
     case "view":
       return { ...state, view: action.view, fault: "" };
     case "registration":

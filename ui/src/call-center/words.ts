@@ -4,7 +4,7 @@ import type { MicFault } from "../audio/microphone";
 import type { DeskView } from "../protocol.generated";
 import { callOf, consultationOf, isDirect, type Registration, type State } from "./state";
 
-export const STATE_WORDS: Record<DeskView["state"], string> = {
+const STATE_WORDS: Record<DeskView["state"], string> = {
   ready: "Ready",
   not_ready: "Not ready",
   ringing: "A call for you",
@@ -27,6 +27,12 @@ const TELEPHONE_WORDS: Record<Exclude<Registration, "page">, string> = {
   registered: "Telephone: ready",
   failed: "Telephone: not working",
 };
+
+/** The state of the desk. */
+export function deskWords({ view, connected, takenOver }: State): string {
+  if (takenOver) return "In another window";
+  return view && connected ? STATE_WORDS[view.state] : "Connecting…";
+}
 
 /** The line about the desk's telephone. */
 export function lineWords({ registration, registrationFault, connected, micFault }: State): string {

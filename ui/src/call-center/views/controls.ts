@@ -2,7 +2,7 @@
 
 import { element, make, setText } from "../../common/dom";
 import type { DeskAction } from "../../protocol.generated";
-import { callOf, isDirect, panel, type State } from "../state";
+import { callOf, consultationOf, isDirect, panel, type State } from "../state";
 import type { Telephone } from "../telephone";
 import { callWords } from "../words";
 import { fold, mountFold } from "./fold";
@@ -72,7 +72,9 @@ function mountRinging(actions: CallActions): (state: State) => void {
     const wasHidden = row.hidden;
     row.hidden = panel(state) !== "ringing";
     // the telephone rings a moment after the card has come
-    accept.disabled = callOf(state) === null || state.answering;
+    accept.disabled = callOf(state) === null;
+    // not disabled meanwhile, which would take the focus away
+    accept.setAttribute("aria-busy", String(state.answering));
     setText(accept, state.answering ? "Opening the microphone…" : "Accept");
     if (wasHidden && !row.hidden) accept.focus();
   };
@@ -96,6 +98,7 @@ function mountTalking(actions: CallActions): (state: State) => void {
     // a colleague who asks has the caller, and tones are for the machines behind a telephone
     const isAsked = Boolean(state.view?.call?.from_colleague);
     hold.hidden = isAsked;
+    hold.disabled = isDirect(state) && consultationOf(state) !== "none";
     element("transfer-toggle", HTMLButtonElement).hidden = isAsked;
     element("keypad-toggle", HTMLButtonElement).hidden = isDirect(state);
     unblock.hidden = !state.audioBlocked;

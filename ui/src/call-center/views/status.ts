@@ -3,7 +3,7 @@
 import { element, setText } from "../../common/dom";
 import type { DeskView } from "../../protocol.generated";
 import type { State } from "../state";
-import { lineWords, MIC_WORDS, STATE_WORDS } from "../words";
+import { deskWords, lineWords, MIC_WORDS } from "../words";
 import type { CallActions } from "./controls";
 
 export function mountStatus(actions: CallActions): (state: State) => void {
@@ -22,7 +22,7 @@ export function mountStatus(actions: CallActions): (state: State) => void {
     const { view, connected } = state;
     drawLine(state);
     setText(who, state.who);
-    setText(desk, view && connected ? STATE_WORDS[view.state] : "Connecting…");
+    setText(desk, deskWords(state));
     const words = state.fault || (state.micFault ? MIC_WORDS[state.micFault] : "");
     setText(fault, words);
     fault.hidden = words === "";
