@@ -51,7 +51,7 @@ const DIRECT: DeskCall = {
 /** A desk with a direct call of Anna's. */
 function direct(state: DeskView["state"], call: Partial<DeskCall> = {}, change: Partial<State> = {}): State {
   const view = { state, since: 90, extension: "2001", card: { name: "Anna" }, call: { ...DIRECT, ...call } };
-  return { ...INITIAL, connected: true, streaming: true, view: view as DeskView, ...change };
+  return { ...INITIAL, connected: true, streaming: true, view: view as unknown as DeskView, ...change };
 }
 
 describe("a direct call", () => {

@@ -213,6 +213,7 @@ describe("a direct talk", () => {
     phone.consult("2002");
     phone.setMuted(true);
     state = INITIAL;
+    const before = phone;
     phone = newPhone();
     phone.follow({ ...TALKING, stream_key: "key-2", held: true, consultation: "talking" });
     expect([talk.isOn, talk.isSilent, state.muted, sockets()]).toEqual([true, true, true, 2]);
@@ -221,6 +222,7 @@ describe("a direct talk", () => {
     phone.follow(null);
     phone.follow({ ...TALKING, transfer_id: "h-2" });
     expect([talk.isSilent, state.muted]).toEqual([false, false]);
+    before.follow(null);
   });
 
   it("of somebody who is logged out ends on the login page", () => {

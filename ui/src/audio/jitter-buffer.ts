@@ -11,7 +11,7 @@ import { HALF, RecentAudio } from "./stretch";
 const PER_MS = 16; // samples
 const MIN_AHEAD = 30 * PER_MS;
 const MAX_AHEAD = 160 * PER_MS;
-/** Allowed beyond the wanted buffer, three slices; what exceeds it is dropped. */
+/** Allowed beyond the usual buffer, three slices; what exceeds it is dropped. */
 const SPARE = 60 * PER_MS;
 /** Added to a measured delay: the next one may be a little longer. */
 const MARGIN = 5 * PER_MS;
@@ -60,7 +60,9 @@ export class JitterBuffer {
     if (this.dry !== null) this.learn(this.dry);
     if (this.flowing) this.low = Math.min(this.low, this.buffered);
     this.audio.add(pcm.subarray(-MAX_AHEAD));
-    if (this.buffered > this.ahead + SPARE) this.skip();
+    // a buffer that has just become shorter is played down first
+    const usual = Math.min(Math.max(this.ahead, this.average - LONG), MAX_AHEAD);
+    if (this.buffered > usual + SPARE) this.skip();
     if (this.flowing) this.adjust();
     else if (this.buffered >= this.ahead) this.begin();
   }

@@ -4,7 +4,7 @@
  * frame is sent every 20 ms, since the server takes two seconds without a frame for a dead stream.
  */
 
-import type { DeskAudioOpen, DeskAudioOpened, DeskCall } from "../protocol.generated";
+import type { DeskAudioOpen, DeskCall } from "../protocol.generated";
 import { NOT_LOGGED_IN } from "../common/page-socket";
 
 export interface AudioSocketListener {
@@ -36,7 +36,7 @@ export class AudioSocket {
   /** The server has admitted a stream with that key, and admits no other. */
   private isUsed = false;
   private openSince: number | null = null;
-  private sentAt = 0;
+  private sliceAt = -Infinity;
   private failures = 0;
   private opening: ReturnType<typeof setTimeout> | undefined;
   private retrying: ReturnType<typeof setTimeout> | undefined;
@@ -54,13 +54,14 @@ export class AudioSocket {
 
   /** Sends 20 ms of audio, or drops it while no stream is open. */
   send(pcm: ArrayBuffer): void {
+    this.sliceAt = performance.now();
+    this.transmit(pcm);
+  }
+
+  private transmit(pcm: ArrayBuffer): void {
     if (!this.socket || this.openSince === null) return;
-    if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) {
-      this.giveUp();
-      return;
-    }
-    this.socket.send(pcm);
-    this.sentAt = performance.now();
+    if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) this.giveUp();
+    else this.socket.send(pcm);
   }
 
   private openIfPossible(): void {
@@ -94,12 +95,13 @@ export class AudioSocket {
   private receive(data: unknown): void {
     if (data instanceof ArrayBuffer) {
       this.listener.onAudio(new Int16Array(data, 0, data.byteLength >> 1));
-    } else if ((JSON.parse(String(data)) as DeskAudioOpened).type === "desk_audio_opened") {
+    } else {
+      // the only text message is `desk_audio_opened`
       clearTimeout(this.opening);
       this.isUsed = true;
       this.openSince = performance.now();
       this.beat = setInterval(() => {
-        if (performance.now() - this.sentAt >= SILENT_AFTER_MS) this.send(SILENCE);
+        if (performance.now() - this.sliceAt >= SILENT_AFTER_MS) this.transmit(SILENCE);
       }, SLICE_MS);
       this.listener.onOpen(true);
     }

@@ -5,7 +5,7 @@
 
 import { levelOf } from "../audio/level";
 import { Microphone, type MicFault } from "../audio/microphone";
-import { TalkAudio, type TalkCallbacks } from "../audio/talk-audio";
+import type { TalkAudio, TalkCallbacks } from "../audio/talk-audio";
 import type { DeskAction, DeskCall } from "../protocol.generated";
 import { AudioSocket } from "./audio-socket";
 import type { Action } from "./state";
@@ -19,7 +19,7 @@ export interface DirectParts {
   /** Level of 20 ms of audio, 0 to 1. */
   onLevel: (whose: "own" | "other", level: number) => void;
   onLoggedOut: () => void;
-  openTalk?: (callbacks: TalkCallbacks) => TalkAudio;
+  openTalk: (callbacks: TalkCallbacks) => TalkAudio;
 }
 
 const FULL_SCALE = 0x8000;
@@ -34,8 +34,8 @@ export class DirectPhone implements Telephone {
   private talk = rememberedTalk("");
 
   constructor(private readonly parts: DirectParts) {
-    const { dispatch, onLevel, openTalk = (callbacks) => new TalkAudio(callbacks) } = parts;
-    this.audio = openTalk({
+    const { dispatch, onLevel } = parts;
+    this.audio = parts.openTalk({
       onSlice: (pcm) => {
         this.socket.send(pcm);
         onLevel("own", levelOf(new Int16Array(pcm), FULL_SCALE));

@@ -1,6 +1,7 @@
 /** Assembles the desk's page: the server's view, the telephones, and the person's actions on them. */
 
 import { Microphone } from "../audio/microphone";
+import { TalkAudio } from "../audio/talk-audio";
 import { api, ApiError } from "../common/api";
 import { element } from "../common/dom";
 import { Store } from "../common/store";
@@ -96,6 +97,7 @@ const telephones = new Telephones(
     },
     onLevel: meters.add,
     onLoggedOut: toLogin,
+    openTalk: (callbacks) => new TalkAudio(callbacks),
   }),
   {
     dispatch: followTelephone,
