@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { TalkAudio, TalkCallbacks } from "../src/audio/talk-audio";
 import { Store } from "../src/common/store";
 import { Call } from "../src/voice/call";
-import type { TalkAudio, TalkCallbacks } from "../src/voice/talk-audio";
+import { parseFrame } from "../src/voice/frames";
 import { reduce } from "../src/voice/reducer";
 import type { SessionMemory } from "../src/voice/session-memory";
 import type { SpeakerOutput } from "../src/voice/speaker-output";
@@ -14,11 +15,11 @@ const FADE_MS = 10;
 
 let sockets: FakeSocket[];
 let output: FakeOutput;
-let talk: { callbacks: TalkCallbacks | null; heard: number[][] };
+let talk: { callbacks: TalkCallbacks | null; heard: number[][]; on: boolean };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
-  [sockets, output, talk] = [[], new FakeOutput(), { callbacks: null, heard: [] }];
+  [sockets, output, talk] = [[], new FakeOutput(), { callbacks: null, heard: [], on: false }];
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -33,7 +34,8 @@ function socket(): FakeSocket {
 function openTalk(callbacks: TalkCallbacks): TalkAudio {
   talk.callbacks = callbacks;
   const play = (pcm: Int16Array) => talk.heard.push([...pcm]);
-  return { set: () => undefined, setVolume: () => undefined, play } as unknown as TalkAudio;
+  const set = (on: boolean) => (talk.on = on);
+  return { set, unblock: () => undefined, setVolume: () => undefined, play } as unknown as TalkAudio;
 }
 
 function newCall(memory: SessionMemory | null = null) {
@@ -165,10 +167,24 @@ it("a reload continues the answer where it was", async () => {
 it("a talk with a human goes both ways in frames of its own kind, and is never played as an answer", async () => {
   live();
   socket().receiveSound(soundFrame([1, 2, 3], { kind: 4 }));
-  talk.callbacks?.send(new ArrayBuffer(24));
+  for (const pcm of [Int16Array.of(5, 6), Int16Array.of(7, 8)]) talk.callbacks?.onSlice(pcm.buffer);
   expect(talk.heard).toEqual([[1, 2, 3]]);
-  expect(socket().audio).toHaveLength(1);
+  expect(socket().audio.map((frame) => parseFrame(frame))).toMatchObject([
+    { kind: "talk", firstSample: 0, pcm: Int16Array.of(5, 6) },
+    { kind: "talk", firstSample: 2, pcm: Int16Array.of(7, 8) },
+  ]);
   expect(await heardMs(100)).toBe(0);
+});
+
+it("a human who passes the caller on is followed by ringing, with the microphone closed, and by the next human", () => {
+  const { store } = live();
+  const transfer = { type: "transfer_status", session_id: "s-1", department: "support", extension: "2001" } as const;
+  socket().receive({ ...transfer, seq: 1, state: "connected", agent_name: "Dora" });
+  expect([talk.on, mood(store.state)]).toEqual([true, "talking"]);
+  socket().receive({ ...transfer, seq: 2, state: "ringing", agent_name: "Eve" });
+  expect([talk.on, mood(store.state)]).toEqual([false, "waiting"]);
+  socket().receive({ ...transfer, seq: 3, state: "connected", agent_name: "Eve" });
+  expect([talk.on, mood(store.state)]).toEqual([true, "talking"]);
 });
 
 it("a call without room says when it retries, and retries with the typed PIN", () => {

@@ -1,13 +1,15 @@
 // @vitest-environment happy-dom
 
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import html from "../src/call-center/index.html?raw";
 import { INITIAL, type PhoneCall, type State } from "../src/call-center/state";
 import { mountCard } from "../src/call-center/views/card";
 import { mountControls, type CallActions } from "../src/call-center/views/controls";
 import { mountLists } from "../src/call-center/views/lists";
+import { mountMeters, type Meters } from "../src/call-center/views/meters";
 import { mountStatus } from "../src/call-center/views/status";
-import type { CallBack, Card, PastCall } from "../src/protocol.generated";
+import type { Telephone } from "../src/call-center/telephone";
+import type { CallBack, Card, DeskCall, DeskView, PastCall } from "../src/protocol.generated";
 import { open, part, textOf } from "./page";
 
 const MARKUP = '<img src="x" onerror="alert(1)">';
@@ -36,23 +38,35 @@ const CALL: PhoneCall = {
 };
 
 const decline = vi.fn();
+const becomeReady = vi.fn();
+const phone = { setHeld: vi.fn(), setMuted: vi.fn(), consult: vi.fn(), complete: vi.fn(), transfer: vi.fn() };
+let meters: Meters;
 let draw: (change: Partial<State>, card?: Partial<Card>) => void;
 
 beforeEach(() => {
   open(html);
   const actions = {
     decline,
+    becomeReady,
     accept: vi.fn(),
     hangUp: vi.fn(),
-    phone: () => null,
+    unblock: vi.fn(),
+    phone: () => phone as Partial<Telephone> as Telephone,
   } as Partial<CallActions> as CallActions;
-  const views = [mountCard(), mountControls(actions), mountLists(actions), mountStatus(actions)];
+  vi.useFakeTimers();
+  meters = mountMeters();
+  const views = [mountCard(), mountControls(actions), mountLists(actions), mountStatus(actions), meters.draw];
   const view = { state: "ringing", reason: MARKUP, since: 0, extension: "2001", call_state: "ringing" } as const;
   const said = [{ who: "caller", text: MARKUP }] as const;
   draw = (change, card = {}) => {
     const shown = { ...view, said: [...said], queue: { [MARKUP]: 1 }, call_backs: 0, card: { ...CARD, ...card } };
     for (const each of views) each({ ...INITIAL, who: MARKUP, connected: true, call: CALL, view: shown, ...change });
   };
+});
+
+afterEach(() => {
+  vi.clearAllMocks();
+  vi.useRealTimers();
 });
 
 describe("the desk's page", () => {
@@ -91,5 +105,109 @@ describe("the desk's page", () => {
     reason.value = "Wrong department";
     part("decline").click();
     expect(decline).toHaveBeenCalledExactlyOnceWith("Wrong department");
+  });
+});
+
+describe("a direct call", () => {
+  const DIRECT: DeskCall = {
+    transfer_id: "h-1",
+    attempt: 0,
+    stream_key: "key-1",
+    held: false,
+    consultation: "none",
+    from_colleague: "",
+  };
+
+  function show(state: DeskView["state"], call: Partial<DeskCall> = {}, change: Partial<State> = {}): void {
+    const view = { state, reason: "", since: 0, extension: "2001", said: [], queue: {}, call_backs: 0 };
+    const direct = { ...view, card: { ...CARD, name: "Anna" }, call: { ...DIRECT, ...call } };
+    draw({ call: null, streaming: true, registration: "page", view: direct, ...change });
+  }
+
+  const isShown = (testId: string) => part(testId).closest("[hidden]") === null;
+  const button = (testId: string) => part(testId) as HTMLButtonElement;
+
+  it("can be accepted as soon as it rings, and Accept keeps the focus while the microphone is opened", () => {
+    show("ringing");
+    expect([button("accept").disabled, document.activeElement]).toEqual([false, part("accept")]);
+    show("ringing", {}, { answering: true });
+    expect([textOf("accept"), document.activeElement]).toEqual(["Opening the microphone…", part("accept")]);
+    expect(isShown("meters")).toBe(false);
+  });
+
+  it("has no keypad, and its hold is the server's", () => {
+    show("on_call");
+    expect([isShown("keypad-toggle"), isShown("transfer-toggle"), isShown("meters")]).toEqual([false, true, true]);
+    button("hold").click();
+    expect(phone.setHeld).toHaveBeenCalledExactlyOnceWith(true);
+    expect(button("hold").getAttribute("aria-pressed")).toBe("false");
+    show("on_call", { held: true });
+    expect(button("hold").getAttribute("aria-pressed")).toBe("true");
+    button("mute").click();
+    expect(phone.setMuted).toHaveBeenCalledExactlyOnceWith(true);
+    draw({}); // a telephone's call
+    expect(part("keypad-toggle").hidden).toBe(false);
+  });
+
+  it("shows the way back from a consultation, also after a reload", () => {
+    show("on_call", { held: true, consultation: "ringing" });
+    expect([isShown("drop-consultation"), isShown("complete"), isShown("consult")]).toEqual([true, false, false]);
+    expect(button("hold").disabled).toBe(true);
+    show("on_call", { held: true, consultation: "talking" });
+    expect(isShown("complete")).toBe(true);
+    expect(textOf("other-label")).toBe("Your colleague");
+    show("on_call");
+    expect([isShown("consult"), textOf("other-label"), button("hold").disabled]).toEqual([true, "The caller", false]);
+  });
+
+  it("of a colleague who asks can be muted and hung up, and neither held nor transferred", () => {
+    show("on_call", { held: true, from_colleague: "Dora" });
+    expect(textOf("call-words")).toBe("Talking with Dora about Anna");
+    const shown = ["mute", "hold", "keypad-toggle", "transfer-toggle", "hang-up"].filter(isShown);
+    expect(shown).toEqual(["mute", "hang-up"]);
+  });
+
+  it("asks for a gesture only if the browser wants one", () => {
+    show("on_call");
+    expect(isShown("unblock")).toBe(false);
+    show("on_call", {}, { audioBlocked: true });
+    expect(isShown("unblock")).toBe(true);
+  });
+
+  it("says what is wrong with the microphone, until it works", () => {
+    show("ringing", {}, { micFault: "refused" });
+    expect(textOf("fault")).toContain("The microphone is blocked.");
+    expect([textOf("line"), part("line-dot").dataset["line"]]).toEqual([
+      "This page is your telephone: no microphone",
+      "failed",
+    ]);
+    show("ringing");
+    expect([part("fault").hidden, part("line-dot").dataset["line"]]).toEqual([true, "registered"]);
+  });
+
+  it("has meters, which screen readers can read and are not told of", () => {
+    show("on_call");
+    for (const meter of ["own-level", "other-level"]) {
+      expect(part(meter).getAttribute("role")).toBe("meter");
+      expect(part(meter).closest("[aria-live], [role=status]")).toBeNull();
+    }
+    meters.add("own", 0.5);
+    vi.advanceTimersByTime(80);
+    expect(part("own-level").style.getPropertyValue("--level")).toBe("0.50");
+    expect(part("own-level").getAttribute("aria-valuenow")).toBe("50");
+    meters.add("own", 0.9);
+    vi.advanceTimersByTime(80);
+    expect(part("own-level").style.getPropertyValue("--level")).toBe("0.90");
+    expect(part("own-level").getAttribute("aria-valuenow")).toBe("50"); // once a second
+    vi.advanceTimersByTime(2_000);
+    expect(part("own-level").style.getPropertyValue("--level")).toBe("0.00");
+    expect(part("own-level").getAttribute("aria-valuenow")).toBe("0");
+    expect(part("other-level").style.getPropertyValue("--level")).toBe("0.00");
+  });
+
+  it("becomes possible with the button that makes the desk ready", () => {
+    draw({ view: { ...({} as DeskView), state: "not_ready", said: [], since: 0, queue: {} } });
+    button("ready").click();
+    expect(becomeReady).toHaveBeenCalledOnce();
   });
 });

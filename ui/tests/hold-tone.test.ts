@@ -60,6 +60,15 @@ describe("the tone while a caller waits for a human", () => {
     expect(isHeard(60)).toBe(true);
   });
 
+  it("is heard again while a colleague is called, to whom the human passes the caller on", () => {
+    becomes("connected");
+    expect(isHeard(60)).toBe(false);
+    becomes("ringing");
+    expect(isHeard(60)).toBe(true);
+    becomes("connected");
+    expect(isHeard(0.2)).toBe(false);
+  });
+
   it("is silent while the agent or the caller speaks", () => {
     becomes("queued");
     for (const type of ["playing", "recording"] as const) {

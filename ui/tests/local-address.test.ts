@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { localAddress } from "../src/common/local-address";
+import { isThisMachine, localAddress } from "../src/common/local-address";
 
 const HERE = "https://desk.example";
 
@@ -19,4 +19,11 @@ it.each([
 ])("%s leads nowhere else", (wanted) => {
   expect(new URL(localAddress(wanted, HERE)).host).toBe("desk.example");
   expect(localAddress(wanted, HERE).startsWith(`${HERE}/`)).toBe(true);
+});
+
+it("this machine's own addresses are known, and no name that only looks like one", () => {
+  for (const own of ["localhost", "demo.localhost", "127.0.0.1", "127.8.0.1", "[::1]"])
+    expect(isThisMachine(own), own).toBe(true);
+  for (const other of ["localhost.evil.example", "127.0.0.1.evil.example", "desk.example", "", "notlocalhost"])
+    expect(isThisMachine(other), other).toBe(false);
 });

@@ -2,49 +2,15 @@
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { DeskSocket, TAKEN_OVER } from "../src/call-center/desk-socket";
+import { FakeWebSocket } from "./fake-web-socket";
 
 const listener = { onMessage: vi.fn(), onConnected: vi.fn(), onEnd: vi.fn() };
-let sockets: FakeWebSocket[];
-
-class FakeWebSocket extends EventTarget {
-  static readonly OPEN = 1;
-  readyState = 0;
-  readonly sent: unknown[] = [];
-  isClosed = false;
-
-  constructor() {
-    super();
-    sockets.push(this);
-  }
-
-  send(text: string): void {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close(): void {
-    this.isClosed = true;
-  }
-
-  receive(message: { type: string }): void {
-    this.readyState = FakeWebSocket.OPEN;
-    this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
-  }
-
-  breakOff(code: number): void {
-    this.dispatchEvent(Object.assign(new Event("close"), { code }));
-  }
-}
-
-function latest(): FakeWebSocket {
-  const socket = sockets.at(-1);
-  if (!socket) throw new Error("no socket was opened");
-  return socket;
-}
+const latest = () => FakeWebSocket.latest;
 
 beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("WebSocket", FakeWebSocket);
-  sockets = [];
+  FakeWebSocket.all = [];
   new DeskSocket(listener).open();
 });
 
@@ -65,7 +31,7 @@ it("finds a dead connection within four seconds, and reconnects", () => {
   expect(listener.onConnected).toHaveBeenLastCalledWith(false);
   expect(latest().isClosed).toBe(true);
   vi.advanceTimersByTime(200);
-  expect(sockets).toHaveLength(2);
+  expect(FakeWebSocket.all).toHaveLength(2);
   latest().receive({ type: "desk_view" });
   expect(listener.onConnected).toHaveBeenLastCalledWith(true);
 });
@@ -76,7 +42,7 @@ it("does not suspect a connection with any messages", () => {
     vi.advanceTimersByTime(2_000);
     latest().receive({ type: "desk_alive_ack" });
   }
-  expect(sockets).toHaveLength(1);
+  expect(FakeWebSocket.all).toHaveLength(1);
   expect(latest().sent).toHaveLength(10);
 });
 
@@ -93,7 +59,7 @@ it("gives up a connection without an answer, and gives the next one more time", 
     expect(latest().isClosed).toBe(true);
     vi.advanceTimersByTime(delay);
   }
-  expect(sockets).toHaveLength(5);
+  expect(FakeWebSocket.all).toHaveLength(5);
 });
 
 it("checks at once when its page becomes visible again", () => {
@@ -107,5 +73,5 @@ it("does not reconnect after another page has taken over", () => {
   latest().breakOff(TAKEN_OVER);
   vi.advanceTimersByTime(60_000);
   expect(listener.onEnd).toHaveBeenCalledExactlyOnceWith(TAKEN_OVER);
-  expect(sockets).toHaveLength(1);
+  expect(FakeWebSocket.all).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Worklet } from "./audio-thread";
-import "../src/voice/pcm-worklet";
+import "../src/audio/pcm-worklet";
 
 function samples(posted: unknown): number[] {
   return [...new Int16Array(posted as ArrayBuffer)];

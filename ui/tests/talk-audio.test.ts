@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { parseFrame } from "../src/voice/frames";
-import { TalkAudio } from "../src/voice/talk-audio";
+import { TalkAudio } from "../src/audio/talk-audio";
 
-vi.mock("../src/voice/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
-vi.mock("../src/voice/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
+vi.mock("../src/audio/talk-worklet.ts?worker&url", () => ({ default: "talk.js" }));
+vi.mock("../src/audio/pcm-worklet.ts?worker&url", () => ({ default: "pcm.js" }));
 
 /** Everything that the page's audio has opened, in order. */
 let contexts: FakeContext[];
@@ -11,16 +10,30 @@ let worklets: FakeWorklet[];
 let tracks: { stopped: boolean }[];
 let refusal: DOMException | null;
 let isUnsupported: boolean;
+/** What the page asked of the microphone. */
+let asked: unknown[];
 
-class FakeContext {
+class FakeContext extends EventTarget {
   closed = false;
+  state = "running";
   readonly gain = { value: 1 };
   readonly audioWorklet = {
     addModule: () => (isUnsupported ? Promise.reject(new Error("no worklet")) : Promise.resolve()),
   };
 
   constructor() {
+    super();
     contexts.push(this);
+  }
+
+  resume() {
+    this.becomes("running");
+    return Promise.resolve();
+  }
+
+  becomes(state: string) {
+    this.state = state;
+    this.dispatchEvent(new Event("statechange"));
   }
 
   createGain() {
@@ -56,7 +69,8 @@ class FakeWorklet {
   }
 }
 
-function openMicrophone() {
+function openMicrophone(constraints: unknown) {
+  asked.push(constraints);
   if (refusal) return Promise.reject(refusal);
   const track = { stopped: false, stop: () => (track.stopped = true) };
   tracks.push(track);
@@ -65,7 +79,7 @@ function openMicrophone() {
 }
 
 beforeEach(() => {
-  [contexts, worklets, tracks, refusal, isUnsupported] = [[], [], [], null, false];
+  [contexts, worklets, tracks, refusal, isUnsupported, asked] = [[], [], [], null, false, []];
   vi.stubGlobal("AudioContext", FakeContext);
   vi.stubGlobal("AudioWorkletNode", FakeWorklet);
   vi.stubGlobal("navigator", { mediaDevices: { getUserMedia: openMicrophone } });
@@ -76,26 +90,22 @@ afterEach(() => {
 
 function talk() {
   const sent: number[][] = [];
-  const positions: number[] = [];
   const faults: string[] = [];
+  const blocked: boolean[] = [];
   const audio = new TalkAudio({
-    send: (frame) => {
-      const { kind, firstSample, pcm } = parseFrame(frame) ?? {};
-      expect(kind).toBe("talk");
-      positions.push(firstSample ?? -1);
-      sent.push([...new Uint8Array(pcm?.buffer ?? new ArrayBuffer(16), 16)]);
-    },
+    onSlice: (pcm) => sent.push([...new Uint8Array(pcm)]),
     onFault: (fault) => faults.push(fault),
+    onBlocked: (on) => blocked.push(on),
   });
-  return { audio, sent, positions, faults };
+  return { audio, sent, faults, blocked };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
 const part = (name: string) => worklets.filter((worklet) => worklet.name === name).at(-1);
 const speak = (...samples: number[]) => part("pcm16")?.port.onmessage?.({ data: new Uint8Array(samples).buffer });
 
-it("the caller's audio is sent, and silence of the same length while they are muted", async () => {
-  const { audio, sent, positions } = talk();
+it("the microphone's audio is sent, and silence of the same length while it is muted", async () => {
+  const { audio, sent } = talk();
   audio.set(true, false);
   await settled();
   speak(1, 2);
@@ -108,10 +118,12 @@ it("the caller's audio is sent, and silence of the same length while they are mu
     [0, 0],
     [5, 6],
   ]);
-  expect(positions).toEqual([0, 320, 640]);
+  // the other side must not hear itself
+  const wanted = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  expect(asked).toEqual([{ audio: expect.objectContaining(wanted) as unknown }]);
 });
 
-it("the human's audio is played at the caller's volume", async () => {
+it("the other side's audio is played at this person's volume", async () => {
   const { audio } = talk();
   audio.setVolume(0.4);
   audio.set(true, false);
@@ -150,7 +162,7 @@ it("a talk that ends before its audio is open leaves nothing open, and the next 
   expect(sent).toEqual([[7, 8]]);
 });
 
-it("without a microphone the caller is told, and still hears the human", async () => {
+it("without a microphone the person is told, and still hears the other side", async () => {
   refusal = new DOMException("no", "NotAllowedError");
   const { audio, faults } = talk();
   audio.set(true, false);
@@ -173,4 +185,39 @@ it("a browser that can't play the audio says so, and the next talk tries again",
   speak(1, 2);
   expect(sent).toEqual([[1, 2]]);
   expect(contexts.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
+it("a microphone that was opened before the talk is used by it, and closed with it", async () => {
+  const { audio } = talk();
+  expect(await audio.openMicrophone()).toBe(true);
+  audio.set(true, false);
+  await settled();
+  audio.closeMicrophone(); // the talk has it
+  expect(tracks.map(({ stopped }) => stopped)).toEqual([false]);
+  audio.set(false, false);
+  await settled();
+  expect(tracks.map(({ stopped }) => stopped)).toEqual([true]);
+});
+
+it("a microphone that was opened for a talk that does not begin is closed", async () => {
+  const { audio, faults } = talk();
+  await Promise.all([audio.openMicrophone(), audio.openMicrophone()]);
+  audio.closeMicrophone();
+  expect(tracks.map(({ stopped }) => stopped)).toEqual([true]);
+  refusal = new DOMException("none", "NotFoundError");
+  expect(await audio.openMicrophone()).toBe(false);
+  expect(faults).toEqual(["missing"]);
+});
+
+it("a browser that waits for a gesture says so after half a second, and goes on with the gesture", async () => {
+  vi.useFakeTimers();
+  const { audio, blocked } = talk();
+  audio.set(true, false);
+  await vi.advanceTimersByTimeAsync(0);
+  contexts[0]?.becomes("suspended");
+  await vi.advanceTimersByTimeAsync(500);
+  expect(blocked.at(-1)).toBe(true);
+  audio.unblock();
+  expect(blocked.at(-1)).toBe(false);
+  vi.useRealTimers();
 });

@@ -165,3 +165,54 @@ describe("without room for the call", () => {
     expect([part("no-room").hidden, part("stop-trying").hidden]).toEqual([false, true]);
   });
 });
+
+describe("a caller whom nobody can answer", () => {
+  const failed = (reason: string, seq: number): AnyServerMessage => ({
+    ...BASE,
+    type: "transfer_status",
+    seq,
+    state: "failed",
+    department: "support",
+    extension: "2001",
+    reason,
+  });
+  const hint = () => (part("try-human").hidden ? "" : textOf("try-human"));
+
+  it("is told on their own machine how to be the human", () => {
+    const goOn = page(INITIAL, mountHuman(call, true));
+    goOn(authOk(), failed("caller_cancelled", 1));
+    expect(hint()).toBe("");
+    goOn(failed("nobody_there", 2));
+    expect(hint()).toContain("open the link that `make run` printed in a second window");
+    goOn({ ...BASE, type: "transfer_initiated", seq: 3, department: "support", extension: "2001" });
+    expect(hint()).toBe("");
+  });
+
+  it("is not told anywhere else", () => {
+    page(INITIAL, mountHuman(call, false))(authOk(), failed("nobody_there", 1));
+    expect(hint()).toBe("");
+  });
+});
+
+describe("a human who passes the caller on", () => {
+  const status = (state: "connected" | "ringing", agent_name: string, seq: number): AnyServerMessage => ({
+    ...BASE,
+    type: "transfer_status",
+    seq,
+    state,
+    department: "support",
+    extension: "2001",
+    agent_name,
+  });
+
+  it("is followed by ringing at the colleague, by name", () => {
+    const goOn = page(INITIAL, mountFrame(call), mountHuman(call));
+    goOn(authOk(), status("connected", "Dora", 1));
+    expect([textOf("state"), part("mute-mic").hidden]).toEqual(["With a person", false]);
+    goOn(status("ringing", "Eve", 2));
+    expect([textOf("state"), textOf("human-words")]).toEqual(["Connecting you…", "Ringing at Eve (support)…"]);
+    expect([part("mute-mic").hidden, textOf("leave-human")]).toEqual([true, "Stop waiting"]);
+    goOn(status("connected", "Eve", 3));
+    expect(textOf("human-words")).toBe("You are connected with Eve (support).");
+  });
+});

@@ -1,16 +1,20 @@
-/** Assembles the desk's page: the server's view, the telephone, and the person's actions on both. */
+/** Assembles the desk's page: the server's view, the telephones, and the person's actions on them. */
 
+import { Microphone } from "../audio/microphone";
+import { TalkAudio } from "../audio/talk-audio";
 import { api, ApiError } from "../common/api";
 import { element } from "../common/dom";
 import { Store } from "../common/store";
-import type { CallBack, PastCall, Phone as Credentials } from "../protocol.generated";
+import type { CallBack, DeskView, PastCall } from "../protocol.generated";
 import { DeskSocket, NO_TELEPHONE, NOT_LOGGED_IN } from "./desk-socket";
-import { Phone } from "./phone";
+import { DirectPhone } from "./direct-phone";
 import { RingTone } from "./ring-tone";
-import { INITIAL, isCallers, panel, reduce } from "./state";
+import { callOf, INITIAL, isCallers, isDirect, panel, reduce, type Action } from "./state";
+import { Telephones } from "./telephones";
 import { mountCard } from "./views/card";
 import { mountControls, type CallActions } from "./views/controls";
 import { mountLists } from "./views/lists";
+import { mountMeters } from "./views/meters";
 import { mountStatus } from "./views/status";
 
 const BASE = "/call-center";
@@ -21,7 +25,7 @@ const WITH_COLLEAGUE = "On the telephone with a colleague";
 const store = new Store(reduce, INITIAL);
 const ringTone = new RingTone();
 const remote = element("remote", HTMLAudioElement);
-let phone: Phone | null = null;
+let isLoggedOut = false;
 
 const socket = new DeskSocket({
   onConnected: (on) => {
@@ -29,40 +33,50 @@ const socket = new DeskSocket({
   },
   onMessage: (message) => {
     if (message.type === "desk_view") {
-      const before = store.state.view;
-      store.dispatch({ type: "view", view: message.view });
-      // the page was reloaded during a call, and its telephone has lost the call
-      if (before === null && message.view.state === "on_call") socket.sendAction("lost");
-      const isOld = before?.state === message.view.state && before.call_backs === message.view.call_backs;
-      if (!isOld) void refresh();
+      show(message.view);
     } else if (message.type === "desk_refused") {
-      store.dispatch({ type: "fault", words: message.message });
+      telephones.direct.refused();
+      tell(message.message);
     }
   },
   onEnd: (code) => {
+    telephones.direct.follow(null); // the other window has the call now
     if (code === NOT_LOGGED_IN) toLogin();
-    else if (code !== NO_TELEPHONE) tell("This desk is open in another window.");
+    else if (code !== NO_TELEPHONE) store.dispatch({ type: "taken_over" });
   },
 });
 
 const actions: CallActions = {
   sendAction: (action, text) => {
-    if (!socket.sendAction(action, text)) tell("The call center can't be reached right now. Try again.");
+    const isSent = socket.sendAction(action, text);
+    if (!isSent) tell("The call center can't be reached right now. Try again.");
+    return isSent;
+  },
+  becomeReady: () => {
+    // a call that comes a moment later must not wait for the browser's question
+    void telephones.direct.prepare().then((isAllowed) => {
+      if (isAllowed) actions.sendAction("ready");
+    });
   },
   accept: () => {
-    if (isCallers(store.state)) actions.sendAction("accept");
-    else if (store.state.view?.state === "ready") actions.sendAction("not_ready", WITH_COLLEAGUE);
-    phone?.answer();
+    // a direct call is accepted once the microphone is open
+    if (isDirect(store.state)) telephones.direct.answer();
+    else acceptByTelephone();
   },
   decline: (reason) => {
+    const phone = actions.phone();
     if (isCallers(store.state)) actions.sendAction("decline", reason);
     phone?.decline();
   },
   hangUp: () => {
+    const phone = actions.phone();
     if (isCallers(store.state)) actions.sendAction("hang_up");
     phone?.hangUp();
   },
-  phone: () => phone,
+  phone: () => telephones.of(store.state),
+  unblock: () => {
+    telephones.direct.unblock();
+  },
   saveNotes: async (transfer, text) => {
     await api(`${BASE}/api/history/${encodeURIComponent(transfer)}/notes`, { method: "POST", body: { text } });
     await refresh();
@@ -74,10 +88,31 @@ const actions: CallActions = {
   tell,
 };
 
-for (const view of [mountStatus(actions), mountCard(), mountControls(actions), mountLists(actions)])
+const meters = mountMeters();
+const telephones = new Telephones(
+  new DirectPhone({
+    sendAction: actions.sendAction,
+    dispatch: (action) => {
+      store.dispatch(action);
+    },
+    onLevel: meters.add,
+    onLoggedOut: toLogin,
+    openTalk: (callbacks) => new TalkAudio(callbacks),
+  }),
+  {
+    dispatch: followTelephone,
+    play: (stream) => {
+      remote.srcObject = stream;
+      if (stream) void remote.play().catch(() => undefined);
+    },
+    passedOn: actions.sendAction,
+  },
+);
+
+for (const view of [mountStatus(actions), mountCard(), mountControls(actions), mountLists(actions), meters.draw])
   store.subscribe(view);
 store.subscribe((state) => {
-  ringTone.set(state.call?.stage === "ringing");
+  ringTone.set(callOf(state)?.stage === "ringing");
   document.title = panel(state) === "ringing" ? "Incoming call · Convonet" : "Call center · Convonet";
 });
 
@@ -86,12 +121,31 @@ function tell(words: string): void {
 }
 
 function toLogin(): void {
+  isLoggedOut = true;
   location.assign(`${BASE}/staff/login?to=${encodeURIComponent(BASE)}`);
 }
 
-function play(stream: MediaStream | null): void {
-  remote.srcObject = stream;
-  if (stream) void remote.play().catch(() => undefined);
+function show(view: DeskView): void {
+  const before = store.state.view;
+  store.dispatch({ type: "view", view });
+  telephones.direct.follow(view.call ?? null);
+  // the page was reloaded during a call, and its telephone has lost the call; a direct one goes on
+  if (before === null && view.state === "on_call" && !view.call) socket.sendAction("lost");
+  const isOld = before?.state === view.state && before.call_backs === view.call_backs;
+  if (!isOld) void refresh();
+}
+
+function acceptByTelephone(): void {
+  if (isCallers(store.state)) actions.sendAction("accept");
+  else if (store.state.view?.state === "ready") actions.sendAction("not_ready", WITH_COLLEAGUE);
+  actions.phone()?.answer();
+}
+
+function followTelephone(action: Action): void {
+  store.dispatch(action);
+  const { view } = store.state;
+  const isBack = action.type === "call" && action.call === null && view?.state === "not_ready";
+  if (isBack && view.reason === WITH_COLLEAGUE) actions.sendAction("ready");
 }
 
 async function refresh(): Promise<void> {
@@ -113,21 +167,7 @@ function fail(failure: unknown): void {
 
 async function startPhone(): Promise<void> {
   try {
-    const credentials = await api<Credentials>(`${BASE}/api/phone`);
-    phone = new Phone(
-      credentials,
-      (action) => {
-        store.dispatch(action);
-        const { view } = store.state;
-        const isBack = action.type === "call" && action.call === null && view?.state === "not_ready";
-        if (isBack && view.reason === WITH_COLLEAGUE) actions.sendAction("ready");
-      },
-      play,
-      (how, extension) => {
-        actions.sendAction(how, extension);
-      },
-    );
-    phone.start();
+    await telephones.start(`${BASE}/api/phone`);
   } catch (failure) {
     if (failure instanceof ApiError && failure.status !== 401)
       store.dispatch({ type: "registration", registration: "failed", fault: failure.message });
@@ -149,10 +189,16 @@ async function start(): Promise<void> {
 }
 
 window.addEventListener("beforeunload", (event) => {
-  if (store.state.call?.stage === "talking") event.preventDefault(); // the caller would be cut off
+  // the caller would be cut off, or would wait
+  if (callOf(store.state)?.stage === "talking" && !isLoggedOut) event.preventDefault();
 });
 window.addEventListener("pagehide", () => {
-  phone?.hangUp();
+  telephones.leave();
+});
+for (const gesture of ["pointerup", "keydown"] as const) document.addEventListener(gesture, actions.unblock);
+void Microphone.watchBlocked((blocked) => {
+  if (blocked || store.state.micFault === "refused")
+    store.dispatch({ type: "mic_fault", fault: blocked ? "refused" : null });
 });
 element("logout", HTMLButtonElement).addEventListener("click", () => {
   void api(`${BASE}/staff/api/logout`, { method: "POST" }).finally(toLogin);

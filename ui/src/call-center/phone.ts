@@ -1,4 +1,4 @@
-/** The telephone in the page: JsSIP, registered with the PBX. One call, and one to a colleague besides. */
+/** The SIP telephone in the page, for accounts that have one: JsSIP, registered with the PBX. One call, and one to a colleague besides. */
 
 import { C, UA, WebSocketInterface } from "jssip";
 import type { ReferEvent, ReferOptions, RTCSession } from "jssip/lib/RTCSession";
@@ -6,6 +6,7 @@ import type { RTCSessionEvent } from "jssip/lib/UA";
 import type { Phone as Credentials } from "../protocol.generated";
 import { playRemoteAudio } from "./remote-audio";
 import type { Action, PhoneCall } from "./state";
+import type { Telephone } from "./telephone";
 
 /** SIP header with the id of the hand-over; the PBX passes it on. */
 const TRANSFER_HEADER = "X-Convo-Transfer";
@@ -23,7 +24,7 @@ const DTMF = { transportType: C.DTMF_TRANSPORT.RFC2833 };
 
 export type PassedOn = (how: "blind_transfer" | "attended_transfer", extension: string) => void;
 
-export class Phone {
+export class Phone implements Telephone {
   private readonly ua: UA;
   private session: RTCSession | null = null;
   private consultation: RTCSession | null = null;
@@ -85,12 +86,10 @@ export class Phone {
     this.session?.sendDTMF(tone, DTMF);
   }
 
-  /** Transfers the caller to an extension (blind transfer). */
   transfer(extension: string): void {
     this.refer("blind_transfer", extension);
   }
 
-  /** Calls a colleague while the caller is on hold. */
   consult(extension: string): void {
     this.setHeld(true);
     const session = this.ua.call(this.address(extension), ANSWER);
@@ -109,12 +108,10 @@ export class Phone {
     playRemoteAudio(session, this.play);
   }
 
-  /** Transfers the caller to the colleague who was called (attended transfer). */
   complete(extension: string): void {
     if (this.consultation) this.refer("attended_transfer", extension, { replaces: this.consultation });
   }
 
-  /** Ends the call to the colleague. */
   dropConsultation(): void {
     this.consultation?.terminate();
     this.setHeld(false);

@@ -1,10 +1,12 @@
 /** The state of a desk's page. Changed by `reduce` only. */
 
+import type { MicFault } from "../audio/microphone";
 import type { CallBack, DeskView, PastCall } from "../protocol.generated";
 
-export type Registration = "none" | "registering" | "registered" | "failed";
+/** `page`: the account has no telephone at the PBX, and the page itself carries its calls. */
+export type Registration = "none" | "page" | "registering" | "registered" | "failed";
 
-/** A call on this desk's telephone. */
+/** A call on this desk's telephone, or a direct one in its page. */
 export interface PhoneCall {
   /** The hand-over that it belongs to; empty for a colleague's call. */
   transfer: string;
@@ -20,12 +22,24 @@ export interface PhoneCall {
 export interface State {
   who: string;
   connected: boolean;
+  /** Another window has become this desk. */
+  takenOver: boolean;
   view: DeskView | null;
   registration: Registration;
   /** The reason why the telephone does not work. */
   registrationFault: string;
+  /** The call on the telephone; a direct call is in the view. */
   call: PhoneCall | null;
-  /** A call to a colleague, before the caller is transferred to them. */
+  /** The microphone of a direct call is being opened. */
+  answering: boolean;
+  /** The caller of a direct call does not hear this desk. */
+  muted: boolean;
+  /** The audio of a direct call flows. */
+  streaming: boolean;
+  /** The browser blocks sound until a gesture. */
+  audioBlocked: boolean;
+  micFault: MicFault | null;
+  /** A call of the telephone to a colleague, before the caller is transferred to them. */
   consultation: "none" | "ringing" | "talking";
   /** The PBX was asked to transfer the caller to a colleague. */
   giving: boolean;
@@ -38,10 +52,14 @@ export interface State {
 export type Action =
   | { type: "who"; name: string }
   | { type: "connected"; on: boolean }
+  | { type: "taken_over" }
   | { type: "view"; view: DeskView }
   | { type: "registration"; registration: Registration; fault?: string }
   | { type: "call"; call: PhoneCall | null }
   | { type: "call_changed"; change: Partial<PhoneCall> }
+  | { type: "answering" | "muted" | "streaming"; on: boolean }
+  | { type: "audio_blocked"; blocked: boolean }
+  | { type: "mic_fault"; fault: MicFault | null }
   | { type: "consultation"; stage: State["consultation"] }
   | { type: "giving"; on: boolean }
   | { type: "read"; history: readonly PastCall[]; callBacks: readonly CallBack[] }
@@ -50,10 +68,16 @@ export type Action =
 export const INITIAL: State = {
   who: "",
   connected: false,
+  takenOver: false,
   view: null,
   registration: "none",
   registrationFault: "",
   call: null,
+  answering: false,
+  muted: false,
+  streaming: false,
+  audioBlocked: false,
+  micFault: null,
   consultation: "none",
   giving: false,
   history: [],
@@ -67,6 +91,8 @@ export function reduce(state: State, action: Action): State {
       return { ...state, who: action.name };
     case "connected":
       return { ...state, connected: action.on };
+    case "taken_over":
+      return { ...state, takenOver: true, view: null, fault: "This desk is open in another window." };
     case "view":
       return { ...state, view: action.view, fault: "" };
     case "registration":
@@ -75,6 +101,14 @@ export function reduce(state: State, action: Action): State {
       return { ...state, call: action.call, consultation: "none", giving: false };
     case "call_changed":
       return state.call ? { ...state, call: { ...state.call, ...action.change } } : state;
+    case "answering":
+    case "muted":
+    case "streaming":
+      return { ...state, [action.type]: action.on };
+    case "audio_blocked":
+      return { ...state, audioBlocked: action.blocked };
+    case "mic_fault":
+      return { ...state, micFault: action.fault };
     case "consultation":
       return { ...state, consultation: action.stage };
     case "giving":
@@ -86,15 +120,37 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
-/** Whether the telephone's call is a caller's, which the server knows, and not a colleague's. */
+/** Whether the page itself carries the call. A desk that can be reached both ways rings once. */
+export function isDirect({ view }: State): boolean {
+  return Boolean(view?.call);
+}
+
+/** The call of this desk: the direct one of the server's view, or the telephone's. */
+export function callOf(state: State): PhoneCall | null {
+  const { view } = state;
+  if (!view?.call) return state.call;
+  const { transfer_id: transfer, from_colleague: colleague, held } = view.call;
+  const stage = view.state === "ringing" ? "ringing" : "talking";
+  const since = stage === "talking" ? view.since * 1_000 : null;
+  const from = colleague || (view.card?.name ?? "");
+  return { transfer, from, incoming: true, stage, held, muted: state.muted, since };
+}
+
+/** This desk's own call to a colleague, before it passes the caller on. */
+export function consultationOf({ view, consultation }: State): State["consultation"] {
+  return view?.call ? view.call.consultation : consultation;
+}
+
+/** Whether the call is a caller's, which the server knows, and not a colleague's on the telephone. */
 export function isCallers(state: State): boolean {
   const at = state.view?.state;
-  return Boolean(state.call?.transfer) || at === "ringing" || at === "on_call";
+  return isDirect(state) || Boolean(state.call?.transfer) || at === "ringing" || at === "on_call";
 }
 
 /** The main panel of the page. */
 export function panel(state: State): "idle" | "ringing" | "talking" | "wrap_up" {
-  if (state.call) return state.call.stage;
+  const call = callOf(state);
+  if (call) return call.stage;
   switch (state.view?.state) {
     case "ringing":
       return "ringing";

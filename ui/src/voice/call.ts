@@ -1,18 +1,19 @@
 /** One call. Views call its methods and read the results from the store. */
 
-import type { AnyClientMessage, AnyServerMessage, AuthOk } from "../protocol.generated";
+import type { TalkAudio, TalkCallbacks } from "../audio/talk-audio";
 import type { Store } from "../common/store";
+import type { AnyClientMessage, AnyServerMessage, AuthOk } from "../protocol.generated";
 import { Caller } from "./caller";
 import { Connection } from "./connection";
 import type { ConnectionListener } from "./connection-listener";
 import type { SoundFrame } from "./frames";
-import type { TalkAudio, TalkCallbacks } from "./talk-audio";
 import type { StoredUtterance } from "./outbox";
 import { Player, spokenFile } from "./player";
 import type { SessionMemory, Ticket } from "./session-memory";
 import type { SocketLike } from "./socket";
 import type { SpeakerOutput } from "./speaker-output";
 import type { Action, State } from "./state";
+import { Talk } from "./talk";
 import { errorWords, plainErrorWords, TEXT } from "./words";
 
 export interface CallParts {
@@ -29,7 +30,7 @@ export class Call {
   readonly connection: Connection;
   private readonly caller: Caller;
   private readonly player: Player;
-  private readonly talkAudio: TalkAudio;
+  private readonly talk: Talk;
   /** A barge-in could not be sent, because there was no connection. */
   private cancelOwed = false;
 
@@ -40,14 +41,10 @@ export class Call {
     };
     this.player = new Player(parts.output, onPlaying, parts.memory?.heard);
     this.caller = this.makeCaller();
-    this.talkAudio = parts.openTalk({
-      send: (frame) => {
-        this.connection.sendSound(frame);
-      },
-      onFault: (fault) => {
-        this.dispatch({ type: "mic_fault", fault });
-      },
-    });
+    const sendSound = (frame: ArrayBuffer) => {
+      this.connection.sendSound(frame);
+    };
+    this.talk = new Talk(parts.openTalk, sendSound, this.dispatch);
     this.connection = this.makeConnection(parts.memory);
     this.connection.open();
   }
@@ -92,6 +89,7 @@ export class Call {
   /** Call this from a gesture: browsers allow audio only after one. */
   unblockSound(): void {
     this.parts.output.unblock();
+    this.talk.unblock();
   }
 
   /** Barge-in: stops everything, here and on the server. */
@@ -112,12 +110,12 @@ export class Call {
 
   /** Volume of the human's voice, 0 to 1. */
   setTalkVolume(volume: number): void {
-    this.talkAudio.setVolume(volume);
+    this.talk.setVolume(volume);
   }
 
   muteMicrophone(on: boolean): void {
     this.dispatch({ type: "mic_muted", on });
-    this.talkAudio.set(this.state.transfer?.stage === "connected", on);
+    this.talk.follow(this.state);
   }
 
   hangUp(): void {
@@ -161,8 +159,8 @@ export class Call {
   private finish(because: string): void {
     this.dropAll();
     this.caller.releaseMicrophone();
-    this.talkAudio.set(false, false);
     this.dispatch({ type: "ended", because });
+    this.talk.follow(this.state);
   }
 
   /** Drops everything that belongs to a session that is over. */
@@ -233,7 +231,7 @@ export class Call {
 
   private readonly receiveSound = (frame: SoundFrame): void => {
     if (frame.kind === "talk") {
-      this.talkAudio.play(frame.pcm);
+      this.talk.play(frame.pcm);
       return;
     }
     const turn = this.player.playFrame(frame);
@@ -242,6 +240,6 @@ export class Call {
 
   private show(message: AnyServerMessage): void {
     this.dispatch({ type: "server", message, now: Date.now() });
-    this.talkAudio.set(this.state.transfer?.stage === "connected", this.state.micMuted);
+    this.talk.follow(this.state);
   }
 }

@@ -3,8 +3,8 @@
  * (Safari before 18.4 records MP4 only, which the wire contract has no place for).
  */
 
+import pcmWorkletUrl from "../audio/pcm-worklet.ts?worker&url";
 import type { AudioFormat } from "./outbox";
-import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
 
 export interface Capture {
   /** Resolves after the last slice was passed on. */

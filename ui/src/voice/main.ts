@@ -1,10 +1,10 @@
 /** Assembles the voice page: one store, one call, and the views. */
 
+import { LevelMeter } from "../audio/level";
+import { TalkAudio } from "../audio/talk-audio";
 import { Store } from "../common/store";
 import { Call } from "./call";
 import { HoldTone, isHeld } from "./hold-tone";
-import { TalkAudio } from "./talk-audio";
-import { LevelMeter } from "./level";
 import { reduce } from "./reducer";
 import { loadSession, rememberedState, saveSession, saveSound, saveUnanswered } from "./session-memory";
 import { openSocket } from "./socket";
@@ -32,7 +32,7 @@ const call = new Call({
   memory,
   openTalk: (callbacks) => new TalkAudio(callbacks),
   onStream: (stream) => {
-    if (stream) meter.start(output.context, stream);
+    if (stream) meter.start(output.context.createMediaStreamSource(stream));
     else meter.stop();
   },
 });

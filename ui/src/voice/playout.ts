@@ -4,7 +4,7 @@
  * sample rates are those of the audio thread; the player has resampled the audio.
  */
 
-import { Fade } from "./fade";
+import { Fade } from "../audio/fade";
 
 export type PlayoutCommand =
   /** More sound of the current piece: an answer, or a file. */

@@ -1,9 +1,8 @@
 /** Records one utterance at a time and detects recordings that were stopped too early. */
 
+import { Microphone, MicrophoneError, type MicFault } from "../audio/microphone";
 import { captureFormat, startCapture, type Capture } from "./capture";
-import { Microphone, MicrophoneError } from "./microphone";
 import type { AudioFormat } from "./outbox";
-import type { MicFault } from "./state";
 
 export interface RecorderListener {
   /** Starts an utterance and returns its id. */

@@ -40,7 +40,7 @@ export function reduce(state: State, action: Action): State {
 
 type DeviceAction = Extract<
   Action,
-  { type: "recording" | "notice" | "mic_fault" | "mic_muted" | "playing" | "audio_blocked" | "volume" }
+  { type: "recording" | "notice" | "mic_fault" | "mic_muted" | "playing" | "audio_blocked" | "talk_blocked" | "volume" }
 >;
 
 function reduceDevices(state: State, action: DeviceAction): State {
@@ -57,6 +57,8 @@ function reduceDevices(state: State, action: DeviceAction): State {
       return { ...state, playing: action.on };
     case "audio_blocked":
       return { ...state, audioBlocked: action.blocked };
+    case "talk_blocked":
+      return { ...state, talkBlocked: action.blocked };
     case "volume":
       return { ...state, volume: action.volume, muted: action.muted };
   }

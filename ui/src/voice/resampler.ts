@@ -3,6 +3,8 @@
  * for each phase between the two rates.
  */
 
+import { sincTaps } from "../audio/sinc";
+
 /** Input samples on each side of an output sample; with 16, aliases of 9 and 10 kHz are 59 dB lower (measured). */
 const HALF = 16;
 
@@ -23,7 +25,7 @@ export class Resampler {
     this.up = to / shared;
     this.down = from / shared;
     const band = PASS * Math.min(1, to / from);
-    this.taps = Array.from({ length: this.up }, (_, phase) => tapsAt(phase / this.up, band));
+    this.taps = Array.from({ length: this.up }, (_, phase) => sincTaps(HALF, phase / this.up, band));
   }
 
   /** Returns the output that is complete so far; unless `samples` are the last ones, their end waits for more input. */
@@ -50,21 +52,6 @@ export class Resampler {
     for (let tap = 0; tap < 2 * HALF; tap += 1) sum += (source[first + tap] ?? 0) * (taps?.[tap] ?? 0);
     return sum;
   }
-}
-
-/** Filter taps for an output sample `offset` input samples after the one at `HALF - 1`. */
-function tapsAt(offset: number, band: number): Float32Array {
-  const taps = Float32Array.from({ length: 2 * HALF }, (_, tap) => {
-    const distance = tap - (HALF - 1) - offset;
-    const window = 0.5 + 0.5 * Math.cos((Math.PI * distance) / HALF);
-    return sinc(band * distance) * window;
-  });
-  const sum = taps.reduce((total, tap) => total + tap, 0);
-  return taps.map((tap) => tap / sum);
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -9,6 +9,7 @@ import type {
   Greeting,
   ProcessingStart,
   ToolEvent,
+  TransferInitiated,
   TransferStatus,
 } from "../protocol.generated";
 import { adopted, agentKey, callerKey, closed, entryOf, withEntry } from "./transcript";
@@ -40,7 +41,7 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
     case "playback_stop":
       return message.turn_id ? turnOver(state, message.turn_id) : state;
     case "transfer_initiated":
-      return noted(state, message.seq, `You are being connected with ${message.department}.`);
+      return initiated(state, message);
     case "transfer_status":
       return transferred(state, message);
     case "error":
@@ -53,6 +54,9 @@ export function reduceServer(state: State, message: AnyServerMessage, now: numbe
       return state; // handled by `Connection`
   }
 }
+
+/** `transfer_status.reason` of a hand-over that found no desk. */
+const NOBODY_THERE = "nobody_there";
 
 const PHASE_MARK = { started: "…", finished: " – done", failed: " – failed" } as const;
 
@@ -133,9 +137,16 @@ function announced(state: State, { type, seq, text }: Greeting | Announcement): 
   return withText(state, { key, role: "agent", text, turn: null, draft: false });
 }
 
+function initiated(state: State, { seq, department }: TransferInitiated): State {
+  return noted({ ...state, nobodyThere: false }, seq, `You are being connected with ${department}.`);
+}
+
 function transferred(state: State, message: TransferStatus): State {
   const noticed = message.seq > 0 ? noted(state, message.seq, transferWords(message)) : state;
-  if (message.state === "ended" || message.state === "failed") return { ...noticed, transfer: null, micMuted: false };
+  if (message.state === "ended" || message.state === "failed") {
+    const nobodyThere = message.state === "failed" && message.reason === NOBODY_THERE;
+    return { ...noticed, transfer: null, micMuted: false, nobodyThere };
+  }
   const { department, agent_name: agentName, position, wait_s: waitS } = message;
   const transfer = { department, agentName: agentName ?? "", position: position ?? null, waitS: waitS ?? null };
   return { ...noticed, transfer: { ...transfer, stage: message.state } };

@@ -1,10 +1,10 @@
 /** The state of the voice page, and the mood that the caller sees. Changed by `reduce` only. */
 
+import type { MicFault } from "../audio/microphone";
 import type { AnyServerMessage, AuthOk, TransferStatus } from "../protocol.generated";
 
 export type Link = "connecting" | "asked" | "live" | "reconnecting" | "ended";
 export type OfflinePart = AuthOk["offline"][number];
-export type MicFault = "refused" | "missing" | "in_use" | "insecure" | "unsupported" | "lost";
 export type Mood =
   | "connecting"
   | "pin"
@@ -75,11 +75,14 @@ export interface State {
   /** The current step, in the server's words. */
   detail: string | null;
   transfer: Transfer | null;
+  /** The last hand-over failed, because nobody was there. */
+  nobodyThere: boolean;
   /** The human does not hear the caller. */
   micMuted: boolean;
   playing: boolean;
-  /** The browser blocks sound until a gesture. */
+  /** The browser blocks sound until a gesture: the agent's, or that of a talk with a human. */
   audioBlocked: boolean;
+  talkBlocked: boolean;
   endedBecause: string | null;
   volume: number;
   muted: boolean;
@@ -103,6 +106,7 @@ export type Action =
   | { type: "mic_fault"; fault: MicFault | null }
   | { type: "playing"; on: boolean }
   | { type: "audio_blocked"; blocked: boolean }
+  | { type: "talk_blocked"; blocked: boolean }
   | { type: "mic_muted"; on: boolean }
   | { type: "volume"; volume: number; muted: boolean };
 
@@ -122,9 +126,11 @@ export const INITIAL: State = {
   waitingSince: null,
   detail: null,
   transfer: null,
+  nobodyThere: false,
   micMuted: false,
   playing: false,
   audioBlocked: false,
+  talkBlocked: false,
   endedBecause: null,
   volume: 0.9,
   muted: false,

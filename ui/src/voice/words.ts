@@ -1,7 +1,8 @@
 /** All texts of the voice page. */
 
+import type { MicFault } from "../audio/microphone";
 import type { ErrorCode, ErrorMessage, TransferStatus } from "../protocol.generated";
-import type { MicFault, Mood, OfflinePart, Transfer } from "./state";
+import type { Mood, OfflinePart, Transfer } from "./state";
 
 export const MOOD_WORDS: Record<Mood, string> = {
   connecting: "Connecting…",
@@ -114,6 +115,8 @@ export const MIC_WORDS: Record<MicFault, string> = {
 };
 
 export const TEXT = {
+  tryTheHuman:
+    "To be the human yourself: open the link that `make run` printed in a second window, press “I'm ready” there, then ask again here.",
   tryAgainNow: "You can try again now.",
   hangUp: "You hung up.",
   resumeFailed: "The call could not be resumed. Please sign in again.",

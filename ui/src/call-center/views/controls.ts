@@ -1,16 +1,24 @@
-/** The call: accept, decline, talk, hold, keypad, transfer, and the notes after it. */
+/** The call: accept, decline, talk, hold, keypad, and the notes after it. */
 
 import { element, make, setText } from "../../common/dom";
 import type { DeskAction } from "../../protocol.generated";
-import type { Phone } from "../phone";
-import { panel, type State } from "../state";
+import { callOf, consultationOf, isDirect, panel, type State } from "../state";
+import type { Telephone } from "../telephone";
+import { callWords } from "../words";
+import { fold, mountFold } from "./fold";
+import { mountTransfer } from "./transfer";
 
 export interface CallActions {
-  sendAction: (action: DeskAction, text?: string) => void;
+  /** Returns false, and says so, if the server can't be reached now. */
+  sendAction: (action: DeskAction, text?: string) => boolean;
+  /** Becomes ready, once the microphone may be used. */
+  becomeReady: () => void;
   accept: () => void;
   decline: (reason: string) => void;
   hangUp: () => void;
-  phone: () => Phone | null;
+  phone: () => Telephone | null;
+  /** Lets the browser play and record, from a gesture. */
+  unblock: () => void;
   saveNotes: (transfer: string, text: string) => Promise<void>;
   calledBack: (id: string) => Promise<void>;
   tell: (words: string) => void;
@@ -23,10 +31,10 @@ export function mountControls(actions: CallActions): (state: State) => void {
     mountPanels(),
     mountRinging(actions),
     mountTalking(actions),
-    mountTransfer(actions),
+    mountTransfer(actions.phone),
     mountWrapUp(actions),
   ];
-  mountKeypad(actions);
+  mountKeypad(actions.phone);
   return (state) => {
     for (const view of views) view(state);
   };
@@ -47,17 +55,9 @@ function mountPanels(): (state: State) => void {
     idle.hidden = now !== "idle";
     call.hidden = now !== "ringing" && now !== "talking";
     setText(words, callWords(state));
-    since = state.call?.since ?? null;
+    since = callOf(state)?.since ?? null;
     if (since === null) setText(clock, "");
   };
-}
-
-function callWords({ call, view }: State): string {
-  const name = view?.card?.name ?? call?.from ?? "Somebody";
-  if (call?.held) return `${name} is on hold`;
-  if (call?.stage === "talking")
-    return view?.call_state === "whisper" ? `Announcing the caller: ${name}` : `Talking with ${name}`;
-  return call ? `${name} is calling` : `${name} is about to ring…`;
 }
 
 function mountRinging(actions: CallActions): (state: State) => void {
@@ -72,7 +72,10 @@ function mountRinging(actions: CallActions): (state: State) => void {
     const wasHidden = row.hidden;
     row.hidden = panel(state) !== "ringing";
     // the telephone rings a moment after the card has come
-    accept.disabled = state.call === null;
+    accept.disabled = callOf(state) === null;
+    // not disabled meanwhile, which would take the focus away
+    accept.setAttribute("aria-busy", String(state.answering));
+    setText(accept, state.answering ? "Opening the microphone…" : "Accept");
     if (wasHidden && !row.hidden) accept.focus();
   };
 }
@@ -81,65 +84,36 @@ function mountTalking(actions: CallActions): (state: State) => void {
   const row = element("talking", HTMLElement);
   const mute = element("mute", HTMLButtonElement);
   const hold = element("hold", HTMLButtonElement);
+  const unblock = element("unblock", HTMLButtonElement);
+  unblock.addEventListener("click", actions.unblock);
   const isOn = (button: HTMLButtonElement) => button.getAttribute("aria-pressed") === "true";
   mute.addEventListener("click", () => actions.phone()?.setMuted(!isOn(mute)));
   hold.addEventListener("click", () => actions.phone()?.setHeld(!isOn(hold)));
   element("hang-up", HTMLButtonElement).addEventListener("click", actions.hangUp);
   return (state) => {
     row.hidden = panel(state) !== "talking";
-    mute.setAttribute("aria-pressed", String(state.call?.muted ?? false));
-    hold.setAttribute("aria-pressed", String(state.call?.held ?? false));
-    if (row.hidden) for (const name of ["keypad", "transfer"]) fold(name, true);
+    const call = callOf(state);
+    mute.setAttribute("aria-pressed", String(call?.muted ?? false));
+    hold.setAttribute("aria-pressed", String(call?.held ?? false));
+    // a colleague who asks has the caller, and tones are for the machines behind a telephone
+    const isAsked = Boolean(state.view?.call?.from_colleague);
+    hold.hidden = isAsked;
+    hold.disabled = isDirect(state) && consultationOf(state) !== "none";
+    element("transfer-toggle", HTMLButtonElement).hidden = isAsked;
+    element("keypad-toggle", HTMLButtonElement).hidden = isDirect(state);
+    unblock.hidden = !state.audioBlocked;
+    if (row.hidden) for (const name of ["keypad", "transfer"] as const) fold(name, true);
   };
 }
 
-function mountKeypad(actions: CallActions): void {
+function mountKeypad(phone: CallActions["phone"]): void {
   const keypad = element("keypad", HTMLElement);
   for (const key of KEYS) {
     const button = make("button", { type: "button", class: "quiet", "data-key": key }, key);
-    button.addEventListener("click", () => actions.phone()?.press(key));
+    button.addEventListener("click", () => phone()?.press(key));
     keypad.append(button);
   }
-  for (const name of ["keypad", "transfer"]) {
-    element(`${name}-toggle`, HTMLButtonElement).addEventListener("click", () => {
-      fold(name, !element(name, HTMLElement).hidden);
-    });
-  }
-}
-
-function fold(name: string, hidden: boolean): void {
-  element(name, HTMLElement).hidden = hidden;
-  element(`${name}-toggle`, HTMLButtonElement).setAttribute("aria-expanded", String(!hidden));
-}
-
-function mountTransfer(actions: CallActions): (state: State) => void {
-  const form = element("transfer", HTMLFormElement);
-  const extension = element("extension", HTMLInputElement);
-  const now = element("transfer-now", HTMLButtonElement);
-  const consult = element("consult", HTMLButtonElement);
-  const complete = element("complete", HTMLButtonElement);
-  const drop = element("drop-consultation", HTMLButtonElement);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    actions.phone()?.transfer(extension.value);
-  });
-  consult.addEventListener("click", () => {
-    if (form.reportValidity()) actions.phone()?.consult(extension.value);
-  });
-  complete.addEventListener("click", () => actions.phone()?.complete(extension.value));
-  drop.addEventListener("click", () => actions.phone()?.dropConsultation());
-  return ({ consultation, giving }) => {
-    const asking = consultation !== "none";
-    for (const button of [now, consult, complete, drop]) button.disabled = giving;
-    now.hidden = consult.hidden = asking;
-    drop.hidden = !asking;
-    complete.hidden = consultation !== "talking";
-    const words = { none: "", ringing: "Ringing at your colleague…", talking: "You are talking with your colleague." };
-    setText(
-      element("consultation", HTMLElement),
-      giving ? "Giving the caller to your colleague…" : words[consultation],
-    );
-  };
+  mountFold("keypad");
 }
 
 function mountWrapUp(actions: CallActions): (state: State) => void {
@@ -155,7 +129,7 @@ function mountWrapUp(actions: CallActions): (state: State) => void {
       () => {
         notes.value = "";
         setText(note, "");
-        actions.sendAction("ready");
+        actions.becomeReady();
       },
       () => {
         setText(note, "Not saved. Please try again.");

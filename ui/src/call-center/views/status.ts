@@ -1,39 +1,31 @@
-/** The desk's status: telephone, state, account, and the last error. */
+/** The desk's status: telephone, state, account, and what is wrong. */
 
 import { element, setText } from "../../common/dom";
 import type { DeskView } from "../../protocol.generated";
 import type { State } from "../state";
+import { deskWords, lineWords, MIC_WORDS } from "../words";
 import type { CallActions } from "./controls";
 
-const STATE_WORDS: Record<DeskView["state"], string> = {
-  ready: "Ready",
-  not_ready: "Not ready",
-  ringing: "A call for you",
-  on_call: "On a call",
-  wrap_up: "After the call",
-};
-
 export function mountStatus(actions: CallActions): (state: State) => void {
-  const words = element("state", HTMLSpanElement);
+  const desk = element("state", HTMLSpanElement);
   const who = element("who", HTMLElement);
   const fault = element("fault", HTMLParagraphElement);
   const ready = element("ready", HTMLButtonElement);
   const notReady = element("not-ready", HTMLButtonElement);
   const reason = element("reason", HTMLSelectElement);
-  ready.addEventListener("click", () => {
-    actions.sendAction("ready");
-  });
+  ready.addEventListener("click", actions.becomeReady);
   notReady.addEventListener("click", () => {
     actions.sendAction("not_ready", reason.value);
   });
   const drawSince = mountSince();
   return (state) => {
     const { view, connected } = state;
-    drawRegistration(state);
+    drawLine(state);
     setText(who, state.who);
-    setText(words, view && connected ? STATE_WORDS[view.state] : "Connecting…");
-    setText(fault, state.fault);
-    fault.hidden = state.fault === "";
+    setText(desk, deskWords(state));
+    const words = state.fault || (state.micFault ? MIC_WORDS[state.micFault] : "");
+    setText(fault, words);
+    fault.hidden = words === "";
     const busy = !connected || view === null || view.state === "ringing" || view.state === "on_call";
     ready.disabled = busy || view.state === "ready";
     notReady.disabled = busy || view.state === "not_ready";
@@ -41,15 +33,11 @@ export function mountStatus(actions: CallActions): (state: State) => void {
   };
 }
 
-function drawRegistration({ registration, registrationFault }: State): void {
-  const words = {
-    none: "No telephone",
-    registering: "Telephone: connecting…",
-    registered: "Telephone: ready",
-    failed: "Telephone: not working",
-  };
-  element("line-dot", HTMLElement).dataset["line"] = registration;
-  setText(element("line", HTMLElement), registrationFault || words[registration]);
+function drawLine(state: State): void {
+  const { registration, connected, micFault } = state;
+  const page = micFault === null ? (connected ? "registered" : "registering") : "failed";
+  element("line-dot", HTMLElement).dataset["line"] = registration === "page" ? page : registration;
+  setText(element("line", HTMLElement), lineWords(state));
 }
 
 function mountSince(): (view: DeskView | null) => void {

@@ -53,7 +53,9 @@ export function mountSound(call: Call, dispatch: (action: Action) => void): View
   return (state) => {
     volume.value = String(Math.round(state.volume * 100));
     mute.setAttribute("aria-pressed", String(state.muted));
-    unblock.hidden = !(state.audioBlocked && state.playing);
+    const talking = state.transfer?.stage === "connected";
+    unblock.hidden = talking ? !state.talkBlocked : !(state.audioBlocked && state.playing);
+    setText(unblock, talking ? "Tap to go on talking" : "Tap to hear the answer");
   };
 }
 

@@ -1,18 +1,18 @@
 /**
- * The caller's audio in a talk with a human. The microphone is sent without a pause, and incoming audio is played
- * through a small jitter buffer. PCM16, 16 kHz, mono, in both directions.
+ * The audio of one side of a talk, a caller's or a desk's. The microphone is sent without a pause, and incoming audio
+ * is played through the jitter buffer. PCM16, 16 kHz, mono, in both directions.
  */
 
-import { talkFrame } from "./frames";
-import talkWorkletUrl from "./talk-worklet.ts?worker&url";
-import { Microphone, MicrophoneError } from "./microphone";
+import { Microphone, MicrophoneError, type MicFault } from "./microphone";
 import pcmWorkletUrl from "./pcm-worklet.ts?worker&url";
-import type { MicFault } from "./state";
+import talkWorkletUrl from "./talk-worklet.ts?worker&url";
 
 export interface TalkCallbacks {
-  /** A binary frame for the server. */
-  send: (frame: ArrayBuffer) => void;
+  /** The next 20 ms from the microphone; silence while it is muted. */
+  onSlice: (pcm: ArrayBuffer) => void;
   onFault: (fault: MicFault) => void;
+  /** True if the browser lets the page play and record only after a gesture. */
+  onBlocked: (blocked: boolean) => void;
 }
 
 interface Speaker {
@@ -22,6 +22,8 @@ interface Speaker {
 
 const RATE = 16_000;
 const SLICE_SAMPLES = 320; // 20 ms, as on a telephone line
+/** An audio device starts within this time, unless the browser waits for a gesture. */
+const START_MS = 500;
 
 export class TalkAudio {
   private readonly microphone: Microphone;
@@ -31,6 +33,7 @@ export class TalkAudio {
   private context: AudioContext | null = null;
   private speaker: Speaker | null = null;
   private opening = Promise.resolve();
+  private starting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly callbacks: TalkCallbacks) {
     this.microphone = new Microphone(() => {
@@ -38,7 +41,17 @@ export class TalkAudio {
     });
   }
 
-  /** Starts or ends the audio; if muted, the human hears silence. */
+  /** Opens the microphone before the talk. Returns false, and reports why, if it can't be used. */
+  async openMicrophone(): Promise<boolean> {
+    return (await this.requestMicrophone()) !== null;
+  }
+
+  /** Closes a microphone that was opened before a talk which did not begin. */
+  closeMicrophone(): void {
+    if (!this.wanted) this.microphone.close();
+  }
+
+  /** Starts or ends the audio; if muted, the other side hears silence. */
   set(on: boolean, muted: boolean): void {
     this.muted = muted;
     if (on === this.wanted) return;
@@ -51,15 +64,22 @@ export class TalkAudio {
     if (this.speaker) this.speaker.volume.gain.value = volume;
   }
 
-  /** Plays audio from the human. */
+  /** Plays audio from the other side. */
   play(pcm: Int16Array): void {
     const slice = pcm.slice().buffer;
     this.speaker?.worklet.port.postMessage(slice, [slice]);
   }
 
+  /** Call this from a gesture: from then on the browser allows sound. */
+  unblock(): void {
+    if (this.context?.state !== "suspended") return;
+    this.context.resume().catch(() => undefined); // the next gesture tries again
+  }
+
   private async start(): Promise<void> {
     try {
       this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+      this.watch(this.context);
       await this.connect(this.context);
     } catch {
       // the next talk may try again
@@ -71,8 +91,18 @@ export class TalkAudio {
   private async stop(): Promise<void> {
     const { context } = this;
     this.context = this.speaker = null;
+    clearTimeout(this.starting);
+    this.callbacks.onBlocked(false);
     this.microphone.close();
     await context?.close();
+  }
+
+  private watch(context: AudioContext): void {
+    const report = () => {
+      if (context === this.context) this.callbacks.onBlocked(context.state === "suspended");
+    };
+    this.starting = setTimeout(report, START_MS);
+    context.addEventListener("statechange", report);
   }
 
   private async connect(context: AudioContext): Promise<void> {
@@ -82,23 +112,21 @@ export class TalkAudio {
     volume.gain.value = this.loudness;
     worklet.connect(volume).connect(context.destination);
     this.speaker = { worklet, volume };
-    // without a microphone the caller can still listen
-    const stream = await this.openMicrophone();
+    // without a microphone the person can still listen
+    const stream = await this.requestMicrophone();
     if (stream) this.listen(context, stream);
   }
 
   private listen(context: AudioContext, stream: MediaStream): void {
     const processorOptions = { sliceSamples: SLICE_SAMPLES };
     const worklet = new AudioWorkletNode(context, "pcm16", { numberOfOutputs: 0, processorOptions });
-    let position = 0;
     worklet.port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
-      if (this.wanted) this.callbacks.send(talkFrame(this.muted ? new ArrayBuffer(data.byteLength) : data, position));
-      position += SLICE_SAMPLES;
+      if (this.wanted) this.callbacks.onSlice(this.muted ? new ArrayBuffer(data.byteLength) : data);
     };
     context.createMediaStreamSource(stream).connect(worklet);
   }
 
-  private async openMicrophone(): Promise<MediaStream | null> {
+  private async requestMicrophone(): Promise<MediaStream | null> {
     try {
       return await this.microphone.open();
     } catch (error) {

@@ -1,6 +1,7 @@
-/** The microphone, opened on first use and kept open until the call ends, so that the next utterance starts at once. */
+/** The microphone, opened on first use and kept open until its user closes it, so that the next use starts at once. */
 
-import type { MicFault } from "./state";
+/** Reasons why there is no microphone. */
+export type MicFault = "refused" | "missing" | "in_use" | "insecure" | "unsupported" | "lost";
 
 const CONSTRAINTS = {
   audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
@@ -14,16 +15,17 @@ export class MicrophoneError extends Error {
 
 export class Microphone {
   private stream: MediaStream | null = null;
+  private opening: Promise<MediaStream> | null = null;
 
   constructor(private readonly onUnplugged: () => void) {}
 
   /** Throws `MicrophoneError`. */
   async open(): Promise<MediaStream> {
     if (this.stream?.active) return this.stream;
-    const stream = await request();
-    for (const track of stream.getTracks()) track.addEventListener("ended", this.onUnplugged);
-    this.stream = stream;
-    return stream;
+    this.opening ??= this.request().finally(() => {
+      this.opening = null;
+    });
+    return this.opening;
   }
 
   close(): void {
@@ -34,13 +36,35 @@ export class Microphone {
     this.stream = null;
   }
 
-  /** Whether `open` works without asking the caller. */
+  /** Whether `open` works without asking the person. */
   static async isAllowed(): Promise<boolean> {
-    try {
-      return (await navigator.permissions.query({ name: "microphone" })).state === "granted";
-    } catch {
-      return false; // a browser that does not know this permission asks on first use
-    }
+    return (await permission())?.state === "granted";
+  }
+
+  /** Reports whether the person or the browser has blocked the microphone, now and after each change. */
+  static async watchBlocked(onBlocked: (blocked: boolean) => void): Promise<void> {
+    const status = await permission();
+    if (!status) return;
+    const report = () => {
+      onBlocked(status.state === "denied");
+    };
+    status.addEventListener("change", report);
+    report();
+  }
+
+  private async request(): Promise<MediaStream> {
+    const stream = await request();
+    for (const track of stream.getTracks()) track.addEventListener("ended", this.onUnplugged);
+    this.stream = stream;
+    return stream;
+  }
+}
+
+async function permission(): Promise<PermissionStatus | null> {
+  try {
+    return await navigator.permissions.query({ name: "microphone" });
+  } catch {
+    return null; // a browser that does not know this permission asks on first use
   }
 }
 
