@@ -1,7 +1,7 @@
 """A lasting connection to a media leg, made again whenever it breaks.
 
-A caller has one to the human they talk with, and a desk to the colleague whom it consults. The hand-over's views say when the
-address changes or the talk ends; its owner then drops this object.
+A caller has one to the human they talk with, and a desk to the colleague whom it consults. The hand-over's views say
+when the address changes or the talk ends; its owner then drops this object.
 """
 
 from __future__ import annotations
