@@ -6,6 +6,7 @@ hour at most. A caller whose replica is lost resumes the session on another one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -130,9 +131,14 @@ class Gateway:
         )
 
     async def drain(self, desks: DeskAudio, within_s: float) -> None:
-        """See `Connections.drain`; desks that still talk at its end are sent to another replica."""
-        await self.connections.drain(max(within_s / 2, within_s - CLOSE_DESKS_S))
-        desks.close_streams()
+        """See `Connections.drain`; desks that still talk in its last seconds are sent to another replica."""
+        draining = asyncio.create_task(self.connections.drain(within_s))
+        try:
+            await asyncio.wait((draining,), timeout=max(within_s / 2, within_s - CLOSE_DESKS_S))
+            desks.close_streams()
+            await draining
+        finally:
+            draining.cancel()
 
 
 @cache
