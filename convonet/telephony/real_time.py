@@ -27,6 +27,6 @@ async def in_real_time(frames: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
     for frame in frames:
         await asyncio.sleep(played_until - LEAD_S - clock())
         # after a pause of this process nothing is made up for: a burst would only add delay
-        played_until = max(played_until, clock() - LEAD_S) + FRAME_S
+        played_until = max(played_until, clock()) + FRAME_S
         yield frame
     await asyncio.sleep(played_until - clock())
