@@ -37,6 +37,9 @@ READY_PATH = "/ready"
 READY_BACKEND = "ready-here"
 """Backend of READY_PATH: a load balancer asks each node whether its own voice replicas serve callers."""
 
+VOICE_PATHS = ("/call-center/audio",)
+"""Paths below other applications' prefixes that the voice replicas serve: the audio of the desks' pages."""
+
 MARK = "# completed by deployments/haproxy.py"
 
 
@@ -74,7 +77,7 @@ class Limits:
         # with 500; without this option it closes idle connections, and the browser or load balancer opens another
         config = _replaced(r"^ *option idle-close-on-response\n", "", config)
         config = _after(r"^frontend http_frontend\n +bind .*$", self._frontend(), config)
-        config = _with_local_readiness(config)
+        config = _with_voice_routes(config)
         config = _replaced(r"^(frontend prometheus\n +bind )\*?:", rf"\g<1>{self.metrics_host}:", config)
         # the statistics show every address and every path
         config = _replaced(r"^(listen stats\n +bind )\*?:", r"\g<1>127.0.0.1:", config)
@@ -112,8 +115,8 @@ def main() -> None:
     os.execv(binary, [binary, *sys.argv[1:]])  # noqa: S606 -- this is what Ray has asked for
 
 
-def _with_local_readiness(config: str) -> str:
-    """Route READY_PATH to the replicas of this node alone; answer 503 where none is up."""
+def _with_voice_routes(config: str) -> str:
+    """Route READY_PATH to the replicas of this node alone, with 503 where none is up, and VOICE_PATHS to all."""
     root = re.search(r"^ *acl is_(\S+) path_beg /$", config, flags=re.MULTILINE)
     if root is None:
         return config  # nothing is deployed there
@@ -124,12 +127,13 @@ def _with_local_readiness(config: str) -> str:
     for server, host, port in servers:
         if _is_local(host):
             lines.append(f"    server {server} {host}:{port} track {name}/{server}")
-    config = _after(r"^ *# Static routing based on path prefixes .*$", [_route_to(READY_BACKEND)], config)
+    routes = [_route_to(READY_BACKEND, READY_PATH), *(_route_to(name, path) for path in VOICE_PATHS)]
+    config = _after(r"^ *# Static routing based on path prefixes .*$", routes, config)
     return config + "\n" + "\n".join(lines) + "\n"
 
 
-def _route_to(backend: str) -> str:
-    return f"use_backend {backend} if {{ path {READY_PATH} }}"
+def _route_to(backend: str, path: str) -> str:
+    return f"use_backend {backend} if {{ path {path} }}"
 
 
 def _is_local(host: str) -> bool:

@@ -62,14 +62,8 @@ class PageSession(Generic[Sent]):
         cls, websocket: WebSocket, login: StaffLogin, protocol: PageProtocol[Sent]
     ) -> PageSession[Sent] | None:
         """Accept a socket. Returns None, with the socket closed, unless its person is logged in."""
-        await websocket.accept()
-        try:
-            return cls(websocket, await login.member_of(websocket), protocol)
-        except AuthRefused:
-            await websocket.close(NOT_LOGGED_IN)
-        except StorageError:
-            await websocket.close(TRY_LATER)
-        return None
+        member = await accept_member(websocket, login)
+        return cls(websocket, member, protocol) if member is not None else None
 
     async def run(
         self,
@@ -108,17 +102,8 @@ class PageSession(Generic[Sent]):
     async def watch_login(
         self, login: StaffLogin, is_allowed: Callable[[StaffMember], bool], interval_s: float = CHECK_INTERVAL_S
     ) -> None:
-        """Raise `AuthRefused` when the person is logged out or no longer allowed: a page may be open for days."""
-        unchecked = 0
-        while unchecked < MAX_UNCHECKED:
-            await asyncio.sleep(interval_s)
-            try:
-                if not is_allowed(await login.member_of(self._websocket)):
-                    raise AuthRefused("staff role")
-                unchecked = 0
-            except StorageError:
-                # the page must be able to show that the database is down
-                unchecked += 1
+        """See `watch_login`; the page must be able to show that the database is down."""
+        await watch_login(self._websocket, login, is_allowed, interval_s, max_unchecked=MAX_UNCHECKED)
 
     async def _send_views(self, views: AsyncGenerator[BaseModel, None]) -> None:
         async with contextlib.aclosing(views):
@@ -141,3 +126,38 @@ class PageSession(Generic[Sent]):
 
     async def _send_message(self, message: BaseModel) -> None:
         await self._websocket.send_text(message.model_dump_json())
+
+
+async def accept_member(websocket: WebSocket, login: StaffLogin) -> StaffMember | None:
+    """Accept a socket and return its person. Returns None, with the socket closed, unless they are logged in."""
+    await websocket.accept()
+    try:
+        return await login.member_of(websocket)
+    except AuthRefused:
+        await websocket.close(NOT_LOGGED_IN)
+    except StorageError:
+        await websocket.close(TRY_LATER)
+    return None
+
+
+async def watch_login(
+    websocket: WebSocket,
+    login: StaffLogin,
+    is_allowed: Callable[[StaffMember], bool],
+    interval_s: float,
+    *,
+    max_unchecked: float,
+) -> None:
+    """Raise `AuthRefused` when the person is logged out or no longer allowed: a page may be open for days.
+
+    Returns after `max_unchecked` checks in a row that failed because the database is down.
+    """
+    unchecked = 0
+    while unchecked < max_unchecked:
+        await asyncio.sleep(interval_s)
+        try:
+            if not is_allowed(await login.member_of(websocket)):
+                raise AuthRefused("staff role")
+            unchecked = 0
+        except StorageError:
+            unchecked += 1

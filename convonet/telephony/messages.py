@@ -123,6 +123,8 @@ class MediaLegView(_Value):
     language: Language
     colleague: MediaLegAddress | None = None
     """Address of the colleague's audio, for `CONSULT`."""
+    transcribed: bool = True
+    """False for the media leg of a colleague while the other desk consults them: the caller takes no part in it."""
 
 
 class Card(_Value):

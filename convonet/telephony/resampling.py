@@ -46,7 +46,16 @@ class FromTelephone:
 
 def mulaw_of_file(audio: bytes) -> bytes:
     """Convert an audio file of any container format to mu-law. Raises `BadAudio`."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=TELEPHONE_RATE)
+    return mulaw.encode(_samples_of_file(audio, TELEPHONE_RATE))
+
+
+def pcm_of_file(audio: bytes) -> bytes:
+    """Convert an audio file of any container format to PCM16, little-endian, 16 kHz. Raises `BadAudio`."""
+    return _samples_of_file(audio, PAGE_RATE).astype("<i2").tobytes()
+
+
+def _samples_of_file(audio: bytes, rate: int) -> Samples:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
     try:
         with av.open(io.BytesIO(audio), "r") as container:
             frames = [*container.decode(audio=0), None]
@@ -54,7 +63,7 @@ def mulaw_of_file(audio: bytes) -> bytes:
         # without an audio stream PyAV raises IndexError
         raise BadAudio(str(error)) from None
     pieces = [piece.to_ndarray()[0] for frame in frames for piece in resampler.resample(frame)]
-    return b"".join(mulaw.encode(np.ascontiguousarray(piece)) for piece in pieces)
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int16)
 
 
 class _Filter:

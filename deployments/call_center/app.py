@@ -15,6 +15,7 @@ from ray.serve import Application, Deployment
 from convonet.settings import get_settings
 from deployments.health_checks import check_event_loop
 from deployments.logs import log_to_own_stderr
+from deployments.ray_compat import has_haproxy
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,10 +31,14 @@ def build_http() -> FastAPI:
 
     Only replicas need these imports. The process that builds the Serve application does not.
     """
+    from deployments.call_center.audio import audio_parts
     from deployments.call_center.parts import desks_http
 
     log_to_own_stderr(get_settings())
-    return desks_http()
+    app = desks_http()
+    if not has_haproxy():
+        audio_parts().sockets.add_route(app, "/audio")
+    return app
 
 
 @serve.deployment(max_ongoing_requests=MAX_ONGOING)
@@ -44,6 +49,7 @@ class CallCenter:
     async def __init__(self) -> None:  # type: ignore[misc]
         from convonet.rpc.server import RpcServer
         from convonet.telephony.requests import MAX_STREAMS, STOP_TIMEOUT_S, HostRequests
+        from deployments.call_center.audio import audio_parts
         from deployments.call_center.parts import cluster, transfer_host
         from deployments.reporting import start_reports
 
@@ -55,11 +61,16 @@ class CallCenter:
         self._port = RpcServer(requests.answer, stop_timeout_s=STOP_TIMEOUT_S, max_at_once=MAX_STREAMS)
         self._address = await self._port.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._reporter = start_reports("call_center", host.gauges)
+        self._audio = None if has_haproxy() else audio_parts()
+        if self._audio is not None:
+            await self._audio.start()
 
     async def __del__(self) -> None:  # Serve awaits it
         await self._port.stop()
         await self._cluster.stop()
         await self._reporter.close()
+        if self._audio is not None:
+            await self._audio.close()
 
     async def check_health(self) -> None:
         """Raise when the event loop is late or nobody can reach this host's own port any more."""

@@ -1,4 +1,4 @@
-"""The web application of a voice replica: /webrtc/ws and the voice page for callers, /twilio for the telephone.
+"""The web application of a voice replica: /webrtc/ws and the voice page for callers, the audio of desks and telephones.
 
 Replicas should seldom come or go. Each time HAProxy reloads, and its old process keeps that node's WebSockets for an
 hour at most. A caller whose replica is lost resumes the session on another one.
@@ -6,18 +6,21 @@ hour at most. A caller whose replica is lost resumes the session on another one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 
 import ray
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from convonet.auth.throttle import throttle
 from convonet.core.background import BackgroundTasks
 from convonet.core.errors import CapacityError, ErrorCode
 from convonet.core.health import can_serve
+from convonet.desk.audio import DeskAudio
 from convonet.gateway.connection import CLOSE_POLICY, CLOSE_RESTART, CLOSE_TRY_LATER, CallerConnection
 from convonet.gateway.connections import Connections, Moved
 from convonet.gateway.limits import SocketsPerAddress
@@ -25,6 +28,8 @@ from convonet.gateway.login import LoginBackoff, UnauthenticatedSockets
 from convonet.metrics.definitions import REFUSALS
 from convonet.metrics.recorder import metrics
 from convonet.protocol.server import ErrorMessage, Reconnect
+from convonet.staff.accounts import StaffAccounts
+from convonet.staff.http import StaffLogin
 from convonet.storage.serving import Role
 from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.twilio.webhooks import TwilioWebhooks
@@ -40,6 +45,9 @@ from deployments.voice.socket import StarletteSocket
 
 REPLACED_WITHIN_S = 120.0
 """A caller of a cluster that was replaced is moved at the next silence, and after this time in any case."""
+
+CLOSE_DESKS_S = 2.0
+"""Last part of a drain, in which desks that still talk are sent to another replica."""
 
 RECONNECT_DELAY_MS = 500
 """Without a delay, a client may come back here through an HAProxy or a load balancer that is not up to date yet."""
@@ -108,6 +116,30 @@ class Gateway:
         """See `Connections.move`."""
         return await self.connections.move(within_s, before=before)
 
+    def desk_audio(self) -> DeskAudio:
+        """Make the audio sockets of the desks."""
+        replica, settings = self._replica, self._settings
+        login = StaffLogin(StaffAccounts(replica.database), throttle(settings, "staff"), settings)
+        return DeskAudio(
+            login,
+            replica.hand_overs,
+            replica.recognizers[settings.speech.stt_provider],
+            replica.voices[settings.speech.tts_provider],
+            self.media_legs,
+            settings,
+            is_closed=lambda: self.connections.is_closed,
+        )
+
+    async def drain(self, desks: DeskAudio, within_s: float) -> None:
+        """See `Connections.drain`; desks that still talk in its last seconds are sent to another replica."""
+        draining = asyncio.create_task(self.connections.drain(within_s))
+        try:
+            await asyncio.wait((draining,), timeout=max(within_s / 2, within_s - CLOSE_DESKS_S))
+            desks.close_streams()
+            await draining
+        finally:
+            draining.cancel()
+
 
 @cache
 def gateway() -> Gateway:
@@ -117,14 +149,14 @@ def gateway() -> Gateway:
 
 def gateway_http() -> FastAPI:
     """Build the web application."""
-    replica, callers = voice_replica(), gateway().media_legs
+    replica, callers, desks = voice_replica(), gateway().media_legs, gateway().desk_audio()
     settings = replica.settings
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await callers.start(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         await replica.start()
-        when_stopped(gateway().connections.drain)
+        when_stopped(partial(gateway().drain, desks))
         freeze_startup_objects()
         tasks = BackgroundTasks()
         tasks.spawn(watch_draining_nodes(gateway().connections.move_from_proxy), own_context=True)
@@ -138,6 +170,7 @@ def gateway_http() -> FastAPI:
     app.add_api_route("/ready", gateway().ready, methods=["GET"])
     stt, tts = replica.recognizers[settings.speech.stt_provider], replica.voices[settings.speech.tts_provider]
     app.include_router(TwilioWebhooks(settings, replica.hand_overs, stt, tts, callers).router(), prefix="/twilio")
+    desks.add_route(app)
     _add_pages(app)
     return app
 

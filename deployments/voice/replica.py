@@ -77,10 +77,10 @@ class VoiceReplica:
             ),
             admission=self._admission,
         )
-        self._database = Database(settings.storage.database_url)
+        self.database = Database(settings.storage.database_url)
         self.health = health_of(
             settings,
-            self._database,
+            self.database,
             checkpoints,
             ports={
                 "speech": self._local_speech.pool,
@@ -130,7 +130,7 @@ class VoiceReplica:
             await self._vendor.close()
         await self._records.close()
         await self._reporter.close()
-        await self._database.close()
+        await self.database.close()
 
 
 @cache

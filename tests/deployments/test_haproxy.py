@@ -66,7 +66,7 @@ class FrontDoor:
         return f"http://127.0.0.1:{self.port}"
 
 
-def write_config(folder, backend_port, client_timeout_s=60, hosts=("127.0.0.1",)):
+def write_config(folder, backend_port, client_timeout_s=60, hosts=("127.0.0.1",), call_center_port=None):
     """The configuration as Ray writes it before it starts HAProxy."""
     ports = {"stats_port": free_port(), "metrics_port": free_port()}
     config = HAProxyConfig(
@@ -90,15 +90,34 @@ def write_config(folder, backend_port, client_timeout_s=60, hosts=("127.0.0.1",)
         servers=[ServerConfig(f"voice-{number}", host, backend_port) for number, host in enumerate(hosts)],
         protocol=RequestProtocol.HTTP,
     )
+    backends = {voice.name: voice}
+    if call_center_port:
+        backends["http-call-center"] = BackendConfig(
+            name="http-call-center",
+            path_prefix="/call-center",
+            app_name="call-center",
+            ingress_deployment_name="CallCenter",
+            servers=[ServerConfig("call-center-0", "127.0.0.1", call_center_port)],
+            protocol=RequestProtocol.HTTP,
+        )
     path = folder / "haproxy.cfg"
-    HAProxyApi(config, {"http-voice": voice}, str(path))._generate_config_file_internal()
+    HAProxyApi(config, backends, str(path))._generate_config_file_internal()
     return path, config
 
 
 @contextmanager
-def front_door(folder, backend_port, *, client_timeout_s=60, max_files=None, hosts=("127.0.0.1",), **settings):
+def front_door(
+    folder,
+    backend_port,
+    *,
+    client_timeout_s=60,
+    max_files=None,
+    hosts=("127.0.0.1",),
+    call_center_port=None,
+    **settings,
+):
     """HAProxy as Ray starts it, in front of a server on `backend_port`."""
-    path, config = write_config(folder, backend_port, client_timeout_s, hosts)
+    path, config = write_config(folder, backend_port, client_timeout_s, hosts, call_center_port)
     door = FrontDoor(config.frontend_port, config.stats_port, config.metrics_port, folder / "haproxy.log")
     with door.log.open("wb") as log:
         process = subprocess.Popen(
@@ -136,7 +155,7 @@ def until_it_answers(door, process):
 def backend_port():
     """Of a server that says what reaches it, in a thread of its own."""
     routes = [Route("/-/healthz", health), Route("/headers", headers), Route("/slow", slow), Route("/ready", health)]
-    routes.append(WebSocketRoute("/echo", echo))
+    routes += [WebSocketRoute(path, echo) for path in ("/echo", *haproxy.VOICE_PATHS)]
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=port, log_config=None))
     thread = threading.Thread(target=server.run)
@@ -278,6 +297,18 @@ def test_a_node_without_a_replica_of_its_own_is_not_ready(tmp_path, backend_port
         connection.close()
 
 
+def test_the_audio_of_desks_is_served_by_the_voice_replicas_and_the_rest_by_the_call_center(tmp_path, backend_port):
+    with separate_server() as call_center, ExitStack() as stack:
+        door = stack.enter_context(front_door(tmp_path, backend_port, call_center_port=call_center.port))
+        url = f"ws://127.0.0.1:{door.port}/call-center/audio"
+        with connect(url, ping_interval=None) as audio:
+            assert Caller(audio).recv_after("hello") == "hello"
+        # only the server of the call center has it
+        assert get(door, "/call-center/whoami") == "call center"
+        assert get(door, "/call-center/audio/x") == "call center"
+        assert get(door, "/headers") == [CALLER]
+
+
 def test_one_address_with_thousands_of_connections_does_not_block_others(tmp_path, backend_port):
     with front_door(tmp_path, backend_port) as door, crowd(door, 4_150) as sockets:
         assert get(door, "/headers") == [CALLER]
@@ -357,7 +388,12 @@ def separate_server():
 
 def serve(port):
     routes = [Route("/-/healthz", health), Route("/tool", tool, methods=["POST"])]
+    routes.append(Route("/call-center/{rest:path}", call_center))
     uvicorn.run(Starlette(routes=routes), port=port, log_config=None)
+
+
+async def call_center(_):
+    return JSONResponse("call center")
 
 
 async def tool(request):

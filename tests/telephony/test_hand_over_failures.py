@@ -11,7 +11,7 @@ import pytest
 from actors.hand_overs.registry import GracePeriods
 from convonet.speech.base import SpokenAudio
 from convonet.telephony.messages import DeskAction
-from convonet.telephony.twilio.media_leg import ANSWER_TIMEOUT_S, SILENT_AFTER_S
+from convonet.telephony.twilio.telephone_stream import ANSWER_TIMEOUT_S, SILENT_AFTER_S
 from tests.fixtures.black_hole import Way
 from tests.telephony.test_hand_over import conversation_of, hear_each_other, talk
 from tests.vendors.twilio import PUBLIC, sign

@@ -21,7 +21,8 @@ from convonet.telephony.caller_port import CallerPort
 from convonet.telephony.carrier import CallRequest
 from convonet.telephony.events import CallProgress
 from convonet.telephony.hand_overs import HandOvers, HandOversUnavailable
-from convonet.telephony.twilio.media_leg import MediaLeg
+from convonet.telephony.media_leg import MediaLeg
+from convonet.telephony.twilio.telephone_stream import TelephoneStream
 from convonet.telephony.twilio.twiml import AFTER, HELD, HOLD_S, connect_twiml, hang_up_twiml, hold_twiml, webhook
 from convonet.web.login_limits import lift_login_limits
 from convonet.web.refusals import Refused
@@ -119,7 +120,15 @@ class TwilioWebhooks:
             return
         await websocket.accept()
         lift_login_limits(websocket)
-        await MediaLeg(StreamSocket(websocket), self._hand_overs, self._tts, self._callers, self._stt).run()
+        socket = StreamSocket(websocket)
+        try:
+            stream = TelephoneStream(socket)
+            opening = await stream.open()
+            await MediaLeg(stream, opening, self._hand_overs, self._tts, self._callers, self._stt).run()
+        except (ConnectionError, TimeoutError, ValueError) as error:
+            log.warning("stream_refused", reason=type(error).__name__)
+        finally:
+            await socket.close()
 
 
 class StreamSocket:
