@@ -123,6 +123,8 @@ class MediaLegView(_Value):
     language: Language
     colleague: MediaLegAddress | None = None
     """Address of the colleague's audio, for `CONSULT`."""
+    transcribed: bool = True
+    """False for the leg of a colleague who is asked first: nobody but the two hears that talk."""
 
 
 class Card(_Value):
