@@ -82,15 +82,15 @@ async def closed_with(http, base, **options):
 
 
 @pytest.mark.parametrize("path", ["api/phone", "api/history", "api/call-backs", "staff/api/me"])
-async def test_nothing_is_shown_without_a_login(call_center, path):
-    async with call_center() as center:
+async def test_nothing_is_shown_without_a_login(telephone_center, path):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         async with browser(base) as http, http.get(f"{base}/{path}") as answer:
             assert answer.status == 401
 
 
-async def test_the_page_and_the_socket_want_a_login_too(call_center):
-    async with call_center() as center:
+async def test_the_page_and_the_socket_want_a_login_too(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base) as http:
@@ -101,8 +101,8 @@ async def test_the_page_and_the_socket_want_a_login_too(call_center):
             assert await closed_with(http, base, headers={"Origin": "https://elsewhere.example"}) == NOT_LOGGED_IN
 
 
-async def test_a_change_from_a_foreign_page_is_refused(call_center):
-    async with call_center() as center:
+async def test_a_change_from_a_foreign_page_is_refused(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
@@ -112,8 +112,8 @@ async def test_a_change_from_a_foreign_page_is_refused(call_center):
                     assert answer.status == 403, path
 
 
-async def test_each_person_gets_their_own_telephone_and_no_password(call_center):
-    async with call_center() as center:
+async def test_each_person_gets_their_own_telephone_and_no_password(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         await person(center, "eve")
@@ -128,8 +128,8 @@ async def test_each_person_gets_their_own_telephone_and_no_password(call_center)
             assert await closed_with(http, base) == NO_TELEPHONE
 
 
-async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         await person(center, "eve", "2002")
@@ -160,8 +160,8 @@ async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_cente
 @pytest.mark.parametrize(
     "frame", ["", "[]", '{"type": "desk_does"}', '{"type": "desk_does", "action": "fly"}', "x" * 10_000]
 )
-async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_center, frame):
-    async with call_center() as center:
+async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(telephone_center, frame):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as socket:
@@ -172,8 +172,8 @@ async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_center,
             await page.view("ready")
 
 
-async def test_a_second_window_takes_the_desk_over(call_center):
-    async with call_center() as center:
+async def test_a_second_window_takes_the_desk_over(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as first:
@@ -188,14 +188,14 @@ async def test_a_second_window_takes_the_desk_over(call_center):
                 await second.view("ready")
 
 
-async def test_notes_are_kept_and_given_to_the_crm(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_notes_are_kept_and_given_to_the_crm(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, page_of(http, base) as dora:
             await dora.be_ready()
             client.say("text_input", text="a human please")
-            leg = await center.twilio.next_leg()
+            leg = await center.next_leg()
             leg.ring()
             view = await dora.view("ringing")
             await dora.does("accept")
@@ -214,15 +214,15 @@ async def test_notes_are_kept_and_given_to_the_crm(call_center):
             assert words in notes
 
 
-async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
             async with page_of(http, base) as dora:
                 await dora.be_ready()
                 client.say("text_input", text="a human please")
-                leg = await center.twilio.next_leg()
+                leg = await center.next_leg()
                 leg.ring()
                 await dora.view("ringing")
                 await dora.does("accept")
