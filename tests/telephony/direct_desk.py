@@ -121,6 +121,7 @@ class DirectLeg:
         return call if call and (call.transfer_id, call.attempt) == (self.transfer_id, self.attempt) else None
 
     async def _run(self):
+        await self.desk.until_changed(lambda: self.call is not None)
         while True:
             await self.desk.until_changed(lambda: self.call is None or self.call.stream_key not in ("", *self.streams))
             if self.call is None:
