@@ -405,7 +405,8 @@ class HandOverMachine(BaseModel):
         match event:
             case DeskAccepted() if not consulted.accepted:
                 consulted.accepted = True
-                self.deadline = max(self.deadline or 0.0, now + STREAM_TIMEOUT_S)
+                if not consulted.streaming:
+                    self.deadline = max(self.deadline or 0.0, now + STREAM_TIMEOUT_S)
                 return []
             case DeskDeclined() | DeskHungUp():
                 return self._end_consultation(attempt)
