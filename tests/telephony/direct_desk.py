@@ -186,6 +186,7 @@ class PageStream:
         try:
             await self._follow()
         finally:
+            self._leave_colleague()
             self._gate.callers.close_leg(self.address)
             for task in self._tasks:
                 task.cancel()
@@ -208,9 +209,7 @@ class PageStream:
     async def _become(self, view):
         self.action = view.order
         self.actions.append(view.order)
-        if self._colleague is not None:
-            self._colleague.close()
-            self._colleague = None
+        self._leave_colleague()
         match view.order:
             case MediaLegAction.WHISPER if self._has_whispered is None:
                 self._has_whispered = False
@@ -225,6 +224,11 @@ class PageStream:
         if view.order is MediaLegAction.CONSULT:
             self._colleague = await CallerAudio.connect(view.colleague)
             self._spawn(self._hear_colleague(self._colleague))
+
+    def _leave_colleague(self):
+        if self._colleague is not None:
+            self._colleague.close()
+            self._colleague = None
 
     def _spawn(self, work):
         self._tasks.append(asyncio.create_task(work))

@@ -234,3 +234,32 @@ async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(telep
                 await client.until("transfer_status", state="ended")
                 await dora.view("wrap_up")
         await center.all_calls_over()
+
+
+async def test_a_page_that_carries_its_calls_gets_the_key_of_its_own_call_only(direct_center):
+    async with direct_center() as center, center.caller() as client:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
+        await person(center, "eve", "2002")
+        async with (
+            browser(base, "dora") as dora_http,
+            browser(base, "eve") as eve_http,
+            page_of(dora_http, base) as dora,
+            page_of(eve_http, base) as eve,
+        ):
+            await eve.view("not_ready")
+            await dora.be_ready()
+            client.say("text_input", text="a human please")
+            leg = await center.next_leg()
+            leg.ring()
+            await client.until("transfer_status", state="ringing")
+            await dora.does("accept")
+            call = (await dora.view("on_call"))["call"]
+            while not call or not call["stream_key"]:
+                call = (await dora.view("on_call"))["call"]
+            assert call["transfer_id"] == leg.transfer_id
+            await eve.does("ready")
+            assert (await eve.view("ready"))["call"] is None
+            # hold is for a call that talks
+            await dora.does("hold")
+            assert (await dora.next("desk_refused"))["message"]
