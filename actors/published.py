@@ -18,6 +18,8 @@ class Published(Generic[T]):
         self._closed = False
         self._changed = asyncio.Event()
         self.followers = 0
+        self.times_followed = 0
+        """Tells whether a follower came back meanwhile."""
 
     @property
     def value(self) -> T:
@@ -38,6 +40,7 @@ class Published(Generic[T]):
     async def follow(self) -> AsyncGenerator[T, None]:
         """Yield the current value, then the newest one after each change, until `close`."""
         self.followers += 1
+        self.times_followed += 1
         seen = -1
         try:
             while True:

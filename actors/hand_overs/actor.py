@@ -8,30 +8,26 @@ twice.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from actors.hand_overs.calls import Calls
-from actors.hand_overs.snapshot import HandOverSnapshot, StreamKey
+from actors.hand_overs.media_legs import MediaLegs
+from actors.hand_overs.snapshot import HandOverSnapshot
 from actors.published import Published
 from convonet.core.background import BackgroundTasks
-from convonet.core.hand_over import HandOverState
-from convonet.telephony.carrier import CallRequest, Carrier
+from convonet.telephony.carrier import CallRequest, Carriers
 from convonet.telephony.effects import Effect, EndCall, FindDesk, PlaceCall
 from convonet.telephony.events import DeadlinePassed, Event, StreamStarted
 from convonet.telephony.hand_over_machine import WAITING, HandOverMachine
-from convonet.telephony.messages import HandOverView, MediaLegAction, MediaLegRequest, MediaLegView, Spoken
+from convonet.telephony.messages import HandOverView, MediaLegRequest, MediaLegView, Spoken
 
 log = structlog.get_logger(__name__)
 
 LINGER_S = 60.0
 """Time that an actor stays after the end, since events of a call that it must end may still arrive."""
-
-MAX_WHISPER_CHARACTERS = 160
-"""Eight seconds of speech before the caller is connected; the card has the rest."""
 
 MAX_TRANSCRIPT_ENTRIES = 400
 """More than half an hour of talk."""
@@ -43,6 +39,8 @@ class Host(Protocol):
     def apply_effect(self, snapshot: HandOverSnapshot, effect: Effect) -> None: ...
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView: ...
+
+    def show_desks(self, snapshot: HandOverSnapshot) -> None: ...
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None: ...
 
@@ -57,23 +55,22 @@ class HandOverActor:
         snapshot: HandOverSnapshot,
         *,
         host: Host,
-        carrier: Carrier,
+        carriers: Carriers,
         clock: Callable[[], float],
         ring_s: float,
         linger_s: float = LINGER_S,
     ) -> None:
         self.snapshot = snapshot
         self._host = host
-        self._carrier = carrier
-        self._calls = Calls(carrier, confirm=lambda: host.confirm_hand_over(snapshot), post=self.post_event)
+        self._carriers = carriers
+        self._calls = Calls(confirm=lambda: host.confirm_hand_over(snapshot), post=self.post_event)
         self._clock = clock
         self._ring_s = ring_s
         self._linger_s = linger_s
         self._mailbox: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks = BackgroundTasks()
         self.view = Published(host.view_of(snapshot))
-        self.media_leg = Published(self._media_leg_view(None))
-        self._media_leg_attempt: int | None = None
+        self.media_legs = MediaLegs(snapshot)
 
     @property
     def machine(self) -> HandOverMachine:
@@ -92,7 +89,7 @@ class HandOverActor:
                 if restored:
                     await self._apply(self._effects_of_restore())
                 else:
-                    await self._apply(self.machine.begin(self._clock(), is_set_up=self._carrier.is_set_up))
+                    await self._apply(self.machine.begin(self._clock()))
                 while (event := await self._next_event()) is not None:
                     log.info("transfer_event", kind=event.kind, state=self.machine.state)
                     await self._apply(self.machine.handle(event, self._clock()))
@@ -100,71 +97,34 @@ class HandOverActor:
             finally:
                 self._tasks.cancel_all()
                 self.view.close()
-                self.media_leg.close()
+                self.media_legs.close()
 
     def publish_view(self) -> None:
         """Publish what has changed around the hand-over, such as its place in the queue."""
         self.view.publish(self._host.view_of(self.snapshot))
 
     async def add_transcript_entry(self, spoken: Spoken) -> None:
-        """Add a sentence to the transcript, while there is room."""
-        if not self.machine.is_over and len(self.snapshot.said) < MAX_TRANSCRIPT_ENTRIES:
+        """Add a sentence to the transcript, while there is room. What desk and colleague say is not the caller's."""
+        is_callers = not self.machine.is_over and not self.machine.is_consulting
+        if is_callers and len(self.snapshot.said) < MAX_TRANSCRIPT_ENTRIES:
             # a new list: views that were published keep the old one
             self.snapshot.said = [*self.snapshot.said, spoken]
             await self._host.save_hand_over(self.snapshot)
         self.publish_view()
 
-    # -- the media leg
+    # -- the media legs
 
     async def exchange_stream_key(self, attempt: int, after: str) -> str | None:
-        key = self.snapshot.stream_keys.get(attempt)
-        if not self._is_current(attempt) or key is None or not key.is_exchanged_for(after):
-            return None
-        self.snapshot.stream_keys[attempt] = new = StreamKey(after=after)
-        await self._host.save_hand_over(self.snapshot)
-        return new.value
+        if (key := self.media_legs.exchange_key(attempt, after)) is not None:
+            await self._host.save_hand_over(self.snapshot)
+        return key
 
     def open_media_leg(self, request: MediaLegRequest) -> Published[MediaLegView] | None:
-        """Admit a media leg and give it the views to follow. Returns None without a valid key.
-
-        A media leg that was admitted before may come again, since it outlives this process.
-        """
-        known = self.snapshot.lines.get(request.attempt)
-        if known is None or not secrets.compare_digest(known.key, request.address.key):
-            key = self.snapshot.stream_keys.get(request.attempt)
-            if key is None or key.shown or not key.is_same(request.key):
-                return None
-            key.shown = True
-        self.snapshot.lines[request.attempt] = request.address
-        self._media_leg_attempt = request.attempt
-        self.media_leg.close()
-        self.media_leg = Published(self._media_leg_view(request.attempt))
-        self.post_event(StreamStarted(attempt=request.attempt, call_sid=request.call_sid))
-        return self.media_leg
-
-    def has_lost(self, request: MediaLegRequest) -> bool:
-        """Return whether this media leg is the newest one and no longer follows the hand-over."""
-        is_newest = (
-            request.attempt == self._media_leg_attempt and self.snapshot.lines.get(request.attempt) == request.address
-        )
-        return is_newest and not self.media_leg.followers
-
-    def _media_leg_view(self, attempt: int | None) -> MediaLegView:
-        order = self.snapshot.order
-        action = MediaLegAction.CLOSE
-        if attempt is not None and self._is_current(attempt):
-            match self.machine.state:
-                case HandOverState.WHISPER:
-                    action = MediaLegAction.WHISPER
-                case HandOverState.CONNECTED:
-                    action = MediaLegAction.JOIN
-                case _:
-                    action = MediaLegAction.WAIT
-        whisper = f"{order.context.user_name or 'A caller'}. {order.reason}"[:MAX_WHISPER_CHARACTERS]
-        return MediaLegView(order=action, whisper=whisper, language=order.language)
-
-    def _is_current(self, attempt: int) -> bool:
-        return attempt == len(self.machine.attempts) - 1 and self.machine.current is not None
+        """Admit a media leg and give it the views to follow. Returns None without a valid key."""
+        if (views := self.media_legs.admit(request)) is not None:
+            # handling it saves the snapshot, and then shows the next key
+            self.post_event(StreamStarted(attempt=request.attempt, call_sid=request.call_sid, desk=request.desk))
+        return views
 
     # -- one event at a time
 
@@ -179,25 +139,30 @@ class HandOverActor:
             return None if self.machine.is_over else DeadlinePassed()
 
     async def _apply(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, PlaceCall):
-                # saved first: a restored host needs it to connect the call
-                self.snapshot.stream_keys[effect.attempt] = StreamKey()
+        self.media_legs.prepare(effects)
         await self._host.save_hand_over(self.snapshot)
         for effect in effects:
             self._host.apply_effect(self.snapshot, effect)
             match effect:
                 case PlaceCall():
-                    key, id_ = self.snapshot.stream_keys[effect.attempt].value, self.machine.transfer_id
+                    key, id_ = self.media_legs.call_key(effect.attempt), self.machine.transfer_id
                     call = CallRequest(id_, effect.attempt, effect.extension, key, self._ring_s)
-                    self._tasks.spawn(self._calls.place_call(call))
+                    self._tasks.spawn(self._calls.place_call(self._carriers.of(effect.carrier), call))
                 case EndCall():
-                    self._tasks.spawn(self._calls.end_call(effect.call_sid))
-        # the media leg follows the state
-        self.media_leg.publish(self._media_leg_view(self._media_leg_attempt))
+                    self._tasks.spawn(self._calls.end_call(self._carriers.of(effect.carrier), effect.call_sid))
+        self.media_legs.publish()
+        self._host.show_desks(self.snapshot)
         self.publish_view()
 
     def _effects_of_restore(self) -> list[Effect]:
-        """Ask for a desk again if the hand-over needs one. A call that was being placed is left to its deadline."""
-        tried = tuple(attempt.desk for attempt in self.machine.attempts)
-        return [FindDesk(without=tried)] if self.machine.state in WAITING else []
+        """Ask for a desk again if the hand-over needs one, and place a call again that exists nowhere else.
+
+        A call that was being placed at a telephone company is left to its deadline.
+        """
+        machine = self.machine
+        if machine.state in WAITING:
+            return [FindDesk(without=tuple(attempt.desk for attempt in machine.attempts))]
+        is_placed = machine.current is None or machine.current.call_sid
+        if is_placed or self._carriers.of(machine.attempts[-1].carrier).reports_progress:
+            return []
+        return [machine.call_of(len(machine.attempts) - 1)]

@@ -9,7 +9,7 @@ import structlog
 
 from convonet.core.errors import Fenced, StorageError
 from convonet.telephony.carrier import CallRequest, Carrier, CarrierError
-from convonet.telephony.events import CallEvent, CallNotPlaced, CallPlaced
+from convonet.telephony.events import CallEvent, CallNotPlaced, CallPlaced, CallProgress
 
 log = structlog.get_logger(__name__)
 
@@ -24,14 +24,11 @@ MAX_END_ATTEMPTS = 10
 class Calls:
     """The calls of one hand-over. `confirm` makes sure that no other host has the hand-over."""
 
-    def __init__(
-        self, carrier: Carrier, *, confirm: Callable[[], Awaitable[None]], post: Callable[[CallEvent], None]
-    ) -> None:
-        self._carrier = carrier
+    def __init__(self, *, confirm: Callable[[], Awaitable[None]], post: Callable[[CallEvent], None]) -> None:
         self._confirm = confirm
         self._post = post
 
-    async def place_call(self, request: CallRequest) -> None:
+    async def place_call(self, carrier: Carrier, request: CallRequest) -> None:
         """Place a call. That can't be undone, so first make sure that no other host places it."""
         for delay_s in CONFIRM_RETRY_DELAYS_S:
             try:
@@ -47,8 +44,10 @@ class Calls:
             self._post(CallNotPlaced(attempt=request.attempt))
             return
         try:
-            sid = await self._carrier.place_call(request)
+            sid = await carrier.place_call(request)
             self._post(CallPlaced(attempt=request.attempt, call_sid=sid))
+            if not carrier.reports_progress:
+                self._post(CallProgress(attempt=request.attempt, call_sid=sid, sequence=0, status="ringing"))
             return
         except CarrierError as error:
             log.warning("call_not_placed", reason=str(error))
@@ -57,11 +56,11 @@ class Calls:
             log.exception("placing_crashed")
         self._post(CallNotPlaced(attempt=request.attempt))
 
-    async def end_call(self, call_sid: str) -> None:
+    async def end_call(self, carrier: Carrier, call_sid: str) -> None:
         """End a call, with retries."""
         for _ in range(MAX_END_ATTEMPTS):
             try:
-                await self._carrier.end_call(call_sid)
+                await carrier.end_call(call_sid)
                 return
             except CarrierError as error:
                 log.warning("call_not_ended", call_sid=call_sid, reason=str(error))

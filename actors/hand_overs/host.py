@@ -18,7 +18,7 @@ import structlog
 
 from actors.hand_overs.registry import HandOverRegistry, HostServices
 from actors.hand_overs.snapshot import HandOverSnapshot
-from convonet.core.hand_over import HandOverState
+from convonet.core.hand_over import CarrierKind, HandOverState
 from convonet.settings.call_center import CallCenterSettings
 from convonet.telephony.call_log import CallBackRow
 from convonet.telephony.carrier import CarrierError
@@ -42,9 +42,6 @@ PHONE_LOOKUP_TIMEOUT_S = 0.5
 """How long the view of a failed hand-over waits for the caller's number from the CRM."""
 
 MIN_PHONE_DIGITS = 7
-
-CALL_MARGIN_S = 10.0
-"""Time for placing a call and answering it, beyond its ringing."""
 
 
 class HandOverHost:
@@ -80,7 +77,7 @@ class HandOverHost:
             return
         machine = HandOverMachine(
             transfer_id=request.transfer_id,
-            call_s=self._settings.ring_timeout_s + CALL_MARGIN_S,
+            ring_s=self._settings.ring_timeout_s,
             wait_s=self._settings.queue_timeout_s,
             absent_wait_s=self._settings.absent_queue_timeout_s,
         )
@@ -131,7 +128,8 @@ class HandOverHost:
         if not known and isinstance(event, CallProgress) and event.end_reason is None:
             log.warning("stray_call", transfer_id=transfer_id, call_sid=event.call_sid)
             with contextlib.suppress(CarrierError):
-                await self._services.carrier.end_call(event.call_sid)
+                # only a telephone's calls are reported
+                await self._services.carriers.of(CarrierKind.TELEPHONE).end_call(event.call_sid)
 
     async def add_transcript_entry(self, transfer_id: str, spoken: Spoken) -> None:
         if (actor := self.registry.actors.get(transfer_id)) is not None:

@@ -21,8 +21,16 @@ from convonet.core.errors import Fenced, StorageError
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.storage.checkpoints import CheckpointStore
 from convonet.telephony.call_log import CallLog, HandOverRow
-from convonet.telephony.carrier import Carrier
-from convonet.telephony.effects import Effect, FindDesk, OccupyDesk, PlaceCall, ReleaseDesk, StateChanged
+from convonet.telephony.carrier import Carriers
+from convonet.telephony.effects import (
+    Effect,
+    FindDesk,
+    OccupyDesk,
+    PlaceCall,
+    ReleaseColleague,
+    ReleaseDesk,
+    StateChanged,
+)
 from convonet.telephony.events import AddressedEvent, CallerLeft, Event, StreamStopped
 from convonet.telephony.messages import HandOverView, MediaLegRequest
 from convonet.telephony.switchboard import Switchboard
@@ -35,14 +43,12 @@ WITH_MEDIA_LEG = frozenset({HandOverState.WHISPER, HandOverState.CONNECTED})
 
 @dataclass(frozen=True, slots=True)
 class GracePeriods:
-    """Seconds that a hand-over goes on without one of its sides."""
+    """Seconds that a hand-over goes on without one of its sides. For the stream of a call its carrier says it."""
 
-    desk: float = 10.0
+    desk: float = 15.0
     """For the page of a desk, which is reloaded or whose replica was lost."""
     caller: float = 15.0
     """For a session that follows the hand-over."""
-    media_leg: float = 8.0
-    """For the stream of a call; Twilio opens another one when the first breaks."""
     linger: float = LINGER_S
     """For events of calls, after the end."""
 
@@ -51,7 +57,7 @@ class GracePeriods:
 class HostServices:
     """The services that a host uses."""
 
-    carrier: Carrier
+    carriers: Carriers
     checkpoints: CheckpointStore
     call_log: CallLog
     facts: Facts
@@ -71,7 +77,7 @@ class HandOverRegistry:
         self._actor_tasks: dict[str, asyncio.Task[None]] = {}
         self.phones: dict[str, asyncio.Task[str]] = {}
         """Lookups of the callers' numbers in the CRM, by hand-over."""
-        self.desks = Desks(self, services.facts, services.clock, self.tasks)
+        self.desks = Desks(self, services.carriers, services.facts, services.clock, self.tasks)
         self._repository = SnapshotRepository(services.checkpoints)
         self.ownership = Ownership(self, self._repository, services.cluster, self.tasks)
 
@@ -120,7 +126,7 @@ class HandOverRegistry:
         actor = HandOverActor(
             snapshot,
             host=self,
-            carrier=self._services.carrier,
+            carriers=self._services.carriers,
             clock=self._services.clock,
             ring_s=self._ring_s,
             linger_s=self._services.grace.linger,
@@ -131,6 +137,9 @@ class HandOverRegistry:
         self.phones[transfer_id] = self.tasks.spawn(phone, own_context=True)
         self._actor_tasks[transfer_id] = self.tasks.spawn(self._run_actor(actor, restored=restored), own_context=True)
         self.watch_caller(actor)
+        # nobody else reports a page's stream that ended together with the host
+        for request in actor.media_legs.page_streams():
+            self.watch_media_leg(actor, request)
 
     async def _run_actor(self, actor: HandOverActor, *, restored: bool) -> None:
         """Run an actor to its end. Its snapshot stays when another host goes on with it."""
@@ -157,8 +166,10 @@ class HandOverRegistry:
         self.tasks.spawn(self._await_caller(actor), own_context=True)
 
     async def _await_caller(self, actor: HandOverActor) -> None:
+        since = actor.view.times_followed
         await asyncio.sleep(self._services.grace.caller)
-        if not actor.view.followers and not actor.machine.is_over:
+        is_missed = not actor.view.followers and actor.view.times_followed == since
+        if is_missed and not actor.machine.is_over:
             log.warning("caller_missed", transfer_id=actor.machine.transfer_id)
             actor.post_event(CallerLeft(hung_up=True))
 
@@ -167,17 +178,20 @@ class HandOverRegistry:
         self.tasks.spawn(self._await_media_leg(actor, request), own_context=True)
 
     async def _await_media_leg(self, actor: HandOverActor, request: MediaLegRequest) -> None:
-        await asyncio.sleep(self._services.grace.media_leg)
-        if actor.has_lost(request):
-            actor.post_event(StreamStopped(attempt=request.attempt))
+        leg, attempt = actor.media_legs.find(request), actor.machine.attempts[request.attempt]
+        await asyncio.sleep(self._services.carriers.of(attempt.carrier).stream_grace_s)
+        if actor.media_legs.has_lost(request, leg):
+            log.warning("stream_missed", transfer_id=request.transfer_id, attempt=request.attempt)
+            actor.post_event(StreamStopped(attempt=request.attempt, desk=request.desk))
 
     def watch_desk(self, name: str) -> None:
         """Log a desk out if its page does not come back."""
         self.tasks.spawn(self._await_desk(name), own_context=True)
 
     async def _await_desk(self, name: str) -> None:
+        since = self.desks.times_followed(name)
         await asyncio.sleep(self._services.grace.desk)
-        self.deliver_events(self.desks.log_out_if_unfollowed(name))
+        self.deliver_events(self.desks.log_out_if_unfollowed(name, since))
 
     # -- what the desks need (`HandOverDirectory`)
 
@@ -185,6 +199,11 @@ class HandOverRegistry:
         """Return the hand-over, if this host has it."""
         actor = self.actors.get(transfer_id)
         return actor.snapshot if actor is not None else None
+
+    def hand_over_at(self, desk: str) -> HandOverSnapshot | None:
+        """Return the hand-over that rings or talks at this desk."""
+        snapshots = (actor.snapshot for actor in self.actors.values())
+        return next((each for each in snapshots if desk in each.transfer.desks), None)
 
     def refresh_views(self, transfer_ids: Iterable[str]) -> None:
         """Publish the views of these hand-overs again."""
@@ -217,6 +236,8 @@ class HandOverRegistry:
                 self.deliver_events(self.desks.release_desk(snapshot, effect))
             case OccupyDesk():
                 self.desks.occupy_desk(snapshot, effect)
+            case ReleaseColleague():
+                self.deliver_events(self.desks.release_colleague(snapshot, effect))
             case StateChanged():
                 log.info("transfer_state", state=effect.state, why=effect.why)
                 self._change_state(snapshot)
@@ -231,6 +252,10 @@ class HandOverRegistry:
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView:
         """Return the hand-over as its caller sees it."""
         return hand_over_view(snapshot, self.desks.switchboard, self._services.clock())
+
+    def show_desks(self, snapshot: HandOverSnapshot) -> None:
+        """Publish the views of the desks that have to do with this hand-over."""
+        self.desks.publish_views_of(snapshot.transfer.transfer_id)
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:
         """Save a hand-over, if the store is up. Raises `Fenced`."""

@@ -47,6 +47,15 @@ class StreamKey(BaseModel):
         return self.is_same(other) or is_repeated
 
 
+class DeskStream(BaseModel):
+    """The audio stream of a desk's page, in a direct call."""
+
+    key: StreamKey = Field(default_factory=StreamKey)
+    """For the next stream. It is in the desk's view as soon as the person has accepted."""
+    address: MediaLegAddress | None = None
+    """The media leg of the newest stream."""
+
+
 def _is_same(key: str, other: str) -> bool:
     return secrets.compare_digest(key.encode(), other.encode("utf-8", "replace"))
 
@@ -60,6 +69,9 @@ class HandOverSnapshot(Versioned):
     """The newest key of each attempt."""
     lines: dict[int, MediaLegAddress] = Field(default_factory=dict)
     """The media leg of each attempt."""
+    streams: dict[str, DeskStream] = Field(default_factory=dict)
+    """The streams of the current attempt if it is direct, by desk: of the one that has the caller, and of a colleague
+    whom it asks first. Its call has no entry in `stream_keys` and `lines`."""
     said: list[Spoken] = Field(default_factory=list)
     """The transcript of the talk."""
 

@@ -8,7 +8,7 @@ from actors.hand_overs.snapshot import HandOverSnapshot
 from convonet.core.hand_over import EndReason, HandOverState
 from convonet.telephony.call_log import HandOverRow
 from convonet.telephony.hand_over_machine import HandOverMachine
-from convonet.telephony.messages import Card, HandOverRequest, HandOverView
+from convonet.telephony.messages import Card, DeskCall, HandOverRequest, HandOverView, MediaLegAddress
 from convonet.telephony.summary import summary_of
 from convonet.telephony.switchboard import Switchboard
 
@@ -33,13 +33,44 @@ def hand_over_view(snapshot: HandOverSnapshot, switchboard: Switchboard, now: fl
         absent=machine.absent_since is not None,
         why=machine.why,
         declined=_declined(machine, switchboard),
-        line=snapshot.lines.get(len(machine.attempts) - 1) if connected else None,
+        line=_line_of(snapshot) if connected else None,
         said=snapshot.said,
         summary=talk_summary(snapshot, switchboard, now) if machine.state is HandOverState.ENDED else "",
         asked_at=machine.asked_at,
         connected_at=machine.connected_at,
         ended_at=machine.ended_at,
     )
+
+
+def _line_of(snapshot: HandOverSnapshot) -> MediaLegAddress | None:
+    """Return the address of the audio; None while the desk that the caller was handed on to rings."""
+    number = len(snapshot.transfer.attempts) - 1
+    attempt = snapshot.transfer.attempts[number]
+    if not attempt.is_direct:
+        return snapshot.lines.get(number)
+    stream = snapshot.streams.get(attempt.desk)
+    return stream.address if stream is not None else None
+
+
+def desk_call(snapshot: HandOverSnapshot | None, name: str, switchboard: Switchboard) -> DeskCall | None:
+    """Return the call that a desk's page carries: the caller's, or that of a colleague who asks first."""
+    attempt = snapshot.transfer.current if snapshot is not None else None
+    if snapshot is None or attempt is None or not attempt.is_direct or not attempt.call_sid:
+        return None
+    stream = snapshot.streams.get(name)
+    has_accepted = snapshot.transfer.desks.get(name)
+    if stream is None or has_accepted is None:
+        return None
+    call = DeskCall(
+        transfer_id=snapshot.transfer.transfer_id,
+        attempt=len(snapshot.transfer.attempts) - 1,
+        stream_key=stream.key.value if has_accepted else "",
+    )
+    if name != attempt.desk:
+        return call.model_copy(update={"from_colleague": _display_name(attempt.desk, switchboard) or attempt.desk})
+    consulted = attempt.consultation
+    stage = "none" if consulted is None else "talking" if consulted.streaming else "ringing"
+    return call.model_copy(update={"held": attempt.held, "consultation": stage})
 
 
 def _declined(machine: HandOverMachine, switchboard: Switchboard) -> list[str]:

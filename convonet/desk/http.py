@@ -148,7 +148,13 @@ class DeskApplication:
         if member.telephone is None:
             await session.close(NO_TELEPHONE, NO_PHONE[:120])
             return
-        login = DeskLogin(member.username, member.display_name, member.telephone.extension, self._departments(member))
+        login = DeskLogin(
+            member.username,
+            member.display_name,
+            member.telephone.extension,
+            self._departments(member),
+            has_telephone=member.telephone.ha1 is not None,
+        )
         if (before := self._sessions.get(login.name)) is not None:
             await before.close(TAKEN_OVER)
         self._sessions[login.name] = session

@@ -41,7 +41,7 @@ def status_message(view: HandOverView) -> TransferStatus | None:
         return None
     queued = view.state is HandOverState.QUEUED
     return TransferStatus(
-        state=SHOWN_STATES[view.state],
+        state="ringing" if is_handed_on(view) else SHOWN_STATES[view.state],
         department=view.department,
         extension=view.extension,
         reason=view.why,
@@ -49,6 +49,11 @@ def status_message(view: HandOverView) -> TransferStatus | None:
         position=view.position if queued else None,
         wait_s=round(view.wait_s) if queued and not view.absent else None,
     )
+
+
+def is_handed_on(view: HandOverView) -> bool:
+    """Return whether the desk handed the caller on to a colleague, whose desk rings."""
+    return view.state is HandOverState.CONNECTED and view.line is None
 
 
 def spoken_text(view: HandOverView) -> str:
@@ -61,6 +66,8 @@ def spoken_text(view: HandOverView) -> str:
             wait = "about a minute" if minutes == 1 else f"about {minutes} minutes"
             place = "next in line" if view.position == 1 else f"number {view.position} in line"
             return f"Everybody in {view.department} is talking right now. You are {place}; it may take {wait}."
+        case HandOverState.CONNECTED if is_handed_on(view):
+            return f"One moment, I'm connecting you with {view.agent_name or 'a colleague'}."
         case HandOverState.CONNECTED:
             return ""
         case HandOverState.ENDED:

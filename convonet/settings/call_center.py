@@ -26,6 +26,12 @@ class CallCenterSettings(SettingsGroup):
         alias="VOICE_AGENT_FALLBACK_EXTENSION",
         description="Extension of departments that have none of their own.",
     )
+    direct_department_names: str = Field(
+        "",
+        alias="CONVONET_DIRECT_DEPARTMENTS",
+        description="Departments whose desks answer calls in their own page even where Twilio and a PBX are set up, "
+        "comma-separated: `sales,technical`. The pages of desks without a telephone at the PBX always do.",
+    )
     ring_timeout_s: Seconds = Field(
         20.0,
         alias="TRANSFER_TIMEOUT",
@@ -54,6 +60,12 @@ class CallCenterSettings(SettingsGroup):
         if not all(re.fullmatch(r"\s*[\w -]{1,40}(=\d{2,10})?\s*", name) for name in value.split(",")):
             raise ValueError("must be names, each with or without an extension: `support=2001,sales=2002`")
         return value
+
+    @property
+    def direct_departments(self) -> frozenset[str]:
+        """Departments whose calls are carried by the desk's page, whether or not it has a telephone."""
+        names = (name.strip() for name in self.direct_department_names.split(","))
+        return frozenset(name for name in names if name)
 
     @property
     def department_names(self) -> tuple[str, ...]:

@@ -1,16 +1,17 @@
-"""The port to the carrier, which makes a desk ring and carries its audio.
+"""The port to the carriers, which make a desk ring and carry its audio.
 
 The hand-over's actor places and ends calls through it. Everything that happens to a call comes back as a `CallEvent`:
-placed or not, its progress, its stream. The desk's own telephone holds callers and transfers them to colleagues; a
-transfer is reported as `CallerPassedOn`. `convonet.telephony.twilio` implements the port with Twilio and SIP.
+placed or not, its progress, its stream. `convonet.telephony.twilio` implements the port with Twilio and SIP, where the
+desk's own telephone holds callers and transfers them; `convonet.telephony.direct` with nothing but the desk's page.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from convonet.core.errors import ConvonetError
+from convonet.core.hand_over import CarrierKind
 
 
 class CarrierError(ConvonetError):
@@ -27,7 +28,7 @@ class CallRequest:
     attempt: int
     extension: str
     stream_key: str
-    """Key that the stream of this call presents, once."""
+    """Key that the stream of this call presents, once. A desk's page gets its own key in its view."""
     ring_s: float
     """Time to let it ring."""
 
@@ -35,8 +36,20 @@ class CallRequest:
 class Carrier(Protocol):
     """Rings desks and connects their audio with our media legs."""
 
-    is_set_up: bool
-    """False in an installation that can't call any desk."""
+    kind: CarrierKind
+
+    reports_progress: bool
+    """True if calls exist outside, and the carrier reports what happens to them.
+
+    A call of the others is only our own record: it rings as soon as it is placed, may be placed again, and its end is
+    noticed by the end of its stream.
+    """
+
+    answer_margin_s: float
+    """Time for placing and answering a call, beyond its ringing."""
+
+    stream_grace_s: float
+    """Time that a talk goes on without the stream of its call, while that may be replaced."""
 
     async def place_call(self, request: CallRequest) -> str:
         """Place the call, without a retry, and return its id. Raises `CarrierError`."""
@@ -51,16 +64,22 @@ class Carrier(Protocol):
         ...
 
 
-class NoCarrier:
-    """The carrier of an installation without telephony."""
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """The carriers of an installation, and which of them carries a call."""
 
-    is_set_up = False
+    direct: Carrier
+    telephone: Carrier | None = None
+    """None without a telephone company and a PBX."""
+    direct_departments: frozenset[str] = field(default=frozenset())
+    """Departments whose desks answer in their page even if they have a telephone."""
 
-    async def place_call(self, request: CallRequest) -> str:
-        raise CarrierError("no telephone is set up")
+    def of(self, kind: CarrierKind) -> Carrier:
+        """Return the carrier of a call. Calls of a telephone that is no longer set up can't be ended by anyone."""
+        return self.telephone if kind is CarrierKind.TELEPHONE and self.telephone is not None else self.direct
 
-    async def end_call(self, call_id: str) -> None:
-        """Do nothing: no call exists."""
-
-    async def close(self) -> None:
-        """Do nothing: no connection exists."""
+    def choose(self, department: str, *, has_telephone: bool) -> Carrier:
+        """Choose the carrier for a call of this department to a desk with or without a telephone."""
+        if has_telephone and department not in self.direct_departments:
+            return self.of(CarrierKind.TELEPHONE)
+        return self.direct

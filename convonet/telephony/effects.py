@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convonet.core.hand_over import EndReason, HandOverState
+from convonet.core.hand_over import CarrierKind, EndReason, HandOverState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class PlaceCall:
     attempt: int
     desk: str
     extension: str
+    carrier: CarrierKind = CarrierKind.TELEPHONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class EndCall:
     """End a call, whether it still rings or is answered."""
 
     call_sid: str
+    carrier: CarrierKind = CarrierKind.TELEPHONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,19 @@ class ReleaseDesk:
 
 @dataclass(frozen=True, slots=True)
 class OccupyDesk:
-    """Mark a colleague's desk as occupied: the caller was transferred there."""
+    """Mark a colleague's desk as occupied: the caller was transferred there, or the desk asks the colleague first."""
 
     desk: str
     talking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseColleague:
+    """Free the desk of a colleague who did not get the caller; it becomes again what it was before."""
+
+    desk: str
+    answered: bool = True
+    """False if the colleague let it ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +66,4 @@ class StateChanged:
     why: EndReason | None = None
 
 
-Effect = FindDesk | PlaceCall | EndCall | ReleaseDesk | OccupyDesk | StateChanged
+Effect = FindDesk | PlaceCall | EndCall | ReleaseDesk | OccupyDesk | ReleaseColleague | StateChanged

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from convonet.core.hand_over import EndReason
+from convonet.core.hand_over import CarrierKind, EndReason
 
 END_REASONS = {
     "completed": EndReason.DESK_HUNG_UP,
@@ -29,6 +29,9 @@ class DeskAssigned(BaseModel):
     kind: Literal["assigned"] = "assigned"
     desk: str
     extension: str
+    carrier: CarrierKind = CarrierKind.TELEPHONE
+    margin_s: float = 10.0
+    """The carrier's `answer_margin_s`."""
 
 
 class NoDeskFree(BaseModel):
@@ -79,6 +82,8 @@ class StreamStarted(BaseModel):
     kind: Literal["stream_started"] = "stream_started"
     attempt: int
     call_sid: str
+    desk: str = ""
+    """The desk whose page opened the stream; empty for a stream of the telephone's."""
 
 
 class StreamStopped(BaseModel):
@@ -86,6 +91,8 @@ class StreamStopped(BaseModel):
 
     kind: Literal["stream_stopped"] = "stream_stopped"
     attempt: int
+    desk: str = ""
+    """As in `StreamStarted`."""
 
 
 class WhisperPlayed(BaseModel):
@@ -122,7 +129,10 @@ class DeskHungUp(BaseModel):
 
 
 class CallerPassedOn(BaseModel):
-    """The desk's telephone transferred the caller to a colleague. The call and its media leg stay the same."""
+    """The desk transferred the caller to a colleague.
+
+    A telephone's call and its media leg stay the same. Without one the colleague's page opens a stream of its own.
+    """
 
     kind: Literal["passed_on"] = "passed_on"
     desk: str
@@ -130,7 +140,31 @@ class CallerPassedOn(BaseModel):
     """The colleague's desk; empty when no desk without a call has this extension."""
     extension: str
     talking: bool
-    """True for an attended transfer; after a blind one the colleague's telephone rings first."""
+    """True for an attended transfer; after a blind one the colleague's telephone or page rings first."""
+
+
+class CallHeld(BaseModel):
+    """The person at the desk put the caller on hold, or took them off it."""
+
+    kind: Literal["held"] = "held"
+    desk: str
+    held: bool
+
+
+class ColleagueCalled(BaseModel):
+    """The person at the desk asks a colleague first. The colleague's desk is reserved already, and rings."""
+
+    kind: Literal["colleague_called"] = "colleague_called"
+    desk: str
+    to: str
+    extension: str
+
+
+class ConsultationEnded(BaseModel):
+    """The person at the desk goes back to the caller."""
+
+    kind: Literal["consultation_ended"] = "consultation_ended"
+    desk: str
 
 
 # -- from the caller's session and the clock
@@ -150,7 +184,7 @@ class DeadlinePassed(BaseModel):
 
 
 CallEvent = CallPlaced | CallNotPlaced | CallProgress | StreamStarted | StreamStopped | WhisperPlayed
-DeskEvent = DeskAccepted | DeskDeclined | DeskHungUp | CallerPassedOn
+DeskEvent = DeskAccepted | DeskDeclined | DeskHungUp | CallerPassedOn | CallHeld | ColleagueCalled | ConsultationEnded
 Event = DeskAssigned | NoDeskFree | CallEvent | DeskEvent | CallerLeft | DeadlinePassed
 
 

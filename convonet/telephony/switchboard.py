@@ -7,11 +7,12 @@ order in which they came.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from convonet.core.hand_over import DeskState, EndReason
-from convonet.telephony.events import AddressedEvent, DeskAssigned, NoDeskFree
+from convonet.telephony.events import DeskAssigned, NoDeskFree
 
 INITIAL_CALL_S = 180.0
 """Assumed length of a call before any has been measured."""
@@ -27,8 +28,15 @@ FREE = frozenset({DeskState.READY, DeskState.NOT_READY, DeskState.WRAP_UP})
 """States that the person at the desk may leave at any time."""
 
 
+class Rest(BaseModel):
+    """State of a desk before it rang for a colleague."""
+
+    state: DeskState
+    reason: str = ""
+
+
 class Desk(BaseModel):
-    """A person with a telephone who is logged in."""
+    """A person who is logged in to take calls."""
 
     name: str
     """The account's username; events name the desk by it."""
@@ -36,7 +44,8 @@ class Desk(BaseModel):
     """The name that callers see."""
     extension: str
     departments: tuple[str, ...]
-    has_telephone: bool = False
+    has_telephone: bool = True
+    """Older releases let in nobody without one."""
     state: DeskState = DeskState.NOT_READY
     reason: str = ""
     """Why the desk is not ready, in the person's own words."""
@@ -44,6 +53,15 @@ class Desk(BaseModel):
     """Start of the state, Unix time."""
     transfer_id: str = ""
     """The hand-over that rings or talks here."""
+    before: Rest | None = None
+    """What a desk that rings for a colleague's caller goes back to if it does not get them."""
+
+
+class Assignment(NamedTuple):
+    """A waiting caller whose turn it is, and the desk that is reserved for them."""
+
+    transfer_id: str
+    event: DeskAssigned
 
 
 class WaitingCaller(BaseModel):
@@ -76,7 +94,7 @@ class Switchboard(BaseModel):
         desk = self.desks.pop(name, None)
         return desk.transfer_id if desk else ""
 
-    def set_ready(self, name: str, now: float) -> AddressedEvent | None:
+    def set_ready(self, name: str, now: float) -> Assignment | None:
         """Let the desk take calls again. Returns the assignment of a waiting caller to this desk, if there is one."""
         desk = self.desks.get(name)
         if desk is None or desk.state not in FREE:
@@ -95,9 +113,11 @@ class Switchboard(BaseModel):
     def set_talking(self, name: str, now: float) -> None:
         """Mark that the desk accepted the call that rang."""
         if (desk := self.desks.get(name)) and desk.state is DeskState.RINGING:
+            before = desk.before
             self._become(desk, DeskState.ON_CALL, now, transfer_id=desk.transfer_id)
+            desk.before = before
 
-    def release_desk(self, name: str, transfer_id: str, why: EndReason, now: float) -> AddressedEvent | None:
+    def release_desk(self, name: str, transfer_id: str, why: EndReason, now: float) -> Assignment | None:
         """Free a desk from a hand-over. Returns the assignment of a waiting caller to it, if it is ready at once."""
         desk = self.desks.get(name)
         if desk is None or desk.transfer_id != transfer_id:
@@ -109,8 +129,22 @@ class Switchboard(BaseModel):
         if why in (EndReason.NO_ANSWER, EndReason.UNREACHABLE, EndReason.VOICEMAIL):
             self._become(desk, DeskState.NOT_READY, now, NO_ANSWER)
             return None
-        self._become(desk, DeskState.READY, now)
-        return self._next_for(desk, now)
+        return self._give_back(desk, now)
+
+    def release_colleague(self, name: str, transfer_id: str, now: float, *, answered: bool) -> Assignment | None:
+        """Free a desk that was asked by a colleague and did not get the caller. Returns as `release_desk`."""
+        desk = self.desks.get(name)
+        if desk is None or desk.transfer_id != transfer_id:
+            return None
+        if not answered:
+            self._become(desk, DeskState.NOT_READY, now, NO_ANSWER)
+            return None
+        return self._give_back(desk, now)
+
+    def _give_back(self, desk: Desk, now: float) -> Assignment | None:
+        before = desk.before or Rest(state=DeskState.READY)
+        self._become(desk, before.state, now, before.reason)
+        return self._next_for(desk, now) if desk.state is DeskState.READY else None
 
     def free_desk_at(self, extension: str) -> str:
         """Return the name of the desk at this extension if it has no call, otherwise an empty string."""
@@ -121,7 +155,9 @@ class Switchboard(BaseModel):
         if (desk := self.desks.get(name)) is not None:
             state = DeskState.ON_CALL if talking else DeskState.RINGING
             if (desk.state, desk.transfer_id) != (state, transfer_id):
+                before = Rest(state=desk.state, reason=desk.reason) if desk.state in FREE else desk.before
                 self._become(desk, state, now, transfer_id=transfer_id)
+                desk.before = before
 
     # -- the callers
 
@@ -166,11 +202,11 @@ class Switchboard(BaseModel):
         """Take this caller out of the queue."""
         self.queue = [waiting for waiting in self.queue if waiting.transfer_id != transfer_id]
 
-    def _next_for(self, desk: Desk, now: float) -> AddressedEvent | None:
+    def _next_for(self, desk: Desk, now: float) -> Assignment | None:
         for waiting in self.queue:
             if waiting.department in desk.departments and desk.name not in waiting.without:
                 self.remove_caller(waiting.transfer_id)
-                return AddressedEvent(waiting.transfer_id, self._ring(desk, waiting.transfer_id, now))
+                return Assignment(waiting.transfer_id, self._ring(desk, waiting.transfer_id, now))
         return None
 
     def _waiting(self, transfer_id: str) -> WaitingCaller | None:
@@ -185,4 +221,4 @@ class Switchboard(BaseModel):
         return DeskAssigned(desk=desk.name, extension=desk.extension)
 
     def _become(self, desk: Desk, state: DeskState, now: float, reason: str = "", transfer_id: str = "") -> None:
-        desk.state, desk.since, desk.reason, desk.transfer_id = state, now, reason, transfer_id
+        desk.state, desk.since, desk.reason, desk.transfer_id, desk.before = state, now, reason, transfer_id, None

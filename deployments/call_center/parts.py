@@ -17,7 +17,8 @@ from convonet.storage.checkpoints import checkpoint_store
 from convonet.storage.database import Database
 from convonet.storage.serving import serving_store
 from convonet.telephony.call_log import CallLog
-from convonet.telephony.carrier import Carrier, NoCarrier
+from convonet.telephony.carrier import Carriers
+from convonet.telephony.direct.carrier import DirectCarrier
 from deployments.measuring import measure
 from deployments.ray_compat import cluster_id
 
@@ -33,7 +34,7 @@ def transfer_host() -> HandOverHost:
     """Return the host of this process, for other processes and for the desks."""
     settings, database = get_settings(), _database()
     services = HostServices(
-        carrier=_carrier(settings),
+        carriers=_carriers(settings),
         checkpoints=checkpoint_store(settings.storage),
         call_log=CallLog(database),
         facts=CallerFacts(database, settings),
@@ -58,10 +59,12 @@ def _database() -> Database:
     return Database(get_settings().storage.database_url)
 
 
-def _carrier(settings: Settings) -> Carrier:
+def _carriers(settings: Settings) -> Carriers:
+    direct, departments = DirectCarrier(), settings.call_center.direct_departments
     if not settings.telephony.is_configured:
-        return NoCarrier()
+        return Carriers(direct, direct_departments=departments)
     # half a second of imports that an installation without telephony does not need
     from convonet.telephony.twilio.carrier import TwilioCarrier
 
-    return TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
+    telephone = TwilioCarrier(settings.telephony, ring_timeout_s=settings.call_center.ring_timeout_s)
+    return Carriers(direct, telephone, departments)

@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from actors.hand_overs.actor import HandOverSnapshot
+from actors.hand_overs.media_legs import MediaLegs
 from actors.hand_overs.snapshot import CALL_CENTER, CallCenterSnapshot, SnapshotRepository
-from convonet.core.hand_over import HandOverState
+from actors.hand_overs.views import hand_over_view
+from convonet.core.hand_over import CarrierKind, HandOverState
 from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.versioned import Versioned
+from convonet.telephony.messages import MediaLegAction, MediaLegRequest
+from convonet.telephony.switchboard import Switchboard
 from tests.fixtures.sqlite import inline_checkpoints
 
 BEFORE = Path(__file__).parents[1] / "fixtures" / "release_before"
@@ -51,10 +55,27 @@ async def test_a_call_center_of_the_release_before_is_taken_over_with_its_hand_o
     call_center = await store.claim_call_center()
     assert call_center is not None
     assert (list(call_center.switchboard.desks), call_center.cluster) == (["dora"], "")
+    assert call_center.switchboard.desks["dora"].has_telephone
     body = await store.claim_hand_over(call_center.open[0])
     assert body is not None
     assert body.transfer.state is HandOverState.QUEUED
     assert body.order.context.verified_by == "PIN"
+
+
+def test_a_talk_of_the_release_before_goes_on_by_telephone() -> None:
+    attempt = {"desk": "dora", "extension": "2001", "call_sid": "CA1", "accepted": True, "streaming": True}
+    body = json.loads(before("transfer"))
+    body["transfer"] |= {"state": "connected", "attempts": [attempt], "deadline": None}
+    body["stream_keys"] = {"0": {"value": "k", "shown": True, "after": ""}}
+    body["lines"] = {"0": {"host": "10.0.0.1", "port": 1, "key": "leg"}}
+    snapshot = HandOverSnapshot.from_checkpoint(json.dumps(body).encode())
+    current = snapshot.transfer.current
+    assert current is not None
+    assert (current.carrier, current.held, current.consultation) == (CarrierKind.TELEPHONE, False, None)
+    assert hand_over_view(snapshot, Switchboard(), 0.0).line == snapshot.lines[0]
+    leg = MediaLegs(snapshot).admit(MediaLegRequest(snapshot.transfer.transfer_id, 0, "k", "CA1", snapshot.lines[0]))
+    assert leg is not None
+    assert leg.value.order is MediaLegAction.JOIN
 
 
 @pytest.mark.parametrize("kind", [Conversation, CallCenterSnapshot, HandOverSnapshot])

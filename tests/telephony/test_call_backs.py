@@ -47,8 +47,8 @@ async def noted(center):
     return waiting[0]
 
 
-async def test_a_known_number_is_told_by_its_end(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_known_number_is_told_by_its_end(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await offered_a_call_back(client)
         answer = await say(client, "yes please")
         one = await noted(center)
@@ -62,8 +62,8 @@ async def test_a_known_number_is_told_by_its_end(call_center):
         assert await center.call_log.open_call_backs() == []
 
 
-async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_replica_dies(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_replica_dies(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await nobody_knows_the_number(center)
         await offered_a_call_back(client)
         assert await say(client, "yes please") == "What number can we reach you at?"
@@ -75,8 +75,8 @@ async def test_a_number_that_is_not_known_is_asked_for_also_when_the_callers_rep
         assert (one.phone, one.reason) == ("+14155550142", "why is my list empty")
 
 
-async def test_the_desk_sees_that_no_number_is_known(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_the_desk_sees_that_no_number_is_known(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await nobody_knows_the_number(center)
         await offered_a_call_back(client)
         for said in ("yes", "blue bananas"):
@@ -85,8 +85,8 @@ async def test_the_desk_sees_that_no_number_is_known(call_center):
         assert (await noted(center)).phone == ""
 
 
-async def test_a_crm_that_hangs_does_not_keep_the_caller_waiting(call_center, monkeypatch):
-    async with call_center() as center, center.caller() as client:
+async def test_a_crm_that_hangs_does_not_keep_the_caller_waiting(telephone_center, monkeypatch):
+    async with telephone_center() as center, center.caller() as client:
 
         async def hang(user_id):
             await asyncio.Event().wait()
@@ -96,8 +96,8 @@ async def test_a_crm_that_hangs_does_not_keep_the_caller_waiting(call_center, mo
         assert await say(client, "yes please") == "What number can we reach you at?"
 
 
-async def test_nobody_is_called_back_who_says_never_mind(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_nobody_is_called_back_who_says_never_mind(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await nobody_knows_the_number(center)
         await offered_a_call_back(client)
         await say(client, "yes")
@@ -119,11 +119,11 @@ async def test_who_is_promised_a_call_back_does_not_wait_any_longer(call_center,
         await nothing_left(center)
 
 
-async def test_an_offer_that_is_made_while_the_agent_thinks_is_remembered(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_an_offer_that_is_made_while_the_agent_thinks_is_remembered(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await center.desk().ready()
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         center.agent.is_asked.clear()
         center.agent.may_answer.clear()
         client.say("text_input", text="what is on my list")

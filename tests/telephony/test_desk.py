@@ -84,15 +84,15 @@ async def closed_with(http, base, **options):
 
 
 @pytest.mark.parametrize("path", ["api/phone", "api/history", "api/call-backs", "staff/api/me"])
-async def test_nothing_is_shown_without_a_login(call_center, path):
-    async with call_center() as center:
+async def test_nothing_is_shown_without_a_login(telephone_center, path):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         async with browser(base) as http, http.get(f"{base}/{path}") as answer:
             assert answer.status == 401
 
 
-async def test_the_page_and_the_socket_want_a_login_too(call_center):
-    async with call_center() as center:
+async def test_the_page_and_the_socket_want_a_login_too(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base) as http:
@@ -103,8 +103,8 @@ async def test_the_page_and_the_socket_want_a_login_too(call_center):
             assert await closed_with(http, base, headers={"Origin": "https://elsewhere.example"}) == NOT_LOGGED_IN
 
 
-async def test_a_change_from_a_foreign_page_is_refused(call_center):
-    async with call_center() as center:
+async def test_a_change_from_a_foreign_page_is_refused(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
@@ -114,8 +114,8 @@ async def test_a_change_from_a_foreign_page_is_refused(call_center):
                     assert answer.status == 403, path
 
 
-async def test_each_person_gets_their_own_telephone_and_no_password(call_center):
-    async with call_center() as center:
+async def test_each_person_gets_their_own_telephone_and_no_password(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         await person(center, "eve")
@@ -130,8 +130,8 @@ async def test_each_person_gets_their_own_telephone_and_no_password(call_center)
             assert await closed_with(http, base) == NO_TELEPHONE
 
 
-async def test_a_desk_without_a_sip_account_is_a_desk_and_gets_no_telephone(call_center):
-    async with call_center() as center:
+async def test_a_desk_without_a_sip_account_is_a_desk_and_gets_no_telephone(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await StaffAccounts(center.database).add_member("dora", "Dora", Role.AGENT, PASSWORD)
         await StaffAccounts(center.database).set_telephone("dora", Telephone("2001", ("support",)))
@@ -142,8 +142,8 @@ async def test_a_desk_without_a_sip_account_is_a_desk_and_gets_no_telephone(call
                 await dora.be_ready()
 
 
-async def test_where_there_is_no_pbx_nobody_gets_a_telephone(call_center):
-    async with call_center() as center:
+async def test_where_there_is_no_pbx_nobody_gets_a_telephone(telephone_center):
+    async with telephone_center() as center:
         center.settings = center.settings.model_copy(update={"telephony": TelephonySettings()})
         base = await center.serve_desks()
         await person(center, "dora", "2001")
@@ -151,8 +151,8 @@ async def test_where_there_is_no_pbx_nobody_gets_a_telephone(call_center):
             assert (answer.status, await answer.read()) == (204, b"")
 
 
-async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         await person(center, "eve", "2002")
@@ -183,8 +183,8 @@ async def test_a_card_is_shown_to_the_desk_that_rings_and_to_no_other(call_cente
 @pytest.mark.parametrize(
     "frame", ["", "[]", '{"type": "desk_does"}', '{"type": "desk_does", "action": "fly"}', "x" * 10_000]
 )
-async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_center, frame):
-    async with call_center() as center:
+async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(telephone_center, frame):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as socket:
@@ -195,8 +195,8 @@ async def test_a_frame_that_is_wrong_is_answered_and_the_desk_stays(call_center,
             await page.view("ready")
 
 
-async def test_a_second_window_takes_the_desk_over(call_center):
-    async with call_center() as center:
+async def test_a_second_window_takes_the_desk_over(telephone_center):
+    async with telephone_center() as center:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as first:
@@ -211,14 +211,14 @@ async def test_a_second_window_takes_the_desk_over(call_center):
                 await second.view("ready")
 
 
-async def test_notes_are_kept_and_given_to_the_crm(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_notes_are_kept_and_given_to_the_crm(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http, page_of(http, base) as dora:
             await dora.be_ready()
             client.say("text_input", text="a human please")
-            leg = await center.twilio.next_leg()
+            leg = await center.next_leg()
             leg.ring()
             view = await dora.view("ringing")
             await dora.does("accept")
@@ -237,15 +237,15 @@ async def test_notes_are_kept_and_given_to_the_crm(call_center):
             assert words in notes
 
 
-async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         base = await center.serve_desks()
         await person(center, "dora", "2001")
         async with browser(base, "dora") as http:
             async with page_of(http, base) as dora:
                 await dora.be_ready()
                 client.say("text_input", text="a human please")
-                leg = await center.twilio.next_leg()
+                leg = await center.next_leg()
                 leg.ring()
                 await dora.view("ringing")
                 await dora.does("accept")
@@ -257,3 +257,32 @@ async def test_a_desk_that_was_loaded_anew_in_a_call_lets_the_caller_go_on(call_
                 await client.until("transfer_status", state="ended")
                 await dora.view("wrap_up")
         await center.all_calls_over()
+
+
+async def test_a_page_that_carries_its_calls_gets_the_key_of_its_own_call_only(direct_center):
+    async with direct_center() as center, center.caller() as client:
+        base = await center.serve_desks()
+        await person(center, "dora", "2001")
+        await person(center, "eve", "2002")
+        async with (
+            browser(base, "dora") as dora_http,
+            browser(base, "eve") as eve_http,
+            page_of(dora_http, base) as dora,
+            page_of(eve_http, base) as eve,
+        ):
+            await eve.view("not_ready")
+            await dora.be_ready()
+            client.say("text_input", text="a human please")
+            leg = await center.next_leg()
+            leg.ring()
+            await client.until("transfer_status", state="ringing")
+            await dora.does("accept")
+            call = (await dora.view("on_call"))["call"]
+            while not call or not call["stream_key"]:
+                call = (await dora.view("on_call"))["call"]
+            assert call["transfer_id"] == leg.transfer_id
+            await eve.does("ready")
+            assert (await eve.view("ready"))["call"] is None
+            # hold is for a call that talks
+            await dora.does("hold")
+            assert (await dora.next("desk_refused"))["message"]

@@ -1,4 +1,4 @@
-"""A caller, a desk and Twilio: every part of a hand-over but the telephone itself."""
+"""A caller, a desk and a carrier: every part of a hand-over but the telephone or the page itself."""
 
 import asyncio
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from convonet.auth.pin import NoPin
-from convonet.telephony import mulaw
 from convonet.telephony.messages import DeskAction
 from tests.sessions.doubles import CALLER
+from tests.telephony.world import codec_of
 
 
 def conversation_of(center, client):
@@ -29,15 +29,20 @@ async def talk(client, leg):
     """Each side plays a tone for a second; returns what the other side heard most of, in Hz."""
     client.heard.clear()
     leg.heard.clear()
-    pcm, code = tone(1000, 16_000).astype("<i2").tobytes(), mulaw.encode(tone(440, 8_000))
+    codec = codec_of(leg)
+    pcm, code, size = tone(1000, 16_000).astype("<i2").tobytes(), codec.encode(tone(440, codec.rate)), codec.frame_bytes
     for i in range(50):
         client.say_raw(pcm[i * 640 : (i + 1) * 640])
-        leg.say(code[i * 160 : (i + 1) * 160])
+        leg.say(code[i * size : (i + 1) * size])
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
-    at_desk = loudest(mulaw.decode(bytes(leg.heard)), 8_000)
-    at_caller = loudest(np.frombuffer(bytes(client.heard), "<i2"), 16_000)
-    return at_desk, at_caller
+    return heard_by(leg), loudest(np.frombuffer(bytes(client.heard), "<i2"), 16_000)
+
+
+def heard_by(leg):
+    """What a desk heard most of, in Hz."""
+    codec = codec_of(leg)
+    return loudest(codec.decode(bytes(leg.heard)), codec.rate)
 
 
 async def hear_each_other(client, leg):
@@ -47,7 +52,7 @@ async def hear_each_other(client, leg):
     async with asyncio.timeout(10):
         while not (client.heard and leg.heard):
             client.say_raw(bytes(640))
-            leg.say(mulaw.SILENCE * 160)
+            leg.say(codec_of(leg).silence)
             await asyncio.sleep(0.02)
 
 
@@ -55,7 +60,7 @@ async def quiet(client, leg):
     """Both are silent for a second."""
     for _ in range(50):
         client.say_raw(bytes(640))
-        leg.say(mulaw.SILENCE * 160)
+        leg.say(codec_of(leg).silence)
         await asyncio.sleep(0.015)
 
 
@@ -69,9 +74,8 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         # the card is there before the telephone rings
         assert (view.card.name, view.card.reason) == ("Demo", "why is my list empty")
         assert view.card.verified_by == "PIN"
-        leg = await center.twilio.next_leg()
-        assert leg.address == "sip:2001@pbx.test;transport=udp"
-        assert leg.headers["X-Convo-Transfer"] == view.card.transfer_id
+        leg = await center.next_leg()
+        assert leg.extension == "2001"
         leg.ring()
         await client.until("transfer_status", state="ringing")
         assert await desk.does(DeskAction.ACCEPT)
@@ -108,7 +112,7 @@ async def test_two_people_hear_each_other_and_the_caller_goes_on_with_the_agent(
         assert ("assistant", "(Dora) so far so good") in history
         assert calls[0].asked_at < calls[0].connected_at < calls[0].ended_at
         await center.all_calls_over()
-        assert len(center.twilio.calls) == 1
+        assert len(center.calls) == 1
         assert set(center.twilio.answers) <= {200, 204}
 
 
@@ -122,8 +126,17 @@ async def test_the_card_of_a_caller_who_gave_no_pin_says_so(call_center):
             assert (await desk.until("ringing")).card.verified_by is None
 
 
-async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_the_call_of_a_telephone_names_the_hand_over(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
+        desk = await center.desk().ready()
+        client.say("text_input", text="a human please")
+        leg = await center.next_leg()
+        assert leg.address == "sip:2001@pbx.test;transport=udp"
+        assert leg.headers["X-Convo-Transfer"] == (await desk.until("ringing")).card.transfer_id
+
+
+async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         dora = await center.desk().ready()
         eve = center.desk("eve", "2002")
         await eve.until("not_ready")
@@ -157,8 +170,8 @@ async def test_a_caller_is_passed_on_to_a_colleague_who_has_the_card(call_center
         await center.all_calls_over()
 
 
-async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_caller_who_is_passed_on_survives_the_loss_of_the_host(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         dora = await center.desk().ready()
         eve = center.desk("eve", "2002")
         await eve.until("not_ready")

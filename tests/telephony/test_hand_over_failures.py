@@ -36,7 +36,7 @@ async def told(client, state, within=TOLD_S):
 async def nothing_left(center, within=3.0):
     """No call rings or is open, and nobody waits."""
     async with asyncio.timeout(within):
-        while center.twilio.open_calls or center.host_process.host.desks.switchboard.queue:
+        while center.open_calls or center.host_process.host.desks.switchboard.queue:
             await asyncio.sleep(0.02)
 
 
@@ -45,10 +45,10 @@ async def goes_on_with_the_agent(client):
     assert (await client.until("agent_final"))["text"] == "You said hello again."
 
 
-async def second_stream(call):
-    """Twilio has opened another stream for this call, after the first has broken."""
+async def second_stream(center, leg):
+    """Another stream was opened for this leg, after the first has broken."""
     async with asyncio.timeout(5):
-        while len(call.streams) < 2:
+        while len(center.streams_of(leg)) < 2:
             await asyncio.sleep(0.02)
 
 
@@ -69,7 +69,7 @@ async def brought_to(state, center, client, desk):
     if state == "queued":
         await told(client, "queued")
         return None
-    leg = await center.twilio.next_leg()
+    leg = await center.next_leg()
     await told(client, "dialing")
     if state != "dialing":
         leg.ring()
@@ -102,7 +102,7 @@ async def test_a_whisper_that_cannot_be_played_is_skipped(call_center, audio, ca
         center.tts.synthesize = broken
         desk = await center.desk().ready()
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         leg.ring()
         await desk.until("ringing")
         await desk.does(DeskAction.ACCEPT)
@@ -118,18 +118,17 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_center):
         dora = await center.desk().ready()
         eve = await center.desk("eve", "2002").ready()
         await ask(client)
-        first = await center.twilio.next_leg()
+        first = await center.next_leg()
         first.ring()
         await dora.until("ringing")
         await dora.does(DeskAction.DECLINE, "Wrong department " * 10)
-        second = await center.twilio.next_leg()
+        second = await center.next_leg()
         assert (first.extension, second.extension) == ("2001", "2002")
         await eve.until("ringing")
         await dora.until("ready")
         await eve.does(DeskAction.ACCEPT)
         second.answer()
         await told(client, "connected", 5)
-        assert [call.is_over for call in center.twilio.calls] == [True, False]
         second.hang_up()
         await told(client, "ended", 3)
         # supervisors see why, the caller does not
@@ -139,11 +138,11 @@ async def test_a_desk_that_declines_is_followed_by_the_next_one(call_center):
 
 
 @pytest.mark.parametrize("code", [486, 603, 480, 404, 503])
-async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(call_center, code):
-    async with call_center() as center, center.caller() as client:
+async def test_a_pbx_that_refuses_ends_it_when_there_is_no_other_desk(telephone_center, code):
+    async with telephone_center() as center, center.caller() as client:
         await center.desk().ready()
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         leg.answer(code)
         assert (await told(client, "failed"))["reason"] == "nobody_there"
         assert "anybody from support" in await offered(client)
@@ -157,7 +156,7 @@ async def test_a_desk_that_does_not_answer_is_left_alone(call_center):
     async with call_center(TRANSFER_TIMEOUT=1.0) as center, center.caller() as client:
         desk = await center.desk().ready()
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         leg.ring()
         await told(client, "ringing")
         await told(client, "failed", 8)
@@ -165,11 +164,11 @@ async def test_a_desk_that_does_not_answer_is_left_alone(call_center):
         await nothing_left(center)
 
 
-async def test_a_voicemail_box_is_nobody(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_voicemail_box_is_nobody(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await center.desk().ready()
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         leg.ring()
         leg.answer()
         await told(client, "failed", 5)
@@ -182,7 +181,7 @@ async def test_nobody_at_any_desk_is_told_at_once(call_center):
         await ask(client)
         assert (await told(client, "failed"))["reason"] == "nobody_there"
         await offered(client)
-        assert not center.twilio.calls
+        assert not center.calls
 
 
 async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offered_soon(call_center):
@@ -200,36 +199,36 @@ async def test_when_all_are_not_ready_it_is_told_at_once_and_a_call_back_is_offe
 
 
 @pytest.mark.parametrize("refusal", [401, 429, 500])
-async def test_a_call_that_twilio_refuses_is_not_tried_again(call_center, refusal):
-    async with call_center() as center, center.caller() as client:
+async def test_a_call_that_twilio_refuses_is_not_tried_again(telephone_center, refusal):
+    async with telephone_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         center.twilio.refusals = [refusal]
         await ask(client)
         await told(client, "failed")
         await offered(client)
-        assert not center.twilio.calls
+        assert not center.calls
         await desk.until("ready")
 
 
-async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_call_whose_answer_is_lost_is_placed_once_and_ended(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         await center.desk().ready()
         center.twilio.refusals = ["lost"]
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         await told(client, "failed", 6)
         # it rings nevertheless, and the news of it is what ends it
         leg.ring()
         await nothing_left(center)
-        assert len(center.twilio.calls) == 1
+        assert len(center.calls) == 1
 
 
-async def test_lost_callbacks_do_not_keep_two_people_apart(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_lost_callbacks_do_not_keep_two_people_apart(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         center.twilio.keeps_quiet = True
         await ask(client)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
         leg.ring()
         await desk.does(DeskAction.ACCEPT)
         leg.answer()
@@ -243,16 +242,15 @@ async def test_a_stream_that_breaks_in_mid_call_is_taken_up_again(call_center):
     async with call_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
-        call = center.twilio.calls[0]
-        await center.twilio.break_stream(call)
-        await second_stream(call)
+        await center.break_stream(leg)
+        await second_stream(center, leg)
         await hear_each_other(client, leg)
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
-        assert len(center.twilio.calls) == 1
+        assert len(center.calls) == 1
 
 
-async def test_a_stream_that_says_nothing_but_gives_signs_of_life_goes_on(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_stream_that_says_nothing_but_gives_signs_of_life_goes_on(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         leg = await center.connected(client, await center.desk().ready())
         # the PBX holds its caller without music
         await asyncio.sleep(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 0.5)
@@ -260,49 +258,48 @@ async def test_a_stream_that_says_nothing_but_gives_signs_of_life_goes_on(call_c
         assert len(center.twilio.calls[0].streams) == 1
 
 
-async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_stream_that_gives_no_sign_of_life_is_ended_and_taken_up_again(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         gate = center.twilio.gateway
         with Way.to(int(gate.rpartition(":")[2])) as way:
             center.twilio.gateway = f"http://127.0.0.1:{way.port}"
             leg = await center.connected(client, desk)
             way.vanish()
-            line = next(iter(center.host_process.host.registry.actors.values())).media_leg
+            (line,) = next(iter(center.host_process.host.registry.actors.values())).media_legs._legs.values()
             async with asyncio.timeout(SILENT_AFTER_S + ANSWER_TIMEOUT_S + 1):
-                while line.followers:
+                while line.views.followers:
                     await asyncio.sleep(0.02)
             # Twilio finds it out too
             center.twilio.gateway = gate
-            call = center.twilio.calls[0]
-            await center.twilio.break_stream(call)
-            await second_stream(call)
+            await center.break_stream(leg)
+            await second_stream(center, leg)
             await hear_each_other(client, leg)
-            assert len(center.twilio.calls) == 1
+            assert len(center.calls) == 1
 
 
-async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_next_one(call_center):
-    async with call_center(hold_s=0) as center, center.caller() as client:
+async def test_a_stream_that_breaks_while_there_is_no_host_is_taken_up_by_the_next_one(telephone_center):
+    async with telephone_center(hold_s=0) as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
         center.hand_overs._call_timeout_s = 0.2
         await center.host_process.kill()
-        await center.twilio.break_stream(center.twilio.calls[0])
+        await center.break_stream(leg)
         async with asyncio.timeout(5):
             while not any("held=2" in url for url, _ in center.twilio.posts):
                 await asyncio.sleep(0.02)
         await center.host_process.start()
         await hear_each_other(client, leg)
-        assert len(center.twilio.calls) == 1
+        assert len(center.calls) == 1
 
 
-async def test_twilio_that_misses_an_answer_of_ours_asks_again_and_the_talk_goes_on(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_twilio_that_misses_an_answer_of_ours_asks_again_and_the_talk_goes_on(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
         center.twilio.misses = 1
-        await center.twilio.break_stream(center.twilio.calls[0])
-        await second_stream(center.twilio.calls[0])
+        await center.break_stream(leg)
+        await second_stream(center, leg)
         await hear_each_other(client, leg)
         assert center.twilio.misses == 0
 
@@ -341,7 +338,7 @@ async def test_a_connected_caller_who_types_never_mind_has_said_it_to_nobody(cal
         assert (await client.until("error"))["code"] == "invalid_mode"
         assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
         assert desk.view.state == "on_call"
-        assert len(center.twilio.open_calls) == 1
+        assert center.open_calls
         leg.hang_up()
         # nothing of it was kept for the agent either
         await told(client, "ended", 3)
@@ -375,7 +372,7 @@ async def test_two_callers_for_one_desk_wait_in_line(call_center):
         await told(first, "ended")
         await desk.until("wrap_up")
         await desk.does(DeskAction.READY)
-        other = await center.twilio.next_leg()
+        other = await center.next_leg()
         other.ring()
         await desk.until("ringing")
         await desk.does(DeskAction.ACCEPT)
@@ -389,7 +386,7 @@ async def test_a_busy_desk_is_not_rung_again(call_center):
         await center.connected(first, desk)
         await ask(second)
         await told(second, "queued")
-        assert len(center.twilio.calls) == 1
+        assert len(center.calls) == 1
 
 
 # -- processes die
@@ -400,7 +397,7 @@ async def talks_in_the_end(state, center, client, desk, leg):
     if state == "queued":
         await desk.until("not_ready")
         await desk.does(DeskAction.READY)
-        leg = await center.twilio.next_leg()
+        leg = await center.next_leg()
     if state == "whisper":
         leg.listened.set()
     elif state != "connected":
@@ -414,7 +411,7 @@ async def talks_in_the_end(state, center, client, desk, leg):
     assert await talk(client, leg) == (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
     leg.hang_up()
     await told(client, "ended", 3)
-    assert len(center.twilio.calls) == 1
+    assert len(center.calls) == 1
     await nothing_left(center)
 
 
@@ -435,7 +432,7 @@ async def test_the_host_of_the_hand_overs_may_die_at_any_time(call_center, state
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_the_replica_that_twilio_reaches_may_die(call_center, state):
+async def test_the_replica_with_the_desks_audio_may_die(call_center, state):
     async with call_center() as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await brought_to(state, center, client, desk)
@@ -477,9 +474,9 @@ async def test_the_voice_replica_of_the_caller_may_die(call_center, state):
 
 @pytest.mark.parametrize("path", ["status", "transfer_bridge", "voice_assistant/transfer_bridge"])
 @pytest.mark.parametrize("forgery", ["none", "other token", "other address", "other form"])
-async def test_a_webhook_that_twilio_did_not_make_is_refused(call_center, path, forgery):
+async def test_a_webhook_that_twilio_did_not_make_is_refused(telephone_center, path, forgery):
     form = {"CallSid": "CA1", "CallStatus": "completed", "SequenceNumber": "1"}
-    async with call_center() as center, aiohttp.ClientSession() as http:
+    async with telephone_center() as center, aiohttp.ClientSession() as http:
         query = "?transfer=h-1&attempt=0"
         public = f"{PUBLIC}/twilio/{path}{query}"
         signatures = {
@@ -510,8 +507,8 @@ async def stream(center, call_sid, parameters):
         yield socket
 
 
-async def test_a_stream_is_let_in_only_with_its_key(call_center):
-    async with call_center() as center, center.caller() as client, aiohttp.ClientSession() as http:
+async def test_a_stream_is_let_in_only_with_its_key(telephone_center):
+    async with telephone_center() as center, center.caller() as client, aiohttp.ClientSession() as http:
         desk = await center.desk().ready()
         leg = await brought_to("ringing", center, client, desk)
         near, url = f"{center.twilio.gateway}/twilio/media", f"{PUBLIC}/twilio/media".replace("https", "wss", 1)
@@ -527,8 +524,8 @@ async def test_a_stream_is_let_in_only_with_its_key(call_center):
         await told(client, "connected", 5)
 
 
-async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(call_center):
-    async with call_center() as center, center.caller() as client:
+async def test_a_stream_that_is_opened_once_more_with_its_key_is_refused(telephone_center):
+    async with telephone_center() as center, center.caller() as client:
         leg = await center.connected(client, await center.desk().ready())
         call = center.twilio.calls[0]
         async with stream(center, call.sid, parameters_of(call.form["Twiml"])) as socket:
@@ -543,13 +540,12 @@ def parameters_of(twiml):
 
 
 @pytest.mark.parametrize("linger_s", [60.0, 0.0], ids=["known", "forgotten"])
-async def test_webhooks_that_are_called_once_more_change_nothing(call_center, linger_s):
-    async with call_center(grace=GracePeriods(linger=linger_s)) as center, center.caller() as client:
+async def test_webhooks_that_are_called_once_more_change_nothing(telephone_center, linger_s):
+    async with telephone_center(grace=GracePeriods(linger=linger_s)) as center, center.caller() as client:
         desk = await center.desk().ready()
         leg = await center.connected(client, desk)
-        call = center.twilio.calls[0]
-        await center.twilio.break_stream(call)
-        await second_stream(call)
+        await center.break_stream(leg)
+        await second_stream(center, leg)
         await hear_each_other(client, leg)
 
         asked = [url.partition("?")[0].rpartition("/")[2] for url, _ in center.twilio.posts]

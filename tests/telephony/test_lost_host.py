@@ -63,7 +63,8 @@ async def test_a_host_that_comes_back_after_it_was_replaced_does_nothing_more(ca
         old = center.host_process.host
         await center.host_process.start()
         actor = next(iter(old.registry.actors.values()))
-        actor.post_event(CallProgress(attempt=0, call_sid=center.twilio.calls[0].sid, sequence=9, status="no-answer"))
+        sid = actor.machine.attempts[0].call_sid
+        actor.post_event(CallProgress(attempt=0, call_sid=sid, sequence=9, status="no-answer"))
         async with asyncio.timeout(5):
             while old.registry.actors:
                 await asyncio.sleep(0.01)

@@ -4,14 +4,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convonet.core.hand_over import EndReason, HandOverState
-from convonet.telephony.effects import EndCall, FindDesk, OccupyDesk, PlaceCall, ReleaseDesk, StateChanged
+from convonet.core.hand_over import CarrierKind, EndReason, HandOverState
+from convonet.telephony.effects import (
+    EndCall,
+    FindDesk,
+    OccupyDesk,
+    PlaceCall,
+    ReleaseColleague,
+    ReleaseDesk,
+    StateChanged,
+)
 from convonet.telephony.events import (
     CallerLeft,
     CallerPassedOn,
+    CallHeld,
     CallNotPlaced,
     CallPlaced,
     CallProgress,
+    ColleagueCalled,
+    ConsultationEnded,
     DeadlinePassed,
     DeskAccepted,
     DeskAssigned,
@@ -27,6 +38,8 @@ from convonet.telephony.hand_over_machine import (
     ANSWER_TIMEOUT_S,
     MAX_ABSENT_WAIT_S,
     MAX_WAIT_S,
+    RING_S,
+    STREAM_TIMEOUT_S,
     WHISPER_TIMEOUT_S,
     HandOverMachine,
 )
@@ -64,6 +77,18 @@ def progress(status, sequence, attempt=0, sid=SID):
 RINGING = (DORA, CallPlaced(attempt=0, call_sid=SID), progress("initiated", 0), progress("ringing", 1))
 ANSWERED = (*RINGING, DeskAccepted(desk="dora"), progress("in-progress", 2), StreamStarted(attempt=0, call_sid=SID))
 CONNECTED = (*ANSWERED, WhisperPlayed(attempt=0))
+
+DIRECT_DORA = DeskAssigned(desk="dora", extension="2001", carrier=CarrierKind.DIRECT, margin_s=0)
+DIRECT_RINGING = (DIRECT_DORA, CallPlaced(attempt=0, call_sid=SID), progress("ringing", 0))
+
+
+def stream(desk):
+    return StreamStarted(attempt=0, call_sid=SID, desk=desk)
+
+
+DIRECT_TALK = (*DIRECT_RINGING, DeskAccepted(desk="dora"), stream("dora"), WhisperPlayed(attempt=0))
+EVE_CALLED = ColleagueCalled(desk="dora", to="eve", extension="2002")
+CONSULTING = (*DIRECT_TALK, EVE_CALLED, DeskAccepted(desk="eve"), stream("eve"))
 
 
 def test_the_good_way():
@@ -183,18 +208,39 @@ def test_it_goes_on_from_what_was_kept():
     assert world.machine.state is HandOverState.CONNECTED
 
 
+def test_it_goes_on_from_what_was_kept_of_a_consultation():
+    world = World()
+    for event in (*CONSULTING, CallerPassedOn(desk="dora", to="eve", extension="2002", talking=True)):
+        world.machine = HandOverMachine.model_validate_json(world.machine.model_dump_json())
+        world.handle(event)
+    assert world.machine.desks == {"eve": True}
+
+
+def test_a_hand_over_that_an_older_release_kept_is_carried_by_a_telephone():
+    world = World()
+    world.handle(*CONNECTED)
+    kept = world.machine.model_dump(exclude={"ring_s": True, "attempts": {0: {"carrier", "held", "consultation"}}})
+    machine = HandOverMachine.model_validate(kept)
+    assert machine == world.machine
+    assert machine.attempts[0].carrier is CarrierKind.TELEPHONE
+
+
 ATTEMPTS = st.integers(0, 2)
 DESKS = st.sampled_from(["dora", "eve", "finn"])
 SIDS = st.sampled_from(["CA0", "CA1", "CA2"])
 STATUSES = st.sampled_from(["initiated", "ringing", "in-progress", "completed", "busy", "no-answer", "failed"])
 EVENTS = st.one_of(
-    st.builds(DeskAssigned, desk=DESKS, extension=st.just("2001")),
+    st.builds(DeskAssigned, desk=DESKS, extension=st.just("2001"), carrier=st.sampled_from(CarrierKind)),
     st.builds(NoDeskFree),
     st.builds(CallPlaced, attempt=ATTEMPTS, call_sid=SIDS),
     st.builds(CallNotPlaced, attempt=ATTEMPTS),
     st.builds(CallProgress, attempt=ATTEMPTS, call_sid=SIDS, sequence=st.integers(0, 5), status=STATUSES),
-    st.builds(StreamStarted, attempt=ATTEMPTS, call_sid=SIDS),
-    st.builds(StreamStopped, attempt=ATTEMPTS),
+    st.builds(StreamStarted, attempt=ATTEMPTS, call_sid=SIDS, desk=st.sampled_from(["", "dora", "eve", "finn"])),
+    st.builds(StreamStopped, attempt=ATTEMPTS, desk=st.sampled_from(["", "dora", "eve", "finn"])),
+    st.builds(CallHeld, desk=DESKS, held=st.booleans()),
+    st.builds(ColleagueCalled, desk=DESKS, to=DESKS, extension=st.just("2002")),
+    st.builds(ConsultationEnded, desk=DESKS),
+    st.builds(CallerPassedOn, desk=DESKS, to=DESKS, extension=st.just("2002"), talking=st.booleans()),
     st.builds(DeskAccepted, desk=DESKS),
     st.builds(DeskDeclined, desk=DESKS),
     st.builds(DeskHungUp, desk=DESKS),
@@ -218,8 +264,50 @@ def test_whatever_happens_one_call_an_attempt_and_none_stays(steps):
     ended = {effect.call_sid for effect in world.effects if isinstance(effect, EndCall)}
     ended |= {event.call_sid for event, _ in steps if isinstance(event, CallProgress) and event.end_reason}
     assert {attempt.call_sid for attempt in world.machine.attempts if attempt.call_sid} <= ended
-    released = [effect.desk for effect in world.effects if isinstance(effect, ReleaseDesk)]
+    released = [effect.desk for effect in world.effects if isinstance(effect, ReleaseDesk | ReleaseColleague)]
     assert {attempt.desk for attempt in world.machine.attempts} <= set(released)
+    assert {effect.desk for effect in world.effects if isinstance(effect, OccupyDesk)} <= set(released)
+    assert world.machine.desks == {}
+
+
+MOVES = st.one_of(
+    st.builds(StreamStarted, attempt=st.just(0), call_sid=st.just(SID), desk=DESKS),
+    st.builds(StreamStopped, attempt=st.just(0), desk=DESKS),
+    st.builds(DeskAccepted, desk=DESKS),
+    st.builds(DeskDeclined, desk=DESKS),
+    st.builds(DeskHungUp, desk=DESKS),
+    st.builds(CallHeld, desk=DESKS, held=st.booleans()),
+    st.builds(ColleagueCalled, desk=DESKS, to=st.sampled_from(["eve", "finn"]), extension=st.just("2002")),
+    st.builds(ConsultationEnded, desk=DESKS),
+    st.builds(
+        CallerPassedOn,
+        desk=DESKS,
+        to=st.sampled_from(["eve", "finn"]),
+        extension=st.just("2002"),
+        talking=st.booleans(),
+    ),
+    st.just(DeadlinePassed()),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(MOVES, st.floats(0, 12)), max_size=30))
+def test_whatever_desks_do_with_a_caller_every_wait_ends_and_no_colleague_stays_occupied(steps):
+    world = World()
+    world.handle(*DIRECT_TALK)
+    for event, after in steps:
+        before, new = world.machine.desks, world.handle(event, after=after)
+        after_it = world.machine.desks
+        freed = {effect.desk for effect in new if isinstance(effect, ReleaseDesk | ReleaseColleague)}
+        # whoever has nothing to do with the caller any more is free, and so is whoever was reserved in vain
+        assert before.keys() - after_it.keys() <= freed
+        if isinstance(event, ColleagueCalled) or (isinstance(event, CallerPassedOn) and not event.talking):
+            assert event.to in after_it or event.to in freed
+        assert not freed & after_it.keys()
+        attempt = world.machine.current
+        if attempt is not None:
+            asks = attempt.consultation is not None and not attempt.consultation.streaming
+            assert (world.machine.deadline is not None) == (asks or not attempt.streaming)
 
 
 def passed_on(to, *, talking):
@@ -273,3 +361,83 @@ def test_who_comes_to_work_makes_the_wait_long_again():
     world.handle(NoDeskFree(), after=1)
     assert world.handle(DeadlinePassed(), after=MAX_ABSENT_WAIT_S) == []
     assert not world.machine.is_over
+
+
+# -- a call that pages carry
+
+
+def test_a_direct_call_is_answered_within_its_ringing():
+    world = World()
+    world.handle(*DIRECT_RINGING)
+    assert PlaceCall(0, "dora", "2001", CarrierKind.DIRECT) in world.effects
+    assert world.handle(DeadlinePassed(), after=RING_S - 0.1) == []
+    assert EndCall(SID, CarrierKind.DIRECT) in world.handle(DeadlinePassed(), after=0.2)
+    assert world.machine.attempts[0].over is EndReason.NO_ANSWER
+
+
+def test_a_person_who_accepts_in_the_last_moment_has_time_to_open_the_stream():
+    world = World()
+    world.handle(*DIRECT_RINGING)
+    world.handle(DeskAccepted(desk="dora"), after=RING_S - 0.1)
+    # once more does not make it longer
+    world.handle(DeskAccepted(desk="dora"), after=STREAM_TIMEOUT_S - 0.1)
+    assert world.handle(DeadlinePassed()) == []
+    world.handle(DeadlinePassed(), after=0.2)
+    assert world.machine.attempts[0].over is EndReason.NO_ANSWER
+
+
+def test_a_caller_is_held_and_resumed():
+    world = World()
+    world.handle(*DIRECT_TALK)
+    for held in (True, False):
+        assert world.handle(CallHeld(desk="dora", held=held)) == []
+        assert world.machine.attempts[0].held is held
+    world.handle(CallHeld(desk="eve", held=True))
+    assert not world.machine.attempts[0].held
+
+
+def test_a_colleague_is_asked_first_while_the_caller_is_held():
+    world = World()
+    world.handle(*DIRECT_TALK)
+    assert world.handle(EVE_CALLED) == [OccupyDesk(desk="eve", talking=False)]
+    assert world.machine.desks == {"dora": True, "eve": False}
+    assert world.machine.attempts[0].held
+    world.handle(DeskAccepted(desk="eve"), stream("eve"))
+    assert world.machine.is_consulting
+    assert world.machine.deadline is None
+    assert world.handle(ConsultationEnded(desk="dora")) == [ReleaseColleague(desk="eve")]
+    assert not world.machine.attempts[0].held
+    assert world.machine.desks == {"dora": True}
+
+
+@pytest.mark.parametrize("lost", [DeskHungUp(desk="dora"), StreamStopped(attempt=0, desk="dora")])
+def test_a_desk_that_is_lost_in_a_consultation_leaves_the_caller_to_the_colleague(lost):
+    world = World()
+    world.handle(*CONSULTING)
+    passed = ReleaseDesk(desk="dora", why=EndReason.PASSED_ON)
+    assert world.handle(lost) == [passed, OccupyDesk(desk="eve", talking=True)]
+    assert world.machine.desks == {"eve": True}
+    assert not world.machine.attempts[0].held
+
+
+@pytest.mark.parametrize("lost", [DeskHungUp(desk="dora"), StreamStopped(attempt=0, desk="dora")])
+def test_a_desk_that_is_lost_while_the_colleague_rings_leaves_the_caller_to_the_agent(lost):
+    world = World()
+    world.handle(*DIRECT_TALK, EVE_CALLED)
+    assert ReleaseColleague(desk="eve") in world.handle(lost)
+    assert world.machine.state is HandOverState.ENDED
+
+
+def test_news_of_a_stream_of_the_desk_before_do_not_touch_the_colleague():
+    world = World()
+    world.handle(*DIRECT_TALK, passed_on("eve", talking=False))
+    deadline = world.machine.deadline
+    assert world.handle(StreamStopped(attempt=0, desk="dora"), stream("dora")) == []
+    assert (world.machine.deadline, world.machine.attempts[0].streaming) == (deadline, False)
+
+
+def test_a_colleague_who_was_reserved_in_vain_is_free_again():
+    world = World()
+    world.handle(*DIRECT_TALK, CallerLeft(hung_up=True))
+    assert world.handle(EVE_CALLED) == [ReleaseColleague(desk="eve")]
+    assert world.handle(passed_on("eve", talking=False)) == [ReleaseColleague(desk="eve")]

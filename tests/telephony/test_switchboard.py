@@ -127,3 +127,35 @@ def test_a_colleague_is_free_who_has_no_call(board):
     board.occupy("eve", "t1", now=31, talking=True)
     assert board.free_desk_at("2002") == ""
     assert board.free_desk_at("2999") == ""
+
+
+@pytest.mark.parametrize("talks", [True, False])
+def test_a_colleague_who_was_only_asked_goes_back_to_what_they_did(board, talks):
+    board.set_not_ready("eve", "lunch", now=30)
+    board.occupy("eve", "t1", now=31, talking=False)
+    if talks:
+        board.set_talking("eve", now=32)
+    again = Switchboard.model_validate_json(board.model_dump_json())
+    assert again.release_colleague("eve", "t1", now=33, answered=True) is None
+    assert (again.desks["eve"].state, again.desks["eve"].reason) == (DeskState.NOT_READY, "lunch")
+    assert again.release_colleague("eve", "t1", now=34, answered=False) is None
+    assert again.desks["eve"].reason == "lunch"
+
+
+def test_a_ready_colleague_who_was_only_asked_gets_whoever_waits(board):
+    board.occupy("finn", "t1", now=30, talking=False)
+    assert board.find_desk("t2", "sales", (), now=31) == NoDeskFree()
+    assert board.release_colleague("finn", "t1", now=32, answered=True).transfer_id == "t2"
+
+
+def test_a_colleague_who_lets_it_ring_is_left_alone(board):
+    board.occupy("finn", "t1", now=30, talking=False)
+    assert board.release_colleague("finn", "t1", now=50, answered=False) is None
+    assert (board.desks["finn"].state, board.desks["finn"].reason) == (DeskState.NOT_READY, NO_ANSWER)
+
+
+def test_a_colleague_who_declines_a_caller_goes_back_to_what_they_did(board):
+    board.set_not_ready("eve", "lunch", now=30)
+    board.occupy("eve", "t1", now=31, talking=False)
+    assert board.release_desk("eve", "t1", EndReason.DECLINED, now=33) is None
+    assert (board.desks["eve"].state, board.desks["eve"].reason) == (DeskState.NOT_READY, "lunch")

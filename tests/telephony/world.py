@@ -1,6 +1,7 @@
 """A whole call center in one process: session, host of the hand-overs, webhooks and media legs are the real ones.
 
 Twilio is the loopback server of tests/vendors; the person at a desk is played, and so is the agent that hands over.
+A call center has a telephone company and a PBX, or neither: its desks' pages carry the audio then.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from actors.hand_overs.host import HandOverHost
 from actors.hand_overs.registry import GracePeriods, HostServices
 from convonet.agents.base import CallBackRequest, ChatMessage, DomainChosen, Final, TextDelta
 from convonet.agents.call_back import CALL_BACK, read_dialogue, reply
-from convonet.core.hand_over import HandOverDecision, TransferContext
+from convonet.core.hand_over import CarrierKind, HandOverDecision, TransferContext
 from convonet.core.ids import DEMO_USER_ID
 from convonet.desk.caller_facts import CallerFacts
 from convonet.desk.crm_notes import CrmNotes
@@ -25,8 +26,10 @@ from convonet.rpc.pool import PoolDelays, ReplicaPool
 from convonet.rpc.server import RpcServer
 from convonet.settings import Settings
 from convonet.storage.database import Database
+from convonet.telephony import mulaw
 from convonet.telephony.call_log import CallLog
 from convonet.telephony.caller_port import CallerPort
+from convonet.telephony.carrier import Carriers
 from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import DeskAction, DeskLogin
 from convonet.telephony.remote_host import HostReplicas
@@ -39,6 +42,7 @@ from tests.fixtures.sqlite import inline_checkpoints, inline_throttle
 from tests.sessions.doubles import ScriptedStt, ScriptedTts
 from tests.sessions.doubles import World as Sessions
 from tests.speech_samples import speak, wav_bytes
+from tests.telephony.direct_desk import DirectGate, DirectLeg, PlayedDirectCarrier
 from tests.vendors.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioServer
 
 QUICK = PoolDelays(retry_s=0.02, max_retry_s=0.1, replacement_timeout_s=8.0)
@@ -176,14 +180,30 @@ async def stop(host):
     await host.registry.tasks.cancel_and_wait()
 
 
+class MulawCodec:
+    """What Twilio's streams carry."""
+
+    rate = 8_000
+    frame_bytes = 160
+    silence = mulaw.SILENCE * 160
+    encode = staticmethod(mulaw.encode)
+    decode = staticmethod(mulaw.decode)
+
+
+def codec_of(leg):
+    """The form of what this leg says and hears."""
+    return getattr(leg, "codec", MulawCodec)
+
+
 class Desk:
     """A person at a desk: follows their view, and acts."""
 
-    def __init__(self, host_process, name="dora", extension="2001", departments=("support",)):
+    def __init__(self, host_process, name="dora", extension="2001", departments=("support",), *, has_telephone=True):
         self._host_process = host_process
-        self._login = DeskLogin(name, name.title(), extension, departments)
+        self._login = DeskLogin(name, name.title(), extension, departments, has_telephone)
         self._changed = asyncio.Event()
         self.name = name
+        self.extension = extension
         self.view = None
         self._task = asyncio.create_task(self._follow())
 
@@ -197,10 +217,22 @@ class Desk:
 
     async def until(self, state):
         async with asyncio.timeout(15):
-            while self.view is None or self.view.state != state:
-                self._changed.clear()
-                await self._changed.wait()
+            await self.until_changed(lambda: self.view is not None and self.view.state == state)
         return self.view
+
+    async def until_changed(self, condition):
+        while not condition():
+            self._changed.clear()
+            changed = self._changed
+            await changed.wait()
+
+    async def until_call(self, **fields):
+        """The call in the view is like this."""
+        async with asyncio.timeout(15):
+            await self.until_changed(
+                lambda: self.view and self.view.call and fields.items() <= self.view.call.model_dump().items()
+            )
+        return self.view.call
 
     async def does(self, action, text=""):
         return await self._host_process.perform_desk_action(self.name, action, text)
@@ -212,14 +244,28 @@ class Desk:
         return self
 
     async def leave(self):
+        """The page is closed, or reloaded."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    def come_back(self):
+        self._task = asyncio.create_task(self._follow())
 
 
 class CallCenter:
     """Use it with `async with`."""
 
-    def __init__(self, database_file, *, grace=None, caller_grace_s=15.0, hold_s=HOLD_S, **settings):
+    def __init__(
+        self,
+        database_file,
+        *,
+        kind=CarrierKind.TELEPHONE,
+        grace=None,
+        caller_grace_s=15.0,
+        hold_s=HOLD_S,
+        **settings,
+    ):
+        self.kind = kind
         self._settings = settings
         self._caller_grace_s = caller_grace_s
         self._grace = grace or GracePeriods()
@@ -227,25 +273,33 @@ class CallCenter:
         self._database_file = database_file
         self.find_host = lambda: self.host_process.find()
         """How sessions and gates learn where the host listens."""
-        self._desks = []
+        self.desks = []
+        self._tasks = set()
 
     async def __aenter__(self):
         self._stack = contextlib.AsyncExitStack()
         self.twilio = await self._stack.enter_async_context(TwilioServer())
+        telephone = {
+            "TWILIO_ACCOUNT_SID": ACCOUNT,
+            "TWILIO_AUTH_TOKEN": TOKEN,
+            "TWILIO_BASE_URL": self.twilio.url,
+            "FREEPBX_DOMAIN": "pbx.test",
+            "FREEPBX_WSS_URL": "wss://pbx.test:7443",
+            "VOICE_GATEWAY_PUBLIC_URL": PUBLIC,
+        }
         self.settings = Settings(
             VOICE_PIN="471182",
             CONVONET_SIGNING_KEY="k" * 32,
-            TWILIO_ACCOUNT_SID=ACCOUNT,
-            TWILIO_AUTH_TOKEN=TOKEN,
-            TWILIO_BASE_URL=self.twilio.url,
-            FREEPBX_DOMAIN="pbx.test",
-            FREEPBX_WSS_URL="wss://pbx.test:7443",
-            VOICE_GATEWAY_PUBLIC_URL=PUBLIC,
+            **(telephone if self.kind is CarrierKind.TELEPHONE else {}),
             **self._settings,
         )
         self.checkpoints = inline_checkpoints()
-        self.carrier = TwilioCarrier(self.settings.telephony, ring_timeout_s=20.0)
-        self._stack.push_async_callback(self.carrier.close)
+        self.direct = PlayedDirectCarrier(self)
+        twilio = None
+        if self.kind is CarrierKind.TELEPHONE:
+            twilio = TwilioCarrier(self.settings.telephony, ring_timeout_s=20.0)
+            self._stack.push_async_callback(twilio.close)
+        self.carriers = Carriers(self.direct, twilio, self.settings.call_center.direct_departments)
         self.database = Database(f"sqlite+aiosqlite:///{self._database_file}")
         self._stack.push_async_callback(self.database.close)
         self.call_log = CallLog(self.database)
@@ -259,8 +313,11 @@ class CallCenter:
         self._stack.push_async_callback(self.hand_overs.close)
         self.tts = WavVoice(delay=0)
         self.stt = ScriptedStt(hears="so far so good", delay=0)
-        self.gates = []
-        await self.add_gate()
+        self.direct_gates, self.twilio_gates = [], []
+        self._served_desks = []
+        await self.add_direct_gate()
+        if self.kind is CarrierKind.TELEPHONE:
+            await self.add_gate()
         self.sessions = Sessions(hand_overs=self.hand_overs, caller_grace_s=self._caller_grace_s)
         self.agent = HandingOverAgent()
         self.sessions.services.agent.turn = self.agent.turn
@@ -268,11 +325,14 @@ class CallCenter:
 
     async def __aexit__(self, *_):
         await self.sessions.end()
-        for desk in self._desks:
+        for desk in self.desks:
             await desk.leave()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.host_process.host is not None:
             await stop(self.host_process.host)
-        for gate in self.gates:
+        for gate in (*self._served_desks, *self.twilio_gates, *self.direct_gates):
             await gate.stop()
         await self._stack.aclose()
 
@@ -281,7 +341,7 @@ class CallCenter:
 
     def _new_host(self):
         services = HostServices(
-            carrier=self.carrier,
+            carriers=self.carriers,
             checkpoints=self.checkpoints,
             call_log=self.call_log,
             facts=self.facts,
@@ -291,24 +351,77 @@ class CallCenter:
         return HandOverHost(self.settings.call_center, services)
 
     async def add_gate(self):
-        """A replica that Twilio reaches; the newest one gets what is new."""
+        """A replica that Twilio reaches, or the pages; the newest one gets what is new."""
+        if self.kind is CarrierKind.DIRECT:
+            return await self.add_direct_gate()
         gate = gate_of(self)
         await gate.start()
-        self.gates.append(gate)
+        self.twilio_gates.append(gate)
         self.twilio.gateway = gate.url
         return gate
+
+    async def add_direct_gate(self):
+        gate = DirectGate(self)
+        await gate.start()
+        self.direct_gates.append(gate)
+        return gate
+
+    @property
+    def gates(self):
+        return self.direct_gates if self.kind is CarrierKind.DIRECT else self.twilio_gates
 
     async def serve_desks(self):
         """The desks' pages; returns their address."""
         served = desks_of(self)
         await served.start()
-        self.gates.insert(0, served)
+        self._served_desks.append(served)
         return f"{served.url}/call-center"
 
     def desk(self, *args, **named):
+        named.setdefault("has_telephone", self.kind is CarrierKind.TELEPHONE)
         desk = Desk(self.host_process, *args, **named)
-        self._desks.append(desk)
+        self.desks.append(desk)
         return desk
+
+    def spawn(self, work):
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- the calls, whoever carries them
+
+    async def next_leg(self):
+        """Who is called next."""
+        return await (self.direct if self.kind is CarrierKind.DIRECT else self.twilio).next_leg()
+
+    def page(self, desk):
+        """The page of a colleague's desk, which rings."""
+        call = desk.view.call
+        return DirectLeg(self, call.transfer_id, call.attempt, desk.extension)
+
+    @property
+    def calls(self):
+        """All calls that were placed."""
+        return self.direct.legs if self.kind is CarrierKind.DIRECT else self.twilio.calls
+
+    @property
+    def open_calls(self):
+        streams = [stream for gate in self.direct_gates for stream in gate.streams]
+        return [*(self.direct.placed - self.direct.ended), *streams, *self.twilio.open_calls]
+
+    def streams_of(self, leg):
+        """The streams that were opened for this leg."""
+        if isinstance(leg, DirectLeg):
+            return leg.streams
+        return next(call for call in self.twilio.calls if call.leg is leg).streams
+
+    async def break_stream(self, leg):
+        """The stream is lost, the call is not."""
+        if isinstance(leg, DirectLeg):
+            await leg.stream.kill()
+        else:
+            await self.twilio.break_stream(next(call for call in self.twilio.calls if call.leg is leg))
 
     @contextlib.asynccontextmanager
     async def caller(self):
@@ -316,15 +429,15 @@ class CallCenter:
             yield client
 
     async def all_calls_over(self):
-        """Twilio has ended every call."""
+        """Every call has ended."""
         async with asyncio.timeout(10):
-            while self.twilio.open_calls:
+            while self.open_calls:
                 await asyncio.sleep(0.02)
 
     async def connected(self, client, desk):
         """Caller and desk hear each other; returns the leg."""
         client.say("text_input", text="a human please")
-        leg = await self.twilio.next_leg()
+        leg = await self.next_leg()
         leg.ring()
         await client.until("transfer_status", state="ringing")
         await desk.does(DeskAction.ACCEPT)

@@ -17,6 +17,7 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
 from convonet.core.errors import SettingsError
+from convonet.core.hand_over import CarrierKind
 from convonet.settings.telephony import TelephonySettings
 from convonet.telephony.carrier import CallRequest, CarrierError
 from convonet.telephony.twilio.twiml import connect_twiml, dial_twiml, sip_address, status_callback_url
@@ -33,13 +34,22 @@ END_RETRY_DELAY_S = 0.5
 CALL_IS_OVER = frozenset({20404, 21220})
 """Twilio's error codes for a call that does not exist or is over."""
 
+ANSWER_MARGIN_S = 10.0
+"""When Twilio has many calls it may queue one, and then ring too late."""
+
+STREAM_GRACE_S = 8.0
+"""Twilio opens another stream at once when the first breaks."""
+
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
 class TwilioCarrier:
     """See `Carrier`. Create and close it inside the running loop."""
 
-    is_set_up = True
+    kind = CarrierKind.TELEPHONE
+    reports_progress = True
+    answer_margin_s = ANSWER_MARGIN_S
+    stream_grace_s = STREAM_GRACE_S
 
     def __init__(self, settings: TelephonySettings, *, ring_timeout_s: float) -> None:
         """`ring_timeout_s` is for the desk that a callback rings; other calls bring their own."""
