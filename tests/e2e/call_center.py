@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -127,6 +128,18 @@ def add_person(product, username, extension, password):
     subprocess.run([*convonet, *desk], **options)
 
 
+def add_desk(product, username, extension, password):
+    """A person whose page carries the calls itself."""
+    product.add_staff(username, password)
+    product.run_convonet("staff", "desk", username, "--extension", extension)
+
+
+def demo_desk_link(product):
+    """The link that the launcher prints for whoever tries the product."""
+    (link,) = re.findall(r"Demo desk, once +(\S+)", product.output)
+    return link
+
+
 class DeskPage:
     """The call center's page of one person."""
 
@@ -148,7 +161,16 @@ class DeskPage:
         self.page.get_by_test_id("username").fill(username)
         self.page.get_by_test_id("password").fill(password)
         self.page.get_by_test_id("submit").click()
-        self.until("line", "Telephone: ready")
+        self.is_connected()
+
+    def follow(self, link):
+        """Log in with a one-time link."""
+        self.page.goto(link)
+        self.is_connected()
+
+    def is_connected(self):
+        """Its telephone, or the page as one, is ready."""
+        self.until("line", "elephone: ready")
         expect(self.page.get_by_test_id("state")).not_to_have_text("Connecting…", timeout=WAIT_MS)
 
     def be_ready(self):
@@ -161,6 +183,18 @@ class DeskPage:
         if self.page.get_by_test_id("state").inner_text() != "Not ready":
             self.page.get_by_test_id("not-ready").click()
         self.until("state", "Not ready")
+
+    def be_ready_again(self):
+        """After a call, without notes."""
+        self.click("save-notes")
+
+    def leave(self):
+        """Close the page and be forgotten, so that it does not ring in the next test."""
+        if not self.page.url.endswith("/call-center"):
+            return
+        self.page.on("dialog", lambda dialog: dialog.accept())
+        self.click("logout")
+        self.page.get_by_test_id("username").wait_for()
 
     def click(self, test_id):
         self.page.get_by_test_id(test_id).click()
@@ -267,12 +301,18 @@ def caller_page(playwright, product, folder):
         assert caller.console_errors() == []
 
 
-def connect(desk, caller):
-    """The caller and this desk hear each other."""
+def ring(desk, caller):
+    """The caller asks for a human, and this desk rings."""
     desk.be_ready()
     caller.type("let me talk to a person")
     desk.until("call-words", "Demo is calling")
     desk.until_enabled("accept")
+
+
+def connect(desk, caller):
+    """The caller and this desk hear each other."""
+    ring(desk, caller)
+    seen = len(caller.frames)
     desk.click("accept")
-    caller.until("transfer_status", state="connected")
+    caller.until("transfer_status", after=seen, state="connected")
     assert desk.hears(CALLER_HZ) is True

@@ -130,15 +130,17 @@ class Product:
         command = [serve, "run", "--non-blocking", "--address", ray_address(self.pid), str(path)]
         self._command(*command, timeout_s=180, environment=LOCAL_RAY | LOOPBACK_NODE | ray_env())
 
+    def run_convonet(self, *arguments: str) -> str:
+        """What an operator does with the command line; returns what they read."""
+        return self._command(str(Path(sys.executable).with_name("convonet")), *arguments)
+
     def staff_link(self) -> str:
         """A new one-time link for the owner."""
-        convonet = str(Path(sys.executable).with_name("convonet"))
-        return self._command(convonet, "staff", "link", "owner", "--base-url", self.url).strip()
+        return self.run_convonet("staff", "link", "owner", "--base-url", self.url).strip()
 
     def add_staff(self, username: str, password: str) -> None:
         """An account of a person who logs in with a password."""
-        convonet = str(Path(sys.executable).with_name("convonet"))
-        self._command(convonet, "staff", "add", username, "--name", username.title(), "--password", password)
+        self.run_convonet("staff", "add", username, "--name", username.title(), "--password", password)
 
     def _command(self, *command: str, timeout_s: float = 60, environment: Mapping[str, str] | None = None) -> str:
         ended = subprocess.run(
