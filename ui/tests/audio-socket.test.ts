@@ -126,7 +126,7 @@ describe("a broken stream", () => {
     view("key-1");
     latest().breakOff();
     expect(opened()).toBe(2);
-    for (const delay of [200, 500, 1_000, 2_000, 2_000]) {
+    for (const delay of [100, 200, 400, 800, 1_500, 1_500]) {
       const before = opened();
       latest().open();
       latest().breakOff(4403);

@@ -74,6 +74,7 @@ describe("a direct call", () => {
     [direct("ringing", { from_colleague: "Dora" }), "Dora asks you about Anna"],
     [direct("on_call", {}, { streaming: false }), "Connecting you with Anna…"],
     [direct("on_call", { from_colleague: "Dora" }, { streaming: false }), "Connecting you with Dora…"],
+    [direct("on_call", {}, { audioBlocked: true }), "Anna can't hear you yet"],
     [direct("on_call"), "Talking with Anna"],
     [direct("on_call", { from_colleague: "Dora" }), "Talking with Dora about Anna"],
     [direct("on_call", { held: true }), "Anna is on hold"],

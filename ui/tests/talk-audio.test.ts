@@ -14,8 +14,9 @@ let isUnsupported: boolean;
 let asked: unknown[];
 
 class FakeContext extends EventTarget {
+  static initialState = "running";
   closed = false;
-  state = "running";
+  state = FakeContext.initialState;
   readonly gain = { value: 1 };
   readonly audioWorklet = {
     addModule: () => (isUnsupported ? Promise.reject(new Error("no worklet")) : Promise.resolve()),
@@ -207,6 +208,15 @@ it("a microphone that was opened for a talk that does not begin is closed", asyn
   refusal = new DOMException("none", "NotFoundError");
   expect(await audio.openMicrophone()).toBe(false);
   expect(faults).toEqual(["missing"]);
+});
+
+it("a page that was reloaded in mid-talk plays again as soon as it records, without a gesture", async () => {
+  FakeContext.initialState = "suspended";
+  const { audio, blocked } = talk();
+  audio.set(true, false);
+  await settled();
+  FakeContext.initialState = "running";
+  expect([contexts[0]?.state, blocked.at(-1)]).toEqual(["running", false]);
 });
 
 it("a browser that waits for a gesture says so after half a second, and goes on with the gesture", async () => {

@@ -114,7 +114,9 @@ export class TalkAudio {
     this.speaker = { worklet, volume };
     // without a microphone the person can still listen
     const stream = await this.requestMicrophone();
-    if (stream) this.listen(context, stream);
+    if (!stream) return;
+    this.listen(context, stream);
+    this.unblock(); // without a gesture, browsers let a page play only once it records
   }
 
   private listen(context: AudioContext, stream: MediaStream): void {

@@ -20,7 +20,7 @@ const SILENCE = new ArrayBuffer(640); // 20 ms
 /** After this long without a slice, such as before the microphone is open, silence is sent. */
 const SILENT_AFTER_MS = 60;
 /** A new stream is asked for as soon as the old one breaks: most losses are a restart behind a proxy that answers. */
-const DELAYS_MS = [0, 200, 500, 1_000, 2_000];
+const DELAYS_MS = [0, 100, 200, 400, 800, 1_500];
 /** A stream that breaks sooner than this does not reset the delays. */
 const STABLE_AFTER_MS = 2_000;
 /** Timeout from opening to the server's answer. A machine that has vanished refuses nothing. */
@@ -59,7 +59,7 @@ export class AudioSocket {
   }
 
   private transmit(pcm: ArrayBuffer): void {
-    if (!this.socket || this.openSince === null) return;
+    if (this.socket?.readyState !== WebSocket.OPEN || this.openSince === null) return;
     if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) this.giveUp();
     else this.socket.send(pcm);
   }

@@ -55,7 +55,9 @@ export function callWords(state: State): string {
 function talkWords(state: State, name: string): string {
   const { view } = state;
   const colleague = view?.call?.from_colleague;
-  if (isDirect(state) && !state.streaming) return `Connecting you with ${callOf(state)?.from ?? name}…`;
+  const other = callOf(state)?.from ?? name;
+  if (isDirect(state) && !state.streaming) return `Connecting you with ${other}…`;
+  if (isDirect(state) && state.audioBlocked) return `${other} can't hear you yet`;
   if (colleague) return `Talking with ${colleague} about ${name}`;
   if (consultationOf(state) === "talking") return `Talking with your colleague, ${name} is on hold`;
   if (callOf(state)?.held) return `${name} is on hold`;
