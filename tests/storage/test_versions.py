@@ -13,7 +13,7 @@ import pytest
 
 from actors.hand_overs.actor import HandOverSnapshot
 from actors.hand_overs.snapshot import CALL_CENTER, CallCenterSnapshot, SnapshotRepository
-from convonet.core.hand_over import HandOverState
+from convonet.core.hand_over import EndReason, HandOverState
 from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.versioned import Versioned
@@ -55,6 +55,12 @@ async def test_a_call_center_of_the_release_before_is_taken_over_with_its_hand_o
     assert body is not None
     assert body.transfer.state is HandOverState.QUEUED
     assert body.order.context.verified_by == "PIN"
+
+
+def test_a_hand_over_that_failed_in_the_release_before_without_a_telephone_can_be_read() -> None:
+    body = json.loads(before("transfer"))
+    body["transfer"] |= {"state": "failed", "why": "not_set_up"}
+    assert HandOverSnapshot.from_checkpoint(json.dumps(body).encode()).transfer.why is EndReason.NOBODY_THERE
 
 
 @pytest.mark.parametrize("kind", [Conversation, CallCenterSnapshot, HandOverSnapshot])
