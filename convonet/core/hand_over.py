@@ -44,6 +44,11 @@ class EndReason(StrEnum):
     PASSED_ON = "passed_on"
     """The desk passed the caller to a colleague by its telephone; the caller is still on the call."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> EndReason | None:
+        # snapshots and hosts of the release before, where no telephone was set up
+        return cls.NOBODY_THERE if value == "not_set_up" else None
+
 
 class CarrierKind(StrEnum):
     """Ways to carry a call to a desk."""

@@ -15,7 +15,7 @@ from actors.hand_overs.actor import HandOverSnapshot
 from actors.hand_overs.media_legs import MediaLegs
 from actors.hand_overs.snapshot import CALL_CENTER, CallCenterSnapshot, SnapshotRepository
 from actors.hand_overs.views import hand_over_view
-from convonet.core.hand_over import CarrierKind, HandOverState
+from convonet.core.hand_over import CarrierKind, EndReason, HandOverState
 from convonet.core.ids import SessionId
 from convonet.sessions.conversation import Conversation
 from convonet.storage.versioned import Versioned
@@ -76,6 +76,12 @@ def test_a_talk_of_the_release_before_goes_on_by_telephone() -> None:
     leg = MediaLegs(snapshot).admit(MediaLegRequest(snapshot.transfer.transfer_id, 0, "k", "CA1", snapshot.lines[0]))
     assert leg is not None
     assert leg.value.order is MediaLegAction.JOIN
+
+
+def test_a_hand_over_that_failed_in_the_release_before_without_a_telephone_can_be_read() -> None:
+    body = json.loads(before("transfer"))
+    body["transfer"] |= {"state": "failed", "why": "not_set_up"}
+    assert HandOverSnapshot.from_checkpoint(json.dumps(body).encode()).transfer.why is EndReason.NOBODY_THERE
 
 
 @pytest.mark.parametrize("kind", [Conversation, CallCenterSnapshot, HandOverSnapshot])
