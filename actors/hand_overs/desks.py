@@ -207,12 +207,14 @@ class Desks:
 
     def release_desk(self, snapshot: HandOverSnapshot, effect: ReleaseDesk) -> list[AddressedEvent]:
         """Free a desk from a hand-over."""
-        card = self._cards.pop(effect.desk, None)
+        card, aside = self._cards.pop(effect.desk, None), self._put_aside.pop(effect.desk, None)
         desk = self.switchboard.desks.get(effect.desk)
         if card is not None and desk is not None and desk.state is DeskState.ON_CALL:
             # the card stays until the person is ready again, with the transcript
             id_ = part_id(snapshot) if effect.why is EndReason.PASSED_ON else card.transfer_id
             self._cards[effect.desk] = card.model_copy(update={"transfer_id": id_, "talk": snapshot.said})
+        elif aside is not None and desk is not None:
+            self._cards[effect.desk] = aside
         events = self._release(effect.desk, snapshot.transfer.transfer_id, effect.why)
         self.publish_views()
         return events

@@ -49,7 +49,6 @@ class MediaLegs:
                 snapshot.stream_keys[effect.attempt] = StreamKey()
         desks = machine.desks if machine.current is not None and machine.current.is_direct else {}
         streams = snapshot.streams
-        # a new dictionary: snapshots that are being saved keep the old one
         snapshot.streams = {desk: streams.get(desk) or DeskStream() for desk in desks}
 
     def call_key(self, attempt: int) -> str:
