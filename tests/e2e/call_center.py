@@ -149,6 +149,7 @@ class DeskPage:
         self._errors = []
         self.sent = []
         """What the page has told our server."""
+        self._received = []
         page.on("websocket", self._watch)
         page.set_default_timeout(WAIT_MS)
         page.add_init_script(PLAIN_MICROPHONE)
@@ -214,6 +215,12 @@ class DeskPage:
     def _watch(self, socket):
         if socket.url.endswith("/call-center/ws"):
             socket.on("framesent", lambda frame: self.sent.append(json.loads(frame)))
+            socket.on("framereceived", lambda frame: self._received.append(json.loads(frame)))
+
+    def transfer_id(self):
+        """Of the direct call that the page shows now."""
+        views = [message["view"] for message in self._received if message["type"] == "desk_view"]
+        return views[-1]["call"]["transfer_id"]
 
     def hears(self, hz, wait_s=6):
         return hears(self.page, hz, wait_s)

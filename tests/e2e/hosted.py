@@ -47,6 +47,8 @@ def hosted_product(folder, vendors):
     product = Product(
         folder,
         VOICE_PIN=PIN,
+        # tests wait for a desk that does not answer
+        TRANSFER_TIMEOUT="8",
         DEEPGRAM_API_KEY="a-key",
         DEEPGRAM_BASE_URL=vendors.speech.url,
         LLM_BASE_URL=f"{vendors.chat.url}/v1",
