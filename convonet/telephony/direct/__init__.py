@@ -1,1 +1,1 @@
-"""The direct carrier: the desk's page and a voice replica exchange the audio, without any telephone company."""
+"""The direct way of a hand-over: the desk's page and a voice replica exchange the audio, and nobody else."""
