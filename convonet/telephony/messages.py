@@ -124,7 +124,7 @@ class MediaLegView(_Value):
     colleague: MediaLegAddress | None = None
     """Address of the colleague's audio, for `CONSULT`."""
     transcribed: bool = True
-    """False for the media leg of a colleague while the other desk consults them: the caller takes no part in it."""
+    """False for the leg of a colleague who is asked first: nobody but the two hears that talk."""
 
 
 class Card(_Value):
