@@ -183,7 +183,7 @@ describe("a caller whom nobody can answer", () => {
     goOn(authOk(), failed("caller_cancelled", 1));
     expect(hint()).toBe("");
     goOn(failed("nobody_there", 2));
-    expect(hint()).toContain("open the link that `make run` printed in a second window");
+    expect(hint()).toContain("open the link that “make run” printed in a second window");
     goOn({ ...BASE, type: "transfer_initiated", seq: 3, department: "support", extension: "2001" });
     expect(hint()).toBe("");
   });

@@ -116,7 +116,7 @@ export const MIC_WORDS: Record<MicFault, string> = {
 
 export const TEXT = {
   tryTheHuman:
-    "To be the human yourself: open the link that `make run` printed in a second window, press “I'm ready” there, then ask again here.",
+    "To be the human yourself: open the link that “make run” printed in a second window, press “I'm ready” there, then ask again here.",
   tryAgainNow: "You can try again now.",
   hangUp: "You hung up.",
   resumeFailed: "The call could not be resumed. Please sign in again.",
