@@ -238,7 +238,8 @@ class ScriptedModel:
         self._answers = answers
 
     async def stream(self, request):
-        assert {tool.name for tool in request.tools.tools} == {*TODO.labels, "go_to", "ask_call_back"}
+        steering = {"go_to", "transfer_to_agent", "ask_call_back"}
+        assert {tool.name for tool in request.tools.tools} == {*TODO.labels, *steering}
         assert "Wednesday, 2026-11-18, 14:30" in request.system.text
         for part in self._answers.pop(0):
             yield part
