@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from actors.hand_overs.snapshot import DeskStream, HandOverSnapshot, StreamKey
 from actors.published import Published
 from convonet.core.hand_over import CarrierKind, HandOverState
+from convonet.telephony.attempts import Attempt
 from convonet.telephony.effects import Effect, PlaceCall
-from convonet.telephony.hand_over_machine import Attempt
 from convonet.telephony.messages import MediaLegAction, MediaLegRequest, MediaLegView
 
 MAX_WHISPER_CHARACTERS = 160
