@@ -47,6 +47,11 @@ class Attempt(BaseModel):
         """True if pages carry the call, so that a transfer moves it from one page to the other."""
         return self.carrier is CarrierKind.DIRECT
 
+    @property
+    def stream_owner(self) -> str:
+        """The desk whose page has the stream of the call; empty for a telephone's stream."""
+        return self.desk if self.is_direct else ""
+
     def may_pass_on(self, event: CallerPassedOn) -> bool:
         """Return whether the caller can be handed on like this. A telephone has done it already when it says so."""
         consulted = self.consultation

@@ -247,7 +247,7 @@ class HandOverMachine(BaseModel):
         if consulted is not None and event.desk == consulted.desk:
             consulted.streaming, self.deadline = True, None
             return []
-        if event.desk not in ("", attempt.desk):
+        if event.desk != attempt.stream_owner:
             return []
         attempt.streaming = True
         if self.state in CALLING and not attempt.accepted:
@@ -260,7 +260,7 @@ class HandOverMachine(BaseModel):
         consulted = attempt.consultation
         if consulted is not None and event.desk == consulted.desk:
             return self._end_consultation(attempt)
-        if event.desk not in ("", attempt.desk):
+        if event.desk != attempt.stream_owner:
             return []
         return self._leave_to_colleague(attempt, now) or self._lose_call(EndReason.STREAM_LOST, now)
 
