@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from convonet.core.hand_over import HandOverState
+from convonet.telephony.attempts import Attempt
 from convonet.telephony.events import (
     CallerPassedOn,
     CallHeld,
@@ -15,7 +16,7 @@ from convonet.telephony.events import (
     DeskEvent,
     DeskHungUp,
 )
-from convonet.telephony.hand_over_machine import Attempt, HandOverMachine
+from convonet.telephony.hand_over_machine import HandOverMachine
 from convonet.telephony.messages import DeskAction
 from convonet.telephony.switchboard import Switchboard
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from actors.hand_overs.snapshot import DeskStream, HandOverSnapshot, StreamKey
 from actors.published import Published
 from convonet.core.hand_over import CarrierKind, HandOverState
+from convonet.telephony.attempts import Attempt
 from convonet.telephony.effects import Effect, PlaceCall
-from convonet.telephony.hand_over_machine import Attempt
 from convonet.telephony.messages import MediaLegAction, MediaLegRequest, MediaLegView
 
 MAX_WHISPER_CHARACTERS = 160
@@ -76,13 +76,19 @@ class MediaLegs:
         is_admitted = self._admit_page(attempt, request) if attempt.is_direct else self._admit_call(request)
         if not is_admitted:
             return None
-        if (before := self._legs.get(request.address.key)) is not None:
-            before.views.close()
+        self._end_replaced(request)
         leg = Leg(request, Published(self._view_of(request)))
         self._legs[request.address.key] = leg
-        # closes the leg that this one replaces
+        # a desk that talks with this colleague needs the new address
         self.publish()
         return leg.views
+
+    def _end_replaced(self, request: MediaLegRequest) -> None:
+        """End the views of the leg that this one replaces. It isn't told to close: its page may open another stream."""
+        for key, leg in list(self._legs.items()):
+            if (leg.request.attempt, leg.request.desk) == (request.attempt, request.desk):
+                leg.views.close()
+                del self._legs[key]
 
     def _admit_call(self, request: MediaLegRequest) -> bool:
         if request.desk:

@@ -24,7 +24,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from convonet.core.hand_over import OVER, CarrierKind, EndReason, HandOverState
+from convonet.core.hand_over import OVER, EndReason, HandOverState
+from convonet.telephony.attempts import Attempt, Consultation
 from convonet.telephony.effects import (
     Effect,
     EndCall,
@@ -84,46 +85,6 @@ NOT_THE_DESKS_FAULT = (EndReason.DECLINED, EndReason.CALLER_HUNG_UP, EndReason.C
 """End reasons after which a colleague whose desk rang may get the next call."""
 
 CALLING = (HandOverState.DIALING, HandOverState.RINGING)
-
-
-class Consultation(BaseModel):
-    """A colleague whom the desk asks first, while the caller is on hold."""
-
-    desk: str
-    extension: str
-    accepted: bool = False
-    streaming: bool = False
-    """True once desk and colleague talk."""
-
-
-class Attempt(BaseModel):
-    """One desk that was called."""
-
-    desk: str
-    extension: str
-    carrier: CarrierKind = CarrierKind.TELEPHONE
-    """Older releases knew no other."""
-    call_sid: str = ""
-    """Empty until the carrier has reported it."""
-    sequence: int = -1
-    """Number of the newest status callback."""
-    accepted: bool = False
-    streaming: bool = False
-    passed: int = 0
-    """Number of transfers to colleagues."""
-    passed_at: float | None = None
-    """Time of the last of them."""
-    held: bool = False
-    """True while the desk's page has the caller on hold; a telephone does that itself."""
-    consultation: Consultation | None = None
-    over: EndReason | None = None
-    reason: str = ""
-    """Why the person declined, in their own words."""
-
-    @property
-    def is_direct(self) -> bool:
-        """True if pages carry the call, so that a transfer moves it from one page to the other."""
-        return self.carrier is CarrierKind.DIRECT
 
 
 class HandOverMachine(BaseModel):
@@ -286,7 +247,7 @@ class HandOverMachine(BaseModel):
         if consulted is not None and event.desk == consulted.desk:
             consulted.streaming, self.deadline = True, None
             return []
-        if event.desk not in ("", attempt.desk):
+        if event.desk != attempt.stream_owner:
             return []
         attempt.streaming = True
         if self.state in CALLING and not attempt.accepted:
@@ -299,7 +260,7 @@ class HandOverMachine(BaseModel):
         consulted = attempt.consultation
         if consulted is not None and event.desk == consulted.desk:
             return self._end_consultation(attempt)
-        if event.desk not in ("", attempt.desk):
+        if event.desk != attempt.stream_owner:
             return []
         return self._leave_to_colleague(attempt, now) or self._lose_call(EndReason.STREAM_LOST, now)
 
@@ -332,7 +293,7 @@ class HandOverMachine(BaseModel):
             case DeskHungUp():
                 return self._hang_up(attempt, now)
             case CallerPassedOn():
-                may = self.state is HandOverState.CONNECTED and (not attempt.is_direct or _may_move(attempt, event))
+                may = self.state is HandOverState.CONNECTED and attempt.may_pass_on(event)
                 return self._pass_on(attempt, event, now) if may else self._return_colleague(event)
             case CallHeld():
                 if self._is_at_page(attempt) and consulted is None:
@@ -476,11 +437,3 @@ class HandOverMachine(BaseModel):
     def _become(self, state: HandOverState) -> list[Effect]:
         self.state = state
         return [StateChanged(state=state, why=self.why)]
-
-
-def _may_move(attempt: Attempt, event: CallerPassedOn) -> bool:
-    """Return whether a caller can be moved to the colleague's page: blindly, or after talking with them."""
-    consulted = attempt.consultation
-    if event.talking:
-        return consulted is not None and consulted.streaming and consulted.desk == event.to
-    return consulted is None and attempt.streaming and event.to != ""

@@ -16,7 +16,7 @@ from convonet.telephony.hand_overs import HandOversUnavailable
 from convonet.telephony.messages import DeskAction, MediaLegAction, MediaLegRequest, Who
 from convonet.telephony.transcriber import Transcriber
 
-HOLD_HZ = 300
+HOLD_HZ = (300,)
 FRAME_S = 0.02
 RETRY_S = 0.1
 
@@ -272,7 +272,7 @@ class PageStream:
 
     async def _play_hold_tone(self):
         t = np.arange(int(PcmCodec.rate * FRAME_S)) / PcmCodec.rate
-        frame = PcmCodec.encode((3000 * np.sin(2 * np.pi * HOLD_HZ * t)).astype(np.int16))
+        frame = PcmCodec.encode((3000 * np.sin(2 * np.pi * HOLD_HZ[0] * t)).astype(np.int16))
         held = self.action
         while self.action is held:
             self._gate.callers.send_audio(self.address, frame)

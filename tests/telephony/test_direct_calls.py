@@ -157,7 +157,8 @@ async def test_a_key_opens_one_stream_once_and_the_next_key_is_there_at_once(it)
     used, key = it.line, it.dora.last.call.stream_key
     it.line = await it.open("dora", key)
     await it.goes_on()
-    assert used.end == "over", "the newer stream replaces the older one"
+    # the newer stream replaces the older one, which was not refused
+    assert (used.end, used.last.order) == ("over", MediaLegAction.JOIN)
     assert it.caller.last.line == it.request.address
     again = await it.open("dora", key)
     assert (again.end, again.views) == ("over", [])

@@ -11,11 +11,20 @@ from tests.telephony.direct_desk import HOLD_HZ, PcmCodec
 from tests.telephony.test_hand_over import hear_each_other, heard_by, loudest, talk, tone
 
 EVE_HZ = 620
+MAX_HOLD_TONE = 4_000
+THE_TWO_HEAR_EACH_OTHER = (pytest.approx(EVE_HZ, abs=15), pytest.approx(440, abs=15))
 THEY_HEAR_EACH_OTHER = (pytest.approx(1000, abs=15), pytest.approx(440, abs=15))
 
 
+def hears_hold_tone(client):
+    """The caller has heard the hold tone, which is much softer than anybody's speech."""
+    samples = np.frombuffer(bytes(client.heard), "<i2")
+    hz = loudest(samples, PcmCodec.rate)
+    return any(abs(hz - each) < 15 for each in HOLD_HZ) and abs(samples).max() < MAX_HOLD_TONE
+
+
 async def talk_of_three(client, dora, eve):
-    """Each plays a tone for a second; returns what the caller, Dora and Eve heard most of, in Hz."""
+    """Each plays a tone for a second; returns what Dora and Eve heard most of, in Hz."""
     for each in (client, dora, eve):
         each.heard.clear()
     frames = [PcmCodec.encode(tone(hz, PcmCodec.rate)) for hz in (1000, 440, EVE_HZ)]
@@ -24,7 +33,7 @@ async def talk_of_three(client, dora, eve):
             say(pcm[i * 640 : (i + 1) * 640])
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.2)
-    return loudest(np.frombuffer(bytes(client.heard), "<i2"), 16_000), heard_by(dora), heard_by(eve)
+    return heard_by(dora), heard_by(eve)
 
 
 async def plays(leg, action):
@@ -60,11 +69,11 @@ async def test_a_caller_on_hold_hears_a_tone_and_nobody_hears_them(direct_center
         await asyncio.sleep(0.1)
         client.heard.clear()
         leg.heard.clear()
-        for _ in range(25):
+        for _ in range(50):
             client.say_raw(bytes(640))
             leg.say(bytes(640))
             await asyncio.sleep(0.02)
-        assert loudest(np.frombuffer(bytes(client.heard), "<i2"), 16_000) == pytest.approx(HOLD_HZ, abs=15)
+        assert hears_hold_tone(client)
         assert not leg.heard
         assert await desk.does(DeskAction.RESUME)
         await plays(leg, MediaLegAction.JOIN)
@@ -121,10 +130,8 @@ async def test_a_caller_whose_colleague_declines_is_back_with_the_agent(direct_c
 async def test_desk_and_colleague_hear_each_other_and_not_the_caller(direct_center):
     async with direct_center() as center, center.caller() as client:
         dora, leg, eve, eves = await consulting(center, client)
-        at_caller, at_dora, at_eve = await talk_of_three(client, leg, eves)
-        assert at_caller == pytest.approx(HOLD_HZ, abs=15)
-        assert at_dora == pytest.approx(EVE_HZ, abs=15)
-        assert at_eve == pytest.approx(440, abs=15)
+        assert await talk_of_three(client, leg, eves) == THE_TWO_HEAR_EACH_OTHER
+        assert hears_hold_tone(client)
         assert await dora.does(DeskAction.END_CONSULTATION)
         await plays(leg, MediaLegAction.JOIN)
         await eve.until("not_ready")
@@ -151,9 +158,8 @@ async def test_three_people_go_on_while_the_host_is_replaced(direct_center, then
     async with direct_center() as center, center.caller() as client:
         dora, leg, _, eves = await consulting(center, client)
         await center.host_process.kill()
-        at_caller, at_dora, at_eve = await talk_of_three(client, leg, eves)
-        assert (at_dora, at_eve) == (pytest.approx(EVE_HZ, abs=15), pytest.approx(440, abs=15))
-        assert at_caller == pytest.approx(HOLD_HZ, abs=15)
+        assert await talk_of_three(client, leg, eves) == THE_TWO_HEAR_EACH_OTHER
+        assert hears_hold_tone(client)
         await center.host_process.start()
         await dora.until_call(consultation="talking")
         async with asyncio.timeout(5):

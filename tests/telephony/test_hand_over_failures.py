@@ -377,7 +377,7 @@ async def test_two_callers_for_one_desk_wait_in_line(call_center):
         await desk.until("ringing")
         await desk.does(DeskAction.ACCEPT)
         other.answer()
-        await told(second, "connected", 3)
+        await told(second, "connected", 6)
 
 
 async def test_a_busy_desk_is_not_rung_again(call_center):
