@@ -1,24 +1,26 @@
-"""Desks whose pages carry the audio: the page's part, and a media leg for its streams, against the real host.
+"""Desks whose pages carry the audio: the page's part, with the real media leg and the real host.
 
 `DirectGate` stands for a voice replica with its /call-center/audio; `DirectLeg` for the page's side of one call.
 """
 
 import asyncio
 import contextlib
+from collections import deque
 
 import numpy as np
 
 from convonet.core.hand_over import CarrierKind
-from convonet.telephony.caller_port import CallerAudio, CallerPort
+from convonet.telephony.caller_port import CallerPort
+from convonet.telephony.desk_stream import StreamOpening
 from convonet.telephony.direct.carrier import DirectCarrier, direct_call_id
+from convonet.telephony.direct.page_stream import PageStream
 from convonet.telephony.events import WhisperPlayed
-from convonet.telephony.hand_overs import HandOversUnavailable
-from convonet.telephony.messages import DeskAction, MediaLegAction, MediaLegRequest, Who
-from convonet.telephony.transcriber import Transcriber
+from convonet.telephony.hold_tone import CHORD_HZ
+from convonet.telephony.media_leg import MediaLeg
+from convonet.telephony.messages import DeskAction, MediaLegAction
 
-HOLD_HZ = (300,)
+HOLD_HZ = CHORD_HZ
 FRAME_S = 0.02
-RETRY_S = 0.1
 
 
 class PcmCodec:
@@ -110,7 +112,7 @@ class DirectLeg:
         self._center.spawn(self.desk.does(DeskAction.HANG_UP))
 
     async def played(self):
-        """The whisper is heard in no time."""
+        """The test may keep the whisper from ending."""
 
     # -- what the page does
 
@@ -147,7 +149,7 @@ class DirectGate:
         await self.callers.start("127.0.0.1")
 
     def open(self, leg, key):
-        stream = PageStream(self, leg, key)
+        stream = OpenStream(self, leg, key)
         self.streams.add(stream)
         return stream
 
@@ -158,122 +160,62 @@ class DirectGate:
         await self.callers.stop()
 
 
-class PageStream:
-    """One stream of a page, with its media leg."""
+class OpenStream:
+    """One audio socket of a page, in memory, and the media leg that serves it."""
 
     def __init__(self, gate, leg, key):
         self._gate = gate
-        self._center = gate.center
         self._leg = leg
         self.closed = asyncio.Event()
         self.action = MediaLegAction.WAIT
-        self.actions = []
-        self._colleague = None
-        self._transcriber = None
-        self._has_whispered = None
-        self._tasks = []
-        self.address = gate.callers.open_leg(self._take_caller_audio)
+        self._said = deque()
+        stream = PageStream(self, "admitted")
         call_id = direct_call_id(leg.transfer_id, leg.attempt)
-        self.request = MediaLegRequest(leg.transfer_id, leg.attempt, key, call_id, self.address, leg.desk.name)
-        self._task = asyncio.create_task(self._run())
+        opening = StreamOpening(leg.transfer_id, leg.attempt, key, call_id, leg.desk.name)
+        center = gate.center
+        self._hand_overs = center.hand_overs
+        media_leg = MediaLeg(stream, opening, self, center.tts, gate.callers, center.stt)
+        self._task = asyncio.create_task(self._run(media_leg))
+
+    async def _run(self, media_leg):
+        try:
+            await media_leg.run()
+        finally:
+            self._gate.streams.discard(self)
+            self.closed.set()
 
     async def kill(self):
         """Break it without a word to anyone."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self):
-        try:
-            await self._follow()
-        finally:
-            self._leave_colleague()
-            self._gate.callers.close_leg(self.address)
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._gate.streams.discard(self)
-            self.closed.set()
-
-    async def _follow(self):
-        while True:
-            try:
-                async with contextlib.aclosing(self._center.hand_overs.open_media_leg(self.request)) as views:
-                    async for view in views:
-                        if view.order is MediaLegAction.CLOSE:
-                            return
-                        await self._become(view)
-                return
-            except HandOversUnavailable:
-                await asyncio.sleep(RETRY_S)
-
-    async def _become(self, view):
-        self.action = view.order
-        self.actions.append(view.order)
-        self._leave_colleague()
-        match view.order:
-            case MediaLegAction.WHISPER if self._has_whispered is None:
-                self._has_whispered = False
-                self._spawn(self._whisper(view))
-            case MediaLegAction.WHISPER if self._has_whispered:
-                await self._report_whisper()
-            case MediaLegAction.JOIN if view.transcribed and self._transcriber is None:
-                self._transcriber = Transcriber(self._center.stt, view.language, self._report_entry)
-                self._spawn(self._transcriber.run())
-            case MediaLegAction.HOLD | MediaLegAction.CONSULT:
-                self._spawn(self._play_hold_tone())
-        if view.order is MediaLegAction.CONSULT:
-            self._colleague = await CallerAudio.connect(view.colleague)
-            self._spawn(self._hear_colleague(self._colleague))
-
-    def _leave_colleague(self):
-        if self._colleague is not None:
-            self._colleague.close()
-            self._colleague = None
-
-    def _spawn(self, work):
-        self._tasks.append(asyncio.create_task(work))
-
-    async def _whisper(self, view):
-        spoken = await self._center.tts.synthesize(view.whisper, language=view.language)
-        self._leg.heard += spoken.audio[44:]
-        await self._leg.played()
-        self._has_whispered = True
-        await self._report_whisper()
-
-    async def _report_whisper(self):
-        with contextlib.suppress(HandOversUnavailable):
-            played = WhisperPlayed(attempt=self._leg.attempt)
-            await self._center.hand_overs.report_call_event(self._leg.transfer_id, played)
-
-    async def _report_entry(self, spoken):
-        with contextlib.suppress(HandOversUnavailable):
-            await self._center.hand_overs.add_transcript_entry(self._leg.transfer_id, spoken)
-
-    # -- audio
-
     def take_desk_audio(self, pcm):
-        match self.action:
-            case MediaLegAction.JOIN:
-                self._gate.callers.send_audio(self.address, pcm)
-                if self._transcriber is not None:
-                    self._transcriber.add_audio(Who.HUMAN, pcm)
-            case MediaLegAction.CONSULT if self._colleague is not None:
-                self._colleague.send_audio(pcm)
+        self._said.append(pcm)
 
-    def _take_caller_audio(self, pcm):
-        if self.action is MediaLegAction.JOIN:
-            self._leg.heard += pcm
-            if self._transcriber is not None:
-                self._transcriber.add_audio(Who.CALLER, pcm)
+    # -- the socket (`PageSocket`)
 
-    async def _hear_colleague(self, audio):
-        async for pcm in audio.receive_audio():
-            self._leg.heard += pcm
+    async def receive(self):
+        await asyncio.sleep(0 if len(self._said) > 1 else FRAME_S)
+        return self._said.popleft() if self._said else PcmCodec.silence
 
-    async def _play_hold_tone(self):
-        t = np.arange(int(PcmCodec.rate * FRAME_S)) / PcmCodec.rate
-        frame = PcmCodec.encode((3000 * np.sin(2 * np.pi * HOLD_HZ[0] * t)).astype(np.int16))
-        held = self.action
-        while self.action is held:
-            self._gate.callers.send_audio(self.address, frame)
-            await asyncio.sleep(FRAME_S)
+    async def send_text(self, text):
+        """The stream was admitted."""
+
+    async def send_audio(self, pcm):
+        self._leg.heard += pcm
+
+    # -- the host, as the media leg sees it (`HandOvers`)
+
+    async def open_media_leg(self, request):
+        async with contextlib.aclosing(self._hand_overs.open_media_leg(request)) as views:
+            async for view in views:
+                self.action = view.order
+                yield view
+
+    async def report_call_event(self, transfer_id, event):
+        if isinstance(event, WhisperPlayed):
+            await self._leg.played()
+        await self._hand_overs.report_call_event(transfer_id, event)
+
+    async def add_transcript_entry(self, transfer_id, spoken):
+        await self._hand_overs.add_transcript_entry(transfer_id, spoken)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from convonet.core.errors import StorageError
 from convonet.desk.audio import OPEN_TIMEOUT_S, PATH, POLICY_VIOLATION, REFUSED, DeskAudio
 from convonet.settings import Settings
-from convonet.staff.accounts import Role, StaffAccounts, StaffRow
+from convonet.staff.accounts import Role, StaffAccounts, StaffRow, Telephone
 from convonet.staff.http import COOKIE, StaffLogin
 from convonet.staff.page_session import GOING_AWAY, NOT_LOGGED_IN, TRY_LATER
 from convonet.staff.tokens import mint_session
@@ -55,7 +55,7 @@ class Gate:
         self.database = Database(f"sqlite+aiosqlite:///{self._file}")
         self.accounts = StaffAccounts(self.database)
         self.dora = await self.accounts.add_member("dora", "Dora", Role.AGENT, None)
-        await self.accounts.set_telephone("dora", "2001", (), "pbx.test", "secret")
+        await self.accounts.set_telephone("dora", Telephone("2001", ()))
         self.callers = CallerPort()
         await self.callers.start("127.0.0.1")
         self.login = StaffLogin(self.accounts, inline_throttle(self.settings), self.settings)
