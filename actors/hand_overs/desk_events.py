@@ -1,4 +1,4 @@
-"""What the action of a person at a desk means for their hand-over. `Desks` delivers the events."""
+"""The meaning of a desk's actions for its hand-over. `Desks` delivers the events."""
 
 from __future__ import annotations
 

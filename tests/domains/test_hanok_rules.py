@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -157,6 +157,9 @@ def test_the_hour_that_is_skipped_in_spring_does_not_exist():
 @given(st.dates(date(2020, 1, 1), date(2036, 1, 1)), ZONES)
 @example(date(2026, 11, 1), LOS_ANGELES)
 def test_the_restaurant_opens_at_the_same_clock_time_on_both_sides_of_a_clock_change(day, zone):
+    at_ten = datetime.combine(day, time(22), zone)
+    # a few zones, such as that of Nuuk, have skipped this very hour
+    assume(at_ten.astimezone(UTC).astimezone(zone).hour == at_ten.hour)
     opening = HOUSE.hours.on(day, zone)
     assert opening.closes.astimezone(zone).strftime("%H:%M") == "22:00"
     assert HOUSE.hours.lets_in(opening.opens, zone)
