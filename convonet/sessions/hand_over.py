@@ -73,6 +73,7 @@ class SessionHandOver:
         self._outlasting = BackgroundTasks()
         self._grace_period: asyncio.Task[None] | None = None
         self._has_hung_up = False
+        self._last_view: HandOverView | None = None
         self.media_leg = MediaLegChanged(None)
         """Address of the human's audio, for a socket that attaches."""
         self.last_status: TransferStatus | None = None
@@ -112,6 +113,7 @@ class SessionHandOver:
         ongoing, before = self._conversation.transfer, self.last_status
         if ongoing is None or ongoing.order.transfer_id != view.transfer_id:
             return False
+        self._last_view = view
         if view.line != self.media_leg.address:
             self.media_leg = MediaLegChanged(view.line)
             self._change_media_leg(self.media_leg)
@@ -177,6 +179,11 @@ class SessionHandOver:
         self._services.record(hand_over_record(self._conversation, ongoing, view))
         return True
 
+    @property
+    def _is_in_talk(self) -> bool:
+        """True while caller and human may hear each other: a call center that is down does not end their talk."""
+        return self.is_talking and not self._has_hung_up
+
     def _is_held_back(self, ongoing: OngoingHandOver) -> bool:
         """True if the hand-over waits for the caller to be moved. The call center does not know about it yet."""
         return not ongoing.is_begun and not self._following
@@ -197,6 +204,7 @@ class SessionHandOver:
         delays = iter(RETRY_DELAYS_S)
         hand_overs, transfer_id = self._services.hand_overs, ongoing.order.transfer_id
         while True:
+            is_down = False
             try:
                 if not ongoing.is_begun:
                     await self._confirm()
@@ -211,6 +219,7 @@ class SessionHandOver:
             except Fenced:
                 return
             except (HandOversUnavailable, StorageError) as error:
+                is_down = True
                 log.warning("transfer_host_lost", transfer_id=transfer_id, reason=str(error))
             except Exception:
                 # the top of a task: the caller must be told that no human will come
@@ -218,7 +227,7 @@ class SessionHandOver:
                 self._post(_failed_view(ongoing))
                 return
             delay = next(delays, None)
-            if delay is None and not self._is_moving():
+            if delay is None and not (is_down and self._is_in_talk) and not self._is_moving():
                 self._post(_failed_view(ongoing))
                 return
             await asyncio.sleep(delay or RETRY_DELAYS_S[-1])
@@ -232,8 +241,20 @@ class SessionHandOver:
                 return
             except Fenced:
                 return
-            except (HandOversUnavailable, StorageError):
+            except HandOversUnavailable:
+                self._end_talk_here(transfer_id, hung_up=hung_up)
                 await asyncio.sleep(delay)
+            except StorageError:
+                await asyncio.sleep(delay)
+
+    def _end_talk_here(self, transfer_id: str, *, hung_up: bool) -> None:
+        """End a talk whose caller leaves while the call center is down, which then finds that nobody follows it."""
+        view = self._last_view
+        if view is not None and view.transfer_id == transfer_id and self._is_in_talk:
+            self._following.cancel_all()
+            why = EndReason.CALLER_HUNG_UP if hung_up else EndReason.CALLER_CANCELLED
+            end = {"state": HandOverState.ENDED, "why": why, "line": None, "ended_at": self._services.wall_clock()}
+            self._post(view.model_copy(update=end))
 
     async def _request_call_back(self, order: HandOverRequest) -> None:
         try:

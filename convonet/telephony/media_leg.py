@@ -123,11 +123,17 @@ class MediaLeg:
                 # the host does not know this media leg, or not any more
                 return LegEnd.REPLACED if self._is_admitted else LegEnd.REFUSED
             except HandOversUnavailable as error:
-                if (delay := next(delays, None)) is None:
+                delay = next(delays, RETRY_DELAYS_S[-1] if self._is_in_talk else None)
+                if delay is None:
                     log.error("line_abandoned", transfer_id=self._request.transfer_id)
                     return LegEnd.HOST_UNREACHABLE
                 log.warning("transfer_host_lost", transfer_id=self._request.transfer_id, reason=str(error))
                 await asyncio.sleep(delay)
+
+    @property
+    def _is_in_talk(self) -> bool:
+        """True if caller and desk talk or the caller is on hold. A host that is down does not end their talk."""
+        return self._is_joined or self._hold_tone is not None
 
     async def _change_action(self, view: MediaLegView) -> None:
         if not self._is_admitted:

@@ -377,6 +377,19 @@ async def test_a_leg_without_any_host_gives_up_after_a_while(monkeypatch):
         assert await world.ends() is LegEnd.HOST_UNREACHABLE
 
 
+@pytest.mark.parametrize(("action", "heard"), [("join", [DESK]), ("hold", TONE)])
+async def test_a_talk_goes_on_without_any_host_until_there_is_one(action, heard, monkeypatch):
+    monkeypatch.setattr(media_leg, "RETRY_DELAYS_S", (0.01, 0.01))
+    async with World() as world, world.caller() as caller:
+        world.host.order(action)
+        for _ in range(5):
+            world.host.fail(HandOversUnavailable("killed"))
+        await until(lambda: len(world.host.requests) == 6)
+        await hears_only(caller.heard, heard)
+        world.host.order("close")
+        assert await world.ends() is LegEnd.CLOSED
+
+
 # -- stored audio
 
 
