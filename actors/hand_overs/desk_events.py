@@ -34,8 +34,8 @@ def requested_event(
 
     Args:
         name: The desk; the hand-over rings or talks there.
-        action: Any but those that need no hand-over.
-        text: The reason, or the extension of a colleague.
+        action: Any action but `READY` and `NOT_READY`, which need no hand-over.
+        text: The reason, or the extension of a colleague. It may be empty for the colleague whom a page talks with.
         machine: The hand-over.
         switchboard: Knows which colleagues are free.
     """
@@ -66,8 +66,8 @@ def _event_of_page(attempt: Attempt, action: DeskAction, text: str, switchboard:
         match action:
             case DeskAction.END_CONSULTATION:
                 return ConsultationEnded(desk=name)
-            case DeskAction.ATTENDED_TRANSFER if consulted.streaming and consulted.extension == text:
-                return CallerPassedOn(desk=name, to=consulted.desk, extension=text, talking=True)
+            case DeskAction.ATTENDED_TRANSFER if consulted.streaming and text in ("", consulted.extension):
+                return CallerPassedOn(desk=name, to=consulted.desk, extension=consulted.extension, talking=True)
             case _:
                 return None
     match action:

@@ -485,7 +485,7 @@ async def test_both_streams_of_a_consultation_may_be_replaced(it):
 @talking
 async def test_a_colleague_in_their_notes_has_them_back_afterwards(it):
     await it.consult("talking")
-    assert await it.does("dora", DeskAction.ATTENDED_TRANSFER, "2002")
+    assert await it.does("dora", DeskAction.ATTENDED_TRANSFER, "")
     assert await it.does("dora", DeskAction.READY)
     notes = it.dora.last.card
     assert notes is None

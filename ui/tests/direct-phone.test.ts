@@ -188,15 +188,10 @@ describe("a direct talk", () => {
     expect(talk.isSilent).toBe(true);
     phone.follow({ ...TALKING, held: true, consultation: "talking" });
     expect(talk.isSilent).toBe(false);
-    phone.complete("");
+    phone.complete();
     phone.dropConsultation();
     phone.transfer("2003");
-    expect(sent.slice(1)).toEqual([
-      "consult 2002",
-      "attended_transfer 2002",
-      "end_consultation",
-      "blind_transfer 2003",
-    ]);
+    expect(sent.slice(1)).toEqual(["consult 2002", "attended_transfer", "end_consultation", "blind_transfer 2003"]);
   });
 
   it("of a colleague who is asked is heard, although their caller is on hold", () => {
@@ -217,8 +212,8 @@ describe("a direct talk", () => {
     phone = newPhone();
     phone.follow({ ...TALKING, stream_key: "key-2", held: true, consultation: "talking" });
     expect([talk.isOn, talk.isSilent, state.muted, sockets()]).toEqual([true, true, true, 2]);
-    phone.complete("");
-    expect(sent.at(-1)).toBe("attended_transfer 2002");
+    phone.complete();
+    expect(sent.at(-1)).toBe("attended_transfer");
     phone.follow(null);
     phone.follow({ ...TALKING, transfer_id: "h-2" });
     expect([talk.isSilent, state.muted]).toEqual([false, false]);

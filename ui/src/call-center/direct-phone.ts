@@ -113,7 +113,8 @@ export class DirectPhone implements Telephone {
   }
 
   setMuted(on: boolean): void {
-    this.remember({ muted: on });
+    this.talk = { ...this.talk, muted: on };
+    rememberTalk(this.talk);
     this.parts.dispatch({ type: "muted", on });
     this.setAudio();
   }
@@ -128,11 +129,12 @@ export class DirectPhone implements Telephone {
   }
 
   consult(extension: string): void {
-    if (this.parts.sendAction("consult", extension)) this.remember({ colleague: extension });
+    this.parts.sendAction("consult", extension);
   }
 
-  complete(extension: string): void {
-    this.parts.sendAction("attended_transfer", this.talk.colleague || extension);
+  /** The server knows the colleague, also after a reload. */
+  complete(): void {
+    this.parts.sendAction("attended_transfer");
   }
 
   dropConsultation(): void {
@@ -162,11 +164,6 @@ export class DirectPhone implements Telephone {
   private setAnswering(on: boolean): void {
     this.isAnswering = on;
     this.parts.dispatch({ type: "answering", on });
-  }
-
-  private remember(change: Partial<typeof this.talk>): void {
-    this.talk = { ...this.talk, ...change };
-    rememberTalk(this.talk);
   }
 
   private readonly reportFault = (fault: MicFault): void => {

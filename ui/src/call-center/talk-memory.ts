@@ -5,11 +5,7 @@ const KEY = "convonet.desk.talk";
 interface Remembered {
   transfer: string;
   muted: boolean;
-  /** Extension of the colleague who was called. */
-  colleague: string;
 }
-
-const NOTHING: Remembered = { transfer: "", muted: false, colleague: "" };
 
 export function rememberTalk(remembered: Remembered): void {
   try {
@@ -26,5 +22,5 @@ export function rememberedTalk(transfer: string): Remembered {
   } catch {
     // storage is forbidden
   }
-  return { ...NOTHING, transfer };
+  return { transfer, muted: false };
 }
