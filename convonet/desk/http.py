@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ from convonet.desk.messages import (
 from convonet.settings import Settings
 from convonet.staff.accounts import StaffAccounts, StaffMember, Telephone
 from convonet.staff.http import StaffLogin
-from convonet.staff.page_session import PageProtocol, PageSession
+from convonet.staff.page_session import CHECK_INTERVAL_S, PageProtocol, PageSession, watch_login
 from convonet.storage.database import Database
 from convonet.telephony.call_log import CallBack, CallLog, PastCall
 from convonet.telephony.messages import DeskAction, DeskLogin, DeskView
@@ -72,12 +73,20 @@ class DeskApplication:
     """The routes of the desks."""
 
     def __init__(
-        self, database: Database, settings: Settings, throttle: PinThrottle, host: DeskHost, notes: CrmNotes
+        self,
+        database: Database,
+        settings: Settings,
+        throttle: PinThrottle,
+        host: DeskHost,
+        notes: CrmNotes,
+        *,
+        check_interval_s: float = CHECK_INTERVAL_S,
     ) -> None:
         self._settings = settings
         self._host = host
         self._call_log = CallLog(database)
         self._notes = notes
+        self._check_interval_s = check_interval_s
         self._sessions: dict[str, PageSession[DeskDoes]] = {}
         self.login = StaffLogin(StaffAccounts(database), throttle, settings)
 
@@ -164,10 +173,14 @@ class DeskApplication:
             return "" if is_possible else "That is not possible any more."
 
         try:
-            await session.run(self._views(login), perform)
+            await session.run(self._views(login), perform, self._watch_login(websocket))
         finally:
             if self._sessions.get(login.name) is session:
                 del self._sessions[login.name]
+
+    async def _watch_login(self, websocket: WebSocket) -> None:
+        # a database that is down ends no talk
+        await watch_login(websocket, self.login, _has_desk, self._check_interval_s, max_unchecked=math.inf)
 
     async def _views(self, login: DeskLogin) -> AsyncGenerator[DeskShown, None]:
         async with contextlib.aclosing(self._host.follow_desk(login)) as views:
@@ -184,8 +197,18 @@ class DeskApplication:
         return own or self._settings.call_center.department_names
 
 
+def _has_desk(member: StaffMember) -> bool:
+    return member.telephone is not None
+
+
 def application(
-    database: Database, settings: Settings, throttle: PinThrottle, host: DeskHost, notes: CrmNotes
+    database: Database,
+    settings: Settings,
+    throttle: PinThrottle,
+    host: DeskHost,
+    notes: CrmNotes,
+    *,
+    check_interval_s: float = CHECK_INTERVAL_S,
 ) -> FastAPI:
     """Build the application; it closes the database when it stops."""
 
@@ -196,7 +219,7 @@ def application(
         await database.close()
 
     app = http_service("call-center-service", lifespan)
-    DeskApplication(database, settings, throttle, host, notes).add_routes(app)
+    DeskApplication(database, settings, throttle, host, notes, check_interval_s=check_interval_s).add_routes(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

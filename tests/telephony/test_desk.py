@@ -7,12 +7,12 @@ import json
 
 import aiohttp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from convonet.desk.http import NO_TELEPHONE, TAKEN_OVER
 from convonet.domains.crm.models import NoteRow
 from convonet.settings.telephony import TelephonySettings
-from convonet.staff.accounts import Role, StaffAccounts, Telephone, sip_ha1
+from convonet.staff.accounts import Role, StaffAccounts, StaffRow, Telephone, sip_ha1
 from convonet.staff.page_session import NOT_LOGGED_IN
 from tests.telephony.world import SUMMARY
 
@@ -209,6 +209,26 @@ async def test_a_second_window_takes_the_desk_over(telephone_center):
                 assert first.close_code == TAKEN_OVER
                 await second.does("ready")
                 await second.view("ready")
+
+
+@pytest.mark.parametrize("change", ["logs out", "has no account any more", "has no desk any more"])
+async def test_a_person_who_may_not_be_a_desk_any_more_is_cut_off(telephone_center, change):
+    async with telephone_center() as center:
+        base = await center.serve_desks(check_interval_s=0.05)
+        await person(center, "dora", "2001")
+        async with browser(base, "dora") as http, http.ws_connect(f"{base}/ws") as socket:
+            await Page(socket).view("not_ready")
+            accounts = StaffAccounts(center.database)
+            if change == "logs out":
+                await accounts.end_sessions((await accounts.find_member("dora")).id)
+            else:
+                values = {"is_active": False} if "account" in change else {"extension": None}
+                async with center.database.transaction() as session:
+                    await session.execute(update(StaffRow).values(values))
+            async with asyncio.timeout(5):
+                while (await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
+                    pass
+            assert socket.close_code == NOT_LOGGED_IN
 
 
 async def test_notes_are_kept_and_given_to_the_crm(telephone_center):

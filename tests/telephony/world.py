@@ -370,9 +370,9 @@ class CallCenter:
     def gates(self):
         return self.direct_gates if self.kind is CarrierKind.DIRECT else self.twilio_gates
 
-    async def serve_desks(self):
+    async def serve_desks(self, **options):
         """The desks' pages; returns their address."""
-        served = desks_of(self)
+        served = desks_of(self, **options)
         await served.start()
         self._served_desks.append(served)
         return f"{served.url}/call-center"
@@ -492,8 +492,9 @@ def gate_of(center):
     return Served("/twilio", app, lifespan)
 
 
-def desks_of(center):
+def desks_of(center, **options):
     """The desks' application as a replica serves it."""
     notes = CrmNotes(center.database, center.settings)
     throttle = inline_throttle(center.settings)
-    return Served("/call-center", application(center.database, center.settings, throttle, center.host_process, notes))
+    app = application(center.database, center.settings, throttle, center.host_process, notes, **options)
+    return Served("/call-center", app)
