@@ -19,7 +19,7 @@ class Published(Generic[T]):
         self._changed = asyncio.Event()
         self.followers = 0
         self.times_followed = 0
-        """Tells whether a follower came back meanwhile."""
+        """Number of times that somebody began to follow: if it has not grown, nobody came back meanwhile."""
 
     @property
     def value(self) -> T:

@@ -107,10 +107,10 @@ def staff_desk(
     sip: Annotated[bool, typer.Option("--sip", help="Use the extension's SIP account at the PBX.")] = False,
     sip_password: Annotated[str, typer.Option(help="Its password, which --sip asks for otherwise.")] = "",
 ) -> None:
-    """Make somebody a desk, to which callers are handed over.
+    """Give a person a desk, so that callers are handed over to them, or change their desk.
 
-    Their page, /call-center, carries the calls itself. With --sip it is a telephone at the PBX too. The command also
-    changes a desk, and sets what is left out to its default.
+    Their page, /call-center, carries the calls itself. With --sip it is a telephone at the PBX too. What is left out
+    gets its default: a desk that is changed without --sip has no SIP account any more.
     """
     settings = get_settings()
     if not re.fullmatch(r"\w{1,20}", extension):

@@ -40,7 +40,7 @@ class Host(Protocol):
 
     def view_of(self, snapshot: HandOverSnapshot) -> HandOverView: ...
 
-    def show_desks(self, snapshot: HandOverSnapshot) -> None: ...
+    def publish_desk_views(self, snapshot: HandOverSnapshot) -> None: ...
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None: ...
 
@@ -104,9 +104,9 @@ class HandOverActor:
         self.view.publish(self._host.view_of(self.snapshot))
 
     async def add_transcript_entry(self, spoken: Spoken) -> None:
-        """Add a sentence to the transcript, while there is room. What desk and colleague say is not the caller's."""
-        is_callers = not self.machine.is_over and not self.machine.is_consulting
-        if is_callers and len(self.snapshot.said) < MAX_TRANSCRIPT_ENTRIES:
+        """Add a sentence to the transcript, while there is room. The talk of desk and colleague is not part of it."""
+        is_part = not self.machine.is_over and not self.machine.is_consulting
+        if is_part and len(self.snapshot.said) < MAX_TRANSCRIPT_ENTRIES:
             # a new list: views that were published keep the old one
             self.snapshot.said = [*self.snapshot.said, spoken]
             await self._host.save_hand_over(self.snapshot)
@@ -151,13 +151,13 @@ class HandOverActor:
                 case EndCall():
                     self._tasks.spawn(self._calls.end_call(self._carriers.of(effect.carrier), effect.call_sid))
         self.media_legs.publish()
-        self._host.show_desks(self.snapshot)
+        self._host.publish_desk_views(self.snapshot)
         self.publish_view()
 
     def _effects_of_restore(self) -> list[Effect]:
-        """Ask for a desk again if the hand-over needs one, and place a call again that exists nowhere else.
+        """Ask for a desk again if the hand-over needs one, and place a direct call again that was not placed.
 
-        A call that was being placed at a telephone company is left to its deadline.
+        A call that was being placed at a telephone company is left to its deadline: it may exist.
         """
         machine = self.machine
         if machine.state in WAITING:

@@ -71,7 +71,7 @@ class Desks:
         self._clock = clock
         self._cards: dict[str, Card] = {}
         self._put_aside: dict[str, Card] = {}
-        """Cards of desks in their notes that a colleague asks meanwhile."""
+        """Cards of earlier talks, at desks that a colleague calls while their person still writes notes."""
         self._published: dict[str, Published[DeskView]] = {}
         self._call_backs = 0
         self._tasks = tasks

@@ -3,8 +3,8 @@
 The actor calls it around each event: `prepare` before the new state is saved, `publish` afterwards.
 
 A telephone's call has a stream key for each attempt, which goes to the carrier and can be exchanged for another one
-after the stream has ended. In a direct call each desk that rings or talks has a stream of its own, so a desk that the
-caller is moved away from loses its stream with its key. A key that has opened a stream is replaced at once, so that
+after the stream has ended. In a direct call each desk that rings or talks has a stream of its own. A desk that no
+longer has the caller loses its stream and its key. A key that has opened a stream is replaced at once, so that
 the page can open another stream whenever the first one breaks; the newer stream replaces the older one.
 """
 
@@ -41,7 +41,7 @@ class MediaLegs:
         self._legs: dict[str, Leg] = {}
 
     def prepare(self, effects: Sequence[Effect]) -> None:
-        """Make the keys that the new state needs, and forget those that it does not."""
+        """Make the keys that the new state needs, and drop the streams of desks that no longer ring or talk."""
         snapshot, machine = self._snapshot, self._snapshot.transfer
         for effect in effects:
             if isinstance(effect, PlaceCall) and effect.carrier is CarrierKind.TELEPHONE:
@@ -84,7 +84,7 @@ class MediaLegs:
         return leg.views
 
     def _end_replaced(self, request: MediaLegRequest) -> None:
-        """End the views of the leg that this one replaces. It isn't told to close: its page may open another stream."""
+        """End the views of the leg that this one replaces, without `CLOSE`: its page may open another stream."""
         for key, leg in list(self._legs.items()):
             if (leg.request.attempt, leg.request.desk) == (request.attempt, request.desk):
                 leg.views.close()

@@ -253,8 +253,8 @@ class HandOverRegistry:
         """Return the hand-over as its caller sees it."""
         return hand_over_view(snapshot, self.desks.switchboard, self._services.clock())
 
-    def show_desks(self, snapshot: HandOverSnapshot) -> None:
-        """Publish the views of the desks that have to do with this hand-over."""
+    def publish_desk_views(self, snapshot: HandOverSnapshot) -> None:
+        """Publish the views of the desks that ring or talk for this hand-over."""
         self.desks.publish_views_of(snapshot.transfer.transfer_id)
 
     async def save_hand_over(self, snapshot: HandOverSnapshot) -> None:

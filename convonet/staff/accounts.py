@@ -55,7 +55,7 @@ class StaffRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Telephone:
-    """What makes a person's page a desk: an extension, with or without a SIP account at the PBX."""
+    """A person's desk: an extension, with or without a SIP account at the PBX."""
 
     extension: str
     departments: tuple[str, ...]
@@ -110,7 +110,7 @@ class StaffAccounts:
         return _member(row)
 
     async def set_telephone(self, username: str, telephone: Telephone) -> None:
-        """Make a person's page a desk, or change the one that it is. Raises `DomainError` for an unknown account."""
+        """Give a person a desk, or change theirs. Raises `DomainError` for an unknown account."""
         values = {
             "extension": telephone.extension,
             "departments": ",".join(telephone.departments) or None,

@@ -71,6 +71,12 @@ async def test_a_new_start_prints_new_links_and_leaves_the_desk_as_it_was_change
     assert (await opened(second.demo_desk, accounts, settings)).telephone == changed
 
 
+async def test_a_start_that_was_cut_off_is_completed_by_the_next(accounts, settings):
+    await accounts.add_member(DEMO_DESK, "Demo desk", Role.AGENT, None, staff_id=DEMO_DESK_ID)
+    links = await started()
+    assert (await opened(links.demo_desk, accounts, settings)).telephone == Telephone("2001", ("support",))
+
+
 async def test_somebody_else_of_that_name_gets_no_link(accounts):
     member = await accounts.add_member(DEMO_DESK, "Desk Example", Role.SUPERVISOR, "correct horse battery")
     links = await started()
