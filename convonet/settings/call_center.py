@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from convonet.settings.group import Seconds, SettingsGroup
 
@@ -60,6 +60,12 @@ class CallCenterSettings(SettingsGroup):
         if not all(re.fullmatch(r"\s*[\w -]{1,40}(=\d{2,10})?\s*", name) for name in value.split(",")):
             raise ValueError("must be names, each with or without an extension: `support=2001,sales=2002`")
         return value
+
+    @model_validator(mode="after")
+    def _check_direct_departments(self) -> CallCenterSettings:
+        if unknown := self.direct_departments - set(self.department_names):
+            raise ValueError(f"CONVONET_DIRECT_DEPARTMENTS: there is no department {', '.join(sorted(unknown))}")
+        return self
 
     @property
     def direct_departments(self) -> frozenset[str]:

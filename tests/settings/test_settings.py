@@ -92,6 +92,7 @@ def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPa
         ({"LLM_BASE_URL": "http://127.0.0.1:9000/v1"}, "LLM_MODEL"),
         ({"VOICE_PIN": "471182", "ENABLE_VOICE_PIN": "false"}, "ENABLE_VOICE_PIN"),
         ({"VOICE_PIN": "471182", "DB_URI": "postgresql://u@h/d"}, "DB_URI"),
+        ({"CONVONET_DIRECT_DEPARTMENTS": "support, slaes"}, "CONVONET_DIRECT_DEPARTMENTS.*slaes"),
     ],
 )
 def test_a_wrong_or_contradictory_setting_is_named(
