@@ -26,6 +26,7 @@ const CARD: Card = {
   facts: { [MARKUP]: [MARKUP] },
   talk: [],
 };
+const VIEW = { reason: "", since: 0, extension: "2001", queue: {}, call_backs: 0 };
 const TIMES = { asked_at: "2026-11-27T10:00:00Z", connected_at: null, ended_at: "2026-11-27T10:01:00Z" };
 const CALL: PhoneCall = {
   transfer: "h-1",
@@ -105,6 +106,43 @@ describe("the desk's page", () => {
     reason.value = "Wrong department";
     part("decline").click();
     expect(decline).toHaveBeenCalledExactlyOnceWith("Wrong department");
+  });
+});
+
+describe("the transcript", () => {
+  const show = (...texts: string[]) => {
+    const said = texts.map((text) => ({ who: "caller", text }) as const);
+    draw({ view: { ...VIEW, state: "on_call", card: CARD, said: [...said] } });
+    return textOf("talk-lines");
+  };
+
+  it("grows with the talk, and begins anew with another one", () => {
+    expect(show("one")).toBe("Caller one");
+    expect(show("one", "two")).toBe("Caller oneCaller two");
+    // a colleague asks about their caller, whose talk is longer
+    expect(show("three", "four", "five")).toBe("Caller threeCaller fourCaller five");
+    expect(show("three")).toBe("Caller three");
+  });
+});
+
+describe("unsaved notes", () => {
+  const notes = () => part("notes") as HTMLTextAreaElement;
+  const show = (state: DeskView["state"], transfer: string) => {
+    draw({
+      call: null,
+      view: { ...VIEW, state, card: { ...CARD, transfer_id: transfer }, said: [] },
+    });
+  };
+
+  it("stay with their call when a colleague's call comes between", () => {
+    show("wrap_up", "h-1");
+    notes().value = "owes us ten dollars";
+    show("ringing", "h-2");
+    show("on_call", "h-2");
+    show("wrap_up", "h-2");
+    expect(notes().value).toBe("");
+    show("wrap_up", "h-1");
+    expect(notes().value).toBe("owes us ten dollars");
   });
 });
 

@@ -1,7 +1,7 @@
 /** The caller's card. All of it is text by callers and models, never markup. */
 
 import { element, make, setText } from "../../common/dom";
-import type { Card } from "../../protocol.generated";
+import type { Card, Spoken } from "../../protocol.generated";
 import type { State } from "../state";
 
 const SPEAKER: Record<string, string> = { user: "Caller", assistant: "Convonet" };
@@ -11,10 +11,12 @@ export function mountCard(): (state: State) => void {
   const talk = element("talk", HTMLElement);
   const lines = element("talk-lines", HTMLOListElement);
   let drawn: Card | null = null;
+  let heard: readonly Spoken[] = [];
   return ({ view }) => {
     const said = view?.said ?? [];
     talk.hidden = said.length === 0;
-    if (lines.childElementCount > said.length) lines.replaceChildren();
+    if (!beginsWith(said, heard)) lines.replaceChildren(); // the transcript of another talk
+    heard = said;
     for (const { who, text } of said.slice(lines.childElementCount))
       lines.append(make("li", {}, make("b", {}, who === "caller" ? "Caller" : "You"), ` ${text}`));
     const shown = view?.card ?? null;
@@ -22,6 +24,10 @@ export function mountCard(): (state: State) => void {
     if (shown !== null && shown !== drawn) draw(shown);
     drawn = shown;
   };
+}
+
+function beginsWith(said: readonly Spoken[], beginning: readonly Spoken[]): boolean {
+  return beginning.every(({ who, text }, index) => said[index]?.who === who && said[index].text === text);
 }
 
 function draw(card: Card): void {

@@ -121,13 +121,17 @@ function mountWrapUp(actions: CallActions): (state: State) => void {
   const notes = element("notes", HTMLTextAreaElement);
   const note = element("notes-state", HTMLElement);
   let transfer = "";
+  /** Unsaved notes by call: a colleague's call may come between, and their caller must not get them. */
+  const drafts = new Map<string, string>();
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     setText(note, "Saving…");
-    const saved = notes.value.trim() === "" ? Promise.resolve() : actions.saveNotes(transfer, notes.value);
+    const of = transfer;
+    const saved = notes.value.trim() === "" ? Promise.resolve() : actions.saveNotes(of, notes.value);
     saved.then(
       () => {
-        notes.value = "";
+        drafts.delete(of);
+        if (of === transfer) notes.value = "";
         setText(note, "");
         actions.becomeReady();
       },
@@ -138,7 +142,11 @@ function mountWrapUp(actions: CallActions): (state: State) => void {
   });
   return (state) => {
     form.hidden = panel(state) !== "wrap_up";
-    transfer = state.view?.card?.transfer_id ?? "";
+    const shown = state.view?.card?.transfer_id ?? "";
+    if (shown === transfer) return;
+    drafts.set(transfer, notes.value);
+    notes.value = drafts.get(shown) ?? "";
+    transfer = shown;
   };
 }
 
