@@ -224,8 +224,12 @@ class MediaLeg:
     # -- audio
 
     async def _receive_audio(self) -> LegEnd:
-        async with contextlib.aclosing(self._stream.receive_audio()) as frames:
-            await self._relay_desk(frames)
+        try:
+            async with contextlib.aclosing(self._stream.receive_audio()) as frames:
+                await self._relay_desk(frames)
+        except ValueError as error:
+            log.warning("stream_unreadable", transfer_id=self._request.transfer_id, reason=str(error))
+            return LegEnd.STREAM_UNREADABLE
         await self._report(StreamStopped(attempt=self._request.attempt))
         return LegEnd.STREAM_STOPPED
 
@@ -259,9 +263,6 @@ def _end_of(task: asyncio.Task[LegEnd]) -> LegEnd:
             return task.result()
         case ConnectionError():
             return LegEnd.STREAM_LOST
-        case ValueError() as error:
-            log.warning("stream_unreadable", reason=str(error))
-            return LegEnd.STREAM_UNREADABLE
         case error:
             log.error("line_crashed", exc_info=error)
             return LegEnd.STREAM_LOST
