@@ -7,7 +7,7 @@ desk's own telephone holds callers and transfers them; `convonet.telephony.direc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from convonet.core.errors import ConvonetError
@@ -41,8 +41,8 @@ class Carrier(Protocol):
     reports_progress: bool
     """True if calls exist outside, and the carrier reports what happens to them.
 
-    A call of the others is only our own record: it rings as soon as it is placed, may be placed again, and its end is
-    noticed by the end of its stream.
+    False if a call is only our own record: it rings as soon as it is placed, may be placed again, and ends with its
+    stream.
     """
 
     answer_margin_s: float
@@ -71,7 +71,7 @@ class Carriers:
     direct: Carrier
     telephone: Carrier | None = None
     """None without a telephone company and a PBX."""
-    direct_departments: frozenset[str] = field(default=frozenset())
+    direct_departments: frozenset[str] = frozenset()
     """Departments whose desks answer in their page even if they have a telephone."""
 
     def of(self, kind: CarrierKind) -> Carrier:

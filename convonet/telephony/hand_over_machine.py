@@ -375,7 +375,7 @@ class HandOverMachine(BaseModel):
                 return self._return_colleague(event)
 
     def _leave_to_colleague(self, attempt: Attempt, now: float) -> list[Effect]:
-        """Hand the caller on to the colleague whom their desk, which is gone, talks with; do nothing without one."""
+        """Hand the caller of a desk that is gone on to the colleague it talked with. Do nothing without one."""
         consulted = attempt.consultation
         if consulted is None or not consulted.streaming:
             return []

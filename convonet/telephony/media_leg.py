@@ -147,15 +147,15 @@ class MediaLeg:
                 await self._report(WhisperPlayed(attempt=self._request.attempt))
             case MediaLegAction.JOIN:
                 await self._end_whisper()
-                self._let_caller_hear_hold_tone(False)
-                self._talk_with_colleague(None)
+                self._set_hold_tone(False)
+                self._set_colleague(None)
                 self._is_joined = True
                 self._set_transcribed(view)
             case MediaLegAction.HOLD | MediaLegAction.CONSULT:
                 await self._end_whisper()
                 self._is_joined = self._is_transcribed = False
-                self._let_caller_hear_hold_tone(True)
-                self._talk_with_colleague(view.colleague if view.order is MediaLegAction.CONSULT else None)
+                self._set_hold_tone(True)
+                self._set_colleague(view.colleague if view.order is MediaLegAction.CONSULT else None)
 
     async def _report(self, event: CallEvent) -> None:
         with contextlib.suppress(HandOversUnavailable):
@@ -200,10 +200,10 @@ class MediaLeg:
 
     # -- hold and the colleague
 
-    def _let_caller_hear_hold_tone(self, is_held: bool) -> None:
-        if is_held and self._hold_tone is None:
+    def _set_hold_tone(self, is_played: bool) -> None:
+        if is_played and self._hold_tone is None:
             self._hold_tone = self._tasks.spawn(self._play_hold_tone())
-        elif not is_held and self._hold_tone is not None:
+        elif not is_played and self._hold_tone is not None:
             self._hold_tone.cancel()
             self._hold_tone = None
 
@@ -211,7 +211,7 @@ class MediaLeg:
         async for frame in in_real_time(hold_tone()):
             self._callers.send_audio(self._request.address, frame)
 
-    def _talk_with_colleague(self, address: MediaLegAddress | None) -> None:
+    def _set_colleague(self, address: MediaLegAddress | None) -> None:
         if address == self._colleague_address:
             return
         if self._colleague_task is not None:
@@ -230,8 +230,12 @@ class MediaLeg:
     # -- audio
 
     async def _receive_audio(self) -> LegEnd:
-        async with contextlib.aclosing(self._stream.receive_audio()) as frames:
-            await self._relay_desk(frames)
+        try:
+            async with contextlib.aclosing(self._stream.receive_audio()) as frames:
+                await self._relay_desk(frames)
+        except ValueError as error:
+            log.warning("stream_unreadable", transfer_id=self._request.transfer_id, reason=str(error))
+            return LegEnd.STREAM_UNREADABLE
         await self._report(StreamStopped(attempt=self._request.attempt))
         return LegEnd.STREAM_STOPPED
 
@@ -265,9 +269,6 @@ def _end_of(task: asyncio.Task[LegEnd]) -> LegEnd:
             return task.result()
         case ConnectionError():
             return LegEnd.STREAM_LOST
-        case ValueError() as error:
-            log.warning("stream_unreadable", reason=str(error))
-            return LegEnd.STREAM_UNREADABLE
         case error:
             log.error("line_crashed", exc_info=error)
             return LegEnd.STREAM_LOST

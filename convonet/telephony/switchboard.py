@@ -28,7 +28,7 @@ FREE = frozenset({DeskState.READY, DeskState.NOT_READY, DeskState.WRAP_UP})
 """States that the person at the desk may leave at any time."""
 
 
-class Rest(BaseModel):
+class EarlierState(BaseModel):
     """State of a desk before it rang for a colleague."""
 
     state: DeskState
@@ -53,7 +53,7 @@ class Desk(BaseModel):
     """Start of the state, Unix time."""
     transfer_id: str = ""
     """The hand-over that rings or talks here."""
-    before: Rest | None = None
+    before: EarlierState | None = None
     """What a desk that rings for a colleague's caller goes back to if it does not get them."""
 
 
@@ -129,7 +129,7 @@ class Switchboard(BaseModel):
         if why in (EndReason.NO_ANSWER, EndReason.UNREACHABLE, EndReason.VOICEMAIL):
             self._become(desk, DeskState.NOT_READY, now, NO_ANSWER)
             return None
-        return self._give_back(desk, now)
+        return self._restore_state(desk, now)
 
     def release_colleague(self, name: str, transfer_id: str, now: float, *, answered: bool) -> Assignment | None:
         """Free a desk that was asked by a colleague and did not get the caller. Returns as `release_desk`."""
@@ -139,10 +139,10 @@ class Switchboard(BaseModel):
         if not answered:
             self._become(desk, DeskState.NOT_READY, now, NO_ANSWER)
             return None
-        return self._give_back(desk, now)
+        return self._restore_state(desk, now)
 
-    def _give_back(self, desk: Desk, now: float) -> Assignment | None:
-        before = desk.before or Rest(state=DeskState.READY)
+    def _restore_state(self, desk: Desk, now: float) -> Assignment | None:
+        before = desk.before or EarlierState(state=DeskState.READY)
         self._become(desk, before.state, now, before.reason)
         return self._next_for(desk, now) if desk.state is DeskState.READY else None
 
@@ -155,7 +155,7 @@ class Switchboard(BaseModel):
         if (desk := self.desks.get(name)) is not None:
             state = DeskState.ON_CALL if talking else DeskState.RINGING
             if (desk.state, desk.transfer_id) != (state, transfer_id):
-                before = Rest(state=desk.state, reason=desk.reason) if desk.state in FREE else desk.before
+                before = EarlierState(state=desk.state, reason=desk.reason) if desk.state in FREE else desk.before
                 self._become(desk, state, now, transfer_id=transfer_id)
                 desk.before = before
 

@@ -87,7 +87,7 @@ def _print_addresses(settings: Settings, product: Product, links: StaffLinks) ->
     typer.echo(f"  Staff, once          {links.owner or '`convonet staff link <name>` logs you in'}")
     if links.demo_desk is not None:
         typer.echo(f"  Demo desk, once      {links.demo_desk}")
-        typer.echo("                       open this link in a second window to be the human")
+        typer.echo("                       open this link in a second window to be the human, within 15 minutes")
     typer.echo(f"  Metrics              {product.metrics_url}")
     if product.dashboard_url is not None:
         typer.echo(f"  Ray dashboard        {product.dashboard_url}")

@@ -342,6 +342,12 @@ async def test_a_broken_stream_ends_the_leg_and_its_caller_is_disconnected(error
         assert not any(event.kind == "stream_stopped" for event in world.host.events)
 
 
+async def test_a_fault_of_the_host_is_not_taken_for_one_of_the_page():
+    async with World() as world:
+        world.host.fail(ValueError("a view of a newer release"))
+        assert await world.ends() is LegEnd.STREAM_LOST
+
+
 async def test_a_silent_stream_is_lost():
     async with World() as world:
         world.stream.is_silent.set()

@@ -37,10 +37,10 @@ class PageSocket(Protocol):
 class PageStream:
     """See `DeskStream`."""
 
-    def __init__(self, socket: PageSocket, admitted: str, *, silent_after_s: float = SILENT_AFTER_S) -> None:
-        """`admitted` is the text message that tells the page that its stream was admitted."""
+    def __init__(self, socket: PageSocket, admission_message: str, *, silent_after_s: float = SILENT_AFTER_S) -> None:
+        """`admission_message` is the text that tells the page that its stream was admitted."""
         self._socket = socket
-        self._admitted = admitted
+        self._admission_message = admission_message
         self._silent_after_s = silent_after_s
         self._clock = asyncio.get_running_loop().time
         self._is_admitted = asyncio.Event()
@@ -51,7 +51,7 @@ class PageStream:
         self._has_audio = asyncio.Event()
 
     async def confirm_admission(self) -> None:
-        await self._socket.send_text(self._admitted)
+        await self._socket.send_text(self._admission_message)
         self._received_at = self._clock()
         self._is_admitted.set()
 
