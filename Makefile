@@ -18,7 +18,7 @@ run: setup ui
 	@$(VENV)/bin/python -m deployments.launch
 
 test: setup-dev ui packages check
-	@$(VENV)/bin/python -m pytest -n 3 --ignore tests/e2e --ignore tests/speech -m "not vllm and not cluster and not image"
+	@$(VENV)/bin/python -m pytest -n 5 --ignore tests/e2e --ignore tests/speech -m "not vllm and not cluster and not image"
 	@$(VENV)/bin/python -m pytest -n 2 tests/speech
 	@$(VENV)/bin/python -m pytest tests/e2e -m "not spoken_set and not cluster"
 

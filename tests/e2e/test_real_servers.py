@@ -258,7 +258,7 @@ def _records(product, least):
     client = redis.Redis.from_url(product.redis_url, decode_responses=True)
     deadline = time.monotonic() + 10
     while len(ids := client.lrange("agent_interactions:recent", 0, -1)) < least:
-        assert time.monotonic() < deadline, f"only {ids}"
+        assert time.monotonic() < deadline, [client.get(f"agent_interaction:{id_}") for id_ in ids]
         time.sleep(0.1)
     records = [json.loads(client.get(f"agent_interaction:{id_}")) for id_ in ids]
     client.close()

@@ -204,6 +204,21 @@ describe("a direct talk", () => {
     expect([talk.isOn, state.streaming, FakeWebSocket.latest.isClosed]).toEqual([false, false, true]);
   });
 
+  it("that the person ends is silent at once, and the call center is told again when it comes back", () => {
+    isReachable = false;
+    phone.hangUp();
+    expect([talk.isOn, state.streaming, FakeWebSocket.latest.isClosed]).toEqual([false, false, true]);
+    expect(state.fault).toContain("You have hung up");
+    isReachable = true;
+    phone.reconnected();
+    phone.follow({ ...TALKING, stream_key: "key-2" });
+    expect([talk.isOn, sockets(), sent.at(-1)]).toEqual([false, 1, "hang_up"]);
+    phone.follow({ ...TALKING, stream_key: "key-2" });
+    expect(sent.filter((action) => action === "hang_up")).toHaveLength(1);
+    phone.follow({ ...TALKING, transfer_id: "h-2" });
+    expect([talk.isOn, sockets()]).toEqual([true, 2]);
+  });
+
   it("goes on after a reload without anybody's doing, as muted as before", () => {
     phone.consult("2002");
     phone.setMuted(true);

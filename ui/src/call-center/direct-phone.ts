@@ -23,6 +23,7 @@ export interface DirectParts {
 }
 
 const FULL_SCALE = 0x8000;
+const HUNG_UP = "You have hung up. The call ends as soon as the call center can be reached again.";
 
 export class DirectPhone implements Telephone {
   private readonly audio: TalkAudio;
@@ -31,6 +32,9 @@ export class DirectPhone implements Telephone {
   /** The person has accepted, and the server does not say so yet. */
   private isAccepted = false;
   private isAnswering = false;
+  /** The person has hung up, and the server does not say so yet. */
+  private isHungUp = false;
+  private isReconnected = false;
   private talk = rememberedTalk("");
 
   constructor(private readonly parts: DirectParts) {
@@ -59,11 +63,18 @@ export class DirectPhone implements Telephone {
 
   /** Follows the call of the desk's view. */
   follow(call: DeskCall | null): void {
-    if (call?.transfer_id !== this.call?.transfer_id || call?.attempt !== this.call?.attempt) this.isAccepted = false;
+    if (call?.transfer_id !== this.call?.transfer_id || call?.attempt !== this.call?.attempt)
+      this.isAccepted = this.isHungUp = false;
     if ((call?.transfer_id ?? "") !== this.talk.transfer) this.begin(call);
     this.call = call;
-    this.socket.set(call);
     this.setAudio();
+    if (this.isHungUp && this.isReconnected) this.parts.sendAction("hang_up");
+    this.isReconnected = false;
+  }
+
+  /** A new connection to the call center: what was sent just before the old one broke may be lost. */
+  reconnected(): void {
+    this.isReconnected = true;
   }
 
   /** The server has refused an action, perhaps the acceptance of this call. */
@@ -103,9 +114,12 @@ export class DirectPhone implements Telephone {
     this.audio.closeMicrophone();
   }
 
-  /** The page's action has ended the call, and the view says so. */
+  /** Ends the call. From now on nobody is heard, even while the call center can't be reached. */
   hangUp(): void {
+    this.isHungUp = true;
+    this.setAudio();
     this.audio.closeMicrophone();
+    if (!this.parts.sendAction("hang_up")) this.parts.dispatch({ type: "fault", words: HUNG_UP });
   }
 
   setHeld(on: boolean): void {
@@ -149,7 +163,8 @@ export class DirectPhone implements Telephone {
 
   private setAudio(): void {
     const { call } = this;
-    const isTalking = call !== null && (call.stream_key !== "" || this.isAccepted);
+    const isTalking = call !== null && !this.isHungUp && (call.stream_key !== "" || this.isAccepted);
+    this.socket.set(this.isHungUp ? null : call);
     // during a hold the caller is not to hear the desk, a colleague is
     const isHeld = call?.held === true && call.consultation !== "talking" && call.from_colleague === "";
     this.audio.set(isTalking, this.talk.muted || isHeld);

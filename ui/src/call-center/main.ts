@@ -30,6 +30,7 @@ let isLoggedOut = false;
 const socket = new DeskSocket({
   onConnected: (on) => {
     store.dispatch({ type: "connected", on });
+    if (on) telephones.direct.reconnected();
   },
   onMessage: (message) => {
     if (message.type === "desk_view") {
@@ -70,7 +71,7 @@ const actions: CallActions = {
   },
   hangUp: () => {
     const phone = actions.phone();
-    if (isCallers(store.state)) actions.sendAction("hang_up");
+    if (isCallers(store.state) && !isDirect(store.state)) actions.sendAction("hang_up");
     phone?.hangUp();
   },
   phone: () => telephones.of(store.state),
